@@ -1,0 +1,232 @@
+"""YAML and JSON documents, read defensively.
+
+Everything that reads YAML goes through here: duplicate keys are an error that names the line, a
+document may not expand beyond a fixed number of nodes (aliases are counted as often as they are
+used, so that a YAML bomb is refused before it is built), and timestamps stay text, as Juju reads
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, TypeAlias, cast
+
+import yaml
+
+from ckf_airgap.errors import InputError
+
+JSONValue: TypeAlias = (
+    "str | int | float | bool | list[JSONValue] | dict[str, JSONValue] | None"
+)
+"""What a YAML or JSON document holds, once read."""
+
+Document: TypeAlias = "dict[str, JSONValue]"
+"""A document whose top level is a mapping."""
+
+MAX_NODES: Final = 500_000
+"""Nodes that a document may have when all aliases are expanded; 1,000 applications need 50,000."""
+
+MAX_DEPTH: Final = 100
+"""Levels of nesting that a document may have."""
+
+MAX_BYTES: Final = 16 * 1024 * 1024
+"""Size of a text that is read as YAML at all."""
+
+_BaseLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_BaseLoader):  # type: ignore[misc, valid-type]
+    """The C safe loader without implicit timestamps."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in _BaseLoader.yaml_implicit_resolvers.items()
+}
+
+_Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class _BlockDumper(_Dumper):  # type: ignore[misc, valid-type]
+    """The C safe dumper; text of several lines becomes a literal block, and nothing is aliased."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002
+        return True
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_BlockDumper.add_representer(str, _represent_text)
+
+
+def load_yaml(
+    text: str,
+    *,
+    where: str,
+    error: type[InputError] = InputError,
+    allow_duplicate_keys: bool = False,
+) -> JSONValue:
+    """Return the only document of `text`; an empty text is ``None``.
+
+    Args:
+        text: YAML 1.1 as PyYAML and Juju read it.
+        where: The file or place, for messages.
+        error: The class to raise.
+        allow_duplicate_keys: Let the last of two equal keys win, as Juju does for charm metadata.
+
+    Raises:
+        InputError: (as `error`) when it is no YAML, has several documents, repeats a key, or is
+            larger, deeper or more expanded than `MAX_BYTES`, `MAX_DEPTH`, `MAX_NODES` allow.
+    """
+    documents = load_all_yaml(
+        text, where=where, error=error, allow_duplicate_keys=allow_duplicate_keys
+    )
+    if len(documents) > 1:
+        raise error(f"{where} holds {len(documents)} YAML documents where one is expected")
+    return documents[0] if documents else None
+
+
+def load_all_yaml(
+    text: str,
+    *,
+    where: str,
+    error: type[InputError] = InputError,
+    allow_duplicate_keys: bool = False,
+) -> list[JSONValue]:
+    """Return every document of `text`; see `load_yaml`."""
+    if len(text) > MAX_BYTES:
+        raise error(f"{where} is too large to be read as YAML ({len(text)} characters)")
+    try:
+        _check_depth(text, where, error)
+        loader = _Loader(text)
+        try:
+            documents: list[JSONValue] = []
+            while loader.check_node():
+                node = loader.get_node()
+                _check_node(node, where, error, allow_duplicate_keys=allow_duplicate_keys)
+                documents.append(cast("JSONValue", loader.construct_document(node)))
+            return documents
+        finally:
+            loader.dispose()
+    except yaml.YAMLError as exc:
+        raise error(f"{where} is not valid YAML: {_one_line(exc)}") from exc
+    except (ValueError, RecursionError) as exc:
+        raise error(f"{where} is not valid YAML: {exc}") from exc
+
+
+def load_mapping(
+    text: str,
+    *,
+    where: str,
+    error: type[InputError] = InputError,
+    allow_duplicate_keys: bool = False,
+) -> Document:
+    """Return the document of `text`, which must be a mapping (an empty text is an empty one)."""
+    value = load_yaml(text, where=where, error=error, allow_duplicate_keys=allow_duplicate_keys)
+    return as_mapping(value, where=where, error=error)
+
+
+def as_mapping(
+    value: JSONValue, *, where: str, error: type[InputError] = InputError
+) -> Document:
+    """Return `value` as a mapping with text keys; ``None`` is an empty one.
+
+    Raises:
+        InputError: (as `error`) when it is something else.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise error(f"{where} must be a mapping, not {type_name(value)}")
+    return {str(key): item for key, item in value.items()}
+
+
+def dump_yaml(value: JSONValue | Mapping[str, JSONValue]) -> str:
+    """Return `value` as YAML: keys in order, literal blocks for text of several lines."""
+    return cast(
+        "str",
+        yaml.dump(
+            value,
+            Dumper=_BlockDumper,
+            sort_keys=False,
+            allow_unicode=True,
+            default_flow_style=False,
+            width=10_000,
+        ),
+    )
+
+
+def type_name(value: object) -> str:
+    """Return what a person calls the type of a YAML value."""
+    names: dict[type, str] = {
+        dict: "a mapping",
+        list: "a list",
+        str: "text",
+        bool: "a boolean",
+        int: "an integer",
+        float: "a number",
+        type(None): "nothing",
+    }
+    return names.get(type(value), type(value).__name__)
+
+
+def _one_line(error: yaml.YAMLError) -> str:
+    """Return a YAML error as one line with its place."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        context = f"{error.context}, " if error.context else ""
+        return f"{context}{error.problem} (line {mark.line + 1}, column {mark.column + 1})"
+    return " ".join(str(error).split())
+
+
+def _check_depth(text: str, where: str, error: type[InputError]) -> None:
+    """Refuse deep nesting from the event stream, since composing it would use the C stack."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                line = event.start_mark.line + 1
+                raise error(f"{where} is nested deeper than {MAX_DEPTH} levels (line {line})")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _check_node(
+    root: yaml.Node, where: str, error: type[InputError], *, allow_duplicate_keys: bool
+) -> None:
+    """Refuse repeated keys, recursion, and a document that expands beyond `MAX_NODES`."""
+    weights: dict[int, int] = {}
+    open_nodes: set[int] = set()
+
+    def weigh(node: yaml.Node) -> int:
+        known = weights.get(id(node))
+        if known is not None:
+            return known
+        if id(node) in open_nodes:
+            raise error(f"{where} contains itself (line {node.start_mark.line + 1})")
+        open_nodes.add(id(node))
+        total = 1
+        if isinstance(node, yaml.MappingNode):
+            seen: set[str] = set()
+            for key, item in node.value:
+                if isinstance(key, yaml.ScalarNode) and not allow_duplicate_keys:
+                    if key.value in seen and key.value != "<<":
+                        line = key.start_mark.line + 1
+                        raise error(f"{where} has the key {key.value!r} twice (line {line})")
+                    seen.add(key.value)
+                total += weigh(key) + weigh(item)
+        elif isinstance(node, yaml.SequenceNode):
+            total += sum(weigh(item) for item in node.value)
+        if total > MAX_NODES:
+            raise error(
+                f"{where} expands to more than {MAX_NODES} nodes (line {node.start_mark.line + 1})"
+            )
+        open_nodes.discard(id(node))
+        weights[id(node)] = total
+        return total
+
+    weigh(root)

@@ -1,0 +1,171 @@
+"""The errors of ckf-airgap and the exit codes of its command line.
+
+Every error that a user can meet is an `AirgapError`. Its branches are cut by what the user does
+next, and each has one exit code, which scripts may rely on::
+
+    AirgapError                 1   a failure that no branch below describes
+    ├── UsageError              2   mend the command line
+    ├── InputError              3   mend a file: bundle, overlay, charm, image list, release data
+    ├── MissingError            4   fetch what is missing: a charm file, an image, a release
+    ├── ControllerError         5   the controller cannot be used: address, CA, credentials, model
+    ├── RefusedError            6   the controller refused a step of the deployment
+    ├── WorkloadError           7   a unit or application failed while it settled
+    ├── WaitTimeoutError        8   not all was active/idle in time
+    └── InterruptedRunError   130   stopped by Ctrl-C or SIGTERM
+"""
+
+from __future__ import annotations
+
+import difflib
+import enum
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+class ExitCode(enum.IntEnum):
+    """The exit codes of ``ckf-airgap``; documented in ``docs/exit-codes.md`` and stable."""
+
+    OK = 0
+    FAILURE = 1
+    USAGE = 2
+    INPUT = 3
+    MISSING = 4
+    CONTROLLER = 5
+    REFUSED = 6
+    WORKLOAD = 7
+    TIMEOUT = 8
+    INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong.
+
+    Attributes:
+        what: What is wrong, as a sentence without a full stop.
+        where: The place: file and line, application, option, key path; empty when `what` says it.
+        fix: What to do about it; empty when there is nothing to add.
+    """
+
+    what: str
+    where: str = ""
+    fix: str = ""
+
+    def __str__(self) -> str:
+        """Return ``where: what (fix)``, leaving out what is empty."""
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text} ({self.fix})" if self.fix else text
+
+
+class AirgapError(Exception):
+    """The base of every error that ckf-airgap raises on purpose.
+
+    Args:
+        message: What failed, naming the object, without a full stop.
+        problems: The single findings behind it; several are reported together.
+        fix: What the user should do next; printed on a line of its own.
+    """
+
+    exit_code: ExitCode = ExitCode.FAILURE
+
+    def __init__(self, message: str, *, problems: Iterable[Problem] = (), fix: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        self.fix = fix
+
+    def __str__(self) -> str:
+        """Return the message, one indented line per problem, and the fix."""
+        lines = [self.message + (":" if self.problems else "")]
+        lines += [f"  - {problem}" for problem in self.problems]
+        if self.fix:
+            lines.append(self.fix)
+        return "\n".join(lines)
+
+
+class UsageError(AirgapError):
+    """The command line or the arguments of a call contradict each other or name nothing."""
+
+    exit_code = ExitCode.USAGE
+
+
+class InputError(AirgapError):
+    """A file or value that was given is not what it must be."""
+
+    exit_code = ExitCode.INPUT
+
+
+class BundleError(InputError):
+    """A bundle or overlay cannot be read, or says something impossible."""
+
+
+class CharmError(InputError):
+    """A ``.charm`` file cannot be read, or two files contradict each other."""
+
+
+class ReferenceSyntaxError(InputError):
+    """A text is not an image reference."""
+
+
+class OptionError(InputError):
+    """An option value has the wrong type or shape, or the charm has no such option."""
+
+
+class MissingError(AirgapError):
+    """Something that the bundle asks for is not there."""
+
+    exit_code = ExitCode.MISSING
+
+
+class ReleaseNotFoundError(MissingError):
+    """No shipped release and no file has the given name."""
+
+
+class CharmNotFoundError(MissingError):
+    """No ``.charm`` file for an application of the bundle."""
+
+
+class ImageNotFoundError(MissingError):
+    """An image that the bundle needs is not in the list of retagged images."""
+
+
+class ControllerError(AirgapError):
+    """The controller or the model cannot be used."""
+
+    exit_code = ExitCode.CONTROLLER
+
+
+class RefusedError(AirgapError):
+    """The controller refused a step of the deployment."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class WorkloadError(AirgapError):
+    """A unit or an application went into error, or stays blocked, while we waited."""
+
+    exit_code = ExitCode.WORKLOAD
+
+
+class WaitTimeoutError(AirgapError):
+    """The model did not become active/idle in time."""
+
+    exit_code = ExitCode.TIMEOUT
+
+
+class InterruptedRunError(AirgapError):
+    """The run was stopped by the user; what was done so far stands."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return ``did you mean 'x'?`` for the known word nearest to `word`, or an empty string."""
+    match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"did you mean {match[0]!r}?" if match else ""
+
+
+def raise_all(error: type[AirgapError], message: str, problems: Sequence[Problem]) -> None:
+    """Raise `error` with all `problems`, or return when there are none."""
+    if problems:
+        raise error(message, problems=problems)
