@@ -209,7 +209,9 @@ def charm_from_documents(
         summary=str(metadata.get("summary") or ""),
         subordinate=metadata.get("subordinate") is True,
         resources=_resources(metadata, where),
-        options=_options(as_mapping(options_document, where=f"{where}: config", error=CharmError), where),
+        options=_options(
+            as_mapping(options_document, where=f"{where}: config", error=CharmError), where
+        ),
         endpoints=_endpoints(metadata, where),
         bases=_bases(manifest, charmcraft, where),
         series=tuple(str(item) for item in _list(metadata.get("series"), f"{where}: series")),
@@ -257,7 +259,9 @@ def _options(config: Document, where: str) -> dict[str, Option]:
             raise CharmError(f"{place} has the unknown type {kind!r}")
         default = fields.get("default")
         if isinstance(default, list | dict):
-            raise CharmError(f"{place} has {type_name(default)} as default, Juju takes scalars only")
+            raise CharmError(
+                f"{place} has {type_name(default)} as default, Juju takes scalars only"
+            )
         found[name] = Option(
             name=name,
             type=kind,  # type: ignore[arg-type]
@@ -310,7 +314,9 @@ def bases_from_charmcraft(charmcraft: Document, where: str) -> tuple[Base, ...]:
             _base(as_mapping(run, where=f"{where}: bases run-on", error=CharmError), where)
             for run in runs
         ]
-    platforms = as_mapping(charmcraft.get("platforms"), where=f"{where}: platforms", error=CharmError)
+    platforms = as_mapping(
+        charmcraft.get("platforms"), where=f"{where}: platforms", error=CharmError
+    )
     common = charmcraft.get("base")
     by_base: dict[tuple[str, str], list[str]] = {}
     for platform in platforms:

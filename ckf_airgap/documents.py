@@ -15,9 +15,7 @@ import yaml
 
 from ckf_airgap.errors import InputError
 
-JSONValue: TypeAlias = (
-    "str | int | float | bool | list[JSONValue] | dict[str, JSONValue] | None"
-)
+JSONValue: TypeAlias = "str | int | float | bool | list[JSONValue] | dict[str, JSONValue] | None"
 """What a YAML or JSON document holds, once read."""
 
 Document: TypeAlias = "dict[str, JSONValue]"
@@ -129,9 +127,7 @@ def load_mapping(
     return as_mapping(value, where=where, error=error)
 
 
-def as_mapping(
-    value: JSONValue, *, where: str, error: type[InputError] = InputError
-) -> Document:
+def as_mapping(value: JSONValue, *, where: str, error: type[InputError] = InputError) -> Document:
     """Return `value` as a mapping with text keys; ``None`` is an empty one.
 
     Raises:

@@ -1,0 +1,525 @@
+"""Bundles and overlays: read, check, merge, write.
+
+A bundle is kept twice: as the document that it was, which is what overlays merge into and what is
+written back, and as frozen values, which is what everything else works with. The merge follows
+Juju's own rules (the ``juju deploy --overlay`` of Juju 3.x).
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from ckf_airgap.charm import Base, OptionValue
+from ckf_airgap.documents import (
+    MAX_BYTES,
+    Document,
+    JSONValue,
+    as_mapping,
+    dump_yaml,
+    load_all_yaml,
+    type_name,
+)
+from ckf_airgap.errors import BundleError, CharmError, Problem, nearest
+
+APPLICATION_NAME: Final = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*$")
+"""The application name grammar of Juju (``names.IsValidApplication``)."""
+
+_ENDPOINT_NAME: Final = re.compile(r"^[a-zA-Z][a-zA-Z0-9._-]*$")
+
+_KEYWISE: Final = frozenset(
+    {"options", "resources", "annotations", "storage", "devices", "bindings", "offers"}
+)
+_NULL_DELETES: Final = frozenset({"options", "resources"})
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointRef:
+    """One end of a relation: an application, and one of its endpoints if the bundle says which."""
+
+    application: str
+    endpoint: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> EndpointRef:
+        """Return the end that ``app`` or ``app:endpoint`` names.
+
+        Raises:
+            BundleError: when it is neither.
+        """
+        application, colon, endpoint = text.partition(":")
+        if not APPLICATION_NAME.match(application) or (
+            colon and not _ENDPOINT_NAME.match(endpoint)
+        ):
+            raise BundleError(f"invalid relation syntax {text!r}, expected application:endpoint")
+        return cls(application, endpoint or None)
+
+    def __str__(self) -> str:
+        """Return ``app:endpoint``, or ``app``."""
+        return f"{self.application}:{self.endpoint}" if self.endpoint else self.application
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A relation (integration) that a bundle asks for."""
+
+    left: EndpointRef
+    right: EndpointRef
+
+    def __str__(self) -> str:
+        """Return both ends, separated by a blank."""
+        return f"{self.left} {self.right}"
+
+    @property
+    def ends(self) -> tuple[EndpointRef, EndpointRef]:
+        """Both ends, in the bundle's order."""
+        return (self.left, self.right)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """An application of a bundle."""
+
+    name: str
+    charm: str
+    """A charm's name in the store, or a path that starts with ``.`` or ``/``."""
+    channel: str | None = None
+    revision: int | None = None
+    scale: int = 1
+    trust: bool = False
+    series: str | None = None
+    base: Base | None = None
+    options: Mapping[str, OptionValue] = field(default_factory=dict)
+    resources: Mapping[str, str | int] = field(default_factory=dict)
+    constraints: str = ""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    storage: Mapping[str, str] = field(default_factory=dict)
+    devices: Mapping[str, str] = field(default_factory=dict)
+    bindings: Mapping[str, str] = field(default_factory=dict)
+    expose: bool = False
+    placement: tuple[str, ...] = ()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the charm is a file rather than a name in the store."""
+        return is_local_charm(self.charm)
+
+    @property
+    def charm_name(self) -> str:
+        """The store name, or the path's file name without ``.charm``, revision or hash."""
+        return charm_name_of_path(self.charm) if self.is_local else store_name(self.charm)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A bundle, after the merge of all its overlays."""
+
+    name: str | None = None
+    kind: str | None = None
+    """The bundle's type: ``kubernetes``, or ``None``."""
+    series: str | None = None
+    default_base: Base | None = None
+    applications: Mapping[str, Application] = field(default_factory=dict)
+    relations: tuple[Relation, ...] = ()
+    document: Document = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def from_document(cls, document: Document, *, where: str) -> Bundle:
+        """Return the bundle that a merged document describes.
+
+        Args:
+            document: The document; keys that Juju does not know are kept and ignored.
+            where: The file, for messages.
+
+        Raises:
+            BundleError: with every problem of the document, in the wording of ``juju deploy``
+                where that has one.
+        """
+        return _Reader(where).read(document)
+
+    def to_yaml(self) -> str:
+        """Return the document as YAML."""
+        return dump_yaml(self.document)
+
+
+def is_local_charm(charm: str) -> bool:
+    """Whether a bundle's ``charm:`` is a path: only ``.`` and ``/`` begin one (Juju 3.x)."""
+    return charm.startswith((".", "/"))
+
+
+def store_name(charm: str) -> str:
+    """Return the name in a store charm's URL: ``minio`` for ``ch:amd64/minio`` and ``minio``."""
+    return charm.rpartition(":")[2].rpartition("/")[2]
+
+
+def charm_name_of_path(path: str) -> str:
+    """Return the charm's name in a path such as ``./mysql-k8s_r153.charm``."""
+    return Path(path).name.removesuffix(".charm").partition("_")[0]
+
+
+def load_document(path: Path) -> Document:
+    """Read a bundle: the file, or ``bundle.yaml`` in a directory.
+
+    A second and further YAML document in the file is an overlay, and merged (as Juju does).
+
+    Raises:
+        BundleError: when it cannot be read, is too large, or is no YAML mapping.
+    """
+    file = path / "bundle.yaml" if path.is_dir() else path
+    text = read_text(file)
+    documents = load_all_yaml(text, where=str(file), error=BundleError)
+    if not documents or documents[0] is None:
+        raise BundleError(f"{file} is empty, expected a bundle with applications")
+    mappings = [as_mapping(document, where=str(file), error=BundleError) for document in documents]
+    return merge_documents(*mappings)
+
+
+def read_text(file: Path) -> str:
+    """Return a bundle's or overlay's text.
+
+    Raises:
+        BundleError: when it cannot be read, is not UTF-8 or is too large.
+    """
+    try:
+        if file.stat().st_size > MAX_BYTES:
+            raise BundleError(f"{file} is too large for a bundle ({file.stat().st_size} bytes)")
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as exc:
+        raise BundleError(f"{file} is not a bundle: it is not UTF-8 text") from exc
+    except OSError as exc:
+        raise BundleError(
+            f"cannot read the bundle {file}: {exc.strerror}",
+            fix="Give the path of a bundle.yaml, or a shipped release ('ckf-airgap releases').",
+        ) from exc
+
+
+def load_bundle(path: Path) -> Bundle:
+    """Read and check a bundle; see `load_document` and `Bundle.from_document`."""
+    return Bundle.from_document(load_document(path), where=str(path))
+
+
+def merge_documents(base: Document, *overlays: Document) -> Document:
+    """Return `base` with each overlay merged in, by the rules of ``juju deploy --overlay``.
+
+    An application that is null in the overlay is removed together with its relations, and an empty
+    mapping changes nothing. Scalars and lists of an application overwrite; its maps merge by key; a
+    null map clears the map; a null value deletes the key in options and resources, and becomes an
+    empty text elsewhere. Relations are appended; ``series`` overrides; ``default-base``,
+    ``bundle`` and ``description`` of an overlay are ignored. Nothing given is changed.
+    """
+    merged = copy.deepcopy(base)
+    for overlay in overlays:
+        _merge_one(merged, copy.deepcopy(overlay))
+    return merged
+
+
+def _merge_one(merged: Document, overlay: Document) -> None:
+    for key in ("applications", "saas"):
+        changes = overlay.get(key)
+        if not isinstance(changes, dict):
+            continue
+        section = merged.get(key)
+        if not isinstance(section, dict):
+            section = merged[key] = {}
+        for name, fields in changes.items():
+            if fields is None:
+                section.pop(name, None)
+                _drop_relations(merged, name)
+            elif isinstance(fields, dict) and isinstance(section.get(name), dict):
+                _merge_fields(section[name], fields)  # type: ignore[arg-type]
+            elif fields != {} or name not in section:
+                section[name] = fields
+    relations = overlay.get("relations")
+    if isinstance(relations, list):
+        present = merged.get("relations")
+        merged["relations"] = [*(present if isinstance(present, list) else []), *relations]
+    if overlay.get("series") is not None:
+        merged["series"] = overlay["series"]
+    if "machines" in overlay:
+        merged["machines"] = overlay["machines"]
+
+
+def _merge_fields(application: Document, changes: Document) -> None:
+    for key, value in changes.items():
+        if key in ("scale", "num_units"):
+            application.pop("num_units", None)
+            application["scale"] = value
+        elif key in _KEYWISE and isinstance(value, dict):
+            present = application.get(key)
+            section: Document = present if isinstance(present, dict) else {}
+            for name, item in value.items():
+                if item is not None:
+                    section[name] = item
+                elif key in _NULL_DELETES:
+                    section.pop(name, None)
+                else:
+                    section[name] = ""
+            application[key] = section
+        elif key in _KEYWISE and value is None:
+            application.pop(key, None)
+        else:
+            application[key] = value
+
+
+def _drop_relations(document: Document, application: str) -> None:
+    relations = document.get("relations")
+    if not isinstance(relations, list):
+        return
+
+    def names(end: JSONValue) -> bool:
+        if isinstance(end, list):
+            return any(names(item) for item in end)
+        return isinstance(end, str) and end.partition(":")[0] == application
+
+    document["relations"] = [relation for relation in relations if not names(relation)]
+
+
+class _Reader:
+    """Turns a document into a `Bundle`, gathering every problem before it raises."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.problems: list[Problem] = []
+
+    def wrong(self, what: str, where: str = "", fix: str = "") -> None:
+        self.problems.append(Problem(what, where, fix))
+
+    def read(self, document: Document) -> Bundle:
+        applications = self._applications(document)
+        relations = self._relations(document, applications)
+        kind = self._text(document, "bundle", "")
+        if kind not in (None, "", "kubernetes"):
+            self.wrong(
+                f'bundle has an invalid type "{kind}"', fix="use kubernetes, or leave it out"
+            )
+        if kind == "kubernetes" and document.get("machines"):
+            self.wrong("bundle machines not valid for Kubernetes bundles")
+        base = self._base(self._text(document, "default-base", ""), "default-base")
+        series = self._text(document, "series", "")
+        bundle = Bundle(
+            name=self._text(document, "name", ""),
+            kind=kind or None,
+            series=series,
+            default_base=base,
+            applications=applications,
+            relations=relations,
+            document=document,
+        )
+        if self.problems:
+            raise BundleError(f"the bundle {self.where} cannot be used", problems=self.problems)
+        return bundle
+
+    def _applications(self, document: Document) -> dict[str, Application]:
+        section = document.get("applications")
+        if "applications" not in document and "services" in document:
+            section = document.get("services")
+        if not isinstance(section, dict) or not section:
+            self.wrong("at least one application must be specified")
+            return {}
+        found: dict[str, Application] = {}
+        for name, fields in section.items():
+            where = f"application {name}"
+            if not isinstance(name, str) or not APPLICATION_NAME.match(name):
+                self.wrong(f'invalid application name "{name}" in bundle')
+            elif not isinstance(fields, dict):
+                self.wrong(f"expected a mapping, found {type_name(fields)}", where)
+            else:
+                found[name] = self._application(name, fields, where)
+        return found
+
+    def _application(self, name: str, fields: Document, where: str) -> Application:
+        charm = self._text(fields, "charm", where)
+        if not charm:
+            self.wrong("empty charm path", where, "say which charm it is: charm: NAME")
+        for only_overlay in ("offers", "exposed-endpoints"):
+            if only_overlay in fields:
+                self.wrong(f"{only_overlay} can only appear in an overlay section", where)
+        return Application(
+            name=name,
+            charm=charm or "",
+            channel=self._text(fields, "channel", where),
+            revision=self._revision(fields, where),
+            scale=self._scale(fields, where),
+            trust=self._flag(fields, "trust", where),
+            series=self._text(fields, "series", where),
+            base=self._base(self._text(fields, "base", where), f"{where}: base"),
+            options=self._options(fields, where),
+            resources=self._resources(fields, where),
+            constraints=self._text(fields, "constraints", where) or "",
+            annotations=self._texts(fields, "annotations", where),
+            storage=self._texts(fields, "storage", where),
+            devices=self._texts(fields, "devices", where),
+            bindings=self._texts(fields, "bindings", where),
+            expose=self._flag(fields, "expose", where),
+            placement=self._placement(fields, where),
+        )
+
+    def _text(self, fields: Mapping[str, JSONValue], key: str, where: str) -> str | None:
+        """Return a scalar as text: ``1.9`` may be a number in YAML and still be meant."""
+        value = fields.get(key)
+        if value is None or isinstance(value, str):
+            return value
+        if isinstance(value, bool | list | dict):
+            self.wrong(f"{key} must be text, not {type_name(value)}", where)
+            return None
+        return str(value)
+
+    def _flag(self, fields: Document, key: str, where: str) -> bool:
+        value = fields.get(key)
+        if value is None or isinstance(value, bool):
+            return bool(value)
+        self.wrong(f"{key} must be true or false, not {value!r}", where)
+        return False
+
+    def _revision(self, fields: Document, where: str) -> int | None:
+        value = fields.get("revision")
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            self.wrong("the revision must be an integer, zero or greater", where)
+            return None
+        return value
+
+    def _scale(self, fields: Document, where: str) -> int:
+        values = []
+        for key in ("scale", "num_units"):
+            value = fields.get(key)
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int):
+                self.wrong(f"{key} must be an integer, not {value!r}", where)
+            elif value < 0:
+                self.wrong("negative number of units specified", where)
+            else:
+                values.append(value)
+        if len(values) == 2 and all(values):
+            self.wrong("cannot specify both scale and num_units", where)
+        return max(values) if values else 1
+
+    def _base(self, text: str | None, where: str) -> Base | None:
+        if not text:
+            return None
+        try:
+            return Base.parse(text, where=where)
+        except CharmError as exc:
+            self.wrong(exc.message)
+            return None
+
+    def _section(self, fields: Document, key: str, where: str) -> Document:
+        value = fields.get(key)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            self.wrong(f"{key} must be a mapping, not {type_name(value)}", where)
+            return {}
+        return value
+
+    def _options(self, fields: Document, where: str) -> dict[str, OptionValue]:
+        found: dict[str, OptionValue] = {}
+        for name, value in self._section(fields, "options", where).items():
+            if isinstance(value, list | dict) or value is None:
+                self.wrong(
+                    f"the value must be a scalar, not {type_name(value)}",
+                    f"{where}, option {name}",
+                    "write YAML inside an option as text: option: |",
+                )
+            else:
+                found[str(name)] = value
+        return found
+
+    def _resources(self, fields: Document, where: str) -> dict[str, str | int]:
+        found: dict[str, str | int] = {}
+        for name, value in self._section(fields, "resources", where).items():
+            if isinstance(value, bool) or not isinstance(value, str | int):
+                self.wrong(f'resource revision "{name}" is not int or string', where)
+            else:
+                found[str(name)] = value
+        return found
+
+    def _texts(self, fields: Document, key: str, where: str) -> dict[str, str]:
+        section = self._section(fields, key, where)
+        return {str(name): "" if item is None else str(item) for name, item in section.items()}
+
+    def _placement(self, fields: Document, where: str) -> tuple[str, ...]:
+        value = fields.get("to")
+        if value is None:
+            return ()
+        items = value if isinstance(value, list) else [value]
+        if any(not isinstance(item, str | int) for item in items):
+            self.wrong("to must be a list of placement directives", where)
+            return ()
+        return tuple(str(item) for item in items)
+
+    def _relations(
+        self, document: Document, applications: Mapping[str, Application]
+    ) -> tuple[Relation, ...]:
+        value = document.get("relations")
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            self.wrong(f"relations must be a list, not {type_name(value)}")
+            return ()
+        found: list[Relation] = []
+        seen: set[frozenset[str]] = set()
+        known = set(applications)
+        saas = document.get("saas")
+        if isinstance(saas, dict):
+            known |= set(saas)
+        for ends in _relation_pairs(value):
+            relation = self._relation(ends, known)
+            if relation is None:
+                continue
+            key = frozenset(str(end) for end in relation.ends)
+            if key in seen:
+                self.wrong(f"relation {_quoted(ends)} is defined more than once")
+            seen.add(key)
+            found.append(relation)
+        return tuple(found)
+
+    def _relation(self, ends: JSONValue, known: set[str]) -> Relation | None:
+        if not isinstance(ends, list) or any(not isinstance(end, str) for end in ends):
+            self.wrong(f"a relation must be a pair of texts, not {ends!r}")
+            return None
+        if len(ends) != 2:
+            self.wrong(f"relation {_quoted(ends)} has {len(ends)} endpoint(s), not 2")
+            return None
+        try:
+            left, right = (EndpointRef.parse(str(end)) for end in ends)
+        except BundleError as exc:
+            self.wrong(exc.message)
+            return None
+        for end in (left, right):
+            if end.application not in known:
+                self.wrong(
+                    f'relation {_quoted(ends)} refers to application "{end.application}" '
+                    "not defined in this bundle",
+                    fix=nearest(end.application, known),
+                )
+                return None
+        if left.application == right.application:
+            self.wrong(f"relation {_quoted(ends)} relates an application to itself")
+            return None
+        return Relation(left, right)
+
+
+def _relation_pairs(relations: list[JSONValue]) -> Iterable[JSONValue]:
+    """Yield pairs; Juju also reads ``[a, [b, c]]`` as two relations of a."""
+    for relation in relations:
+        if (
+            isinstance(relation, list)
+            and len(relation) == 2
+            and any(isinstance(end, list) for end in relation)
+        ):
+            lefts, rights = (end if isinstance(end, list) else [end] for end in relation)
+            yield from ([left, right] for left in lefts for right in rights)
+        else:
+            yield relation
+
+
+def _quoted(ends: JSONValue) -> str:
+    items = ends if isinstance(ends, list) else [ends]
+    return "[" + " ".join(f'"{item}"' for item in items) + "]"
