@@ -1,0 +1,324 @@
+"""Image rules: what the charms of a release do not tell about the images they pull.
+
+Pure. The rules of a shipped release are in ``bundles/<release>/images.yaml`` (its form is told in
+``docs/bundles.md``); `ckf_airgap.releases` reads them, rendering and discovery use them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ckf_airgap.documents import Document, JSONValue, type_name
+from ckf_airgap.errors import InputError, Problem, nearest, raise_all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleImage:
+    """The image behind one key of an option."""
+
+    image: str
+    """A full reference, as the release's manifests name it."""
+    why: str = ""
+    """Who pulls it."""
+    listed: bool = True
+    """Whether the option's default lists the key; the charm takes it either way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompositeExtra:
+    """An image of a composite that no key names, since its name is fixed in the workload."""
+
+    name: str
+    when_set: tuple[str, ...] = ()
+    """The options of the charm that must all be set for the image to be pulled."""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composite:
+    """Keys of an option that make references together: ``<hub>/<name>:<tag>``."""
+
+    hub: str
+    """The key that holds registry and path."""
+    tag: str
+    """The key that holds the tag."""
+    names: tuple[str, ...]
+    """The keys that hold the images' names."""
+    extra: tuple[CompositeExtra, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SameAs:
+    """Another place of the same charm that names the same image."""
+
+    option: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptionRule:
+    """What a charm does not tell about one of its options."""
+
+    images: Mapping[str, RuleImage] = field(default_factory=dict)
+    """Keys that must be set, in order, with the image of each."""
+    leave_empty: frozenset[str] = frozenset()
+    """Keys that have to stay empty: nothing is pulled for them."""
+    leave_option_empty: bool = False
+    """The whole option may stay empty."""
+    split: frozenset[str] = frozenset()
+    """Keys whose value the charm splits at the last colon, so that it needs a tag."""
+    composite: Composite | None = None
+    same_as: SameAs | None = None
+    """The option is empty by default and must name the same image as this place."""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CharmRules:
+    """The rules of one charm."""
+
+    channel: str
+    """The channel that the release's bundle takes the charm from; finds the rules for a copy."""
+    options: Mapping[str, OptionRule] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtraImage:
+    """An image that is pulled although no resource and no option names it."""
+
+    image: str
+    why: str = ""
+    charm: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CharmBases:
+    """The images in which Juju runs the charms themselves."""
+
+    repository: str
+    tag: str
+    """With ``{channel}`` in the place of the base's version."""
+
+    def image(self, version: str) -> str:
+        """Return the reference for an Ubuntu version such as ``22.04``."""
+        return f"{self.repository}:{self.tag.replace('{channel}', version)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JujuImages:
+    """The images of a controller that is bootstrapped without internet (``caas-image-repo``)."""
+
+    repository: str
+    controller: tuple[str, ...]
+    """Names in the repository; the tag is the version of Juju, or of its database."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRules:
+    """The image rules of a release."""
+
+    release: str = ""
+    """The release's name; empty for rules put together for another bundle."""
+    charms: Mapping[str, CharmRules] = field(default_factory=dict)
+    extra_images: tuple[ExtraImage, ...] = ()
+    charm_bases: CharmBases | None = None
+    juju: JujuImages | None = None
+
+    @classmethod
+    def empty(cls) -> ImageRules:
+        """Return rules that say nothing: the charms tell all."""
+        return cls()
+
+    @classmethod
+    def from_document(cls, document: Document, *, where: str) -> ImageRules:
+        """Return the rules of an ``images.yaml``.
+
+        Args:
+            document: The file, read.
+            where: The file, for messages.
+
+        Raises:
+            InputError: listing every key that is unknown, missing or of the wrong type.
+        """
+        problems: list[Problem] = []
+        rules = _rules(_Fields(document, where, problems))
+        raise_all(InputError, f"{where} does not hold image rules", problems)
+        return rules
+
+    def for_option(self, charm: str, option: str) -> OptionRule | None:
+        """Return the rule of an option of a charm (by the charm's name), if there is one."""
+        rules = self.charms.get(charm)
+        return rules.options.get(option) if rules else None
+
+
+class _Fields:
+    """A mapping being read: notes each problem with its place and goes on."""
+
+    def __init__(self, value: JSONValue, where: str, problems: list[Problem]) -> None:
+        self.where = where
+        self.problems = problems
+        self.values: Document = {}
+        if isinstance(value, dict):
+            self.values = {str(key): item for key, item in value.items()}
+        elif value is not None:
+            self.note(f"must be a mapping, not {type_name(value)}")
+
+    def note(self, what: str, *, key: str = "", fix: str = "") -> None:
+        where = f"{self.where}: {key}" if key else self.where
+        self.problems.append(Problem(what, where=where, fix=fix))
+
+    def only(self, *known: str) -> None:
+        """Refuse keys that are not known."""
+        for key in self.values.keys() - set(known):
+            self.note(f"unknown key {key!r}", fix=nearest(key, known))
+
+    def text(self, key: str, *, needed: bool = False) -> str:
+        value = self.values.get(key)
+        if value is None:
+            if needed:
+                self.note("is missing", key=key)
+            return ""
+        if not isinstance(value, str):
+            self.note(f"must be text, not {type_name(value)}", key=key)
+            return ""
+        if needed and not value.strip():
+            self.note("is empty", key=key)
+        return value
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        value = self.values.get(key)
+        if isinstance(value, bool):
+            return value
+        if value is not None:
+            self.note(f"must be true or false, not {type_name(value)}", key=key)
+        return default
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        value = self.values.get(key)
+        if value is None:
+            return ()
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            self.note("must be a list of texts", key=key)
+            return ()
+        return tuple(str(item) for item in value)
+
+    def child(self, key: str) -> _Fields:
+        return _Fields(self.values.get(key), f"{self.where}: {key}", self.problems)
+
+    def children(self, key: str) -> Iterable[tuple[str, _Fields]]:
+        """Yield name and fields of a mapping of mappings."""
+        section = self.child(key)
+        for name in section.values:
+            yield name, section.child(name)
+
+    def items(self, key: str) -> Iterable[_Fields]:
+        """Yield the fields of each item of a list of mappings."""
+        value = self.values.get(key)
+        if value is None:
+            return
+        if not isinstance(value, list):
+            self.note(f"must be a list, not {type_name(value)}", key=key)
+            return
+        for number, item in enumerate(value, start=1):
+            yield _Fields(item, f"{self.where}: {key}[{number}]", self.problems)
+
+
+def _rules(fields: _Fields) -> ImageRules:
+    fields.only("release", "charm-bases", "juju", "rules", "extra-images")
+    return ImageRules(
+        release=fields.text("release", needed=True),
+        charms={name: _charm_rules(item) for name, item in fields.children("rules")},
+        extra_images=tuple(_extra_image(item) for item in fields.items("extra-images")),
+        charm_bases=_charm_bases(fields.child("charm-bases")),
+        juju=_juju_images(fields.child("juju")),
+    )
+
+
+def _charm_bases(fields: _Fields) -> CharmBases | None:
+    fields.only("repository", "tag")
+    if not fields.values:
+        return None
+    return CharmBases(
+        repository=fields.text("repository", needed=True), tag=fields.text("tag", needed=True)
+    )
+
+
+def _juju_images(fields: _Fields) -> JujuImages | None:
+    fields.only("repository", "controller")
+    if not fields.values:
+        return None
+    return JujuImages(
+        repository=fields.text("repository", needed=True), controller=fields.texts("controller")
+    )
+
+
+def _extra_image(fields: _Fields) -> ExtraImage:
+    fields.only("image", "why", "charm")
+    return ExtraImage(
+        image=fields.text("image", needed=True),
+        why=fields.text("why"),
+        charm=fields.text("charm"),
+    )
+
+
+def _charm_rules(fields: _Fields) -> CharmRules:
+    fields.only("channel", "options")
+    return CharmRules(
+        channel=fields.text("channel", needed=True),
+        options={name: _option_rule(item) for name, item in fields.children("options")},
+    )
+
+
+def _option_rule(fields: _Fields) -> OptionRule:
+    fields.only("images", "leave-empty", "split-at-last-colon", "composite", "same-as", "why")
+    whole = fields.values.get("leave-empty")
+    images = {}
+    for key, item in fields.children("images"):
+        item.only("image", "why", "listed")
+        images[key] = RuleImage(
+            image=item.text("image", needed=True),
+            why=item.text("why"),
+            listed=item.flag("listed", default=True),
+        )
+    keys = frozenset() if isinstance(whole, bool) else frozenset(fields.texts("leave-empty"))
+    for key in sorted(keys & images.keys()):
+        fields.note(f"{key!r} has an image and is to stay empty")
+    return OptionRule(
+        images=images,
+        leave_empty=keys,
+        leave_option_empty=whole is True,
+        split=frozenset(fields.texts("split-at-last-colon")),
+        composite=_composite(fields.child("composite")),
+        same_as=_same_as(fields.child("same-as")),
+        why=fields.text("why"),
+    )
+
+
+def _composite(fields: _Fields) -> Composite | None:
+    fields.only("hub", "tag", "names", "extra")
+    if not fields.values:
+        return None
+    extra = []
+    for item in fields.items("extra"):
+        item.only("name", "when-set", "why")
+        extra.append(
+            CompositeExtra(
+                name=item.text("name", needed=True),
+                when_set=item.texts("when-set"),
+                why=item.text("why"),
+            )
+        )
+    return Composite(
+        hub=fields.text("hub", needed=True),
+        tag=fields.text("tag", needed=True),
+        names=fields.texts("names"),
+        extra=tuple(extra),
+    )
+
+
+def _same_as(fields: _Fields) -> SameAs | None:
+    fields.only("option", "key")
+    if not fields.values:
+        return None
+    return SameAs(option=fields.text("option", needed=True), key=fields.text("key", needed=True))
