@@ -1,0 +1,1 @@
+"""The facades of the controller, one module per family."""
