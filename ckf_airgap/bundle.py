@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from ckf_airgap.charm import Base, OptionValue
+from ckf_airgap.charm import Base, OptionValue, charm_name_of_path
 from ckf_airgap.documents import (
     MAX_BYTES,
     Document,
@@ -154,11 +154,6 @@ def is_local_charm(charm: str) -> bool:
 def store_name(charm: str) -> str:
     """Return the name in a store charm's URL: ``minio`` for ``ch:amd64/minio`` and ``minio``."""
     return charm.rpartition(":")[2].rpartition("/")[2]
-
-
-def charm_name_of_path(path: str) -> str:
-    """Return the charm's name in a path such as ``./mysql-k8s_r153.charm``."""
-    return Path(path).name.removesuffix(".charm").partition("_")[0]
 
 
 def load_document(path: Path) -> Document:
@@ -323,7 +318,7 @@ class _Reader:
         found: dict[str, Application] = {}
         for name, fields in section.items():
             where = f"application {name}"
-            if not isinstance(name, str) or not APPLICATION_NAME.match(name):
+            if not APPLICATION_NAME.match(str(name)):
                 self.wrong(f'invalid application name "{name}" in bundle')
             elif not isinstance(fields, dict):
                 self.wrong(f"expected a mapping, found {type_name(fields)}", where)

@@ -169,6 +169,11 @@ class Charm:
         return next((file for file in self.default_images if file.is_for(option)), None)
 
 
+def charm_name_of_path(path: str) -> str:
+    """Return the charm's name in a path such as ``./mysql-k8s_r153.charm``."""
+    return Path(path).name.removesuffix(".charm").partition("_")[0]
+
+
 def charm_from_documents(
     *,
     metadata: Document,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from ckf_airgap.charm import Charm, DefaultImages, charm_from_documents
+from ckf_airgap.charm import Charm, DefaultImages, charm_from_documents, charm_name_of_path
 from ckf_airgap.documents import Document, load_mapping, load_yaml
 from ckf_airgap.errors import AirgapError, CharmError, CharmNotFoundError, Problem, nearest
 
@@ -97,7 +97,7 @@ def _read_archive(archive: zipfile.ZipFile, path: Path) -> Charm:
     metadata, charmcraft = document("metadata.yaml"), document("charmcraft.yaml")
     if metadata is None and (charmcraft is None or "name" not in charmcraft):
         raise CharmError(
-            f"{where} is not a charm: it has neither metadata.yaml nor a charmcraft.yaml with a name"
+            f"{where} is not a charm: it has no metadata.yaml, and no charmcraft.yaml with a name"
         )
     return charm_from_documents(
         metadata=metadata if metadata is not None else charmcraft or {},
@@ -155,8 +155,8 @@ class CharmDirectory:
 
         Args:
             path: The directory.
-            wanted: Names of charms to look for; a broken file is reported only when no intact
-                file has the wanted charm. ``None``: every file must be intact.
+            wanted: Names of charms that are needed; a broken file whose name says that it is some
+                other charm is passed over. ``None``: every file must be intact.
 
         Raises:
             CharmNotFoundError: when the directory does not exist.
@@ -169,18 +169,21 @@ class CharmDirectory:
                 fix="Name it with --charms DIR; it holds the files of charms.tar.gz.",
             )
         found: list[Charm] = []
-        broken: list[Problem] = []
+        broken: list[tuple[str, Problem]] = []
         for file in sorted(path.glob("*.charm")):
             try:
                 found.append(read_charm(file))
             except AirgapError as exc:
-                broken.append(Problem(exc.message, fix=exc.fix.rstrip(".")))
-        names = {charm.name for charm in found}
-        if wanted is not None and set(wanted) <= names:
-            broken = []
-        broken += _contradictions(found)
-        if broken:
-            raise CharmError(f"charm files in {path} cannot be used", problems=broken)
+                named = charm_name_of_path(file.name)
+                broken.append((named, Problem(exc.message, fix=exc.fix.rstrip("."))))
+        needed = None if wanted is None else frozenset(wanted)
+        missing = needed is not None and not needed <= {charm.name for charm in found}
+        problems = [
+            problem for named, problem in broken if needed is None or missing or named in needed
+        ]
+        problems += _contradictions(found)
+        if problems:
+            raise CharmError(f"charm files in {path} cannot be used", problems=problems)
         ordered = sorted(found, key=_age)
         newest = {charm.name: charm for charm in ordered}
         return cls(path=path, charms=newest, all_files=tuple(ordered))

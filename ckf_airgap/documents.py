@@ -115,6 +115,27 @@ def load_all_yaml(
         raise error(f"{where} is not valid YAML: {exc}") from exc
 
 
+def compose_yaml(text: str) -> yaml.Node | None:
+    """Return the node of a text's only YAML document, or ``None`` when it has no such document.
+
+    Duplicate keys are allowed; recursion, depth and expansion are limited as in `load_yaml`.
+    """
+    if len(text) > MAX_BYTES:
+        return None
+    try:
+        _check_depth(text, "text", InputError)
+        loader = _Loader(text)
+        try:
+            node: yaml.Node | None = loader.get_single_node()
+        finally:
+            loader.dispose()
+        if node is not None:
+            _check_node(node, "text", InputError, allow_duplicate_keys=True)
+    except (yaml.YAMLError, InputError, ValueError, RecursionError):
+        return None
+    return node
+
+
 def load_mapping(
     text: str,
     *,
@@ -142,16 +163,13 @@ def as_mapping(value: JSONValue, *, where: str, error: type[InputError] = InputE
 
 def dump_yaml(value: JSONValue | Mapping[str, JSONValue]) -> str:
     """Return `value` as YAML: keys in order, literal blocks for text of several lines."""
-    return cast(
-        "str",
-        yaml.dump(
-            value,
-            Dumper=_BlockDumper,
-            sort_keys=False,
-            allow_unicode=True,
-            default_flow_style=False,
-            width=10_000,
-        ),
+    return yaml.dump(
+        value,
+        Dumper=_BlockDumper,
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=False,
+        width=10_000,
     )
 
 
@@ -185,8 +203,7 @@ def _check_depth(text: str, where: str, error: type[InputError]) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
-                line = event.start_mark.line + 1
-                raise error(f"{where} is nested deeper than {MAX_DEPTH} levels (line {line})")
+                raise error(f"{where} is nested deeper than {MAX_DEPTH} levels")
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
 

@@ -1,0 +1,229 @@
+"""Image references: the grammar, the normal form, and the rule by which they are retagged.
+
+The grammar is that of the distribution project (``reference/regexp.go``)::
+
+    reference  := name [ ":" tag ] [ "@" digest ]
+    name       := [ registry "/" ] component [ "/" component ]*
+    registry   := host [ ":" port ]
+    component  := [a-z0-9]+ ( separator [a-z0-9]+ )*      separator := "." | "_" | "__" | "-"+
+    tag        := [A-Za-z0-9_][A-Za-z0-9_.-]{0,127}
+    digest     := algorithm ":" hex{32,}
+
+The first part of a name is a registry only if it has a ``.`` or a ``:``, is ``localhost``, or has
+an upper-case letter (``splitDockerDomain`` of the same project); without one, Docker Hub is meant.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Final
+
+from ckf_airgap.errors import ReferenceSyntaxError
+
+DOCKER_HUB: Final = "docker.io"
+"""The registry that is meant when a reference names none."""
+
+_HUB_ALIASES: Final = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
+
+MAX_NAME: Final = 255
+"""Characters that registry and repository may have together (distribution's NameTotalLengthMax)."""
+
+_HOST_LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+_REGISTRY = rf"(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*|\[(?:[a-fA-F0-9:]+)\])(?::[0-9]{{1,5}})?"
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REPOSITORY = rf"{_COMPONENT}(?:/{_COMPONENT})*"
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+_DIGEST = r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}"
+
+_REGISTRY_RE: Final = re.compile(rf"{_REGISTRY}\Z")
+_REPOSITORY_RE: Final = re.compile(rf"{_REPOSITORY}\Z")
+_TAG_RE: Final = re.compile(rf"{_TAG}\Z")
+_DIGEST_RE: Final = re.compile(rf"{_DIGEST}\Z")
+_IDENTIFIER_RE: Final = re.compile(r"[0-9a-f]{64}\Z")
+_DIGEST_HEX: Final = {"sha256": 64, "sha384": 96, "sha512": 128}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ImageReference:
+    """A reference to an image, as it was written.
+
+    Attributes:
+        registry: The registry host with its port, as written; ``None`` when none was.
+        repository: The path within the registry.
+        tag: The tag, or ``None``.
+        digest: The digest with its algorithm, or ``None``.
+    """
+
+    registry: str | None
+    repository: str
+    tag: str | None = None
+    digest: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> ImageReference:
+        """Return the reference that a text is.
+
+        Raises:
+            ReferenceSyntaxError: saying which part is wrong.
+        """
+        name, at, digest = text.partition("@")
+        if at and not _valid_digest(digest):
+            raise ReferenceSyntaxError(f"{text!r} is not an image reference: bad digest {digest!r}")
+        head, slash, last = name.rpartition("/")
+        last, colon, tag = last.partition(":")
+        if colon and not _TAG_RE.match(tag):
+            raise ReferenceSyntaxError(f"{text!r} is not an image reference: bad tag {tag!r}")
+        registry, repository = _split_registry(f"{head}{slash}{last}")
+        if registry is not None and not _REGISTRY_RE.match(registry):
+            raise ReferenceSyntaxError(
+                f"{text!r} is not an image reference: bad registry {registry!r}"
+            )
+        if not _REPOSITORY_RE.match(repository):
+            raise ReferenceSyntaxError(
+                f"{text!r} is not an image reference: bad repository {repository!r}"
+            )
+        if len(name) - len(colon + tag) > MAX_NAME:
+            raise ReferenceSyntaxError(
+                f"{text[:60]!r}… is not an image reference: its name is longer than {MAX_NAME}"
+            )
+        if not (slash or colon or at) and _IDENTIFIER_RE.match(name):
+            raise ReferenceSyntaxError(
+                f"{text!r} is not an image reference: 64 hexadecimal digits are an image ID"
+            )
+        return cls(registry, repository, tag or None, digest or None)
+
+    def __str__(self) -> str:
+        """Return the reference as it was written."""
+        return (
+            self.name
+            + (f":{self.tag}" if self.tag else "")
+            + (f"@{self.digest}" if self.digest else "")
+        )
+
+    @property
+    def name(self) -> str:
+        """Registry and repository, without tag and digest."""
+        return f"{self.registry}/{self.repository}" if self.registry else self.repository
+
+    @property
+    def hexadecimal(self) -> str | None:
+        """The digest without its algorithm."""
+        return self.digest.partition(":")[2] if self.digest else None
+
+    def canonical(self) -> ImageReference:
+        """Return the form that is equal for two references exactly when they mean one image.
+
+        The registry is explicit, Docker Hub's official images are under ``library/``, a reference
+        with neither tag nor digest is ``:latest``, and a tag beside a digest says nothing.
+        """
+        hub = self.registry is None or self.registry in _HUB_ALIASES
+        official = hub and "/" not in self.repository
+        return ImageReference(
+            registry=DOCKER_HUB if hub else self.registry,
+            repository=f"library/{self.repository}" if official else self.repository,
+            tag=None if self.digest else self.tag or "latest",
+            digest=self.digest,
+        )
+
+    def with_tag(self) -> ImageReference:
+        """Return the same image with ``:latest`` written out if it has neither tag nor digest."""
+        return self if self.tag or self.digest else replace(self, tag="latest")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Registry:
+    """A private registry: a host with its port, and the path under which images are put.
+
+    Attributes:
+        host: ``172.17.0.2:5000``, ``reg.example.com``, ``[fd00::1]:5000``.
+        path: The path below it without slashes at its ends, or an empty text.
+    """
+
+    host: str
+    path: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Registry:
+        """Return the registry that ``HOST[:PORT][/PATH]`` names.
+
+        A trailing slash is cut. A host without dot and port is taken as a host all the same.
+
+        Raises:
+            ReferenceSyntaxError: when host or path is malformed, or a scheme is in front.
+        """
+        host, _, path = text.rstrip("/").partition("/")
+        if "://" in text:
+            raise ReferenceSyntaxError(
+                f"{text!r} is not a registry: leave out the scheme",
+                fix=f"Write {text.partition('://')[2].rstrip('/')!r}.",
+            )
+        if not _REGISTRY_RE.match(host) or (path and not _REPOSITORY_RE.match(path)):
+            raise ReferenceSyntaxError(
+                f"{text!r} is not a registry",
+                fix="Write HOST[:PORT][/PATH], such as registry.example.com:5000/kubeflow.",
+            )
+        return cls(host, path)
+
+    def __str__(self) -> str:
+        """Return ``HOST[:PORT][/PATH]``."""
+        return f"{self.host}/{self.path}" if self.path else self.host
+
+    def holds(self, reference: ImageReference) -> bool:
+        """Whether a reference lies in this registry, under its path."""
+        inside = f"{reference.repository}/".startswith(f"{self.path}/") if self.path else True
+        return reference.registry == self.host and inside
+
+    def place(self, repository: str, tag: str | None) -> ImageReference:
+        """Return the reference of a repository and tag below this registry."""
+        joined = f"{self.path}/{repository}" if self.path else repository
+        return ImageReference(self.host, joined, tag)
+
+
+def retag(reference: ImageReference, registry: Registry) -> ImageReference:
+    """Return where an image lies in the private registry.
+
+    The registry in front is replaced, or put in front where there is none; a digest becomes the
+    tag of its hexadecimal digits (a tag beside it is dropped). A reference that lies in the
+    private registry already is returned as it is, so that retagging twice changes nothing.
+    """
+    if registry.holds(reference) and not reference.digest:
+        return reference
+    return registry.place(reference.repository, reference.hexadecimal or reference.tag)
+
+
+def retag_candidates(reference: ImageReference, registry: Registry) -> tuple[ImageReference, ...]:
+    """Return where an image may lie in the private registry, the likeliest first.
+
+    After the rule of `retag` come: the place that the scripts before this tool gave a name of two
+    parts with a registry (``registry.k8s.io/busybox`` went to ``R/registry.k8s.io/busybox``), the
+    other spellings of a Docker Hub image, and ``latest`` written out.
+    """
+    canonical = reference.canonical()
+    repositories = [reference.repository]
+    if reference.registry and "/" not in reference.repository:
+        repositories.append(f"{reference.registry}/{reference.repository}")
+    if canonical.registry == DOCKER_HUB and canonical.repository.startswith("library/"):
+        short = canonical.repository.removeprefix("library/")
+        repositories += [short, f"{DOCKER_HUB}/{short}", canonical.repository]
+    tag = reference.hexadecimal or reference.tag
+    tags = [tag] if tag not in (None, "latest") else [tag, None if tag else "latest"]
+    found = [retag(reference, registry)]
+    found += [registry.place(name, tag) for name in repositories for tag in tags]
+    return tuple(dict.fromkeys(found))
+
+
+def _valid_digest(digest: str) -> bool:
+    if not _DIGEST_RE.match(digest):
+        return False
+    algorithm, _, digits = digest.partition(":")
+    expected = _DIGEST_HEX.get(algorithm)
+    return expected is None or (len(digits) == expected and digits == digits.lower())
+
+
+def _split_registry(name: str) -> tuple[str | None, str]:
+    first, slash, rest = name.partition("/")
+    if not slash:
+        return None, name
+    named = "." in first or ":" in first or first == "localhost" or first != first.lower()
+    return (first, rest) if named else (None, name)
