@@ -237,7 +237,7 @@ def int_field(params: Mapping[str, JSONValue], name: str, default: int = 0) -> i
     return value
 
 
-def bool_field(params: Mapping[str, JSONValue], name: str, default: bool = False) -> bool:  # noqa: FBT001, FBT002
+def bool_field(params: Mapping[str, JSONValue], name: str, default: bool = False) -> bool:
     """Return the boolean of a key, or `default` when it is absent."""
     value = field(params, name)
     if value is None:
@@ -310,7 +310,7 @@ async def results_of(
     for item in items:
         try:
             results.append(await call(item))
-        except ApiError as error:  # noqa: PERF203
+        except ApiError as error:
             results.append({"error": error.as_document()})
     return {"results": results}
 

@@ -1,0 +1,195 @@
+"""The client store: the files through which Juju's clients find a controller.
+
+A store is a directory that ``JUJU_DATA`` names. It belongs to whoever wrote it: a marker file
+tells our stores from others, and one that holds somebody else's controllers is never touched.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from ckf_airgap.documents import Document, as_mapping, dump_yaml, load_mapping
+from ckf_airgap.errors import ControllerError, InputError
+
+MARKER: Final = ".ckf-airgap-rehearsal"
+"""The file that marks a store as ours; it names the controller that was written."""
+
+_STORE_FILES: Final = ("controllers.yaml", "accounts.yaml", "models.yaml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredModel:
+    """A model as ``models.yaml`` holds it."""
+
+    name: str
+    owner: str
+    uuid: str
+
+    @property
+    def qualified_name(self) -> str:
+        """The key of the model: ``owner/name``."""
+        return f"{self.owner}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredController:
+    """A controller, its account and its models, as the three store files hold them.
+
+    Attributes:
+        name: What the client calls the controller.
+        uuid: The controller's UUID.
+        endpoints: ``host:port``, IPv6 hosts in brackets.
+        ca_cert: The CA, PEM.
+        agent_version: The version of Juju.
+        cloud: The name of the controller's cloud.
+        user: The user's name.
+        password: The user's password.
+        models: Every model that the client may use.
+        current_model: The name of the model that is used when none is named, or ``None``.
+    """
+
+    name: str
+    uuid: str
+    endpoints: Sequence[str]
+    ca_cert: str
+    agent_version: str
+    cloud: str
+    user: str
+    password: str
+    models: Sequence[StoredModel] = ()
+    current_model: str | None = None
+
+    def documents(self) -> dict[str, Document]:
+        """Return the store's files: name to document."""
+        models: Document = {
+            "models": {
+                model.qualified_name: {"uuid": model.uuid, "type": "caas", "branch": "master"}
+                for model in self.models
+            }
+        }
+        current = next((m for m in self.models if m.name == self.current_model), None)
+        if current is not None:
+            models["current-model"] = current.qualified_name
+        return {
+            "controllers.yaml": {
+                "controllers": {
+                    self.name: {
+                        "uuid": self.uuid,
+                        "api-endpoints": list(self.endpoints),
+                        "ca-cert": self.ca_cert,
+                        "cloud": self.cloud,
+                        "type": "kubernetes",
+                        "agent-version": self.agent_version,
+                        "controller-machine-count": 0,
+                        "active-controller-machine-count": 0,
+                    }
+                },
+                "current-controller": self.name,
+            },
+            "accounts.yaml": {
+                "controllers": {
+                    self.name: {
+                        "user": self.user,
+                        "password": self.password,
+                        "last-known-access": "superuser",
+                    }
+                }
+            },
+            "models.yaml": {"controllers": {self.name: models}},
+        }
+
+
+def write_store(directory: Path, controller: StoredController) -> None:
+    """Write the store files of `controller` into `directory`, each at once and only for its owner.
+
+    Besides the three files, an SSH key pair is made, since python-libjuju reads
+    ``ssh/juju_id_rsa.pub`` whenever it adds a model.
+
+    Raises:
+        ControllerError: when the directory holds a store that a rehearsal did not write, or
+            cannot be written.
+    """
+    try:
+        check_store(directory)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write(directory / MARKER, f"{controller.name}\n")
+        for name, document in controller.documents().items():
+            _write(directory / name, dump_yaml(document))
+        _write_ssh_key(directory / "ssh")
+    except OSError as error:
+        raise ControllerError(
+            f"cannot write the client store {directory}: {error.strerror or error}",
+            fix="Give a directory that you may write to.",
+        ) from error
+
+
+def check_store(directory: Path) -> None:
+    """Return when `directory` may be written: absent, without controllers, or with ours only.
+
+    Raises:
+        ControllerError: when it holds controllers that a rehearsal did not write.
+    """
+    ours = _marked(directory)
+    for name in _STORE_FILES:
+        path = directory / name
+        if not path.exists():
+            continue
+        try:
+            document = load_mapping(path.read_text(encoding="utf-8"), where=str(path))
+            held = as_mapping(document.get("controllers"), where=f"{path}: controllers")
+        except (InputError, UnicodeDecodeError):
+            held = {"(unreadable)": None}
+        foreign = sorted(set(held) - ours)
+        if foreign:
+            raise ControllerError(
+                f"{path} holds controllers that no rehearsal wrote: {', '.join(foreign)}",
+                fix="Give a directory of its own: a rehearsal never writes into another's store.",
+            )
+
+
+def _marked(directory: Path) -> set[str]:
+    """Return the names of the controllers that a rehearsal wrote into the store."""
+    try:
+        return set((directory / MARKER).read_text(encoding="utf-8").split("\n"))
+    except FileNotFoundError:
+        return set()
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace `path` by `text` at once, readable by its owner only."""
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _write_ssh_key(directory: Path) -> None:
+    public_path = directory / "juju_id_rsa.pub"
+    if public_path.exists():
+        return
+    directory.mkdir(mode=0o700, exist_ok=True)
+    key = ed25519.Ed25519PrivateKey.generate()
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.OpenSSH,
+        serialization.NoEncryption(),
+    )
+    public = key.public_key().public_bytes(
+        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    )
+    _write(directory / "juju_id_rsa", private.decode("ascii"))
+    _write(public_path, f"{public.decode('ascii')} rehearsal\n")
