@@ -1,0 +1,184 @@
+"""Bounded concurrency, threads for blocking calls, and timeouts.
+
+The one place that touches ``asyncio-pool``. That library hands out slots well, and has traps that
+stay in here: `map` returns exceptions as values and refuses empty input, leaving its context
+manager waits for all children instead of cancelling them, and a child that is cancelled before its
+first step leaves a coroutine that nobody awaits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, ParamSpec, TypeVar, cast
+
+from asyncio_pool import AioPool
+from asyncio_pool.results import getres
+
+if sys.version_info < (3, 11):
+    import async_timeout
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Params = ParamSpec("Params")
+
+DEFAULT_LIMIT: Final = 8
+"""How many things are done at once unless the caller says otherwise (``--jobs``)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome(Generic[Item, Result]):
+    """What became of one item of `bounded_outcomes`.
+
+    Attributes:
+        item: The item.
+        error: What its call raised, or ``None`` when it returned.
+        result: What its call returned; ``None`` when it raised.
+    """
+
+    item: Item
+    error: Exception | None = None
+    result: Result | None = None
+
+    def unwrap(self) -> Result:
+        """Return the result.
+
+        Raises:
+            Exception: the error, when there is one.
+        """
+        if self.error is not None:
+            raise self.error
+        return cast("Result", self.result)
+
+
+class _Call(Generic[Item, Result]):
+    """A call that begins when it is awaited, so that one never awaited leaves no coroutine."""
+
+    __slots__ = ("_fn", "_item")
+
+    def __init__(self, fn: Callable[[Item], Awaitable[Result]], item: Item) -> None:
+        self._fn = fn
+        self._item = item
+
+    def __await__(self) -> Generator[object, None, Result]:
+        return self._fn(self._item).__await__()
+
+    def close(self) -> None:
+        """Do nothing: asyncio-pool closes what it does not start."""
+
+
+async def bounded_map(
+    fn: Callable[[Item], Awaitable[Result]], items: Iterable[Item], limit: int = DEFAULT_LIMIT
+) -> list[Result]:
+    """Return ``fn(item)`` for each item, in the order of the items, at most `limit` at once.
+
+    Cancelling the caller, or a failure of one call, cancels all other calls and waits until they
+    have ended; nothing runs on after this function has returned.
+
+    Args:
+        fn: An async function of one item.
+        items: The items; none gives an empty list.
+        limit: How many calls may run at the same time, at least 1.
+
+    Returns:
+        The results, in item order.
+
+    Raises:
+        Exception: the first failure.
+        ValueError: when `limit` is below 1.
+    """
+    if limit < 1:
+        raise ValueError(f"limit must be at least 1, not {limit}")
+    calls = [_Call(fn, item) for item in items]
+    if not calls:
+        return []
+    pool = AioPool(size=min(limit, len(calls)))
+    futures: list[asyncio.Future[Result]] = [pool.spawn_n(call) for call in calls]
+    completed: list[asyncio.Future[Result]] = []
+    for future in futures:
+        future.add_done_callback(completed.append)
+    try:
+        await asyncio.wait(futures, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        await _stop(pool, futures)
+    first = next((future for future in completed if _is_failure(future)), None)
+    if first is not None:
+        first.result()
+    return [future.result() for future in futures]
+
+
+async def bounded_outcomes(
+    fn: Callable[[Item], Awaitable[Result]], items: Iterable[Item], limit: int = DEFAULT_LIMIT
+) -> list[Outcome[Item, Result]]:
+    """Return the outcome of ``fn(item)`` for each item, whatever fails, at most `limit` at once.
+
+    As `bounded_map`, but a failure stops nothing: each is kept beside the item it belongs to.
+    Cancelling the caller still cancels all.
+    """
+
+    async def attempt(item: Item) -> Outcome[Item, Result]:
+        try:
+            return Outcome(item=item, result=await fn(item))
+        except Exception as exc:  # noqa: BLE001 - handed to the caller as a value
+            return Outcome(item=item, error=exc)
+
+    return await bounded_map(attempt, items, limit)
+
+
+async def in_thread(
+    fn: Callable[Params, Result], /, *args: Params.args, **kwargs: Params.kwargs
+) -> Result:
+    """Return ``fn(*args, **kwargs)``, called in a thread of the loop's executor.
+
+    A thread cannot be cancelled: when the caller is cancelled, `fn` runs to its end unheard.
+    """
+    return await asyncio.to_thread(fn, *args, **kwargs)
+
+
+@contextlib.asynccontextmanager
+async def timeout(seconds: float | None) -> AsyncIterator[None]:
+    """Cancel the body after `seconds` (never for ``None``) and raise `TimeoutError`.
+
+    Raises:
+        TimeoutError: the builtin one on every Python; 3.10's asyncio has one of its own.
+    """
+    if sys.version_info >= (3, 11):
+        async with asyncio.timeout(seconds):
+            yield
+    else:
+        try:
+            async with async_timeout.timeout(seconds):
+                yield
+        except asyncio.TimeoutError as exc:
+            raise TimeoutError(*exc.args) from exc
+
+
+def _is_failure(future: asyncio.Future[Result]) -> bool:
+    """Whether the call raised something of its own, rather than being cancelled with the rest."""
+    if not future.done() or future.cancelled():
+        return False
+    error = future.exception()
+    return error is not None and not isinstance(error, asyncio.CancelledError)
+
+
+async def _stop(pool: AioPool, futures: Sequence[asyncio.Future[Result]]) -> None:
+    """Cancel what still runs and wait until it has ended, also when cancelled meanwhile."""
+    interrupted = False
+    if not all(future.done() for future in futures):
+        stopping = asyncio.ensure_future(pool.cancel(get_result=getres.dont))
+        while not stopping.done():
+            try:
+                await asyncio.shield(stopping)
+            except asyncio.CancelledError:
+                interrupted = True
+        stopping.result()
+    for future in futures:
+        if not future.done():
+            future.cancel()  # its task was cancelled before the first step
+        elif not future.cancelled():
+            future.exception()  # mark as retrieved
+    if interrupted:
+        raise asyncio.CancelledError

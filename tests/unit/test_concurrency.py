@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ckf_airgap.concurrency import bounded_map, bounded_outcomes, in_thread, timeout
+
+
+def other_tasks() -> set[asyncio.Task[object]]:
+    return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
+
+
+async def test_map_of_nothing_is_an_empty_list() -> None:
+    async def never(item: int) -> int:
+        raise AssertionError(item)
+
+    assert await bounded_map(never, [], 3) == []
+    assert await bounded_outcomes(never, [], 3) == []
+
+
+async def test_limit_below_one_is_refused() -> None:
+    async def same(item: int) -> int:
+        return item
+
+    with pytest.raises(ValueError, match="at least 1"):
+        await bounded_map(same, [1], 0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    delays=st.lists(st.integers(min_value=0, max_value=4), max_size=30),
+    limit=st.integers(min_value=1, max_value=10),
+)
+def test_results_keep_the_order_and_the_limit_holds(delays: list[int], limit: int) -> None:
+    active = 0
+    most = 0
+
+    async def work(item: tuple[int, int]) -> int:
+        nonlocal active, most
+        active += 1
+        most = max(most, active)
+        for _ in range(item[1]):
+            await asyncio.sleep(0)
+        active -= 1
+        return item[0]
+
+    async def run() -> list[int]:
+        return await bounded_map(work, enumerate(delays), limit)
+
+    assert asyncio.run(run()) == list(range(len(delays)))
+    assert most <= limit
+    assert most == min(limit, len(delays)) or any(delay == 0 for delay in delays)
+
+
+async def test_as_many_run_at_once_as_the_limit_allows() -> None:
+    barrier = 0
+    everybody = asyncio.Event()
+
+    async def meet(item: int) -> int:
+        nonlocal barrier
+        barrier += 1
+        if barrier == 4:
+            everybody.set()
+        await everybody.wait()
+        return item
+
+    async with timeout(5):
+        assert await bounded_map(meet, range(4), 4) == [0, 1, 2, 3]
+
+
+async def test_first_failure_cancels_the_rest_and_is_raised() -> None:
+    cancelled: list[int] = []
+    started: list[int] = []
+
+    async def work(item: int) -> None:
+        started.append(item)
+        if item == 1:
+            raise LookupError("item 1")
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.01)  # an orderly end takes a moment
+            cancelled.append(item)
+            raise
+
+    with pytest.raises(LookupError, match="item 1"):
+        await bounded_map(work, range(20), 3)
+    assert sorted(cancelled) == [item for item in started if item != 1]
+    assert len(started) < 20
+    assert not other_tasks()
+
+
+async def test_cancelling_the_caller_cancels_the_calls_and_waits_for_them() -> None:
+    ended: list[int] = []
+
+    async def work(item: int) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.02)
+            ended.append(item)
+
+    task = asyncio.ensure_future(bounded_map(work, range(10), 4))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.sleep(0.005)
+    task.cancel()  # a second Ctrl-C does not leave children behind either
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert sorted(ended) == [0, 1, 2, 3]
+    assert not other_tasks()
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_cancelling_at_any_early_moment_leaves_nothing_behind(turns: int) -> None:
+    async def work(_item: int) -> None:
+        await asyncio.sleep(60)
+
+    task = asyncio.ensure_future(bounded_map(work, range(5), 2))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not other_tasks()
+
+
+async def test_outcomes_try_everything_and_keep_each_error_with_its_item() -> None:
+    async def work(item: int) -> int:
+        await asyncio.sleep(0)
+        if item % 2:
+            raise ValueError(str(item))
+        return item * 10
+
+    outcomes = await bounded_outcomes(work, range(5), 2)
+    assert [outcome.item for outcome in outcomes] == [0, 1, 2, 3, 4]
+    assert [str(outcome.error) for outcome in outcomes if outcome.error] == ["1", "3"]
+    assert [outcome.unwrap() for outcome in outcomes if not outcome.error] == [0, 20, 40]
+    with pytest.raises(ValueError, match="3"):
+        outcomes[3].unwrap()
+
+
+async def test_outcomes_can_be_cancelled() -> None:
+    async def work(_item: int) -> None:
+        await asyncio.sleep(60)
+
+    task = asyncio.ensure_future(bounded_outcomes(work, range(5), 2))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not other_tasks()
+
+
+async def test_in_thread_leaves_the_loop_free() -> None:
+    def block(seconds: float, *, name: str) -> tuple[str, bool]:
+        time.sleep(seconds)
+        return name, threading.current_thread() is threading.main_thread()
+
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            ticks += 1
+            await asyncio.sleep(0.005)
+
+    ticker = asyncio.ensure_future(tick())
+    assert await in_thread(block, 0.1, name="x") == ("x", False)
+    ticker.cancel()
+    assert ticks > 3
+
+
+async def test_timeout_raises_the_builtin_error() -> None:
+    with pytest.raises(TimeoutError):
+        async with timeout(0.01):
+            await asyncio.sleep(5)
+
+
+async def test_timeout_of_none_never_fires() -> None:
+    async with timeout(None):
+        await asyncio.sleep(0.01)
