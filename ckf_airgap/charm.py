@@ -22,11 +22,12 @@ Role: TypeAlias = Literal["provider", "requirer", "peer"]
 CHARM_NAME: Final = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*$")
 """The charm name grammar of Juju's charm URLs."""
 
-_ROLES: Final[tuple[tuple[str, Role], ...]] = (
+ROLES: Final[tuple[tuple[str, Role], ...]] = (
     ("provides", "provider"),
     ("requires", "requirer"),
     ("peers", "peer"),
 )
+"""The sections of a charm's metadata that declare endpoints, and the role each stands for."""
 
 SERIES_CHANNELS: Final[Mapping[str, str]] = {
     "bionic": "18.04",
@@ -278,7 +279,7 @@ def _options(config: Document, where: str) -> dict[str, Option]:
 
 def _endpoints(metadata: Document, where: str) -> dict[str, Endpoint]:
     found = {}
-    for key, role in _ROLES:
+    for key, role in ROLES:
         for name, fields in _entries(metadata, key, where):
             interface = fields.get("interface")
             if not isinstance(interface, str) or not interface:
