@@ -1,0 +1,90 @@
+"""The command group ``ckf-airgap``: finds the commands, and ends every run in one place."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NoReturn
+
+import click
+
+from ckf_airgap._version import __version__
+from ckf_airgap.cli.failures import report_failure
+from ckf_airgap.cli.options import verbosity_options
+from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.errors import ExitCode, nearest
+
+COMMANDS: Final[Mapping[str, str]] = {
+    "releases": "List the shipped releases of Charmed Kubeflow.",
+}
+"""The commands in the order of their use; each is ``command`` of the module of its name.
+
+Their modules are imported when they are needed: libjuju alone takes a second to import, which
+``--help`` and shell completion should not pay.
+"""
+
+
+class _Commands(click.Group):
+    """The group: imports a command when it is asked for, and renders every failure."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"ckf_airgap.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)  # noqa: S101
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if not name.startswith("-") and name not in COMMANDS:
+            hint = nearest(name, COMMANDS)
+            ctx.fail(f"no such command {name!r}" + (f", {hint}" if hint else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def main(  # type: ignore[override]
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        **extra: Any,
+    ) -> NoReturn:
+        """Run a command line and exit with its code."""
+        extra.pop("standalone_mode", None)
+        terminal = Terminal()
+        try:
+            result = super().main(
+                args, prog_name, complete_var, standalone_mode=False, obj=terminal, **extra
+            )
+        except Exception as error:  # noqa: BLE001 - the one place where every failure ends
+            sys.exit(report_failure(error, terminal))
+        sys.exit(result if isinstance(result, int) else ExitCode.OK)
+
+
+@click.command(
+    "ckf-airgap",
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""\b
+Example, a rehearsal that needs nothing but this tool:
+  ckf-airgap rehearse 1.11
+
+Bash completion: eval "$(_CKF_AIRGAP_COMPLETE=bash_source ckf-airgap)"
+""",
+)
+@verbosity_options
+@click.version_option(__version__, "--version", prog_name="ckf-airgap")
+def main() -> None:
+    """Deploy Charmed Kubeflow from local charms and a private registry.
+
+    A BUNDLE is the path of a bundle.yaml, or the name of a shipped release such as 1.11.
+    """

@@ -1,0 +1,70 @@
+"""How a run that failed ends: one message on standard error and one exit code."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+import click
+from rich.text import Text
+from rich.traceback import Traceback
+
+from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.errors import AirgapError, ExitCode, InterruptedRunError, UsageError
+
+ERROR_SCHEMA: Final = "ckf-airgap/error/v1"
+
+
+def report_failure(error: Exception, terminal: Terminal) -> ExitCode:
+    """Tell the user what went wrong and return the exit code.
+
+    Args:
+        error: What ended the run: ours, click's, or one that nobody expected.
+        terminal: Where to tell it. With ``--json`` standard output gets an error document, too.
+    """
+    failure = _as_airgap_error(error)
+    if terminal.debug:
+        trace = Traceback.from_exception(type(error), error, error.__traceback__, width=100)
+        terminal.err.print(trace)
+    terminal.err.print(
+        Text.assemble(("error: ", "bold red"), str(failure)), highlight=False, soft_wrap=True
+    )
+    if terminal.json:
+        terminal.document(_error_document(failure))
+    return failure.exit_code
+
+
+def _as_airgap_error(error: Exception) -> AirgapError:
+    """Return any exception as one of ours."""
+    if isinstance(error, AirgapError):
+        return error
+    if isinstance(error, click.UsageError):
+        help_of = error.ctx.command_path if error.ctx else "ckf-airgap"
+        return UsageError(error.format_message(), fix=f"See: {help_of} --help")
+    if isinstance(error, click.ClickException):
+        return AirgapError(error.format_message())
+    if isinstance(error, click.Abort | asyncio.CancelledError):
+        return InterruptedRunError("stopped by Ctrl-C")
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if error.filename else ""
+        return AirgapError(f"{place}{error.strerror}")
+    name = type(error).__name__
+    return AirgapError(
+        f"unexpected {name}: {error}",
+        fix="This is a defect of ckf-airgap; run the command again with --debug to see where.",
+    )
+
+
+def _error_document(error: AirgapError) -> Mapping[str, object]:
+    return {
+        "schema": ERROR_SCHEMA,
+        "error": type(error).__name__,
+        "exit_code": int(error.exit_code),
+        "message": error.message,
+        "problems": [
+            {"what": problem.what, "where": problem.where, "fix": problem.fix}
+            for problem in error.problems
+        ],
+        "fix": error.fix,
+    }

@@ -1,0 +1,264 @@
+"""The options that several commands share, and the types of their values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from ckf_airgap.cli.terminal import Terminal
+
+if TYPE_CHECKING:  # generic in click 8.4 and later, plain before
+    _FloatType = click.ParamType[float]
+    _TextType = click.ParamType[str]
+    _PathType = click.ParamType[Path]
+else:
+    _FloatType = _TextType = _PathType = click.ParamType
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+DEFAULT_MODEL: Final = "kubeflow"
+DEFAULT_CHARMS: Final = Path("~/charms")
+DEFAULT_IMAGES: Final = Path("~/retagged-images.txt")
+
+_DURATION: Final = re.compile(
+    r"^(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m)?(?:(?P<s>\d+(?:\.\d+)?)s?)?$"
+)
+
+
+class Duration(_FloatType):
+    """A span of time such as ``90``, ``90s``, ``30m``, ``1h`` or ``1h30m``; seconds as a float."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the seconds."""
+        if isinstance(value, int | float):
+            return float(value)
+        match = _DURATION.match(str(value).strip())
+        if not value or match is None:
+            self.fail(f"{value!r} is not a duration such as 90s, 30m or 1h30m", param, ctx)
+        hours, minutes, seconds = (float(match[key] or 0) for key in ("h", "m", "s"))
+        total = hours * 3600 + minutes * 60 + seconds
+        if total <= 0:
+            self.fail(f"{value!r} is no time at all", param, ctx)
+        return total
+
+
+class BundleName(_TextType):
+    """The path of a bundle, or the name of a shipped release."""
+
+    name = "bundle"
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Offer the releases, and files."""
+        from ckf_airgap.releases import release_names  # noqa: PLC0415 - only to complete
+
+        names = [name for name in release_names() if name.startswith(incomplete)]
+        return [CompletionItem(name) for name in names] + [CompletionItem(incomplete, type="file")]
+
+
+class UserPath(_PathType):
+    """A path; ``~`` is the home directory. Whether it exists is for the library to say."""
+
+    def __init__(self, kind: str = "file") -> None:
+        self.name = kind
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,  # noqa: ARG002
+        ctx: click.Context | None,  # noqa: ARG002
+    ) -> Path:
+        """Return the path with the home directory filled in."""
+        return Path(value).expanduser()
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Offer files, or directories only."""
+        return [CompletionItem(incomplete, type="dir" if self.name == "directory" else "file")]
+
+
+def _apply(decorators: list[Callable[[Any], Any]], function: _F) -> _F:
+    for decorator in reversed(decorators):
+        function = decorator(function)
+    return function
+
+
+def _set_verbosity(ctx: click.Context, param: click.Parameter, value: int) -> None:
+    terminal = ctx.find_object(Terminal)
+    if terminal is None or not value:
+        return
+    if param.name == "quiet":
+        terminal.verbosity = -1
+    elif param.name == "verbose":
+        terminal.verbosity = value
+    elif param.name == "debug":
+        terminal.debug = True
+    elif param.name == "as_json":
+        terminal.json = True
+
+
+def verbosity_options(function: _F) -> _F:
+    """Add ``-v``, ``-q`` and ``--debug``, which work before and after the command's name."""
+    common: dict[str, Any] = {"expose_value": False, "callback": _set_verbosity, "is_eager": True}
+    return _apply(
+        [
+            click.option("-v", "--verbose", count=True, help="Say more; -vv even more.", **common),
+            click.option("-q", "--quiet", is_flag=True, help="Print results only.", **common),
+            click.option(
+                "--debug", is_flag=True, help="Show tracebacks and debug messages.", **common
+            ),
+        ],
+        function,
+    )
+
+
+def json_option(function: _F) -> _F:
+    """Add ``--json``."""
+    return click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=_set_verbosity,
+        help="Print the result as a JSON document.",
+    )(function)
+
+
+bundle_argument = click.argument("bundle", type=BundleName())
+"""``BUNDLE``"""
+
+
+def timeout_option(default: str) -> Callable[[_F], _F]:
+    """Return ``--timeout`` with a default."""
+    return click.option(
+        "--timeout",
+        type=Duration(),
+        default=default,
+        show_default=True,
+        help="How long to wait: 90s, 30m, 1h.",
+    )
+
+
+def juju_options(function: _F) -> _F:
+    """Add ``--controller``, ``--model`` and ``--juju-data``."""
+    return _apply(
+        [
+            click.option(
+                "-m",
+                "--model",
+                default=DEFAULT_MODEL,
+                show_default=True,
+                envvar="JUJU_MODEL",
+                show_envvar=True,
+                metavar="[CONTROLLER:][USER/]MODEL",
+                help="The model.",
+            ),
+            click.option(
+                "-c",
+                "--controller",
+                envvar="JUJU_CONTROLLER",
+                show_envvar=True,
+                metavar="NAME",
+                help="The controller; the current one of the client store when left out.",
+            ),
+            click.option(
+                "--juju-data",
+                type=UserPath("directory"),
+                envvar="JUJU_DATA",
+                show_envvar=True,
+                metavar="DIR",
+                help="Juju's client store.  [default: as the juju client]",
+            ),
+        ],
+        function,
+    )
+
+
+def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
+    """Return the options that say how a bundle is rendered.
+
+    Args:
+        stand_ins: Whether charms and image list may be left out, to be made up.
+    """
+    charms_default = "stand-in charms" if stand_ins else str(DEFAULT_CHARMS)
+    images_default = "all images in --registry" if stand_ins else str(DEFAULT_IMAGES)
+
+    def decorate(function: _F) -> _F:
+        return _apply(
+            [
+                click.option(
+                    "--charms",
+                    type=UserPath("directory"),
+                    default=None if stand_ins else str(DEFAULT_CHARMS),
+                    envvar="CKF_AIRGAP_CHARMS",
+                    metavar="DIR",
+                    help=f"The .charm files.  [default: {charms_default}]",
+                ),
+                click.option(
+                    "--images",
+                    type=UserPath(),
+                    default=None if stand_ins else str(DEFAULT_IMAGES),
+                    envvar="CKF_AIRGAP_IMAGES",
+                    metavar="FILE",
+                    help=f"The list of images in the registry.  [default: {images_default}]",
+                ),
+                click.option(
+                    "--registry",
+                    envvar="CKF_AIRGAP_REGISTRY",
+                    metavar="HOST[:PORT][/PATH]",
+                    help="The private registry.",
+                ),
+                click.option(
+                    "--set",
+                    "settings",
+                    multiple=True,
+                    metavar="APP.OPTION=VALUE",
+                    help="Set an option of an application; may be repeated.",
+                ),
+                click.option(
+                    "--overlay",
+                    "overlays",
+                    type=UserPath(),
+                    multiple=True,
+                    metavar="FILE",
+                    help="An overlay of yours, applied after ours; may be repeated.",
+                ),
+                click.option(
+                    "--rules",
+                    type=UserPath(),
+                    metavar="FILE",
+                    help="Image rules for charms that no release describes (docs/bundles.md).",
+                ),
+            ],
+            function,
+        )
+
+    return decorate
+
+
+jobs_option = click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=8,
+    show_default=True,
+    help="How many applications are worked on at once.",
+)
+"""``--jobs``"""

@@ -1,0 +1,64 @@
+"""``ckf-airgap releases``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+from rich.table import Table
+
+from ckf_airgap.cli.options import json_option, verbosity_options
+from ckf_airgap.cli.tables import plain_table
+from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.releases import Release, load_release, release_names
+
+SCHEMA: Final = "ckf-airgap/releases/v1"
+
+
+@click.command(
+    "releases",
+    short_help="List the shipped releases of Charmed Kubeflow.",
+    epilog="""\b
+Example:
+  ckf-airgap releases
+""",
+)
+@json_option
+@verbosity_options
+def command() -> None:
+    """List the shipped releases of Charmed Kubeflow.
+
+    Wherever a BUNDLE is asked for, the name of a release will do.
+    """
+    releases = [load_release(name) for name in release_names()]
+    document = {"schema": SCHEMA, "releases": [_document(release) for release in releases]}
+    Terminal.current().result(_table(releases), document=document)
+
+
+def _table(releases: list[Release]) -> Table:
+    table = plain_table("release", ">applications", ">relations", ">charms", "published as")
+    for release in releases:
+        source = release.source
+        table.add_row(
+            release.name,
+            str(len(release.bundle.applications)),
+            str(len(release.bundle.relations)),
+            str(len(release.charms)),
+            f"github.com/{source.repo} {source.path} @ {source.commit[:7]}",
+        )
+    return table
+
+
+def _document(release: Release) -> dict[str, object]:
+    return {
+        "name": release.name,
+        "bundle": str(release.bundle_path),
+        "applications": len(release.bundle.applications),
+        "relations": len(release.bundle.relations),
+        "charms": sorted(release.charms),
+        "source": {
+            "repository": release.source.repo,
+            "commit": release.source.commit,
+            "path": release.source.path,
+        },
+    }

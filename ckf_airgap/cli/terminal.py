@@ -1,0 +1,122 @@
+"""Where a command writes: results to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Final, TextIO
+
+import click
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+_WIDE: Final = 100_000
+"""Columns when nobody looks: a pipe gets each row on one line, whatever its length."""
+
+_CHATTY: Final = ("juju", "websockets", "asyncio", "aiohttp", "urllib3")
+"""Loggers of libraries, which only ``-vv`` shows."""
+
+
+class Terminal:
+    """The two streams of one run, and how much to say.
+
+    Attributes:
+        out: For results.
+        err: For progress, notes and errors.
+        verbosity: -1 with ``-q``, 0, 1 with ``-v``, 2 with ``-vv``.
+        debug: Whether tracebacks are wanted.
+        json: Whether the result is a JSON document.
+    """
+
+    def __init__(self) -> None:
+        self.out = _console(sys.stdout)
+        self.err = _console(sys.stderr)
+        self.verbosity = 0
+        self.debug = False
+        self.json = False
+
+    @classmethod
+    def current(cls) -> Terminal:
+        """Return the terminal of the command that is running."""
+        terminal = click.get_current_context().find_object(cls)
+        assert terminal is not None  # noqa: S101 - the group made it
+        return terminal
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a person looks at standard error, so that it may be redrawn."""
+        return self.err.is_terminal and not self.err.is_dumb_terminal and self.verbosity >= 0
+
+    def result(self, renderable: RenderableType, *, document: Mapping[str, object]) -> None:
+        """Print the result of a command: the document with ``--json``, else what people read.
+
+        Args:
+            renderable: A table or text.
+            document: The same for machines; its ``schema`` names form and version.
+        """
+        if self.json:
+            self.document(document)
+        elif isinstance(renderable, str):
+            self.out.print(renderable, markup=False, highlight=False, soft_wrap=True)
+        elif self.out.is_terminal:
+            self.out.print(renderable)
+        else:
+            with self.out.capture() as capture:
+                self.out.print(renderable)
+            lines = [line.rstrip() for line in capture.get().splitlines()]
+            self.out.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+
+    def document(self, document: Mapping[str, object]) -> None:
+        """Print a JSON document to standard output."""
+        text = json.dumps(document, indent=2, ensure_ascii=False)
+        self.out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def note(self, text: str, *, style: str = "") -> None:
+        """Say something to the person, unless ``-q`` was given."""
+        if self.verbosity >= 0:
+            self.err.print(Text(text, style), highlight=False, soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        """Say something that the person should look at, even with ``-q``."""
+        line = Text.assemble(("warning: ", "yellow"), text)
+        self.err.print(line, highlight=False, soft_wrap=True)
+
+    def start_logging(self) -> None:
+        """Send log records to standard error, as many as ``-v``, ``-q`` and ``--debug`` ask for.
+
+        The wire logs of libjuju and websockets stay off at any level, since they hold passwords.
+        """
+        ours = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}.get(
+            self.verbosity, logging.DEBUG
+        )
+        if self.debug:
+            ours = logging.DEBUG
+        handler = _ConsoleHandler(self.err)
+        handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        root = logging.getLogger()
+        for old in [old for old in root.handlers if isinstance(old, _ConsoleHandler)]:
+            root.removeHandler(old)
+        root.addHandler(handler)
+        logging.getLogger("ckf_airgap").setLevel(ours)
+        for name in _CHATTY:
+            loud = self.debug or self.verbosity > 1
+            logging.getLogger(name).setLevel(logging.INFO if loud else logging.CRITICAL)
+
+
+class _ConsoleHandler(logging.Handler):
+    """Writes records through rich's console, so that they do not tear a live table."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = Text(self.format(record), "dim" if record.levelno < logging.WARNING else "")
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+
+def _console(stream: TextIO) -> Console:
+    """Return a console for a stream; rich heeds ``NO_COLOR``, ``TERM`` and ``COLUMNS``."""
+    return Console(file=stream, width=None if stream.isatty() else _WIDE, highlight=False)

@@ -1,0 +1,49 @@
+"""The values of shared options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+
+from ckf_airgap.cli.options import BundleName, Duration, UserPath
+
+
+def complete(kind: BundleName | UserPath, text: str) -> list[tuple[str, str]]:
+    argument = click.Argument(["x"])
+    with click.Context(click.Command("c")) as ctx:
+        return [(item.value, item.type) for item in kind.shell_complete(ctx, argument, text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90", 90.0),
+        ("90s", 90.0),
+        ("1.5s", 1.5),
+        ("30m", 1800.0),
+        ("1h", 3600.0),
+        ("1h30m", 5400.0),
+        ("1h0m5s", 3605.0),
+        ("2m30", 150.0),
+    ],
+)
+def test_duration_is_seconds(text: str, seconds: float) -> None:
+    assert Duration().convert(text, None, None) == seconds
+
+
+@pytest.mark.parametrize("text", ["", " ", "soon", "-5", "5d", "1m1h", "0", "0h", "1e3", "nan"])
+def test_duration_refuses_anything_else(text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        Duration().convert(text, None, None)
+
+
+def test_bundle_completes_releases_and_files() -> None:
+    assert complete(BundleName(), "1.1") == [("1.10", "plain"), ("1.11", "plain"), ("1.1", "file")]
+
+
+def test_path_fills_in_the_home_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ann")
+    assert UserPath().convert("~/charms", None, None) == Path("/home/ann/charms")
+    assert complete(UserPath("directory"), "x") == [("x", "dir")]
