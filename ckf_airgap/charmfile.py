@@ -184,9 +184,15 @@ class CharmDirectory:
         problems += _contradictions(found)
         if problems:
             raise CharmError(f"charm files in {path} cannot be used", problems=problems)
-        ordered = sorted(found, key=_age)
-        newest = {charm.name: charm for charm in ordered}
-        return cls(path=path, charms=newest, all_files=tuple(ordered))
+        return cls.of(found, path=path)
+
+    @classmethod
+    def of(cls, charms: Iterable[Charm], *, path: Path) -> CharmDirectory:
+        """Return a directory of charms that have been read already."""
+        ordered = sorted(charms, key=_age)
+        return cls(
+            path=path, charms={charm.name: charm for charm in ordered}, all_files=tuple(ordered)
+        )
 
     def find(self, name: str, *, revision: int | None = None) -> Charm:
         """Return the newest file of the charm with exactly this name, or the given revision.

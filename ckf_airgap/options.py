@@ -1,0 +1,463 @@
+"""Image references inside option values: find them, and exchange them for the retagged ones.
+
+An option may hold one reference, a list, a mapping (with empty values whose defaults are in a file
+of the charm or in the release's rules), a hub with a tag and names, or documents inside strings;
+`plan_options` reads all of these for one charm, without knowing any charm by name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from ckf_airgap.charm import Charm, DefaultImages, Option, OptionValue
+from ckf_airgap.errors import OptionError, Problem, ReferenceSyntaxError
+from ckf_airgap.reference import ImageReference
+from ckf_airgap.rules import Composite, ImageRules, OptionRule
+from ckf_airgap.scalars import Dialect, KeyPath, ValueText, format_path, render_mapping
+
+Origin: TypeAlias = Literal["bundle", "option", "file", "rule"]
+"""Who names the image: the bundle, the option's default, a file of the charm, the rules."""
+
+Known: TypeAlias = "Callable[[ImageReference], bool]"
+"""Tells whether a reference is in the list of images; decides where the text alone does not."""
+
+Find: TypeAlias = "Callable[[ImageReference], ImageReference]"
+"""Gives the retagged reference of a reference that is known to be there."""
+
+_WORDS: Final = re.compile(r"[A-Za-z][a-z]*|[0-9]+")
+_NUMBERS: Final = re.compile(r"^[0-9]+(?:[:.][0-9]+)*$")
+_HOST_PORT: Final = re.compile(r"^[^/@]+:[0-9]{2,5}$")
+_PORT: Final = re.compile(r"^[0-9]{2,5}$")
+_TOKEN: Final = re.compile(r"[A-Za-z0-9\[][A-Za-z0-9._:/@\[\]-]*[A-Za-z0-9]")
+_BARE_NAME: Final = re.compile(r"^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageUse:
+    """A place in an option that names an image."""
+
+    option: str
+    path: KeyPath
+    """The way to it in the option's value; empty when the value is the reference."""
+    reference: ImageReference
+    origin: Origin
+    why: str = ""
+
+    @property
+    def where(self) -> str:
+        """The place for a person: ``option custom_images, key activator``."""
+        return f"option {self.option}" + (f", {format_path(self.path)}" if self.path else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptionPlan:
+    """The images of one option, and how its value is written with other ones."""
+
+    option: str
+    value: str
+    """The value that is in force, or the text that takes the place of an empty one."""
+    uses: tuple[ImageUse, ...]
+    composite: Composite | None = None
+    warnings: tuple[Problem, ...] = ()
+
+    def render(self, find: Find) -> str:
+        """Return the value with every image exchanged for the one that `find` gives.
+
+        Raises:
+            OptionError: when hub, tag and names cannot name the images where they lie.
+        """
+        if self.composite is not None:
+            return self._render_composite(self.composite, find)
+        parsed = ValueText.parse(self.value)
+        values = {use.path: self._written(parsed, use, find) for use in self.uses}
+        return _rewrite(parsed, (), values, top=True)
+
+    def _written(self, parsed: ValueText, use: ImageUse, find: Find) -> str:
+        """Return a target as text; in a mapping it always has a tag.
+
+        Charms split values of a mapping at the last colon (``image, tag = value.rsplit(":", 1)``),
+        which without a tag would cut at the registry's port.
+        """
+        target = find(use.reference)
+        return str(target.with_tag() if parsed.keys is not None else target)
+
+    def _render_composite(self, composite: Composite, find: Find) -> str:
+        parsed = ValueText.parse(self.value)
+        names = {scalar.path: scalar.value or "" for scalar in parsed.scalars}
+        values: dict[KeyPath, str] = {}
+        places: dict[tuple[str, str | None], list[str]] = {}
+        for use in self.uses:
+            target = find(use.reference)
+            if use.path[-1] in composite.names or use.path not in names:
+                name = names.get(use.path, str(use.path[-1]))
+                parent = target.name.removesuffix(f"/{name}")
+                if parent == target.name:
+                    raise OptionError(
+                        f"option {self.option}: {target} does not end in the name {name}, "
+                        f"so {composite.hub} and {composite.tag} cannot name it"
+                    )
+                places.setdefault((parent, target.tag), []).append(str(target))
+            else:
+                values[use.path] = str(target.with_tag())
+        if len(places) > 1:
+            raise OptionError(
+                f"option {self.option}: the images that share {composite.hub} and {composite.tag} "
+                f"lie in different places",
+                problems=[
+                    Problem(f"{hub} with tag {tag}: {', '.join(images)}")
+                    for (hub, tag), images in places.items()
+                ],
+                fix="Push them to one path under one tag.",
+            )
+        for hub, tag in places:
+            values[(composite.hub,)] = hub
+            values[(composite.tag,)] = tag or "latest"
+        return parsed.edit(values)
+
+
+def plan_options(
+    charm: Charm,
+    values: Mapping[str, OptionValue],
+    rules: ImageRules,
+    *,
+    known: Known = lambda _: False,
+) -> tuple[OptionPlan, ...]:
+    """Return the image-bearing options of an application.
+
+    Args:
+        charm: Its charm.
+        values: The options that the bundle sets.
+        rules: What the charm does not tell.
+        known: Tells whether a reference is in the list of images; with it a value that may or may
+            not be a reference (``minio:9000``) is one only if it is listed.
+
+    Returns:
+        A plan for each option that names an image, or that looks as if it should.
+
+    Raises:
+        OptionError: when the parts of a hub, tag and names are missing or are no reference.
+    """
+    plans: dict[str, OptionPlan] = {}
+    for option in charm.options.values():
+        if option.type != "string":
+            continue
+        rule = rules.for_option(charm.name, option.name)
+        planner = _Planner(charm, option, values, rule, known)
+        plan = planner.plan()
+        if plan is not None:
+            plans[option.name] = plan
+    for name, option in charm.options.items():
+        rule = rules.for_option(charm.name, name)
+        if rule is None or rule.same_as is None or _text(values.get(name, option.default)):
+            continue
+        other = plans.get(rule.same_as.option)
+        for use in other.uses if other else ():
+            if use.path == (rule.same_as.key,):
+                same = ImageUse(
+                    option=name, path=(), reference=use.reference, origin="rule", why=rule.why
+                )
+                plans[name] = OptionPlan(option=name, value="", uses=(same,))
+    return tuple(plans[name] for name in charm.options if name in plans)
+
+
+def image_in(
+    text: str | None, *, hinted: bool, known: Known = lambda _: False
+) -> ImageReference | None:
+    """Return the reference that a text is, or ``None`` if it is something else.
+
+    Many texts have the form of a reference: ``12:30``, ``minio:9000``, ``nvidia.com/gpu``. Where
+    the name of the option or key says that it is an image (`hinted`), any separator will do; else
+    a digest, or a path with a tag that has a digit. What is `known` to be an image is one.
+    """
+    if not text or not any(mark in text for mark in "/:@") or _NUMBERS.match(text):
+        return None
+    try:
+        reference = ImageReference.parse(text)
+    except ReferenceSyntaxError:
+        return None
+    if known(reference):
+        return reference
+    if reference.digest:
+        return reference
+    if hinted:
+        return None if _HOST_PORT.match(text) else reference
+    tag = reference.tag or ""
+    versioned = any(letter.isdigit() for letter in tag) and not _PORT.match(tag)
+    return reference if "/" in text and versioned else None
+
+
+def images_in_text(value: str, name: str) -> tuple[ImageReference, ...]:
+    """Return every reference in an option's value of any shape, judged by the option's name."""
+    parsed = ValueText.parse(value)
+    found = _references(parsed, (), hinted=names_images(name), known=lambda _: False)
+    return tuple(reference for _, reference in found)
+
+
+def names_images(name: str) -> bool:
+    """Whether an option's or key's name says that its value is an image, or several."""
+    return any(word.lower() in ("image", "images") for word in _WORDS.findall(name))
+
+
+class _Planner:
+    """Reads one option."""
+
+    def __init__(
+        self,
+        charm: Charm,
+        option: Option,
+        values: Mapping[str, OptionValue],
+        rule: OptionRule | None,
+        known: Known,
+    ) -> None:
+        self.charm = charm
+        self.option = option
+        self.values = values
+        self.rule = rule if rule is not None else OptionRule()
+        self.known = known
+        self.file = charm.defaults_for(option.name)
+        self.hinted = names_images(option.name) or bool(self.file) or bool(self.rule.images)
+        self.origin: Origin = "bundle" if option.name in values else "option"
+
+    def plan(self) -> OptionPlan | None:
+        text = _text(self.values.get(self.option.name, self.option.default))
+        if not text.strip():
+            return self._plan_empty()
+        parsed = ValueText.parse(text)
+        composite = self.rule.composite or (_composite_in(parsed) if self.hinted else None)
+        if composite is not None and parsed.keys is not None:
+            return self._plan_composite(parsed, composite)
+        if parsed.keys is not None and self.hinted:
+            return self._plan_mapping(parsed)
+        uses = tuple(self._uses(parsed, self.origin))
+        return self._made(text, uses)
+
+    def _made(
+        self, text: str, uses: tuple[ImageUse, ...], warnings: tuple[Problem, ...] = ()
+    ) -> OptionPlan | None:
+        if not uses and not warnings:
+            return None
+        return OptionPlan(option=self.option.name, value=text, uses=uses, warnings=warnings)
+
+    def _plan_empty(self) -> OptionPlan | None:
+        """An empty option means the charm's file, or the images that the rules name."""
+        if self.rule.leave_option_empty or self.rule.same_as is not None:
+            return None
+        if self.file is not None:
+            parsed = ValueText.parse(self.file.text)
+            if parsed.keys is not None:
+                return self._plan_mapping(parsed)
+            return self._made(self.file.text, tuple(self._uses(parsed, "file")))
+        if self.rule.images:
+            return self._plan_mapping(
+                ValueText.parse(render_mapping(dict.fromkeys(self.rule.images, "")))
+            )
+        if not self.hinted:
+            return None
+        nothing = Problem(
+            "the option is empty, and nothing says which image belongs there",
+            f"option {self.option.name}",
+            "set it with --set if the charm pulls an image for it",
+        )
+        return self._made("", (), (nothing,))
+
+    def _uses(self, parsed: ValueText, origin: Origin) -> Iterator[ImageUse]:
+        for path, reference in _references(parsed, (), hinted=self.hinted, known=self.known):
+            yield ImageUse(option=self.option.name, path=path, reference=reference, origin=origin)
+
+    def _plan_mapping(self, parsed: ValueText) -> OptionPlan | None:
+        """Keys with references; an empty value stands for the default of the file or the rules."""
+        defaults = dict(self._defaults())
+        warnings: list[Problem] = []
+        empty = {scalar.path for scalar in parsed.scalars if not _text(scalar.value).strip()}
+        origin = self.origin if parsed.text != self._file_text() else "file"
+        uses = list(self._uses(parsed, origin))
+        for key in parsed.keys or ():
+            if (key,) in empty and key in defaults:
+                uses.append(defaults[key])
+            elif (key,) in empty and self._is_unexplained(key):
+                warnings.append(
+                    Problem(
+                        "the value is empty, and nothing says which image it stands for",
+                        f"option {self.option.name}, key {key}",
+                    )
+                )
+        uses += [use for key, use in defaults.items() if key not in (parsed.keys or ())]
+        return self._made(parsed.text, tuple(uses), tuple(warnings))
+
+    def _is_unexplained(self, key: str) -> bool:
+        """Whether an empty key may stand for an image: not when the charm's file lacks the key."""
+        return self.file is None and key not in self.rule.leave_empty
+
+    def _file_text(self) -> str | None:
+        return self.file.text if self.file else None
+
+    def _defaults(self) -> Iterator[tuple[str, ImageUse]]:
+        """Yield the default of each key: the file decides, the rules add what no file names."""
+        found: dict[str, ImageUse] = {}
+        for key, text in _file_entries(self.file):
+            reference = image_in(text, hinted=True, known=self.known)
+            if reference is None:
+                continue
+            found[key] = ImageUse(
+                option=self.option.name, path=(key,), reference=reference, origin="file"
+            )
+        for key, image in self.rule.images.items():
+            if key not in found:
+                found[key] = ImageUse(
+                    option=self.option.name,
+                    path=(key,),
+                    reference=ImageReference.parse(image.image),
+                    origin="rule",
+                    why=image.why,
+                )
+        yield from found.items()
+
+    def _plan_composite(self, parsed: ValueText, composite: Composite) -> OptionPlan:
+        values = {scalar.path: scalar.value or "" for scalar in parsed.scalars}
+        missing = [
+            Problem("the key is missing or empty", f"option {self.option.name}, key {key}")
+            for key in (composite.hub, composite.tag, *composite.names)
+            if not values.get((key,))
+        ]
+        if missing:
+            raise OptionError(
+                f"option {self.option.name} of charm {self.charm.name} lacks parts of its images",
+                problems=missing,
+                fix="Write the whole value: the charm does not fill in what is left out.",
+            )
+        hub, tag = values[(composite.hub,)], values[(composite.tag,)]
+        uses = [self._composed(hub, tag, values[(key,)], (key,), "") for key in composite.names]
+        uses += [
+            self._composed(hub, tag, extra.name, (extra.name,), extra.why)
+            for extra in composite.extra
+            if all(self._is_set(option) for option in extra.when_set)
+        ]
+        parts = {(composite.hub,), (composite.tag,), *((name,) for name in composite.names)}
+        uses += [use for use in self._uses(parsed, self.origin) if use.path not in parts]
+        return OptionPlan(
+            option=self.option.name, value=parsed.text, uses=tuple(uses), composite=composite
+        )
+
+    def _composed(self, hub: str, tag: str, name: str, path: KeyPath, why: str) -> ImageUse:
+        try:
+            reference = ImageReference.parse(f"{hub}/{name}:{tag}")
+        except ReferenceSyntaxError as exc:
+            raise OptionError(
+                f"option {self.option.name}, {format_path(path)}: {exc.message}"
+            ) from exc
+        return ImageUse(
+            option=self.option.name, path=path, reference=reference, origin=self.origin, why=why
+        )
+
+    def _is_set(self, option: str) -> bool:
+        declared = self.charm.options.get(option)
+        return bool(_text(self.values.get(option, declared.default if declared else None)).strip())
+
+
+def _file_entries(file: DefaultImages | None) -> Iterator[tuple[str, str]]:
+    if file is not None and isinstance(file.value, dict):
+        for key, value in file.value.items():
+            if isinstance(value, str):
+                yield str(key), value
+
+
+def _composite_in(parsed: ValueText) -> Composite | None:
+    """Return the hub, tag and names of a mapping whose keys say so, for charms without a rule."""
+
+    def ending(word: str) -> list[str]:
+        return [
+            key for key in parsed.keys or () if (_WORDS.findall(key) or [""])[-1].lower() == word
+        ]
+
+    hubs, tags = ending("hub"), ending("tag")
+    names = tuple(
+        str(scalar.path[0])
+        for scalar in parsed.scalars
+        if len(scalar.path) == 1
+        and names_images(str(scalar.path[0]))
+        and _BARE_NAME.match(scalar.value or "")
+    )
+    if len(hubs) != 1 or len(tags) != 1 or not names:
+        return None
+    return Composite(hub=hubs[0], tag=tags[0], names=names)
+
+
+def _references(
+    parsed: ValueText, path: KeyPath, *, hinted: bool, known: Known
+) -> Iterator[tuple[KeyPath, ImageReference]]:
+    """Yield every reference with its path, also out of documents inside strings."""
+    for scalar in parsed.scalars:
+        here = (*path, *scalar.path)
+        value = scalar.value or ""
+        said = hinted or any(names_images(part) for part in here if isinstance(part, str))
+        reference = image_in(value, hinted=said, known=known)
+        if reference is not None:
+            yield here, reference
+            continue
+        nested = _nested(parsed, value)
+        if nested is not None:
+            yield from _references(nested, here, hinted=said, known=known)
+        elif " " in value or "\n" in value:
+            for place, _, token in _tokens(value):
+                reference = image_in(token, hinted=False, known=known)
+                if reference is not None:
+                    yield (*here, place), reference
+
+
+def _rewrite(
+    parsed: ValueText, path: KeyPath, values: Mapping[KeyPath, str], *, top: bool = False
+) -> str:
+    """Return a text with the values put in by path, the way `_references` found them."""
+    edits: dict[KeyPath, str] = {}
+    inner = {given[:length] for given in values for length in range(len(given))}
+    for scalar in parsed.scalars:
+        here = (*path, *scalar.path)
+        value = scalar.value or ""
+        if here in values:
+            edits[scalar.path] = values[here]
+        elif here in inner:
+            nested = _nested(parsed, value)
+            edits[scalar.path] = (
+                _rewrite(nested, here, values)
+                if nested is not None
+                else _rewrite_tokens(value, here, values)
+            )
+    added: dict[str, str] = {}
+    if top and parsed.keys is not None:
+        added = {
+            str(given[0]): text
+            for given, text in values.items()
+            if len(given) == 1 and given[0] not in parsed.keys
+        }
+    return parsed.edit(edits, added)
+
+
+def _nested(parsed: ValueText, value: str) -> ValueText | None:
+    """Return the document inside a string of a document."""
+    if parsed.dialect is Dialect.TEXT:
+        return None
+    nested = ValueText.parse(value)
+    return None if nested.dialect is Dialect.TEXT else nested
+
+
+def _tokens(text: str) -> Iterator[tuple[str, int, str]]:
+    """Yield place, index and text of each word that could be a reference."""
+    for match in _TOKEN.finditer(text):
+        line = text.count("\n", 0, match.start()) + 1
+        column = match.start() - (text.rfind("\n", 0, match.start()) + 1) + 1
+        yield f"line {line} column {column}", match.start(), match[0]
+
+
+def _rewrite_tokens(text: str, path: KeyPath, values: Mapping[KeyPath, str]) -> str:
+    for place, start, token in reversed(list(_tokens(text))):
+        new = values.get((*path, place))
+        if new is not None:
+            text = text[:start] + new + text[start + len(token) :]
+    return text
+
+
+def _text(value: OptionValue | None) -> str:
+    return value if isinstance(value, str) else ("" if value is None else str(value))
