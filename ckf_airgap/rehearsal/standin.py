@@ -72,7 +72,13 @@ def write_standins(release: Release, directory: Path, *, padding_bytes: int = 0)
         The files, in the order of the charms' names.
     """
     return [
-        write_standin(release.charms[name], directory, revision, padding_bytes=padding_bytes)
+        write_standin(
+            release.charms[name],
+            directory,
+            revision,
+            padding_bytes=padding_bytes,
+            empty_config="config.yaml" in release.files[name],
+        )
         for name, revision in standin_revisions(release).items()
     ]
 
@@ -84,6 +90,7 @@ def write_standin(
     *,
     padding_bytes: int = 0,
     layout: Layout = "metadata",
+    empty_config: bool = False,
 ) -> Path:
     """Write ``<charm>_r<revision>.charm``, which declares what `charm` does.
 
@@ -96,6 +103,7 @@ def write_standin(
         padding_bytes: The size of a member of zeros to add, for files as large as real ones. It is
             written as a stream: memory does not grow with it.
         layout: Which documents to write.
+        empty_config: Write a ``config.yaml`` even when the charm has no options, as some charms do.
 
     Returns:
         The path of the file.
@@ -106,7 +114,8 @@ def write_standin(
         _replacing(path) as stream,
         zipfile.ZipFile(stream, mode="w", compression=zipfile.ZIP_STORED) as archive,
     ):
-        for name, text in sorted(standin_files(charm, layout=layout).items()):
+        files = standin_files(charm, layout=layout, empty_config=empty_config)
+        for name, text in sorted(files.items()):
             executable = name in ("dispatch", "src/charm.py")
             archive.writestr(_member(name, executable=executable), text.encode("utf-8"))
         if padding_bytes > 0:
@@ -114,10 +123,12 @@ def write_standin(
     return path
 
 
-def standin_files(charm: Charm, *, layout: Layout = "metadata") -> dict[str, str]:
-    """Return the text files of a stand-in, by their path in the archive."""
+def standin_files(
+    charm: Charm, *, layout: Layout = "metadata", empty_config: bool = False
+) -> dict[str, str]:
+    """Return the text files of a stand-in, by their path in the archive; see `write_standin`."""
     metadata = _metadata(charm)
-    config = _config(charm)
+    config = _config(charm) if charm.options or empty_config else None
     charmcraft: Document = {"type": "charm"}
     if layout == "charmcraft":
         charmcraft |= metadata
@@ -190,9 +201,7 @@ def _endpoint(endpoint: Endpoint) -> JSONValue:
     return fields
 
 
-def _config(charm: Charm) -> Document | None:
-    if not charm.options:
-        return None
+def _config(charm: Charm) -> Document:
     return {"options": {name: _option(option) for name, option in charm.options.items()}}
 
 
