@@ -11,6 +11,8 @@ _KEYWISE: Final = frozenset(
     {"options", "resources", "annotations", "storage", "devices", "bindings"}
 )
 
+_ORDER: Final = ("charm", "channel", "series", "base", "scale", "trust", "resources", "options")
+
 
 def difference(base: Document, target: Document) -> Document:
     """Return the smallest overlay for which ``merge_documents(base, overlay)`` gives `target`.
@@ -78,4 +80,9 @@ def _fields(base: Document, target: Document) -> Document:
     for key in base:
         if key not in target and not (key == "num_units" and "scale" in target):
             changes[key] = None
-    return changes
+    return {key: changes[key] for key in sorted(changes, key=_rank)}
+
+
+def _rank(key: str) -> int:
+    """Order the fields of an application as a person reads them: the charm first, options last."""
+    return _ORDER.index(key) if key in _ORDER else len(_ORDER) - 2
