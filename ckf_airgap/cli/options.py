@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import click
 from click.shell_completion import CompletionItem
 
 from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.inputs import DEFAULT_CHARMS, DEFAULT_IMAGES, DEFAULT_MODEL, Inputs
 
 if TYPE_CHECKING:  # generic in click 8.4 and later, plain before
     _FloatType = click.ParamType[float]
@@ -20,10 +22,6 @@ else:
     _FloatType = _TextType = _PathType = click.ParamType
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-
-DEFAULT_MODEL: Final = "kubeflow"
-DEFAULT_CHARMS: Final = Path("~/charms")
-DEFAULT_IMAGES: Final = Path("~/retagged-images.txt")
 
 _DURATION: Final = re.compile(
     r"^(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m)?(?:(?P<s>\d+(?:\.\d+)?)s?)?$"
@@ -142,10 +140,6 @@ def json_option(function: _F) -> _F:
     )(function)
 
 
-bundle_argument = click.argument("bundle", type=BundleName())
-"""``BUNDLE``"""
-
-
 def timeout_option(default: str) -> Callable[[_F], _F]:
     """Return ``--timeout`` with a default."""
     return click.option(
@@ -193,62 +187,87 @@ def juju_options(function: _F) -> _F:
 
 
 def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
-    """Return the options that say how a bundle is rendered.
+    """Return ``BUNDLE`` and the options that say how it is rendered, as one argument ``inputs``.
 
     Args:
         stand_ins: Whether charms and image list may be left out, to be made up.
     """
     charms_default = "stand-in charms" if stand_ins else str(DEFAULT_CHARMS)
-    images_default = "all images in --registry" if stand_ins else str(DEFAULT_IMAGES)
+    images_default = "as if all were in --registry" if stand_ins else str(DEFAULT_IMAGES)
 
     def decorate(function: _F) -> _F:
-        return _apply(
-            [
-                click.option(
-                    "--charms",
-                    type=UserPath("directory"),
-                    default=None if stand_ins else str(DEFAULT_CHARMS),
-                    envvar="CKF_AIRGAP_CHARMS",
-                    metavar="DIR",
-                    help=f"The .charm files.  [default: {charms_default}]",
-                ),
-                click.option(
-                    "--images",
-                    type=UserPath(),
-                    default=None if stand_ins else str(DEFAULT_IMAGES),
-                    envvar="CKF_AIRGAP_IMAGES",
-                    metavar="FILE",
-                    help=f"The list of images in the registry.  [default: {images_default}]",
-                ),
-                click.option(
-                    "--registry",
-                    envvar="CKF_AIRGAP_REGISTRY",
-                    metavar="HOST[:PORT][/PATH]",
-                    help="The private registry.",
-                ),
-                click.option(
-                    "--set",
-                    "settings",
-                    multiple=True,
-                    metavar="APP.OPTION=VALUE",
-                    help="Set an option of an application; may be repeated.",
-                ),
-                click.option(
-                    "--overlay",
-                    "overlays",
-                    type=UserPath(),
-                    multiple=True,
-                    metavar="FILE",
-                    help="An overlay of yours, applied after ours; may be repeated.",
-                ),
-                click.option(
-                    "--rules",
-                    type=UserPath(),
-                    metavar="FILE",
-                    help="Image rules for charms that no release describes (docs/bundles.md).",
-                ),
-            ],
-            function,
+        @functools.wraps(function)
+        def with_inputs(
+            *args: Any,
+            bundle: str,
+            charms: Path | None,
+            images: Path | None,
+            registry: str | None,
+            settings: tuple[str, ...],
+            overlays: tuple[Path, ...],
+            rules: Path | None,
+            **rest: Any,
+        ) -> Any:
+            inputs = Inputs(
+                bundle=bundle,
+                charms=charms,
+                images=images,
+                registry=registry,
+                settings=settings,
+                overlays=overlays,
+                rules=rules,
+            )
+            return function(*args, inputs=inputs, **rest)
+
+        return cast(
+            "_F",
+            _apply(
+                [
+                    click.argument("bundle", type=BundleName()),
+                    click.option(
+                        "--charms",
+                        type=UserPath("directory"),
+                        envvar="CKF_AIRGAP_CHARMS",
+                        metavar="DIR",
+                        help=f"The .charm files.  [default: {charms_default}]",
+                    ),
+                    click.option(
+                        "--images",
+                        type=UserPath(),
+                        envvar="CKF_AIRGAP_IMAGES",
+                        metavar="FILE",
+                        help=f"The list of images in the registry.  [default: {images_default}]",
+                    ),
+                    click.option(
+                        "--registry",
+                        envvar="CKF_AIRGAP_REGISTRY",
+                        metavar="HOST[:PORT][/PATH]",
+                        help="The private registry.",
+                    ),
+                    click.option(
+                        "--set",
+                        "settings",
+                        multiple=True,
+                        metavar="APP.OPTION=VALUE",
+                        help="Set an option of an application; may be repeated.",
+                    ),
+                    click.option(
+                        "--overlay",
+                        "overlays",
+                        type=UserPath(),
+                        multiple=True,
+                        metavar="FILE",
+                        help="An overlay of yours, applied after ours; may be repeated.",
+                    ),
+                    click.option(
+                        "--rules",
+                        type=UserPath(),
+                        metavar="FILE",
+                        help="Image rules for charms that no release describes (docs/bundles.md).",
+                    ),
+                ],
+                with_inputs,
+            ),
         )
 
     return decorate

@@ -1,0 +1,108 @@
+"""``ckf-airgap render``."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Final
+
+import click
+
+from ckf_airgap.cli.options import UserPath, json_option, rendering_options, verbosity_options
+from ckf_airgap.cli.runner import run
+from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.concurrency import in_thread
+from ckf_airgap.files import write_text
+from ckf_airgap.inputs import Inputs, render_release
+from ckf_airgap.overlay import Rendering
+
+SCHEMA: Final = "ckf-airgap/render/v1"
+
+
+@click.command(
+    "render",
+    short_help="Make the overlay that points a bundle at a private registry.",
+    epilog="""\b
+Example:
+  ckf-airgap render 1.11 --charms ~/charms --images ~/retagged-images.txt -o overlay.yaml
+""",
+)
+@rendering_options()
+@click.option(
+    "-o",
+    "--output",
+    type=UserPath(),
+    metavar="FILE",
+    help="Write the overlay there; to standard output when left out.",
+)
+@click.option(
+    "--bundle-out",
+    type=UserPath(),
+    metavar="FILE",
+    help="Write the merged bundle, too, which needs no overlay.",
+)
+@click.option(
+    "--relative-to",
+    type=UserPath("directory"),
+    metavar="DIR",
+    help="Where the bundle will lie, from which charm paths start.  [default: beside the charms]",
+)
+@json_option
+@verbosity_options
+def command(
+    inputs: Inputs, output: Path | None, bundle_out: Path | None, relative_to: Path | None
+) -> None:
+    """Make the overlay that points a bundle at a private registry.
+
+    The overlay gives every application its local charm file, and every image, in resources and in
+    options, the one in the registry. It is what `juju deploy BUNDLE --overlay FILE` needs; `deploy`
+    makes it by itself.
+    """
+    terminal = Terminal.current()
+    rendering = run(
+        _render(dataclasses.replace(inputs, relative_to=relative_to), output, bundle_out)
+    )
+    for warning in rendering.warnings:
+        terminal.warn(str(warning))
+    if terminal.json:
+        terminal.document(_document(rendering, output, bundle_out))
+    elif output is None:
+        terminal.out.print(
+            rendering.overlay_yaml(), markup=False, highlight=False, soft_wrap=True, end=""
+        )
+    for path, what in ((output, "overlay"), (bundle_out, "merged bundle")):
+        if path is not None:
+            terminal.note(f"wrote the {what} to {path}")
+    terminal.note(
+        f"{len(rendering.charms)} applications name {len(rendering.images)} images of "
+        f"{rendering.registry} in {len(rendering.replacements)} places"
+    )
+
+
+async def _render(inputs: Inputs, output: Path | None, bundle_out: Path | None) -> Rendering:
+    rendering = await render_release(inputs)
+    if output is not None:
+        await in_thread(write_text, output, rendering.overlay_yaml())
+    if bundle_out is not None:
+        await in_thread(write_text, bundle_out, rendering.bundle_yaml())
+    return rendering
+
+
+def _document(
+    rendering: Rendering, output: Path | None, bundle_out: Path | None
+) -> dict[str, object]:
+    return {
+        "schema": SCHEMA,
+        "registry": str(rendering.registry),
+        "overlay": rendering.overlay,
+        "images": [replacement.to_json() for replacement in rendering.replacements],
+        "charms": {
+            name: {"name": charm.name, "revision": charm.revision, "path": str(charm.path)}
+            for name, charm in rendering.charms.items()
+        },
+        "warnings": [
+            {"what": problem.what, "where": problem.where, "fix": problem.fix}
+            for problem in rendering.warnings
+        ],
+        "written": [str(path) for path in (output, bundle_out) if path is not None],
+    }

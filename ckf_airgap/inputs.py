@@ -1,0 +1,204 @@
+"""From the names of files to a rendering: reads what a person names, and renders it.
+
+The edge in front of `ckf_airgap.overlay.render`, which is pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ckf_airgap.bundle import Bundle, load_bundle, load_document, merge_documents
+from ckf_airgap.charmfile import CharmDirectory
+from ckf_airgap.concurrency import in_thread
+from ckf_airgap.discover import discover_images
+from ckf_airgap.documents import Document, load_mapping
+from ckf_airgap.errors import InputError, ReleaseNotFoundError, nearest
+from ckf_airgap.images import ImageList, RetaggedImages
+from ckf_airgap.overlay import Rendering, charms_of, render
+from ckf_airgap.reference import Registry
+from ckf_airgap.releases import Release, load_release, release_names, rules_for_bundle
+from ckf_airgap.rules import ImageRules
+from ckf_airgap.settings import Setting, document_of_settings
+
+DEFAULT_CHARMS: Final = Path("~/charms")
+"""Where the guide of Charmed Kubeflow puts the charm files."""
+
+DEFAULT_IMAGES: Final = Path("~/retagged-images.txt")
+"""Where the guide puts the list of images in the private registry."""
+
+DEFAULT_MODEL: Final = "kubeflow"
+"""The model that Charmed Kubeflow has to be deployed into."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What a bundle is rendered from, as a person names it.
+
+    Attributes:
+        bundle: The path of a bundle, or the name of a shipped release such as ``1.11``.
+        charms: The directory of ``.charm`` files; ``None`` is `DEFAULT_CHARMS`.
+        images: The list of images in the registry; ``None`` is `DEFAULT_IMAGES`.
+        registry: The private registry, ``HOST[:PORT][/PATH]``; ``None`` takes it from the list.
+        settings: ``APP.OPTION=VALUE``, applied last.
+        overlays: The user's own overlays.
+        rules: Image rules for charms that no release describes; ``None`` takes those of the
+            release, or of the release that a charm's channel belongs to.
+        relative_to: The directory that ``charm:`` paths start from; ``None`` is that of the
+            charms.
+    """
+
+    bundle: str | Path
+    charms: Path | None = None
+    images: Path | None = None
+    registry: str | None = None
+    settings: tuple[str, ...] = ()
+    overlays: tuple[Path, ...] = ()
+    rules: Path | None = None
+    relative_to: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedBundle:
+    """A bundle, and the shipped release that it is, if it is one."""
+
+    bundle: Bundle
+    release: Release | None
+    where: str
+
+    @property
+    def rules(self) -> ImageRules:
+        """The image rules that fit the bundle."""
+        return self.release.rules if self.release else rules_for_bundle(self.bundle)
+
+
+def find_bundle(name: str | Path) -> NamedBundle:
+    """Read the bundle that a path or the name of a shipped release stands for.
+
+    A name without a slash that is a release is that release, whatever the current directory holds.
+
+    Raises:
+        ReleaseNotFoundError: when it is neither.
+        BundleError: when the file is no bundle.
+    """
+    text = str(name)
+    releases = release_names()
+    if text in releases:
+        release = load_release(text)
+        return NamedBundle(bundle=release.bundle, release=release, where=f"release {text}")
+    path = Path(name).expanduser()
+    if path.exists():
+        return NamedBundle(bundle=load_bundle(path), release=None, where=str(path))
+    hint = nearest(text, releases)
+    known = f"Shipped releases are {', '.join(releases) or 'none'}."
+    raise ReleaseNotFoundError(
+        f"{text!r} is neither a file nor a shipped release",
+        fix=f"{hint[:1].upper()}{hint[1:]} {known}".strip(),
+    )
+
+
+async def render_release(inputs: Inputs) -> Rendering:
+    """Read what `inputs` names and render it, in a thread.
+
+    Returns:
+        The overlay, the merged bundle, and every image that was exchanged.
+
+    Raises:
+        MissingError: when a release, a charm file or an image is missing.
+        InputError: when a file or a setting is not what it must be.
+        UsageError: when a setting has not the form ``APP.OPTION=VALUE``.
+    """
+    return await in_thread(read_and_render, inputs)
+
+
+def read_and_render(inputs: Inputs, *, named: NamedBundle | None = None) -> Rendering:
+    """Do what `render_release` does; blocks.
+
+    Args:
+        inputs: What to read.
+        named: The bundle, when it has been read before.
+    """
+    settings = parse_settings(inputs)
+    registry = parse_registry(inputs)
+    named = named or find_bundle(inputs.bundle)
+    overlays = [load_document(path) for path in inputs.overlays]
+    charms = scan_charms(named.bundle, overlays, (inputs.charms or DEFAULT_CHARMS).expanduser())
+    images = ImageList.read((inputs.images or DEFAULT_IMAGES).expanduser())
+    return render(
+        named.bundle,
+        charms=charms,
+        images=images,
+        registry=registry,
+        rules=read_rules(inputs, named),
+        settings=settings,
+        overlays=overlays,
+        relative_to=inputs.relative_to,
+    )
+
+
+def render_by_rule(
+    inputs: Inputs, named: NamedBundle, charms: CharmDirectory, registry: Registry
+) -> Rendering:
+    """Render as if every image that is needed had been retagged into `registry`; blocks.
+
+    Raises:
+        InputError: as `render_release`, and when two images would share one place.
+    """
+    rules = read_rules(inputs, named)
+    settings = parse_settings(inputs)
+    overlays = [load_document(path) for path in inputs.overlays]
+    merged = _with_overlays(named.bundle, overlays)
+    by_application = charms_of(merged, charms)
+    wanted, _ = document_of_settings(settings, merged, by_application)  # render() reports problems
+    final = Bundle.from_document(
+        merge_documents(merged.document, wanted), where="with its settings"
+    )
+    found = discover_images(final, by_application, rules)
+    sources = [need.source for entry in found for need in entry.needs()]
+    return render(
+        named.bundle,
+        charms=charms,
+        images=RetaggedImages.by_rule(sources, registry),
+        rules=rules,
+        settings=settings,
+        overlays=overlays,
+        relative_to=inputs.relative_to,
+    )
+
+
+def parse_settings(inputs: Inputs) -> list[Setting]:
+    """Return the settings; `UsageError` when one has not the right form."""
+    return [Setting.parse(text) for text in inputs.settings]
+
+
+def parse_registry(inputs: Inputs) -> Registry | None:
+    """Return the registry, if one is named; `InputError` when it is none."""
+    return Registry.parse(inputs.registry) if inputs.registry else None
+
+
+def read_rules(inputs: Inputs, named: NamedBundle) -> ImageRules:
+    """Return the rules that the user names, else those that fit the bundle."""
+    if inputs.rules is None:
+        return named.rules
+    try:
+        text = inputs.rules.read_text(encoding="utf-8")
+    except OSError as exc:
+        raise InputError(f"cannot read the rules {inputs.rules}: {exc.strerror}") from exc
+    where = str(inputs.rules)
+    return ImageRules.from_document(load_mapping(text, where=where), where=where)
+
+
+def scan_charms(bundle: Bundle, overlays: list[Document], path: Path) -> CharmDirectory:
+    """Read the charm files of a directory; a broken one that nobody asks for is passed over."""
+    names = {
+        application.charm_name
+        for application in _with_overlays(bundle, overlays).applications.values()
+    }
+    return CharmDirectory.scan(path, wanted=names)
+
+
+def _with_overlays(bundle: Bundle, overlays: list[Document]) -> Bundle:
+    return Bundle.from_document(
+        merge_documents(bundle.document, *overlays), where="with its overlays"
+    )
