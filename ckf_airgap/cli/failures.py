@@ -60,7 +60,7 @@ def _error_document(error: AirgapError) -> Mapping[str, object]:
     return {
         "schema": ERROR_SCHEMA,
         "error": type(error).__name__,
-        "exit_code": int(error.exit_code),
+        "exit-code": int(error.exit_code),
         "message": error.message,
         "problems": [
             {"what": problem.what, "where": problem.where, "fix": problem.fix}

@@ -130,7 +130,7 @@ class TestErrors:
         assert json.loads(result.stdout) == {
             "schema": "ckf-airgap/error/v1",
             "error": "CharmError",
-            "exit_code": 3,
+            "exit-code": 3,
             "message": "bad charm",
             "problems": [{"what": "what", "where": "where", "fix": "fix"}],
             "fix": "Fetch it.",
