@@ -186,6 +186,15 @@ def juju_options(function: _F) -> _F:
     )
 
 
+registry_option = click.option(
+    "--registry",
+    envvar="CKF_AIRGAP_REGISTRY",
+    metavar="HOST[:PORT][/PATH]",
+    help="The private registry.",
+)
+"""``--registry``"""
+
+
 def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
     """Return ``BUNDLE`` and the options that say how it is rendered, as one argument ``inputs``.
 

@@ -49,15 +49,22 @@ class Terminal:
         """Whether a person looks at standard error, so that it may be redrawn."""
         return self.err.is_terminal and not self.err.is_dumb_terminal and self.verbosity >= 0
 
-    def result(self, renderable: RenderableType, *, document: Mapping[str, object]) -> None:
+    def result(
+        self,
+        renderable: RenderableType,
+        *,
+        document: Mapping[str, object],
+        one_line: bool = False,
+    ) -> None:
         """Print the result of a command: the document with ``--json``, else what people read.
 
         Args:
             renderable: A table or text.
             document: The same for machines; its ``schema`` names form and version.
+            one_line: Write the document on one line: it is one of several.
         """
         if self.json:
-            self.document(document)
+            self.document(document, one_line=one_line)
         elif isinstance(renderable, str):
             self.out.print(renderable, markup=False, highlight=False, soft_wrap=True)
         elif self.out.is_terminal:
@@ -68,9 +75,9 @@ class Terminal:
             lines = [line.rstrip() for line in capture.get().splitlines()]
             self.out.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
-    def document(self, document: Mapping[str, object]) -> None:
+    def document(self, document: Mapping[str, object], *, one_line: bool = False) -> None:
         """Print a JSON document to standard output."""
-        text = json.dumps(document, indent=2, ensure_ascii=False)
+        text = json.dumps(document, indent=None if one_line else 2, ensure_ascii=False)
         self.out.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def note(self, text: str, *, style: str = "") -> None:
