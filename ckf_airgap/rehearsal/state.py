@@ -73,7 +73,6 @@ class ControllerState:
         agent_version: The version of Juju that it claims.
         address: Where it listens, once it does.
         sessions: The open connections.
-        default_config: The settings that a model has when nobody sets any.
     """
 
     name: str
@@ -88,7 +87,6 @@ class ControllerState:
     address: Address = Address(host="127.0.0.1", port=0)
     credentials: dict[str, Document] = field(default_factory=dict)
     sessions: set[Session] = field(default_factory=set)
-    default_config: Document = field(default_factory=dict)
     _models: dict[str, Model] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Model]:
@@ -169,17 +167,11 @@ class ControllerState:
             controller_uuid=self.uuid,
             config=dict(config or {}),
         )
-        if not self._models:
-            self.default_config = {
-                key: value
-                for key, value in model.config.items()
-                if model.config_sources.get(key) == "default"
-            }
         self.files_of(model).mkdir(parents=True, exist_ok=True)
         self._models[model.uuid] = model
         return model
 
-    def destroy_model(self, model: Model) -> None:
+    def destroy_model(self, model: Model, *, force: bool = False) -> None:
         """Begin to destroy a model; its connections are closed once it is gone.
 
         Raises:
@@ -187,7 +179,7 @@ class ControllerState:
         """
         if self.is_controller_model(model):
             raise ApiError("cannot destroy the controller model")
-        model.destroy(on_dead=lambda: self._forget(model))
+        model.destroy(force=force, on_dead=lambda: self._forget(model))
 
     def files_of(self, model: Model) -> Path:
         """Return the directory where uploads to a model are kept."""

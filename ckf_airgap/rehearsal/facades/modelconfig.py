@@ -67,12 +67,7 @@ class ModelConfig(Facade):
         self._check_admin()
         model = self._model
         for key in texts_field(params, "keys"):
-            default = self.session.controller.default_config.get(key)
-            model.config.pop(key, None)
-            model.config_sources.pop(key, None)
-            if default is not None:
-                model.config[key] = default
-                model.config_sources[key] = "default"
+            model.reset_config(key)
         model.touch()
         return {}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar, Final
 
 from ckf_airgap.documents import Document, JSONValue
@@ -83,7 +82,7 @@ class ModelManager(Facade):
 
         async def destroy(item: Document) -> Document:
             model = self._model(text_field(item, "model-tag"), access="admin")
-            self.session.controller.destroy_model(model)
+            self.session.controller.destroy_model(model, force=bool_field(item, "force"))
             return {}
 
         return await results_of(mappings_field(params, "models"), destroy)
@@ -204,19 +203,13 @@ def list_of_models(models: list[Model], user: User) -> Document:
 
 def model_status(model: Model) -> Document:
     """Return the life and the size of a model, as ``ModelStatus`` does."""
-    applications = model.full_status().get("applications")
-    units = 0
-    found: Mapping[str, JSONValue] = applications if isinstance(applications, dict) else {}
-    for application in found.values():
-        if isinstance(application, dict) and isinstance(application.get("units"), dict):
-            units += len(application["units"])  # type: ignore[arg-type]
     return {
         "model-tag": f"model-{model.uuid}",
         "life": model.life,
         "type": "caas",
         "hosted-machine-count": 0,
-        "application-count": len(found),
-        "unit-count": units,
+        "application-count": len(model.applications),
+        "unit-count": sum(len(a.units) for a in model.applications.values()),
         "owner-tag": f"user-{model.owner}",
     }
 
