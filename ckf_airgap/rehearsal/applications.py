@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from ckf_airgap.documents import Document
 from ckf_airgap.rehearsal.constraints import parse_constraints, with_architecture
 from ckf_airgap.rehearsal.deployment import (
     Deployment,
@@ -14,9 +13,12 @@ from ckf_airgap.rehearsal.deployment import (
     check_charm,
     check_model,
     check_name,
+    check_origin,
+    origin_base,
 )
 from ckf_airgap.rehearsal.entities import Application, StatusInfo, StoredCharm
 from ckf_airgap.rehearsal.findings import image_findings, revision_finding
+from ckf_airgap.rehearsal.refresh import Refresh, check_refresh
 from ckf_airgap.rehearsal.resources import LiveResource, placeholder
 from ckf_airgap.rehearsal.rpc import ApiError
 from ckf_airgap.rehearsal.settings import (
@@ -47,36 +49,38 @@ def deploy(model: Model, request: Deployment) -> Application:
     return application
 
 
-def refresh(
-    model: Model,
-    application: Application,
-    stored: StoredCharm,
-    *,
-    origin: Document,
-    settings: Settings,
-    resources: Mapping[str, str],
-) -> None:
+def refresh(model: Model, request: Refresh) -> Application:
     """Turn an application to another charm; options that it does not have are dropped.
 
-    Args:
-        model: The model.
-        application: The application.
-        stored: Its new charm.
-        origin: Where that came from.
-        settings: Options to set with it.
-        resources: Pending id by resource name; others keep what they had.
+    Resources that are not in the request keep what they had; new ones are empty.
 
     Raises:
-        ApiError: when a pending id is unknown.
+        ApiError: for the first thing that a real controller would object to.
     """
-    taken = _take_resources(model, application.name, stored, resources, application.resources)
-    application.stored, application.origin, application.resources = stored, origin, taken
-    model.pending.drop(resources.values())
+    application = model.topology.application(request.application)
+    check_origin(request.origin)
+    stored = model.charms.get(request.charm_url)
+    check_refresh(request, application=application, charm=stored.charm, facts=model.facts)
+    settings = parse_settings(
+        stored.charm.options,
+        application=application.name,
+        strings=request.settings,
+        yaml_text=request.settings_yaml,
+    )
+    before = application.resources
+    taken = _take_resources(model, application.name, stored, request.resources, before)
+    model.pending.drop(request.resources.values())
+    application.stored, application.origin = stored, request.origin
+    application.resources = taken
+    application.channel = request.channel or application.channel
+    application.base = origin_base(request.origin) or application.base
     options = stored.charm.options
     application.settings = {k: v for k, v in application.settings.items() if k in options}
     _apply(application, settings)
+    model.topology.add_peers(application)
     model.topology.restart(application)
     _report_resources(model, application)
+    return application
 
 
 def configure(

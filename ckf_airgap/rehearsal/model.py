@@ -8,6 +8,7 @@ controller.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +35,7 @@ from ckf_airgap.rehearsal.watcher import BATCH_S, ChangeFeed, ModelWatcher
 __all__ = ["Finding", "Model", "ModelWatcher", "RecordedRequest"]
 
 RESOURCE_CONTENT_TYPE: Final = "application/octet-stream"
+MAX_REQUESTS: Final = 100_000
 
 
 class Model:
@@ -57,7 +59,7 @@ class Model:
     Attributes:
         config: Model config; `config_sources` says where a value comes from, ``model`` if nowhere.
         findings: What a real controller would have taken in silence.
-        requests: Every request that was made on a connection to the model.
+        requests: The requests that were made on connections to the model, `MAX_REQUESTS` at most.
         annotations: Annotations by tag.
         charms: The uploaded charms.
         topology: The applications, units and relations.
@@ -92,7 +94,7 @@ class Model:
         self.created_at: datetime = self.clock.now()
         self.life: Literal["alive", "dying", "dead"] = "alive"
         self.findings: list[Finding] = []
-        self.requests: list[RecordedRequest] = []
+        self.requests: deque[RecordedRequest] = deque(maxlen=MAX_REQUESTS)
         self.annotations: dict[str, dict[str, str]] = {}
         self.charms = CharmStore()
         self._defaults = default_config(uuid=uuid, name=name, agent_version=agent_version)

@@ -78,10 +78,17 @@ class Topology:
         """Add an application with its peer relations and units."""
         self.applications[application.name] = application
         self._feed.changed("application", application.name)
-        for endpoint in application.charm.endpoints.values():
-            if endpoint.role == "peer":
-                self._relate((Side(application=application.name, endpoint=endpoint),))
+        self.add_peers(application)
         self.scale(application, units)
+
+    def add_peers(self, application: Application) -> None:
+        """Relate the units of an application among each other, where they are not yet."""
+        for endpoint in application.charm.endpoints.values():
+            sides = (Side(application=application.name, endpoint=endpoint),)
+            if endpoint.role == "peer" and relation_key(sides) not in self._keys:
+                relation = self._relate(sides)
+                for unit in application.units:
+                    self._agents[unit].relation_added(relation)
 
     def scale(self, application: Application, units: int) -> None:
         """Bring an application to a number of units; the youngest go first."""
@@ -139,6 +146,10 @@ class Topology:
             self._agents[unit.name].stop(force=force)
             self._feed.changed("unit", unit.name)
         self._drop_if_empty(application)
+
+    def application_changed(self, application: Application) -> None:
+        """Tell the watchers that what is known of an application changed."""
+        self._feed.changed("application", application.name)
 
     def config_changed(self, application: Application) -> None:
         """Tell the units that an option has another value."""
