@@ -78,7 +78,7 @@ async def test_only_the_login_exists_before_the_login(client: Client) -> None:
         ),
     ],
 )
-async def test_calls_that_lead_nowhere(
+async def test_calls_that_lead_nowhere(  # noqa: PLR0917 - the columns of the table
     client: Client,
     connection: str,
     facade: str,
@@ -103,11 +103,12 @@ async def test_a_pending_next_does_not_hold_up_other_requests(client: Client, ke
     wire = await client.model()
     watcher = (await wire.ask("Client", "WatchAll", version=8))["watcher-id"]
     assert isinstance(watcher, str)
-    first = await wire.ask("AllWatcher", "Next", version=3, **{key: watcher})
+    named: dict[str, Any] = {"version": 3, key: watcher}
+    first = await wire.ask("AllWatcher", "Next", **named)
     assert [delta[0] for delta in first["deltas"]] == ["model"]
-    pending = await wire.send("AllWatcher", "Next", version=3, **{key: watcher})
+    pending = await wire.send("AllWatcher", "Next", **named)
     assert await wire.ask("Pinger", "Ping") == {}
-    assert await wire.ask("AllWatcher", "Stop", version=3, **{key: watcher}) == {}
+    assert await wire.ask("AllWatcher", "Stop", **named) == {}
     answer = await wire.receive(pending)
     assert (answer["error"], answer["error-code"]) == ("watcher was stopped", "stopped")
     assert answer["response"] == {}

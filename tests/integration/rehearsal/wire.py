@@ -54,7 +54,7 @@ class Store:
 class Wire:
     """One websocket; answers are matched to requests by their id, in whatever order they come."""
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    def __init__(self, socket: Any) -> None:
         self.socket = socket
         self._ids = itertools.count(1)
         self._answers: dict[int, dict[str, Any]] = {}
@@ -111,7 +111,7 @@ class Client:
         for wire, _ in self._wires:
             await wire.socket.close()
         await self.session.close()
-        while any(socket.fileno() != -1 for _, socket in self._wires):
+        while any(socket.fileno() != -1 for _, socket in self._wires):  # noqa: ASYNC110
             await asyncio.sleep(0.001)
 
     async def dial(self, path: str = "/api") -> Wire:
