@@ -2,12 +2,13 @@
 
 Everything that reads YAML goes through here: duplicate keys are an error that names the line, a
 document may not expand beyond a fixed number of nodes (aliases are counted as often as they are
-used, so that a YAML bomb is refused before it is built), and timestamps stay text, as Juju reads
-them.
+used, so that a YAML bomb is refused before it is built), keys are text, and timestamps and times
+of day stay text, as Juju reads them. Tags that no JSON value has are refused.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final, TypeAlias, cast
 
@@ -33,13 +34,40 @@ MAX_BYTES: Final = 16 * 1024 * 1024
 _BaseLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+_INT: Final = "tag:yaml.org,2002:int"
+_FLOAT: Final = "tag:yaml.org,2002:float"
+_BOOL: Final = "tag:yaml.org,2002:bool"
+_NULL: Final = "tag:yaml.org,2002:null"
+_STR: Final = "tag:yaml.org,2002:str"
+
+_NUMBERS: Final = {
+    _INT: re.compile(r"^[-+]?(?:0b[01_]+|0[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)\Z"),
+    _FLOAT: re.compile(
+        r"^(?:[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?"
+        r"|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?"
+        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z"
+    ),
+}
+"""PyYAML's numbers without those to the base of 60, such as ``12:30``, which Juju does not know."""
+
+_KINDS: Final = frozenset(
+    f"tag:yaml.org,2002:{kind}"
+    for kind in ("null", "bool", "int", "float", "str", "seq", "map", "merge")
+)
+
+
 class _Loader(_BaseLoader):  # type: ignore[misc, valid-type]
-    """The C safe loader without implicit timestamps."""
+    """The C safe loader for JSON values: without timestamps, binary data, sets and pairs."""
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    first: [(tag, _NUMBERS.get(tag, pattern)) for tag, pattern in resolvers if tag in _KINDS]
     for first, resolvers in _BaseLoader.yaml_implicit_resolvers.items()
+}
+_Loader.yaml_constructors = {
+    tag: constructor
+    for tag, constructor in _BaseLoader.yaml_constructors.items()
+    if tag is None or tag in _KINDS
 }
 
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -54,7 +82,7 @@ class _BlockDumper(_Dumper):  # type: ignore[misc, valid-type]
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     style = "|" if "\n" in text else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+    return dumper.represent_scalar(_STR, text, style=style)
 
 
 _BlockDumper.add_representer(str, _represent_text)
@@ -158,7 +186,7 @@ def as_mapping(value: JSONValue, *, where: str, error: type[InputError] = InputE
         return {}
     if not isinstance(value, dict):
         raise error(f"{where} must be a mapping, not {type_name(value)}")
-    return {str(key): item for key, item in value.items()}
+    return value
 
 
 def dump_yaml(value: JSONValue | Mapping[str, JSONValue]) -> str:
@@ -211,7 +239,7 @@ def _check_depth(text: str, where: str, error: type[InputError]) -> None:
 def _check_node(
     root: yaml.Node, where: str, error: type[InputError], *, allow_duplicate_keys: bool
 ) -> None:
-    """Refuse repeated keys, recursion, and a document that expands beyond `MAX_NODES`."""
+    """Refuse repeated keys, recursion, and what expands beyond `MAX_NODES`; make keys text."""
     weights: dict[int, int] = {}
     open_nodes: set[int] = set()
 
@@ -232,6 +260,7 @@ def _check_node(
                         raise error(f"{where} has the key {key.value!r} twice (line {line})")
                     seen.add(key.value)
                 total += weigh(key) + weigh(item)
+            node.value = [(_text_key(key), item) for key, item in node.value]
         elif isinstance(node, yaml.SequenceNode):
             total += sum(weigh(item) for item in node.value)
         if total > MAX_NODES:
@@ -243,3 +272,10 @@ def _check_node(
         return total
 
     weigh(root)
+
+
+def _text_key(key: yaml.Node) -> yaml.Node:
+    """Return a key as the text that it was written as: ``1`` and ``true`` are names."""
+    if isinstance(key, yaml.ScalarNode) and key.tag in (_INT, _FLOAT, _BOOL, _NULL):
+        return yaml.ScalarNode(_STR, key.value, key.start_mark, key.end_mark)
+    return key
