@@ -94,7 +94,9 @@ class OptionPlan:
             if use.path[-1] in composite.names or use.path not in names:
                 name = names.get(use.path, str(use.path[-1]))
                 parent = target.name.removesuffix(f"/{name}")
-                if parent == target.name:
+                if parent == target.name and use.path in names:
+                    parent, _, values[use.path] = target.name.rpartition("/")  # a folded path
+                elif parent == target.name:
                     raise OptionError(
                         f"option {self.option}: {target} does not end in the name {name}, "
                         f"so {composite.hub} and {composite.tag} cannot name it"
