@@ -129,6 +129,10 @@ class ImageNotFoundError(MissingError):
     """An image that the bundle needs is not in the list of retagged images."""
 
 
+class ProofError(InputError):
+    """The merged bundle would pull an image from elsewhere, or two images share one place."""
+
+
 class ControllerError(AirgapError):
     """The controller or the model cannot be used."""
 
