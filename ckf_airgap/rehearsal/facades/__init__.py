@@ -7,6 +7,7 @@ from typing import Final
 from ckf_airgap.rehearsal.facades.admin import Pinger
 from ckf_airgap.rehearsal.facades.annotations import Annotations
 from ckf_airgap.rehearsal.facades.application import Application
+from ckf_airgap.rehearsal.facades.bundle import Bundle
 from ckf_airgap.rehearsal.facades.charms import Charms
 from ckf_airgap.rehearsal.facades.client import AllWatcher, Client
 from ckf_airgap.rehearsal.facades.cloud import Cloud, CredentialManager
@@ -22,6 +23,7 @@ FACADES: Final[tuple[type[Facade], ...]] = (
     AllWatcher,
     Annotations,
     Application,
+    Bundle,
     Charms,
     Client,
     Cloud,
