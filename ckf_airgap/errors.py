@@ -139,6 +139,10 @@ class ControllerError(AirgapError):
     exit_code = ExitCode.CONTROLLER
 
 
+class ModelNotFoundError(ControllerError):
+    """The controller has no model of that name."""
+
+
 class RefusedError(AirgapError):
     """The controller refused a step of the deployment."""
 
