@@ -55,21 +55,29 @@ class ImageList:
         return cls(where, tuple(entries))
 
     @classmethod
-    def read(cls, path: Path) -> ImageList:
+    def read(
+        cls,
+        path: Path,
+        *,
+        fix: str = "Name it with --images FILE; it is retagged-images.txt of the connected side.",
+    ) -> ImageList:
         """Read a list from a file.
+
+        Args:
+            path: The file.
+            fix: What to do when it is missing.
 
         Raises:
             ImageNotFoundError: when the file is missing or cannot be read.
             InputError: when a line is no reference, or the file is not text.
         """
         try:
-            return cls.parse(path.read_text(encoding="utf-8-sig"), where=str(path))
+            return cls.parse(path.read_text(encoding="utf-8"), where=str(path))
         except UnicodeDecodeError as exc:
             raise InputError(f"{path} is not a list of images: it is not UTF-8 text") from exc
         except OSError as exc:
             raise ImageNotFoundError(
-                f"cannot read the list of images {path}: {exc.strerror}",
-                fix="Name it with --images FILE; it is retagged-images.txt of the connected side.",
+                f"cannot read the list of images {path}: {exc.strerror}", fix=fix
             ) from exc
 
     def __iter__(self) -> Iterator[ImageReference]:
