@@ -182,7 +182,9 @@ def _take_resources(
         for declared in stored.charm.resources.values()
     }
     for resource, pending_id in pending_ids.items():
-        resources[resource] = model.pending.find(name, resource, pending_id)
+        resources[resource] = model.pending.find(
+            name, resource, pending_id, shown_as=f"{name}/{resource}"
+        )
     return resources
 
 

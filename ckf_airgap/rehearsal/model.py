@@ -293,7 +293,7 @@ class Model:
             raise ApiError(f'unsupported content type "{content_type}"')
         upload = ResourceUpload(filename=filename, fingerprint_hex=fingerprint_hex, body=body_path)
         if pending_id:
-            before = self.pending.find(application, resource, pending_id)
+            before = self.pending.find(application, resource, pending_id, shown_as=resource)
             after = await upload.apply(before, self.clock.now())
             self.pending.store(after)
         else:

@@ -121,13 +121,21 @@ class PendingResources:
         self._by_id.update((resource.pending_id, resource) for resource in announced)
         return [resource.pending_id for resource in announced]
 
-    def find(self, application: str, name: str, pending_id: str) -> LiveResource:
-        """Return a pending resource; `ApiError` (not found) unless all three agree."""
+    def find(self, application: str, name: str, pending_id: str, *, shown_as: str) -> LiveResource:
+        """Return a pending resource.
+
+        Args:
+            application: The application that it is for.
+            name: Its name.
+            pending_id: Its pending id.
+            shown_as: What the message calls it: uploads and deployments differ.
+
+        Raises:
+            ApiError: not found, unless all three agree.
+        """
         found = self._by_id.get(pending_id)
         if found is None or (found.application, found.name) != (application, name):
-            raise ApiError(
-                f'pending resource "{application}/{name}" ({pending_id}) not found', NOT_FOUND
-            )
+            raise ApiError(f'pending resource "{shown_as}" ({pending_id}) not found', NOT_FOUND)
         return found
 
     def store(self, resource: LiveResource) -> None:

@@ -68,7 +68,7 @@ class Controller(Facade):
         """Return the version of Juju."""
         return {"version": self.session.controller.agent_version, "git-commit": ""}
 
-    @rpc_method
+    @rpc_method("IdentityProviderURL")
     async def identity_provider_url(self, _params: Document) -> Document:
         """Return no address: users are the controller's own."""
         return {"result": ""}
