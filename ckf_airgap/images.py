@@ -72,7 +72,7 @@ class ImageList:
             InputError: when a line is no reference, or the file is not text.
         """
         try:
-            return cls.parse(path.read_text(encoding="utf-8"), where=str(path))
+            return cls.parse(path.read_text(encoding="utf-8-sig"), where=str(path))
         except UnicodeDecodeError as exc:
             raise InputError(f"{path} is not a list of images: it is not UTF-8 text") from exc
         except OSError as exc:
