@@ -296,7 +296,7 @@ class UnitAgent:
         self._later(HOOK_S[hook.kind], self._ran)
 
     def _ran(self) -> None:
-        hook, self._running, self._timer = self._running, None, None
+        hook, self._timer = self._running, None
         if hook is None:
             return
         if hook.kind == "install":
@@ -312,7 +312,8 @@ class UnitAgent:
             self._ran_about(hook, hook.relation)
         if self.installed and not self._stopping and not self._performance.is_on:
             self._set(workload=self._charm_status())
-        self._next()
+        self._running = None
+        self.wake()
 
     def _installed(self) -> None:
         self.installed = True
