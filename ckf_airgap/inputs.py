@@ -141,10 +141,13 @@ def read_and_render(inputs: Inputs, *, named: NamedBundle | None = None) -> Rend
     )
 
 
-def render_by_rule(
-    inputs: Inputs, named: NamedBundle, charms: CharmDirectory, registry: Registry
-) -> Rendering:
+def render_by_rule(inputs: Inputs, named: NamedBundle, registry: Registry) -> Rendering:
     """Render as if every image that is needed had been retagged into `registry`; blocks.
+
+    Args:
+        inputs: What to read; its list of images is not.
+        named: The bundle.
+        registry: Where the images are taken to be.
 
     Raises:
         InputError: as `render_release`, and when two images would share one place.
@@ -152,6 +155,7 @@ def render_by_rule(
     rules = read_rules(inputs, named)
     settings = parse_settings(inputs)
     overlays = [load_document(path) for path in inputs.overlays]
+    charms = scan_charms(named.bundle, overlays, (inputs.charms or DEFAULT_CHARMS).expanduser())
     merged = _with_overlays(named.bundle, overlays)
     by_application = charms_of(merged, charms)
     wanted, _ = document_of_settings(settings, merged, by_application)  # render() reports problems
