@@ -27,7 +27,7 @@ Known: TypeAlias = "Callable[[ImageReference], bool]"
 Find: TypeAlias = "Callable[[ImageReference], ImageReference]"
 """Gives the retagged reference of a reference that is known to be there."""
 
-_WORDS: Final = re.compile(r"[A-Za-z][a-z]*|[0-9]+")
+_WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _NUMBERS: Final = re.compile(r"^[0-9]+(?:[:.][0-9]+)*$")
 _HOST_PORT: Final = re.compile(r"^[^/@]+:[0-9]{2,5}$")
 _PORT: Final = re.compile(r"^[0-9]{2,5}$")
