@@ -18,6 +18,7 @@ from ckf_airgap.errors import ExitCode, nearest
 COMMANDS: Final[Mapping[str, str]] = {
     "releases": "List the shipped releases of Charmed Kubeflow.",
     "render": "Make the overlay that points a bundle at a private registry.",
+    "rehearse": "Deploy a bundle on the embedded controller.",
     "controller": "Run the embedded controller until stopped.",
 }
 """The commands in the order of their use; each is ``command`` of the module of its name.

@@ -108,7 +108,7 @@ def status_table(snapshot: ModelSnapshot, rendering: Rendering | None = None) ->
 def relations_table(snapshot: ModelSnapshot) -> Table:
     """Return one row for each relation between two applications."""
     table = plain_table("relation", "", "interface")
-    for relation in sorted(snapshot.relations, key=lambda relation: sorted(relation.ends)):
+    for relation in sorted(snapshot.relations, key=lambda relation: relation.ends):
         if len(relation.ends) == 2:
             table.add_row(*relation.ends, Text(relation.interface, "dim"))
     return table

@@ -6,11 +6,13 @@ import json
 import logging
 import sys
 from collections.abc import Mapping
-from typing import Final, TextIO
+from typing import Final, NoReturn, TextIO
 
 import click
 from rich.console import Console, RenderableType
 from rich.text import Text
+
+from ckf_airgap.errors import ExitCode
 
 _WIDE: Final = 100_000
 """Columns when nobody looks: a pipe gets each row on one line, whatever its length."""
@@ -65,7 +67,12 @@ class Terminal:
         """
         if self.json:
             self.document(document, one_line=one_line)
-        elif isinstance(renderable, str):
+        else:
+            self.print(renderable)
+
+    def print(self, renderable: RenderableType) -> None:
+        """Print to standard output what people read; no blanks at line ends in a pipe."""
+        if isinstance(renderable, str):
             self.out.print(renderable, markup=False, highlight=False, soft_wrap=True)
         elif self.out.is_terminal:
             self.out.print(renderable)
@@ -89,6 +96,13 @@ class Terminal:
         """Say something that the person should look at, even with ``-q``."""
         line = Text.assemble(("warning: ", "yellow"), text)
         self.err.print(line, highlight=False, soft_wrap=True)
+
+    def fail(self, text: str, code: ExitCode) -> NoReturn:
+        """End the command with an exit code after its result has been printed."""
+        self.err.print(
+            Text.assemble(("error: ", "bold red"), text), highlight=False, soft_wrap=True
+        )
+        click.get_current_context().exit(code)
 
     def start_logging(self) -> None:
         """Send log records to standard error, as many as ``-v``, ``-q`` and ``--debug`` ask for.
