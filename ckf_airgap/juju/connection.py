@@ -166,22 +166,24 @@ async def connect(
         watched = WatchedModel(
             name=entry.name, info=info, connection=connection, juju_data=controller.juju_data
         )
-        with _explained(controller, endpoint, limits):
-            async with timeout(limits.call_s):
-                await watched.start()
-        connection.reconnect_s = limits.reconnect_s
-        session = Session(
-            controller=controller,
-            entry=entry,
-            watched=watched,
-            connection=connection,
-            timeouts=limits,
-        )
-        keeper = asyncio.create_task(_keep_watching(session, watched, connection))
         try:
-            yield session
+            with _explained(controller, endpoint, limits):
+                async with timeout(limits.call_s):
+                    await watched.start()
+            connection.reconnect_s = limits.reconnect_s
+            session = Session(
+                controller=controller,
+                entry=entry,
+                watched=watched,
+                connection=connection,
+                timeouts=limits,
+            )
+            keeper = asyncio.create_task(_keep_watching(session, watched, connection))
+            try:
+                yield session
+            finally:
+                await _end(keeper)
         finally:
-            await _end(keeper)
             await _disconnect(watched, limits)
 
 

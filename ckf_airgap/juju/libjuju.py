@@ -10,6 +10,7 @@ import asyncio
 import collections
 import logging
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,25 +38,32 @@ class DirectConnection(Connection):  # type: ignore[misc]
 
     reconnect_s: float = 0.0
     """How long to try to come back; 0 until the first login has succeeded."""
+    _receiver_task: asyncio.Task[None] | None
     is_final: bool = False
     """Whether it was closed on purpose, so that nothing may come back."""
 
-    async def _open(self, endpoint: str, cacert: str | None) -> tuple[Any, str, str, str | None]:
+    async def _connect(self, endpoints: Sequence[tuple[str, str | None]]) -> None:
+        """Dial the one address, in this task, so that cancelling leaves no dial behind."""
+        endpoint, cacert = endpoints[0]
         path = f"/model/{self.uuid}/api" if self.uuid else "/api"
         url = f"wss://{endpoint}{path}"
-        context = self._get_ssl(cacert)
+        self._ws = await self._dial(url, self._get_ssl(cacert))
+        self.addr, self.endpoint, self.cacert = url, endpoint, cacert
+        if self._receiver_task is None:
+            self._receiver_task = asyncio.create_task(self._receiver(), name="juju receiver")
+        self.monitor.close_called.clear()
+
+    async def _dial(self, url: str, context: ssl.SSLContext) -> Any:
         until = asyncio.get_running_loop().time() + self.reconnect_s
         while True:
             try:
-                websocket = await websockets.connect(
+                return await websockets.connect(
                     url, ssl=context, max_size=self.max_frame_size, proxy=None
                 )
             except (OSError, websockets.WebSocketException):
                 if self.is_final or asyncio.get_running_loop().time() >= until:
                     raise
                 await asyncio.sleep(_RETRY_S)
-            else:
-                return websocket, url, endpoint, cacert
 
     async def reconnect(self) -> None:
         """Come back, or leave the connection closed: libjuju asks for its status afterwards."""
@@ -122,7 +130,7 @@ class WatchedModel:
 
     @property
     def watcher(self) -> asyncio.Task[None]:
-        """The task of libjuju that reads the watcher."""
+        """The task of libjuju that reads the watcher, once it was started."""
         task: asyncio.Task[None] = self.model._watcher_task  # noqa: SLF001
         return task
 
@@ -145,6 +153,7 @@ class WatchedModel:
 
     async def disconnect(self) -> None:
         """Stop the watcher and close the connection."""
+        self.model._watch_received.set()  # noqa: SLF001 - or a cancelled `start` waits for ever
         try:
             await self.model.disconnect()
         finally:
