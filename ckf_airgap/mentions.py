@@ -57,6 +57,7 @@ _PLACEHOLDERS: Final = (
 _JINJA: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}")
 _JINJA_COMMENT: Final = re.compile(r"\{#.*?#\}", re.DOTALL)
 _CONTEXT: Final = re.compile(r"(?P<word>[\w.-]+)[\"'\])\\]*\s*(?:[:=]|:=|\?=|\bor\b|,)\s*$")
+_BARE_IMAGE: Final = re.compile(r"(?<![\w./-])image[\"'\\]*\s*:\s*[\"'\\]*$")
 _FLAG: Final = re.compile(r"--(?P<word>[\w-]+)[= ]\s*$")
 _VALUE_PLACE: Final = re.compile(r"(?:^|[:=\[{(,|>-]|\bor)$")
 _QUOTES: Final = "\"'`\\ \t"
@@ -213,7 +214,7 @@ def _graded(
     token = match[0]
     if called in ("value", "default"):
         called = name
-    bare_image = _called(before) == "image"
+    bare_image = bool(_BARE_IMAGE.search(before))
     if not _is_image(match, called=called, bare_image=bare_image):
         return None
     in_place = bool(_VALUE_PLACE.search(bare) or _FLAG.search(before)) and bool(
