@@ -49,7 +49,7 @@ class Reason:
         charm: The application's charm.
         resource: The resource that is the image.
         option: The option that names it.
-        key: The place in the option's value, for a person: ``key activator``, ``item [0]``.
+        path: The place in the option's value: keys, and indexes of lists.
         named_by: Who gives the option's value: the bundle, the charm's default, a file of the
             charm, or the release's rules.
         file: The file that holds the reference: a path in the charm, or the appended list.
@@ -63,7 +63,7 @@ class Reason:
     charm: str = ""
     resource: str = ""
     option: str = ""
-    key: str = ""
+    path: KeyPath = ()
     named_by: Literal["bundle", "charm", "file", "rules", ""] = ""
     file: str = ""
     line: int | None = None
@@ -76,7 +76,8 @@ class Reason:
             case "resource":
                 place = f"resource {self.resource}"
             case "option":
-                place = f"option {self.option}" + (f", {self.key}" if self.key else "")
+                place = f"option {self.option}"
+                place += f", {format_path(self.path)}" if self.path else ""
             case "rule":
                 place = "image rules"
             case "charm base":
@@ -104,7 +105,7 @@ class Reason:
             "charm": self.charm,
             "resource": self.resource,
             "option": self.option,
-            "key": self.key,
+            "path": list(self.path),
             "named_by": self.named_by,
             "file": self.file,
             "line": self.line,
@@ -300,11 +301,11 @@ def _option_reason(
         application=entry.application.name,
         charm=entry.charm.name,
         option=plan.option,
-        key=format_path(use.path),
+        path=use.path,
         named_by=named[use.origin],  # type: ignore[arg-type]
         file=file,
         line=line,
-        why=use.why or rule.why,
+        why=use.why or ("" if use.path else rule.why),
     )
 
 
@@ -324,7 +325,7 @@ def _when_emptied(
                     application=entry.application.name,
                     charm=entry.charm.name,
                     option=option,
-                    key=f"key {key}" if key else "",
+                    path=(key,) if key else (),
                     named_by="rules",
                     why="pulled only while the value is empty; rendering sets it",
                 ),

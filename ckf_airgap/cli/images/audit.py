@@ -53,7 +53,8 @@ def audit_command(inputs: ListingInputs, dependencies: bool) -> int:
     shown: list[Finding] = [*report.of_standing("hidden"), *report.of_standing("templated")]
     if terminal.verbosity > 0:
         shown += [*report.of_standing("covered"), *report.of_standing("text")]
-    terminal.result(_audit_table(shown) if shown else "", document=_audit_document(listing, report))
+    if shown or terminal.json:
+        terminal.result(_audit_table(shown), document=_audit_document(listing, report))
     for audit in report.silent:
         terminal.warn(
             f"charm {audit.charm} runs containers and tells no image: no resource, no option, no "
