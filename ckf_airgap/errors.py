@@ -56,6 +56,10 @@ class Problem:
         text = f"{self.where}: {self.what}" if self.where else self.what
         return f"{text} ({self.fix})" if self.fix else text
 
+    def to_json(self) -> dict[str, str]:
+        """Return the problem as a JSON document."""
+        return {"what": self.what, "where": self.where, "fix": self.fix}
+
 
 class AirgapError(Exception):
     """The base of every error that ckf-airgap raises on purpose.

@@ -141,6 +141,7 @@ async def deploy(
     dry_run: bool = False,
     wait_idle: bool = True,
     timeout_s: float = DEFAULT_TIMEOUT_S,
+    idle_period_s: float = DEFAULT_IDLE_PERIOD_S,
     jobs: int = DEFAULT_LIMIT,
     registry_auth: RegistryAuth | None = None,
     observer: Observer | None = None,
@@ -154,6 +155,7 @@ async def deploy(
         dry_run: Find out what would be done, and do nothing.
         wait_idle: Wait until all applications of the bundle are active and idle.
         timeout_s: How long to wait for that, in seconds.
+        idle_period_s: How long all must stay active and idle.
         jobs: How many charms are uploaded and deployed at once.
         registry_auth: The login that the cluster needs to pull from the registry.
         observer: Is told of progress.
@@ -179,6 +181,7 @@ async def deploy(
             dry_run=dry_run,
             wait_idle=wait_idle,
             timeout_s=timeout_s,
+            idle_period_s=idle_period_s,
             jobs=jobs,
             registry_auth=registry_auth,
         ),

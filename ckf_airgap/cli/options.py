@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ckf_airgap.cli.terminal import Terminal
-from ckf_airgap.inputs import DEFAULT_CHARMS, DEFAULT_IMAGES, DEFAULT_MODEL, Inputs
+from ckf_airgap.inputs import DEFAULT_CHARMS, DEFAULT_IMAGES, Inputs
 
 if TYPE_CHECKING:  # generic in click 8.4 and later, plain before
     _FloatType = click.ParamType[float]
@@ -92,7 +92,8 @@ class UserPath(_PathType):
         return [CompletionItem(incomplete, type="dir" if self.name == "directory" else "file")]
 
 
-def _apply(decorators: list[Callable[[Any], Any]], function: _F) -> _F:
+def apply(decorators: list[Callable[[Any], Any]], function: _F) -> _F:
+    """Decorate a function with several options; the first one stands first in the help."""
     for decorator in reversed(decorators):
         function = decorator(function)
     return function
@@ -115,7 +116,7 @@ def _set_verbosity(ctx: click.Context, param: click.Parameter, value: int) -> No
 def verbosity_options(function: _F) -> _F:
     """Add ``-v``, ``-q`` and ``--debug``, which work before and after the command's name."""
     common: dict[str, Any] = {"expose_value": False, "callback": _set_verbosity, "is_eager": True}
-    return _apply(
+    return apply(
         [
             click.option("-v", "--verbose", count=True, help="Say more; -vv even more.", **common),
             click.option("-q", "--quiet", is_flag=True, help="Print results only.", **common),
@@ -148,41 +149,6 @@ def timeout_option(default: str) -> Callable[[_F], _F]:
         default=default,
         show_default=True,
         help="How long to wait: 90s, 30m, 1h.",
-    )
-
-
-def juju_options(function: _F) -> _F:
-    """Add ``--controller``, ``--model`` and ``--juju-data``."""
-    return _apply(
-        [
-            click.option(
-                "-m",
-                "--model",
-                default=DEFAULT_MODEL,
-                show_default=True,
-                envvar="JUJU_MODEL",
-                show_envvar=True,
-                metavar="[CONTROLLER:][USER/]MODEL",
-                help="The model.",
-            ),
-            click.option(
-                "-c",
-                "--controller",
-                envvar="JUJU_CONTROLLER",
-                show_envvar=True,
-                metavar="NAME",
-                help="The controller; the current one of the client store when left out.",
-            ),
-            click.option(
-                "--juju-data",
-                type=UserPath("directory"),
-                envvar="JUJU_DATA",
-                show_envvar=True,
-                metavar="DIR",
-                help="Juju's client store.  [default: as the juju client]",
-            ),
-        ],
-        function,
     )
 
 
@@ -232,7 +198,7 @@ def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
 
         return cast(
             "_F",
-            _apply(
+            apply(
                 [
                     click.argument("bundle", type=BundleName()),
                     click.option(

@@ -106,9 +106,6 @@ def _document(
             name: {"name": charm.name, "revision": charm.revision, "path": str(charm.path)}
             for name, charm in rendering.charms.items()
         },
-        "warnings": [
-            {"what": problem.what, "where": problem.where, "fix": problem.fix}
-            for problem in rendering.warnings
-        ],
+        "warnings": [warning.to_json() for warning in rendering.warnings],
         "written": [str(path) for path in (output, bundle_out) if path is not None],
     }

@@ -17,6 +17,7 @@ from ckf_airgap.cli.modelview import (
 from ckf_airgap.cli.tables import plain_table
 from ckf_airgap.documents import Document
 from ckf_airgap.juju.snapshot import ModelSnapshot
+from ckf_airgap.juju.watch import WaitReport
 from ckf_airgap.operations import Deployment
 from ckf_airgap.overlay import Rendering
 from ckf_airgap.rehearsal.model import Finding
@@ -75,15 +76,22 @@ def deployment_document(schema: str, deployment: Deployment) -> dict[str, object
     document: dict[str, object] = {"schema": schema, "registry": str(rendering.registry)}
     document |= report.to_json() if report is not None else deployment.plan.to_json()
     document["images"] = [replacement.to_json() for replacement in rendering.replacements]
-    document["warnings"] = [
-        {"what": warning.what, "where": warning.where, "fix": warning.fix}
-        for warning in rendering.warnings
-    ]
+    document["warnings"] = [warning.to_json() for warning in rendering.warnings]
     document["seconds"] = {part: round(took, 3) for part, took in deployment.seconds.items()}
     if waited is not None:
         document["status"] = waited.snapshot.to_json()
         document["ready-after-s"] = waited.to_json()["ready-after-s"]
     return document
+
+
+def plan_document(schema: str, deployment: Deployment) -> dict[str, object]:
+    """Return what a deployment would do as a JSON document."""
+    return {
+        "schema": schema,
+        "registry": str(deployment.rendering.registry),
+        **deployment.plan.to_json(),
+        "warnings": [warning.to_json() for warning in deployment.rendering.warnings],
+    }
 
 
 def findings_document(findings: Sequence[Finding]) -> list[Mapping[str, str]]:
@@ -97,6 +105,11 @@ def findings_document(findings: Sequence[Finding]) -> list[Mapping[str, str]]:
 def status_document(schema: str, snapshot: ModelSnapshot) -> Document:
     """Return a model as a JSON document."""
     return {"schema": schema, **snapshot.to_json()}
+
+
+def wait_document(schema: str, report: WaitReport) -> Document:
+    """Return a wait as a JSON document."""
+    return {"schema": schema, **report.to_json()}
 
 
 def _timing(deployment: Deployment) -> str:

@@ -117,7 +117,7 @@ class TestErrors:
         problems = [errors.Problem("a [bold]b[/bold]", "here", "do c"), errors.Problem("d")]
         fail_with(monkeypatch, errors.InputError("two things", problems=problems, fix="Mend it."))
         assert invoke("releases").stderr == (
-            "error: two things:\n  - here: a [bold]b[/bold] (do c)\n  - d\nMend it.\n"
+            "error: two things:\n  - here: a [bold]b[/bold]\n      do c\n  - d\nMend it.\n"
         )
 
     def test_with_json_are_one_document_on_standard_output(
