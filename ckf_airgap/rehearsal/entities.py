@@ -202,7 +202,7 @@ class Unit:
     """A unit of an application."""
 
     name: str
-    application: Application
+    application: Application = field(repr=False)
     number: int
     agent: StatusInfo
     workload: StatusInfo

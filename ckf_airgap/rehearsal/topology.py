@@ -91,7 +91,10 @@ class Topology:
                     self._agents[unit].relation_added(relation)
 
     def scale(self, application: Application, units: int) -> None:
-        """Bring an application to a number of units; the youngest go first."""
+        """Bring an application to a number of units; the youngest go first.
+
+        A number that a dying unit still has is given again once that unit is gone.
+        """
         application.scale = units
         staying = [unit for unit in application.units.values() if unit.life == "alive"]
         for unit in staying[units:]:
@@ -196,6 +199,8 @@ class Topology:
             application.leader = next(iter(application.units), "")
             if application.leader:
                 self._agents[application.leader].elected()
+        if application.life == "alive" and len(application.units) < application.scale:
+            self.scale(application, application.scale)
         self._drop_if_empty(application)
 
     def joined(self, relation: Relation, unit: Unit) -> None:

@@ -117,15 +117,14 @@ class Rehearsal:
         return pending_id
 
     async def call(
-        self, facade: type[Facade], method: str, params: Document, *, version: int | None = None
-    ) -> Document:
+        self, facade: type[Facade], method: str, params: Any, *, version: int | None = None
+    ) -> Any:
         """Call a method of a facade as a logged-in client does."""
         session = SimpleNamespace(model=self.model)
         instance = facade(cast("Session", session))
         if version is not None:
             instance.version = version
-        reply: Document = await getattr(instance, type(instance).methods[method])(params)
-        return reply
+        return await getattr(instance, type(instance).methods[method])(params)
 
     def settle(self) -> None:
         """Let time pass until nothing happens any more."""

@@ -18,19 +18,26 @@ def test_known_constraints_are_taken_without_regard_to_case_and_null_is_absent()
         (
             "mem",
             "1.5G",
-            "json: cannot unmarshal string into Go struct field Value.constraints.mem of type uint64",
+            (
+                "json: cannot unmarshal string into Go struct field Value.constraints.mem of type "
+                "uint64"
+            ),
         ),
         (
             "cores",
             -1,
-            "json: cannot unmarshal number -1 into Go struct field Value.constraints.cores of type "
-            "uint64",
+            (
+                "json: cannot unmarshal number -1 into Go struct field Value.constraints.cores "
+                "of type uint64"
+            ),
         ),
         (
             "zones",
             "a",
-            "json: cannot unmarshal string into Go struct field Value.constraints.zones of type "
-            "[]string",
+            (
+                "json: cannot unmarshal string into Go struct field Value.constraints.zones of "
+                "type []string"
+            ),
         ),
         ("arch", "z80", '"z80" not recognized'),
     ],

@@ -55,8 +55,10 @@ def test_peer_relation_is_meant_by_one_name() -> None:
         (["web", "proxy", "db"], "cannot relate 3 endpoints", ""),
         (
             ["twice", "proxy"],
-            'ambiguous relation: "twice proxy" could refer to '
-            '"twice:one proxy:http"; "twice:two proxy:http"',
+            (
+                'ambiguous relation: "twice proxy" could refer to '
+                '"twice:one proxy:http"; "twice:two proxy:http"'
+            ),
             "",
         ),
     ],
