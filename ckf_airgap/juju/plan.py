@@ -365,11 +365,11 @@ def _changes(
         changed["trust"] = "true"
     if changed:
         yield SetOptions(application=application.name, options=changed)
-    in_force = dict(present.constraints)
-    if "arch" not in constraints:
-        in_force.pop("arch", None)  # the controller fills it in
-    if constraints and constraints != in_force:
-        yield SetConstraints(application=application.name, constraints=constraints)
+    wanted = dict(constraints)
+    if "arch" in present.constraints:  # the controller filled it in, and it cannot be changed
+        wanted.setdefault("arch", present.constraints["arch"])
+    if constraints and wanted != present.constraints:
+        yield SetConstraints(application=application.name, constraints=wanted)
     if application.scale != present.scale:
         yield Scale(application=application.name, scale=application.scale, was=present.scale)
     if application.expose and not present.exposed:

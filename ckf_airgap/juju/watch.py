@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeAlias
 
@@ -103,7 +103,7 @@ OnChange: TypeAlias = Callable[[Change], None]
 OnProgress: TypeAlias = Callable[[Progress], None]
 
 
-async def watch(source: Watchable) -> AsyncIterator[ModelSnapshot]:
+async def watch(source: Watchable) -> AsyncGenerator[ModelSnapshot, None]:
     """Yield the model now, and again whenever it has changed, until the reader stops.
 
     Raises:
