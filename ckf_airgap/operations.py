@@ -142,6 +142,7 @@ async def deploy(
     wait_idle: bool = True,
     timeout_s: float = DEFAULT_TIMEOUT_S,
     idle_period_s: float = DEFAULT_IDLE_PERIOD_S,
+    error_grace_s: float = DEFAULT_ERROR_GRACE_S,
     jobs: int = DEFAULT_LIMIT,
     registry_auth: RegistryAuth | None = None,
     observer: Observer | None = None,
@@ -156,6 +157,7 @@ async def deploy(
         wait_idle: Wait until all applications of the bundle are active and idle.
         timeout_s: How long to wait for that, in seconds.
         idle_period_s: How long all must stay active and idle.
+        error_grace_s: How long an error must last to end the wait: Juju runs failed hooks again.
         jobs: How many charms are uploaded and deployed at once.
         registry_auth: The login that the cluster needs to pull from the registry.
         observer: Is told of progress.
@@ -182,6 +184,7 @@ async def deploy(
             wait_idle=wait_idle,
             timeout_s=timeout_s,
             idle_period_s=idle_period_s,
+            error_grace_s=error_grace_s,
             jobs=jobs,
             registry_auth=registry_auth,
         ),
@@ -269,6 +272,7 @@ async def wait(
     *,
     timeout_s: float = DEFAULT_TIMEOUT_S,
     idle_period_s: float = DEFAULT_IDLE_PERIOD_S,
+    error_grace_s: float = DEFAULT_ERROR_GRACE_S,
     observer: Observer | None = None,
 ) -> WaitReport:
     """Wait until every application of a model has been active and idle for a while.
@@ -277,6 +281,7 @@ async def wait(
         target: The model.
         timeout_s: How long, in seconds.
         idle_period_s: How long all must stay active and idle.
+        error_grace_s: How long an error must last to end the wait: Juju runs failed hooks again.
         observer: Is told of progress.
 
     Returns:
@@ -294,6 +299,7 @@ async def wait(
             session,
             timeout_s=timeout_s,
             idle_period_s=idle_period_s,
+            error_grace_s=error_grace_s,
             on_change=observer.on_change,
             on_progress=observer.on_progress,
         )

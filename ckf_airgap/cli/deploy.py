@@ -20,7 +20,7 @@ from ckf_airgap.cli.options import (
 from ckf_airgap.cli.progress import ProgressView
 from ckf_airgap.cli.reports import deployment_document, finished, plan_document, standing
 from ckf_airgap.cli.runner import run
-from ckf_airgap.cli.targets import idle_option, juju_options
+from ckf_airgap.cli.targets import error_grace_option, idle_option, juju_options
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import InputError, InterruptedRunError, WaitTimeoutError, WorkloadError
 from ckf_airgap.inputs import Inputs
@@ -51,6 +51,7 @@ Examples:
 )
 @timeout_option("1h")
 @idle_option
+@error_grace_option
 @jobs_option
 @click.option(
     "--registry-username",
@@ -75,6 +76,7 @@ def command(
     wait: bool,
     timeout: float,
     idle: float,
+    error_grace: float,
     jobs: int,
     registry_username: str | None,
     registry_password_file: Path | None,
@@ -95,6 +97,7 @@ def command(
         wait_idle=wait,
         timeout_s=timeout,
         idle_period_s=idle,
+        error_grace_s=error_grace,
         jobs=jobs,
         registry_auth=_registry_auth(
             registry_username, registry_password_file, inputs.registry or ""

@@ -12,7 +12,7 @@ import click
 
 from ckf_airgap.cli.options import Duration, UserPath, apply
 from ckf_airgap.inputs import DEFAULT_MODEL
-from ckf_airgap.juju.idle import DEFAULT_IDLE_PERIOD_S
+from ckf_airgap.juju.idle import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S
 from ckf_airgap.juju.store import JujuTarget
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -25,6 +25,15 @@ idle_option = click.option(
     help="How long everything must stay active and idle.",
 )
 """``--idle``"""
+
+error_grace_option = click.option(
+    "--error-grace",
+    type=Duration(),
+    default=f"{DEFAULT_ERROR_GRACE_S:g}s",
+    show_default=True,
+    help="How long an error must last to end the wait: Juju runs failed hooks again.",
+)
+"""``--error-grace``"""
 
 
 def juju_options(function: _F) -> _F:

@@ -15,7 +15,7 @@ from ckf_airgap.cli.options import (
 from ckf_airgap.cli.progress import ProgressView
 from ckf_airgap.cli.reports import standing, wait_document
 from ckf_airgap.cli.runner import run
-from ckf_airgap.cli.targets import idle_option, juju_options
+from ckf_airgap.cli.targets import error_grace_option, idle_option, juju_options
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import WaitTimeoutError, WorkloadError
 from ckf_airgap.juju.store import JujuTarget
@@ -35,16 +35,19 @@ Example:
 @juju_options
 @timeout_option("1h")
 @idle_option
+@error_grace_option
 @json_option
 @verbosity_options
-def command(target: JujuTarget, timeout: float, idle: float) -> None:
+def command(target: JujuTarget, timeout: float, idle: float, error_grace: float) -> None:
     """Wait until everything in a model is active and idle.
 
     Ends with exit code 7 when a unit stays in error, and with 8 when the time is over.
     """
     terminal = Terminal.current()
     view = ProgressView(terminal, f"waiting for {target.model}")
-    operation = wait(target, timeout_s=timeout, idle_period_s=idle, observer=view)
+    operation = wait(
+        target, timeout_s=timeout, idle_period_s=idle, error_grace_s=error_grace, observer=view
+    )
     try:
         with view:
             report = run(operation, on_stop=view.on_stop)
