@@ -9,7 +9,7 @@ of day stay text, as Juju reads them. Tags that no JSON value has are refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, TypeAlias, cast
 
 import yaml
@@ -126,7 +126,8 @@ def load_all_yaml(
     if len(text) > MAX_BYTES:
         raise error(f"{where} is too large to be read as YAML ({len(text)} characters)")
     try:
-        _check_depth(text, where, error)
+        for _ in _events(text, where, error):
+            pass
         loader = _Loader(text)
         try:
             documents: list[JSONValue] = []
@@ -143,25 +144,17 @@ def load_all_yaml(
         raise error(f"{where} is not valid YAML: {exc}") from exc
 
 
-def compose_yaml(text: str) -> yaml.Node | None:
-    """Return the node of a text's only YAML document, or ``None`` when it has no such document.
+def yaml_events(text: str) -> list[yaml.Event] | None:
+    """Return the events of a YAML text in which nothing is expanded, or ``None`` for no YAML.
 
-    Duplicate keys are allowed; recursion, depth and expansion are limited as in `load_yaml`.
+    A text beyond `MAX_BYTES` or nested deeper than `MAX_DEPTH` is none either.
     """
     if len(text) > MAX_BYTES:
         return None
     try:
-        _check_depth(text, "text", InputError)
-        loader = _Loader(text)
-        try:
-            node: yaml.Node | None = loader.get_single_node()
-        finally:
-            loader.dispose()
-        if node is not None:
-            _check_node(node, "text", InputError, allow_duplicate_keys=True)
-    except (yaml.YAMLError, InputError, ValueError, RecursionError):
+        return list(_events(text, "text", InputError))
+    except (yaml.YAMLError, InputError, ValueError):
         return None
-    return node
 
 
 def load_mapping(
@@ -224,8 +217,8 @@ def _one_line(error: yaml.YAMLError) -> str:
     return " ".join(str(error).split())
 
 
-def _check_depth(text: str, where: str, error: type[InputError]) -> None:
-    """Refuse deep nesting from the event stream, since composing it would use the C stack."""
+def _events(text: str, where: str, error: type[InputError]) -> Iterator[yaml.Event]:
+    """Yield events and refuse deep nesting, which would use the C stack when it is composed."""
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -234,6 +227,7 @@ def _check_depth(text: str, where: str, error: type[InputError]) -> None:
                 raise error(f"{where} is nested deeper than {MAX_DEPTH} levels")
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+        yield event
 
 
 def _check_node(

@@ -15,12 +15,12 @@ from ckf_airgap.documents import (
     MAX_DEPTH,
     JSONValue,
     as_mapping,
-    compose_yaml,
     dump_yaml,
     load_all_yaml,
     load_mapping,
     load_yaml,
     type_name,
+    yaml_events,
 )
 from ckf_airgap.errors import BundleError, InputError
 
@@ -39,7 +39,7 @@ def test_a_yaml_bomb_is_refused_before_it_is_built(bomb: str) -> None:
     try:
         with pytest.raises(InputError, match=r"bundle\.yaml expands to more than .* nodes"):
             load_yaml(bomb, where="bundle.yaml")
-        assert compose_yaml(bomb) is None
+        assert yaml_events(bomb) is not None
         assert tracemalloc.get_traced_memory()[1] < 20_000_000
     finally:
         tracemalloc.stop()
@@ -58,7 +58,6 @@ def test_a_few_aliases_are_taken() -> None:
 def test_a_document_that_contains_itself_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="x contains itself"):
         load_yaml(text, where="x")
-    assert compose_yaml(text) is None
 
 
 @pytest.mark.parametrize(
@@ -75,7 +74,7 @@ def test_a_document_that_contains_itself_is_refused(text: str) -> None:
 def test_deep_nesting_is_refused(text: str) -> None:
     with pytest.raises(InputError, match=rf"deeper than {MAX_DEPTH} levels|not valid YAML"):
         load_yaml(text, where="x")
-    assert compose_yaml(text) is None
+    assert yaml_events(text) is None
 
 
 def test_the_permitted_depth_is_read() -> None:
@@ -173,7 +172,6 @@ def test_what_is_no_yaml_is_refused_with_its_place(text: str, place: str) -> Non
     with pytest.raises(BundleError, match=place) as raised:
         load_yaml(text, where="x", error=BundleError)
     assert "\n" not in str(raised.value)
-    assert compose_yaml(text) is None or text.startswith(("?", "a: 1"))
 
 
 def test_several_documents_are_read_as_several() -> None:
@@ -191,7 +189,7 @@ def test_an_empty_text_has_no_document() -> None:
 def test_a_text_beyond_all_measure_is_not_read() -> None:
     with pytest.raises(InputError, match="too large"):
         load_yaml("a" * (MAX_BYTES + 1), where="x")
-    assert compose_yaml("a" * (MAX_BYTES + 1)) is None
+    assert yaml_events("a" * (MAX_BYTES + 1)) is None
 
 
 def test_keys_are_text_at_every_level() -> None:
