@@ -72,7 +72,7 @@ def read_charm(path: Path) -> Charm:
 def _read_archive(archive: zipfile.ZipFile, path: Path) -> Charm:
     where = str(path)
     size_bytes = path.stat().st_size
-    _refuse_bomb(archive.infolist(), where, size_bytes)
+    refuse_bomb(archive.infolist(), where, size_bytes)
     members = {member.filename: member for member in archive.infolist()}
 
     def text(name: str) -> str | None:
@@ -128,7 +128,14 @@ def read_default_images(name: str, text: str, where: str) -> DefaultImages:
     return DefaultImages(path=name, text=text, value=value)
 
 
-def _refuse_bomb(members: Sequence[zipfile.ZipInfo], where: str, size_bytes: int) -> None:
+def refuse_bomb(members: Sequence[zipfile.ZipInfo], where: str, size_bytes: int) -> None:
+    """Raise `CharmError` when an archive is one to fill a disk or to write outside of it.
+
+    Args:
+        members: Its members, as its directory tells them.
+        where: The archive, for the message.
+        size_bytes: Its size.
+    """
     if len(members) > MAX_MEMBERS:
         raise CharmError(f"{where} is not a charm: it has {len(members)} members (a zip bomb?)")
     unpacked = sum(member.file_size for member in members)

@@ -17,7 +17,7 @@ from ckf_airgap.rehearsal.deployment import (
     origin_base,
 )
 from ckf_airgap.rehearsal.entities import Application, StatusInfo, StoredCharm
-from ckf_airgap.rehearsal.findings import image_findings, revision_finding
+from ckf_airgap.rehearsal.findings import image_findings, option_findings, revision_finding
 from ckf_airgap.rehearsal.refresh import Refresh, check_refresh
 from ckf_airgap.rehearsal.resources import LiveResource, placeholder
 from ckf_airgap.rehearsal.rpc import ApiError
@@ -126,6 +126,7 @@ def _change(model: Model, application: Application, change: Callable[[], None]) 
     before = (application.config, dict(application.own_settings))
     change()
     if (application.config, application.own_settings) != before:
+        _report_options(model, application)
         model.topology.config_changed(application)
 
 
@@ -192,4 +193,10 @@ def _report_resources(model: Model, application: Application) -> None:
     for resource in application.resources.values():
         model.report(revision_finding(resource))
     for finding in image_findings(application):
+        model.report(finding)
+    _report_options(model, application)
+
+
+def _report_options(model: Model, application: Application) -> None:
+    for finding in option_findings(application, registry=model.registry):
         model.report(finding)

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from ckf_airgap.charm import Charm, charm_from_documents
+from ckf_airgap.charmfile import MAX_DOCUMENT_BYTES, refuse_bomb
 from ckf_airgap.documents import Document, load_mapping
-from ckf_airgap.errors import InputError
+from ckf_airgap.errors import CharmError, InputError
 from ckf_airgap.rehearsal.rpc import BAD_REQUEST, ApiError
-
-MAX_DOCUMENT_BYTES: Final = 4 * 1024 * 1024
-"""Size of a YAML document inside a charm; real ones have kilobytes."""
-
-MAX_MEMBERS: Final = 100_000
-MAX_UNPACKED_BYTES: Final = 8 * 1024**3
-MAX_RATIO: Final = 200
-"""How many times its size an archive may unpack to, beyond a first `FREE_BYTES`."""
-
-FREE_BYTES: Final = 256 * 1024**2
 
 UploadMethod = Literal["POST", "PUT"]
 
@@ -50,9 +42,11 @@ def read_archive(path: Path, *, method: UploadMethod = "POST") -> CharmArchive:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            _refuse_bombs(archive, path.stat().st_size)
+            refuse_bomb(archive.infolist(), "the upload", path.stat().st_size)
             return _read(archive, path, method)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as exc:
+    except CharmError as exc:
+        raise refused(f"invalid charm archive: {exc.message}") from exc
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError) as exc:
         opening = "cannot open charm archive" if method == "POST" else "invalid charm archive"
         raise refused(f"{opening}: zip: not a valid zip file") from exc
 
@@ -60,17 +54,6 @@ def read_archive(path: Path, *, method: UploadMethod = "POST") -> CharmArchive:
 def refused(why: str) -> ApiError:
     """Return the error of an upload that is not taken."""
     return ApiError(f"cannot upload charm: {why}", BAD_REQUEST)
-
-
-def _refuse_bombs(archive: zipfile.ZipFile, size_bytes: int) -> None:
-    members = archive.infolist()
-    unpacked = sum(member.file_size for member in members)
-    allowed = min(MAX_UNPACKED_BYTES, FREE_BYTES + MAX_RATIO * size_bytes)
-    if len(members) > MAX_MEMBERS or unpacked > allowed:
-        raise refused(
-            f"invalid charm archive: {len(members)} files that unpack to {unpacked} bytes, "
-            f"from an archive of {size_bytes} bytes"
-        )
 
 
 def _read(archive: zipfile.ZipFile, path: Path, method: UploadMethod) -> CharmArchive:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import zlib
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
 from ckf_airgap.documents import JSONValue
 from ckf_airgap.rehearsal.clock import Clock, Timer
 from ckf_airgap.rehearsal.course import Course, Script, Step
 from ckf_airgap.rehearsal.entities import Application, Relation, StatusInfo, Unit
+from ckf_airgap.rehearsal.hooks import Hook
 from ckf_airgap.rehearsal.performance import Performance
 from ckf_airgap.rehearsal.rpc import ApiError
 
@@ -26,46 +26,6 @@ POD_SPREAD_S: Final = 15.0
 """Pods differ by up to so much, each always by the same."""
 
 AGENT_S: Final = 3.0
-
-HOOK_S: Final = {
-    "storage-attached": 1.0,
-    "install": 6.0,
-    "relation-created": 1.0,
-    "leader-elected": 2.0,
-    "config-changed": 4.0,
-    "start": 2.0,
-    "pebble-ready": 4.0,
-    "relation-joined": 2.0,
-    "relation-changed": 4.0,
-    "relation-departed": 2.0,
-    "relation-broken": 2.0,
-    "upgrade-charm": 4.0,
-    "stop": 3.0,
-    "remove": 2.0,
-}
-"""Seconds that hooks take, by kind."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hook:
-    """A hook that is to run."""
-
-    kind: str
-    subject: str = ""
-    """The endpoint, storage or container that it is about."""
-    relation: Relation | None = None
-    remote_unit: str = ""
-
-    @property
-    def name(self) -> str:
-        """The hook's name: ``object-storage-relation-changed``."""
-        return f"{self.subject}-{self.kind}" if self.subject else self.kind
-
-    @property
-    def message(self) -> str:
-        """What the agent says while it runs."""
-        remote = f" for {self.remote_unit}" if self.remote_unit else ""
-        return f"running {self.name} hook{remote}"
 
 
 class World(Protocol):
@@ -120,11 +80,7 @@ class UnitAgent:
     @property
     def settled(self) -> bool:
         """Whether nothing more will happen by itself."""
-        if self._phase == "allocated":
-            return bool(self.application.empty_images)
-        return self._phase == "gone" or (
-            self._running is None and self._timer is None and not self._performance.is_moving
-        )
+        return self._timer is None and not self._performance.is_moving
 
     def start(self) -> None:
         """Give the unit a pod, unless its images are missing: then it waits for them."""
@@ -181,7 +137,12 @@ class UnitAgent:
             self.wake()
 
     def restart(self) -> None:
-        """Roll the pod: its charm or one of its images is another."""
+        """Roll the pod: its charm or one of its images is another.
+
+        As long as an image is missing, the old pod stays.
+        """
+        if self.application.empty_images:
+            return
         if self._phase == "allocated":
             self.start()
         elif self.installed and not self._stopping:
@@ -280,8 +241,19 @@ class UnitAgent:
 
     def _show(self, step: Step) -> None:
         workload = None if step.workload is None else (step.workload, step.message)
-        data: dict[str, JSONValue] = {"hook": step.failed_hook} if step.failed_hook else {}
+        data = self._failure(step.failed_hook) if step.failed_hook else None
         self._set(agent=(step.agent, step.agent_message), workload=workload, data=data)
+
+    def _failure(self, hook: str) -> dict[str, JSONValue]:
+        """Return what the controller adds to a hook's failure: of which relation and unit."""
+        data: dict[str, JSONValue] = {"hook": hook}
+        endpoint = hook.partition("-relation-")[0]
+        relation = next(self.application.relations_at(endpoint), None)
+        if endpoint != hook and relation is not None:
+            data["relation-id"] = relation.id
+            for remote_unit in relation.counterparts(self.unit)[:1]:
+                data["remote-unit"] = remote_unit
+        return data
 
     def _run(self, hook: Hook) -> None:
         self._running = hook
@@ -293,7 +265,7 @@ class UnitAgent:
         elif not self.installed:
             workload = ("maintenance", "installing charm software")
         self._set(agent=("executing", hook.message), workload=workload)
-        self._later(HOOK_S[hook.kind], self._ran)
+        self._later(hook.seconds, self._ran)
 
     def _ran(self) -> None:
         hook, self._timer = self._running, None

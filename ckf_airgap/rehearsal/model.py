@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.reference import Registry
 from ckf_airgap.rehearsal.archive import UploadMethod
 from ckf_airgap.rehearsal.charmstore import CharmStore
 from ckf_airgap.rehearsal.clock import Clock, LoopClock
@@ -52,9 +53,12 @@ class Model:
         cluster_version: The version of Kubernetes.
         clock: What units live by; an accelerated clock on the running loop when omitted.
         script: The courses of applications, and which relations charms need; shared by models.
-        registry: The private registry, ``host[:port][/path]``; image resources that are elsewhere
-            are reported as findings.
+        registry: The private registry, ``host[:port][/path]``; images in resources and options
+            that are elsewhere are reported as findings.
         batch_s: How long watchers gather changes before they answer, in real seconds.
+
+    Raises:
+        ReferenceSyntaxError: when `registry` is none.
 
     Attributes:
         config: Model config; `config_sources` says where a value comes from, ``model`` if nowhere.
@@ -89,7 +93,7 @@ class Model:
         self.agent_version = agent_version
         self.cluster_version = cluster_version
         self.clock = clock or LoopClock()
-        self.registry = registry
+        self.registry = None if registry is None else Registry.parse(registry)
         self.constraints: Document = dict(constraints or {})
         self.created_at: datetime = self.clock.now()
         self.life: Literal["alive", "dying", "dead"] = "alive"

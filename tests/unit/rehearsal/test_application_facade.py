@@ -268,6 +268,18 @@ async def test_refresh_keeps_options_and_resources_that_are_still_there(
     assert (reply["url"], reply["charm-origin"]) == ("local:minio-1", LOCAL)
 
 
+async def test_a_refresh_to_a_charm_with_another_image_waits_for_it(rehearsal: Rehearsal) -> None:
+    await rehearsal.upload_and_deploy("minio")
+    rehearsal.settle()
+    new = await rehearsal.upload("minio", resources={"image": {"type": "oci-image"}})
+    params = {"application": "minio", "charm-url": new, "charm-origin": LOCAL}
+    await call(rehearsal, "SetCharm", params)
+    assert rehearsal.agent("minio/0") == "idle"
+    assert rehearsal.model.findings[0].what == "image resource image is empty"
+    await rehearsal.put("minio", "image", None, "registrypath: r/minio:2")
+    assert rehearsal.agent("minio/0") == "executing running stop hook"
+
+
 STORAGE = {"storage": {"data": {"type": "filesystem"}}}
 
 

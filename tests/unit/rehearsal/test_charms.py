@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ckf_airgap.rehearsal import archive as archive_module
+from ckf_airgap import charmfile
 from ckf_airgap.rehearsal.charmurl import CharmURL
 from ckf_airgap.rehearsal.facades.charms import Charms
 from ckf_airgap.rehearsal.rpc import BAD_REQUEST, NOT_FOUND, ApiError
@@ -128,11 +128,11 @@ async def test_broken_documents_are_refused(
 async def test_zip_bombs_are_refused_unread(
     rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive_module, "FREE_BYTES", 1000)
+    monkeypatch.setattr(charmfile, "MAX_RATIO", 1)
     path = charm_zip(
         rehearsal.directory / "x.charm", {"name": "x"}, members={"zeros": b"\0" * 10_000_000}
     )
-    assert "unpack to 100" in await refusal(rehearsal, path)
+    assert "(a zip bomb?)" in await refusal(rehearsal, path)
 
 
 async def test_charm_info_tells_all_that_a_charm_declares(rehearsal: Rehearsal) -> None:

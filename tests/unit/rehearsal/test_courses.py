@@ -80,6 +80,22 @@ async def test_a_failed_hook_is_an_error_of_the_workload(rehearsal: Rehearsal) -
         rehearsal.model.topology.resolve(unit)
 
 
+async def test_a_failed_relation_hook_tells_the_relation_and_the_unit(
+    rehearsal: Rehearsal,
+) -> None:
+    await minio(rehearsal)
+    web = await rehearsal.upload_and_deploy("web", **REQUIRES)
+    relation = rehearsal.model.topology.add_relation(["web", "minio"])
+    rehearsal.settle()
+    course = Course(steps=(Step.hook_failed("backend-relation-changed"),))
+    rehearsal.script.set_course(course, application="web")
+    assert web.units["web/0"].workload.data == {
+        "hook": "backend-relation-changed",
+        "relation-id": relation.id,
+        "remote-unit": "minio/0",
+    }
+
+
 async def test_a_failed_hook_is_tried_again_by_itself(rehearsal: Rehearsal) -> None:
     course = Course(steps=(Step.hook_failed("config-changed", duration_s=60),))
     rehearsal.script.set_course(course, application="minio")

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ckf_airgap.rehearsal import applications
 from ckf_airgap.rehearsal.facades.resources import Resources
 from ckf_airgap.rehearsal.model import Finding
 from ckf_airgap.rehearsal.resources import disposition_filename
@@ -203,19 +205,42 @@ async def test_an_integer_revision_is_found(rehearsal: Rehearsal) -> None:
     ]
 
 
-async def test_an_image_without_reference_or_from_elsewhere_is_found(rehearsal: Rehearsal) -> None:
-    rehearsal.model.registry = "registry.internal:5000/ckf"
+async def test_an_image_without_reference_or_from_elsewhere_is_found(tmp_path: Path) -> None:
+    rehearsal = Rehearsal(tmp_path, registry="registry.internal:5000/ckf")
     for name, reference in (
         ("a", ""),
         ("b", "docker.io/minio:1"),
         ("c", "registry.internal:5000/ckf/minio:1"),
         ("d", "registry.internal:5000/ckf2/minio:1"),
+        ("e", "Bad/Name"),
     ):
         await rehearsal.image("minio", name, reference)
     assert [finding.what for finding in rehearsal.model.findings] == [
         "image resource a has no registrypath",
         "image resource b is docker.io/minio:1",
         "image resource d is registry.internal:5000/ckf2/minio:1",
+        "image resource e is Bad/Name",
+    ]
+
+
+async def test_images_in_options_that_are_elsewhere_are_found(tmp_path: Path) -> None:
+    rehearsal = Rehearsal(tmp_path, registry="registry.internal:5000")
+    options = {
+        "sidecar-image": {"type": "string", "default": "gcr.io/sidecar:v1"},
+        "images": {"type": "string", "default": "- a/b:v1\n- registry.internal:5000/a/b:v2"},
+        "port": {"type": "int", "default": 1},
+        "url": {"type": "string", "default": "http://minio:9000"},
+    }
+    application = await rehearsal.upload_and_deploy("minio", options=options)
+    assert [finding.what for finding in rehearsal.model.findings] == [
+        "option images has the default a/b:v1",
+        "option sidecar-image has the default gcr.io/sidecar:v1",
+    ]
+    rehearsal.model.findings.clear()
+    strings = {"sidecar-image": "registry.internal:5000/sidecar:v1", "images": "[quay.io/x/y:v3]"}
+    applications.configure(rehearsal.model, application, strings=strings)
+    assert [finding.what for finding in rehearsal.model.findings] == [
+        "option images names quay.io/x/y:v3"
     ]
 
 
