@@ -31,6 +31,9 @@ MAX_LINE: Final = 20_000
 
 MAX_EXCERPT: Final = 160
 
+_WINDOW: Final = 200
+"""Characters on both sides of a reference that tell what it is there for."""
+
 _REGISTRIES: Final = re.compile(
     r"^(?:docker\.io|index\.docker\.io|(?:[\w-]+\.)?gcr\.io|ghcr\.io|quay\.io|nvcr\.io|"
     r"registry\.k8s\.io|k8s\.gcr\.io|public\.ecr\.aws|mcr\.microsoft\.com|registry-1\.docker\.io|"
@@ -55,7 +58,6 @@ _PLACEHOLDERS: Final = (
     re.compile(r"%\(\w+\)s|%s"),
 )
 _JINJA: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}")
-_JINJA_COMMENT: Final = re.compile(r"\{#.*?#\}", re.DOTALL)
 _CONTEXT: Final = re.compile(r"(?P<word>[\w.-]+)[\"'\])\\]*\s*(?:[:=]|:=|\?=|\bor\b|,)\s*$")
 _BARE_IMAGE: Final = re.compile(r"(?<![\w./-])image[\"'\\]*\s*:\s*[\"'\\]*$")
 _FLAG: Final = re.compile(r"--(?P<word>[\w-]+)[= ]\s*$")
@@ -140,7 +142,7 @@ def _in_lines(text: str, *, comments: bool, first: int = 1, name: str = "") -> I
         first: The number of its first line.
         name: What the whole text is called, if it is a value.
     """
-    text = _JINJA_COMMENT.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
+    text = _without_template_comments(text)
     described: int | None = None  # the indentation of a key whose block is written for people
     previous = name
     for number, line in enumerate(text.splitlines(), start=first):
@@ -162,6 +164,16 @@ def _in_lines(text: str, *, comments: bool, first: int = 1, name: str = "") -> I
             previous = stripped.partition(":")[2].strip(" \"'")
         elif key and key not in ("value", "default", "type", "description"):
             previous = key
+
+
+def _without_template_comments(text: str) -> str:
+    """Return a text with blanks for Jinja's comments, so that its lines keep their numbers."""
+    parts, position = [], 0
+    while (start := text.find("{#", position)) >= 0 and (end := text.find("#}", start + 2)) >= 0:
+        comment = text[start : end + 2]
+        parts += [text[position:start], "\n" * comment.count("\n")]
+        position = end + 2
+    return "".join([*parts, text[position:]])
 
 
 def _key_of(stripped: str) -> str:
@@ -208,7 +220,8 @@ def _graded(
     line: str, match: re.Match[str], number: int, shown: str, *, name: str, within: bool
 ) -> Mention | None:
     """Return the mention that a token is, or ``None`` when it is no image."""
-    before, after = line[: match.start()], line[match.end() :]
+    before = line[max(0, match.start() - _WINDOW) : match.start()]
+    after = line[match.end() : match.end() + _WINDOW]
     bare = before.rstrip(_QUOTES)
     called = _called(before) or (name if _is_alone(bare, after) else "")
     token = match[0]
