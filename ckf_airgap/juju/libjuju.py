@@ -74,6 +74,15 @@ class DirectConnection(Connection):  # type: ignore[misc]
         except (OSError, JujuError, websockets.WebSocketException) as exc:
             _log.debug("could not reconnect to %s: %s", self.endpoint, exc)
 
+    async def close(self, to_reconnect: bool = False) -> None:
+        """Close, and the transport too: Python 3.10 takes one that the peer closed for open."""
+        websocket = self._ws
+        try:
+            await super().close(to_reconnect)
+        finally:
+            if websocket is not None:
+                websocket.transport.close()
+
     async def close_finally(self) -> None:
         """Close, and let no reconnection go on."""
         self.is_final = True

@@ -186,9 +186,7 @@ def test_an_application_that_differs_is_brought_in_line() -> None:
     )
     assert plan(text, live, {"app": MINIO}).steps == (
         SetOptions(application="app", options={"port": "9001", "trust": "true"}),
-        SetConstraints(
-            application="app", constraints={"mem": 1024, "cores": 2, "arch": "amd64"}
-        ),
+        SetConstraints(application="app", constraints={"mem": 1024, "cores": 2, "arch": "amd64"}),
         Scale(application="app", scale=3, was=1),
         Expose(application="app"),
     )
