@@ -39,9 +39,7 @@ async def test_a_refused_login_is_no_refused_charm(kubeflow: JujuTarget, charm: 
     async with connect(kubeflow, timeouts=QUICK) as session:
         http = dataclasses.replace(session.http, authorization="Basic bm9ib2R5OngK")
         async with Uploader(http, session.timeouts, 2) as uploader:
-            with pytest.raises(
-                ControllerError, match=r"refused the upload of charm minio_r1"
-            ):
+            with pytest.raises(ControllerError, match=r"refused the upload of charm minio_r1"):
                 await uploader.upload_charm(charm)
 
 
