@@ -39,6 +39,7 @@ class DirectConnection(Connection):  # type: ignore[misc]
     reconnect_s: float = 0.0
     """How long to try to come back; 0 until the first login has succeeded."""
     _receiver_task: asyncio.Task[None] | None
+    _closed: Any = None
     is_final: bool = False
     """Whether it was closed on purpose, so that nothing may come back."""
 
@@ -75,13 +76,19 @@ class DirectConnection(Connection):  # type: ignore[misc]
             _log.debug("could not reconnect to %s: %s", self.endpoint, exc)
 
     async def close(self, to_reconnect: bool = False) -> None:
-        """Close, and the transport too: Python 3.10 takes one that the peer closed for open."""
+        """Close, and the transport too: Python 3.10 takes one that the peer closed for open.
+
+        Closing again does nothing: websockets aborts the transport then, which Python before
+        3.11.4 does not survive.
+        """
         websocket = self._ws
+        if websocket is None or websocket is self._closed:
+            return
         try:
             await super().close(to_reconnect)
         finally:
-            if websocket is not None:
-                websocket.transport.close()
+            self._closed = websocket
+            websocket.transport.close()
 
     async def close_finally(self) -> None:
         """Close, and let no reconnection go on."""
