@@ -16,18 +16,16 @@ from ckf_airgap.settings import (
     resource_problems,
 )
 
+TYPES: dict[str, OptionType] = {
+    "istio.gateway.name": "string",
+    "replicas": "int",
+    "debug": "boolean",
+    "ratio": "float",
+}
 CHARMS = {
     "knative-serving": Charm(
         name="knative-serving",
-        options={
-            name: Option(name=name, type=kind)
-            for name, kind in (
-                ("istio.gateway.name", "string"),
-                ("replicas", "int"),
-                ("debug", "boolean"),
-                ("ratio", "float"),
-            )
-        },
+        options={name: Option(name=name, type=kind) for name, kind in TYPES.items()},
         resources={"oci-image": Resource(name="oci-image")},
     ),
     "minio": Charm(name="minio", options={"port": Option(name="port", type="int")}),
@@ -108,7 +106,7 @@ def test_a_value_is_read_in_the_type_of_its_option(
         ("int", "1.5"),
         ("int", "1_000"),
         ("int", " 5"),
-        ("int", "٥"),
+        ("int", "\u0665"),
         ("int", "0x10"),
         ("int", True),
         ("int", 1.5),
@@ -157,8 +155,10 @@ def test_every_wrong_setting_is_named_with_the_nearest() -> None:
     document, problems = document_of_settings(map(Setting.parse, texts), bundle(), CHARMS)
     assert document == {}
     assert [str(problem) for problem in problems] == [
-        "--set knative-servin.debug: there is no application knative-servin "
-        "(did you mean 'knative-serving'?)",
+        (
+            "--set knative-servin.debug: there is no application knative-servin "
+            "(did you mean 'knative-serving'?)"
+        ),
         "--set minio.prot: charm minio has no option prot (did you mean 'port'?)",
         "--set minio.port: expected int, got 'x'",
         "--set zzz.a: there is no application zzz",
@@ -173,14 +173,18 @@ def test_options_of_the_bundle_are_checked_against_the_charm() -> None:
     )
     assert [str(problem) for problem in found] == [
         "application knative-serving, option replicas: expected int, got 'many'",
-        "application knative-serving, option debg: charm knative-serving has no option debg "
-        "(did you mean 'debug'?)",
+        (
+            "application knative-serving, option debg: charm knative-serving has no option debg "
+            "(did you mean 'debug'?)"
+        ),
     ]
 
 
 def test_resources_of_the_bundle_are_checked_against_the_charm() -> None:
     found = resource_problems(bundle("resources: {oci-image: a/b:1, oci-imag: 5}"), CHARMS)
     assert [str(problem) for problem in found] == [
-        "application knative-serving, resource oci-imag: charm knative-serving has no such "
-        "resource (did you mean 'oci-image'?)"
+        (
+            "application knative-serving, resource oci-imag: charm knative-serving has no such "
+            "resource (did you mean 'oci-image'?)"
+        )
     ]
