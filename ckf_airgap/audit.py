@@ -19,7 +19,7 @@ from ckf_airgap.charm import Charm
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import CharmError, OptionError, Problem, ReferenceSyntaxError
 from ckf_airgap.inventory import Inventory
-from ckf_airgap.mentions import CANDIDATE, Mention, find_mentions
+from ckf_airgap.mentions import Mention, find_mentions, may_mention
 from ckf_airgap.options import plan_options
 from ckf_airgap.reference import ImageReference
 from ckf_airgap.rules import ImageRules
@@ -251,7 +251,7 @@ def audit_charm(
                     data = stream.read(MAX_MEMBER_BYTES + 1)
                 files_read += 1
                 workload = workload or bool(_WORKLOAD.search(data))
-                if CANDIDATE.search(data) and b"\0" not in data[:8192]:
+                if b"\0" not in data[:8192] and may_mention(member.filename, data):
                     text = data.decode("utf-8", errors="replace")
                     for mention in find_mentions(member.filename, text):
                         found[_finding(charm.name, member.filename, mention, covered)] = None
