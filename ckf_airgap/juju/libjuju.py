@@ -84,15 +84,18 @@ class DirectConnection(Connection):  # type: ignore[misc]
         for open.
         """
         websocket = self._ws
+        if websocket is None or websocket is self._closed:
+            # libjuju closes twice; the second time websockets aborts a transport that is gone,
+            # which fails on Python 3.11 before 3.11.4 (Debian 12).
+            return
         try:
             await run_to_end(super().close(to_reconnect))
         finally:
-            if websocket is not None:
-                websocket.transport.close()
+            self._closed = websocket
+            websocket.transport.close()
             await self.messages.put_all(websockets.ConnectionClosedOK(None, None))
-            for _ in range(
-                2
-            ):  # let those calls end: one turn wakes them, in the next they are over
+            # One turn wakes those calls, in the next they are over.
+            for _ in range(2):
                 await asyncio.sleep(0)
 
     async def close_finally(self) -> None:
