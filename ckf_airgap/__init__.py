@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 from ckf_airgap._version import __version__
 
 if TYPE_CHECKING:
-    from ckf_airgap.bundle import Application, Bundle, Relation, load_bundle, merge_documents
+    from ckf_airgap.bundle import Application, Bundle, Relation
+    from ckf_airgap.bundlefile import load_bundle
     from ckf_airgap.charm import Base, Charm, Endpoint, Option, Resource
     from ckf_airgap.charmfile import CharmDirectory, read_charm
     from ckf_airgap.discover import ImageNeed, discover_images
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from ckf_airgap.juju.store import JujuTarget
     from ckf_airgap.juju.upload import RegistryAuth
     from ckf_airgap.juju.watch import WaitReport, wait_active_idle
+    from ckf_airgap.merge import merge_documents
     from ckf_airgap.operations import (
         Deployment,
         Observer,
@@ -55,7 +57,8 @@ if TYPE_CHECKING:
     from ckf_airgap.settings import Setting
 
 _HOMES: Final = {
-    "bundle": ("Application", "Bundle", "Relation", "load_bundle", "merge_documents"),
+    "bundle": ("Application", "Bundle", "Relation"),
+    "bundlefile": ("load_bundle",),
     "charm": ("Base", "Charm", "Endpoint", "Option", "Resource"),
     "charmfile": ("CharmDirectory", "read_charm"),
     "discover": ("ImageNeed", "discover_images"),
@@ -80,6 +83,7 @@ _HOMES: Final = {
         "wait",
         "watch",
     ),
+    "merge": ("merge_documents",),
     "overlay": ("Rendering", "Replacement", "render"),
     "reference": ("ImageReference", "Registry"),
     "rehearsal.controller": ("RehearsalController",),
