@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, final
 
 from ckf_airgap.documents import JSONValue
+from ckf_airgap.errors import UsageError
 from ckf_airgap.rehearsal.bodies import DEFAULT_LIMIT_BYTES
 from ckf_airgap.rehearsal.clientstore import (
     StoredController,
@@ -35,6 +36,7 @@ from ckf_airgap.rehearsal.clientstore import (
 from ckf_airgap.rehearsal.clock import DEFAULT_SPEED, LoopClock
 from ckf_airgap.rehearsal.course import Script
 from ckf_airgap.rehearsal.model import Finding, Model
+from ckf_airgap.rehearsal.rpc import ApiError
 from ckf_airgap.rehearsal.server import Server
 from ckf_airgap.rehearsal.state import (
     CLOUD,
@@ -128,7 +130,7 @@ class RehearsalController:
 
         Raises:
             ControllerError: when the address cannot be used, or the store is somebody else's.
-            ApiError: when a name in `models` is no model name.
+            UsageError: when a name in `models` is no model name, or is there twice.
         """
         if self._server is not None:
             raise RuntimeError("the rehearsal controller is running already")
@@ -149,7 +151,7 @@ class RehearsalController:
             )
             self._state = state
             for name in (CONTROLLER_MODEL, *self._first_models):
-                state.create_model(name, owner=self._user)
+                self._create_first_model(state, name)
             server = Server(state, certificates, limit_bytes=self._limit_bytes)
             self._server = server
             bound = await server.start(self._host, self._port)
@@ -219,6 +221,15 @@ class RehearsalController:
     @property
     def _reachable_host(self) -> str:
         return _WILDCARDS.get(self._host, self._host)
+
+    def _create_first_model(self, state: ControllerState, name: str) -> None:
+        try:
+            state.create_model(name, owner=self._user)
+        except ApiError as error:
+            raise UsageError(
+                f"Juju refuses the model {name!r}: {error.message}",
+                fix="Give another --model.",
+            ) from error
 
     def _make_model(
         self,

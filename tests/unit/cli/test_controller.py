@@ -7,10 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import Result
 
 
 def start(*args: str) -> subprocess.Popen[str]:
@@ -76,3 +78,14 @@ def test_port_that_is_taken_is_a_clear_error(tmp_path: Path) -> None:
     assert second.returncode == 5
     assert port in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("command", [("controller",), ("rehearse", "1.11")])
+def test_model_name_that_juju_refuses_is_a_usage_error_with_the_rule(
+    invoke: Callable[..., Result], command: tuple[str, ...]
+) -> None:
+    result = invoke(*command, "--model", "Bad_Name")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "model names may only contain lowercase letters, digits and hyphens" in result.stderr
+    assert result.stderr.endswith("Give another --model.\n")
