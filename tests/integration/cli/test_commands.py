@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import Result
 
 from ckf_airgap.rehearsal.course import Course, Step
@@ -186,6 +187,30 @@ class TestDeploy:
 
         assert "ann" in controller.call(body)
         assert "hunter2" in controller.call(body)
+
+    @pytest.mark.parametrize("registry", [(), ("--registry", REGISTRY)])
+    def test_registry_login_does_not_go_with_an_image_of_another_registry(
+        self,
+        deploy: Invoke,
+        world: World,
+        controller: ControllerThread,
+        registry: tuple[str, ...],
+    ) -> None:
+        secret, own = world.bundle.parent / "password", world.bundle.parent / "own.yaml"
+        secret.write_text("hunter2\n")
+        own.write_text("applications: {cat: {resources: {cat-image: evil.example/x:1}}}\n")
+        login = ("--registry-username", "ann", "--registry-password-file", secret)
+        assert deploy("--overlay", own, *login, *registry, "--no-wait").exit_code == 0
+
+        def body() -> str:
+            model = controller.controller.models["kubeflow"]
+            return model.resource_body("cat", "cat-image").read_text()
+
+        assert yaml.safe_load(controller.call(body)) == {
+            "registrypath": "evil.example/x:1",
+            "username": "",
+            "password": "",
+        }
 
     def test_contradicting_controllers_are_a_usage_error(self, deploy: Invoke) -> None:
         result = deploy("--model", "here:kubeflow", "--controller", "there")

@@ -24,6 +24,7 @@ from ckf_airgap.juju import (
     read_status,
     wait_active_idle,
 )
+from ckf_airgap.reference import Registry
 from ckf_airgap.rehearsal.controller import RehearsalController
 from ckf_airgap.rehearsal.standin import write_standin
 from tests.integration.juju.world import BUNDLE, QUICK, REGISTRY, SCALES, client_tasks, parse
@@ -143,7 +144,7 @@ async def test_a_registry_with_a_login_is_told_to_the_cluster_and_to_nobody_else
     charms: Charms,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    auth = RegistryAuth(username="puller", password="s3cr3t!", registry=REGISTRY)
+    auth = RegistryAuth(username="puller", password="s3cr3t!", registry=Registry.parse(REGISTRY))
     assert "s3cr3t!" not in repr(auth)
     with caplog.at_level("DEBUG"):
         async with connect(kubeflow, timeouts=QUICK) as session:
@@ -157,7 +158,9 @@ async def test_a_registry_with_a_login_is_told_to_the_cluster_and_to_nobody_else
 async def test_a_login_is_not_sent_with_images_of_another_registry(
     controller: RehearsalController, kubeflow: JujuTarget, bundle: Bundle, charms: Charms
 ) -> None:
-    auth = RegistryAuth(username="puller", password="s3cr3t!", registry="reg.internal")
+    auth = RegistryAuth(
+        username="puller", password="s3cr3t!", registry=Registry.parse("reg.internal")
+    )
     async with connect(kubeflow, timeouts=QUICK) as session:
         await deploy(session, bundle, charms, registry_auth=auth)
     assert {yaml.safe_load(body)["password"] for body in image_bodies(controller)} == {""}
