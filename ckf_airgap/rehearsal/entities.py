@@ -40,6 +40,32 @@ class RecordedRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedUpload:
+    """One upload over HTTP that the model was sent, as far as its body arrived.
+
+    Attributes:
+        method: ``POST`` or ``PUT``.
+        path: The path of the request, without its query.
+        size_bytes: The size of the body.
+        sha256: The SHA-256 of the body, hexadecimal.
+        made: What came of it: the charm's URL, or the resource as ``application/resource``; empty
+            when it was refused or broken off.
+        refusal: Why it was refused; empty when it was not.
+        user: Who sent it.
+        at: When its answer was known, by the model's clock.
+    """
+
+    method: str
+    path: str
+    size_bytes: int
+    sha256: str
+    made: str
+    refusal: str
+    user: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusInfo:
     """A status, and since when."""
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -57,6 +58,11 @@ def deployed(controller: RehearsalController, model: str = "kubeflow") -> dict[s
     return found
 
 
+def sha256_of(charm: Charm) -> str:
+    assert charm.path is not None
+    return hashlib.sha256(charm.path.read_bytes()).hexdigest()
+
+
 async def test_a_bundle_is_deployed_as_it_says(
     controller: RehearsalController, kubeflow: JujuTarget, bundle: Bundle, charms: Charms
 ) -> None:
@@ -90,6 +96,15 @@ async def test_a_shared_charm_is_uploaded_once(
     async with connect(kubeflow, timeouts=QUICK) as session:
         report = await deploy(session, bundle, charms)
     assert report.uploads == 3
+    uploads = [
+        (upload.made, upload.sha256)
+        for upload in controller.models["kubeflow"].uploads
+        if upload.path.endswith("/charms")
+    ]
+    assert sorted(uploads) == sorted(
+        (f"local:{charms[name].name}-0", sha256_of(charms[name]))
+        for name in ("minio", "kfp-db", "kfp-api")
+    )
     urls = {name: item["charm-url"] for name, item in deployed(controller).items()}
     assert urls["kfp-db"] == urls["katib-db"] == "local:mysql-k8s-0"
 
