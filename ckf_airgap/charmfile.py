@@ -35,6 +35,9 @@ MAX_RATIO: Final = 200
 _COMPRESSIONS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """What Go's archive/zip, and so Juju, can unpack."""
 
+DOCUMENTS: Final = ("metadata.yaml", "config.yaml", "manifest.yaml", "charmcraft.yaml")
+"""The documents of a charm that are read."""
+
 _DEFAULT_IMAGES: Final = re.compile(r"^src/default-[A-Za-z0-9_-]*images?\.(json|ya?ml)$")
 _REVISION: Final = re.compile(r"^(?P<charm>.+)_r(?P<revision>[0-9]+)\.charm\Z")
 
@@ -119,7 +122,20 @@ def _read_archive(archive: zipfile.ZipFile, path: Path) -> Charm:
         revision=revision_of(path.name),
         path=path,
         size_bytes=size_bytes,
+        documents=frozenset(DOCUMENTS).intersection(members),
+        has_code=any(is_code(name) for name in members),
     )
+
+
+def is_code(member: str) -> bool:
+    """Whether a member of a charm is one that Juju can run.
+
+    The rule is that of ``juju deploy``, which refuses a charm without any: a file directly in
+    ``hooks``, or whatever has ``dispatch`` in its path.
+    """
+    path = PurePosixPath(member)
+    is_hook = path.parent == PurePosixPath("hooks") and not member.endswith("/")
+    return is_hook or "dispatch" in member
 
 
 def read_default_images(name: str, text: str, where: str) -> DefaultImages:

@@ -17,8 +17,9 @@ from click.testing import Result
 
 from ckf_airgap.rehearsal.course import Course, Step
 from ckf_airgap.rehearsal.model import Model
+from ckf_airgap.rehearsal.standin import write_standin
 from ckf_airgap.rehearsal.thread import ControllerThread
-from tests.unit.cli.conftest import REGISTRY, World
+from tests.unit.cli.conftest import DOG, REGISTRY, World
 
 Invoke = Callable[..., Result]
 
@@ -162,6 +163,16 @@ class TestDeploy:
         assert result.exit_code == 8
         assert "dog/0: blocked: Please feed me" in result.stderr
         assert "Please feed me" in result.stdout
+
+    def test_charm_that_the_controller_cannot_read_is_refused_before_anything_is_done(
+        self, deploy: Invoke, world: World, controller: ControllerThread
+    ) -> None:
+        write_standin(DOG, world.charms, 6, layout="charmcraft")
+        for dry_run in ((), ("--dry-run",)):
+            result = deploy(*dry_run)
+            assert result.exit_code == 3
+            assert "dog_r6.charm: charm dog has all in charmcraft.yaml" in result.stderr
+        assert requests(controller) == []
 
     def test_registry_login_needs_a_password_that_is_not_on_the_command_line(
         self, deploy: Invoke, controller: ControllerThread
