@@ -555,10 +555,7 @@ def test_each_missing_image_is_listed_with_who_needs_it_and_the_nearest_line() -
             "docker.io/acme/cat:1 (needed by tom, resource image and felix, resource image; "
             "nearest: r.io:5000/acme/cat:1.1 (line 1))"
         ),
-        (
-            "quay.io/acme/toy:3 (needed by tom, option my-images, item [0]; nearest: "
-            "r.io:5000/acme/cat:1.1 (line 1))"
-        ),
+        "quay.io/acme/toy:3 (needed by tom, option my-images, item [0])",
         "acme/dog:1 (needed by rex, resource image; nearest: r.io:5000/other/dog:1 (line 3))",
     ]
 
