@@ -13,7 +13,6 @@ from ckf_airgap.rehearsal.archive import CharmArchive
 from ckf_airgap.rehearsal.charmurl import CharmURL
 from ckf_airgap.rehearsal.relations import RelatedApplication, Side
 from ckf_airgap.rehearsal.resources import LiveResource
-from ckf_airgap.rehearsal.settings import APPLICATION_OPTIONS
 
 Life: TypeAlias = Literal["alive", "dying", "dead"]
 
@@ -190,11 +189,6 @@ class Application:
             if option.default is not None
         }
         return values | self.settings
-
-    @property
-    def trusted(self) -> bool:
-        """Whether the application may use the cluster's credentials."""
-        return self.own_settings.get("trust", APPLICATION_OPTIONS["trust"].default) is True
 
     @property
     def empty_images(self) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ controller.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -151,19 +150,6 @@ class Model:
     def watch(self) -> ModelWatcher:
         """Return a new all-watcher: the whole model first, later what changed."""
         return self._feed.watch()
-
-    async def wait_settled(self, *, timeout_s: float = 60.0) -> None:
-        """Return once no unit has anything left to do (a scripted one may be blocked for good).
-
-        Raises:
-            asyncio.TimeoutError: after `timeout_s` real seconds.
-        """
-
-        async def settle() -> None:
-            while not self.topology.settled:  # noqa: ASYNC110 - units settle on the clock
-                await asyncio.sleep(0.01)
-
-        await asyncio.wait_for(settle(), timeout_s)
 
     def sequences(self) -> dict[str, int]:
         """Return ``ModelConfig.Sequences``: the next number of applications' units and so on."""
