@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ckf_airgap.cli.groups import HelpfulGroup
 from ckf_airgap.cli.images.audit import audit_command
 from ckf_airgap.cli.images.explain import explain_command
 from ckf_airgap.cli.images.list import list_command
@@ -13,6 +14,7 @@ from ckf_airgap.cli.options import verbosity_options
 
 @click.group(
     "images",
+    cls=HelpfulGroup,
     short_help="Find the images of a bundle, and retag them.",
     epilog="""\b
 Example, on the connected side:
