@@ -24,7 +24,6 @@ from ckf_airgap.juju.constraints import (
     parse_storage,
 )
 from ckf_airgap.juju.live import LiveApplication, LiveModel
-from ckf_airgap.juju.relations import ResolvedRelation, exceeded_limits, resolve_relation
 from ckf_airgap.juju.steps import (
     AddRelation,
     ApplicationStep,
@@ -38,6 +37,7 @@ from ckf_airgap.juju.steps import (
     UploadCharm,
 )
 from ckf_airgap.juju.values import juju_text, option_text
+from ckf_airgap.relations import resolve_relations
 from ckf_airgap.settings import option_problems, resource_problems
 
 
@@ -307,20 +307,15 @@ class _Planner:
         return tuple(found)
 
     def _relations(self) -> tuple[list[AddRelation], int]:
-        resolved: dict[frozenset[str], ResolvedRelation] = {}
-        for relation in self.bundle.relations:
-            if self._lacks_charm(relation):
-                continue
-            found = resolve_relation(relation, self.charms)
-            if isinstance(found, Problem):
-                self.problems.append(found)
-            else:
-                resolved.setdefault(found.ends, found)
-        self.problems += exceeded_limits(resolved.values(), self.charms)
+        resolved, problems = resolve_relations(
+            (relation for relation in self.bundle.relations if not self._lacks_charm(relation)),
+            self.charms,
+        )
+        self.problems += problems
         steps = [
             AddRelation(requirer=relation.requirer, provider=relation.provider)
-            for ends, relation in resolved.items()
-            if ends not in self.live.relations
+            for relation in resolved
+            if relation.ends not in self.live.relations
         ]
         return steps, len(resolved) - len(steps)
 
