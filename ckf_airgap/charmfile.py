@@ -238,14 +238,32 @@ class CharmDirectory:
             if charm.name == name and revision in (None, charm.revision):
                 return charm
         what = f"charm {name}" + (f" revision {revision}" if revision is not None else "")
+        hint = self.hint(name)
+        raise CharmNotFoundError(
+            f"{self.path} has no file of the {what}",
+            fix=f"{hint[:1].upper()}{hint[1:]}" if hint else self.contents,
+        )
+
+    def hint(self, name: str) -> str:
+        """Return what comes near a charm that is missing: its other revisions, or a similar name.
+
+        An empty text when nothing does.
+        """
         others = [charm.revision for charm in self.all_files if charm.name == name]
-        if others:
-            had = ", ".join(str(other) if other is not None else "one unknown" for other in others)
-            fix = f"It has revision {had}."
-        else:
-            fix = nearest(name, self.charms)
-            fix = fix or f"It has: {', '.join(sorted(self.charms)) or 'none'}."
-        raise CharmNotFoundError(f"{self.path} has no file of the {what}", fix=fix)
+        if not others:
+            return nearest(name, self.charms)
+        had = ", ".join(str(other) if other is not None else "one unknown" for other in others)
+        return f"it has revision {had}"
+
+    @property
+    def contents(self) -> str:
+        """Which charms the directory has, as a sentence."""
+        if not self.charms:
+            return (
+                f"{self.path} has no charm file at all: put the files of charms.tar.gz there, or "
+                "name their directory with --charms DIR."
+            )
+        return f"{self.path} has: {', '.join(sorted(self.charms))}."
 
     def __iter__(self) -> Iterator[Charm]:
         """Yield the newest charm of each name."""

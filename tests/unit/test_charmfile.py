@@ -442,4 +442,5 @@ def test_a_missing_directory_is_named(tmp_path: Path) -> None:
 def test_an_empty_directory_has_no_charm(tmp_path: Path) -> None:
     with pytest.raises(CharmNotFoundError) as raised:
         CharmDirectory.scan(tmp_path).find("minio")
-    assert raised.value.fix == "It has: none."
+    assert raised.value.fix.startswith(f"{tmp_path} has no charm file at all: ")
+    assert "--charms DIR" in raised.value.fix
