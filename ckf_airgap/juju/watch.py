@@ -1,7 +1,8 @@
 """Watch a model as a stream of snapshots, and wait until it is active/idle.
 
 The stream comes from the watcher that libjuju keeps anyway. One full status for the whole model,
-every 15 seconds at most, adds what the watcher does not tell: pods that cannot start.
+every 15 seconds at most and when a wait is over, adds what the watcher does not tell: pods that
+cannot start, and which units are leaders.
 """
 
 from __future__ import annotations
@@ -163,9 +164,15 @@ async def wait_active_idle(
         error_grace_s=error_grace_s,
     )
     before: ModelSnapshot | None = None
+    confirmed = False
     while True:
         now = time.monotonic()
         verdict = tracker.observe(snapshot, now)
+        if verdict.done and not confirmed:
+            # The last status is old: pods may have failed since, and leaders been elected.
+            snapshot, confirmed = await reader.refreshed(), True
+            continue
+        confirmed = False
         if on_change is not None:
             for change in changes_between(before, snapshot):
                 on_change(change)
@@ -230,6 +237,12 @@ class _Reader:
             await asyncio.sleep(SETTLE_S)
         self._seen = feed.version
         return feed.snapshot()
+
+    async def refreshed(self) -> ModelSnapshot:
+        """Return the snapshot with a full status that is asked for now."""
+        await self._ask_status()
+        self._seen = self._source.feed.version
+        return self._source.feed.snapshot()
 
     async def _ask_status(self) -> None:
         """Add what only a full status tells; the watcher goes on without it if need be."""

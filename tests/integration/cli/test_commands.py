@@ -139,7 +139,9 @@ class TestDeploy:
         assert document["schema"] == "ckf-airgap/deploy/v1"
         assert sorted(document["deployed"]) == ["cat", "dog"]
         assert document["related"] == ["cat:prey dog:prey"]
-        assert document["status"]["applications"]["dog"]["scale"] == 2
+        dog = document["status"]["applications"]["dog"]
+        assert (dog["scale"], dog["base"]) == (2, "ubuntu@22.04")
+        assert sorted(unit["leader"] for unit in dog["units"].values()) == [False, True]
         assert set(document["seconds"]) == {"render", "connect", "deploy", "wait"}
         assert set(document["ready-after-s"]) == {"cat", "dog"}
 

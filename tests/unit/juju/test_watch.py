@@ -135,6 +135,31 @@ async def test_the_idle_period_is_kept_without_any_change(source: FakeSource) ->
     assert report.ready_after_s.keys() == {"a"}
 
 
+def status(workload: str, *, leader: bool = False) -> Document:
+    unit: Document = {"workload-status": {"status": workload, "info": "x"}, "leader": leader}
+    return {"applications": {"a": {"charm": "local:a-0", "units": {"a/0": unit}}}}
+
+
+async def test_the_report_has_the_status_of_the_end_and_not_of_the_beginning(
+    source: FakeSource,
+) -> None:
+    source.unit("a/0", "active")
+    source.api.status = lambda: status("active", leader=source.api.calls > 1)
+    report = await wait_active_idle(source, idle_period_s=0.2, timeout_s=5, status_every_s=60)
+    assert [unit.leader for unit in report.snapshot.units] == [True]
+    assert source.api.calls == 2
+
+
+async def test_a_pod_that_failed_since_the_last_status_keeps_the_wait_going(
+    source: FakeSource,
+) -> None:
+    source.unit("a/0", "active")
+    source.api.status = lambda: status("error" if source.api.calls == 2 else "active")
+    report = await wait_active_idle(source, idle_period_s=0.2, timeout_s=5, status_every_s=0.5)
+    assert source.api.calls >= 4
+    assert report.took_s > 0.6
+
+
 async def test_activity_during_the_idle_period_prolongs_it(source: FakeSource) -> None:
     source.unit("a/0", "active", since="1")
 
