@@ -257,7 +257,7 @@ class TestStopping:
             out, err = process.communicate(timeout=30)
         assert process.returncode == 130
         assert out == ""
-        assert "2 of 2 applications were deployed and 1 of 1 relation made in model kubeflow" in err
+        assert "2 of 2 applications deployed and 1 of 1 relation made in model kubeflow" in err
         assert "Traceback" not in err
         assert set(applications(controller)) == {"cat", "dog"}
 
