@@ -11,12 +11,12 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol, TypeAlias
 
 from ckf_airgap.concurrency import timeout
 from ckf_airgap.documents import Document
-from ckf_airgap.errors import ControllerError, WaitTimeoutError, WorkloadError
+from ckf_airgap.errors import ControllerError, Problem, WaitTimeoutError, WorkloadError
 from ckf_airgap.juju.api import Api
 from ckf_airgap.juju.feed import ModelFeed
 from ckf_airgap.juju.idle import (
@@ -25,6 +25,7 @@ from ckf_airgap.juju.idle import (
     IdleTracker,
     Obstacle,
     Verdict,
+    times,
 )
 from ckf_airgap.juju.snapshot import Change, ModelSnapshot, changes_between
 from ckf_airgap.juju.status import full_status
@@ -198,7 +199,7 @@ async def wait_active_idle(
                 },
             )
         if now >= deadline:
-            raise _timeout_error(source.model_name, tracker, verdict, timeout_s)
+            raise _timeout_error(source.model_name, tracker, verdict, timeout_s, now)
         wake_at = deadline if verdict.next_check_at is None else verdict.next_check_at
         snapshot = await reader.next(until=min(wake_at, deadline))
 
@@ -266,21 +267,32 @@ def _workload_error(
 
 
 def _timeout_error(
-    model: str, tracker: IdleTracker, verdict: Verdict, timeout_s: float
+    model: str, tracker: IdleTracker, verdict: Verdict, timeout_s: float, now: float
 ) -> WaitTimeoutError:
     names = sorted({obstacle.application for obstacle in verdict.obstacles})
     if not names:
         return WaitTimeoutError(
             f"model {model} was active/idle, but not for {tracker.idle_period_s:g} s without a "
             f"change within {timeout_s:g} s",
+            problems=[short.problem(model) for short in tracker.short_of_idle(now)],
             fix="Wait again with a longer --timeout.",
         )
     return WaitTimeoutError(
         f"{_count(names)} of {len(tracker.expected)} in model {model} not active/idle within "
         f"{timeout_s:g} s",
-        problems=[obstacle.problem(model) for obstacle in verdict.obstacles],
+        problems=[_problem(obstacle, tracker, model) for obstacle in verdict.obstacles],
         fix="Go on waiting with 'ckf-airgap wait', with a longer --timeout if need be.",
     )
+
+
+def _problem(obstacle: Obstacle, tracker: IdleTracker, model: str) -> Problem:
+    """Return an obstacle as a problem, which tells of an application that comes and goes, too."""
+    problem = obstacle.problem(model)
+    before = tracker.interruptions.get(obstacle.application, 0)
+    if not before:
+        return problem
+    what = f"{problem.what}; {obstacle.application} was active/idle {times(before)} before"
+    return replace(problem, what=what)
 
 
 def _count(names: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 
 import pytest
@@ -177,6 +178,43 @@ async def test_a_timeout_while_all_is_well_but_not_long_enough(source: FakeSourc
     source.unit("a/0", "active")
     with pytest.raises(WaitTimeoutError, match=r"but not for 60 s without a change within 0\.2 s"):
         await wait_active_idle(source, idle_period_s=60, timeout_s=0.2)
+
+
+async def test_a_timeout_names_the_application_that_comes_and_goes(source: FakeSource) -> None:
+    source.unit("calm/0", "active")
+    source.unit("busy/0", "active")
+    source.api.status = lambda: {
+        "applications": {name: {"units": {f"{name}/0": {}}} for name in ("calm", "busy")}
+    }
+
+    async def hooks() -> None:
+        for number in range(100):
+            await asyncio.sleep(0.25)
+            source.unit("busy/0", "active", since=f"t{number}")
+
+    task = asyncio.ensure_future(hooks())
+    with pytest.raises(WaitTimeoutError) as caught:
+        await wait_active_idle(source, idle_period_s=0.6, timeout_s=1.5)
+    task.cancel()
+    (problem,) = caught.value.problems
+    assert problem.where == "busy"
+    assert re.search(r"for 0\.\d s only, after it was interrupted [345] times", problem.what)
+    assert "--include busy" in problem.fix
+
+
+async def test_a_timeout_in_the_middle_of_a_hook_tells_of_the_times_before(
+    source: FakeSource,
+) -> None:
+    source.unit("a/0", "active")
+
+    async def hook() -> None:
+        await asyncio.sleep(0.3)
+        source.unit("a/0", "active", "executing")
+
+    task = asyncio.ensure_future(hook())
+    with pytest.raises(WaitTimeoutError, match="executing; a was active/idle once before"):
+        await wait_active_idle(source, idle_period_s=0.6, timeout_s=0.8)
+    await task
 
 
 async def test_callbacks_are_told_each_change_once(source: FakeSource) -> None:
