@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Final, Protocol
 
 from ckf_airgap.documents import Document, JSONValue
@@ -36,7 +35,6 @@ MAX_MANIFEST_BYTES: Final = 4 * 1024 * 1024
 _SCHEMA_1: Final = "application/vnd.docker.distribution.manifest.v1"
 _HEX_DIGITS: Final = {"sha256": 64, "sha384": 96, "sha512": 128}
 _HEX_RE: Final = re.compile(r"[0-9a-f]+\Z")
-_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Hasher(Protocol):
@@ -139,7 +137,7 @@ class Descriptor:
     digest: Digest
     size: int
     platform: Platform | None = field(default=None, compare=False)
-    annotations: Mapping[str, str] = field(default=_NOTHING, compare=False)
+    annotations: Mapping[str, str] = field(default_factory=dict, compare=False)
     urls: tuple[str, ...] = field(default=(), compare=False)
 
     @property
@@ -243,9 +241,9 @@ def descriptor_from_document(document: JSONValue, *, where: str) -> Descriptor:
         Digest.parse(digest),
         size,
         platform=_platform(document.get("platform")),
-        annotations=MappingProxyType({str(key): str(text) for key, text in annotations.items()})
+        annotations={str(key): str(text) for key, text in annotations.items()}
         if isinstance(annotations, dict)
-        else _NOTHING,
+        else {},
         urls=tuple(str(url) for url in urls) if isinstance(urls, list) else (),
     )
 

@@ -7,7 +7,7 @@ layout directory is one (`ckf_airgap.registry.layout`), and so is the archive th
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
@@ -90,6 +90,13 @@ class BlobStore(BlobSource, Protocol):
         What was written counts only after `BlobWriter.commit`. When the context is left without
         it, the bytes may be kept for a later writer of the same blob to continue from.
         At most one writer of a digest is open at a time.
+        """
+
+    async def check_room(self, blobs: Iterable[Descriptor]) -> None:
+        """Compare the bytes of `blobs` that are not here yet with the room that is left.
+
+        Raises:
+            StorageFullError: when they do not fit, before anything is moved.
         """
 
     async def put_manifest(self, manifest: Manifest) -> None:
