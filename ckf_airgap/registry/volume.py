@@ -57,8 +57,12 @@ class Volume(Protocol):
         """Close the file."""
 
 
-def open_volume(path: Path) -> Volume:
+def open_volume(path: Path, *, whole: bool = True) -> Volume:
     """Return the bytes of a tar, which may be gzipped.
+
+    Args:
+        path: The file.
+        whole: Whether it must have its end.
 
     Raises:
         AbsentError: when the file cannot be opened.
@@ -72,8 +76,8 @@ def open_volume(path: Path) -> Volume:
         start = os.pread(fd, len(_GZIP_HEADER), 0)
         _refuse_others(start, path)
         if start == _GZIP_HEADER:
-            return StoredGzipVolume(fd, str(path))
-        if start.startswith(_GZIP_MAGIC):
+            return StoredGzipVolume(fd, str(path), whole=whole)
+        if start.startswith(_GZIP_MAGIC) and whole:
             return InflateVolume(PlainVolume(fd), str(path))
         return PlainVolume(fd)
     except BaseException:
@@ -120,13 +124,16 @@ class StoredGzipVolume:
         IntegrityError: when its end is missing.
     """
 
-    def __init__(self, fd: int, where: str) -> None:
+    def __init__(self, fd: int, where: str, *, whole: bool = True) -> None:
         self._fd = fd
         self._where = where
-        around = len(_GZIP_HEADER) + _TRAILER.size
+        self._whole = whole
+        around = len(_GZIP_HEADER) + (_TRAILER.size if whole else 0)
         body = os.fstat(fd).st_size - around
         self._blocks = -(-body // _STEP)
         self.size = body - self._blocks * _BLOCK_HEADER.size
+        if not whole:
+            return
         last = self.size - (self._blocks - 1) * BLOCK_BYTES
         found = os.pread(fd, _BLOCK_HEADER.size, _place(max(self._blocks - 1, 0) * BLOCK_BYTES))
         if body < _BLOCK_HEADER.size or found != _block_header(last, final=True):
@@ -148,7 +155,7 @@ class StoredGzipVolume:
         pieces = []
         for number in range(first, last + 1):
             at = (number - first) * _STEP
-            final = number == self._blocks - 1
+            final = self._whole and number == self._blocks - 1
             length = self.size - number * BLOCK_BYTES if final else BLOCK_BYTES
             if raw[at : at + _BLOCK_HEADER.size] != _block_header(length, final=final):
                 raise IntegrityError(f"{self._where} is damaged in block {number} of its gzip")
@@ -215,13 +222,13 @@ class InflateVolume:
         pieces: list[bytes] = []
         begin = self._nearest(offset)
         at = begin.offset
-        for state, piece in self._inflate(begin):
+        for state, piece in self._inflate(begin, offset + count):
             if at + len(piece) > offset:
                 wanted = piece[max(0, offset - at) : offset + count - at]
                 pieces.append(wanted)
             at += len(piece)
             if at >= offset + count:
-                if at == offset + count and not state.inflater.eof:
+                if not state.inflater.eof:
                     self._keep(state)
                 break
         return b"".join(pieces)
@@ -247,13 +254,14 @@ class InflateVolume:
             self._cursors.append(state)
             del self._cursors[:-_CURSORS]
 
-    def _inflate(self, state: _State) -> Iterator[tuple[_State, bytes]]:
-        """Yield pieces from a state on, each with the state after it."""
+    def _inflate(self, state: _State, stop: int | None = None) -> Iterator[tuple[_State, bytes]]:
+        """Yield pieces from a state on, each with the state after it; one ends at `stop`."""
         inflater, offset, position = state.inflater, state.offset, state.position
         while True:
             data = self._raw.pread(position, _READ_BYTES)
             try:
-                piece = inflater.decompress(data, _READ_BYTES)
+                wanted = _READ_BYTES if stop is None else min(_READ_BYTES, stop - offset)
+                piece = inflater.decompress(data, max(wanted, 1))
             except zlib.error as exc:
                 raise IntegrityError(
                     f"{self._where} is damaged: {exc}", fix="Copy the file again."
