@@ -146,8 +146,15 @@ class RegionWriter:
         await run_to_end(work, self._path)
 
 
-async def run_to_end(work: Callable[[], None], path: Path) -> None:
+async def run_to_end(
+    work: Callable[[], None], path: Path, *, on_cancel: Callable[[], None] = lambda: None
+) -> None:
     """Run disk work in a thread, which has ended when this returns, cancelled or not.
+
+    Args:
+        work: The work.
+        path: What to name when it fails.
+        on_cancel: Tells long work to end early.
 
     Raises:
         StorageFullError: when the disk is full.
@@ -157,6 +164,7 @@ async def run_to_end(work: Callable[[], None], path: Path) -> None:
     try:
         await asyncio.shield(running)
     except asyncio.CancelledError:
+        on_cancel()
         await asyncio.wait((running,))
         raise
     except OSError as exc:
