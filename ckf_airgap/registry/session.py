@@ -7,7 +7,7 @@ import contextlib
 import json
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import aiohttp
@@ -141,6 +141,19 @@ class RegistrySession:
         """
         await self.greet()
         return await self._ask(request)
+
+    async def ask_as_user(self, request: Request) -> Answer:
+        """Make a request with user name and password, as a registry's own API wants it.
+
+        Raises:
+            LoginError: when nobody logged in to this registry.
+            TransferError: when it is refused, or not answered.
+        """
+        login = await self.auth.credentials()
+        if login is None or not login.username:
+            raise await self.auth.refusal(f"{self.endpoint.host} wants a login for {request.what};")
+        headers = {**request.headers, "Authorization": login.basic()}
+        return await self._ask(replace(request, headers=headers), authorized=False)
 
     @contextlib.asynccontextmanager
     async def open(self, request: Request) -> AsyncIterator[aiohttp.ClientResponse]:

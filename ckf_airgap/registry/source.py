@@ -17,10 +17,12 @@ class RemoteSource:
 
     Args:
         client: The client.
+        mirrors: Whether mirrors are tried, too.
     """
 
-    def __init__(self, client: RegistryClient) -> None:
+    def __init__(self, client: RegistryClient, *, mirrors: bool = True) -> None:
         self._client = client
+        self._mirrors = mirrors
         self._manifests: dict[Digest, Manifest] = {}
         self._places: dict[Digest, dict[Location, None]] = {}
         self._references: dict[str, Descriptor] = {}
@@ -35,6 +37,7 @@ class RemoteSource:
         wanted = Digest.parse(canonical.digest) if canonical.digest else canonical.tag or "latest"
         errors: list[TransferError] = []
         locations = self._client.options.locations(str(canonical.registry), canonical.repository)
+        locations = locations if self._mirrors else locations[-1:]
         for location in locations:
             try:
                 registry = await self._client.at(location.endpoint)
@@ -108,7 +111,7 @@ class RemoteSource:
                 continue
             self._learn(manifest, self._places[digest])
             return manifest
-        raise merge_errors(errors or [AbsentError(f"no registry is known to have {digest}")])
+        raise merge_errors(errors or [_nowhere(digest)])
 
     async def references(self) -> Mapping[str, Descriptor]:
         """Return the images that were resolved."""
@@ -123,3 +126,7 @@ class RemoteSource:
             *(part.digest for part in (*manifest.children, *manifest.blobs)),
         ):
             self._places.setdefault(digest, {}).update(dict.fromkeys(places))
+
+
+def _nowhere(digest: Digest) -> AbsentError:
+    return AbsentError(f"no registry is known to have {digest}")
