@@ -26,6 +26,7 @@ from ckf_airgap.registry.journal import Journal, Region
 from ckf_airgap.registry.oci import Descriptor, Digest, Manifest, Platform, parse_manifest
 from ckf_airgap.registry.partial import disk_error
 from ckf_airgap.registry.region import RegionWriter, member_bytes, member_header, run_to_end
+from ckf_airgap.registry.tree import carried_platforms, read_tree
 from ckf_airgap.registry.volume import (
     PlainFile,
     StoredGzipFile,
@@ -342,18 +343,11 @@ class ArchiveWriter:
     async def _reachable(self) -> dict[Digest, Descriptor]:
         """Return everything that the named images need, and make sure that it is here."""
         found: dict[Digest, Descriptor] = {}
-        waiting = list(self._references.values())
-        while waiting:
-            descriptor = waiting.pop()
-            if descriptor.digest in found:
-                continue
-            found[descriptor.digest] = descriptor
-            manifest = await self.manifest(descriptor.digest)
-            children = [child for child in manifest.children if await self.has(child)]
-            if manifest.children and not children:
-                raise AbsentError(f"no image of the index {manifest.digest} is in {self._part}")
-            waiting += children
-            for blob in manifest.blobs:
+        for descriptor in self._references.values():
+            top = await self.manifest(descriptor.digest)
+            tree = await read_tree(self, top, carried_platforms(descriptor))
+            found.update({one.digest: one.descriptor for one in tree.manifests})
+            for blob in tree.blobs:
                 if await self.has(blob):
                     found[blob.digest] = blob
                 elif not blob.urls:

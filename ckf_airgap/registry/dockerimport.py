@@ -55,7 +55,7 @@ class DockerImport:
 
     def __init__(self, store: BlobStore, scratch: Path, listener: Listener = ignore) -> None:
         self._store = store
-        self._scratch = scratch
+        self.scratch = scratch
         self._listener = listener
         self._stop = threading.Event()
         self._packer = LayerPacker(scratch, self._stop.is_set)
@@ -68,10 +68,14 @@ class DockerImport:
             await in_thread(self._begin)
             yield self
         except OSError as exc:
-            raise disk_error(exc, self._scratch) from exc
+            raise disk_error(exc, self.scratch) from exc
         finally:
             self._stop.set()
             self._packer.close()
+
+    def stop(self) -> None:
+        """Have compression end at its next piece."""
+        self._stop.set()
 
     def packer(self) -> LayerPacker:
         """Return what compresses layers for this import."""
@@ -124,8 +128,8 @@ class DockerImport:
                 packed: list[PackedLayer] = []
                 await run_to_end(
                     lambda c=chunks, p=packed: p.append(self._packer.pack(c())),  # type: ignore[misc]
-                    self._scratch,
-                    on_cancel=self._stop.set,
+                    self.scratch,
+                    on_cancel=self.stop,
                 )
                 layer = packed[0]
             if layer.diff_id != diff_id:
@@ -168,14 +172,14 @@ class DockerImport:
         return moved
 
     def _begin(self) -> None:
-        self._scratch.mkdir(parents=True, exist_ok=True)
-        for stale in self._scratch.glob("layer-*.gz"):
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        for stale in self.scratch.glob("layer-*.gz"):
             stale.unlink()
         try:
-            known = json.loads((self._scratch / _KNOWN).read_text(encoding="utf-8"))
+            known = json.loads((self.scratch / _KNOWN).read_text(encoding="utf-8"))
             for diff_id, (digest, size) in known.items():
                 layer = PackedLayer(
-                    Digest.parse(diff_id), Digest.parse(digest), int(size), self._scratch / "gone"
+                    Digest.parse(diff_id), Digest.parse(digest), int(size), self.scratch / "gone"
                 )
                 self._layers[layer.diff_id] = layer
         except (OSError, ValueError, TypeError, AttributeError, IntegrityError):
@@ -185,7 +189,7 @@ class DockerImport:
         known = {
             str(layer.diff_id): [str(layer.digest), layer.size] for layer in self._layers.values()
         }
-        path = self._scratch / _KNOWN
+        path = self.scratch / _KNOWN
         temporary = path.with_suffix(".part")
         temporary.write_text(json.dumps(known), encoding="utf-8")
         temporary.replace(path)
