@@ -55,7 +55,7 @@ clean:  ## Remove .venv and everything that was built
 # One test drives the embedded controller with a JavaScript client of Juju's API.
 check-node:
 	@command -v node >/dev/null && command -v npm >/dev/null || tools/apt-install nodejs npm \
-		|| echo "Without node and npm the test of the JavaScript client is skipped." >&2
+		|| echo "Without node and npm the tests of the JavaScript client will fail." >&2
 
 # Stamp files: a second run installs nothing; a changed pyproject.toml installs again.
 $(VENV)/.created: tools/create-venv

@@ -7,14 +7,19 @@ Juju's own rules (the ``juju deploy --overlay`` of Juju 3.x).
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from ckf_airgap.charm import Base, OptionValue, charm_name_of_path
+from ckf_airgap.charm import (
+    CHARM_NAME,
+    SERIES_CHANNELS,
+    Base,
+    OptionValue,
+    charm_name_of_path,
+)
 from ckf_airgap.documents import (
     MAX_BYTES,
     Document,
@@ -24,17 +29,17 @@ from ckf_airgap.documents import (
     load_all_yaml,
     type_name,
 )
-from ckf_airgap.errors import BundleError, CharmError, Problem, nearest
+from ckf_airgap.errors import BundleError, CharmError, Problem, nearest, raise_all
+from ckf_airgap.merge import merge_documents as merge_documents  # noqa: PLC0414
 
-APPLICATION_NAME: Final = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*$")
+APPLICATION_NAME: Final = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*\Z")
 """The application name grammar of Juju (``names.IsValidApplication``)."""
 
-_ENDPOINT_NAME: Final = re.compile(r"^[a-zA-Z][a-zA-Z0-9._-]*$")
+_ENDPOINT_NAME: Final = re.compile(r"^[a-zA-Z][a-zA-Z0-9._-]*\Z")
 
-_KEYWISE: Final = frozenset(
-    {"options", "resources", "annotations", "storage", "devices", "bindings", "offers"}
-)
-_NULL_DELETES: Final = frozenset({"options", "resources"})
+_SERIES: Final = re.compile(r"^[a-z]+[a-z0-9]*\Z")
+_STORE_URL: Final = re.compile(r"^(?:ch:|local:)?(?:[a-z0-9]+/){0,2}(?P<name>[a-z0-9-]+)\Z")
+_URL_REVISION: Final = re.compile(r"^(?P<url>.*[a-z].*)-[0-9]+\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +167,8 @@ def load_document(path: Path) -> Document:
     A second and further YAML document in the file is an overlay, and merged (as Juju does).
 
     Raises:
-        BundleError: when it cannot be read, is too large, or is no YAML mapping.
+        BundleError: when it cannot be read, is too large, is no YAML mapping, or has what only an
+            overlay may have.
     """
     file = path / "bundle.yaml" if path.is_dir() else path
     text = read_text(file)
@@ -170,7 +176,18 @@ def load_document(path: Path) -> Document:
     if not documents or documents[0] is None:
         raise BundleError(f"{file} is empty, expected a bundle with applications")
     mappings = [as_mapping(document, where=str(file), error=BundleError) for document in documents]
+    raise_all(BundleError, f"the bundle {file} cannot be used", _only_in_overlays(mappings[0]))
     return merge_documents(*mappings)
+
+
+def _only_in_overlays(base: Document) -> list[Problem]:
+    applications = base.get("applications")
+    return [
+        Problem(f"applications.{name}.{key} can only appear in an overlay section")
+        for name, fields in (applications.items() if isinstance(applications, dict) else ())
+        for key in ("offers", "exposed-endpoints")
+        if isinstance(fields, dict) and key in fields
+    ]
 
 
 def read_text(file: Path) -> str:
@@ -197,82 +214,6 @@ def load_bundle(path: Path) -> Bundle:
     return Bundle.from_document(load_document(path), where=str(path))
 
 
-def merge_documents(base: Document, *overlays: Document) -> Document:
-    """Return `base` with each overlay merged in, by the rules of ``juju deploy --overlay``.
-
-    An application that is null in the overlay is removed together with its relations, and an empty
-    mapping changes nothing. Scalars and lists of an application overwrite; its maps merge by key; a
-    null map clears the map; a null value deletes the key in options and resources, and becomes an
-    empty text elsewhere. Relations are appended; ``series`` overrides; ``default-base``,
-    ``bundle`` and ``description`` of an overlay are ignored. Nothing given is changed.
-    """
-    merged = copy.deepcopy(base)
-    for overlay in overlays:
-        _merge_one(merged, copy.deepcopy(overlay))
-    return merged
-
-
-def _merge_one(merged: Document, overlay: Document) -> None:
-    for key in ("applications", "saas"):
-        changes = overlay.get(key)
-        if not isinstance(changes, dict):
-            continue
-        section = merged.get(key)
-        if not isinstance(section, dict):
-            section = merged[key] = {}
-        for name, fields in changes.items():
-            if fields is None:
-                section.pop(name, None)
-                _drop_relations(merged, name)
-            elif isinstance(fields, dict) and isinstance(section.get(name), dict):
-                _merge_fields(section[name], fields)  # type: ignore[arg-type]
-            elif fields != {} or name not in section:
-                section[name] = fields
-    relations = overlay.get("relations")
-    if isinstance(relations, list):
-        present = merged.get("relations")
-        merged["relations"] = [*(present if isinstance(present, list) else []), *relations]
-    if overlay.get("series") is not None:
-        merged["series"] = overlay["series"]
-    if "machines" in overlay:
-        merged["machines"] = overlay["machines"]
-
-
-def _merge_fields(application: Document, changes: Document) -> None:
-    for key, value in changes.items():
-        if key in ("scale", "num_units"):
-            application.pop("num_units", None)
-            application["scale"] = value
-        elif key in _KEYWISE and isinstance(value, dict):
-            present = application.get(key)
-            section: Document = present if isinstance(present, dict) else {}
-            for name, item in value.items():
-                if item is not None:
-                    section[name] = item
-                elif key in _NULL_DELETES:
-                    section.pop(name, None)
-                else:
-                    section[name] = ""
-            application[key] = section
-        elif key in _KEYWISE and value is None:
-            application.pop(key, None)
-        else:
-            application[key] = value
-
-
-def _drop_relations(document: Document, application: str) -> None:
-    relations = document.get("relations")
-    if not isinstance(relations, list):
-        return
-
-    def names(end: JSONValue) -> bool:
-        if isinstance(end, list):
-            return any(names(item) for item in end)
-        return isinstance(end, str) and end.partition(":")[0] == application
-
-    document["relations"] = [relation for relation in relations if not names(relation)]
-
-
 class _Reader:
     """Turns a document into a `Bundle`, gathering every problem before it raises."""
 
@@ -294,7 +235,8 @@ class _Reader:
         if kind == "kubernetes" and document.get("machines"):
             self.wrong("bundle machines not valid for Kubernetes bundles")
         base = self._base(self._text(document, "default-base", ""), "default-base")
-        series = self._text(document, "series", "")
+        series = self._series(document, "bundle", "")
+        self._check_match(series, base, "bundle")
         bundle = Bundle(
             name=self._text(document, "name", ""),
             kind=kind or None,
@@ -328,30 +270,67 @@ class _Reader:
 
     def _application(self, name: str, fields: Document, where: str) -> Application:
         charm = self._text(fields, "charm", where)
-        if not charm:
+        if not charm and not isinstance(fields.get("charm"), list | dict | bool):
             self.wrong("empty charm path", where, "say which charm it is: charm: NAME")
-        for only_overlay in ("offers", "exposed-endpoints"):
-            if only_overlay in fields:
-                self.wrong(f"{only_overlay} can only appear in an overlay section", where)
+        self._check_charm(name, charm or "", fields, where)
+        scale = self._scale(fields, where)
+        placement = self._placement(fields, where)
+        if len(placement) > scale:
+            self.wrong(f'too many placement directives for application "{name}"')
+        series = self._series(fields, f'application "{name}"', where)
+        base = self._base(self._text(fields, "base", where), f"{where}: base")
+        self._check_match(series, base, f'application "{name}"')
+        storage = self._texts(fields, "storage", where)
+        for item in storage:
+            if not APPLICATION_NAME.match(item):
+                self.wrong(f'invalid storage name "{item}" in application "{name}"')
         return Application(
             name=name,
             charm=charm or "",
             channel=self._text(fields, "channel", where),
             revision=self._revision(fields, where),
-            scale=self._scale(fields, where),
+            scale=scale,
             trust=self._flag(fields, "trust", where),
-            series=self._text(fields, "series", where),
-            base=self._base(self._text(fields, "base", where), f"{where}: base"),
+            series=series,
+            base=base,
             options=self._options(fields, where),
             resources=self._resources(fields, where),
             constraints=self._text(fields, "constraints", where) or "",
             annotations=self._texts(fields, "annotations", where),
-            storage=self._texts(fields, "storage", where),
+            storage=storage,
             devices=self._texts(fields, "devices", where),
             bindings=self._texts(fields, "bindings", where),
             expose=self._flag(fields, "expose", where),
-            placement=self._placement(fields, where),
+            placement=placement,
         )
+
+    def _check_charm(self, name: str, charm: str, fields: Document, where: str) -> None:
+        """Check a charm's URL; that of a path is a matter of finding the file."""
+        if not charm or is_local_charm(charm):
+            return
+        match = _STORE_URL.match(charm)
+        with_revision = _URL_REVISION.match(charm)
+        if with_revision and not CHARM_NAME.match(store_name(charm)):
+            self.wrong(f'cannot specify revision in "{charm}", please use revision', where)
+        elif not match or not CHARM_NAME.match(match["name"]):
+            fix = "a path must begin with ./ or /" if charm.endswith(".charm") else ""
+            self.wrong(f'invalid charm URL in application "{name}": "{charm}"', fix=fix)
+        elif fields.get("revision") is not None and not fields.get("channel"):
+            self.wrong(
+                f'application "{name}" with a revision requires a channel for future upgrades, '
+                "please use channel"
+            )
+
+    def _series(self, fields: Document, what: str, where: str) -> str | None:
+        series = self._text(fields, "series", where)
+        if series and not _SERIES.match(series):
+            self.wrong(f'{what} declares an invalid series "{series}"')
+        return series
+
+    def _check_match(self, series: str | None, base: Base | None, what: str) -> None:
+        version = SERIES_CHANNELS.get(series or "")
+        if base is not None and version is not None and base.track != version:
+            self.wrong(f'{what} series "{series}" and base "{base}" must match if both supplied')
 
     def _text(self, fields: Mapping[str, JSONValue], key: str, where: str) -> str | None:
         """Return a scalar as text: ``1.9`` may be a number in YAML and still be meant."""
@@ -375,7 +354,7 @@ class _Reader:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            self.wrong("the revision must be an integer, zero or greater", where)
+            self.wrong(f"the revision must be an integer, zero or greater, not {value!r}", where)
             return None
         return value
 

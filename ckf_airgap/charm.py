@@ -19,7 +19,7 @@ OptionType: TypeAlias = Literal["string", "int", "float", "boolean", "secret"]
 OptionValue: TypeAlias = "str | int | float | bool"
 Role: TypeAlias = Literal["provider", "requirer", "peer"]
 
-CHARM_NAME: Final = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*$")
+CHARM_NAME: Final = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*\Z")
 """The charm name grammar of Juju's charm URLs."""
 
 ROLES: Final[tuple[tuple[str, Role], ...]] = (
@@ -309,8 +309,8 @@ def _bases(manifest: Document | None, charmcraft: Document | None, where: str) -
 def bases_from_charmcraft(charmcraft: Document, where: str) -> tuple[Base, ...]:
     """Return the bases of a ``charmcraft.yaml``: ``bases`` with ``run-on``, or ``platforms``.
 
-    ``platforms`` keys are ``ubuntu@24.04:amd64``, or plain architectures beside a ``base`` key
-    (charmcraft's reference of project keys).
+    ``platforms`` keys are ``ubuntu@24.04:amd64``, or plain architectures beside a ``base`` key, or
+    any names with ``build-for`` or ``build-on`` (charmcraft's reference of project keys).
     """
     found: list[Base] = []
     for item in _list(charmcraft.get("bases"), f"{where}: bases"):
@@ -325,7 +325,7 @@ def bases_from_charmcraft(charmcraft: Document, where: str) -> tuple[Base, ...]:
     )
     common = charmcraft.get("base")
     by_base: dict[tuple[str, str], list[str]] = {}
-    for platform in platforms:
+    for platform in _platforms(platforms, where):
         named, _, architecture = platform.rpartition(":")
         base = Base.parse(named or str(common), where=f"{where}: platforms")
         by_base.setdefault((base.name, base.channel), []).append(architecture)
@@ -334,6 +334,15 @@ def bases_from_charmcraft(charmcraft: Document, where: str) -> tuple[Base, ...]:
         for (name, channel), architectures in by_base.items()
     ]
     return tuple(dict.fromkeys(found))
+
+
+def _platforms(platforms: Document, where: str) -> Iterable[str]:
+    """Yield ``base:architecture``, or an architecture, of each platform."""
+    for name, value in platforms.items():
+        fields = as_mapping(value, where=f"{where}: platforms.{name}", error=CharmError)
+        targets = fields.get("build-for") or fields.get("build-on") or name
+        for target in targets if isinstance(targets, list) else [targets]:
+            yield str(target)
 
 
 def _base(fields: Document, where: str) -> Base:

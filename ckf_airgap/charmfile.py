@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -31,8 +32,11 @@ MAX_UNPACKED_BYTES: Final = 16 * 1024**3
 MAX_RATIO: Final = 200
 """How many times its own size a charm may have when unpacked; deflate of text reaches 10."""
 
+_COMPRESSIONS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""What Go's archive/zip, and so Juju, can unpack."""
+
 _DEFAULT_IMAGES: Final = re.compile(r"^src/default-[A-Za-z0-9_-]*images?\.(json|ya?ml)$")
-_REVISION: Final = re.compile(r"^(?P<charm>.+)_r(?P<revision>[0-9]+)\.charm$")
+_REVISION: Final = re.compile(r"^(?P<charm>.+)_r(?P<revision>[0-9]+)\.charm\Z")
 
 
 def revision_of(file_name: str) -> int | None:
@@ -59,7 +63,7 @@ def read_charm(path: Path) -> Charm:
             f"{path} is not a charm: it is not a zip archive, or it is truncated ({exc})",
             fix="Fetch the file again and compare its checksum.",
         ) from exc
-    except (zlib.error, EOFError, NotImplementedError, RuntimeError) as exc:
+    except (zlib.error, struct.error, EOFError, RuntimeError, ValueError) as exc:
         raise CharmError(f"{path} cannot be unpacked: {exc}", fix="Fetch the file again.") from exc
     except OSError as exc:
         raise CharmError(f"cannot read the charm {path}: {exc.strerror or exc}") from exc
@@ -68,8 +72,8 @@ def read_charm(path: Path) -> Charm:
 def _read_archive(archive: zipfile.ZipFile, path: Path) -> Charm:
     where = str(path)
     size_bytes = path.stat().st_size
+    refuse_bomb(archive.infolist(), where, size_bytes)
     members = {member.filename: member for member in archive.infolist()}
-    _refuse_bomb(members, where, size_bytes)
 
     def text(name: str) -> str | None:
         member = members.get(name)
@@ -77,6 +81,8 @@ def _read_archive(archive: zipfile.ZipFile, path: Path) -> Charm:
             return None
         if member.file_size > MAX_DOCUMENT_BYTES:
             raise CharmError(f"{where}: {name} is too large ({member.file_size} bytes)")
+        if member.compress_type not in _COMPRESSIONS:
+            raise CharmError(f"{where}: {name} is compressed in a way that Juju cannot read")
         with archive.open(member) as stream:
             data = stream.read(MAX_DOCUMENT_BYTES + 1)
         if len(data) > MAX_DOCUMENT_BYTES:
@@ -122,17 +128,27 @@ def read_default_images(name: str, text: str, where: str) -> DefaultImages:
     return DefaultImages(path=name, text=text, value=value)
 
 
-def _refuse_bomb(members: Mapping[str, zipfile.ZipInfo], where: str, size_bytes: int) -> None:
+def refuse_bomb(members: Sequence[zipfile.ZipInfo], where: str, size_bytes: int) -> None:
+    """Raise `CharmError` when an archive is one to fill a disk or to write outside of it.
+
+    Args:
+        members: Its members, as its directory tells them.
+        where: The archive, for the message.
+        size_bytes: Its size.
+    """
     if len(members) > MAX_MEMBERS:
         raise CharmError(f"{where} is not a charm: it has {len(members)} members (a zip bomb?)")
-    unpacked = sum(member.file_size for member in members.values())
+    unpacked = sum(member.file_size for member in members)
     if unpacked > MAX_UNPACKED_BYTES or unpacked > MAX_RATIO * max(size_bytes, 1024 * 1024):
         raise CharmError(
             f"{where} is not a charm: {size_bytes} bytes would unpack to {unpacked} (a zip bomb?)"
         )
-    for name in members:
-        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-            raise CharmError(f"{where} is not a charm: it holds the unsafe path {name!r}")
+    for member in members:
+        path = PurePosixPath(member.filename)
+        if path.is_absolute() or ".." in path.parts:
+            raise CharmError(
+                f"{where} is not a charm: it holds the unsafe path {member.filename!r}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +167,7 @@ class CharmDirectory:
 
     @classmethod
     def scan(cls, path: Path, *, wanted: Iterable[str] | None = None) -> CharmDirectory:
-        """Read the ``.charm`` files of a directory (not of directories below it).
+        """Read the ``.charm`` files of a directory (not hidden ones, nor in directories below it).
 
         Args:
             path: The directory.
@@ -171,6 +187,8 @@ class CharmDirectory:
         found: list[Charm] = []
         broken: list[tuple[str, Problem]] = []
         for file in sorted(path.glob("*.charm")):
+            if file.name.startswith("."):
+                continue
             try:
                 found.append(read_charm(file))
             except AirgapError as exc:
@@ -204,11 +222,14 @@ class CharmDirectory:
             if charm.name == name and revision in (None, charm.revision):
                 return charm
         what = f"charm {name}" + (f" revision {revision}" if revision is not None else "")
-        raise CharmNotFoundError(
-            f"{self.path} has no file of the {what}",
-            fix=nearest(name, self.charms)
-            or f"It has: {', '.join(sorted(self.charms)) or 'none'}.",
-        )
+        others = [charm.revision for charm in self.all_files if charm.name == name]
+        if others:
+            had = ", ".join(str(other) if other is not None else "one unknown" for other in others)
+            fix = f"It has revision {had}."
+        else:
+            fix = nearest(name, self.charms)
+            fix = fix or f"It has: {', '.join(sorted(self.charms)) or 'none'}."
+        raise CharmNotFoundError(f"{self.path} has no file of the {what}", fix=fix)
 
     def __iter__(self) -> Iterator[Charm]:
         """Yield the newest charm of each name."""

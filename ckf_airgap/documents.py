@@ -2,13 +2,14 @@
 
 Everything that reads YAML goes through here: duplicate keys are an error that names the line, a
 document may not expand beyond a fixed number of nodes (aliases are counted as often as they are
-used, so that a YAML bomb is refused before it is built), and timestamps stay text, as Juju reads
-them.
+used, so that a YAML bomb is refused before it is built), keys are text, and timestamps and times
+of day stay text, as Juju reads them. Tags that no JSON value has are refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Final, TypeAlias, cast
 
 import yaml
@@ -33,13 +34,40 @@ MAX_BYTES: Final = 16 * 1024 * 1024
 _BaseLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+_INT: Final = "tag:yaml.org,2002:int"
+_FLOAT: Final = "tag:yaml.org,2002:float"
+_BOOL: Final = "tag:yaml.org,2002:bool"
+_NULL: Final = "tag:yaml.org,2002:null"
+_STR: Final = "tag:yaml.org,2002:str"
+
+_NUMBERS: Final = {
+    _INT: re.compile(r"^[-+]?(?:0b[01_]+|0[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)\Z"),
+    _FLOAT: re.compile(
+        r"^(?:[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?"
+        r"|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?"
+        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z"
+    ),
+}
+"""PyYAML's numbers without those to the base of 60, such as ``12:30``, which Juju does not know."""
+
+_KINDS: Final = frozenset(
+    f"tag:yaml.org,2002:{kind}"
+    for kind in ("null", "bool", "int", "float", "str", "seq", "map", "merge")
+)
+
+
 class _Loader(_BaseLoader):  # type: ignore[misc, valid-type]
-    """The C safe loader without implicit timestamps."""
+    """The C safe loader for JSON values: without timestamps, binary data, sets and pairs."""
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    first: [(tag, _NUMBERS.get(tag, pattern)) for tag, pattern in resolvers if tag in _KINDS]
     for first, resolvers in _BaseLoader.yaml_implicit_resolvers.items()
+}
+_Loader.yaml_constructors = {
+    tag: constructor
+    for tag, constructor in _BaseLoader.yaml_constructors.items()
+    if tag is None or tag in _KINDS
 }
 
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -54,7 +82,7 @@ class _BlockDumper(_Dumper):  # type: ignore[misc, valid-type]
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     style = "|" if "\n" in text else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+    return dumper.represent_scalar(_STR, text, style=style)
 
 
 _BlockDumper.add_representer(str, _represent_text)
@@ -98,7 +126,8 @@ def load_all_yaml(
     if len(text) > MAX_BYTES:
         raise error(f"{where} is too large to be read as YAML ({len(text)} characters)")
     try:
-        _check_depth(text, where, error)
+        for _ in _events(text, where, error):
+            pass
         loader = _Loader(text)
         try:
             documents: list[JSONValue] = []
@@ -115,25 +144,17 @@ def load_all_yaml(
         raise error(f"{where} is not valid YAML: {exc}") from exc
 
 
-def compose_yaml(text: str) -> yaml.Node | None:
-    """Return the node of a text's only YAML document, or ``None`` when it has no such document.
+def yaml_events(text: str) -> list[yaml.Event] | None:
+    """Return the events of a YAML text in which nothing is expanded, or ``None`` for no YAML.
 
-    Duplicate keys are allowed; recursion, depth and expansion are limited as in `load_yaml`.
+    A text beyond `MAX_BYTES` or nested deeper than `MAX_DEPTH` is none either.
     """
     if len(text) > MAX_BYTES:
         return None
     try:
-        _check_depth(text, "text", InputError)
-        loader = _Loader(text)
-        try:
-            node: yaml.Node | None = loader.get_single_node()
-        finally:
-            loader.dispose()
-        if node is not None:
-            _check_node(node, "text", InputError, allow_duplicate_keys=True)
-    except (yaml.YAMLError, InputError, ValueError, RecursionError):
+        return list(_events(text, "text", InputError))
+    except (yaml.YAMLError, InputError, ValueError):
         return None
-    return node
 
 
 def load_mapping(
@@ -158,7 +179,7 @@ def as_mapping(value: JSONValue, *, where: str, error: type[InputError] = InputE
         return {}
     if not isinstance(value, dict):
         raise error(f"{where} must be a mapping, not {type_name(value)}")
-    return {str(key): item for key, item in value.items()}
+    return value
 
 
 def dump_yaml(value: JSONValue | Mapping[str, JSONValue]) -> str:
@@ -196,8 +217,8 @@ def _one_line(error: yaml.YAMLError) -> str:
     return " ".join(str(error).split())
 
 
-def _check_depth(text: str, where: str, error: type[InputError]) -> None:
-    """Refuse deep nesting from the event stream, since composing it would use the C stack."""
+def _events(text: str, where: str, error: type[InputError]) -> Iterator[yaml.Event]:
+    """Yield events and refuse deep nesting, which would use the C stack when it is composed."""
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -206,12 +227,13 @@ def _check_depth(text: str, where: str, error: type[InputError]) -> None:
                 raise error(f"{where} is nested deeper than {MAX_DEPTH} levels")
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+        yield event
 
 
 def _check_node(
     root: yaml.Node, where: str, error: type[InputError], *, allow_duplicate_keys: bool
 ) -> None:
-    """Refuse repeated keys, recursion, and a document that expands beyond `MAX_NODES`."""
+    """Refuse repeated keys, recursion, and what expands beyond `MAX_NODES`; make keys text."""
     weights: dict[int, int] = {}
     open_nodes: set[int] = set()
 
@@ -232,6 +254,7 @@ def _check_node(
                         raise error(f"{where} has the key {key.value!r} twice (line {line})")
                     seen.add(key.value)
                 total += weigh(key) + weigh(item)
+            node.value = [(_text_key(key), item) for key, item in node.value]
         elif isinstance(node, yaml.SequenceNode):
             total += sum(weigh(item) for item in node.value)
         if total > MAX_NODES:
@@ -243,3 +266,10 @@ def _check_node(
         return total
 
     weigh(root)
+
+
+def _text_key(key: yaml.Node) -> yaml.Node:
+    """Return a key as the text that it was written as: ``1`` and ``true`` are names."""
+    if isinstance(key, yaml.ScalarNode) and key.tag in (_INT, _FLOAT, _BOOL, _NULL):
+        return yaml.ScalarNode(_STR, key.value, key.start_mark, key.end_mark)
+    return key

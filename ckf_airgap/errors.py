@@ -58,6 +58,10 @@ class Problem:
         text = f"{self.where}: {self.what}" if self.where else self.what
         return f"{text} ({self.fix})" if self.fix else text
 
+    def to_json(self) -> dict[str, str]:
+        """Return the problem as a JSON document."""
+        return {"what": self.what, "where": self.where, "fix": self.fix}
+
 
 class AirgapError(Exception):
     """The base of every error that ckf-airgap raises on purpose.
@@ -131,10 +135,18 @@ class ImageNotFoundError(MissingError):
     """An image that the bundle needs is not in the list of retagged images."""
 
 
+class ProofError(InputError):
+    """The merged bundle would pull an image from elsewhere, or two images share one place."""
+
+
 class ControllerError(AirgapError):
     """The controller or the model cannot be used."""
 
     exit_code = ExitCode.CONTROLLER
+
+
+class ModelNotFoundError(ControllerError):
+    """The controller has no model of that name."""
 
 
 class RefusedError(AirgapError):

@@ -42,7 +42,7 @@ class ImageList:
             InputError: naming every line that is not a reference.
         """
         entries, problems = [], []
-        for number, line in enumerate(text.splitlines(), start=1):
+        for number, line in enumerate(text.split("\n"), start=1):
             content = line.partition("#")[0].strip()
             if not content:
                 continue
@@ -55,21 +55,29 @@ class ImageList:
         return cls(where, tuple(entries))
 
     @classmethod
-    def read(cls, path: Path) -> ImageList:
+    def read(
+        cls,
+        path: Path,
+        *,
+        fix: str = "Name it with --images FILE; it is retagged-images.txt of the connected side.",
+    ) -> ImageList:
         """Read a list from a file.
+
+        Args:
+            path: The file.
+            fix: What to do when it is missing.
 
         Raises:
             ImageNotFoundError: when the file is missing or cannot be read.
             InputError: when a line is no reference, or the file is not text.
         """
         try:
-            return cls.parse(path.read_text(encoding="utf-8"), where=str(path))
+            return cls.parse(path.read_text(encoding="utf-8-sig"), where=str(path))
         except UnicodeDecodeError as exc:
             raise InputError(f"{path} is not a list of images: it is not UTF-8 text") from exc
         except OSError as exc:
             raise ImageNotFoundError(
-                f"cannot read the list of images {path}: {exc.strerror}",
-                fix="Name it with --images FILE; it is retagged-images.txt of the connected side.",
+                f"cannot read the list of images {path}: {exc.strerror}", fix=fix
             ) from exc
 
     def __iter__(self) -> Iterator[ImageReference]:
@@ -89,11 +97,14 @@ class RetaggedImages:
         registry: The private registry, with its path.
         images: The list.
         targets: The list's references, for exact look-up.
+        places: Where a mapping file puts images, by the canonical form of their references; the
+            rule decides on all others.
     """
 
     registry: Registry
     images: ImageList
     targets: Mapping[ImageReference, ListedImage] = field(repr=False)
+    places: Mapping[ImageReference, ImageReference] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_list(
@@ -160,9 +171,13 @@ class RetaggedImages:
     def find(self, reference: ImageReference) -> ImageReference | None:
         """Return the retagged image of exactly this reference, or ``None``.
 
-        What is found is the place that the retag rule gives, or one of the places that older
-        lists use (`retag_candidates`). Nothing is matched by a part of a name.
+        What is found is the place that the mapping gives, else the one of the retag rule, or one
+        of the places that older lists use (`retag_candidates`). Nothing is matched by a part of a
+        name.
         """
+        placed = self.places.get(reference.canonical())
+        if placed is not None:
+            return placed if placed in self.targets else None
         for candidate in retag_candidates(reference, self.registry):
             if candidate in self.targets:
                 return candidate

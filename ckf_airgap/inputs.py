@@ -14,11 +14,12 @@ from ckf_airgap.charmfile import CharmDirectory
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.discover import discover_images
 from ckf_airgap.documents import Document, load_mapping
-from ckf_airgap.errors import InputError, ReleaseNotFoundError, nearest
+from ckf_airgap.errors import InputError, ReleaseNotFoundError, UsageError, nearest
 from ckf_airgap.images import ImageList, RetaggedImages
 from ckf_airgap.overlay import Rendering, charms_of, render
 from ckf_airgap.reference import Registry
 from ckf_airgap.releases import Release, load_release, release_names, rules_for_bundle
+from ckf_airgap.retag import RetagMapping
 from ckf_airgap.rules import ImageRules
 from ckf_airgap.settings import Setting, document_of_settings
 
@@ -39,7 +40,9 @@ class Inputs:
     Attributes:
         bundle: The path of a bundle, or the name of a shipped release such as ``1.11``.
         charms: The directory of ``.charm`` files; ``None`` is `DEFAULT_CHARMS`.
-        images: The list of images in the registry; ``None`` is `DEFAULT_IMAGES`.
+        images: The list of images in the registry; ``None`` is `DEFAULT_IMAGES`, or all of the
+            mapping when there is one.
+        mapping: The mapping file of ``images retag``, which tells where each image lies.
         registry: The private registry, ``HOST[:PORT][/PATH]``; ``None`` takes it from the list.
         settings: ``APP.OPTION=VALUE``, applied last.
         overlays: The user's own overlays.
@@ -52,6 +55,7 @@ class Inputs:
     bundle: str | Path
     charms: Path | None = None
     images: Path | None = None
+    mapping: Path | None = None
     registry: str | None = None
     settings: tuple[str, ...] = ()
     overlays: tuple[Path, ...] = ()
@@ -124,7 +128,7 @@ def read_and_render(inputs: Inputs, *, named: NamedBundle | None = None) -> Rend
     named = named or find_bundle(inputs.bundle)
     overlays = [load_document(path) for path in inputs.overlays]
     charms = scan_charms(named.bundle, overlays, (inputs.charms or DEFAULT_CHARMS).expanduser())
-    images = ImageList.read((inputs.images or DEFAULT_IMAGES).expanduser())
+    images = read_images(inputs, registry)
     return render(
         named.bundle,
         charms=charms,
@@ -137,10 +141,13 @@ def read_and_render(inputs: Inputs, *, named: NamedBundle | None = None) -> Rend
     )
 
 
-def render_by_rule(
-    inputs: Inputs, named: NamedBundle, charms: CharmDirectory, registry: Registry
-) -> Rendering:
+def render_by_rule(inputs: Inputs, named: NamedBundle, registry: Registry) -> Rendering:
     """Render as if every image that is needed had been retagged into `registry`; blocks.
+
+    Args:
+        inputs: What to read; its list of images is not.
+        named: The bundle.
+        registry: Where the images are taken to be.
 
     Raises:
         InputError: as `render_release`, and when two images would share one place.
@@ -148,6 +155,7 @@ def render_by_rule(
     rules = read_rules(inputs, named)
     settings = parse_settings(inputs)
     overlays = [load_document(path) for path in inputs.overlays]
+    charms = scan_charms(named.bundle, overlays, (inputs.charms or DEFAULT_CHARMS).expanduser())
     merged = _with_overlays(named.bundle, overlays)
     by_application = charms_of(merged, charms)
     wanted, _ = document_of_settings(settings, merged, by_application)  # render() reports problems
@@ -167,6 +175,25 @@ def render_by_rule(
     )
 
 
+def read_images(inputs: Inputs, registry: Registry | None) -> ImageList | RetaggedImages:
+    """Read the list of images in the registry, or the mapping that tells where they lie.
+
+    Raises:
+        ImageNotFoundError: when a file is missing.
+        InputError: when a file is not what it must be.
+        UsageError: when the mapping is for another registry than the one that is named.
+    """
+    if inputs.mapping is None:
+        return ImageList.read((inputs.images or DEFAULT_IMAGES).expanduser())
+    mapping = RetagMapping.read(inputs.mapping.expanduser())
+    if registry is not None and registry != mapping.registry:
+        raise UsageError(
+            f"{inputs.mapping} is the mapping for {mapping.registry}, not for {registry}",
+            fix="Leave out --registry, or retag the list for that registry.",
+        )
+    return mapping.retagged(ImageList.read(inputs.images.expanduser()) if inputs.images else None)
+
+
 def parse_settings(inputs: Inputs) -> list[Setting]:
     """Return the settings; `UsageError` when one has not the right form."""
     return [Setting.parse(text) for text in inputs.settings]
@@ -179,13 +206,16 @@ def parse_registry(inputs: Inputs) -> Registry | None:
 
 def read_rules(inputs: Inputs, named: NamedBundle) -> ImageRules:
     """Return the rules that the user names, else those that fit the bundle."""
-    if inputs.rules is None:
-        return named.rules
+    return named.rules if inputs.rules is None else read_rules_file(inputs.rules)
+
+
+def read_rules_file(path: Path) -> ImageRules:
+    """Read image rules from a file; `InputError` when it holds none."""
     try:
-        text = inputs.rules.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except OSError as exc:
-        raise InputError(f"cannot read the rules {inputs.rules}: {exc.strerror}") from exc
-    where = str(inputs.rules)
+        raise InputError(f"cannot read the rules {path}: {exc.strerror}") from exc
+    where = str(path)
     return ImageRules.from_document(load_mapping(text, where=where), where=where)
 
 

@@ -27,7 +27,7 @@ Known: TypeAlias = "Callable[[ImageReference], bool]"
 Find: TypeAlias = "Callable[[ImageReference], ImageReference]"
 """Gives the retagged reference of a reference that is known to be there."""
 
-_WORDS: Final = re.compile(r"[A-Za-z][a-z]*|[0-9]+")
+_WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _NUMBERS: Final = re.compile(r"^[0-9]+(?:[:.][0-9]+)*$")
 _HOST_PORT: Final = re.compile(r"^[^/@]+:[0-9]{2,5}$")
 _PORT: Final = re.compile(r"^[0-9]{2,5}$")
@@ -94,7 +94,9 @@ class OptionPlan:
             if use.path[-1] in composite.names or use.path not in names:
                 name = names.get(use.path, str(use.path[-1]))
                 parent = target.name.removesuffix(f"/{name}")
-                if parent == target.name:
+                if parent == target.name and use.path in names:
+                    parent, _, values[use.path] = target.name.rpartition("/")  # a folded path
+                elif parent == target.name:
                     raise OptionError(
                         f"option {self.option}: {target} does not end in the name {name}, "
                         f"so {composite.hub} and {composite.tag} cannot name it"

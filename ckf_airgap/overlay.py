@@ -32,6 +32,7 @@ from ckf_airgap.errors import (
 )
 from ckf_airgap.images import ImageList, RetaggedImages
 from ckf_airgap.options import images_in_text
+from ckf_airgap.proof import Proof, prove
 from ckf_airgap.reference import ImageReference, Registry
 from ckf_airgap.rules import ImageRules
 from ckf_airgap.settings import (
@@ -76,6 +77,7 @@ class Rendering:
         charms: The charm of each application.
         registry: The private registry.
         replacements: Every image that was exchanged.
+        proof: That no image was left outside; rendering fails without it.
         warnings: What a person should look at; nothing that stops a deployment.
     """
 
@@ -84,6 +86,7 @@ class Rendering:
     charms: Mapping[str, Charm] = field(repr=False)
     registry: Registry
     replacements: tuple[Replacement, ...] = field(repr=False)
+    proof: Proof = field(repr=False)
     warnings: tuple[Problem, ...] = ()
 
     def overlay_yaml(self) -> str:
@@ -131,6 +134,8 @@ def render(
         OptionError: when an option does not exist or has the wrong type; all are named.
         ImageNotFoundError: when images are missing; each is named with all who need it.
         InputError: when an image is no reference, or the list does not tell the registry.
+        ProofError: when the merged bundle would pull an image from elsewhere, or two images would
+            be one in the registry.
     """
     rules = rules if rules is not None else ImageRules.empty()
     effective = Bundle.from_document(
@@ -165,12 +170,23 @@ def render(
     target = merge_documents(final.document, generated)
     warnings = [warning for entry in found for warning in entry.warnings()]
     warnings += _left_outside(final, own_options, own_resources, retagged)
+    rendered = Bundle.from_document(_without_channels(target), where="as rendered")
+    proof = prove(
+        rendered,
+        by_application,
+        rules,
+        retagged,
+        [(replacement.need, replacement.target) for replacement in replacements],
+        own_options=own_options,
+        own_resources=own_resources,
+    )
     return Rendering(
-        bundle=Bundle.from_document(_without_channels(target), where="as rendered"),
+        bundle=rendered,
         overlay=difference(bundle.document, target),
         charms=by_application,
         registry=retagged.registry,
         replacements=tuple(replacements),
+        proof=proof,
         warnings=tuple(warnings),
     )
 

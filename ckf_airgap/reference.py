@@ -29,6 +29,9 @@ _HUB_ALIASES: Final = frozenset({"docker.io", "index.docker.io", "registry-1.doc
 MAX_NAME: Final = 255
 """Characters that registry and repository may have together (distribution's NameTotalLengthMax)."""
 
+MAX_SHOWN: Final = 100
+"""Characters of a wrong text that a message repeats."""
+
 _HOST_LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _REGISTRY = rf"(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*|\[(?:[a-fA-F0-9:]+)\])(?::[0-9]{{1,5}})?"
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -68,29 +71,24 @@ class ImageReference:
             ReferenceSyntaxError: saying which part is wrong.
         """
         name, at, digest = text.partition("@")
-        if at and not _valid_digest(digest):
-            raise ReferenceSyntaxError(f"{text!r} is not an image reference: bad digest {digest!r}")
         head, slash, last = name.rpartition("/")
         last, colon, tag = last.partition(":")
-        if colon and not _TAG_RE.match(tag):
-            raise ReferenceSyntaxError(f"{text!r} is not an image reference: bad tag {tag!r}")
         registry, repository = _split_registry(f"{head}{slash}{last}")
-        if registry is not None and not _REGISTRY_RE.match(registry):
-            raise ReferenceSyntaxError(
-                f"{text!r} is not an image reference: bad registry {registry!r}"
-            )
-        if not _REPOSITORY_RE.match(repository):
-            raise ReferenceSyntaxError(
-                f"{text!r} is not an image reference: bad repository {repository!r}"
-            )
-        if len(name) - len(colon + tag) > MAX_NAME:
-            raise ReferenceSyntaxError(
-                f"{text[:60]!r}… is not an image reference: its name is longer than {MAX_NAME}"
-            )
-        if not (slash or colon or at) and _IDENTIFIER_RE.match(name):
-            raise ReferenceSyntaxError(
-                f"{text!r} is not an image reference: 64 hexadecimal digits are an image ID"
-            )
+        wrong = ""
+        if at and not _valid_digest(digest):
+            wrong = f"bad digest {_shown(digest)}"
+        elif colon and not _TAG_RE.match(tag):
+            wrong = f"bad tag {_shown(tag)}"
+        elif len(name) - len(colon + tag) > MAX_NAME:
+            wrong = f"its name is longer than {MAX_NAME}"
+        elif registry is not None and not _REGISTRY_RE.match(registry):
+            wrong = f"bad registry {_shown(registry)}"
+        elif not _REPOSITORY_RE.match(repository):
+            wrong = f"bad repository {_shown(repository)}"
+        elif not (slash or colon or at) and _IDENTIFIER_RE.match(name):
+            wrong = "64 hexadecimal digits are an image ID"
+        if wrong:
+            raise ReferenceSyntaxError(f"{_shown(text)} is not an image reference: {wrong}")
         return cls(registry, repository, tag or None, digest or None)
 
     def __str__(self) -> str:
@@ -147,10 +145,11 @@ class Registry:
     def parse(cls, text: str) -> Registry:
         """Return the registry that ``HOST[:PORT][/PATH]`` names.
 
-        A trailing slash is cut. A host without dot and port is taken as a host all the same.
+        A trailing slash is cut.
 
         Raises:
-            ReferenceSyntaxError: when host or path is malformed, or a scheme is in front.
+            ReferenceSyntaxError: when host or path is malformed, a scheme is in front, or the host
+                is a plain word, which in a reference means a namespace of Docker Hub.
         """
         host, _, path = text.rstrip("/").partition("/")
         if "://" in text:
@@ -162,6 +161,12 @@ class Registry:
             raise ReferenceSyntaxError(
                 f"{text!r} is not a registry",
                 fix="Write HOST[:PORT][/PATH], such as registry.example.com:5000/kubeflow.",
+            )
+        if _split_registry(f"{host}/name")[0] is None:
+            rest = f"/{path}" if path else ""
+            raise ReferenceSyntaxError(
+                f"{text!r} is not a registry: {host}/name would be a name in Docker Hub",
+                fix=f"Write the port too, such as {host}:443{rest} or {host}:5000{rest}.",
             )
         return cls(host, path)
 
@@ -185,32 +190,41 @@ def retag(reference: ImageReference, registry: Registry) -> ImageReference:
 
     The registry in front is replaced, or put in front where there is none; a digest becomes the
     tag of its hexadecimal digits (a tag beside it is dropped). A reference that lies in the
-    private registry already is returned as it is, so that retagging twice changes nothing.
+    private registry already stays in its place, so that retagging twice changes nothing.
     """
-    if registry.holds(reference) and not reference.digest:
-        return reference
-    return registry.place(reference.repository, reference.hexadecimal or reference.tag)
+    tag = reference.hexadecimal or reference.tag
+    if registry.holds(reference):
+        return replace(reference, tag=tag, digest=None)
+    return registry.place(reference.repository, tag)
 
 
 def retag_candidates(reference: ImageReference, registry: Registry) -> tuple[ImageReference, ...]:
     """Return where an image may lie in the private registry, the likeliest first.
 
-    After the rule of `retag` come: the place that the scripts before this tool gave a name of two
-    parts with a registry (``registry.k8s.io/busybox`` went to ``R/registry.k8s.io/busybox``), the
-    other spellings of a Docker Hub image, and ``latest`` written out.
+    The rule of `retag` is one. The scripts before this tool took the registry of a name of two
+    parts for a namespace (``registry.k8s.io/busybox`` went to ``R/registry.k8s.io/busybox``); that
+    place is the likelier one, since no other image can have it. Last come the other spellings of a
+    Docker Hub image, and ``latest`` written out.
     """
     canonical = reference.canonical()
-    repositories = [reference.repository]
+    repositories = []
     if reference.registry and "/" not in reference.repository:
         repositories.append(f"{reference.registry}/{reference.repository}")
+    repositories.append(reference.repository)
     if canonical.registry == DOCKER_HUB and canonical.repository.startswith("library/"):
         short = canonical.repository.removeprefix("library/")
         repositories += [short, f"{DOCKER_HUB}/{short}", canonical.repository]
     tag = reference.hexadecimal or reference.tag
     tags = [tag] if tag not in (None, "latest") else [tag, None if tag else "latest"]
-    found = [retag(reference, registry)]
-    found += [registry.place(name, tag) for name in repositories for tag in tags]
+    found = [registry.place(name, tag) for name in repositories for tag in tags]
+    if registry.holds(reference):
+        found.insert(0, retag(reference, registry))
     return tuple(dict.fromkeys(found))
+
+
+def _shown(text: str) -> str:
+    """Return a text for a message: in quotes, and cut when it is long."""
+    return repr(text) if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]!r}…"
 
 
 def _valid_digest(digest: str) -> bool:

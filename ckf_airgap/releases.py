@@ -144,6 +144,19 @@ def needed_endpoints(release: Release) -> Mapping[str, frozenset[str]]:
     }
 
 
+def common_needed_endpoints() -> Mapping[str, frozenset[str]]:
+    """Return, by charm name, what `needed_endpoints` says in every release that has the charm.
+
+    For a model whose release is not known: a relation that only some releases make is not waited
+    for.
+    """
+    common: dict[str, frozenset[str]] = {}
+    for name in release_names():
+        for charm, endpoints in needed_endpoints(load_release(name)).items():
+            common[charm] = common.get(charm, endpoints) & endpoints
+    return common
+
+
 def rules_for_bundle(bundle: Bundle) -> ImageRules:
     """Return the image rules for a bundle that need not be shipped.
 

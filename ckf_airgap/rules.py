@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, get_args
 
 from ckf_airgap.documents import Document, JSONValue, type_name
 from ckf_airgap.errors import InputError, Problem, nearest, raise_all
+
+Used: TypeAlias = Literal["start", "later"]
+"""When an image is pulled: by a pod that the deployment itself makes, or by one that its users or
+their work make later (notebooks, servers, sidecars, user namespaces, workflow pods)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +28,8 @@ class RuleImage:
     """Who pulls it."""
     listed: bool = True
     """Whether the option's default lists the key; the charm takes it either way."""
+    otherwise: str = ""
+    """The image that is pulled instead when the key is left empty, if that is another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +78,17 @@ class OptionRule:
     composite: Composite | None = None
     same_as: SameAs | None = None
     """The option is empty by default and must name the same image as this place."""
+    otherwise: str = ""
+    """The image that is pulled when the whole option is left empty, if that is another one."""
+    used: Used | None = None
+    """When the option's images are pulled."""
+    used_by_key: Mapping[str, Used] = field(default_factory=dict)
+    """The same for single keys, where it differs."""
     why: str = ""
+
+    def used_for(self, key: str) -> Used | None:
+        """Return when the image of a key is pulled; ``None`` when no fact tells."""
+        return self.used_by_key.get(key, self.used)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +107,7 @@ class ExtraImage:
     image: str
     why: str = ""
     charm: str = ""
+    used: Used = "start"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +129,13 @@ class JujuImages:
 
     repository: str
     controller: tuple[str, ...]
-    """Names in the repository; the tag is the version of Juju, or of its database."""
+    """Names with their tags, ``{version}`` in the place of Juju's version."""
+
+    def images(self, version: str) -> tuple[str, ...]:
+        """Return the references for a version of Juju such as ``3.6.9``."""
+        return tuple(
+            f"{self.repository}/{name.replace('{version}', version)}" for name in self.controller
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +218,15 @@ class _Fields:
             self.note(f"must be true or false, not {type_name(value)}", key=key)
         return default
 
+    def used(self, key: str) -> Used | None:
+        value = self.text(key)
+        for known in get_args(Used):
+            if value == known:
+                return known  # type: ignore[no-any-return]
+        if value:
+            self.note(f"must be start or later, not {value!r}", key=key)
+        return None
+
     def texts(self, key: str) -> tuple[str, ...]:
         value = self.values.get(key)
         if value is None:
@@ -254,11 +287,12 @@ def _juju_images(fields: _Fields) -> JujuImages | None:
 
 
 def _extra_image(fields: _Fields) -> ExtraImage:
-    fields.only("image", "why", "charm")
+    fields.only("image", "why", "charm", "used")
     return ExtraImage(
         image=fields.text("image", needed=True),
         why=fields.text("why"),
         charm=fields.text("charm"),
+        used=fields.used("used") or "start",
     )
 
 
@@ -271,19 +305,31 @@ def _charm_rules(fields: _Fields) -> CharmRules:
 
 
 def _option_rule(fields: _Fields) -> OptionRule:
-    fields.only("images", "leave-empty", "split-at-last-colon", "composite", "same-as", "why")
+    fields.only(
+        "images",
+        "leave-empty",
+        "split-at-last-colon",
+        "composite",
+        "same-as",
+        "otherwise",
+        "used",
+        "used-by-key",
+        "why",
+    )
     whole = fields.values.get("leave-empty")
     images = {}
     for key, item in fields.children("images"):
-        item.only("image", "why", "listed")
+        item.only("image", "why", "listed", "otherwise")
         images[key] = RuleImage(
             image=item.text("image", needed=True),
             why=item.text("why"),
             listed=item.flag("listed", default=True),
+            otherwise=item.text("otherwise"),
         )
     keys = frozenset() if isinstance(whole, bool) else frozenset(fields.texts("leave-empty"))
     for key in sorted(keys & images.keys()):
         fields.note(f"{key!r} has an image and is to stay empty")
+    by_key = fields.child("used-by-key")
     return OptionRule(
         images=images,
         leave_empty=keys,
@@ -291,6 +337,9 @@ def _option_rule(fields: _Fields) -> OptionRule:
         split=frozenset(fields.texts("split-at-last-colon")),
         composite=_composite(fields.child("composite")),
         same_as=_same_as(fields.child("same-as")),
+        otherwise=fields.text("otherwise"),
+        used=fields.used("used"),
+        used_by_key={key: used for key in by_key.values if (used := by_key.used(key))},
         why=fields.text("why"),
     )
 

@@ -9,21 +9,28 @@ from __future__ import annotations
 import enum
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 import yaml
 
-from ckf_airgap.documents import compose_yaml
+from ckf_airgap.documents import yaml_events
 from ckf_airgap.errors import OptionError
 
 KeyPath: TypeAlias = "tuple[str | int, ...]"
 """The way to a scalar: keys of mappings and indexes of lists, the outermost first."""
 
-_PROPERTIES: Final = re.compile(r"(?:[&!]\S*\s+)*")
+_PROPERTIES: Final = re.compile(r"(?:[&!]\S*(?:\s+|\Z))*")
+_NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
+_NULL_TAG: Final = "tag:yaml.org,2002:null"
+_STR_TAG: Final = "tag:yaml.org,2002:str"
+_ESCAPED: Final = re.compile("[\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff]")
 _PLAIN_KEY: Final = re.compile(r"^[A-Za-z_][\w./-]*\Z")
 _JSON_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+
+
+_RESOLVER: Final = yaml.resolver.Resolver()
 
 
 class Dialect(enum.Enum):
@@ -43,7 +50,7 @@ class Scalar:
         value: What it reads as; ``None`` for null and for an empty value.
         start: Index of its first character in the text, after anchors and tags.
         end: Index behind its last character.
-        style: ``'``, ``"``, ``|``, ``>`` or an empty text for a plain one.
+        style: ``'``, ``"``, ``|``, ``>``, ``*`` for an alias, or an empty text for a plain one.
     """
 
     path: KeyPath
@@ -51,6 +58,12 @@ class Scalar:
     start: int
     end: int
     style: str = ""
+    lead: str = ""
+    """What has to stand between what is before and a value that is put in."""
+    flow: bool = False
+    """Whether it is inside brackets."""
+    alias_of: Scalar | None = None
+    """The scalar that an alias repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +95,7 @@ class ValueText:
             if parsed is not None:
                 return parsed
         if _may_be_yaml(stripped):
-            parsed = _parse_yaml(text)
+            parsed = _YamlReader(text).read()
             if parsed is not None:
                 return parsed
         return cls(text, Dialect.TEXT, (Scalar((), text, 0, len(text)),))
@@ -99,67 +112,30 @@ class ValueText:
         Raises:
             OptionError: when keys are to be added and the top level is not a mapping.
         """
-        text = self._with_additions(additions) if additions else self.text
-        changes = {
-            (scalar.start, scalar.end): self._written(scalar, values[scalar.path])
-            for scalar in self.scalars
-            if scalar.path in values and values[scalar.path] != scalar.value
-        }
-        for (start, end), written in sorted(changes.items(), reverse=True):
-            text = text[:start] + written + text[end:]
-        return text
+        text = self.text
+        for scalar in sorted(self.scalars, key=lambda scalar: scalar.start, reverse=True):
+            value = values.get(scalar.path, scalar.value)
+            anchor = scalar.alias_of
+            stays = scalar.value if anchor is None else values.get(anchor.path, anchor.value)
+            if value != stays:
+                written = "null" if value is None else self._written(scalar, value)
+                text = text[: scalar.start] + written + text[scalar.end :]
+        return _with_additions(ValueText.parse(text), additions) if additions else text
 
     def _written(self, scalar: Scalar, value: str) -> str:
         """Return a value as it is to stand in the place of a scalar."""
-        raw = self.text[scalar.start : scalar.end]
         if self.dialect is Dialect.TEXT:
             return value
         if self.dialect is Dialect.JSON or scalar.style == '"':
             return _json_string(value)
-        if scalar.style == "|":
-            return _reindented(raw, value)
-        if scalar.style == ">":
-            return _json_string(value) + "\n" * (len(raw) - len(raw.rstrip("\n")))
-        if scalar.style == "'" or scalar.value is None:
-            quoted = _single_quoted(value)
-            glued = scalar.value is None and not raw and self.text[: scalar.start][-1:] == ":"
-            return f" {quoted}" if glued else quoted
-        return value if _plain_safe(value) else _single_quoted(value)
-
-    def _with_additions(self, additions: Mapping[str, str]) -> str:
-        if self.keys is None:
-            raise OptionError("keys can be added to a mapping only")
-        start, end = self.root
-        if self.dialect is Dialect.JSON or self.flow:
-            return self._with_flow_additions(additions, start, end)
-        margin = " " * (start - (self.text.rfind("\n", 0, start) + 1))
-        body = self.text.rstrip("\n")
-        tail = self.text[len(body) :]
-        lines = [
-            f"{margin}{_yaml_key(key)}: {_single_quoted(value)}" for key, value in additions.items()
-        ]
-        return "\n".join([body, *lines]) + tail
-
-    def _with_flow_additions(self, additions: Mapping[str, str], start: int, end: int) -> str:
-        inner = self.text[start + 1 : end - 1]
-        body = inner.rstrip()
-        closing = inner[len(body) :]
-        first_line = re.match(r"\s*\n([ \t]*)", inner)
-        separator = f",\n{first_line[1]}" if first_line else ", "
-        colon = ":" if re.search(r'":\S', inner) and not re.search(r'":\s', inner) else ": "
-        json_like = self.dialect is Dialect.JSON
-        items = [
-            f"{_json_string(key)}{colon}{_json_string(value)}"
-            if json_like
-            else f"{_yaml_key(key)}: {_single_quoted(value)}"
-            for key, value in additions.items()
-        ]
-        if colon == ":" and json_like and not first_line:
-            separator = ","
-        joined = separator.join([body.rstrip(",") if not json_like else body, *items])
-        if not body.strip():
-            joined = separator.join(items)
-        return self.text[: start + 1] + joined + closing + self.text[end - 1 :]
+        if scalar.style in ("|", ">"):
+            raw = self.text[scalar.start : scalar.end]
+            kept = _reindented(raw, scalar.value or "", value) if scalar.style == "|" else None
+            return kept or _json_string(value) + "\n" * (len(raw) - len(raw.rstrip("\n")))
+        if scalar.style in ("'", "*") or scalar.value is None:
+            return scalar.lead + _single_quoted(value)
+        plain = _plain_safe(value, flow=scalar.flow)
+        return scalar.lead + (value if plain else _single_quoted(value))
 
 
 def render_mapping(values: Mapping[str, str]) -> str:
@@ -188,50 +164,135 @@ def _may_be_yaml(stripped: str) -> bool:
     )
 
 
-def _parse_yaml(text: str) -> ValueText | None:
-    root = compose_yaml(text)
-    if not isinstance(root, yaml.CollectionNode):
-        return None
-    found: list[Scalar] = []
-    seen: set[tuple[int, int]] = set()
-    for path, node in _walk(root, ()):
-        span = _span(text, node)
-        if span in seen:
-            continue
-        if span[0] < span[1]:
-            seen.add(span)
-        null = node.tag == "tag:yaml.org,2002:null"
-        style = node.style if node.style in ("'", '"', "|", ">") else ""
-        found.append(Scalar(path, None if null else node.value, *span, style))
-    keys = None
-    if isinstance(root, yaml.MappingNode):
-        keys = tuple(str(key.value) for key, _ in root.value)
-    start = _span_start(text, root)
-    return ValueText(
-        text, Dialect.YAML, tuple(found), keys, (start, root.end_mark.index), bool(root.flow_style)
-    )
+@dataclass(slots=True)
+class _Level:
+    """A collection that is being read."""
+
+    path: KeyPath
+    is_mapping: bool
+    flow: bool
+    names: set[str] = field(default_factory=set)
+    key: str | None = None
+    """The key whose value comes next."""
+    index: int = 0
 
 
-def _walk(node: yaml.Node, path: KeyPath) -> Iterator[tuple[KeyPath, yaml.ScalarNode]]:
-    if isinstance(node, yaml.MappingNode):
-        for key, item in node.value:
-            name = key.value if isinstance(key, yaml.ScalarNode) else str(key.value)
-            yield from _walk(item, (*path, name))
-    elif isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            yield from _walk(item, (*path, index))
-    elif isinstance(node, yaml.ScalarNode):
-        yield path, node
+class _YamlReader:
+    """Reads the scalars of a YAML document from its events, so that nothing is expanded."""
 
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.shift = 1 if text.startswith("\ufeff") else 0
+        self.levels: list[_Level] = []
+        self.scalars: list[Scalar] = []
+        self.anchors: dict[str, Scalar | None] = {}
+        self.keys: list[str] | None = None
+        self.root = (0, 0)
+        self.flow = False
 
-def _span_start(text: str, node: yaml.Node) -> int:
-    start = node.start_mark.index
-    match = _PROPERTIES.match(text, start, node.end_mark.index)
-    return match.end() if match else start
+    def read(self) -> ValueText | None:
+        """Return the document, or ``None`` when it is no single collection with plain keys."""
+        events = yaml_events(self.text) or []
+        if sum(isinstance(event, yaml.DocumentStartEvent) for event in events) != 1:
+            return None
+        for event in events:
+            if isinstance(event, yaml.NodeEvent) and not self._node(event):
+                return None
+            if isinstance(event, yaml.CollectionEndEvent):
+                self.levels.pop()
+                if not self.levels:
+                    self.root = (self.root[0], self._span(event)[1])
+        keys = None if self.keys is None else tuple(dict.fromkeys(self.keys))
+        return ValueText(
+            self.text, Dialect.YAML, tuple(self.scalars), keys, self.root, flow=self.flow
+        )
 
+    def _node(self, event: yaml.NodeEvent) -> bool:
+        """Take the next key or value in; ``False`` when it makes the text no document of ours."""
+        top = self.levels[-1] if self.levels else None
+        if top is None and not isinstance(event, yaml.CollectionStartEvent):
+            return False
+        if top is not None and top.is_mapping and top.key is None:
+            return self._key(top, event)
+        path: KeyPath = ()
+        if top is not None:
+            path = (*top.path, top.index if top.key is None else top.key)
+            top.key, top.index = None, top.index + 1
+        if isinstance(event, yaml.CollectionStartEvent):
+            self._open(event, path)
+            return True
+        scalar = self._scalar(event, path, flow=top is not None and top.flow)
+        if scalar is not None:
+            self.scalars.append(scalar)
+            return True
+        return isinstance(event, yaml.AliasEvent) and event.anchor in self.anchors
 
-def _span(text: str, node: yaml.Node) -> tuple[int, int]:
-    return _span_start(text, node), node.end_mark.index
+    def _key(self, level: _Level, event: yaml.NodeEvent) -> bool:
+        if not isinstance(event, yaml.ScalarEvent):
+            return False
+        name = str(event.value)
+        if name in level.names:
+            path = (*level.path, name)
+            self.scalars = [scalar for scalar in self.scalars if scalar.path[: len(path)] != path]
+        level.names.add(name)
+        level.key = name
+        if self.keys is not None and len(self.levels) == 1:
+            self.keys.append(name)
+        if event.anchor:
+            self.anchors[event.anchor] = Scalar((), name, 0, 0)
+        return True
+
+    def _open(self, event: yaml.CollectionStartEvent, path: KeyPath) -> None:
+        is_mapping = isinstance(event, yaml.MappingStartEvent)
+        if not self.levels:
+            start = self._behind_properties(event)
+            self.root, self.flow = (start, start), bool(event.flow_style)
+            self.keys = [] if is_mapping else None
+        if event.anchor:
+            self.anchors[event.anchor] = None
+        self.levels.append(_Level(path, is_mapping, bool(event.flow_style)))
+
+    def _scalar(self, event: yaml.NodeEvent, path: KeyPath, *, flow: bool) -> Scalar | None:
+        """Return a value; ``None`` for the alias of a collection and for ``? key`` alone."""
+        start, end = self._span(event)
+        if not isinstance(event, yaml.ScalarEvent):
+            anchor = self.anchors.get(str(event.anchor))
+            if anchor is None:
+                return None
+            return Scalar(path, anchor.value, start, end, "*", "", flow, anchor)
+        style = event.style if event.style in ("'", '"', "|", ">") else ""
+        null = event.tag == _NULL_TAG or (event.tag is None and not style and event.value in _NULLS)
+        value = None if null else str(event.value)
+        lead = ""
+        if event.tag not in (None, "!", _STR_TAG):
+            lead = f"&{event.anchor} " if event.anchor else ""
+        else:
+            inside = self._behind_properties(event)
+            if start == end:
+                before = self.text[:start]
+                if before.rstrip()[-1:] not in (":", "-"):
+                    if not flow:
+                        return None
+                    lead = ": "
+                elif not before[-1:].isspace():
+                    lead = " "
+            elif inside == end:
+                lead = "" if self.text[end - 1].isspace() else " "
+            start = inside
+        scalar = Scalar(path, value, start, end, style, lead, flow)
+        if event.anchor:
+            self.anchors[event.anchor] = scalar
+        return scalar
+
+    def _span(self, event: yaml.Event) -> tuple[int, int]:
+        marks = event.start_mark, event.end_mark
+        start, end = (0 if mark is None else mark.index + self.shift for mark in marks)
+        return start, end
+
+    def _behind_properties(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> int:
+        start, end = self._span(event)
+        match = _PROPERTIES.match(self.text, start, max(start, end))
+        return match.end() if match and (event.anchor or event.tag) else start
 
 
 def _parse_json(text: str) -> ValueText | None:
@@ -243,16 +304,17 @@ def _parse_json(text: str) -> ValueText | None:
     scalars: list[Scalar] = []
     keys: list[str] = []
     stack: list[list[str | int | None]] = []
+    names: list[set[str]] = []
     tokens = list(_JSON_TOKEN.finditer(text))
     opens = tokens[0]
     for index, token in enumerate(tokens):
         mark = token[0]
-        if mark == "{":
-            stack.append([None])
-        elif mark == "[":
-            stack.append([0])
+        if mark in "{[":
+            stack.append([None if mark == "{" else 0])
+            names.append(set())
         elif mark in "}]":
             stack.pop()
+            names.pop()
         elif mark == ",":
             top = stack[-1][0]
             stack[-1][0] = top + 1 if isinstance(top, int) else None
@@ -260,9 +322,13 @@ def _parse_json(text: str) -> ValueText | None:
             is_key = tokens[index + 1][0] == ":" if index + 1 < len(tokens) else False
             value = json.loads(mark)
             if is_key:
-                stack[-1][0] = str(value)
+                stack[-1][0] = name = str(value)
+                path = tuple(level[0] for level in stack if level[0] is not None)
+                if name in names[-1]:
+                    scalars = [item for item in scalars if item.path[: len(path)] != path]
+                names[-1].add(name)
                 if len(stack) == 1:
-                    keys.append(str(value))
+                    keys.append(name)
             else:
                 path = tuple(level[0] for level in stack if level[0] is not None)
                 shown = value if isinstance(value, str) or value is None else mark
@@ -272,42 +338,105 @@ def _parse_json(text: str) -> ValueText | None:
         text,
         Dialect.JSON,
         tuple(scalars),
-        tuple(keys) if opens[0] == "{" else None,
+        tuple(dict.fromkeys(keys)) if opens[0] == "{" else None,
         (opens.start(), tokens[-1].end()),
         flow=True,
     )
 
 
-def _reindented(raw: str, value: str) -> str:
-    """Return a literal block with new lines; a value has as many lines as the block had."""
+def _with_additions(given: ValueText, additions: Mapping[str, str]) -> str:
+    """Return the text with more keys: behind the last one, or, where that fails, in front."""
+    if given.keys is None:
+        raise OptionError("keys can be added to a mapping only")
+    bracketed = given.dialect is Dialect.JSON or given.flow
+    behind, in_front = (
+        _bracketed_additions(given, additions) if bracketed else _block_additions(given, additions)
+    )
+    found = ValueText.parse(behind)
+    before = [(scalar.path, scalar.value) for scalar in given.scalars]
+    after = [(scalar.path, scalar.value) for scalar in found.scalars]
+    wanted: list[tuple[KeyPath, str]] = [((key,), value) for key, value in additions.items()]
+    return behind if after == [*before, *wanted] else in_front
+
+
+def _block_additions(given: ValueText, additions: Mapping[str, str]) -> tuple[str, str]:
+    start = given.root[0]
+    margin = " " * (start - (given.text.rfind("\n", 0, start) + 1))
+    body = given.text.rstrip("\n")
+    tail = given.text[len(body) :]
+    lines = [f"{_yaml_key(key)}: {_single_quoted(value)}" for key, value in additions.items()]
+    behind = "\n".join([body, *(f"{margin}{line}" for line in lines)]) + tail
+    head = "".join(f"{line}\n{margin}" for line in lines)
+    return behind, given.text[:start] + head + given.text[start:]
+
+
+def _bracketed_additions(given: ValueText, additions: Mapping[str, str]) -> tuple[str, str]:
+    start, end = given.root
+    inner = given.text[start + 1 : end - 1]
+    body = inner.rstrip()
+    closing = inner[len(body) :]
+    json_like = given.dialect is Dialect.JSON
+    compact = json_like and re.search(r'":\S', inner) and not re.search(r'":\s', inner)
+    items = [
+        f"{_json_string(key)}{':' if compact else ': '}{_json_string(value)}"
+        if json_like
+        else f"{_yaml_key(key)}: {_single_quoted(value)}"
+        for key, value in additions.items()
+    ]
+    first_line = re.match(r"\s*\n([ \t]*)", inner)
+    separator = f",\n{first_line[1]}" if first_line else ("," if compact else ", ")
+    ends = given.text[: start + 1], given.text[end - 1 :]
+    if not given.keys:
+        joined = separator.join(items)
+        return (joined + closing).join(ends), (joined + inner).join(ends)
+    behind = separator.join([body if json_like else body.rstrip(","), *items]) + closing
+    return behind.join(ends), separator.join([*items, inner]).join(ends)
+
+
+def _reindented(raw: str, old: str, value: str) -> str | None:
+    """Return a literal block with new lines, or ``None`` when they do not fit its header."""
     header, _, body = raw.partition("\n")
-    old = body.split("\n")
-    sample = next((line for line in old if line.strip()), "")
-    margin = sample[: len(sample) - len(sample.lstrip(" "))]
     trailing = len(body) - len(body.rstrip("\n"))
-    lines = [f"{margin}{line}" if line else line for line in value.rstrip("\n").split("\n")]
-    return f"{header}\n" + "\n".join(lines) + "\n" * trailing
+    ending = len(old) - len(old.rstrip("\n"))
+    lines = value.rstrip("\n").split("\n")
+    fits = (
+        len(value) - len(value.rstrip("\n")) == ending
+        and not any(letter.isdigit() for letter in header.partition("#")[0])
+        and lines[0][:1] not in ("", " ")
+        and all(line.isprintable() for line in lines)
+    )
+    if not fits:
+        return None
+    sample = next((line for line in body.split("\n") if line.strip()), "")
+    margin = sample[: len(sample) - len(sample.lstrip(" "))]
+    indented = [f"{margin}{line}" if line else line for line in lines]
+    return f"{header}\n" + "\n".join(indented) + "\n" * trailing
 
 
 def _json_string(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    """Return a text in double quotes, as JSON and YAML read it."""
+    quoted = json.dumps(value, ensure_ascii=False)
+    return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)
 
 
 def _single_quoted(value: str) -> str:
-    if "\n" in value:
+    if not value.isprintable():
         return _json_string(value)
     return "'" + value.replace("'", "''") + "'"
 
 
-def _plain_safe(value: str) -> bool:
-    """Whether a reference may stand without quotes: not when YAML would read it as a number."""
-    root = compose_yaml(value)
-    return (
-        isinstance(root, yaml.ScalarNode)
-        and root.tag == "tag:yaml.org,2002:str"
-        and root.value == value
-    )
+def _plain_safe(value: str, *, flow: bool) -> bool:
+    """Whether a value may stand without quotes and is read as this text, by PyYAML too."""
+    if not value.isprintable():
+        return False
+    events = yaml_events(f"[{value}, x]" if flow else f"k: {value}\n") or []
+    scalars = [event for event in events if isinstance(event, yaml.ScalarEvent)]
+    if len(scalars) != 2 or len(events) != 8:
+        return False
+    found = scalars[0] if flow else scalars[1]
+    tag = _RESOLVER.resolve(yaml.ScalarNode, value, (True, False))  # type: ignore[no-untyped-call]
+    return found.value == value and found.style in (None, "") and tag == _STR_TAG
 
 
 def _yaml_key(key: str) -> str:
-    return key if _PLAIN_KEY.match(key) and _plain_safe(key) else _json_string(key)
+    return key if _PLAIN_KEY.match(key) and _plain_safe(key, flow=True) else _json_string(key)

@@ -17,7 +17,13 @@ from ckf_airgap.errors import ExitCode, nearest
 
 COMMANDS: Final[Mapping[str, str]] = {
     "releases": "List the shipped releases of Charmed Kubeflow.",
+    "images": "Find the images of a bundle, and retag them.",
     "render": "Make the overlay that points a bundle at a private registry.",
+    "deploy": "Deploy a bundle from local charms and wait until it is active.",
+    "rehearse": "Deploy a bundle on the embedded controller.",
+    "controller": "Run the embedded controller until stopped.",
+    "status": "Show what stands in a model.",
+    "wait": "Wait until everything in a model is active and idle.",
 }
 """The commands in the order of their use; each is ``command`` of the module of its name.
 

@@ -27,12 +27,25 @@ def report_failure(error: Exception, terminal: Terminal) -> ExitCode:
     if terminal.debug:
         trace = Traceback.from_exception(type(error), error, error.__traceback__, width=100)
         terminal.err.print(trace)
-    terminal.err.print(
-        Text.assemble(("error: ", "bold red"), str(failure)), highlight=False, soft_wrap=True
-    )
+    terminal.err.print(_text(failure), highlight=False, soft_wrap=True)
     if terminal.json:
         terminal.document(_error_document(failure))
     return failure.exit_code
+
+
+def _text(error: AirgapError) -> Text:
+    """Return the message, each problem with its fix below it, and the fix of the whole."""
+    text = Text.assemble(("error: ", "bold red"), error.message)
+    if error.problems:
+        text.append(":")
+    for problem in error.problems:
+        place = f"{problem.where}: " if problem.where else ""
+        text.append(f"\n  - {place}{problem.what}")
+        if problem.fix:
+            text.append(f"\n      {problem.fix}", "dim")
+    if error.fix:
+        text.append(f"\n{error.fix}")
+    return text
 
 
 def _as_airgap_error(error: Exception) -> AirgapError:
@@ -60,11 +73,8 @@ def _error_document(error: AirgapError) -> Mapping[str, object]:
     return {
         "schema": ERROR_SCHEMA,
         "error": type(error).__name__,
-        "exit_code": int(error.exit_code),
+        "exit-code": int(error.exit_code),
         "message": error.message,
-        "problems": [
-            {"what": problem.what, "where": problem.where, "fix": problem.fix}
-            for problem in error.problems
-        ],
+        "problems": [problem.to_json() for problem in error.problems],
         "fix": error.fix,
     }

@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ckf_airgap.cli.terminal import Terminal
-from ckf_airgap.inputs import DEFAULT_CHARMS, DEFAULT_IMAGES, DEFAULT_MODEL, Inputs
+from ckf_airgap.inputs import DEFAULT_CHARMS, DEFAULT_IMAGES, Inputs
 
 if TYPE_CHECKING:  # generic in click 8.4 and later, plain before
     _FloatType = click.ParamType[float]
@@ -92,7 +92,8 @@ class UserPath(_PathType):
         return [CompletionItem(incomplete, type="dir" if self.name == "directory" else "file")]
 
 
-def _apply(decorators: list[Callable[[Any], Any]], function: _F) -> _F:
+def apply(decorators: list[Callable[[Any], Any]], function: _F) -> _F:
+    """Decorate a function with several options; the first one stands first in the help."""
     for decorator in reversed(decorators):
         function = decorator(function)
     return function
@@ -115,7 +116,7 @@ def _set_verbosity(ctx: click.Context, param: click.Parameter, value: int) -> No
 def verbosity_options(function: _F) -> _F:
     """Add ``-v``, ``-q`` and ``--debug``, which work before and after the command's name."""
     common: dict[str, Any] = {"expose_value": False, "callback": _set_verbosity, "is_eager": True}
-    return _apply(
+    return apply(
         [
             click.option("-v", "--verbose", count=True, help="Say more; -vv even more.", **common),
             click.option("-q", "--quiet", is_flag=True, help="Print results only.", **common),
@@ -151,39 +152,13 @@ def timeout_option(default: str) -> Callable[[_F], _F]:
     )
 
 
-def juju_options(function: _F) -> _F:
-    """Add ``--controller``, ``--model`` and ``--juju-data``."""
-    return _apply(
-        [
-            click.option(
-                "-m",
-                "--model",
-                default=DEFAULT_MODEL,
-                show_default=True,
-                envvar="JUJU_MODEL",
-                show_envvar=True,
-                metavar="[CONTROLLER:][USER/]MODEL",
-                help="The model.",
-            ),
-            click.option(
-                "-c",
-                "--controller",
-                envvar="JUJU_CONTROLLER",
-                show_envvar=True,
-                metavar="NAME",
-                help="The controller; the current one of the client store when left out.",
-            ),
-            click.option(
-                "--juju-data",
-                type=UserPath("directory"),
-                envvar="JUJU_DATA",
-                show_envvar=True,
-                metavar="DIR",
-                help="Juju's client store.  [default: as the juju client]",
-            ),
-        ],
-        function,
-    )
+registry_option = click.option(
+    "--registry",
+    envvar="CKF_AIRGAP_REGISTRY",
+    metavar="HOST[:PORT][/PATH]",
+    help="The private registry.",
+)
+"""``--registry``"""
 
 
 def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
@@ -202,6 +177,7 @@ def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
             bundle: str,
             charms: Path | None,
             images: Path | None,
+            mapping: Path | None,
             registry: str | None,
             settings: tuple[str, ...],
             overlays: tuple[Path, ...],
@@ -212,6 +188,7 @@ def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
                 bundle=bundle,
                 charms=charms,
                 images=images,
+                mapping=mapping,
                 registry=registry,
                 settings=settings,
                 overlays=overlays,
@@ -221,7 +198,7 @@ def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
 
         return cast(
             "_F",
-            _apply(
+            apply(
                 [
                     click.argument("bundle", type=BundleName()),
                     click.option(
@@ -237,6 +214,13 @@ def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
                         envvar="CKF_AIRGAP_IMAGES",
                         metavar="FILE",
                         help=f"The list of images in the registry.  [default: {images_default}]",
+                    ),
+                    click.option(
+                        "--mapping",
+                        type=UserPath(),
+                        envvar="CKF_AIRGAP_MAPPING",
+                        metavar="FILE",
+                        help="The mapping of `images retag`; needed when it folded paths.",
                     ),
                     click.option(
                         "--registry",

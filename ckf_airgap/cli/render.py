@@ -70,12 +70,17 @@ def command(
         terminal.out.print(
             rendering.overlay_yaml(), markup=False, highlight=False, soft_wrap=True, end=""
         )
+    unused = rendering.proof.unused
+    if terminal.verbosity > 0:
+        for entry in unused:
+            terminal.note(f"no application uses {entry}")
     for path, what in ((output, "overlay"), (bundle_out, "merged bundle")):
         if path is not None:
             terminal.note(f"wrote the {what} to {path}")
     terminal.note(
         f"{len(rendering.charms)} applications name {len(rendering.images)} images of "
         f"{rendering.registry} in {len(rendering.replacements)} places"
+        + (f"; {len(unused)} images of the list are not used (-v names them)" if unused else "")
     )
 
 
@@ -96,13 +101,11 @@ def _document(
         "registry": str(rendering.registry),
         "overlay": rendering.overlay,
         "images": [replacement.to_json() for replacement in rendering.replacements],
+        "proof": rendering.proof.to_json(),
         "charms": {
             name: {"name": charm.name, "revision": charm.revision, "path": str(charm.path)}
             for name, charm in rendering.charms.items()
         },
-        "warnings": [
-            {"what": problem.what, "where": problem.where, "fix": problem.fix}
-            for problem in rendering.warnings
-        ],
+        "warnings": [warning.to_json() for warning in rendering.warnings],
         "written": [str(path) for path in (output, bundle_out) if path is not None],
     }

@@ -6,11 +6,13 @@ import json
 import logging
 import sys
 from collections.abc import Mapping
-from typing import Final, TextIO
+from typing import Final, NoReturn, TextIO
 
 import click
 from rich.console import Console, RenderableType
 from rich.text import Text
+
+from ckf_airgap.errors import ExitCode
 
 _WIDE: Final = 100_000
 """Columns when nobody looks: a pipe gets each row on one line, whatever its length."""
@@ -49,16 +51,28 @@ class Terminal:
         """Whether a person looks at standard error, so that it may be redrawn."""
         return self.err.is_terminal and not self.err.is_dumb_terminal and self.verbosity >= 0
 
-    def result(self, renderable: RenderableType, *, document: Mapping[str, object]) -> None:
+    def result(
+        self,
+        renderable: RenderableType,
+        *,
+        document: Mapping[str, object],
+        one_line: bool = False,
+    ) -> None:
         """Print the result of a command: the document with ``--json``, else what people read.
 
         Args:
             renderable: A table or text.
             document: The same for machines; its ``schema`` names form and version.
+            one_line: Write the document on one line: it is one of several.
         """
         if self.json:
-            self.document(document)
-        elif isinstance(renderable, str):
+            self.document(document, one_line=one_line)
+        else:
+            self.print(renderable)
+
+    def print(self, renderable: RenderableType) -> None:
+        """Print to standard output what people read; no blanks at line ends in a pipe."""
+        if isinstance(renderable, str):
             self.out.print(renderable, markup=False, highlight=False, soft_wrap=True)
         elif self.out.is_terminal:
             self.out.print(renderable)
@@ -68,9 +82,9 @@ class Terminal:
             lines = [line.rstrip() for line in capture.get().splitlines()]
             self.out.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
-    def document(self, document: Mapping[str, object]) -> None:
+    def document(self, document: Mapping[str, object], *, one_line: bool = False) -> None:
         """Print a JSON document to standard output."""
-        text = json.dumps(document, indent=2, ensure_ascii=False)
+        text = json.dumps(document, indent=None if one_line else 2, ensure_ascii=False)
         self.out.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def note(self, text: str, *, style: str = "") -> None:
@@ -82,6 +96,13 @@ class Terminal:
         """Say something that the person should look at, even with ``-q``."""
         line = Text.assemble(("warning: ", "yellow"), text)
         self.err.print(line, highlight=False, soft_wrap=True)
+
+    def fail(self, text: str, code: ExitCode) -> NoReturn:
+        """End the command with an exit code after its result has been printed."""
+        self.err.print(
+            Text.assemble(("error: ", "bold red"), text), highlight=False, soft_wrap=True
+        )
+        click.get_current_context().exit(code)
 
     def start_logging(self) -> None:
         """Send log records to standard error, as many as ``-v``, ``-q`` and ``--debug`` ask for.

@@ -110,8 +110,9 @@ class StoredController:
 def write_store(directory: Path, controller: StoredController) -> None:
     """Write the store files of `controller` into `directory`, each at once and only for its owner.
 
-    Besides the three files, an SSH key pair is made, since python-libjuju reads
-    ``ssh/juju_id_rsa.pub`` whenever it adds a model.
+    Besides the three files, two things are made that a real client has left behind by then, and
+    without which python-libjuju fails: an empty cookie jar, read whenever it connects, and an SSH
+    key pair, whose ``ssh/juju_id_rsa.pub`` it reads whenever it adds a model.
 
     Raises:
         ControllerError: when the directory holds a store that a rehearsal did not write, or
@@ -123,6 +124,9 @@ def write_store(directory: Path, controller: StoredController) -> None:
         _write(directory / MARKER, f"{controller.name}\n")
         for name, document in controller.documents().items():
             _write(directory / name, dump_yaml(document))
+        cookies = directory / "cookies"
+        cookies.mkdir(mode=0o700, exist_ok=True)
+        _write(cookies / f"{controller.name}.json", "[]\n")
         _write_ssh_key(directory / "ssh")
     except OSError as error:
         raise ControllerError(

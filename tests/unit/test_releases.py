@@ -12,7 +12,13 @@ from ckf_airgap.bundle import Bundle, EndpointRef
 from ckf_airgap.charm import Base, Charm, Endpoint
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import ExitCode, InputError, ReleaseNotFoundError
-from ckf_airgap.releases import Release, load_release, needed_endpoints, rules_for_bundle
+from ckf_airgap.releases import (
+    Release,
+    common_needed_endpoints,
+    load_release,
+    needed_endpoints,
+    rules_for_bundle,
+)
 
 NAMES = ["1.8", "1.9", "1.10", "1.11"]
 APPLICATIONS = {"1.8": 38, "1.9": 37, "1.10": 37, "1.11": 37}
@@ -246,3 +252,16 @@ def test_a_channel_tells_which_release_the_rules_are_from() -> None:
 @pytest.mark.parametrize("channel", ["1.16/edge", "9.9/stable", None])
 def test_no_rules_for_a_channel_that_no_release_uses(channel: str | None) -> None:
     assert "knative-serving" not in rules_for_bundle(customised(channel=channel)).charms
+
+
+def test_common_needs_are_those_of_every_release_that_has_the_charm() -> None:
+    common = common_needed_endpoints()
+    releases = [load_release(name) for name in NAMES]
+    assert set(common) == {charm for release in releases for charm in release.charms}
+    for release in releases:
+        for charm, endpoints in needed_endpoints(release).items():
+            assert common[charm] <= endpoints
+    assert common["kfp-api"] == frozenset.intersection(
+        *(needed_endpoints(release)["kfp-api"] for release in releases)
+    )
+    assert common["kfp-api"]

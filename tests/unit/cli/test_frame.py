@@ -117,7 +117,7 @@ class TestErrors:
         problems = [errors.Problem("a [bold]b[/bold]", "here", "do c"), errors.Problem("d")]
         fail_with(monkeypatch, errors.InputError("two things", problems=problems, fix="Mend it."))
         assert invoke("releases").stderr == (
-            "error: two things:\n  - here: a [bold]b[/bold] (do c)\n  - d\nMend it.\n"
+            "error: two things:\n  - here: a [bold]b[/bold]\n      do c\n  - d\nMend it.\n"
         )
 
     def test_with_json_are_one_document_on_standard_output(
@@ -130,7 +130,7 @@ class TestErrors:
         assert json.loads(result.stdout) == {
             "schema": "ckf-airgap/error/v1",
             "error": "CharmError",
-            "exit_code": 3,
+            "exit-code": 3,
             "message": "bad charm",
             "problems": [{"what": "what", "where": "where", "fix": "fix"}],
             "fix": "Fetch it.",

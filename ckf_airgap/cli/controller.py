@@ -1,0 +1,135 @@
+"""``ckf-airgap controller``."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+import click
+
+from ckf_airgap.cli.options import (
+    BundleName,
+    UserPath,
+    json_option,
+    registry_option,
+    verbosity_options,
+)
+from ckf_airgap.cli.runner import run
+from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.errors import InterruptedRunError
+from ckf_airgap.inputs import DEFAULT_MODEL
+from ckf_airgap.rehearsal.clock import DEFAULT_SPEED
+from ckf_airgap.rehearsal.controller import RehearsalController
+from ckf_airgap.rehearsal.course import Script
+from ckf_airgap.releases import common_needed_endpoints, load_release, needed_endpoints
+
+SCHEMA: Final = "ckf-airgap/controller/v1"
+
+
+@click.command(
+    "controller",
+    short_help="Run the embedded controller until stopped.",
+    epilog="""\b
+Example, with any client of Juju in another terminal:
+  ckf-airgap controller --juju-data /tmp/rehearsal --port 17070
+  JUJU_DATA=/tmp/rehearsal juju status
+""",
+)
+@click.option(
+    "--juju-data",
+    type=UserPath("directory"),
+    metavar="DIR",
+    help="Where to write the client store; it may not be one of another controller.  "
+    "[default: a private directory, removed in the end]",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="N",
+    help="The port to listen on.  [default: any that is free]",
+)
+@click.option(
+    "-m",
+    "--model",
+    "models",
+    multiple=True,
+    default=[DEFAULT_MODEL],
+    show_default=True,
+    metavar="NAME",
+    help="A model to begin with; may be repeated.",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0, min_open=True),
+    default=DEFAULT_SPEED,
+    show_default=True,
+    help="How much faster than in a cluster units settle.",
+)
+@click.option(
+    "--release",
+    type=BundleName(),
+    metavar="RELEASE",
+    help="Let units wait for the relations that they need in this release.  "
+    "[default: those needed in all]",
+)
+@registry_option
+@json_option
+@verbosity_options
+def command(
+    *,
+    juju_data: Path | None,
+    host: str,
+    port: int,
+    models: tuple[str, ...],
+    speed: float,
+    release: str | None,
+    registry: str | None,
+) -> None:
+    """Run the embedded controller until stopped.
+
+    It speaks Juju's API over TLS: `juju`, libjuju and any other client can add models, deploy
+    local charms, integrate and wait, as far as that needs no cluster. It prints one line beginning
+    with `ready` when clients can connect, and ends well on Ctrl-C and SIGTERM.
+    """
+    terminal = Terminal.current()
+    needed = needed_endpoints(load_release(release)) if release else common_needed_endpoints()
+    controller = RehearsalController(
+        juju_data=juju_data,
+        host=host,
+        port=port,
+        models=models,
+        speed=speed,
+        script=Script(needed_endpoints=needed),
+        registry=registry,
+    )
+    try:
+        run(_serve(controller, terminal))
+    except InterruptedRunError as stopped:
+        terminal.note(stopped.message)
+
+
+async def _serve(controller: RehearsalController, terminal: Terminal) -> None:
+    async with controller:
+        terminal.result(
+            f"ready {controller.endpoint} JUJU_DATA={controller.juju_data}",
+            document={
+                "schema": SCHEMA,
+                "event": "ready",
+                "controller": controller.name,
+                "endpoint": controller.endpoint,
+                "juju-data": str(controller.juju_data),
+                "models": list(controller.models),
+            },
+            one_line=True,
+        )
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for model, findings in controller.findings.items():
+                for finding in findings:
+                    terminal.warn(
+                        f"model {model}, {finding.application}: {finding.what}, {finding.why}"
+                    )

@@ -1,0 +1,146 @@
+"""``ckf-airgap deploy``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+import click
+
+from ckf_airgap.cli.modelview import plural
+from ckf_airgap.cli.options import (
+    UserPath,
+    jobs_option,
+    json_option,
+    rendering_options,
+    timeout_option,
+    verbosity_options,
+)
+from ckf_airgap.cli.progress import ProgressView
+from ckf_airgap.cli.reports import deployment_document, finished, plan_document, standing
+from ckf_airgap.cli.runner import run
+from ckf_airgap.cli.targets import error_grace_option, idle_option, juju_options
+from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.errors import InputError, InterruptedRunError, WaitTimeoutError, WorkloadError
+from ckf_airgap.inputs import Inputs
+from ckf_airgap.juju.store import JujuTarget
+from ckf_airgap.juju.upload import RegistryAuth
+from ckf_airgap.operations import Deployment, deploy
+
+SCHEMA: Final = "ckf-airgap/deploy/v1"
+PLAN_SCHEMA: Final = "ckf-airgap/plan/v1"
+PASSWORD_VARIABLE: Final = "CKF_AIRGAP_REGISTRY_PASSWORD"  # noqa: S105 - a name
+
+
+@click.command(
+    "deploy",
+    short_help="Deploy a bundle from local charms and wait until it is active.",
+    epilog="""\b
+Examples:
+  ckf-airgap deploy 1.11 --dry-run
+  ckf-airgap deploy 1.11 --create-model --timeout 1h
+""",
+)
+@rendering_options()
+@juju_options
+@click.option("--create-model", is_flag=True, help="Make the model when it does not exist.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
+@click.option(
+    "--wait/--no-wait", default=True, help="Whether to wait until all is active.  [default: --wait]"
+)
+@timeout_option("1h")
+@idle_option
+@error_grace_option
+@jobs_option
+@click.option(
+    "--registry-username",
+    envvar="CKF_AIRGAP_REGISTRY_USERNAME",
+    metavar="NAME",
+    help="Who the cluster logs in as to pull from the registry.",
+)
+@click.option(
+    "--registry-password-file",
+    type=UserPath(),
+    metavar="FILE",
+    help=f"Holds the password for that.  [default: ${PASSWORD_VARIABLE}]",
+)
+@json_option
+@verbosity_options
+def command(
+    *,
+    inputs: Inputs,
+    target: JujuTarget,
+    create_model: bool,
+    dry_run: bool,
+    wait: bool,
+    timeout: float,
+    idle: float,
+    error_grace: float,
+    jobs: int,
+    registry_username: str | None,
+    registry_password_file: Path | None,
+) -> None:
+    """Deploy a bundle from local charms and wait until it is active.
+
+    What is in the model already is left alone, so a deployment that was stopped or failed goes on
+    when the same command is run again. Everything that can be checked is checked before the first
+    step.
+    """
+    terminal = Terminal.current()
+    view = ProgressView(terminal, f"deploying {inputs.bundle} into {target.model}")
+    operation = deploy(
+        inputs,
+        target,
+        create_model=create_model,
+        dry_run=dry_run,
+        wait_idle=wait,
+        timeout_s=timeout,
+        idle_period_s=idle,
+        error_grace_s=error_grace,
+        jobs=jobs,
+        registry_auth=_registry_auth(
+            registry_username, registry_password_file, inputs.registry or ""
+        ),
+        observer=view,
+    )
+    try:
+        with view:
+            deployment = run(operation, on_stop=view.on_stop)
+    except InterruptedRunError as stopped:
+        raise view.interrupted(stopped) from None
+    except (WorkloadError, WaitTimeoutError):
+        if view.snapshot is not None and not terminal.json:
+            terminal.print(standing(view.snapshot))
+        raise
+    if dry_run:
+        _print_plan(terminal, deployment)
+    else:
+        terminal.result(finished(deployment), document=deployment_document(SCHEMA, deployment))
+
+
+def _print_plan(terminal: Terminal, deployment: Deployment) -> None:
+    plan = deployment.plan
+    terminal.result("\n".join(plan.describe()), document=plan_document(PLAN_SCHEMA, deployment))
+    terminal.note(f"{plural(len(plan.steps), 'step')}; nothing was done")
+
+
+def _registry_auth(
+    username: str | None, password_file: Path | None, registry: str
+) -> RegistryAuth | None:
+    """Return the login to the registry; a password never comes from the command line."""
+    if username is None:
+        return None
+    if password_file is not None:
+        try:
+            password = password_file.read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as exc:
+            raise InputError(f"cannot read the password file {password_file}: {exc}") from exc
+    else:
+        password = os.environ.get(PASSWORD_VARIABLE, "")
+    if not password:
+        raise InputError(
+            f"there is no password for {username} at the registry",
+            fix=f"Set {PASSWORD_VARIABLE}, or name a file with --registry-password-file.",
+        )
+    return RegistryAuth(username=username, password=password, registry=registry)

@@ -1,0 +1,110 @@
+"""``ckf-airgap images audit``."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Final
+
+import click
+from rich.table import Table
+
+from ckf_airgap.audit import AuditReport, Finding, audit_charms
+from ckf_airgap.cli.images.options import listing_options
+from ckf_airgap.cli.options import BundleName, json_option, verbosity_options
+from ckf_airgap.cli.runner import run
+from ckf_airgap.cli.tables import plain_table
+from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.concurrency import in_thread
+from ckf_airgap.errors import ExitCode
+from ckf_airgap.inputs import DEFAULT_CHARMS
+from ckf_airgap.listing import Listing, ListingInputs, read_listing
+
+SCHEMA: Final = "ckf-airgap/images-audit/v1"
+
+
+@click.command(
+    "audit",
+    short_help="Search the charm files for images that nothing tells.",
+    epilog="""\b
+Example:
+  ckf-airgap images audit 1.11 --charms ~/charms
+""",
+)
+@click.argument("bundle", type=BundleName())
+@listing_options(more_images=False)
+@click.option(
+    "--dependencies",
+    is_flag=True,
+    help="Search the charms' Python dependencies (venv), too.",
+)
+@json_option
+@verbosity_options
+def audit_command(inputs: ListingInputs, dependencies: bool) -> int:
+    """Search the charm files for images that no resource, option or rule tells.
+
+    An image is hidden when it is sure to be pulled as it is written: the exit code is then 4. It
+    is templated when a variable makes a part of it or takes its place. What stands in comments,
+    documents, tests and messages is text; -v shows it, and the places where an image stands that
+    the charm declares elsewhere.
+    """
+    terminal = Terminal.current()
+    files = dataclasses.replace(inputs, charms=inputs.charms or DEFAULT_CHARMS)
+    listing, report = run(in_thread(_audit, files, dependencies=dependencies))
+    shown: list[Finding] = [*report.of_standing("hidden"), *report.of_standing("templated")]
+    if terminal.verbosity > 0:
+        shown += [*report.of_standing("covered"), *report.of_standing("text")]
+    if shown or terminal.json:
+        terminal.result(_audit_table(shown), document=_audit_document(listing, report))
+    for audit in report.silent:
+        terminal.warn(
+            f"charm {audit.charm} runs containers and tells no image: no resource, no option, no "
+            f"file and no rule names one"
+        )
+    for audit in report.charms:
+        for problem in audit.skipped:
+            terminal.warn(str(problem))
+    counts = {
+        name: len(report.of_standing(name)) for name in ("hidden", "templated", "text", "covered")
+    }
+    terminal.note(
+        f"{len(report.charms)} charms: {counts['hidden']} hidden images, {counts['templated']} "
+        f"templated, {counts['text']} in text, {counts['covered']} that the charm declares "
+        f"elsewhere"
+    )
+    if not counts["hidden"]:
+        return ExitCode.OK
+    terminal.note(
+        "A hidden image is pulled from the registry it names. Mirror it there, or have the charm "
+        "mended; name it under extra-images in a file for --rules once that is settled."
+    )
+    return ExitCode.MISSING
+
+
+def _audit(inputs: ListingInputs, *, dependencies: bool) -> tuple[Listing, AuditReport]:
+    listing = read_listing(inputs)
+    report = audit_charms(
+        listing.charms, listing.inventory, listing.rules, dependencies=dependencies
+    )
+    return listing, report
+
+
+def _audit_table(findings: list[Finding]) -> Table:
+    table = plain_table("standing", "charm", "file", ">line", "image")
+    for finding in findings:
+        table.add_row(
+            finding.standing, finding.charm, finding.file, str(finding.line), finding.image
+        )
+    return table
+
+
+def _audit_document(listing: Listing, report: AuditReport) -> dict[str, object]:
+    return {
+        "schema": SCHEMA,
+        "bundle": listing.named.where,
+        "hidden": len(report.of_standing("hidden")),
+        "templated": len(report.of_standing("templated")),
+        "text": len(report.of_standing("text")),
+        "covered": len(report.of_standing("covered")),
+        "silent": [audit.charm for audit in report.silent],
+        "charms": [audit.to_json() for audit in report.charms],
+    }

@@ -1,0 +1,95 @@
+"""``ckf-airgap images list``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Literal
+
+import click
+
+from ckf_airgap.cli.images.options import listing_options
+from ckf_airgap.cli.options import BundleName, UserPath, json_option, verbosity_options
+from ckf_airgap.cli.runner import run
+from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.concurrency import in_thread
+from ckf_airgap.files import write_text
+from ckf_airgap.inventory import Inventory
+from ckf_airgap.listing import Listing, ListingInputs, list_images
+
+SCHEMA: Final = "ckf-airgap/images/v1"
+
+
+@click.command(
+    "list",
+    short_help="Write the list of all images that a bundle pulls.",
+    epilog="""\b
+Example:
+  ckf-airgap images list 1.11 --juju-version 3.6.9 -o images.txt
+""",
+)
+@click.argument("bundle", type=BundleName())
+@listing_options()
+@click.option(
+    "--set",
+    "only",
+    type=click.Choice(["required", "optional"]),
+    help="Only the images needed to reach active/idle, or only those used later.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=UserPath(),
+    metavar="FILE",
+    help="Write the list there; to standard output when left out.",
+)
+@json_option
+@verbosity_options
+def list_command(
+    inputs: ListingInputs, only: Literal["required", "optional"] | None, output: Path | None
+) -> None:
+    """Write the list of all images that a bundle pulls, one reference a line.
+
+    The images are those of resources, of options of any shape, of files in the charms, of the
+    release's rules, and the bases that Juju runs charms in. A shipped release needs no charm
+    files: its facts name the images of the charms it was made from.
+    """
+    terminal = Terminal.current()
+    listing = run(_list(inputs, only, output))
+    inventory = listing.inventory
+    for warning in inventory.warnings:
+        terminal.warn(str(warning))
+    chosen = inventory.chosen(only)
+    if terminal.json:
+        terminal.document(_list_document(listing, chosen, output))
+    elif output is None:
+        terminal.out.print(chosen.to_text(), markup=False, highlight=False, soft_wrap=True, end="")
+    if output is not None:
+        terminal.note(f"wrote {len(chosen)} images to {output}")
+    required = len(inventory.chosen("required"))
+    terminal.note(
+        f"{len(inventory)} images, taken from {listing.taken_from}: {required} are required to "
+        f"reach active/idle, {len(inventory) - required} are used later"
+    )
+
+
+async def _list(
+    inputs: ListingInputs, only: Literal["required", "optional"] | None, output: Path | None
+) -> Listing:
+    listing = await list_images(inputs)
+    if output is not None:
+        await in_thread(write_text, output, listing.inventory.chosen(only).to_text())
+    return listing
+
+
+def _list_document(listing: Listing, chosen: Inventory, output: Path | None) -> dict[str, object]:
+    return {
+        "schema": SCHEMA,
+        "bundle": listing.named.where,
+        "taken_from": "charm files" if listing.from_files else "release facts",
+        "images": [image.to_json() for image in chosen],
+        "warnings": [
+            {"what": warning.what, "where": warning.where, "fix": warning.fix}
+            for warning in listing.inventory.warnings
+        ],
+        "written": [str(output)] if output is not None else [],
+    }

@@ -1,0 +1,96 @@
+"""``ckf-airgap images retag``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
+from ckf_airgap.cli.runner import run
+from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.concurrency import in_thread
+from ckf_airgap.files import write_text
+from ckf_airgap.images import ImageList
+from ckf_airgap.reference import Registry
+from ckf_airgap.retag import RetagMapping, retag_images
+
+
+@click.command(
+    "retag",
+    short_help="Write the list of the places in the private registry.",
+    epilog="""\b
+Example:
+  ckf-airgap images retag images.txt --registry gitlab.example.com:5050/team/ckf --max-depth 3 \\
+      -o retagged-images.txt --mapping mapping.json
+""",
+)
+@click.argument("images", metavar="IMAGES", type=UserPath())
+@click.option(
+    "--registry",
+    envvar="CKF_AIRGAP_REGISTRY",
+    required=True,
+    metavar="HOST[:PORT][/PATH]",
+    help="The private registry.",
+)
+@click.option(
+    "--max-depth",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="The levels that a path in the registry may have; longer ones are folded.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=UserPath(),
+    metavar="FILE",
+    help="Write the list there; to standard output when left out.",
+)
+@click.option(
+    "--mapping",
+    type=UserPath(),
+    metavar="FILE",
+    help="Write sources and targets, as JSON or YAML by the file's name.",
+)
+@json_option
+@verbosity_options
+def retag_command(
+    images: Path, registry: str, max_depth: int | None, output: Path | None, mapping: Path | None
+) -> None:
+    """Write the list of the places in the private registry, one reference a line.
+
+    Only text is written; no registry and no daemon is asked. Two images that would share a place
+    are refused. With --max-depth, keep the mapping: rendering and pushing need it.
+    """
+    terminal = Terminal.current()
+    result = run(_retag(images, Registry.parse(registry), max_depth, output, mapping))
+    if terminal.json:
+        terminal.document(result.to_json())
+    elif output is None:
+        terminal.out.print(result.to_text(), markup=False, highlight=False, soft_wrap=True, end="")
+    for path, what in ((output, "retagged list"), (mapping, "mapping")):
+        if path is not None:
+            terminal.note(f"wrote the {what} to {path}")
+    folded = sum(image.folded for image in result.images)
+    if folded and mapping is None:
+        terminal.warn(f"{folded} paths were folded: write the --mapping, rendering needs it")
+
+
+async def _retag(
+    images: Path,
+    registry: Registry,
+    max_depth: int | None,
+    output: Path | None,
+    mapping: Path | None,
+) -> RetagMapping:
+    sources = await in_thread(_read_sources, images)
+    result = retag_images(sources, registry, max_depth=max_depth)
+    if output is not None:
+        await in_thread(write_text, output, result.to_text())
+    if mapping is not None:
+        await in_thread(write_text, mapping, result.dump(mapping.name))
+    return result
+
+
+def _read_sources(path: Path) -> ImageList:
+    return ImageList.read(path, fix="Write it with: ckf-airgap images list BUNDLE -o images.txt")

@@ -1,0 +1,182 @@
+"""What stands in a model, as tables and lines for people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+
+from rich.table import Table
+from rich.text import Text
+
+from ckf_airgap.cli.tables import plain_table
+from ckf_airgap.juju.snapshot import ApplicationSnapshot, ModelSnapshot, StatusInfo, UnitSnapshot
+from ckf_airgap.overlay import Rendering
+
+_STYLES: Final[Mapping[str, str]] = {
+    "active": "green",
+    "error": "bold red",
+    "failed": "bold red",
+    "lost": "bold red",
+    "blocked": "red",
+    "terminated": "red",
+    "waiting": "yellow",
+    "maintenance": "yellow",
+    "allocating": "yellow",
+    "executing": "yellow",
+}
+
+_SEVERITY: Final = (
+    "error",
+    "failed",
+    "lost",
+    "blocked",
+    "terminated",
+    "unknown",
+    "waiting",
+    "maintenance",
+    "allocating",
+    "executing",
+)
+"""Worst first; anything else is as good as active."""
+
+
+def worst(application: ApplicationSnapshot) -> StatusInfo:
+    """Return the status that a person should see first: of the application or of a unit."""
+    statuses = [unit_status(unit) for unit in application.units]
+    if application.status.current not in {"", "unset", "unknown"}:
+        statuses.append(application.status)
+    if not statuses:
+        return StatusInfo(current="waiting", message="no units yet")
+    return min(statuses, key=_rank)
+
+
+def unit_status(unit: UnitSnapshot) -> StatusInfo:
+    """Return a unit's workload status, or its agent's where that is the news."""
+    workload, agent = unit.workload, unit.agent
+    if agent.current in {"error", "failed", "lost"} and workload.current != "error":
+        return agent
+    if workload.current == "active" and agent.current in {"allocating", "executing"}:
+        return StatusInfo(current=agent.current, message=agent.message or workload.message)
+    return workload if workload.current else StatusInfo(current="allocating")
+
+
+def is_settled(application: ApplicationSnapshot) -> bool:
+    """Whether all its units are active and idle."""
+    units = application.units
+    return bool(units) and all(
+        unit.workload.current == "active" and unit.agent.current == "idle" for unit in units
+    )
+
+
+def styled(status: str) -> Text:
+    """Return a status in its colour."""
+    return Text(status, _STYLES.get(status, ""))
+
+
+def status_table(snapshot: ModelSnapshot, rendering: Rendering | None = None) -> Table:
+    """Return one row for each application.
+
+    Args:
+        snapshot: The model.
+        rendering: What was deployed, for revisions and images; the controller knows only the
+            numbers that it gave local charms itself.
+    """
+    columns = ["application", "charm", ">rev", ">units", "status"]
+    columns.append("images" if rendering else "message")
+    table = plain_table(*columns)
+    if rendering:
+        table.columns[-1].overflow = "ellipsis"
+        table.columns[-1].no_wrap = True
+    images = _images_of(rendering) if rendering else {}
+    for name, application in snapshot.applications.items():
+        status = worst(application)
+        last = Text(status.message)
+        if rendering and (status.current == "active" or not status.message):
+            last = Text(images.get(name, ""), "dim")
+        table.add_row(
+            name,
+            application.charm,
+            _revision(application, rendering),
+            _units(application),
+            styled(status.current),
+            last,
+        )
+    return table
+
+
+def relations_table(snapshot: ModelSnapshot) -> Table:
+    """Return one row for each relation between two applications."""
+    table = plain_table("relation", "", "interface")
+    for relation in sorted(snapshot.relations, key=lambda relation: relation.ends):
+        if len(relation.ends) == 2:
+            table.add_row(*relation.ends, Text(relation.interface, "dim"))
+    return table
+
+
+def relation_count(snapshot: ModelSnapshot) -> int:
+    """Return how many relations join two applications."""
+    return sum(len(relation.ends) == 2 for relation in snapshot.relations)
+
+
+def describe_counts(snapshot: ModelSnapshot) -> str:
+    """Return one line: ``37 applications (35 active, 2 waiting), 37 units, 35 relations``."""
+    states = Counter(worst(application).current for application in snapshot.applications.values())
+    parts = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    return (
+        f"{plural(len(snapshot.applications), 'application')}{f' ({parts})' if parts else ''}, "
+        f"{plural(len(list(snapshot.units)), 'unit')}, "
+        f"{plural(relation_count(snapshot), 'relation')}"
+    )
+
+
+def plural(count: int, noun: str) -> str:
+    """Return ``1 unit`` or ``2 units``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """Return a span of time for people: ``0.4 s``, ``12 s``, ``3 min 05 s``, ``1 h 02 min``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+def _rank(status: StatusInfo) -> int:
+    order = _SEVERITY
+    return order.index(status.current) if status.current in order else len(order)
+
+
+def _units(application: ApplicationSnapshot) -> str:
+    active = sum(unit.workload.current == "active" for unit in application.units)
+    wanted = len(application.units) if application.scale is None else application.scale
+    return str(wanted) if active == wanted else f"{active}/{wanted}"
+
+
+def _revision(application: ApplicationSnapshot, rendering: Rendering | None) -> str:
+    charm = rendering.charms.get(application.name) if rendering else None
+    if charm is not None:
+        return "" if charm.revision is None else str(charm.revision)
+    return application.charm_url.rpartition("-")[2] if "-" in application.charm_url else ""
+
+
+def _images_of(rendering: Rendering) -> dict[str, str]:
+    """Return for each application its first image, and how many more there are."""
+    prefix = f"{rendering.registry}/"
+    found: dict[str, list[str]] = {}
+    for replacement in rendering.replacements:
+        images = found.setdefault(replacement.need.application, [])
+        image = str(replacement.target).removeprefix(prefix)
+        if image not in images:
+            images.append(image)
+    return {
+        name: images[0] + (f" +{len(images) - 1}" if len(images) > 1 else "")
+        for name, images in found.items()
+    }

@@ -1,0 +1,197 @@
+"""How a running operation is shown: drawn in place on a terminal, else one line for each change."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Final, final
+
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from ckf_airgap.cli.modelview import duration, is_settled, plural, styled, worst
+from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.errors import InterruptedRunError
+from ckf_airgap.juju.connection import Session
+from ckf_airgap.juju.deploy import DeployEvent, DeployEventKind
+from ckf_airgap.juju.snapshot import Change, ModelSnapshot
+from ckf_airgap.juju.steps import Plan
+from ckf_airgap.juju.watch import Progress
+from ckf_airgap.operations import Observer
+from ckf_airgap.overlay import Rendering
+
+_BAR_WIDTH: Final = 30
+_OTHER_LINES: Final = 7
+"""Lines of the live view that are not applications, and a margin."""
+
+
+@final
+class ProgressView(Observer):
+    """Shows an operation while it runs; use it as ``with``.
+
+    Args:
+        terminal: Where to show it; nothing is shown with ``-q``.
+        title: What is being done.
+
+    Attributes:
+        snapshot: The model as it was seen last.
+    """
+
+    def __init__(self, terminal: Terminal, title: str) -> None:
+        self.snapshot: ModelSnapshot | None = None
+        self._terminal = terminal
+        self._title = title
+        self._started = time.monotonic()
+        self._stage = "reading"
+        self._plan: Plan | None = None
+        self._steps_done = 0
+        self._deployed = 0
+        self._related = 0
+        self._expected: tuple[str, ...] = ()
+        self._spinner = Spinner("dots")
+        self._live: Live | None = None
+
+    def __enter__(self) -> ProgressView:
+        """Begin to draw."""
+        if self._terminal.is_live:
+            self._live = Live(
+                console=self._terminal.err,
+                get_renderable=self._draw,
+                refresh_per_second=8,
+                transient=True,
+            )
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Take away what was drawn."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def on_rendered(self, rendering: Rendering) -> None:
+        """Tell what was rendered, and what a person should look at."""
+        self._say(
+            f"rendered {plural(len(rendering.charms), 'application')} with "
+            f"{plural(len(rendering.images), 'image')} of {rendering.registry}"
+        )
+        for warning in rendering.warnings:
+            self._terminal.warn(str(warning))
+        self._stage = "connecting"
+
+    def on_connected(self, session: Session) -> None:
+        """Tell where we are."""
+        self._say(
+            f"connected to controller {session.controller.name} (Juju {session.juju_version}), "
+            f"model {session.model_name}"
+        )
+        self._stage = "planning"
+
+    def on_planned(self, plan: Plan) -> None:
+        """Tell how much there is to do."""
+        self._plan = plan
+        self._stage = "deploying"
+        self._say(
+            f"to do: {plural(len(plan.uploads), 'charm')} to upload, "
+            f"{plural(len(plan.deploys), 'application')} to deploy, "
+            f"{plural(len(plan.relations), 'relation')} to make"
+            + (f", {plural(len(plan.changes), 'change')}" if plan.changes else "")
+        )
+
+    def on_step(self, event: DeployEvent) -> None:
+        """Tell what was done."""
+        self._steps_done = event.done
+        self._deployed += event.kind is DeployEventKind.DEPLOYED
+        self._related += event.kind is DeployEventKind.RELATED
+        if event.kind is DeployEventKind.REFUSED:
+            self._terminal.warn(str(event))
+        elif event.kind is not DeployEventKind.UPLOADING or self._terminal.verbosity > 0:
+            self._line(str(event))
+
+    def on_progress(self, progress: Progress) -> None:
+        """Remember the model."""
+        self._stage = "waiting until all is active and idle"
+        self.snapshot = progress.snapshot
+        self._expected = progress.expected
+
+    def on_change(self, change: Change) -> None:
+        """Tell what has changed."""
+        self._line(str(change))
+
+    def on_stop(self, name: str) -> None:
+        """Tell that a signal was heard."""
+        self._terminal.note(f"{name}: cleaning up; press Ctrl-C again not to wait for it")
+        self._stage = "cleaning up"
+
+    def interrupted(self, error: InterruptedRunError) -> InterruptedRunError:
+        """Return the error of a stopped deployment, with what stands."""
+        plan = self._plan
+        if plan is None:
+            return InterruptedRunError(f"{error.message}; nothing was changed")
+        return InterruptedRunError(
+            f"{error.message}; {self._deployed} of {plural(len(plan.deploys), 'application')} were "
+            f"deployed and {self._related} of {plural(len(plan.relations), 'relation')} made in "
+            f"model {plan.model}, and stand",
+            fix="Run the same command again: it does what is missing.",
+        )
+
+    def _say(self, text: str) -> None:
+        """Say one of the few lines that a person wants to read in any case."""
+        self._terminal.note(text, style="dim" if self._live else "")
+
+    def _line(self, text: str) -> None:
+        """Say one of the many lines that the live view makes unnecessary."""
+        if self._live is None or self._terminal.verbosity > 0:
+            self._terminal.note(text, style="dim" if self._live else "")
+
+    def _draw(self) -> RenderableType:
+        elapsed = duration(time.monotonic() - self._started)
+        self._spinner.update(
+            text=Text.assemble((self._title, "bold"), f"  {self._stage}  {elapsed}")
+        )
+        bars = Table.grid(padding=(0, 1))
+        if self._plan is not None and self._plan.steps:
+            total = len(self._plan.steps)
+            bars.add_row("steps", _bar(self._steps_done, total), f"{self._steps_done}/{total}")
+        lines: list[RenderableType] = []
+        if self.snapshot is not None and self._expected:
+            unsettled = [
+                name
+                for name in self._expected
+                if name not in self.snapshot.applications
+                or not is_settled(self.snapshot.applications[name])
+            ]
+            total, ready = len(self._expected), len(self._expected) - len(unsettled)
+            bars.add_row("active/idle", _bar(ready, total), f"{ready}/{total}")
+            lines.append(self._applications(self.snapshot, unsettled))
+        return Group(self._spinner, bars, *lines)
+
+    def _applications(self, snapshot: ModelSnapshot, names: list[str]) -> RenderableType:
+        """Return what is not active yet, as many as the terminal has room for."""
+        room = max(self._terminal.err.height - _OTHER_LINES, 3)
+        table = Table.grid(padding=(0, 2))
+        for column in ("name", "status", "message"):
+            table.add_column(column, no_wrap=True, overflow="ellipsis")
+        for name in names[:room]:
+            application = snapshot.applications.get(name)
+            if application is None:
+                table.add_row(name, styled("waiting"), "not in the model yet")
+                continue
+            status = worst(application)
+            table.add_row(name, styled(status.current), Text(status.message, "dim"))
+        if len(names) > room:
+            table.add_row(f"and {len(names) - room} more", "", "")
+        return table
+
+
+def _bar(done: int, total: int) -> ProgressBar:
+    return ProgressBar(total=max(total, 1), completed=done, width=_BAR_WIDTH)

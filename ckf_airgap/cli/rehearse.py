@@ -1,0 +1,85 @@
+"""``ckf-airgap rehearse``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from ckf_airgap.cli.modelview import plural
+from ckf_airgap.cli.options import (
+    jobs_option,
+    json_option,
+    rendering_options,
+    timeout_option,
+    verbosity_options,
+)
+from ckf_airgap.cli.progress import ProgressView
+from ckf_airgap.cli.reports import (
+    deployment_document,
+    findings_document,
+    finished,
+    standing,
+)
+from ckf_airgap.cli.runner import run
+from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.errors import ExitCode, InterruptedRunError, WaitTimeoutError, WorkloadError
+from ckf_airgap.inputs import DEFAULT_MODEL, Inputs
+from ckf_airgap.operations import rehearse
+from ckf_airgap.rehearsal.clock import DEFAULT_SPEED
+
+SCHEMA: Final = "ckf-airgap/rehearse/v1"
+
+
+@click.command(
+    "rehearse",
+    short_help="Deploy a bundle on the embedded controller.",
+    epilog="""\b
+Examples, the second one with all that was carried over:
+  ckf-airgap rehearse 1.11
+  ckf-airgap rehearse 1.11 --charms ~/charms --images ~/retagged-images.txt
+""",
+)
+@rendering_options(stand_ins=True)
+@click.option(
+    "-m", "--model", default=DEFAULT_MODEL, show_default=True, metavar="NAME", help="The model."
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0, min_open=True),
+    default=DEFAULT_SPEED,
+    show_default=True,
+    help="How much faster than in a cluster units settle.",
+)
+@timeout_option("5m")
+@jobs_option
+@json_option
+@verbosity_options
+def command(inputs: Inputs, model: str, speed: float, timeout: float, jobs: int) -> None:
+    """Deploy a bundle on the embedded controller.
+
+    The controller lives as long as the command, and is as strict as Juju's. Without --charms
+    stand-ins are made of what the release's charms declare; without --images every image is taken
+    to be in the registry.
+    """
+    terminal = Terminal.current()
+    view = ProgressView(terminal, f"rehearsing {inputs.bundle}")
+    operation = rehearse(
+        inputs, model=model, speed=speed, timeout_s=timeout, jobs=jobs, observer=view
+    )
+    try:
+        with view:
+            rehearsal = run(operation, on_stop=view.on_stop)
+    except InterruptedRunError as stopped:
+        message = f"{stopped.message}; the embedded controller is gone, and nothing stands"
+        raise InterruptedRunError(message) from None
+    except (WorkloadError, WaitTimeoutError):
+        if view.snapshot is not None and not terminal.json:
+            terminal.print(standing(view.snapshot))
+        raise
+    findings = rehearsal.findings
+    document = deployment_document(SCHEMA, rehearsal.deployment)
+    document["findings"] = findings_document(findings)
+    terminal.result(finished(rehearsal.deployment, findings), document=document)
+    if findings:
+        terminal.fail(f"the rehearsal has {plural(len(findings), 'finding')}", ExitCode.WORKLOAD)

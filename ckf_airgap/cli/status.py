@@ -1,0 +1,69 @@
+"""``ckf-airgap status``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+from rich.console import Group
+from rich.live import Live
+
+from ckf_airgap.cli.modelview import describe_counts
+from ckf_airgap.cli.options import json_option, verbosity_options
+from ckf_airgap.cli.reports import standing, status_document
+from ckf_airgap.cli.runner import run
+from ckf_airgap.cli.targets import juju_options
+from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.errors import InterruptedRunError
+from ckf_airgap.juju.snapshot import ModelSnapshot, changes_between
+from ckf_airgap.juju.store import JujuTarget
+from ckf_airgap.operations import read_model, watch
+
+SCHEMA: Final = "ckf-airgap/status/v1"
+
+
+@click.command(
+    "status",
+    short_help="Show what stands in a model.",
+    epilog="""\b
+Examples:
+  ckf-airgap status
+  ckf-airgap status --model kubeflow --watch
+""",
+)
+@juju_options
+@click.option("--watch", "follow", is_flag=True, help="Go on until stopped, and show changes.")
+@json_option
+@verbosity_options
+def command(target: JujuTarget, follow: bool) -> None:
+    """Show what stands in a model.
+
+    Each application has the status of its worst unit. With --watch a terminal is redrawn; elsewhere
+    there is one line (with --json one document on a line) for each change.
+    """
+    terminal = Terminal.current()
+    if not follow:
+        snapshot = run(read_model(target))
+        terminal.result(standing(snapshot), document=status_document(SCHEMA, snapshot))
+        terminal.note(describe_counts(snapshot))
+        return
+    try:
+        run(_follow(target, terminal))
+    except InterruptedRunError as stopped:
+        terminal.note(stopped.message)
+
+
+async def _follow(target: JujuTarget, terminal: Terminal) -> None:
+    if terminal.json or not terminal.out.is_terminal:
+        before: ModelSnapshot | None = None
+        async for snapshot in watch(target):
+            if terminal.json:
+                terminal.document(status_document(SCHEMA, snapshot), one_line=True)
+            else:
+                for change in changes_between(before, snapshot):
+                    terminal.print(str(change))
+            before = snapshot
+        return
+    with Live(console=terminal.out, screen=True, vertical_overflow="crop") as live:
+        async for snapshot in watch(target):
+            live.update(Group(f"{snapshot.model}: {describe_counts(snapshot)}", standing(snapshot)))

@@ -1,0 +1,61 @@
+"""``ckf-airgap wait``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from ckf_airgap.cli.modelview import describe_counts, duration
+from ckf_airgap.cli.options import (
+    json_option,
+    timeout_option,
+    verbosity_options,
+)
+from ckf_airgap.cli.progress import ProgressView
+from ckf_airgap.cli.reports import standing, wait_document
+from ckf_airgap.cli.runner import run
+from ckf_airgap.cli.targets import error_grace_option, idle_option, juju_options
+from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.errors import WaitTimeoutError, WorkloadError
+from ckf_airgap.juju.store import JujuTarget
+from ckf_airgap.operations import wait
+
+SCHEMA: Final = "ckf-airgap/wait/v1"
+
+
+@click.command(
+    "wait",
+    short_help="Wait until everything in a model is active and idle.",
+    epilog="""\b
+Example:
+  ckf-airgap wait --model kubeflow --timeout 30m
+""",
+)
+@juju_options
+@timeout_option("1h")
+@idle_option
+@error_grace_option
+@json_option
+@verbosity_options
+def command(target: JujuTarget, timeout: float, idle: float, error_grace: float) -> None:
+    """Wait until everything in a model is active and idle.
+
+    Ends with exit code 7 when a unit stays in error, and with 8 when the time is over.
+    """
+    terminal = Terminal.current()
+    view = ProgressView(terminal, f"waiting for {target.model}")
+    operation = wait(
+        target, timeout_s=timeout, idle_period_s=idle, error_grace_s=error_grace, observer=view
+    )
+    try:
+        with view:
+            report = run(operation, on_stop=view.on_stop)
+    except (WorkloadError, WaitTimeoutError):
+        if view.snapshot is not None and not terminal.json:
+            terminal.print(standing(view.snapshot))
+        raise
+    terminal.result(
+        f"active and idle after {duration(report.took_s)}: {describe_counts(report.snapshot)}",
+        document=wait_document(SCHEMA, report),
+    )

@@ -1,0 +1,450 @@
+"""Carry out a plan: charms, resources, applications and then relations, some at a time.
+
+Applications do not depend on each other, so that one that is refused does not stop the others; all
+refusals are told at once, in the end. What was done stands, and the same bundle deployed again does
+the rest. Relations are made one after the other: the controller retries a change that collides
+with another one on the same application only a few times.
+"""
+
+from __future__ import annotations
+
+import enum
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from ckf_airgap.bundle import Bundle
+from ckf_airgap.charm import Charm
+from ckf_airgap.concurrency import DEFAULT_LIMIT, bounded_map
+from ckf_airgap.documents import Document, JSONValue, dump_yaml
+from ckf_airgap.errors import AirgapError, ControllerError, Problem, RefusedError
+from ckf_airgap.juju.api import ALREADY_EXISTS, CallRefusedError
+from ckf_airgap.juju.connection import Session
+from ckf_airgap.juju.plan import plan_deployment
+from ckf_airgap.juju.status import read_live_model
+from ckf_airgap.juju.steps import (
+    AddRelation,
+    ApplicationStep,
+    DeployApplication,
+    Expose,
+    Plan,
+    Scale,
+    SetConstraints,
+    SetOptions,
+    UploadCharm,
+)
+from ckf_airgap.juju.upload import RegistryAuth, Uploader
+
+
+class DeployEventKind(enum.Enum):
+    """What a `DeployEvent` tells."""
+
+    UPLOADING = "uploading"
+    """The upload of a charm has begun."""
+    UPLOADED = "uploaded"
+    DEPLOYED = "deployed"
+    CHANGED = "changed"
+    """An application that was there was brought in line."""
+    RELATED = "related"
+    REFUSED = "refused"
+    """The controller refused a step; the others go on."""
+    SKIPPED = "skipped"
+    """A relation was not tried, since one of its applications was refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployEvent:
+    """Something that happened while a plan was carried out.
+
+    Attributes:
+        kind: What happened.
+        subject: The application, the charm file, or both ends of the relation.
+        done: How many steps of the plan are over, this one included.
+        total: How many steps the plan has.
+        detail: The controller's text, the file's charm URL.
+    """
+
+    kind: DeployEventKind
+    subject: str
+    done: int
+    total: int
+    detail: str = ""
+
+    def __str__(self) -> str:
+        """Return ``[3/80] deployed minio``."""
+        text = f"[{self.done}/{self.total}] {self.kind.value} {self.subject}"
+        return f"{text}: {self.detail}" if self.detail else text
+
+
+OnEvent: TypeAlias = Callable[[DeployEvent], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployReport:
+    """What a deployment did.
+
+    Attributes:
+        plan: What was to be done.
+        deployed: The applications that were deployed.
+        related: The relations that were made, ``app:endpoint app:endpoint``.
+        uploads: How many charm files were uploaded.
+        took_s: How long it took, in seconds.
+    """
+
+    plan: Plan
+    deployed: tuple[str, ...] = ()
+    related: tuple[str, ...] = ()
+    uploads: int = 0
+    took_s: float = 0.0
+
+    def to_json(self) -> Document:
+        """Return the report as JSON."""
+        return {
+            "model": self.plan.model,
+            "deployed": [*self.deployed],
+            "related": [*self.related],
+            "uploads": self.uploads,
+            "unchanged": [*self.plan.unchanged],
+            "kept-relations": self.plan.kept_relations,
+            "took-s": round(self.took_s, 3),
+        }
+
+
+async def deploy(
+    session: Session,
+    bundle: Bundle,
+    charms: Mapping[str, Charm],
+    *,
+    jobs: int = DEFAULT_LIMIT,
+    registry_auth: RegistryAuth | None = None,
+    on_event: OnEvent | None = None,
+) -> DeployReport:
+    """Deploy a bundle into the model of a session, or what of it is missing there.
+
+    Args:
+        session: The model.
+        bundle: The merged bundle, with every option and resource as it must be.
+        charms: The charm of each application; two may share one file, which is uploaded once.
+        jobs: How many charms are uploaded and deployed at once.
+        registry_auth: The login to the private registry, if it wants one.
+        on_event: Called with each step that is over; must not block.
+
+    Raises:
+        BundleError: with all that is wrong with the bundle, before anything is done.
+        RefusedError: with every refusal of the controller, and what was done.
+        ControllerError: when the controller cannot be used any more.
+    """
+    live = await read_live_model(session.api, session.model_name, bundle.applications)
+    plan = plan_deployment(bundle, charms, live)
+    return await execute(session, plan, jobs=jobs, registry_auth=registry_auth, on_event=on_event)
+
+
+async def execute(
+    session: Session,
+    plan: Plan,
+    *,
+    jobs: int = DEFAULT_LIMIT,
+    registry_auth: RegistryAuth | None = None,
+    on_event: OnEvent | None = None,
+) -> DeployReport:
+    """Carry out a plan; see `deploy`."""
+    async with Uploader(session.http, session.timeouts, jobs) as uploader:
+        return await _Execution(session, plan, uploader, registry_auth, on_event).run(jobs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Steps that must follow each other: a charm's upload, and the applications that use it."""
+
+    upload: UploadCharm | None = None
+    steps: Sequence[ApplicationStep] = field(default_factory=tuple)
+
+
+class _Execution:
+    """One run of a plan, and what has come of it so far."""
+
+    def __init__(
+        self,
+        session: Session,
+        plan: Plan,
+        uploader: Uploader,
+        registry_auth: RegistryAuth | None,
+        on_event: OnEvent | None,
+    ) -> None:
+        self.session = session
+        self.api = session.api
+        self.plan = plan
+        self.uploader = uploader
+        self.registry_auth = registry_auth
+        self.on_event = on_event
+        self.done = 0
+        self.uploads = 0
+        self.deployed: list[str] = []
+        self.related: list[str] = []
+        self.problems: list[Problem] = []
+        self.refused: set[str] = set()
+
+    async def run(self, jobs: int) -> DeployReport:
+        """Carry out all steps.
+
+        Raises:
+            RefusedError: with every refusal.
+            ControllerError: when the controller cannot be used any more; says what was done.
+        """
+        started = time.monotonic()
+        try:
+            await bounded_map(self._run_group, self._groups(), jobs)
+            for relation in self.plan.relations:
+                await self._relate(relation)
+        except ControllerError as exc:
+            raise ControllerError(
+                f"{exc.message}; so far {self._so_far()}", problems=self.problems, fix=exc.fix
+            ) from exc
+        if self.problems:
+            raise RefusedError(
+                f"the controller refused {len(self.problems)} of {len(self.plan.steps)} steps, "
+                f"{self._so_far()}",
+                problems=self.problems,
+                fix="Mend what it says and run the command again: what is done is not done twice.",
+            )
+        return DeployReport(
+            plan=self.plan,
+            deployed=tuple(self.deployed),
+            related=tuple(self.related),
+            uploads=self.uploads,
+            took_s=time.monotonic() - started,
+        )
+
+    def _groups(self) -> list[_Group]:
+        """Return what may run side by side; the largest charms first, so that none comes last."""
+        groups = [
+            _Group(
+                upload=upload,
+                steps=[step for step in self.plan.deploys if step.charm_path == upload.path],
+            )
+            for upload in sorted(self.plan.uploads, key=lambda step: -step.size_bytes)
+        ]
+        changes: dict[str, list[ApplicationStep]] = {}
+        for step in self.plan.changes:
+            changes.setdefault(step.application, []).append(step)
+        return [*groups, *(_Group(steps=steps) for steps in changes.values())]
+
+    def _so_far(self) -> str:
+        return (
+            f"{len(self.deployed)} of {len(self.plan.deploys)} applications were deployed and "
+            f"{len(self.related)} of {len(self.plan.relations)} relations made"
+        )
+
+    def _tell(
+        self, kind: DeployEventKind, subject: str, detail: str = "", *, over: int = 1
+    ) -> None:
+        self.done += over
+        if self.on_event is not None:
+            self.on_event(
+                DeployEvent(
+                    kind=kind,
+                    subject=subject,
+                    done=self.done,
+                    total=len(self.plan.steps),
+                    detail=detail,
+                )
+            )
+
+    def _refuse(self, subject: str, error: AirgapError, *applications: str, steps: int = 1) -> None:
+        self.refused.update(applications)
+        self.problems.append(Problem(error.message, subject, error.fix))
+        self._tell(DeployEventKind.REFUSED, subject, error.message, over=steps)
+
+    async def _run_group(self, group: _Group) -> None:
+        url = ""
+        if group.upload is not None:
+            upload = group.upload
+            self._tell(DeployEventKind.UPLOADING, upload.path.name, over=0)
+            try:
+                url = await self.uploader.upload_charm(upload.path)
+            except ControllerError:
+                raise
+            except AirgapError as exc:
+                subject = f"application {', '.join(upload.applications)}"
+                self._refuse(subject, exc, *upload.applications, steps=1 + len(group.steps))
+                return
+            self.uploads += 1
+            self._tell(DeployEventKind.UPLOADED, upload.path.name, url)
+        for step in group.steps:
+            await self._run_step(step, url)
+
+    async def _run_step(self, step: ApplicationStep, charm_url: str) -> None:
+        subject = f"application {step.application}"
+        try:
+            if isinstance(step, DeployApplication):
+                await self._deploy(step, charm_url)
+            else:
+                await self._change(step)
+        except ControllerError:
+            raise
+        except AirgapError as exc:
+            applications = [step.application] if isinstance(step, DeployApplication) else []
+            self._refuse(subject, exc, *applications)
+            return
+        if not isinstance(step, DeployApplication):
+            self._tell(DeployEventKind.CHANGED, step.application, step.describe())
+            return
+        self.deployed.append(step.application)
+        try:
+            await self._finish(step)
+        except CallRefusedError as exc:
+            self._refuse(subject, exc)
+        else:
+            self._tell(DeployEventKind.DEPLOYED, step.application)
+
+    async def _deploy(self, step: DeployApplication, charm_url: str) -> None:
+        pending = await self._upload_resources(step, charm_url)
+        await self.api.call(
+            "Application",
+            "Deploy",
+            {"applications": [deploy_arguments(step, charm_url, pending, self.session.uuid)]},
+        )
+
+    async def _finish(self, step: DeployApplication) -> None:
+        """Do what the API does not take together with a deployment."""
+        if step.annotations:
+            annotations: Document = {
+                "entity": f"application-{step.application}",
+                "annotations": {**step.annotations},
+            }
+            await self.api.call("Annotations", "Set", {"annotations": [annotations]})
+        if step.expose:
+            await self.api.call("Application", "Expose", {"application": step.application})
+
+    async def _upload_resources(
+        self, step: DeployApplication, charm_url: str
+    ) -> dict[str, JSONValue]:
+        """Return the pending id of each resource, by name."""
+        if not step.resources:
+            return {}
+        announced: list[JSONValue] = [
+            {
+                "name": resource.name,
+                "type": resource.type,
+                "path": resource.path,
+                "description": resource.description,
+                "origin": "upload",
+                "revision": 0,
+                "fingerprint": "",
+                "size": 0,
+            }
+            for resource in step.resources
+        ]
+        reply = await self.api.call(
+            "Resources",
+            "AddPendingResources",
+            {
+                "tag": f"application-{step.application}",
+                "url": charm_url,
+                "charm-origin": None,
+                "resources": announced,
+            },
+        )
+        ids = reply.get("pending-ids")
+        if not isinstance(ids, list) or len(ids) != len(step.resources):
+            raise CallRefusedError("the controller did not take all resources")
+        pending: dict[str, JSONValue] = {}
+        for resource, pending_id in zip(step.resources, ids, strict=True):
+            await self.uploader.upload_resource(
+                step.application, resource, str(pending_id), self.registry_auth
+            )
+            pending[resource.name] = pending_id
+        return pending
+
+    async def _change(self, step: SetOptions | SetConstraints | Scale | Expose) -> None:
+        match step:
+            case SetOptions():
+                change: Document = {
+                    "application": step.application,
+                    "generation": "",
+                    "config": {**step.options},
+                    "config-yaml": "",
+                }
+                await self.api.call("Application", "SetConfigs", {"Args": [change]})
+            case SetConstraints():
+                await self.api.call(
+                    "Application",
+                    "SetConstraints",
+                    {"application": step.application, "constraints": step.constraints},
+                )
+            case Scale():
+                tag = f"application-{step.application}"
+                scale: Document = {"application-tag": tag, "scale": step.scale, "force": False}
+                await self.api.call("Application", "ScaleApplications", {"applications": [scale]})
+            case Expose():
+                await self.api.call("Application", "Expose", {"application": step.application})
+
+    async def _relate(self, step: AddRelation) -> None:
+        subject = f"{step.requirer} {step.provider}"
+        missing = self.refused.intersection(step.applications)
+        if missing:
+            self._tell(
+                DeployEventKind.SKIPPED, subject, f"{', '.join(sorted(missing))} is not deployed"
+            )
+            return
+        try:
+            await self.api.call(
+                "Application",
+                "AddRelation",
+                {"endpoints": [str(step.requirer), str(step.provider)]},
+            )
+        except CallRefusedError as exc:
+            if exc.code != ALREADY_EXISTS:
+                self._refuse(f"relation {subject}", exc)
+                return
+        self.related.append(subject)
+        self._tell(DeployEventKind.RELATED, subject)
+
+
+_BASE_RISK: Final = "stable"
+
+
+def deploy_arguments(
+    step: DeployApplication, charm_url: str, pending: Mapping[str, JSONValue], model_uuid: str
+) -> Document:
+    """Return an application as ``Application.Deploy`` wants it.
+
+    Args:
+        step: What to deploy.
+        charm_url: The URL of its uploaded charm.
+        pending: The pending id of each uploaded resource.
+        model_uuid: The model, which is the scope of a node selector.
+    """
+    settings: Document = {**step.options}
+    if step.trust:
+        settings["trust"] = "true"
+    track, _, risk = step.base.channel.partition("/")
+    arguments: Document = {
+        "application": step.application,
+        "charm-url": charm_url,
+        "charm-origin": {
+            "source": "local",
+            "type": "",
+            "id": "",
+            "architecture": step.architecture,
+            "base": {"name": step.base.name, "channel": f"{track}/{risk or _BASE_RISK}"},
+        },
+        "channel": "",
+        "num-units": step.scale,
+        "config-yaml": dump_yaml({step.application: settings}),
+        "constraints": step.constraints,
+        "resources": {**pending},
+        "Force": False,
+    }
+    if step.placement:
+        arguments["placement"] = [
+            {"scope": model_uuid, "directive": directive} for directive in step.placement
+        ]
+    if step.storage:
+        arguments["storage"] = {**step.storage}
+    if step.devices:
+        arguments["devices"] = {**step.devices}
+    if step.bindings:
+        arguments["endpoint-bindings"] = {**step.bindings}
+    return arguments

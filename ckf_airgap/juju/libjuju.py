@@ -1,0 +1,202 @@
+"""libjuju 3.6.1.3, mended where its connection and model state get in the way.
+
+The version is pinned exactly, and it is archived upstream, so that what is overridden here will not
+move. Nothing outside this module and `connection` knows libjuju's private parts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import logging
+import ssl
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import websockets
+from juju.client.client import ModelInfo
+from juju.client.connection import Connection
+from juju.client.jujudata import FileJujuData
+from juju.errors import JujuError
+from juju.model import Model, ModelState
+
+from ckf_airgap.documents import Document
+from ckf_airgap.juju.feed import ModelFeed
+from ckf_airgap.juju.store import StoredController
+
+_log: Final = logging.getLogger(__name__)
+_RETRY_S: Final = 0.5
+
+
+class DirectConnection(Connection):  # type: ignore[misc]
+    """A connection that dials directly, once, and comes back when it breaks.
+
+    libjuju's own obeys ``HTTPS_PROXY`` for its websocket and not for its uploads, and after a
+    failed dial awaits the same finished tasks again, for a minute.
+    """
+
+    reconnect_s: float = 0.0
+    """How long to try to come back; 0 until the first login has succeeded."""
+    _receiver_task: asyncio.Task[None] | None
+    is_final: bool = False
+    """Whether it was closed on purpose, so that nothing may come back."""
+
+    async def _connect(self, endpoints: Sequence[tuple[str, str | None]]) -> None:
+        """Dial the one address, in this task, so that cancelling leaves no dial behind."""
+        endpoint, cacert = endpoints[0]
+        path = f"/model/{self.uuid}/api" if self.uuid else "/api"
+        url = f"wss://{endpoint}{path}"
+        self._ws = await self._dial(url, self._get_ssl(cacert))
+        self.addr, self.endpoint, self.cacert = url, endpoint, cacert
+        if self._receiver_task is None:
+            self._receiver_task = asyncio.create_task(self._receiver(), name="juju receiver")
+        self.monitor.close_called.clear()
+
+    async def _dial(self, url: str, context: ssl.SSLContext) -> Any:
+        until = asyncio.get_running_loop().time() + self.reconnect_s
+        while True:
+            try:
+                return await websockets.connect(
+                    url, ssl=context, max_size=self.max_frame_size, proxy=None
+                )
+            except (OSError, websockets.WebSocketException):
+                if self.is_final or asyncio.get_running_loop().time() >= until:
+                    raise
+                await asyncio.sleep(_RETRY_S)
+
+    async def reconnect(self) -> None:
+        """Come back, or leave the connection closed: libjuju asks for its status afterwards."""
+        if self.is_final:
+            return
+        try:
+            await super().reconnect()
+        except (OSError, JujuError, websockets.WebSocketException) as exc:
+            _log.debug("could not reconnect to %s: %s", self.endpoint, exc)
+
+    async def close_finally(self) -> None:
+        """Close, and let no reconnection go on."""
+        self.is_final = True
+        async with self.monitor.reconnecting:
+            await self.close()
+
+
+class LeanState(ModelState):  # type: ignore[misc]
+    """A model state without the history of every entity, which passes each delta to a feed.
+
+    libjuju keeps each status that any unit ever had, so that memory grows for as long as one
+    waits. Two states are enough for its observers' old and new object.
+    """
+
+    def __init__(self, model: Model, feed: ModelFeed) -> None:
+        super().__init__(model)
+        self._feed = feed
+
+    def apply_delta(self, delta: Any) -> Any:
+        """Take one delta; return the object before and after."""
+        histories = self.state.setdefault(delta.entity, {})
+        histories.setdefault(delta.get_id(), collections.deque(maxlen=2))
+        objects = super().apply_delta(delta)
+        self._feed.apply(delta.entity, delta.data, removed=delta.type == "remove")
+        return objects
+
+    def clear(self) -> None:
+        """Forget all entities: a new watcher does not tell which are gone."""
+        self.state.clear()
+
+
+class WatchedModel:
+    """A connected libjuju `Model` whose watcher outlives a broken connection.
+
+    Args:
+        name: The model's name.
+        info: The response of ``ModelManager.ModelInfo``.
+        connection: The connection to the model.
+        juju_data: The client store.
+    """
+
+    def __init__(
+        self, *, name: str, info: Document, connection: DirectConnection, juju_data: Path
+    ) -> None:
+        store = FileJujuData()
+        store.path = str(juju_data)
+        self.feed = ModelFeed(name)
+        self.model = Model(jujudata=store)
+        self._connection = connection
+        self._state = LeanState(self.model, self.feed)
+        self.model.state = self._state
+        self.model._info = ModelInfo.from_json(info)  # noqa: SLF001 - spares a second connection
+        self.model._connector._connection = connection  # noqa: SLF001 - ours dials directly
+
+    @property
+    def watcher(self) -> asyncio.Task[None]:
+        """The task of libjuju that reads the watcher, once it was started."""
+        task: asyncio.Task[None] = self.model._watcher_task  # noqa: SLF001
+        return task
+
+    async def start(self) -> None:
+        """Watch, and return when the whole model is known."""
+        await self.model._after_connect(model_uuid=self._connection.uuid)  # noqa: SLF001
+
+    async def restart(self) -> None:
+        """Watch anew, and return when the whole model is known."""
+        self.feed.interrupt()
+        self._state.clear()
+        self.model._watch()  # noqa: SLF001
+        received = asyncio.ensure_future(self.model._watch_received.wait())  # noqa: SLF001
+        try:
+            await asyncio.wait((received, self.watcher), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            received.cancel()
+        if received.done() and not received.cancelled():
+            self.feed.resume()
+
+    async def disconnect(self) -> None:
+        """Stop the watcher and close the connection."""
+        self.model._watch_received.set()  # noqa: SLF001 - or a cancelled `start` waits for ever
+        try:
+            await self.model.disconnect()
+        finally:
+            await self._connection.close_finally()
+
+
+async def open_connection(
+    controller: StoredController, endpoint: str, model_uuid: str | None = None
+) -> DirectConnection:
+    """Return a connection that is logged in, to the controller or to one of its models."""
+    connection: DirectConnection = await DirectConnection.connect(
+        endpoint=endpoint,
+        uuid=model_uuid,
+        username=controller.user,
+        password=controller.password,
+        cacert=controller.ca_cert,
+        retries=0,
+    )
+    return connection
+
+
+def server_version(connection: DirectConnection) -> str:
+    """Return the controller's version."""
+    return str(connection.info["server-version"])
+
+
+def authorization(connection: DirectConnection) -> str:
+    """Return the header with which uploads log in."""
+    return str(connection._http_headers().get("Authorization", ""))  # noqa: SLF001
+
+
+def tls_context(connection: DirectConnection) -> ssl.SSLContext:
+    """Return the context of the connection: the given CA without host name, else public trust."""
+    context: ssl.SSLContext = connection._get_ssl(connection.cacert)  # noqa: SLF001
+    return context
+
+
+class _LoginIsSecret(logging.Filter):
+    """Keeps the login out of libjuju's debug log, which would show the password."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record may be logged."""
+        return '"request": "Login"' not in record.getMessage()
+
+
+logging.getLogger("juju.client.connection").addFilter(_LoginIsSecret())

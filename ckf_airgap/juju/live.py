@@ -1,0 +1,96 @@
+"""What a model holds already, as far as a plan must know it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from ckf_airgap.documents import Document, JSONValue
+
+_CHARM_URL: Final = re.compile(r"^(?:[a-z]+:)?(?:[a-z0-9]+/)*(?P<name>.+?)(?:-(?P<revision>\d+))?$")
+
+
+def charm_name_of_url(url: str) -> str:
+    """Return the charm's name in a URL such as ``local:minio-0`` or ``ch:amd64/jammy/minio-12``."""
+    match = _CHARM_URL.match(url)
+    return match["name"] if match else url
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveApplication:
+    """An application of the model."""
+
+    name: str
+    charm: str
+    """The charm's name, without schema and revision."""
+    scale: int = 0
+    exposed: bool = False
+    trust: bool = False
+    options: Mapping[str, JSONValue] = field(default_factory=dict)
+    """Each option's value in force: set by a user, or the default."""
+    constraints: Document = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveModel:
+    """The model that a bundle is to be deployed into."""
+
+    name: str
+    applications: Mapping[str, LiveApplication] = field(default_factory=dict)
+    relations: frozenset[frozenset[str]] = frozenset()
+    """Each relation's ends, ``application:endpoint``; peer relations have one."""
+
+
+def live_model(
+    name: str, status: Document, settings: Mapping[str, Document] | None = None
+) -> LiveModel:
+    """Return the model that the controller's documents describe.
+
+    Args:
+        name: The model's name.
+        status: The response of ``Client.FullStatus``.
+        settings: The response of ``Application.Get`` for each application that matters.
+    """
+    found = {}
+    for application, fields in _mappings(status.get("applications")):
+        reply = (settings or {}).get(application, {})
+        trust = _value(reply.get("application-config"), "trust")
+        scale = fields.get("int")
+        constraints = reply.get("constraints")
+        found[application] = LiveApplication(
+            name=application,
+            charm=charm_name_of_url(str(fields.get("charm") or "")),
+            scale=scale if isinstance(scale, int) else len(dict(_mappings(fields.get("units")))),
+            exposed=fields.get("exposed") is True,
+            trust=str(trust).lower() == "true",
+            options={
+                option: _value(reply.get("config"), option)
+                for option, _ in _mappings(reply.get("config"))
+            },
+            constraints=constraints if isinstance(constraints, dict) else {},
+        )
+    relations = status.get("relations")
+    return LiveModel(
+        name=name,
+        applications=found,
+        relations=frozenset(
+            frozenset(str(relation.get("key")).split())
+            for relation in (relations if isinstance(relations, list) else [])
+            if isinstance(relation, dict)
+        ),
+    )
+
+
+def _mappings(section: JSONValue) -> list[tuple[str, Document]]:
+    if not isinstance(section, dict):
+        return []
+    return [(name, fields) for name, fields in section.items() if isinstance(fields, dict)]
+
+
+def _value(section: JSONValue, option: str) -> JSONValue:
+    fields = section.get(option) if isinstance(section, dict) else None
+    if not isinstance(fields, dict):
+        return None
+    return fields.get("value", fields.get("default"))

@@ -1,0 +1,381 @@
+"""A bundle against a model: the steps that are missing. Pure, and all problems are found first.
+
+Nothing of a bundle is deployed while anything in it is known to be wrong: options are checked
+against the charms, relations are resolved to endpoints, each image resource must have a value, and
+each application must have a base. The controller would find these one by one, mid-way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from ckf_airgap.bundle import Application, Bundle, Relation
+from ckf_airgap.charm import SERIES_CHANNELS, Base, Charm
+from ckf_airgap.documents import Document
+from ckf_airgap.errors import BundleError, CharmError, Problem, nearest
+from ckf_airgap.juju.constraints import (
+    ARCHITECTURES,
+    parse_constraints,
+    parse_device,
+    parse_storage,
+)
+from ckf_airgap.juju.live import LiveApplication, LiveModel
+from ckf_airgap.juju.relations import ResolvedRelation, exceeded_limits, resolve_relation
+from ckf_airgap.juju.steps import (
+    AddRelation,
+    ApplicationStep,
+    DeployApplication,
+    Expose,
+    Plan,
+    ResourceUpload,
+    Scale,
+    SetConstraints,
+    SetOptions,
+    UploadCharm,
+)
+from ckf_airgap.juju.values import juju_text, option_text
+from ckf_airgap.settings import option_problems, resource_problems
+
+KUBERNETES_SERIES: Final = "kubernetes"
+"""The series of podspec charms; Juju 3.6 takes it for `PODSPEC_BASE`."""
+
+PODSPEC_BASE: Final = Base(name="ubuntu", channel="20.04/stable")
+"""What ``series: [kubernetes]`` stands for in Juju 3.6 (``corebase.LegacyKubernetesBase``)."""
+
+DEFAULT_ARCHITECTURE: Final = "amd64"
+
+
+def plan_deployment(bundle: Bundle, charms: Mapping[str, Charm], live: LiveModel) -> Plan:
+    """Return the steps that make the model what the bundle says.
+
+    An application that is in the model with the same charm is not deployed again: its options,
+    constraints, scale and exposure are brought in line where the bundle says them. What the model
+    has beyond the bundle stays, and so do the charm's revision and the resources of an application
+    that is there.
+
+    Args:
+        bundle: The merged bundle; every option and resource has its final value.
+        charms: The charm of each application.
+        live: What the model holds.
+
+    Raises:
+        BundleError: with all problems; see the module.
+    """
+    planner = _Planner(bundle, charms, live)
+    plan = planner.plan()
+    if planner.problems:
+        raise BundleError(
+            f"the bundle cannot be deployed into model {live.name}", problems=planner.problems
+        )
+    return plan
+
+
+def choose_base(application: Application, bundle: Bundle, charm: Charm) -> Base:
+    """Return the base that an application is deployed on.
+
+    In this order: the application's ``base``, its ``series``, the bundle's ``default-base``, its
+    ``series`` (``kubernetes`` says nothing and is passed over), the first base of the charm's
+    manifest, the first series of its metadata (``kubernetes`` is 20.04).
+
+    Raises:
+        CharmError: when the charm does not support what the bundle asks for, or names no base.
+    """
+    supported = charm.bases or tuple(
+        PODSPEC_BASE
+        if series == KUBERNETES_SERIES
+        else Base(name="ubuntu", channel=f"{SERIES_CHANNELS[series]}/stable")
+        for series in charm.series
+        if series == KUBERNETES_SERIES or series in SERIES_CHANNELS
+    )
+    if not supported:
+        raise CharmError(f"charm {charm.name} does not define any bases")
+    wanted = (
+        application.base
+        or _series_base(application.series)
+        or bundle.default_base
+        or _series_base(bundle.series)
+    )
+    if wanted is None:
+        return supported[0]
+    for base in supported:
+        if base.same_os(wanted):
+            return base
+    names = ", ".join(dict.fromkeys(str(base) for base in supported))
+    raise CharmError(
+        f'base "{wanted}" is not supported by charm {charm.name}, supported bases are: {names}'
+    )
+
+
+def _series_base(series: str | None) -> Base | None:
+    if not series or series == KUBERNETES_SERIES:
+        return None
+    if series in SERIES_CHANNELS:
+        return Base(name="ubuntu", channel=SERIES_CHANNELS[series])
+    known = ", ".join(SERIES_CHANNELS)
+    raise CharmError(f'series "{series}" is not known', fix=f"use one of {known}, or base:")
+
+
+def architecture_of(base: Base, constraints: Document) -> str:
+    """Return the architecture: the ``arch`` constraint, amd64 where the base has it, its first."""
+    wanted = constraints.get("arch")
+    if isinstance(wanted, str) and wanted:
+        return wanted
+    known = [name for name in base.architectures if name in ARCHITECTURES]
+    return DEFAULT_ARCHITECTURE if not known or DEFAULT_ARCHITECTURE in known else known[0]
+
+
+class _Planner:
+    """Gathers steps and problems."""
+
+    def __init__(self, bundle: Bundle, charms: Mapping[str, Charm], live: LiveModel) -> None:
+        self.bundle = bundle
+        self.charms = {name: charms[name] for name in bundle.applications if name in charms}
+        self.live = live
+        known = dataclasses.replace(
+            bundle, applications={name: bundle.applications[name] for name in self.charms}
+        )
+        self.problems: list[Problem] = [
+            *option_problems(known, self.charms),
+            *resource_problems(known, self.charms),
+        ]
+
+    def plan(self) -> Plan:
+        deploys: list[DeployApplication] = []
+        changes: list[ApplicationStep] = []
+        unchanged: list[str] = []
+        for application in self.bundle.applications.values():
+            charm = self.charms.get(application.name)
+            if charm is None:
+                self.wrong(application, "no charm is given for it", "put its .charm file there")
+                continue
+            present = self.live.applications.get(application.name)
+            options = self._options(application, charm)
+            constraints = self._parsed(application, "constraints", parse_constraints)
+            if present is None:
+                step = self._deploy(application, charm, options, constraints)
+                deploys += [step] if step is not None else []
+                continue
+            if present.charm != charm.name:
+                self.wrong(
+                    application,
+                    f"model {self.live.name} has an application of that name with another charm: "
+                    f"{present.charm}, not {charm.name}",
+                    "remove it, deploy into another model, or rename it in the bundle",
+                )
+                continue
+            needed = list(_changes(application, present, options, constraints))
+            changes += needed
+            unchanged += [] if needed else [application.name]
+        relations, kept = self._relations()
+        return Plan(
+            model=self.live.name,
+            steps=(*self._uploads(deploys), *deploys, *changes, *relations),
+            unchanged=tuple(unchanged),
+            kept_relations=kept,
+        )
+
+    def wrong(self, application: Application, what: str, fix: str = "", place: str = "") -> None:
+        where = f"application {application.name}"
+        self.problems.append(Problem(what, f"{where}, {place}" if place else where, fix))
+
+    def _deploy(
+        self,
+        application: Application,
+        charm: Charm,
+        options: dict[str, str],
+        constraints: Document,
+    ) -> DeployApplication | None:
+        resources = self._resources(application, charm)
+        storage = self._directives(application, charm, "storage", parse_storage)
+        devices = self._directives(application, charm, "devices", parse_device)
+        if len(application.placement) > 1:
+            self.wrong(
+                application,
+                "only 1 placement directive is supported for container models, "
+                f"got {len(application.placement)}",
+            )
+        for endpoint in application.bindings:
+            if endpoint and endpoint not in charm.endpoints and endpoint != "juju-info":
+                self.wrong(
+                    application,
+                    f'binding of unknown endpoint "{endpoint}"',
+                    nearest(endpoint, charm.endpoints),
+                )
+        try:
+            base = choose_base(application, self.bundle, charm)
+        except CharmError as exc:
+            self.wrong(application, exc.message, exc.fix)
+            return None
+        if charm.path is None:
+            self.wrong(application, f"there is no .charm file of charm {charm.name}")
+            return None
+        return DeployApplication(
+            application=application.name,
+            charm=charm.name,
+            charm_path=charm.path,
+            base=base,
+            architecture=architecture_of(base, constraints),
+            scale=application.scale,
+            trust=application.trust or options.get("trust") == "true",
+            options={name: text for name, text in options.items() if name != "trust"},
+            resources=resources,
+            constraints=constraints,
+            storage=storage,
+            devices=devices,
+            bindings=application.bindings,
+            placement=application.placement,
+            expose=application.expose,
+            annotations=application.annotations,
+        )
+
+    def _uploads(self, deploys: list[DeployApplication]) -> Iterator[UploadCharm]:
+        users: dict[Path, list[str]] = {}
+        for step in deploys:
+            users.setdefault(step.charm_path, []).append(step.application)
+        for path, applications in users.items():
+            charm = self.charms[applications[0]]
+            yield UploadCharm(
+                charm=charm.name,
+                revision=charm.revision,
+                path=path,
+                size_bytes=charm.size_bytes,
+                applications=tuple(applications),
+            )
+
+    def _options(self, application: Application, charm: Charm) -> dict[str, str]:
+        texts: dict[str, str] = {}
+        for name, value in application.options.items():
+            with contextlib.suppress(ValueError):  # reported by option_problems
+                texts[name] = option_text(charm, name, value)
+        return texts
+
+    def _parsed(
+        self, application: Application, key: str, parse: Callable[[str], Document]
+    ) -> Document:
+        try:
+            return parse(application.constraints)
+        except BundleError as exc:
+            self.wrong(application, exc.message, exc.fix, key)
+            return {}
+
+    def _directives(
+        self,
+        application: Application,
+        charm: Charm,
+        key: str,
+        parse: Callable[[str], Document],
+    ) -> dict[str, Document]:
+        """Return the parsed ``storage`` or ``devices`` of an application."""
+        section = charm.metadata.get(key)
+        declared = set(section) if isinstance(section, dict) else set()
+        texts = application.storage if key == "storage" else application.devices
+        found: dict[str, Document] = {}
+        for name, text in texts.items():
+            if name not in declared:
+                self.wrong(
+                    application,
+                    f'charm {charm.name} has no {key.rstrip("s")} "{name}"',
+                    nearest(name, declared),
+                    key,
+                )
+                continue
+            try:
+                found[name] = parse(text)
+            except BundleError as exc:
+                self.wrong(application, exc.message, exc.fix, key)
+        return found
+
+    def _resources(self, application: Application, charm: Charm) -> tuple[ResourceUpload, ...]:
+        found = []
+        for name, value in application.resources.items():
+            resource = charm.resources.get(name)
+            if resource is None:
+                continue  # reported by resource_problems
+            if isinstance(value, int) or not value.strip():
+                self.wrong(
+                    application,
+                    f"{value!r} is a revision in the store, a local charm cannot have it"
+                    if isinstance(value, int)
+                    else "the value is empty, and the controller would take that in silence",
+                    "give an image reference" if resource.is_image else "give a file",
+                    f"resource {name}",
+                )
+            else:
+                found.append(
+                    ResourceUpload(
+                        name=name,
+                        type="oci-image" if resource.is_image else "file",
+                        value=value,
+                        path=value if resource.is_image else (resource.filename or value),
+                        description=resource.description,
+                    )
+                )
+        for image in charm.images:
+            if image.name not in application.resources:
+                self.wrong(
+                    application,
+                    f'charm {charm.name} needs an image for its resource "{image.name}"',
+                    "add it under resources:",
+                )
+        return tuple(found)
+
+    def _relations(self) -> tuple[list[AddRelation], int]:
+        resolved: dict[frozenset[str], ResolvedRelation] = {}
+        for relation in self.bundle.relations:
+            if self._lacks_charm(relation):
+                continue
+            found = resolve_relation(relation, self.charms)
+            if isinstance(found, Problem):
+                self.problems.append(found)
+            else:
+                resolved.setdefault(found.ends, found)
+        self.problems += exceeded_limits(resolved.values(), self.charms)
+        steps = [
+            AddRelation(requirer=relation.requirer, provider=relation.provider)
+            for ends, relation in resolved.items()
+            if ends not in self.live.relations
+        ]
+        return steps, len(resolved) - len(steps)
+
+    def _lacks_charm(self, relation: Relation) -> bool:
+        """Whether an end is an application without charm, which is reported already."""
+        return any(
+            end.application in self.bundle.applications and end.application not in self.charms
+            for end in relation.ends
+        )
+
+
+def _changes(
+    application: Application,
+    present: LiveApplication,
+    options: Mapping[str, str],
+    constraints: Document,
+) -> Iterator[ApplicationStep]:
+    """Yield what must change of an application that is there with the right charm."""
+    changed = {
+        name: text
+        for name, text in options.items()
+        if name != "trust" and _live_text(present, name) != text
+    }
+    if (application.trust or options.get("trust") == "true") and not present.trust:
+        changed["trust"] = "true"
+    if changed:
+        yield SetOptions(application=application.name, options=changed)
+    wanted = dict(constraints)
+    if "arch" in present.constraints:  # the controller filled it in, and it cannot be changed
+        wanted.setdefault("arch", present.constraints["arch"])
+    if constraints and wanted != present.constraints:
+        yield SetConstraints(application=application.name, constraints=wanted)
+    if application.scale != present.scale:
+        yield Scale(application=application.name, scale=application.scale, was=present.scale)
+    if application.expose and not present.exposed:
+        yield Expose(application=application.name)
+
+
+def _live_text(present: LiveApplication, name: str) -> str | None:
+    value = present.options.get(name)
+    return juju_text(value) if isinstance(value, str | int | float) else None

@@ -1,0 +1,52 @@
+"""What a model holds now, asked once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ckf_airgap.concurrency import DEFAULT_LIMIT, bounded_map
+from ckf_airgap.documents import Document
+from ckf_airgap.juju.api import NOT_FOUND, Api, CallRefusedError
+from ckf_airgap.juju.live import LiveModel, live_model
+from ckf_airgap.juju.snapshot import ModelSnapshot
+from ckf_airgap.juju.tables import snapshot_of_status
+
+
+async def full_status(api: Api) -> Document:
+    """Return the response of ``Client.FullStatus`` for the whole model."""
+    return await api.call("Client", "FullStatus", {"patterns": []})
+
+
+async def read_status(api: Api, model: str) -> ModelSnapshot:
+    """Return the applications, units and relations of a model, as ``juju status`` shows them.
+
+    Args:
+        api: A connection to the model.
+        model: Its name.
+    """
+    return snapshot_of_status(model, await full_status(api))
+
+
+async def read_live_model(api: Api, model: str, applications: Iterable[str]) -> LiveModel:
+    """Return what a plan must know of a model, with the options of some of its applications.
+
+    Args:
+        api: A connection to the model.
+        model: Its name.
+        applications: Those whose options are needed, as far as they are there.
+    """
+    status = await full_status(api)
+    section = status.get("applications")
+    present = section if isinstance(section, dict) else {}
+    names = [name for name in applications if name in present]
+
+    async def settings(name: str) -> Document:
+        try:
+            return await api.call("Application", "Get", {"application": name, "branch": ""})
+        except CallRefusedError as exc:
+            if exc.code == NOT_FOUND:  # removed since
+                return {}
+            raise
+
+    replies = await bounded_map(settings, names, DEFAULT_LIMIT)
+    return live_model(model, status, dict(zip(names, replies, strict=True)))

@@ -1,0 +1,292 @@
+"""The steps of a plan, and the plan: what will be done, in which order. Pure values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from ckf_airgap.bundle import EndpointRef
+from ckf_airgap.charm import Base
+from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.juju.values import shown, shown_fully
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadCharm:
+    """Upload one ``.charm`` file, for all the applications that use it."""
+
+    charm: str
+    revision: int | None
+    path: Path
+    size_bytes: int
+    applications: tuple[str, ...]
+
+    def describe(self) -> str:
+        """Return the step as one line."""
+        size = f"{self.size_bytes / 1_000_000:.1f} MB"
+        return f"upload charm {self.path.name} ({size}) for {', '.join(self.applications)}"
+
+    def to_json(self) -> Document:
+        """Return the step as JSON."""
+        return {
+            "step": "upload-charm",
+            "charm": self.charm,
+            "revision": self.revision,
+            "path": str(self.path),
+            "size-bytes": self.size_bytes,
+            "applications": [*self.applications],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceUpload:
+    """A resource that is uploaded for one application.
+
+    Attributes:
+        name: The resource's name.
+        type: What the charm declares it to be.
+        value: An image reference, or the path of a file.
+        path: What the controller is told as its path.
+    """
+
+    name: str
+    type: Literal["oci-image", "file"]
+    value: str
+    path: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployApplication:
+    """Deploy an application that is not in the model.
+
+    Attributes:
+        charm_path: The file of its charm; a step before this one uploads it.
+        architecture: As Juju names it: ``amd64``.
+        options: Values as Juju parses them.
+        constraints: The API's object; sizes in MiB.
+        storage: The API's object for each storage of the charm that is not left to the model.
+        devices: The API's object for each device of the charm.
+        bindings: The space for each endpoint.
+        placement: At most one directive, a node selector on Kubernetes.
+    """
+
+    application: str
+    charm: str
+    charm_path: Path
+    base: Base
+    architecture: str
+    scale: int
+    trust: bool
+    options: Mapping[str, str] = field(default_factory=dict)
+    resources: tuple[ResourceUpload, ...] = ()
+    constraints: Document = field(default_factory=dict)
+    storage: Mapping[str, Document] = field(default_factory=dict)
+    devices: Mapping[str, Document] = field(default_factory=dict)
+    bindings: Mapping[str, str] = field(default_factory=dict)
+    placement: tuple[str, ...] = ()
+    expose: bool = False
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+    def describe(self) -> str:
+        """Return the step as one line."""
+        words = [f"deploy {self.application} ({self.charm_path.name}) on {self.base}"]
+        words.append(f"{self.scale} {'unit' if self.scale == 1 else 'units'}")
+        if self.trust:
+            words.append("trusted")
+        if self.expose:
+            words.append("exposed")
+        text = ", ".join(words)
+        parts = [f"{resource.name}={resource.value}" for resource in self.resources]
+        parts += [f"{name}={shown(name, value)}" for name, value in self.options.items()]
+        parts += [f"{name}={value}" for name, value in self.constraints.items()]
+        return f"{text}; {', '.join(parts)}" if parts else text
+
+    def to_json(self) -> Document:
+        """Return the step as JSON; values of options that may be secret are hidden."""
+        return {
+            "step": "deploy",
+            "application": self.application,
+            "charm": self.charm,
+            "path": str(self.charm_path),
+            "base": str(self.base),
+            "architecture": self.architecture,
+            "scale": self.scale,
+            "trust": self.trust,
+            "expose": self.expose,
+            "options": {name: shown_fully(name, value) for name, value in self.options.items()},
+            "resources": {resource.name: resource.value for resource in self.resources},
+            "constraints": {**self.constraints},
+            "storage": {**self.storage},
+            "devices": {**self.devices},
+            "bindings": {**self.bindings},
+            "placement": [*self.placement],
+            "annotations": {**self.annotations},
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetOptions:
+    """Change options of an application that is in the model; `trust` is one of them."""
+
+    application: str
+    options: Mapping[str, str]
+
+    def describe(self) -> str:
+        """Return the step as one line."""
+        changes = ", ".join(f"{name}={shown(name, value)}" for name, value in self.options.items())
+        return f"configure {self.application}: {changes}"
+
+    def to_json(self) -> Document:
+        """Return the step as JSON; values that may be secret are hidden."""
+        options: Document = {name: shown_fully(name, v) for name, v in self.options.items()}
+        return {"step": "set-options", "application": self.application, "options": options}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetConstraints:
+    """Change the constraints of an application that is in the model."""
+
+    application: str
+    constraints: Document
+
+    def describe(self) -> str:
+        """Return the step as one line."""
+        changes = ", ".join(f"{name}={value}" for name, value in self.constraints.items())
+        return f"constrain {self.application}: {changes}"
+
+    def to_json(self) -> Document:
+        """Return the step as JSON."""
+        return {
+            "step": "set-constraints",
+            "application": self.application,
+            "constraints": {**self.constraints},
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """Change the number of units of an application that is in the model."""
+
+    application: str
+    scale: int
+    was: int
+
+    def describe(self) -> str:
+        """Return the step as one line."""
+        return f"scale {self.application} from {self.was} to {self.scale}"
+
+    def to_json(self) -> Document:
+        """Return the step as JSON."""
+        return {
+            "step": "scale",
+            "application": self.application,
+            "scale": self.scale,
+            "was": self.was,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expose:
+    """Expose an application that is in the model."""
+
+    application: str
+
+    def describe(self) -> str:
+        """Return the step as one line."""
+        return f"expose {self.application}"
+
+    def to_json(self) -> Document:
+        """Return the step as JSON."""
+        return {"step": "expose", "application": self.application}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddRelation:
+    """Relate two applications."""
+
+    requirer: EndpointRef
+    provider: EndpointRef
+
+    @property
+    def applications(self) -> tuple[str, str]:
+        """Both applications."""
+        return (self.requirer.application, self.provider.application)
+
+    def describe(self) -> str:
+        """Return the step as one line."""
+        return f"relate {self.requirer} with {self.provider}"
+
+    def to_json(self) -> Document:
+        """Return the step as JSON."""
+        return {
+            "step": "relate",
+            "requirer": str(self.requirer),
+            "provider": str(self.provider),
+        }
+
+
+ApplicationStep: TypeAlias = "DeployApplication | SetOptions | SetConstraints | Scale | Expose"
+Step: TypeAlias = "UploadCharm | ApplicationStep | AddRelation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What will be done to a model, in order: uploads, applications, relations.
+
+    Attributes:
+        model: The model's name.
+        steps: What will be done.
+        unchanged: Applications that are there as they should be.
+        kept_relations: How many of the bundle's relations are made already.
+    """
+
+    model: str
+    steps: tuple[Step, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    kept_relations: int = 0
+
+    @property
+    def uploads(self) -> tuple[UploadCharm, ...]:
+        """The charms to upload."""
+        return tuple(step for step in self.steps if isinstance(step, UploadCharm))
+
+    @property
+    def deploys(self) -> tuple[DeployApplication, ...]:
+        """The applications to deploy."""
+        return tuple(step for step in self.steps if isinstance(step, DeployApplication))
+
+    @property
+    def changes(self) -> tuple[SetOptions | SetConstraints | Scale | Expose, ...]:
+        """What changes of applications that are in the model."""
+        kinds = (SetOptions, SetConstraints, Scale, Expose)
+        return tuple(step for step in self.steps if isinstance(step, kinds))
+
+    @property
+    def relations(self) -> tuple[AddRelation, ...]:
+        """The relations to make."""
+        return tuple(step for step in self.steps if isinstance(step, AddRelation))
+
+    def describe(self) -> Iterator[str]:
+        """Yield one line of text for each step, then one for what is there already."""
+        for step in self.steps:
+            yield step.describe()
+        if self.unchanged or self.kept_relations:
+            yield (
+                f"nothing to do for {len(self.unchanged)} applications and "
+                f"{self.kept_relations} relations that are in model {self.model} already"
+            )
+        elif not self.steps:
+            yield f"nothing to do in model {self.model}"
+
+    def to_json(self) -> Document:
+        """Return the plan as JSON."""
+        steps: list[JSONValue] = [step.to_json() for step in self.steps]
+        return {
+            "model": self.model,
+            "steps": steps,
+            "unchanged": [*self.unchanged],
+            "kept-relations": self.kept_relations,
+        }

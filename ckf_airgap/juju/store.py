@@ -1,0 +1,158 @@
+"""Juju's client store: which controllers there are, where, and how to log in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ckf_airgap.documents import Document, JSONValue, load_mapping
+from ckf_airgap.errors import ControllerError, InputError, nearest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JujuTarget:
+    """Which model of which controller.
+
+    Attributes:
+        model: The model's name, or ``owner/name``.
+        controller: The controller's name in the client store; ``None`` is the current one.
+        juju_data: The directory of the client store; ``None`` is `default_juju_data`.
+    """
+
+    model: str
+    controller: str | None = None
+    juju_data: Path | None = None
+
+    @classmethod
+    def parse(cls, text: str, *, juju_data: Path | None = None) -> JujuTarget:
+        """Return the target that ``model``, ``owner/model`` or ``controller:model`` names."""
+        controller, colon, model = text.rpartition(":")
+        return cls(
+            model=model,
+            controller=controller if colon and controller else None,
+            juju_data=juju_data,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredController:
+    """A controller as the client store knows it.
+
+    Attributes:
+        name: Its name there.
+        uuid: Its UUID.
+        endpoints: ``host:port`` of each address.
+        ca_cert: The CA that signs its certificate, PEM; ``None`` when it has a public one.
+        user: Who logs in.
+        password: The password.
+        juju_data: The directory it was read from.
+    """
+
+    name: str
+    uuid: str
+    endpoints: tuple[str, ...]
+    ca_cert: str | None
+    user: str
+    password: str = field(repr=False)
+    juju_data: Path
+
+
+def default_juju_data(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the directory of the client store: ``$JUJU_DATA``, else where XDG puts it."""
+    if environ.get("JUJU_DATA"):
+        return Path(environ["JUJU_DATA"]).expanduser()
+    if environ.get("XDG_DATA_HOME"):
+        return Path(environ["XDG_DATA_HOME"]).expanduser() / "juju"
+    return Path("~/.local/share/juju").expanduser()
+
+
+def read_controller(name: str | None = None, juju_data: Path | None = None) -> StoredController:
+    """Return a controller of the client store.
+
+    Args:
+        name: Its name; ``None`` is the current one.
+        juju_data: The store's directory; ``None`` is `default_juju_data`.
+
+    Raises:
+        ControllerError: when there is no store, no such controller, or no way to log in.
+    """
+    directory = juju_data if juju_data is not None else default_juju_data()
+    document = _read(directory, "controllers.yaml")
+    controllers = _section(document, "controllers")
+    current = document.get("current-controller")
+    chosen = name or (current if isinstance(current, str) else None)
+    if not chosen:
+        raise ControllerError(
+            f"no controller is current in {directory}",
+            fix=f"Name one with --controller ({_names(controllers)}), or run 'juju switch'.",
+        )
+    if chosen not in controllers:
+        raise ControllerError(
+            f"there is no controller {chosen!r} in {directory / 'controllers.yaml'}",
+            fix=f"It has {_names(controllers)}. {nearest(chosen, controllers)}".strip(),
+        )
+    fields = _section(controllers, chosen)
+    endpoints = fields.get("api-endpoints")
+    if not isinstance(endpoints, list) or not endpoints:
+        raise ControllerError(
+            f"controller {chosen} has no api-endpoints in {directory / 'controllers.yaml'}",
+            fix="Register the controller again: juju register, or juju login.",
+        )
+    account = _section(_section(_read(directory, "accounts.yaml"), "controllers"), chosen)
+    user, password = account.get("user"), account.get("password")
+    if not user:
+        raise ControllerError(
+            f"nobody is logged in to controller {chosen} ({directory / 'accounts.yaml'})",
+            fix=f"Log in first: juju login -c {chosen}.",
+        )
+    if not password:
+        raise ControllerError(
+            f"no password of user {user} is stored for controller {chosen} "
+            f"({directory / 'accounts.yaml'})",
+            fix="ckf-airgap logs in with a password: use the account that bootstrapped the "
+            "controller, or one that 'juju register' wrote.",
+        )
+    ca_cert = fields.get("ca-cert")
+    return StoredController(
+        name=chosen,
+        uuid=str(fields.get("uuid") or ""),
+        endpoints=tuple(str(endpoint) for endpoint in endpoints),
+        ca_cert=str(ca_cert) if ca_cert else None,
+        user=str(user),
+        password=str(password),
+        juju_data=directory,
+    )
+
+
+def read_ssh_key(juju_data: Path) -> str | None:
+    """Return the public key that ``juju add-model`` gives to new models, if the store has one."""
+    try:
+        lines = (juju_data / "ssh" / "juju_id_rsa.pub").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    return lines[0].strip() if lines else None
+
+
+def _read(directory: Path, name: str) -> Document:
+    path = directory / name
+    try:
+        return load_mapping(path.read_text(encoding="utf-8"), where=str(path))
+    except FileNotFoundError as exc:
+        raise ControllerError(
+            f"there is no Juju client store in {directory}: {name} is missing",
+            fix="Set JUJU_DATA or --juju-data to the directory of the store, or bootstrap or "
+            "register a controller first.",
+        ) from exc
+    except (OSError, UnicodeDecodeError, InputError) as exc:
+        raise ControllerError(f"cannot read Juju's client store: {exc}") from exc
+
+
+def _section(document: Mapping[str, JSONValue], key: str) -> Document:
+    value = document.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _names(controllers: Document) -> str:
+    return ", ".join(sorted(controllers)) or "none"

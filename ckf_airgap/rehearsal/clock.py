@@ -1,0 +1,109 @@
+"""The time of a rehearsed deployment: an accelerated clock, and one that tests turn by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Final, Protocol
+
+DEFAULT_SPEED: Final = 60.0
+"""Seconds of a deployment that pass in one second: a release that takes minutes takes seconds."""
+
+
+class Timer(Protocol):
+    """A call that is still to come."""
+
+    def cancel(self) -> None:
+        """Let the call not happen; harmless when it has happened."""
+
+
+class Clock(Protocol):
+    """What the life of units runs by. Seconds are always those of the rehearsed deployment."""
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        """Call `callback` after so many seconds of the deployment."""
+
+    def now(self) -> datetime:
+        """Return the time to stamp statuses with, in UTC."""
+
+
+class LoopClock:
+    """A clock on the running event loop, faster than time by a factor.
+
+    Args:
+        speed: Seconds of a deployment per second; ``math.inf`` for as fast as possible.
+
+    Raises:
+        ValueError: when `speed` is not above zero.
+    """
+
+    def __init__(self, speed: float = DEFAULT_SPEED) -> None:
+        if not speed > 0:
+            raise ValueError(f"the speed must be above 0, not {speed}")
+        self.speed = speed
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        """Call `callback` on the running loop after ``seconds / speed``."""
+        return asyncio.get_running_loop().call_later(seconds / self.speed, callback)
+
+    def now(self) -> datetime:
+        """Return the wall clock's time: clients compare it with their own."""
+        return datetime.now(tz=timezone.utc)
+
+
+@dataclass(slots=True, eq=False)
+class _ManualTimer:
+    callback: Callable[[], None] | None
+
+    def cancel(self) -> None:
+        self.callback = None
+
+
+class ManualClock:
+    """A clock that stands still until it is told to go on; needs no event loop."""
+
+    def __init__(self) -> None:
+        self.elapsed_s = 0.0
+        self._start = datetime(2026, 1, 1, tzinfo=timezone.utc)
+        self._order = itertools.count()
+        self._timers: list[tuple[float, int, _ManualTimer]] = []
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        """Call `callback` once the clock has been advanced by so much."""
+        timer = _ManualTimer(callback)
+        heapq.heappush(self._timers, (self.elapsed_s + seconds, next(self._order), timer))
+        return timer
+
+    def now(self) -> datetime:
+        """Return a fixed start plus what the clock was advanced by."""
+        return self._start + timedelta(seconds=self.elapsed_s)
+
+    def advance(self, seconds: float) -> None:
+        """Let so many seconds pass, calling what falls due, in order."""
+        end = self.elapsed_s + seconds
+        while self._timers and self._timers[0][0] <= end:
+            self._run_next()
+        self.elapsed_s = end
+
+    def run(self, *, limit_s: float = 100_000.0) -> None:
+        """Let time pass until nothing is left to happen.
+
+        Raises:
+            TimeoutError: when something is still to happen after `limit_s` seconds.
+        """
+        end = self.elapsed_s + limit_s
+        while self._timers:
+            if self._timers[0][0] > end:
+                raise TimeoutError(f"not settled after {limit_s:g} s")
+            self._run_next()
+
+    def _run_next(self) -> None:
+        due, _, timer = heapq.heappop(self._timers)
+        self.elapsed_s = due
+        callback, timer.callback = timer.callback, None
+        if callback is not None:
+            callback()

@@ -1,0 +1,78 @@
+"""``ckf-airgap controller``, as the process that it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+
+def start(*args: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "ckf_airgap", "controller", *args],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_says_when_it_is_ready_and_ends_well_on_a_signal(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    store = tmp_path / "store"
+    with start("--juju-data", str(store), "--model", "one", "--model", "two") as process:
+        assert process.stdout is not None
+        ready = process.stdout.readline().split()
+        assert ready[0] == "ready"
+        assert ready[2] == f"JUJU_DATA={store}"
+        controllers = yaml.safe_load((store / "controllers.yaml").read_text())["controllers"]
+        assert controllers["rehearsal"]["api-endpoints"] == [ready[1]]
+        models = yaml.safe_load((store / "models.yaml").read_text())["controllers"]["rehearsal"]
+        assert {"admin/one", "admin/two"} <= set(models["models"])
+        process.send_signal(number)
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert out == ""
+    assert err == f"stopped by {'Ctrl-C' if number == signal.SIGINT else 'SIGTERM'}\n"
+
+
+def test_json_is_one_line_and_a_private_store_is_removed() -> None:
+    with start("--json", "-q") as process:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        assert ready["schema"] == "ckf-airgap/controller/v1"
+        assert ready["models"] == ["kubeflow"]
+        assert Path(ready["juju-data"], "controllers.yaml").is_file()
+        process.terminate()
+        assert process.communicate(timeout=20) == ("", "")
+    assert process.returncode == 0
+    assert not os.path.lexists(ready["juju-data"])
+
+
+def test_store_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "controllers.yaml").write_text("controllers: {mine: {uuid: x}}\n")
+    with start("--juju-data", str(tmp_path)) as process:
+        out, err = process.communicate(timeout=20)
+    assert process.returncode in {3, 5}
+    assert out == ""
+    assert str(tmp_path) in err
+    assert (tmp_path / "controllers.yaml").read_text() == "controllers: {mine: {uuid: x}}\n"
+
+
+def test_port_that_is_taken_is_a_clear_error(tmp_path: Path) -> None:
+    with start("--juju-data", str(tmp_path / "a")) as first:
+        assert first.stdout is not None
+        port = first.stdout.readline().split()[1].rpartition(":")[2]
+        with start("--juju-data", str(tmp_path / "b"), "--port", port) as second:
+            _, err = second.communicate(timeout=20)
+        first.terminate()
+    assert second.returncode == 5
+    assert port in err
+    assert "Traceback" not in err

@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ckf_airgap.juju.idle import IdleTracker, Verdict
+from ckf_airgap.juju.snapshot import ApplicationSnapshot, ModelSnapshot, StatusInfo, UnitSnapshot
+
+
+def unit(
+    name: str, workload: str = "active", agent: str = "idle", *, since: str = "t0"
+) -> UnitSnapshot:
+    """Return a unit; ``workload`` and ``agent`` are ``current`` or ``current: message``."""
+
+    def status(text: str, at: str = "") -> StatusInfo:
+        current, _, message = text.partition(": ")
+        return StatusInfo(current=current, message=message, since=at)
+
+    return UnitSnapshot(
+        name=name,
+        application=name.partition("/")[0],
+        workload=status(workload),
+        agent=status(agent, since),
+    )
+
+
+def model(*units: UnitSnapshot, status: Mapping[str, str] | None = None) -> ModelSnapshot:
+    names = {item.application for item in units} | set(status or {})
+    return ModelSnapshot(
+        model="kubeflow",
+        applications={
+            name: ApplicationSnapshot(
+                name=name,
+                status=StatusInfo(current=(status or {}).get(name, "unset")),
+                units=tuple(item for item in units if item.application == name),
+            )
+            for name in names
+        },
+    )
+
+
+def tracker(*names: str, idle: float = 10, grace: float = 60, scale: int | None = 1) -> IdleTracker:
+    return IdleTracker(dict.fromkeys(names, scale), idle_period_s=idle, error_grace_s=grace)
+
+
+def whats(verdict: Verdict) -> list[str]:
+    return [f"{obstacle.name} {obstacle.what}" for obstacle in verdict.obstacles]
+
+
+def test_all_must_be_ready_for_the_whole_idle_period() -> None:
+    subject = tracker("a", "b")
+    first = subject.observe(model(unit("a/0"), unit("b/0", "waiting: x", "executing")), 100)
+    assert (first.done, first.ready) == (False, ("a",))
+    assert first.next_check_at is None
+    second = subject.observe(model(unit("a/0"), unit("b/0")), 105)
+    assert (second.done, second.next_check_at) == (False, 115)
+    assert not subject.observe(model(unit("a/0"), unit("b/0")), 114.9).done
+    assert subject.observe(model(unit("a/0"), unit("b/0")), 115).done
+    assert subject.first_ready_at == {"a": 100, "b": 105}
+
+
+def test_leaving_the_state_begins_the_period_anew() -> None:
+    subject = tracker("a")
+    subject.observe(model(unit("a/0")), 0)
+    subject.observe(model(unit("a/0", "maintenance", "executing")), 9)
+    assert subject.observe(model(unit("a/0")), 9.5).next_check_at == 19.5
+
+
+def test_a_hook_that_ran_between_two_snapshots_begins_the_period_anew() -> None:
+    subject = tracker("a")
+    subject.observe(model(unit("a/0", since="t0")), 0)
+    verdict = subject.observe(model(unit("a/0", since="t1")), 9)
+    assert (verdict.done, verdict.next_check_at) == (False, 19)
+
+
+@pytest.mark.parametrize("agent", ["allocating", "executing: running install hook", "rebooting"])
+def test_active_before_the_agent_is_idle_does_not_count(agent: str) -> None:
+    subject = tracker("a", idle=0)
+    verdict = subject.observe(model(unit("a/0", "active", agent)), 0)
+    assert not verdict.done
+    assert whats(verdict) == [f"a/0 active, agent {agent}"]
+    assert subject.observe(model(unit("a/0")), 1).done
+
+
+def test_an_application_without_its_units_is_not_ready() -> None:
+    empty = model(status={"a": "active"})
+    assert whats(tracker("a").observe(empty, 0)) == ["a has 0 of 1 unit"]
+    assert whats(tracker("a", scale=None).observe(empty, 0)) == ["a has no units yet"]
+    assert whats(tracker("a").observe(model(), 0)) == ["a is not in the model"]
+    assert whats(tracker("a", scale=2).observe(model(unit("a/0")), 0)) == ["a has 1 of 2 units"]
+    two = model(unit("a/0"), unit("a/1"))
+    assert whats(tracker("a").observe(two, 0)) == ["a has 2 of 1 unit"]
+    assert tracker("a", scale=None, idle=0).observe(two, 0).done
+    assert tracker("a", scale=0, idle=0).observe(empty, 0).done
+
+
+def test_the_applications_own_status_counts_where_the_charm_set_it() -> None:
+    for status, ready in (
+        ("active", True),
+        ("unset", True),
+        ("waiting", False),
+        ("blocked", False),
+    ):
+        verdict = tracker("a", idle=0).observe(model(unit("a/0"), status={"a": status}), 0)
+        assert verdict.done is ready
+    verdict = tracker("a").observe(model(unit("a/0", "blocked: x"), status={"a": "blocked"}), 0)
+    assert whats(verdict) == ["a/0 blocked: x"]  # told once
+
+
+def test_only_the_expected_applications_matter() -> None:
+    subject = tracker("a", idle=0, grace=0)
+    verdict = subject.observe(model(unit("a/0"), unit("z/0", "error: hook failed")), 0)
+    assert verdict.done
+    assert verdict.failures == ()
+
+
+def test_nothing_to_wait_for_is_done_at_once() -> None:
+    assert tracker().observe(model(), 5).done
+
+
+def test_an_error_must_outlast_the_grace_period() -> None:
+    subject = tracker("a", "b")
+    broken = model(unit("a/0", 'error: hook failed: "install"'), unit("b/0"))
+    first = subject.observe(broken, 0)
+    assert (first.failures, first.next_check_at) == ((), 60)
+    assert subject.observe(broken, 59).failures == ()
+    (failure,) = subject.observe(broken, 60).failures
+    assert failure.unit == "a/0"
+    assert "juju debug-log -m kubeflow --replay --include a/0" in str(failure.problem("kubeflow"))
+
+
+def test_a_hook_that_is_run_again_and_fails_again_is_one_error() -> None:
+    subject = tracker("a")
+    broken = model(unit("a/0", 'error: hook failed: "install"'))
+    again = model(unit("a/0", "maintenance", "executing: running install hook"))
+    subject.observe(broken, 0)
+    assert subject.observe(again, 55).failures == ()
+    assert len(subject.observe(broken, 60).failures) == 1
+
+
+def test_an_error_that_was_overcome_is_forgotten() -> None:
+    subject = tracker("a")
+    broken = model(unit("a/0", 'error: hook failed: "install"'))
+    subject.observe(broken, 0)
+    subject.observe(model(unit("a/0", "waiting: db", "idle")), 30)
+    assert subject.observe(broken, 61).failures == ()
+    assert len(subject.observe(broken, 121).failures) == 1
+
+
+def test_blocked_is_no_error_however_long() -> None:
+    subject = tracker("a", grace=0)
+    verdict = subject.observe(model(unit("a/0", "blocked: Missing relation with mysql")), 9999)
+    assert verdict.failures == ()
+    (obstacle,) = verdict.obstacles
+    assert "a person must act" in str(obstacle.problem("kubeflow"))
+
+
+def test_an_image_that_cannot_be_pulled_says_what_to_look_at() -> None:
+    text = 'error: unknown container reason "ImagePullBackOff": Back-off pulling image "x"'
+    (obstacle,) = tracker("a").observe(model(unit("a/0", text, "idle")), 0).obstacles
+    assert obstacle.is_error
+    assert "kubectl -n kubeflow describe pod a-0" in str(obstacle.problem("kubeflow"))
+
+
+def test_a_lost_agent_is_an_error() -> None:
+    subject = tracker("a", grace=0)
+    verdict = subject.observe(model(unit("a/0", "active", "lost: agent is not communicating")), 0)
+    assert [failure.status for failure in verdict.failures] == ["lost"]
+
+
+STATES = st.sampled_from(
+    [("active", "idle"), ("active", "executing"), ("waiting", "idle"), ("error", "idle")]
+)
+
+
+@given(
+    course=st.lists(
+        st.tuples(st.floats(min_value=0.1, max_value=8), STATES, STATES), min_size=1, max_size=40
+    )
+)
+def test_done_means_that_the_last_idle_period_was_all_ready(
+    course: list[tuple[float, tuple[str, str], tuple[str, str]]],
+) -> None:
+    subject = tracker("a", "b", idle=5, grace=1e9)
+    now = 0.0
+    quiet_since: float | None = None
+    for step, a, b in course:
+        now += step
+        verdict = subject.observe(model(unit("a/0", *a), unit("b/0", *b)), now)
+        if a == b == ("active", "idle"):
+            quiet_since = now if quiet_since is None else quiet_since
+        else:
+            quiet_since = None
+        assert verdict.done == (quiet_since is not None and now - quiet_since >= 5)

@@ -1,0 +1,406 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from ckf_airgap.bundle import EndpointRef
+from ckf_airgap.charm import Base, Charm
+from ckf_airgap.errors import BundleError, CharmError
+from ckf_airgap.juju.live import LiveApplication, LiveModel, charm_name_of_url, live_model
+from ckf_airgap.juju.plan import architecture_of, choose_base, plan_deployment
+from ckf_airgap.juju.steps import (
+    AddRelation,
+    DeployApplication,
+    Expose,
+    Plan,
+    Scale,
+    SetConstraints,
+    SetOptions,
+    UploadCharm,
+)
+from ckf_airgap.releases import load_release, release_names
+from tests.unit.juju.samples import KFP, MINIO, MYSQL, bundle, charm
+
+EMPTY = LiveModel(name="kubeflow")
+CHARMS = {"minio": MINIO, "kfp-api": KFP, "kfp-db": MYSQL, "katib-db": MYSQL}
+BUNDLE = """
+bundle: kubernetes
+applications:
+  minio:
+    charm: ./minio_r278.charm
+    trust: true
+    scale: 2
+    options: {port: "9001", secret-key: hunter2, debug: true, ratio: 1}
+    resources: {oci-image: "reg:5000/minio:1"}
+    constraints: mem=2.5G
+    expose: true
+  kfp-db:
+    charm: ./mysql-k8s_r99.charm
+    resources: {mysql-image: "reg:5000/mysql:8", tuning: /etc/tuning.cnf}
+    storage: {database: "fast,10G"}
+  katib-db:
+    charm: ./mysql-k8s_r99.charm
+    resources: {mysql-image: "reg:5000/mysql:8"}
+  kfp-api:
+    charm: ./kfp-api_r1.charm
+    series: focal
+    resources: {oci-image: "reg:5000/kfp:1"}
+relations:
+- [kfp-api, minio]
+- ["kfp-db:database", kfp-api]
+"""
+
+
+def plan(text: str, live: LiveModel = EMPTY, charms: dict[str, Charm] | None = None) -> Plan:
+    return plan_deployment(bundle(text), CHARMS if charms is None else charms, live)
+
+
+def problems(text: str, live: LiveModel = EMPTY, charms: dict[str, Charm] | None = None) -> str:
+    with pytest.raises(BundleError) as caught:
+        plan(text, live, charms)
+    return str(caught.value)
+
+
+def one(fields: str, charm_: Charm = MINIO) -> str:
+    images = ", ".join(f"{resource.name}: reg/x:1" for resource in charm_.images)
+    resources = "" if "resources:" in fields else f"resources: {{{images}}}, "
+    return f"applications: {{app: {{charm: ./x.charm, {resources}{fields}}}}}"
+
+
+def test_an_empty_model_gets_everything_in_order() -> None:
+    steps = plan(BUNDLE).steps
+    assert [type(step) for step in steps] == [
+        *[UploadCharm] * 3,
+        *[DeployApplication] * 4,
+        *[AddRelation] * 2,
+    ]
+
+
+def test_a_charm_that_two_applications_share_is_uploaded_once() -> None:
+    uploads = plan(BUNDLE).uploads
+    assert [(step.path.name, step.applications) for step in uploads] == [
+        ("minio_r278.charm", ("minio",)),
+        ("mysql-k8s_r99.charm", ("kfp-db", "katib-db")),
+        ("kfp-api_r1.charm", ("kfp-api",)),
+    ]
+
+
+def test_a_deploy_step_holds_what_the_controller_must_be_told() -> None:
+    minio, kfp_db, _, kfp_api = plan(BUNDLE).deploys
+    assert minio.options == {
+        "port": "9001",
+        "secret-key": "hunter2",
+        "debug": "true",
+        "ratio": "1.0",
+    }
+    assert (minio.trust, minio.scale, minio.expose) == (True, 2, True)
+    assert minio.constraints == {"mem": 2560}
+    assert minio.base == Base(name="ubuntu", channel="22.04")
+    assert kfp_db.trust is False
+    assert [(r.name, r.type, r.value) for r in kfp_db.resources] == [
+        ("mysql-image", "oci-image", "reg:5000/mysql:8"),
+        ("tuning", "file", "/etc/tuning.cnf"),
+    ]
+    assert kfp_db.storage == {"database": {"Pool": "fast", "Size": 10240, "Count": 1}}
+    assert kfp_api.base.track == "20.04"
+
+
+def test_relations_name_both_endpoints() -> None:
+    assert [step.describe() for step in plan(BUNDLE).relations] == [
+        "relate kfp-api:object-storage with minio:object-storage",
+        "relate kfp-api:relational-db with kfp-db:database",
+    ]
+
+
+def live_of(done: Plan) -> LiveModel:
+    """Return the model that a plan leaves behind."""
+    return LiveModel(
+        name=done.model,
+        applications={
+            step.application: LiveApplication(
+                name=step.application,
+                charm=step.charm,
+                scale=step.scale,
+                exposed=step.expose,
+                trust=step.trust,
+                options={
+                    "port": 9001,
+                    "secret-key": "hunter2",
+                    "debug": True,
+                    "ratio": 1.0,
+                    "mode": "server",
+                },
+                constraints={**step.constraints, "arch": "amd64"},
+            )
+            for step in done.deploys
+        },
+        relations=frozenset(
+            frozenset((str(step.requirer), str(step.provider))) for step in done.relations
+        ),
+    )
+
+
+def test_a_second_deployment_has_nothing_to_do() -> None:
+    live = live_of(plan(BUNDLE))
+    again = plan(BUNDLE, live)
+    assert again.steps == ()
+    assert again.unchanged == ("minio", "kfp-db", "katib-db", "kfp-api")
+    assert again.kept_relations == 2
+    assert "nothing to do for 4 applications and 2 relations" in "\n".join(again.describe())
+
+
+def test_a_resumed_deployment_does_what_is_missing() -> None:
+    full = live_of(plan(BUNDLE))
+    live = LiveModel(
+        name=full.name,
+        applications={n: a for n, a in full.applications.items() if n != "katib-db"},
+        relations=frozenset(ends for ends in full.relations if "minio:object-storage" not in ends),
+    )
+    steps = plan(BUNDLE, live).steps
+    assert [step.describe().split(" (")[0] for step in steps] == [
+        "upload charm mysql-k8s_r99.charm",
+        "deploy katib-db",
+        "relate kfp-api:object-storage with minio:object-storage",
+    ]
+
+
+def test_an_application_that_differs_is_brought_in_line() -> None:
+    live = LiveModel(
+        name="m",
+        applications={
+            "app": LiveApplication(
+                name="app",
+                charm="minio",
+                scale=1,
+                options={"port": 9000, "debug": False},
+                constraints={"arch": "amd64", "mem": 1024},
+            )
+        },
+    )
+    text = one(
+        "scale: 3, trust: true, expose: true, constraints: mem=1G cores=2, "
+        "options: {port: 9001, debug: false}"
+    )
+    assert plan(text, live, {"app": MINIO}).steps == (
+        SetOptions(application="app", options={"port": "9001", "trust": "true"}),
+        SetConstraints(
+            application="app", constraints={"mem": 1024, "cores": 2, "arch": "amd64"}
+        ),
+        Scale(application="app", scale=3, was=1),
+        Expose(application="app"),
+    )
+
+
+def test_what_the_bundle_does_not_say_stays_as_it_is() -> None:
+    live = LiveModel(
+        name="m",
+        applications={
+            "app": LiveApplication(
+                name="app",
+                charm="minio",
+                scale=1,
+                trust=True,
+                exposed=True,
+                options={"port": 1},
+                constraints={"mem": 5},
+            ),
+            "other": LiveApplication(name="other", charm="postgresql"),
+        },
+    )
+    assert plan(one("scale: 1"), live, {"app": MINIO}).steps == ()
+
+
+def test_another_charm_under_the_name_is_reported() -> None:
+    live = LiveModel(
+        name="m", applications={"app": LiveApplication(name="app", charm="minio-operator")}
+    )
+    text = problems(one("scale: 1"), live, {"app": MINIO})
+    assert "with another charm: minio-operator, not minio" in text
+    assert "deploy into another model" in text
+
+
+def test_all_problems_are_in_one_error() -> None:
+    text = problems(
+        """
+        applications:
+          minio:
+            charm: ./minio.charm
+            options: {port: many, prot: 1}
+            constraints: memory=1G
+            resources: {oci-imag: x}
+          kfp-db:
+            charm: ./mysql.charm
+            base: ubuntu@24.04
+            resources: {mysql-image: 12, tuning: x}
+            storage: {databse: 1G}
+          kfp-api: {charm: ./kfp.charm, resources: {oci-image: ""}}
+          lost: {charm: ./lost.charm}
+        relations:
+        - [kfp-api, kfp-db]
+        - ["minio:object-store", kfp-api]
+        - [lost, minio]
+        """
+    )
+    for expected in (
+        "the bundle cannot be deployed into model kubeflow:",
+        "application minio, option port: expected int, got 'many'",
+        "application minio, option prot: charm minio has no option prot (did you mean 'port'?)",
+        'application minio, constraints: unknown constraint "memory"',
+        (
+            "application minio, resource oci-imag: charm minio has no such resource "
+            "(did you mean 'oci-image'?)"
+        ),
+        'application minio: charm minio needs an image for its resource "oci-image"',
+        (
+            'application kfp-db: base "ubuntu@24.04" is not supported by charm mysql-k8s, '
+            "supported bases are: ubuntu@22.04"
+        ),
+        "application kfp-db, resource mysql-image: 12 is a revision in the store",
+        'application kfp-db, storage: charm mysql-k8s has no storage "databse"',
+        "application kfp-api, resource oci-image: the value is empty",
+        "application lost: no charm is given for it",
+        "relation kfp-api kfp-db: ambiguous relation",
+        'relation minio:object-store kfp-api: application "minio" has no "object-store" relation',
+    ):
+        assert expected in text
+    assert text.count("\n  - ") == 12
+
+
+def test_a_charm_without_file_cannot_be_deployed() -> None:
+    facts = charm("{name: minio}")
+    text = problems(one("scale: 1", facts), charms={"app": dataclasses.replace(facts, path=None)})
+    assert "there is no .charm file of charm minio" in text
+
+
+@pytest.mark.parametrize(
+    ("fields", "top", "bases", "expected"),
+    [
+        ("scale: 1", "", "[ubuntu@20.04, ubuntu@22.04]", "ubuntu@20.04"),
+        ("base: ubuntu@22.04/stable", "", "[ubuntu@20.04, ubuntu@22.04]", "ubuntu@22.04"),
+        ("series: jammy", "series: focal", "[ubuntu@20.04, ubuntu@22.04]", "ubuntu@22.04"),
+        ("scale: 1", "series: jammy", "[ubuntu@20.04, ubuntu@22.04]", "ubuntu@22.04"),
+        ("scale: 1", "default-base: ubuntu@22.04", "[ubuntu@20.04, ubuntu@22.04]", "ubuntu@22.04"),
+        ("series: kubernetes", "series: kubernetes", "[ubuntu@22.04]", "ubuntu@22.04"),
+        ("scale: 1", "series: kubernetes", "[]", "ubuntu@20.04"),
+    ],
+)
+def test_the_base_follows_the_bundle_and_then_the_manifest(
+    fields: str, top: str, bases: str, expected: str
+) -> None:
+    subject = charm("{name: x, series: [kubernetes, focal]}", bases=bases)
+    text = f"{{applications: {{app: {{charm: ./x.charm, {fields}}}}}, {top}}}"
+    parsed = bundle(text)
+    assert str(choose_base(parsed.applications["app"], parsed, subject)) == expected
+
+
+def test_a_charm_without_bases_and_an_unknown_series_are_refused() -> None:
+    parsed = bundle("applications: {app: {charm: ./x.charm}}")
+    with pytest.raises(CharmError, match="does not define any bases"):
+        choose_base(parsed.applications["app"], parsed, charm("{name: x}", bases="[]"))
+    assert 'series "warty" is not known' in problems(one("series: warty"), charms={"app": MINIO})
+
+
+def test_the_architecture_is_amd64_where_the_base_has_it() -> None:
+    def base(*architectures: str) -> Base:
+        return Base(name="ubuntu", channel="22.04", architectures=architectures)
+
+    assert architecture_of(base(), {}) == "amd64"
+    assert architecture_of(base("arm64", "amd64"), {}) == "amd64"
+    assert architecture_of(base("arm64"), {}) == "arm64"
+    assert architecture_of(base("all"), {}) == "amd64"
+    assert architecture_of(base("amd64"), {"arch": "s390x"}) == "s390x"
+
+
+def test_secrets_are_hidden_in_what_people_and_files_get() -> None:
+    done = plan(BUNDLE)
+    text = "\n".join(done.describe())
+    document = json.dumps(done.to_json())
+    assert "hunter2" not in text + document
+    assert "secret-key=(hidden)" in text
+    assert "deploy minio (minio_r278.charm) on ubuntu@22.04, 2 units, trusted, exposed; " in text
+    assert '"port": "9001"' in document
+    assert len(done.to_json()["steps"]) == len(done.steps)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("local:minio-0", "minio"),
+        ("local:focal/mysql-k8s-12", "mysql-k8s"),
+        ("ch:amd64/jammy/istio-pilot-3", "istio-pilot"),
+        ("kfp-api", "kfp-api"),
+    ],
+)
+def test_charm_names_in_urls(url: str, name: str) -> None:
+    assert charm_name_of_url(url) == name
+
+
+def test_the_live_model_is_read_from_the_controllers_documents() -> None:
+    model = live_model(
+        "kubeflow",
+        {
+            "applications": {
+                "minio": {"charm": "local:minio-3", "int": 2, "exposed": True, "units": {}},
+                "other": {"charm": "ch:amd64/postgresql-k8s-9", "units": {"other/0": {}}},
+            },
+            "relations": [
+                {"id": 1, "key": "kfp-api:object-storage minio:object-storage"},
+                {"id": 2, "key": "minio:peers"},
+            ],
+        },
+        {
+            "minio": {
+                "config": {
+                    "port": {"type": "int", "value": 9001, "source": "user"},
+                    "mode": {"type": "string", "default": "server", "source": "default"},
+                    "key": {"type": "string", "source": "unset"},
+                },
+                "application-config": {"trust": {"value": True, "source": "user"}},
+                "constraints": {"arch": "amd64"},
+            }
+        },
+    )
+    assert model.applications["minio"] == LiveApplication(
+        name="minio",
+        charm="minio",
+        scale=2,
+        exposed=True,
+        trust=True,
+        options={"port": 9001, "mode": "server", "key": None},
+        constraints={"arch": "amd64"},
+    )
+    assert model.applications["other"].scale == 1
+    assert model.applications["other"].charm == "postgresql-k8s"
+    relation = AddRelation(
+        requirer=EndpointRef("kfp-api", "object-storage"),
+        provider=EndpointRef("minio", "object-storage"),
+    )
+    assert frozenset((str(relation.requirer), str(relation.provider))) in model.relations
+
+
+@pytest.mark.parametrize("name", release_names())
+def test_every_shipped_release_can_be_planned(name: str) -> None:
+    release = load_release(name)
+    charms = {
+        application.name: dataclasses.replace(
+            release.charms[application.charm_name],
+            path=Path(f"/charms/{application.charm_name}.charm"),
+        )
+        for application in release.bundle.applications.values()
+    }
+    filled = dataclasses.replace(
+        release.bundle,
+        applications={
+            name: dataclasses.replace(
+                application, resources={r.name: "reg:5000/x:1" for r in charms[name].images}
+            )
+            for name, application in release.bundle.applications.items()
+        },
+    )
+    done = plan_deployment(filled, charms, EMPTY)
+    assert len(done.deploys) == len(release.bundle.applications)
+    assert len(done.relations) == len(release.bundle.relations)
+    assert len(done.uploads) == len({charm.name for charm in charms.values()})

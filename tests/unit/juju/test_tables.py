@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+from ckf_airgap.documents import Document
+from ckf_airgap.juju.snapshot import (
+    ApplicationSnapshot,
+    ModelSnapshot,
+    StatusInfo,
+    UnitSnapshot,
+    changes_between,
+    natural,
+)
+from ckf_airgap.juju.tables import ModelTables, snapshot_of_status
+
+
+def unit_delta(name: str, workload: str, agent: str = "idle", message: str = "") -> Document:
+    return {
+        "name": name,
+        "application": name.partition("/")[0],
+        "workload-status": {"current": workload, "message": message, "since": "t"},
+        "agent-status": {"current": agent, "message": "", "since": "t"},
+    }
+
+
+def app_delta(name: str) -> Document:
+    return {
+        "name": name,
+        "charm-url": f"local:{name}-3",
+        "life": "alive",
+        "exposed": False,
+        "status": {"current": "unset", "message": ""},
+    }
+
+
+def full(**units: tuple[str, str]) -> Document:
+    """Return a full status of application ``a`` with units ``a/N`` for ``aN=(state, info)``."""
+    items: Document = {
+        f"a/{name[1:]}": {
+            "workload-status": {"status": state, "info": info, "data": {}, "since": "t"},
+            "agent-status": {"status": "idle", "info": "", "since": "t"},
+            "leader": name == "a0",
+            "address": "10.1.0.9",
+        }
+        for name, (state, info) in units.items()
+    }
+    return {
+        "applications": {
+            "a": {
+                "charm": "local:a-3",
+                "base": {"name": "ubuntu", "channel": "22.04/stable"},
+                "status": {"status": "active", "info": "", "since": "t"},
+                "units": items,
+                "int": len(items),
+                "life": "",
+                "exposed": True,
+                "public-address": "10.2.0.1",
+            }
+        },
+        "relations": [
+            {
+                "id": 4,
+                "key": "a:db b:db",
+                "interface": "mysql",
+                "endpoints": [
+                    {"application": "a", "name": "db", "role": "requirer"},
+                    {"application": "b", "name": "db", "role": "provider"},
+                ],
+            }
+        ],
+    }
+
+
+def tables(*deltas: tuple[str, Document]) -> ModelTables:
+    subject = ModelTables("kubeflow")
+    for kind, data in deltas:
+        subject.apply(kind, data, removed=False)
+    return subject
+
+
+def test_full_status_becomes_a_snapshot() -> None:
+    found = snapshot_of_status(
+        "kubeflow", full(a0=("active", ""), a10=("waiting", "x"), a9=("", ""))
+    )
+    application = found.applications["a"]
+    assert [unit.name for unit in application.units] == ["a/0", "a/9", "a/10"]
+    assert application.charm == "a"
+    assert (application.base, application.scale, application.life) == ("ubuntu@22.04", 3, "alive")
+    assert application.units[0].leader
+    assert str(application.units[2].workload) == "waiting: x"
+    assert found.relations[0].ends == ("a:db", "b:db")
+    document = found.to_json()
+    assert document["model"] == "kubeflow"
+    assert document["relations"] == [
+        {"id": 4, "key": "a:db b:db", "interface": "mysql", "ends": ["a:db", "b:db"]}
+    ]
+
+
+def test_deltas_keep_the_tables_current() -> None:
+    subject = tables(("unit", unit_delta("a/0", "waiting")), ("application", app_delta("a")))
+    assert [unit.workload.current for unit in subject.snapshot().units] == ["waiting"]
+    subject.apply("unit", unit_delta("a/0", "active"), removed=False)
+    assert [unit.workload.current for unit in subject.snapshot().units] == ["active"]
+    subject.apply(
+        "relation",
+        {
+            "id": 2,
+            "key": "a:p",
+            "endpoints": [
+                {"application-name": "a", "relation": {"name": "p", "interface": "peer"}}
+            ],
+        },
+        removed=False,
+    )
+    assert subject.snapshot().relations[0].ends == ("a:p",)
+    subject.apply("unit", unit_delta("a/0", "active"), removed=True)
+    subject.apply("relation", {"id": 2}, removed=True)
+    assert list(subject.snapshot().units) == []
+    assert subject.snapshot().relations == ()
+    assert subject.apply("machine", {"id": "0"}, removed=False) is False
+
+
+def test_pod_errors_come_from_the_status_and_go_with_the_next_delta() -> None:
+    subject = tables(("application", app_delta("a")), ("unit", unit_delta("a/0", "active")))
+    asked = subject.snapshot()
+    status = full(a0=("error", "OCI image pull error: not found"))
+    assert subject.apply_status(status, asked_at=asked) is True
+    assert subject.apply_status(status, asked_at=asked) is False
+    (unit,) = subject.snapshot().units
+    assert str(unit.workload) == "error: OCI image pull error: not found"
+    subject.apply("unit", unit_delta("a/0", "maintenance"), removed=False)
+    assert [unit.workload.current for unit in subject.snapshot().units] == ["maintenance"]
+
+
+def test_other_states_of_a_pod_do_not_hide_what_the_charm_says() -> None:
+    subject = tables(("application", app_delta("a")), ("unit", unit_delta("a/0", "waiting")))
+    subject.apply_status(full(a0=("running", "")), asked_at=subject.snapshot())
+    assert [unit.workload.current for unit in subject.snapshot().units] == ["waiting"]
+
+
+def test_what_went_unseen_is_dropped_and_what_came_since_is_kept() -> None:
+    subject = tables(
+        ("application", app_delta("a")),
+        ("application", app_delta("gone")),
+        ("unit", unit_delta("a/0", "active")),
+        ("unit", unit_delta("a/1", "active")),
+    )
+    asked = subject.snapshot()
+    subject.apply("application", app_delta("new"), removed=False)
+    subject.apply("unit", unit_delta("a/2", "waiting"), removed=False)
+    subject.apply_status(full(a0=("active", "")), asked_at=asked)
+    found = subject.snapshot()
+    assert set(found.applications) == {"a", "new"}
+    assert [unit.name for unit in found.units] == ["a/0", "a/2"]
+    assert found.applications["a"].scale == 1
+
+
+def snapshot(*units: tuple[str, str, str], status: str = "unset") -> ModelSnapshot:
+    return ModelSnapshot(
+        model="m",
+        applications={
+            "a": ApplicationSnapshot(
+                name="a",
+                status=StatusInfo(current=status),
+                units=tuple(
+                    UnitSnapshot(
+                        name=name,
+                        application="a",
+                        workload=StatusInfo(current=workload),
+                        agent=StatusInfo(current=agent),
+                    )
+                    for name, workload, agent in units
+                ),
+            )
+        },
+    )
+
+
+def test_changes_tell_workloads_and_not_agents() -> None:
+    before = snapshot(("a/0", "waiting", "allocating"), ("a/1", "active", "idle"))
+    after = snapshot(("a/0", "active", "idle"), ("a/2", "waiting", "allocating"), status="active")
+    assert [str(change) for change in changes_between(before, after)] == [
+        "a: active",
+        "a/0: waiting -> active",
+        "a/1: removed",
+        "a/2: waiting",
+    ]
+    busy = snapshot(("a/0", "active", "executing"), ("a/2", "waiting", "idle"), status="active")
+    assert changes_between(after, busy) == []
+    assert [str(change) for change in changes_between(None, before)] == [
+        "a/0: waiting",
+        "a/1: active",
+    ]
+    gone = changes_between(before, ModelSnapshot(model="m"))
+    assert [str(change) for change in gone] == ["a: removed", "a/0: removed", "a/1: removed"]
+
+
+def test_units_sort_by_number() -> None:
+    names = ["b/0", "a/10", "a/9", "a-1/2"]
+    assert sorted(names, key=natural) == ["a-1/2", "a/9", "a/10", "b/0"]

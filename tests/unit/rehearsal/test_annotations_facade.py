@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from typing import Any
+
+from ckf_airgap.rehearsal.facades.annotations import Annotations
+from ckf_airgap.rehearsal.rpc import NOT_FOUND
+from tests.unit.rehearsal.harness import Rehearsal
+
+
+async def set_annotations(rehearsal: Rehearsal, tag: str, **values: str) -> Any:
+    entry = {"entity": tag, "annotations": values}
+    reply: Any = await rehearsal.call(Annotations, "Set", {"annotations": [entry]})
+    return reply["results"][0]
+
+
+async def test_annotations_are_set_read_and_taken_away(rehearsal: Rehearsal) -> None:
+    await rehearsal.upload_and_deploy("minio")
+    tags = ("application-minio", "unit-minio-0", f"model-{rehearsal.model.uuid}")
+    for tag in tags:
+        assert await set_annotations(rehearsal, tag, a="1", b="2") == {}
+        assert await set_annotations(rehearsal, tag, a="") == {}
+    params: Any = {"entities": [{"tag": tag} for tag in tags]}
+    reply = await rehearsal.call(Annotations, "Get", params)
+    assert reply["results"] == [
+        {"entity": tag, "annotations": {"b": "2"}, "error": {}} for tag in tags
+    ]
+
+
+async def test_an_error_is_nested_twice_when_read(rehearsal: Rehearsal) -> None:
+    params: Any = {"entities": [{"tag": "application-dex"}, {"tag": "nonsense"}]}
+    reply: Any = await rehearsal.call(Annotations, "Get", params)
+    missing, nonsense = reply["results"]
+    assert missing["error"]["error"]["code"] == NOT_FOUND
+    assert nonsense["error"]["error"]["message"] == '"nonsense" is not a valid tag'
+
+
+async def test_bad_keys_and_entities_are_refused(rehearsal: Rehearsal) -> None:
+    await rehearsal.upload_and_deploy("minio")
+    result = await set_annotations(rehearsal, "application-minio", **{"a.b": "1"})
+    assert 'invalid key "a.b"' in result["error"]["message"]
+    result = await set_annotations(rehearsal, "model-other", a="1")
+    assert "permission denied" in result["error"]["message"]

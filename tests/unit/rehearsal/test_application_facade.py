@@ -1,0 +1,380 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ckf_airgap.rehearsal.course import Course, Step
+from ckf_airgap.rehearsal.facades.application import Application
+from ckf_airgap.rehearsal.rpc import ALREADY_EXISTS, NOT_FOUND, NOT_SUPPORTED, NOT_VALID, ApiError
+from tests.unit.rehearsal.harness import LOCAL, Rehearsal
+
+OPTIONS = {
+    "port": {"type": "int", "default": 9000, "description": "Port"},
+    "name": {"type": "string"},
+}
+TAG = {"tag": "application-minio"}
+
+
+async def call(rehearsal: Rehearsal, method: str, params: Any) -> Any:
+    return await rehearsal.call(Application, method, params)
+
+
+async def refusal(rehearsal: Rehearsal, method: str, params: Any) -> tuple[str, str]:
+    with pytest.raises(ApiError) as caught:
+        await call(rehearsal, method, params)
+    return caught.value.message, caught.value.code
+
+
+async def configure(rehearsal: Rehearsal, **keys: Any) -> Any:
+    entry = {"application": "minio", "generation": "", **keys}
+    reply = await call(rehearsal, "SetConfigs", {"Args": [entry]})
+    return reply["results"][0]
+
+
+@pytest.fixture
+async def minio(rehearsal: Rehearsal) -> Rehearsal:
+    """The model with minio, and web that can be related to it."""
+    await rehearsal.upload_and_deploy(
+        "minio",
+        options=OPTIONS,
+        provides={"http": {"interface": "http"}, "other": {"interface": "http"}},
+        peers={"peers": {"interface": "p"}},
+    )
+    await rehearsal.upload_and_deploy("web", requires={"backend": {"interface": "http"}})
+    rehearsal.settle()
+    return rehearsal
+
+
+async def test_get_tells_where_each_value_comes_from(minio: Rehearsal) -> None:
+    assert await configure(minio, config={"port": "9000", "trust": "true"}) == {}
+    found = await call(minio, "Get", {"application": "minio", "branch": ""})
+    assert found["config"] == {
+        "port": {
+            "description": "Port",
+            "type": "int",
+            "source": "default",
+            "value": 9000,
+            "default": 9000,
+        },
+        "name": {"description": "", "type": "string", "source": "unset"},
+    }
+    assert found["application-config"]["trust"]["source"] == "user"
+    assert found["application-config"]["trust"]["value"] is True
+    assert (found["application"], found["charm"]) == ("minio", "minio")
+    assert found["constraints"] == {"arch": "amd64"}
+    assert found["base"] == {"name": "ubuntu", "channel": "22.04/stable"}
+    await configure(minio, config={"port": "1", "name": ""})
+    config = (await call(minio, "Get", {"application": "minio"}))["config"]
+    assert (config["port"]["source"], config["port"]["value"]) == ("user", 1)
+    assert (config["name"]["source"], config["name"]["value"]) == ("user", "")
+
+
+async def test_config_is_read_for_several_applications(minio: Rehearsal) -> None:
+    reply = await call(
+        minio, "CharmConfig", {"args": [{"application": "minio"}, {"application": "dex"}]}
+    )
+    assert reply["Results"][0]["config"]["port"]["value"] == 9000
+    assert reply["Results"][1]["error"]["code"] == NOT_FOUND
+    reply = await call(minio, "GetConfig", {"entities": [TAG]})
+    assert reply["results"][0]["config"]["port"]["value"] == 9000
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("dex", ('application "dex" not found', NOT_FOUND)),
+        ("X!", ('"X!" is not a valid application name', "")),
+    ],
+)
+async def test_an_application_must_be_there(
+    minio: Rehearsal, name: str, expected: tuple[str, str]
+) -> None:
+    assert await refusal(minio, "Get", {"application": name}) == expected
+
+
+async def test_config_is_set_from_strings_and_yaml_and_taken_back(minio: Rehearsal) -> None:
+    assert (
+        await configure(
+            minio, **{"config-yaml": "minio: {port: 5, name: a}", "config": {"port": "6"}}
+        )
+        == {}
+    )
+    application = minio.model.applications["minio"]
+    assert application.config == {"port": 6, "name": "a"}
+    args = {"application": "minio", "branch": "", "options": ["port", "name"]}
+    reply = await call(minio, "UnsetApplicationsConfig", {"Args": [args]})
+    assert reply == {"results": [{}]}
+    assert (application.config, application.settings) == ({"port": 9000}, {})
+
+
+async def test_bad_config_changes_nothing(minio: Rehearsal) -> None:
+    result = await configure(minio, config={"name": "a", "prot": "1"})
+    assert result["error"]["message"] == ('parsing settings for application: unknown option "prot"')
+    args = {"application": "minio", "options": ["port", "prot"]}
+    reply = await call(minio, "UnsetApplicationsConfig", {"Args": [args]})
+    assert reply["results"][0]["error"]["message"] == 'unknown option "prot"'
+    assert minio.model.applications["minio"].settings == {}
+
+
+async def test_relations_are_added_and_removed(minio: Rehearsal) -> None:
+    params: Any = {"endpoints": ["minio:http", "web"], "via-cidrs": None}
+    reply = await call(minio, "AddRelation", params)
+    assert reply["endpoints"]["web"]["name"] == "backend"
+    assert reply["endpoints"]["minio"] == {
+        "name": "http",
+        "role": "provider",
+        "interface": "http",
+        "optional": False,
+        "limit": 0,
+        "scope": "global",
+    }
+    _, code = await refusal(minio, "AddRelation", params)
+    assert code == ALREADY_EXISTS
+    assert await refusal(minio, "DestroyRelation", {"relation-id": 77}) == (
+        "relation 77 not found",
+        NOT_FOUND,
+    )
+    message, code = await refusal(minio, "DestroyRelation", {"endpoints": ["web", "minio:other"]})
+    assert (message, code) == ('relation "web:backend minio:other" not found', NOT_FOUND)
+    assert await call(minio, "DestroyRelation", {"relation-id": 1, "endpoints": None}) == {}
+    minio.settle()
+    assert [relation.key for relation in minio.model.relations] == ["minio:peers"]
+    message, _ = await refusal(minio, "DestroyRelation", {"endpoints": ["minio:peers"]})
+    assert message == 'cannot destroy relation "minio:peers": is a peer relation'
+
+
+async def test_a_forced_removal_of_a_relation_does_not_wait(minio: Rehearsal) -> None:
+    await call(minio, "AddRelation", {"endpoints": ["minio:http", "web"]})
+    minio.settle()
+    await call(minio, "DestroyRelation", {"endpoints": ["minio:http", "web"], "force": True})
+    assert [relation.key for relation in minio.model.relations] == ["minio:peers"]
+    minio.settle()
+    assert minio.states() == {"minio/0": "active", "web/0": "active"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"scale": 3}, 3),
+        ({"scale-change": 1}, 2),
+        ({"scale-change": -1, "scale": None}, 0),
+        ({"scale": 0}, 0),
+        ({"scale": -1}, ("scale < 0 not valid", NOT_VALID)),
+        (
+            {"scale": 1, "scale-change": 1},
+            ("requesting both scale and scale-change not valid", NOT_VALID),
+        ),
+        (
+            {"scale-change": -2},
+            ("cannot remove more units than currently exist not valid", NOT_VALID),
+        ),
+        (
+            {"scale": 1, "application-tag": "application-dex"},
+            ('application "dex" does not exist', ""),
+        ),
+    ],
+)
+async def test_applications_are_scaled(
+    minio: Rehearsal, entry: dict[str, Any], expected: int | tuple[str, str]
+) -> None:
+    entry = {"application-tag": "application-minio", "force": False, **entry}
+    reply = await call(minio, "ScaleApplications", {"applications": [entry]})
+    (result,) = reply["results"]
+    if isinstance(expected, int):
+        assert result == {"info": {"num-units": expected}}
+        minio.settle()
+        assert len(minio.model.applications["minio"].units) == expected
+    else:
+        assert (result["error"]["message"], result["error"]["code"]) == expected
+
+
+async def test_units_are_not_added_or_removed_singly(minio: Rehearsal) -> None:
+    assert await refusal(minio, "AddUnits", {"application": "minio", "num-units": 1}) == (
+        "adding units to a container-based model not supported",
+        NOT_SUPPORTED,
+    )
+    assert await refusal(minio, "DestroyUnit", {"units": [{"unit-tag": "unit-minio-0"}]}) == (
+        "removing units on a non-container model not supported",
+        NOT_SUPPORTED,
+    )
+
+
+async def test_removing_an_application_names_its_units(minio: Rehearsal) -> None:
+    entry = {"application-tag": "application-minio", "force": False}
+    for keys in ({"dry-run": True}, {}):
+        reply = await call(minio, "DestroyApplication", {"applications": [{**entry, **keys}]})
+        assert reply == {"results": [{"info": {"destroyed-units": [{"tag": "unit-minio-0"}]}}]}
+        expected = "alive" if keys else "dying"
+        assert minio.model.applications["minio"].life == expected
+    minio.settle()
+    assert list(minio.model.applications) == ["web"]
+    reply = await call(minio, "DestroyApplication", {"applications": [entry]})
+    assert reply["results"][0]["error"]["code"] == NOT_FOUND
+
+
+async def test_exposing_needs_a_host_name(minio: Rehearsal) -> None:
+    message, _ = await refusal(minio, "Expose", {"application": "minio"})
+    assert message == (
+        'cannot expose a container application without a "juju-external-hostname" value set, run\n'
+        "juju config minio juju-external-hostname=<value>"
+    )
+    await configure(minio, config={"juju-external-hostname": "minio.local"})
+    await call(minio, "Expose", {"application": "minio"})
+    assert minio.model.applications["minio"].exposed
+    await call(minio, "Unexpose", {"application": "minio", "exposed-endpoints": []})
+    assert not minio.model.applications["minio"].exposed
+
+
+async def test_constraints_are_replaced(minio: Rehearsal) -> None:
+    params: Any = {"application": "minio", "constraints": {"mem": 4096, "arch": None}}
+    assert await call(minio, "SetConstraints", params) == {}
+    reply = await call(minio, "GetConstraints", {"entities": [TAG, {"tag": "unit-x-0"}]})
+    assert reply["results"][0] == {"constraints": {"mem": 4096}}
+    assert "is not a valid application tag" in reply["results"][1]["error"]["message"]
+
+
+async def test_refresh_keeps_options_and_resources_that_are_still_there(
+    rehearsal: Rehearsal,
+) -> None:
+    old = {"a": {"type": "oci-image"}, "b": {"type": "oci-image"}}
+    url = await rehearsal.upload("minio", options=OPTIONS, resources=old)
+    ids = {name: await rehearsal.image("minio", name, f"r/{name}:1") for name in old}
+    config = {"port": "1", "name": "x"}
+    application = rehearsal.deploy("minio", url, resources=ids, config=config)
+    rehearsal.settle()
+    new = await rehearsal.upload(
+        "minio",
+        options={"port": OPTIONS["port"], "new": {"type": "int"}},
+        resources={"a": {"type": "oci-image"}, "c": {"type": "oci-image"}},
+    )
+    pending = await rehearsal.image("minio", "c", "r/c:2")
+    params: Any = {
+        "application": "minio",
+        "charm-url": new,
+        "charm-origin": LOCAL,
+        "resource-ids": {"c": pending},
+        "config-settings": {"new": "5"},
+        "force": False,
+    }
+    assert await call(rehearsal, "SetCharm", params) == {}
+    assert application.config == {"port": 1, "new": 5}
+    images = {name: resource.registrypath for name, resource in application.resources.items()}
+    assert images == {"a": "r/a:1", "c": "r/c:2"}
+    assert rehearsal.agent("minio/0") == "executing running stop hook"
+    rehearsal.settle()
+    assert rehearsal.workload("minio/0") == "active"
+    reply = await call(rehearsal, "GetCharmURLOrigin", {"application": "minio"})
+    assert (reply["url"], reply["charm-origin"]) == ("local:minio-1", LOCAL)
+
+
+async def test_a_refresh_to_a_charm_with_another_image_waits_for_it(rehearsal: Rehearsal) -> None:
+    await rehearsal.upload_and_deploy("minio")
+    rehearsal.settle()
+    new = await rehearsal.upload("minio", resources={"image": {"type": "oci-image"}})
+    params = {"application": "minio", "charm-url": new, "charm-origin": LOCAL}
+    await call(rehearsal, "SetCharm", params)
+    assert rehearsal.agent("minio/0") == "idle"
+    assert rehearsal.model.findings[0].what == "image resource image is empty"
+    await rehearsal.put("minio", "image", None, "registrypath: r/minio:2")
+    assert rehearsal.agent("minio/0") == "executing running stop hook"
+
+
+STORAGE = {"storage": {"data": {"type": "filesystem"}}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message", "code"),
+    [
+        (
+            STORAGE,
+            {},
+            (
+                "Juju on containers does not support updating storage on a statefulset.\n"
+                "The new charm's metadata contains updated storage declarations.\n"
+                "You'll need to deploy a new charm rather than upgrading if you need this change.\n"
+            ),
+            NOT_SUPPORTED,
+        ),
+        (
+            {},
+            {"bases": [], "series": ["kubernetes"]},
+            "cannot downgrade from v2 charm format to v1",
+            "",
+        ),
+        (
+            {},
+            {"provides": {}},
+            (
+                'cannot upgrade application "minio" to charm "local:minio-1": would break relation '
+                '"web:backend minio:http"'
+            ),
+            "",
+        ),
+        (
+            {},
+            {"bases": [{"name": "centos", "channel": "9"}]},
+            (
+                'cannot upgrade application "minio" to charm "local:minio-1": OS "ubuntu" not '
+                "supported by charm, supported OSes are: centos"
+            ),
+            "",
+        ),
+        (
+            {},
+            {"min-juju-version": "4.0.0"},
+            "charm's min version (4.0.0) is higher than this juju model's version (3.6.12)",
+            "",
+        ),
+    ],
+)
+async def test_a_refresh_that_does_not_fit_is_refused(
+    rehearsal: Rehearsal, old: dict[str, Any], new: dict[str, Any], message: str, code: str
+) -> None:
+    provides = {"provides": {"http": {"interface": "http"}}}
+    await rehearsal.upload_and_deploy("minio", **(provides | old))
+    await rehearsal.upload_and_deploy("web", requires={"backend": {"interface": "http"}})
+    rehearsal.model.topology.add_relation(["web", "minio"])
+    url = await rehearsal.upload("minio", **(provides | new))
+    params: Any = {"application": "minio", "charm-url": url, "charm-origin": LOCAL}
+    assert await refusal(rehearsal, "SetCharm", params) == (message, code)
+    assert rehearsal.model.applications["minio"].charm_url == "local:minio-0"
+
+
+async def test_units_and_applications_tell_about_themselves(minio: Rehearsal) -> None:
+    reply = await call(minio, "ApplicationsInfo", {"entities": [TAG]})
+    info = reply["results"][0]["result"]
+    assert (info["tag"], info["charm"], info["life"]) == ("application-minio", "minio", "alive")
+    reply = await call(minio, "UnitsInfo", {"entities": [TAG, {"tag": "unit-nobody-0"}]})
+    unit, missing = reply["results"]
+    assert (unit["result"]["tag"], unit["result"]["leader"]) == ("unit-minio-0", True)
+    assert missing["error"]["code"] == NOT_FOUND
+    assert await call(minio, "Leader", TAG) == {"result": "minio/0"}
+    reply = await call(minio, "CharmRelations", {"application": "minio"})
+    assert reply == {"charm-relations": ["http", "other", "peers", "juju-info"]}
+
+
+async def test_endpoints_can_be_bound_to_the_only_space(minio: Rehearsal) -> None:
+    async def bind(**bindings: str) -> Any:
+        args = {"application-tag": "application-minio", "bindings": bindings, "force": False}
+        return (await call(minio, "MergeBindings", {"args": [args]}))["results"][0]
+
+    assert await bind(http="alpha") == {}
+    assert (await bind(http="dmz"))["error"]["message"] == 'space "dmz" not found'
+    assert (await bind(nothing="alpha"))["error"]["message"] == 'endpoint "nothing" not found'
+
+
+@pytest.mark.parametrize(
+    "params", [{"all": True}, {"tags": {"entities": [{"tag": "unit-minio-0"}]}, "retry": True}]
+)
+async def test_errors_of_units_can_be_resolved(minio: Rehearsal, params: Any) -> None:
+    course = Course(steps=(Step.hook_failed("config-changed"),))
+    minio.script.set_course(course, application="minio")
+    assert minio.workload("minio/0") == 'error hook failed: "config-changed"'
+    await call(minio, "ResolveUnitErrors", params)
+    minio.settle()
+    assert minio.workload("minio/0") == "active"
+    reply = await call(
+        minio, "ResolveUnitErrors", {"tags": {"entities": [{"tag": "unit-minio-0"}]}}
+    )
+    assert "is not in an error state" in reply["results"][0]["error"]["message"]
