@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from ckf_airgap.concurrency import Outcome, bounded_outcomes
 from ckf_airgap.errors import AirgapError, IntegrityError, TransferError
@@ -91,6 +92,7 @@ class _Pull:
         self._listener = listener
         self._slots = asyncio.Semaphore(client.options.policy.limits.jobs)
         self._blobs: Shared[Digest, None] = Shared()
+        self._manifests: Shared[Digest, None] = Shared()
         self._missing: dict[Digest, Descriptor] = {}
         self._named: Mapping[str, Descriptor] = {}
 
@@ -141,7 +143,7 @@ class _Pull:
         missing = [blob for blob in tree.blobs if blob.digest in self._missing]
         raise_failures(name, await bounded_outcomes(fetch, missing, max(len(missing), 1)))
         for manifest in tree.manifests:
-            await self._store.put_manifest(manifest)
+            await self._manifests.get(manifest.digest, partial(self._store.put_manifest, manifest))
         await self._store.set_reference(name, tree.descriptor)
 
     async def _fetch(self, blob: Descriptor, moved: _Moved) -> None:
@@ -149,7 +151,8 @@ class _Pull:
             resumed = writer.offset
             places = await self._source.places(blob.digest)
             moved.fetched = True
-            moved.received += await download_blob(places, blob, writer, self._listener)
+            received = await download_blob(places, blob, writer, self._listener)
+            moved.received += received
         self._listener(BlobDone(descriptor=blob, way=Way.COPIED, resumed=resumed))
 
     async def _is_here(self, blob: Descriptor, *, recheck: bool) -> bool:

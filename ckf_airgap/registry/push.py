@@ -235,20 +235,21 @@ class _Push:
         raise_failures(str(target), outcomes)
         by_digest = "@" in item.source
         place = _Place(registry, target.repository, tag, there, by_digest)
+        manifests = tree.manifests
         try:
-            moved.changed |= await _put_manifests(place, tree.manifests)
+            changed = await _put_manifests(place, manifests)
         except MissingPartsError:
             if not tree.omitted:
                 raise
             manifests = reduced(tree)
-            moved.changed |= await _put_manifests(place, manifests)
+            changed = await _put_manifests(place, manifests)
             carried = ", ".join(map(str, tree.platforms))
             moved.notes.append(
                 f"{registry.host} takes no index whose other platforms are missing: for {carried}"
                 f" it has the digest {manifests[-1].digest} instead of {tree.top.digest}"
             )
-            return manifests[-1].digest
-        return tree.top.digest
+        moved.changed |= changed
+        return manifests[-1].digest
 
     async def _bring(
         self, uploader: Uploader, repository: str, blob: Descriptor, moved: _Moved
