@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import json
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -256,12 +257,12 @@ class RegistrySession:
         self, request: Request, url: URL, headers: CIMultiDict[str]
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         feed = Feed(request.body) if isinstance(request.body, Body) else None
-        data: bytes | AsyncIterator[memoryview] | None = None
+        data: io.BytesIO | AsyncIterator[memoryview] | None = None
         if feed is not None:
             headers["Content-Length"] = str(feed.length)
             data = feed.chunks()
         elif isinstance(request.body, bytes):
-            data = request.body
+            data = io.BytesIO(request.body)
         timeouts = self.policy.timeouts
         sending = self._http.request(
             request.method,

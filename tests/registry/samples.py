@@ -167,7 +167,7 @@ async def publish(
             async with http.post(f"{base}/v2/{repository}/blobs/uploads/") as answer:
                 assert answer.status == 202, await answer.text()
                 place = answer.headers["Location"]
-            async with http.put(place, params={"digest": digest}, data=blob) as answer:
+            async with http.put(place, params={"digest": digest}, data=io.BytesIO(blob)) as answer:
                 assert answer.status == 201, await answer.text()
         for media_type, content in sample.children:
             url = f"{base}/v2/{repository}/manifests/{digest_of(content)}"
