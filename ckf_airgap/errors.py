@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import difflib
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -203,6 +203,28 @@ class ImmutableTagError(TransferError):
 
 class StorageFullError(TransferError):
     """The registry or the disk has no room left."""
+
+
+class ImagesFailedError(TransferError):
+    """Some images could not be carried; all the others were.
+
+    Args:
+        message: How many failed of how many.
+        problems: The images, each with why.
+        fix: The command that does only the rest.
+        report: The result for each image, for machines; part of the error's JSON document.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        problems: Iterable[Problem] = (),
+        fix: str = "",
+        report: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(message, problems=problems, fix=fix)
+        self.report = dict(report or {})
 
 
 class InterruptedRunError(AirgapError):

@@ -94,7 +94,7 @@ class ArchiveWriter:
                 there is something else than an archive of images.
         """
         if gzip is None:
-            gzip = path.name.endswith(_GZIP_SUFFIXES)
+            gzip = is_gzip_name(path)
         old = _open_old(path)
         part = part_path(path)
         fd = -1
@@ -124,6 +124,11 @@ class ArchiveWriter:
                 raise disk_error(exc, part) from exc
             raise
         return writer
+
+    @property
+    def before(self) -> Archive | None:
+        """The archive that this one replaces."""
+        return self._old
 
     def close(self) -> None:
         """Close the files. What is in them stays for the next run, unless nothing is."""
@@ -212,8 +217,9 @@ class ArchiveWriter:
         return parse_manifest(content, expected=digest)
 
     async def references(self) -> Mapping[str, Descriptor]:
-        """Return the images that were named in this run."""
-        return dict(self._references)
+        """Return the images of the archive that this one replaces, and those named in this run."""
+        before = {} if self._old is None else dict(await self._old.references())
+        return {**before, **self._references}
 
     @contextlib.asynccontextmanager
     async def writer(self, descriptor: Descriptor) -> AsyncIterator[RegionWriter]:
@@ -444,6 +450,11 @@ class ArchiveWriter:
 def part_path(path: Path) -> Path:
     """Return the name of an archive that is not whole yet."""
     return path.with_name(f"{path.name}.part")
+
+
+def is_gzip_name(path: Path) -> bool:
+    """Whether an archive of this name is gzipped."""
+    return path.name.endswith(_GZIP_SUFFIXES)
 
 
 def _header(digest: Digest, size: int) -> bytes:
