@@ -33,13 +33,16 @@ from ckf_airgap.registry.oci import Descriptor
 from ckf_airgap.registry.perimage import write_per_image
 from ckf_airgap.registry.relay import relay
 from ckf_airgap.registry.sources import DockerTars, open_source
-from ckf_airgap.registry.transport import ImageResult, Status
+from ckf_airgap.registry.transport import Event, ImageDone, ImageResult, Listener, Status
 from ckf_airgap.registry.tree import carried_platforms
 from ckf_airgap.retag import RetagMapping
 from ckf_airgap.transfersettings import TransferReport, TransferSettings
 
 Stored: TypeAlias = "LayoutDirectory | Archive"
 """A store that images are read from."""
+
+Mapper: TypeAlias = "Callable[[Sequence[ImageReference]], RetagMapping]"
+"""Gives images their places in the private registry."""
 
 _SCRATCH_SUFFIX: Final = ".layers"
 
@@ -89,7 +92,7 @@ async def save_images(
     *,
     source: Path | None = None,
     engine: bool = False,
-    mapping: RetagMapping | None = None,
+    mapping: Mapper | None = None,
 ) -> TransferReport:
     """Write the archive that crosses the gap.
 
@@ -103,8 +106,8 @@ async def save_images(
         source: The layout or archive to take them from; straight from their registries when left
             out.
         engine: Whether to take them from the Docker Engine instead.
-        mapping: Where they go in the private registry; ``docker load`` then knows them by these
-            names, too.
+        mapping: Gives their places in the private registry; ``docker load`` then knows them by
+            these names, too.
     """
     started = time.monotonic()
     writer = await in_thread(ArchiveWriter.create, archive)
@@ -143,7 +146,10 @@ async def save_images(
         report = _report(results, started)
         if report.failed or not report.results:
             return report
-        summary = await writer.finish(prefer=settings.prefer, names=_more_names(mapping))
+        summary = await writer.finish(
+            prefer=settings.prefer,
+            names=_more_names(mapping, [result.source for result in report.results]),
+        )
     await in_thread(remove_scratch, scratch)
     return replace(report, archive=summary, seconds=time.monotonic() - started)
 
@@ -154,7 +160,7 @@ async def save_per_image(
     settings: TransferSettings,
     *,
     source: Path,
-    mapping: RetagMapping | None = None,
+    mapping: Mapper | None = None,
 ) -> TransferReport:
     """Write an archive with one tar for each image, as the guide's scripts do.
 
@@ -163,16 +169,16 @@ async def save_per_image(
         archive: The archive.
         settings: How.
         source: The layout or archive to take them from.
-        mapping: Where they go in the private registry, which the tars then name.
+        mapping: Gives their places in the private registry, which the tars then name.
     """
     started = time.monotonic()
-    more = _more_names(mapping)
-
-    def tags(name: str) -> Iterable[str]:
-        return tuple(more(name)) or docker_names(name) or (name,)
-
     async with _opened(source) as stored:
         names = await _names(stored, references, settings)
+        more = _more_names(mapping, names)
+
+        def tags(name: str) -> Iterable[str]:
+            return more(name) or docker_names(name) or (name,)
+
         results = await write_per_image(
             stored, names, archive, prefer=settings.prefer, tags=tags, listener=settings.listener
         )
@@ -184,7 +190,7 @@ async def load_images(
     directory: Path | None,
     settings: TransferSettings,
     *,
-    mapping: Callable[[Sequence[ImageReference]], RetagMapping] | None = None,
+    mapping: Mapper | None = None,
 ) -> TransferReport:
     """Bring the images of an archive into a layout or a Docker Engine.
 
@@ -229,7 +235,7 @@ async def load_images(
 
 async def push_images(
     source: Path,
-    mapping: Callable[[Sequence[ImageReference]], RetagMapping],
+    mapping: Mapper,
     settings: TransferSettings,
 ) -> TransferReport:
     """Push the images of an archive or layout to the private registry.
@@ -249,7 +255,8 @@ async def push_images(
             return _report(await _push(opened, mapping, settings), started)
         staging = source.with_name(source.name + _SCRATCH_SUFFIX)
         with await in_thread(LayoutDirectory.create, staging) as store:
-            loaded = await _load(opened, store, staging, settings)
+            quiet = replace(settings, listener=_without_images(settings.listener))
+            loaded = await _load(opened, store, staging, quiet)
             failed = [one for one in loaded if one.status is Status.FAILED]
             results = [*failed, *await _push(store, mapping, settings)]
     finally:
@@ -262,7 +269,7 @@ async def push_images(
 
 async def push_from_engine(
     references: Iterable[ImageReference],
-    mapping: Callable[[Sequence[ImageReference]], RetagMapping],
+    mapping: Mapper,
     settings: TransferSettings,
 ) -> TransferReport:
     """Retag images of the Docker Engine, and push them from there."""
@@ -305,7 +312,7 @@ async def verify_images(
     settings: TransferSettings,
     *,
     source: Path | None = None,
-    mapping: Callable[[Sequence[ImageReference]], RetagMapping] | None = None,
+    mapping: Mapper | None = None,
 ) -> TransferReport:
     """Look whether images are in the private registry, whole.
 
@@ -344,7 +351,7 @@ async def verify_images(
 
 async def _push(
     stored: Stored,
-    mapping: Callable[[Sequence[ImageReference]], RetagMapping],
+    mapping: Mapper,
     settings: TransferSettings,
 ) -> list[ImageResult]:
     references = await _references(stored, settings)
@@ -439,14 +446,29 @@ def _parsed(name: str, where: Path) -> ImageReference:
         ) from exc
 
 
-def _more_names(mapping: RetagMapping | None) -> Callable[[str], tuple[str, ...]]:
+def _more_names(
+    mapping: Mapper | None, references: Iterable[str]
+) -> Callable[[str], tuple[str, ...]]:
+    """Return what gives an image's name in the private registry, if that is known."""
+    if mapping is None:
+        return lambda _reference: ()
+    places = mapping([ImageReference.parse(reference) for reference in references])
+
     def names(reference: str) -> tuple[str, ...]:
-        if mapping is None:
-            return ()
-        target = mapping.target_of(ImageReference.parse(reference))
+        target = places.target_of(ImageReference.parse(reference))
         return () if target is None else (str(target.with_tag()),)
 
     return names
+
+
+def _without_images(listener: Listener) -> Listener:
+    """Return a listener that hears of an image only when it failed: more is to be done with it."""
+
+    def listen(event: Event) -> None:
+        if not isinstance(event, ImageDone) or event.result.status is Status.FAILED:
+            listener(event)
+
+    return listen
 
 
 def _push_options(settings: TransferSettings) -> pushing.PushOptions:
