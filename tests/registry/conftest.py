@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -154,7 +154,7 @@ def make_client(
     policy: Policy = QUICK,
     ca_file: Path | None = None,
     credentials: CredentialStore | None = None,
-    mirrors: dict[str, tuple[str, ...]] | None = None,
+    mirrors: Mapping[str, tuple[str, ...]] | None = None,
     listener: Listener = ignore,
 ) -> RegistryClient:
     """Return a client that speaks plain HTTP with some hosts, and waits for nothing long."""
