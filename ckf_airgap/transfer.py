@@ -24,10 +24,6 @@ from ckf_airgap.registry.archive import Archive
 from ckf_airgap.registry.archivetail import docker_names
 from ckf_airgap.registry.archivewriter import ArchiveWriter, part_path
 from ckf_airgap.registry.dockerimport import DockerImport, remove_scratch
-from ckf_airgap.registry.engine import pull_images as engine_pull
-from ckf_airgap.registry.engine import push_images as engine_push
-from ckf_airgap.registry.enginestore import load_images as engine_load
-from ckf_airgap.registry.enginestore import save_images as engine_save
 from ckf_airgap.registry.layout import LayoutDirectory
 from ckf_airgap.registry.oci import Descriptor
 from ckf_airgap.registry.perimage import write_per_image
@@ -63,6 +59,10 @@ async def pull_images(
     started = time.monotonic()
     chosen = settings.chosen(references)
     if directory is None:
+        from ckf_airgap.registry.engine import (  # noqa: PLC0415 - docker's SDK is slow to import
+            pull_images as engine_pull,
+        )
+
         results = await engine_pull(
             settings.engine(),
             chosen,
@@ -114,6 +114,10 @@ async def save_images(
     scratch = archive.with_name(part_path(archive).name + _SCRATCH_SUFFIX)
     with writer:
         if engine:
+            from ckf_airgap.registry.enginestore import (  # noqa: PLC0415 - docker's SDK is slow to import
+                save_images as engine_save,
+            )
+
             results = await engine_save(
                 settings.engine(),
                 settings.chosen(references or ()),
@@ -220,6 +224,10 @@ async def load_images(
             target = places.target_of(reference) if places is not None else None
             return () if target is None else docker_names(str(target))
 
+        from ckf_airgap.registry.enginestore import (  # noqa: PLC0415 - docker's SDK is slow to import
+            load_images as engine_load,
+        )
+
         results = await engine_load(
             settings.engine(),
             opened,
@@ -277,6 +285,10 @@ async def push_from_engine(
     chosen = settings.chosen(references)
     places = mapping(chosen)
     async with settings.client() as client:
+        from ckf_airgap.registry.engine import (  # noqa: PLC0415 - docker's SDK is slow to import
+            push_images as engine_push,
+        )
+
         results = await engine_push(
             settings.engine(),
             [(image.source, image.target) for image in places.images],
