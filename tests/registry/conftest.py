@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from tests.registry.servers import (
     htpasswd,
     scratch,
 )
+from tests.registry.tools import Engine
 
 QUICK = Policy(
     limits=Limits(chunk_above_bytes=256 * 1024, chunk_bytes=64 * 1024),
@@ -141,6 +143,25 @@ async def public_proxy(public: RegistryServer) -> AsyncIterator[FaultProxy]:
     """A proxy in front of the public registry."""
     async with FaultProxy(public.host).running() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def engine_server() -> Iterator[Engine]:
+    """A Docker Engine, started once."""
+    engine = Engine(Path(tempfile.mkdtemp(prefix="engine-", dir="/tmp")))
+    try:
+        engine.start()
+        yield engine
+    finally:
+        engine.stop()
+
+
+@pytest.fixture
+async def engine(engine_server: Engine, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Engine]:
+    """A Docker Engine without images, which is the one that our code finds."""
+    monkeypatch.setenv("DOCKER_HOST", engine_server.url)
+    yield engine_server
+    await engine_server.forget_all()
 
 
 def logged_in(*hosts: str, password: str = PASSWORD) -> CredentialStore:
