@@ -852,3 +852,12 @@ async def test_a_host_that_is_no_registry_is_told_as_such(
         result = await push_one(client, carried, proxy.host)
     assert type(result.error) is TransferError
     assert "is no registry" in str(result.error)
+
+
+async def test_a_host_that_nobody_knows_is_not_waited_for(carried: Path) -> None:
+    started = time.monotonic()
+    async with make_client(policy=Policy()) as client:
+        result = await push_one(client, carried, "no-such-host.invalid:5000")
+    assert time.monotonic() - started < 8
+    assert isinstance(result.error, ConnectionFailedError)
+    assert "is not known" in str(result.error)
