@@ -197,10 +197,15 @@ class RegistrySession:
 
         A registry behind a proxy often names itself by a wrong scheme or port, and its query may
         hold what must not be encoded anew; so only path and query count for its own host.
+
+        Raises:
+            TransferError: when it leads to another host without TLS.
         """
         url = response_url.join(URL(location, encoded=True))
         if url.host in (self._origin.host, response_url.host):
             return f"{self.endpoint.base}{url.raw_path_qs}"
+        if url.scheme != "https" and not self.endpoint.plain_http:
+            raise TransferError(f"{self.endpoint.host} sends uploads on to {url.host} without TLS")
         return str(url)
 
     async def _greet(self) -> None:
