@@ -335,16 +335,22 @@ def run(
         cwd=cwd,
         env=env,
     )
-    said = b""
-    if process.stderr is not None:
-        said = process.stderr.read()
-        process.stderr.close()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    _PEAK[0] = max(_PEAK[0], usage.ru_maxrss / 1000)
+    watcher = threading.Thread(target=watch_memory, args=(process.pid,))
+    watcher.start()
+    _, said = process.communicate()
+    watcher.join()
     if process.returncode:
         print(said.decode(errors="replace")[-3000:], file=sys.stderr)
         raise subprocess.CalledProcessError(process.returncode, command)
+
+
+def watch_memory(pid: int) -> None:
+    """Remember the most memory that a process has, until it ends."""
+    with contextlib.suppress(OSError):
+        while "VmHWM" in (status := Path(f"/proc/{pid}/status").read_text()):
+            peak = status.partition("VmHWM:")[2].split()[0]
+            _PEAK[0] = max(_PEAK[0], int(peak) / 1000)
+            time.sleep(0.05)
 
 
 def ticks(pids: list[int]) -> float:

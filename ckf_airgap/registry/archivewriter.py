@@ -301,7 +301,8 @@ class ArchiveWriter:
             if self._finished(descriptor.digest) is None:
                 await self._adopt(descriptor)
             await self.verify(descriptor)
-        tail = await tail_members(self, self._references, prefer=prefer, names=names)
+        named = dict(sorted(self._references.items()))  # not in the order of arrival
+        tail = await tail_members(self, named, prefer=prefer, names=names)
         await run_to_end(lambda: self._finish(tail), self._part)
         return await self._summary(needed, changed=True)
 
