@@ -28,11 +28,18 @@ Find: TypeAlias = "Callable[[ImageReference], ImageReference]"
 """Gives the retagged reference of a reference that is known to be there."""
 
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_NUMBERS: Final = re.compile(r"^[0-9]+(?:[:.][0-9]+)*$")
-_HOST_PORT: Final = re.compile(r"^[^/@]+:[0-9]{2,5}$")
-_PORT: Final = re.compile(r"^[0-9]{2,5}$")
-_TOKEN: Final = re.compile(r"[A-Za-z0-9\[][A-Za-z0-9._:/@\[\]-]*[A-Za-z0-9]")
-_BARE_NAME: Final = re.compile(r"^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$")
+_NUMBERS: Final = re.compile(r"[0-9]+(?:[:.][0-9]+)*\Z")
+_HOST_PORT: Final = re.compile(r"[^/@]+:(?:80|[1-9][0-9]{2,4})\Z")
+_PORT: Final = re.compile(r"[0-9]{2,5}\Z")
+_TOKEN: Final = re.compile(
+    r"""(?<![^\s"'`=,;(<>|\[])"""
+    r"(?:\[[0-9A-Fa-f:]+\][:/])?[A-Za-z0-9][A-Za-z0-9._:/@-]*[A-Za-z0-9]"
+    r"""(?=\.?(?:[\s"'`,;)<>|\]]|\Z))"""
+)
+"""A word that stands by itself: not the rest of a URL, of a Windows path or of a template."""
+
+_NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
+_BARE_NAME: Final = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +98,8 @@ class OptionPlan:
         places: dict[tuple[str, str | None], list[str]] = {}
         for use in self.uses:
             target = find(use.reference)
-            if use.path[-1] in composite.names or use.path not in names:
+            composed = use.path not in names or use.path[0] in composite.names
+            if composed and len(use.path) == 1:
                 name = names.get(use.path, str(use.path[-1]))
                 parent = target.name.removesuffix(f"/{name}")
                 if parent == target.name and use.path in names:
@@ -117,7 +125,7 @@ class OptionPlan:
         for hub, tag in places:
             values[(composite.hub,)] = hub
             values[(composite.tag,)] = tag or "latest"
-        return parsed.edit(values)
+        return _rewrite(parsed, (), values)
 
 
 def plan_options(
@@ -153,7 +161,9 @@ def plan_options(
             plans[option.name] = plan
     for name, option in charm.options.items():
         rule = rules.for_option(charm.name, name)
-        if rule is None or rule.same_as is None or _text(values.get(name, option.default)):
+        if rule is None or rule.same_as is None:
+            continue
+        if _text(values.get(name, option.default)).strip() not in _NULLS:
             continue
         other = plans.get(rule.same_as.option)
         for use in other.uses if other else ():
@@ -174,14 +184,17 @@ def image_in(
     the name of the option or key says that it is an image (`hinted`), any separator will do; else
     a digest, or a path with a tag that has a digit. What is `known` to be an image is one.
     """
-    if not text or not any(mark in text for mark in "/:@") or _NUMBERS.match(text):
+    if not text or _NUMBERS.match(text):
         return None
     try:
         reference = ImageReference.parse(text)
     except ReferenceSyntaxError:
         return None
-    if known(reference):
+    bare = _BARE_NAME.match(text) is not None
+    if (hinted or not bare) and known(reference):
         return reference
+    if bare:
+        return None
     if reference.digest:
         return reference
     if hinted:
@@ -225,7 +238,7 @@ class _Planner:
 
     def plan(self) -> OptionPlan | None:
         text = _text(self.values.get(self.option.name, self.option.default))
-        if not text.strip():
+        if text.strip() in _NULLS:
             return self._plan_empty()
         parsed = ValueText.parse(text)
         composite = self.rule.composite or (_composite_in(parsed) if self.hinted else None)
@@ -402,9 +415,10 @@ def _references(
         nested = _nested(parsed, value)
         if nested is not None:
             yield from _references(nested, here, hinted=said, known=known)
-        elif " " in value or "\n" in value:
+        elif _TOKEN.fullmatch(value) is None:
+            alone = value.strip()
             for place, _, token in _tokens(value):
-                reference = image_in(token, hinted=False, known=known)
+                reference = image_in(token, hinted=said and token == alone, known=known)
                 if reference is not None:
                     yield (*here, place), reference
 

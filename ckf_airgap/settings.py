@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -36,6 +37,8 @@ APPLICATION_OPTIONS: Final = frozenset(
 )
 """Options that Juju itself gives every application on Kubernetes (its caas application config)."""
 
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}\Z")
+_FLOAT: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\Z")
 _TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 
@@ -98,10 +101,10 @@ def convert(option: Option, value: OptionValue) -> OptionValue:
 
 
 def _number(kind: type[int | float], option: Option, value: str) -> OptionValue:
-    try:
-        return kind(value)
-    except ValueError:
-        raise ValueError(f"expected {option.type}, got {value!r}") from None
+    """Read a number as Go does, which knows no blanks, underscores or digits of other scripts."""
+    if not (_INTEGER if kind is int else _FLOAT).match(value):
+        raise ValueError(f"expected {option.type}, got {value!r}")
+    return kind(value)
 
 
 def document_of_settings(

@@ -97,7 +97,7 @@ def command(
     terminal = Terminal.current()
     needed = needed_endpoints(load_release(release)) if release else common_needed_endpoints()
     controller = RehearsalController(
-        juju_data=juju_data,
+        juju_data=juju_data.resolve() if juju_data else None,
         host=host,
         port=port,
         models=models,

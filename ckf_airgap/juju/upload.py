@@ -187,7 +187,7 @@ class Uploader:
         except TimeoutError as exc:
             raise ControllerError(
                 f"the upload of {what} ({size_bytes} bytes) to the {where} was not done within "
-                f"{limit_s:.0f} s",
+                f"{limit_s:.3g} s",
                 fix="Check the connection to the controller, and the disk of its pod.",
             ) from exc
         except (aiohttp.ClientError, ssl.SSLError, OSError) as exc:

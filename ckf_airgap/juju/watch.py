@@ -1,7 +1,7 @@
 """Watch a model as a stream of snapshots, and wait until it is active/idle.
 
 The stream comes from the watcher that libjuju keeps anyway. One full status for the whole model,
-every `STATUS_EVERY_S` seconds at most, adds what the watcher does not tell: pods that cannot start.
+every 15 seconds at most, adds what the watcher does not tell: pods that cannot start.
 """
 
 from __future__ import annotations
@@ -103,13 +103,19 @@ OnChange: TypeAlias = Callable[[Change], None]
 OnProgress: TypeAlias = Callable[[Progress], None]
 
 
-async def watch(source: Watchable) -> AsyncGenerator[ModelSnapshot, None]:
+async def watch(
+    source: Watchable, *, status_every_s: float = STATUS_EVERY_S
+) -> AsyncGenerator[ModelSnapshot, None]:
     """Yield the model now, and again whenever it has changed, until the reader stops.
+
+    Args:
+        source: The session.
+        status_every_s: How often the whole model's status is asked for, at most.
 
     Raises:
         ControllerError: when the connection is lost for good.
     """
-    reader = _Reader(source)
+    reader = _Reader(source, status_every_s)
     while True:
         yield await reader.next()
 
@@ -122,6 +128,7 @@ async def wait_active_idle(
     idle_period_s: float = DEFAULT_IDLE_PERIOD_S,
     error_grace_s: float = DEFAULT_ERROR_GRACE_S,
     timeout_s: float = DEFAULT_TIMEOUT_S,
+    status_every_s: float = STATUS_EVERY_S,
     on_change: OnChange | None = None,
     on_progress: OnProgress | None = None,
 ) -> WaitReport:
@@ -135,6 +142,7 @@ async def wait_active_idle(
         idle_period_s: How long everything must stay active/idle.
         error_grace_s: How long an error must last to end the wait: Juju runs failed hooks again.
         timeout_s: How long to wait at all.
+        status_every_s: How often the whole model's status is asked for, at most.
         on_change: Called with each change of a workload's or application's status.
         on_progress: Called with each snapshot; both callbacks must not block.
 
@@ -143,7 +151,7 @@ async def wait_active_idle(
         WaitTimeoutError: naming each that is not ready, its status, and what to do.
         ControllerError: when the connection is lost for good.
     """
-    reader = _Reader(source)
+    reader = _Reader(source, status_every_s)
     started = time.monotonic()
     deadline = started + timeout_s
     snapshot = await reader.next()
@@ -191,8 +199,9 @@ async def wait_active_idle(
 class _Reader:
     """Reads the feed: the next snapshot after a change, or at a given time."""
 
-    def __init__(self, source: Watchable) -> None:
+    def __init__(self, source: Watchable, status_every_s: float) -> None:
         self._source = source
+        self._status_every_s = status_every_s
         self._seen: int | None = None
         self._status_due = time.monotonic()
 
@@ -230,7 +239,7 @@ class _Reader:
             feed.apply_status(await full_status(self._source.api), asked_at=asked_at)
         except ControllerError as exc:
             _log.debug("no full status: %s", exc)
-        self._status_due = time.monotonic() + STATUS_EVERY_S
+        self._status_due = time.monotonic() + self._status_every_s
 
 
 def _workload_error(

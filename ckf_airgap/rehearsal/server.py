@@ -24,6 +24,11 @@ MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
 
 _CLOSE_TIMEOUT_S: Final = 2.0
 
+_TURNS_TO_ACCEPT: Final = 10
+"""Turns of the loop before it stops listening. Until Python 3.12, asyncio loses a socket that it
+accepted in the very turn in which the listener is closed: that of somebody who only looks whether
+the port is open, say."""
+
 
 class Server:
     """Listens, and gives every connection its session.
@@ -85,6 +90,8 @@ class Server:
 
     async def stop(self) -> None:
         """Stop listening and close every connection."""
+        for _ in range(_TURNS_TO_ACCEPT):
+            await asyncio.sleep(0)
         await self._runner.cleanup()
 
     async def _close_sockets(self, _app: web.Application) -> None:

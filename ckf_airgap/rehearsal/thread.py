@@ -1,16 +1,13 @@
-"""The rehearsal controller in a thread of its own, and as a process of its own."""
+"""The rehearsal controller in a thread of its own."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import signal
-import sys
 import threading
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, TextIO, TypeVar, final
+from typing import Any, Final, TypeVar, final
 
 from ckf_airgap.errors import ControllerError
 from ckf_airgap.rehearsal.controller import RehearsalController
@@ -122,58 +119,3 @@ class ControllerThread:
         async with self.controller:
             self._ready.set()
             await self._stopping.wait()
-
-
-def run_until_stopped(
-    controller: RehearsalController, *, as_json: bool = False, output: TextIO | None = None
-) -> None:
-    """Run a controller until SIGTERM or SIGINT, in this thread, which must be the main one.
-
-    One line on `output` tells that clients can connect: ``ready HOST:PORT JUJU_DATA=DIR``, or
-    as JSON ``{"event": "ready", "controller": ..., "endpoint": ..., "juju_data": ...,
-    "models": [...]}``.
-
-    Args:
-        controller: The controller to run.
-        as_json: Write the line as JSON.
-        output: Where to; standard output when it is ``None``.
-
-    Raises:
-        ControllerError: when it cannot be started.
-    """
-    asyncio.run(_run_until_stopped(controller, as_json, output or sys.stdout))
-
-
-def ready_line(controller: RehearsalController, *, as_json: bool) -> str:
-    """Return the line that tells how clients reach a running controller."""
-    if not as_json:
-        return f"ready {controller.endpoint} JUJU_DATA={controller.juju_data}"
-    return json.dumps(
-        {
-            "event": "ready",
-            "controller": controller.name,
-            "endpoint": controller.endpoint,
-            "juju_data": str(controller.juju_data),
-            "models": list(controller.models),
-        }
-    )
-
-
-async def _run_until_stopped(
-    controller: RehearsalController,
-    as_json: bool,
-    output: TextIO,
-) -> None:
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGTERM, signal.SIGINT)
-    for number in signals:
-        loop.add_signal_handler(number, stopping.set)
-    try:
-        async with controller:
-            output.write(ready_line(controller, as_json=as_json) + "\n")
-            output.flush()
-            await stopping.wait()
-    finally:
-        for number in signals:
-            loop.remove_signal_handler(number)

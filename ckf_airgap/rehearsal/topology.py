@@ -247,19 +247,13 @@ class Topology:
                     f"establishing a new relation for {side} would exceed its maximum relation "
                     f"limit of {limit}"
                 )
-        if is_container_scoped(sides):
-            self._check_subordinate(sides)
-
-    def _check_subordinate(self, sides: Sequence[Side]) -> None:
-        if not any(side.subordinate for side in sides):
-            raise ApiError(
-                "container scoped relation requires at least one subordinate application"
-            )
         bases = [self.applications[side.application].base for side in sides]
-        if not bases[0].same_os(bases[1]):
+        if is_container_scoped(sides) and not bases[0].same_os(bases[1]):
+            principal, subordinate = sorted(sides, key=lambda side: side.subordinate)
             raise ApiError(
                 "subordinate must support principal application's base; "
-                f"principal {bases[0]}, subordinate {bases[1]}"
+                f"{principal.application} is on {self.applications[principal.application].base}, "
+                f"{subordinate.application} on {self.applications[subordinate.application].base}"
             )
 
     def _relate(self, sides: Sequence[Side]) -> Relation:

@@ -23,15 +23,6 @@ from ckf_airgap.rehearsal.controller import RehearsalController
 from ckf_airgap.rehearsal.thread import ControllerThread
 from tests.integration.rehearsal.wire import Client, Store
 
-PROGRAM = """
-import sys
-from pathlib import Path
-from ckf_airgap.rehearsal.controller import RehearsalController
-from ckf_airgap.rehearsal.thread import run_until_stopped
-controller = RehearsalController(juju_data=Path(sys.argv[1]), models=["kubeflow"])
-run_until_stopped(controller, as_json="--json" in sys.argv)
-"""
-
 
 def answers(endpoint: str) -> bool:
     host, port = endpoint.rsplit(":", 1)
@@ -178,7 +169,8 @@ def test_as_a_process_it_says_when_it_is_ready_and_ends_cleanly(
     store = tmp_path / "store"
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    command = [sys.executable, "-c", PROGRAM, str(store), *(["--json"] if as_json else [])]
+    options = ["--juju-data", str(store), "--quiet", *(["--json"] if as_json else [])]
+    command = [sys.executable, "-m", "ckf_airgap", "controller", *options]
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -193,7 +185,7 @@ def test_as_a_process_it_says_when_it_is_ready_and_ends_cleanly(
                 ready = json.loads(line)
                 assert ready["event"] == "ready"
                 assert ready["models"] == ["kubeflow"]
-                assert ready["juju_data"] == str(store)
+                assert ready["juju-data"] == str(store)
                 endpoint = ready["endpoint"]
             else:
                 match = re.fullmatch(r"ready (\S+) JUJU_DATA=(.*)\n", line)

@@ -354,6 +354,32 @@ async def test_units_and_applications_tell_about_themselves(minio: Rehearsal) ->
     assert reply == {"charm-relations": ["http", "other", "peers", "juju-info"]}
 
 
+async def test_an_application_without_units_has_no_leader(minio: Rehearsal) -> None:
+    minio.model.topology.scale(minio.model.applications["minio"], 0)
+    minio.settle()
+    reply = await call(minio, "Leader", TAG)
+    assert reply["error"]["message"] == 'leader for application "minio" not found'
+    reply = await call(minio, "Leader", {"tag": "application-dex"})
+    assert reply["error"]["code"] == NOT_FOUND
+
+
+async def test_relations_within_the_model_cannot_be_suspended(minio: Rehearsal) -> None:
+    relation = minio.model.topology.add_relation(["minio:http", "web"])
+    args = {"args": [{"relation-id": relation.id, "suspended": True}, {"relation-id": 99}]}
+    reply = await call(minio, "SetRelationsSuspended", args)
+    assert all("error" in result for result in reply["results"])
+
+
+async def test_related_units_tell_about_each_other(minio: Rehearsal) -> None:
+    minio.model.topology.add_relation(["minio:http", "web"])
+    minio.settle()
+    reply = await call(minio, "UnitsInfo", {"entities": [{"tag": "unit-web-0"}]})
+    (related,) = reply["results"][0]["result"]["relation-data"]
+    assert (related["endpoint"], related["related-endpoint"]) == ("backend", "http")
+    assert list(related["unit-relation-data"]) == ["minio/0"]
+    assert "address" in reply["results"][0]["result"]
+
+
 async def test_endpoints_can_be_bound_to_the_only_space(minio: Rehearsal) -> None:
     async def bind(**bindings: str) -> Any:
         args = {"application-tag": "application-minio", "bindings": bindings, "force": False}

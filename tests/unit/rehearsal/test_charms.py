@@ -9,7 +9,7 @@ import pytest
 from ckf_airgap import charmfile
 from ckf_airgap.rehearsal.charmurl import CharmURL
 from ckf_airgap.rehearsal.facades.charms import Charms
-from ckf_airgap.rehearsal.rpc import BAD_REQUEST, NOT_FOUND, ApiError
+from ckf_airgap.rehearsal.rpc import BAD_REQUEST, NOT_FOUND, NOT_SUPPORTED, ApiError
 from tests.unit.rehearsal.harness import Rehearsal, charm_zip
 
 
@@ -260,6 +260,55 @@ async def test_the_store_cannot_be_reached(rehearsal: Rehearsal) -> None:
     )
     (result,) = reply["Results"]
     assert "behind an air gap" in result["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("GetDownloadInfos", {"entities": [{"charm-url": "ch:minio-1"}]}),
+        ("ResolveCharms", {"resolve": [{"reference": "minio"}]}),
+        ("ListCharmResources", {"entities": [{"tag": "ch:minio-1"}]}),
+    ],
+)
+async def test_whatever_needs_the_store_is_refused(
+    rehearsal: Rehearsal, method: str, params: dict[str, Any]
+) -> None:
+    assert "behind an air gap" in str(await rehearsal.call(Charms, method, params))
+
+
+async def test_what_does_not_need_the_store_is_answered(rehearsal: Rehearsal) -> None:
+    url = await rehearsal.upload("minio")
+    entities = {"entities": [{"tag": f"charm-{url}"}, {"tag": "charm-local:dex-0"}]}
+    reply = await rehearsal.call(Charms, "CheckCharms", entities)
+    assert reply["results"][0] == {}
+    assert reply["results"][1]["error"]["code"] == NOT_FOUND
+    placements = {"placements": [{"application": "minio", "charm-url": url}]}
+    reply = await rehearsal.call(Charms, "CheckCharmPlacement", placements)
+    assert reply == {"results": [{}]}
+    assert await rehearsal.call(Charms, "IsMetered", {"url": url}) == {"metered": False}
+    with pytest.raises(ApiError, match="unknown schema"):
+        await rehearsal.call(Charms, "AddCharm", {"url": url})
+    reply = await rehearsal.call(Charms, "ListCharmResources", {"entities": [{"tag": url}]})
+    assert reply["results"][0][0]["error"]["code"] == NOT_SUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("storage", "least", "most", "mebibytes"),
+    [
+        ({}, 1, 1, 0),
+        ({"minimum-size": "512M"}, 1, 1, 512),
+        ({"minimum-size": "1.5G", "multiple": {"range": "2+"}}, 2, -1, 1536),
+        ({"minimum-size": "1T", "multiple": {"range": "3"}}, 3, 3, 1024**2),
+        ({"minimum-size": "?", "multiple": {"range": "1-"}}, 1, -1, 0),
+    ],
+)
+async def test_storage_has_a_count_and_a_size(
+    rehearsal: Rehearsal, storage: dict[str, Any], least: int, most: int, mebibytes: int
+) -> None:
+    url = await rehearsal.upload("db", storage={"data": {"type": "filesystem", **storage}})
+    info = await rehearsal.call(Charms, "CharmInfo", {"url": url})
+    data = info["meta"]["storage"]["data"]
+    assert (data["count-min"], data["count-max"], data["minimum-size"]) == (least, most, mebibytes)
 
 
 async def test_charms_are_listed_all_or_by_name(rehearsal: Rehearsal) -> None:

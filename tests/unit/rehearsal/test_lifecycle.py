@@ -193,6 +193,23 @@ async def test_relations_that_cannot_be_made_are_refused(
     assert (caught.value.message, caught.value.code) == (message, code)
 
 
+async def test_a_subordinate_has_the_base_of_its_principal(rehearsal: Rehearsal) -> None:
+    logs = {"interface": "logs", "scope": "container"}
+    await rehearsal.upload_and_deploy("minio", provides={"logs": logs})
+    url = await rehearsal.upload("agent", subordinate=True, requires={"logs": logs})
+    focal = {"name": "ubuntu", "channel": "20.04/stable"}
+    rehearsal.deploy("old", url, units=0, origin={**LOCAL, "base": focal})
+    rehearsal.deploy("new", url, units=0)
+    with pytest.raises(ApiError) as caught:
+        relate(rehearsal, "minio", "old")
+    assert caught.value.message == (
+        'cannot add relation "old:logs minio:logs": subordinate must support principal '
+        "application's base; minio is on ubuntu@22.04, old on ubuntu@20.04"
+    )
+    relate(rehearsal, "minio", "new")
+    assert [relation.key for relation in rehearsal.model.relations] == ["new:logs minio:logs"]
+
+
 async def test_a_config_change_runs_its_hook_once(rehearsal: Rehearsal) -> None:
     options = {"port": {"type": "int", "default": 1}}
     minio = await rehearsal.upload_and_deploy("minio", options=options)

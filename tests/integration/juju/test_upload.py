@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import ssl
+from pathlib import Path
+
+import pytest
+
+from ckf_airgap.errors import ControllerError, MissingError, RefusedError
+from ckf_airgap.juju import JujuTarget, ResourceUpload, Timeouts, Uploader, connect
+from ckf_airgap.juju.connection import HttpAccess
+from ckf_airgap.rehearsal.standin import write_standin
+from ckf_airgap.rehearsal.tls import make_certificates
+from tests.integration.juju.world import QUICK
+from tests.unit.juju.samples import MINIO
+
+IMAGE = ResourceUpload(name="oci-image", type="oci-image", value="reg/x:1", path="reg/x:1")
+
+
+@pytest.fixture
+def charm(tmp_path: Path) -> Path:
+    return write_standin(MINIO, tmp_path, 1, padding_bytes=3_000_000)
+
+
+async def test_progress_adds_up_to_the_size(kubeflow: JujuTarget, charm: Path) -> None:
+    sent: list[int] = []
+    async with (
+        connect(kubeflow, timeouts=QUICK) as session,
+        Uploader(session.http, session.timeouts, 2) as uploader,
+    ):
+        assert await uploader.upload_charm(charm, sent.append) == "local:minio-0"
+        assert await uploader.upload_charm(charm) == "local:minio-1"
+    assert sum(sent) > 3_000_000
+    assert len(sent) > 1
+
+
+async def test_a_refused_login_is_no_refused_charm(kubeflow: JujuTarget, charm: Path) -> None:
+    async with connect(kubeflow, timeouts=QUICK) as session:
+        http = dataclasses.replace(session.http, authorization="Basic bm9ib2R5OngK")
+        async with Uploader(http, session.timeouts, 2) as uploader:
+            with pytest.raises(ControllerError, match=r"refused the upload of charm minio_r1"):
+                await uploader.upload_charm(charm)
+
+
+async def test_a_resource_that_was_not_announced(kubeflow: JujuTarget) -> None:
+    async with (
+        connect(kubeflow, timeouts=QUICK) as session,
+        Uploader(session.http, session.timeouts, 2) as uploader,
+    ):
+        with pytest.raises(RefusedError) as caught:
+            await uploader.upload_resource("minio", IMAGE, "no-such-id")
+    assert "resource oci-image of application minio: pending resource" in str(caught.value)
+
+
+async def test_a_file_that_is_not_there(kubeflow: JujuTarget, tmp_path: Path) -> None:
+    missing = dataclasses.replace(IMAGE, type="file", value=str(tmp_path / "none"))
+    async with (
+        connect(kubeflow, timeouts=QUICK) as session,
+        Uploader(session.http, session.timeouts, 2) as uploader,
+    ):
+        with pytest.raises(MissingError, match=r"cannot read .*none"):
+            await uploader.upload_charm(tmp_path / "none")
+        with pytest.raises(MissingError, match=r"cannot read .*none"):
+            await uploader.upload_resource("minio", missing, "id")
+
+
+async def test_the_certificate_is_verified(kubeflow: JujuTarget, charm: Path) -> None:
+    async with connect(kubeflow, timeouts=QUICK) as session:
+        other = ssl.create_default_context(cadata=make_certificates(["127.0.0.1"]).ca)
+        other.check_hostname = False
+        http = dataclasses.replace(session.http, ssl_context=other)
+        async with Uploader(http, session.timeouts, 2) as uploader:
+            with pytest.raises(ControllerError, match=r"broke off.*certificate"):
+                await uploader.upload_charm(charm)
+
+
+async def test_an_upload_that_stalls_is_given_up(charm: Path) -> None:
+    certificates = make_certificates(["127.0.0.1"])
+    stop = asyncio.Event()
+
+    async def stall(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await stop.wait()
+        writer.transport.abort()
+
+    server = await asyncio.start_server(
+        stall, "127.0.0.1", 0, ssl=certificates.server_context(), limit=1024
+    )
+    port = server.sockets[0].getsockname()[1]
+    context = ssl.create_default_context(cadata=certificates.ca)
+    context.check_hostname = False
+    http = HttpAccess(
+        endpoint=f"127.0.0.1:{port}", model_uuid="u", authorization="Basic x", ssl_context=context
+    )
+    quick = Timeouts(upload_s=0.3, upload_bytes_per_s=1e9)
+    async with Uploader(http, quick, 1) as uploader:
+        with pytest.raises(ControllerError, match="was not done within"):
+            await uploader.upload_charm(charm)
+    stop.set()
+    await asyncio.sleep(0.05)
+    server.close()

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from ckf_airgap.juju.api import Timeouts
+from ckf_airgap.juju.upload import RegistryAuth, error_text, image_details
+
+
+@pytest.mark.parametrize(
+    ("registry", "reference", "expected"),
+    [
+        ("", "any.host/x:1", True),
+        ("reg:5000", "reg:5000/kubeflow/x:1", True),
+        ("reg:5000/", "reg:5000/kubeflow/x:1", True),
+        ("reg:5000/team", "reg:5000/team/x:1", True),
+        ("reg:5000/team", "reg:5000/teams/x:1", False),
+        ("reg:5000", "reg:50001/x:1", False),
+        ("reg", "reg.evil.example/x:1", False),
+    ],
+)
+def test_a_login_is_for_one_registry(registry: str, reference: str, expected: bool) -> None:
+    auth = RegistryAuth(username="u", password="p", registry=registry)
+    assert auth.is_for(reference) is expected
+    details = yaml.safe_load(image_details(reference, auth))
+    assert details == {
+        "registrypath": reference,
+        "username": "u" if expected else "",
+        "password": "p" if expected else "",
+    }
+
+
+def test_credentials_survive_as_yaml() -> None:
+    auth = RegistryAuth(username="'a: b#", password='{"x": [1]}\n\t"%')
+    details = yaml.safe_load(image_details("reg/x:1", auth))
+    assert (details["username"], details["password"]) == (auth.username, auth.password)
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ('{"error":"cannot upload charm: x","error-code":"bad request"}', "cannot upload charm: x"),
+        (
+            '{"error":{"message":"application \\"x\\" not found","code":"not found"}}',
+            'application "x" not found',
+        ),
+        ("authentication failed: bad\n", "authentication failed: bad"),
+        ("[1]", "[1]"),
+        ("", ""),
+        ("x" * 900, "x" * 500),
+    ],
+)
+def test_error_bodies_of_all_shapes(body: str, text: str) -> None:
+    assert error_text(body) == text
+
+
+def test_an_upload_may_take_longer_the_larger_it_is() -> None:
+    timeouts = Timeouts(upload_s=10, upload_bytes_per_s=1000)
+    assert timeouts.upload(0) == 10
+    assert timeouts.upload(5000) == 15
