@@ -534,7 +534,10 @@ def ours(bench: Bench, suffix: str) -> Result:
     references = [one.reference(bench.source.host) for one in bench.images]
     (here / "images.txt").write_text("\n".join(references) + "\n")
     program = [sys.executable, "-m", "ckf_airgap", "-q", "images"]
+    # As installed: with its modules compiled.
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    run([*program, "--help"], env=env)
     archive = f"images{suffix}"
     with measured(bench.work, [bench.source.process.pid]) as out:
         plain = ["--plain-http", bench.source.host]
