@@ -312,7 +312,7 @@ def engine_error(message: str) -> TransferError:
         return StorageFullError(
             f"Docker: {message}", fix="Free some space where Docker keeps its images."
         )
-    if "unauthorized" in lowered or "denied" in lowered or "auth" in lowered:
+    if "unauthorized" in lowered or "denied" in lowered or "basic auth" in lowered:
         return LoginError(
             f"Docker: {message}",
             fix="Log in with `docker login REGISTRY`, or name the file with --docker-config.",
