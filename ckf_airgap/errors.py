@@ -11,6 +11,7 @@ next, and each has one exit code, which scripts may rely on::
     ├── RefusedError            6   the controller refused a step of the deployment
     ├── WorkloadError           7   a unit or application failed while it settled
     ├── WaitTimeoutError        8   not all was active/idle in time
+    ├── TransferError           9   an image could not be carried: registry, network, disk, digest
     └── InterruptedRunError   130   stopped by Ctrl-C or SIGTERM
 """
 
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import difflib
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -34,6 +35,7 @@ class ExitCode(enum.IntEnum):
     REFUSED = 6
     WORKLOAD = 7
     TIMEOUT = 8
+    TRANSFER = 9
     INTERRUPTED = 130
 
 
@@ -163,6 +165,66 @@ class WaitTimeoutError(AirgapError):
     """The model did not become active/idle in time."""
 
     exit_code = ExitCode.TIMEOUT
+
+
+class TransferError(AirgapError):
+    """An image, or a part of one, could not be carried to where it should be."""
+
+    exit_code = ExitCode.TRANSFER
+
+
+class IntegrityError(TransferError):
+    """Bytes are not what their digest, size or media type says."""
+
+
+class ConnectionFailedError(TransferError):
+    """A registry could not be reached, or went away, and retrying did not help."""
+
+
+class LoginError(TransferError):
+    """A registry refused the credentials, or what they allow."""
+
+
+class AbsentError(TransferError):
+    """A registry or a store has no such image or blob."""
+
+
+class ProjectMissingError(TransferError):
+    """The registry has no project to put a repository into."""
+
+
+class NameRefusedError(TransferError):
+    """The registry does not take a repository of this name or depth."""
+
+
+class ImmutableTagError(TransferError):
+    """A tag is taken by another digest, and must not be moved."""
+
+
+class StorageFullError(TransferError):
+    """The registry or the disk has no room left."""
+
+
+class ImagesFailedError(TransferError):
+    """Some images could not be carried; all the others were.
+
+    Args:
+        message: How many failed of how many.
+        problems: The images, each with why.
+        fix: The command that does only the rest.
+        report: The result for each image, for machines; part of the error's JSON document.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        problems: Iterable[Problem] = (),
+        fix: str = "",
+        report: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(message, problems=problems, fix=fix)
+        self.report = dict(report or {})
 
 
 class InterruptedRunError(AirgapError):

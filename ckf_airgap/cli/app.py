@@ -17,7 +17,7 @@ from ckf_airgap.errors import ExitCode, nearest
 
 COMMANDS: Final[Mapping[str, str]] = {
     "releases": "List the shipped releases of Charmed Kubeflow.",
-    "images": "Find the images of a bundle, and retag them.",
+    "images": "Find the images of a bundle, and carry them across the gap.",
     "render": "Make the overlay that points a bundle at a private registry.",
     "deploy": "Deploy a bundle from local charms and wait until it is active.",
     "rehearse": "Deploy a bundle on the embedded controller.",

@@ -11,7 +11,13 @@ from rich.text import Text
 from rich.traceback import Traceback
 
 from ckf_airgap.cli.terminal import Terminal
-from ckf_airgap.errors import AirgapError, ExitCode, InterruptedRunError, UsageError
+from ckf_airgap.errors import (
+    AirgapError,
+    ExitCode,
+    ImagesFailedError,
+    InterruptedRunError,
+    UsageError,
+)
 
 ERROR_SCHEMA: Final = "ckf-airgap/error/v1"
 
@@ -77,4 +83,5 @@ def _error_document(error: AirgapError) -> Mapping[str, object]:
         "message": error.message,
         "problems": [problem.to_json() for problem in error.problems],
         "fix": error.fix,
+        **({"report": error.report} if isinstance(error, ImagesFailedError) else {}),
     }

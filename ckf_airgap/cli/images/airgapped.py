@@ -1,0 +1,157 @@
+"""``ckf-airgap images load``, ``push`` and ``verify``: the side behind the air gap."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ckf_airgap.cli.images.transferoptions import (
+    Mapper,
+    engine_option,
+    needed,
+    place_options,
+    read_list,
+    transfer_options,
+)
+from ckf_airgap.cli.images.transferview import carry
+from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
+from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.errors import UsageError
+from ckf_airgap.transfer import load_images, push_from_engine, push_images, verify_images
+from ckf_airgap.transfersettings import TransferSettings
+
+
+@click.command(
+    "load",
+    short_help="Bring the images of an archive into a directory or Docker.",
+    epilog="""\b
+Examples:
+  ckf-airgap images load images.tar.gz -o images
+  ckf-airgap images load images.tar.gz --engine docker --registry 172.17.0.2:5000
+""",
+)
+@click.argument("archive", metavar="ARCHIVE", type=UserPath())
+@click.option(
+    "-o",
+    "--output",
+    type=UserPath("directory"),
+    default="images",
+    show_default=True,
+    metavar="DIR",
+    help="The OCI image layout to load into.",
+)
+@place_options
+@engine_option
+@transfer_options(platforms=True)
+@json_option
+@verbosity_options
+def load_command(
+    archive: Path, output: Path, mapper: Mapper | None, engine: str, settings: TransferSettings
+) -> None:
+    """Bring the images of an archive into a directory, or into a Docker Engine.
+
+    ARCHIVE is what `images save` wrote, an archive of `docker save`, the images.tar.gz of the
+    guide's scripts or the directory it was unpacked to, or an OCI image layout. `images push`
+    needs no load before it.
+    """
+    directory = None if engine == "docker" else output
+    carry(
+        Terminal.current(),
+        settings,
+        "loading",
+        "loaded",
+        lambda how: load_images(archive, directory, how, mapping=mapper),
+    )
+
+
+@click.command(
+    "push",
+    short_help="Push the images of an archive to the private registry.",
+    epilog="""\b
+Example:
+  ckf-airgap images push images.tar.gz --registry 172.17.0.2:5000
+""",
+)
+@click.argument("source", metavar="SOURCE", type=UserPath())
+@place_options
+@click.option("--create-project", is_flag=True, help="Create projects that are missing (Harbor).")
+@engine_option
+@transfer_options()
+@json_option
+@verbosity_options
+def push_command(
+    source: Path,
+    mapper: Mapper | None,
+    create_project: bool,
+    engine: str,
+    settings: TransferSettings,
+) -> None:
+    """Push the images of an archive to the private registry, under their retagged names.
+
+    SOURCE is an archive or directory, as for `images load`. It is read in place, and never
+    unpacked. An image that charms name by digest can then be pulled by that digest, and by the tag
+    of its digits. With --engine docker, SOURCE is a list of images that the engine has.
+    """
+    places = needed(mapper)
+    how_projects = settings.with_projects(create=create_project)
+    if engine == "docker":
+        references = read_list(source)
+        carry(
+            Terminal.current(),
+            how_projects,
+            "pushing",
+            "pushed",
+            lambda how: push_from_engine(references, places, how),
+        )
+        return
+    carry(
+        Terminal.current(),
+        how_projects,
+        "pushing",
+        "pushed",
+        lambda how: push_images(source, places, how),
+    )
+
+
+@click.command(
+    "verify",
+    short_help="Check that all images are in the private registry, whole.",
+    epilog="""\b
+Examples:
+  ckf-airgap images verify retagged-images.txt
+  ckf-airgap images verify --from images.tar.gz --registry 172.17.0.2:5000
+""",
+)
+@click.argument("images", metavar="[IMAGES]", type=UserPath(), required=False)
+@click.option(
+    "--from",
+    "source",
+    type=UserPath(),
+    metavar="ARCHIVE",
+    help="What was pushed; its digests must be those in the registry.",
+)
+@place_options
+@transfer_options(recheck=False)
+@json_option
+@verbosity_options
+def verify_command(
+    images: Path | None, source: Path | None, mapper: Mapper | None, settings: TransferSettings
+) -> None:
+    """Check that all images are in the private registry, by digest and with all their layers.
+
+    IMAGES lists them by their names there (retagged-images.txt); with --registry or --mapping and
+    without --from, as charms name them.
+    """
+    if images is None and source is None:
+        raise UsageError("neither a list of images nor --from is given")
+    if source is not None:
+        needed(mapper)
+    references = () if images is None else read_list(images)
+    carry(
+        Terminal.current(),
+        settings,
+        "verifying",
+        "verified",
+        lambda how: verify_images(references, how, source=source, mapping=mapper),
+    )

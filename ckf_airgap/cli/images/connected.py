@@ -1,0 +1,171 @@
+"""``ckf-airgap images pull``, ``save`` and ``copy``: the side that sees the public registries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ckf_airgap.cli.images.transferoptions import (
+    Mapper,
+    engine_option,
+    needed,
+    place_options,
+    read_list,
+    transfer_options,
+)
+from ckf_airgap.cli.images.transferview import carry
+from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
+from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.errors import UsageError
+from ckf_airgap.transfer import copy_images, pull_images, save_images, save_per_image
+from ckf_airgap.transfersettings import TransferReport, TransferSettings
+
+
+@click.command(
+    "pull",
+    short_help="Pull images from their registries into a directory.",
+    epilog="""\b
+Example:
+  ckf-airgap images pull images.txt -o images
+""",
+)
+@click.argument("images", metavar="IMAGES", type=UserPath())
+@click.option(
+    "-o",
+    "--output",
+    type=UserPath("directory"),
+    default="images",
+    show_default=True,
+    metavar="DIR",
+    help="The OCI image layout to pull into.",
+)
+@engine_option
+@transfer_options(platforms=True)
+@json_option
+@verbosity_options
+def pull_command(images: Path, output: Path, engine: str, settings: TransferSettings) -> None:
+    """Pull images from their registries into a directory, or into a Docker Engine.
+
+    The directory is an OCI image layout: each layer once, manifests byte for byte. Every tag is
+    looked up anew, and only what is missing is fetched. `images save` needs no pull before it.
+    """
+    references = read_list(images)
+    directory = None if engine == "docker" else output
+    carry(
+        Terminal.current(),
+        settings,
+        "pulling",
+        "pulled",
+        lambda how: pull_images(references, directory, how),
+    )
+
+
+@click.command(
+    "save",
+    short_help="Write the archive of images that crosses the gap.",
+    epilog="""\b
+Examples:
+  ckf-airgap images save images.txt -o images.tar.gz
+  ckf-airgap images save --from images -o images.tar
+""",
+)
+@click.argument("images", metavar="[IMAGES]", type=UserPath(), required=False)
+@click.option(
+    "-o",
+    "--output",
+    type=UserPath(),
+    default="images.tar.gz",
+    show_default=True,
+    metavar="FILE",
+    help="The archive; not gzipped when its name ends in .tar.",
+)
+@click.option(
+    "--from",
+    "source",
+    type=UserPath("directory"),
+    metavar="DIR",
+    help="What `images pull` made; straight from the registries when left out.",
+)
+@click.option(
+    "--per-image",
+    is_flag=True,
+    help="One tar for each image, as the guide's scripts; several times larger. Needs --from.",
+)
+@place_options
+@engine_option
+@transfer_options(platforms=True)
+@json_option
+@verbosity_options
+def save_command(
+    *,
+    images: Path | None,
+    output: Path,
+    source: Path | None,
+    per_image: bool,
+    mapper: Mapper | None,
+    engine: str,
+    settings: TransferSettings,
+) -> None:
+    """Write the archive of images that crosses the gap.
+
+    It is an OCI image layout in a tar, with each layer once, and what `docker load` needs. It is
+    written as FILE.part and gets its name when all images are in; a run that was stopped or failed
+    is continued by the next one. With --registry, `docker load` gives the images their names in
+    that registry, too.
+    """
+    if images is None and source is None:
+        raise UsageError("neither a list of images nor --from is given")
+    if engine == "docker" and (source is not None or images is None):
+        raise UsageError("--engine docker takes a list of images, and no --from")
+    references = None if images is None else read_list(images)
+    mapping = None if mapper is None or references is None else mapper(references)
+
+    async def save(how: TransferSettings) -> TransferReport:
+        if not per_image:
+            return await save_images(
+                references,
+                output,
+                how,
+                source=source,
+                engine=engine == "docker",
+                mapping=mapping,
+            )
+        if source is None:
+            raise UsageError(
+                "--per-image needs --from", fix="Pull first: ckf-airgap images pull IMAGES -o DIR"
+            )
+        return await save_per_image(references, output, how, source=source, mapping=mapping)
+
+    carry(Terminal.current(), settings, "saving", "saved", save)
+
+
+@click.command(
+    "copy",
+    short_help="Copy images straight into the private registry.",
+    epilog="""\b
+Example, on a machine that sees both sides:
+  ckf-airgap images copy images.txt --registry 172.17.0.2:5000
+""",
+)
+@click.argument("images", metavar="IMAGES", type=UserPath())
+@place_options
+@click.option("--create-project", is_flag=True, help="Create projects that are missing (Harbor).")
+@transfer_options(platforms=True)
+@json_option
+@verbosity_options
+def copy_command(
+    images: Path, mapper: Mapper | None, create_project: bool, settings: TransferSettings
+) -> None:
+    """Copy images from their registries straight into the private one.
+
+    For a machine that sees both. Nothing is written to a disk here.
+    """
+    mapping = needed(mapper)(read_list(images))
+    carry(
+        Terminal.current(),
+        settings.with_projects(create=create_project),
+        "copying",
+        "copied",
+        lambda how: copy_images(mapping, how),
+    )

@@ -1,0 +1,221 @@
+"""The options of the commands that move images."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import click
+
+from ckf_airgap.cli.options import UserPath
+from ckf_airgap.concurrency import DEFAULT_LIMIT
+from ckf_airgap.errors import UsageError
+from ckf_airgap.images import ImageList
+from ckf_airgap.reference import ImageReference, Registry
+from ckf_airgap.registry.oci import Platform
+from ckf_airgap.retag import RetagMapping, retag_images
+from ckf_airgap.transfersettings import TransferSettings
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+Mapper = Callable[[Sequence[ImageReference]], RetagMapping]
+"""Gives images their places in the private registry."""
+
+
+def transfer_options(*, platforms: bool = False, recheck: bool = True) -> Callable[[_F], _F]:
+    """Return the options of a transfer, which reach the command as one argument ``settings``.
+
+    Args:
+        platforms: Whether it takes ``--platform``.
+        recheck: Whether it takes ``--recheck``.
+    """
+    decorators = [
+        click.option(
+            "--jobs",
+            type=click.IntRange(1, 64),
+            default=DEFAULT_LIMIT,
+            show_default=True,
+            help="How many layers are moved at the same time.",
+        ),
+        click.option(
+            "--ca",
+            type=UserPath(),
+            envvar="CKF_AIRGAP_CA",
+            metavar="FILE",
+            help="A CA of the registry.  [default: the system's, and /etc/docker/certs.d]",
+        ),
+        click.option(
+            "--plain-http",
+            multiple=True,
+            metavar="HOST[:PORT]",
+            help="A registry without TLS; may be repeated.",
+        ),
+        click.option(
+            "--docker-config",
+            type=UserPath(),
+            metavar="FILE",
+            help="The config.json with logins.  [default: as docker and podman]",
+        ),
+        click.option(
+            "--only",
+            multiple=True,
+            metavar="IMAGE",
+            help="Only this image of the list; may be repeated.",
+        ),
+    ]
+    if platforms:
+        decorators.append(
+            click.option(
+                "--platform",
+                "platforms",
+                multiple=True,
+                metavar="OS/ARCH",
+                help="Only this platform of images that have several; may be repeated.",
+            )
+        )
+    if recheck:
+        decorators.append(
+            click.option(
+                "--recheck", is_flag=True, help="Look again at what seems to be there already."
+            )
+        )
+
+    def decorate(function: _F) -> _F:
+        @functools.wraps(function)
+        def with_settings(
+            *args: Any,
+            jobs: int,
+            ca: Path | None,
+            plain_http: tuple[str, ...],
+            docker_config: Path | None,
+            only: tuple[str, ...],
+            platforms: tuple[str, ...] = (),
+            recheck: bool = False,
+            **rest: Any,
+        ) -> Any:
+            settings = TransferSettings(
+                jobs=jobs,
+                ca_file=ca,
+                plain_http=frozenset(plain_http),
+                docker_config=docker_config,
+                only=frozenset(ImageReference.parse(one).canonical() for one in only),
+                platforms=tuple(Platform.parse(one) for one in platforms),
+                recheck=recheck,
+            )
+            return function(*args, settings=settings, **rest)
+
+        decorated: Any = with_settings
+        for decorator in reversed(decorators):
+            decorated = decorator(decorated)
+        return cast("_F", decorated)
+
+    return decorate
+
+
+def engine_option(function: _F) -> _F:
+    """Add ``--engine``."""
+    return click.option(
+        "--engine",
+        type=click.Choice(["registry", "docker"]),
+        default="registry",
+        show_default=True,
+        help="Speak with registries, or have a Docker Engine do it.",
+    )(function)
+
+
+def place_options(function: _F) -> _F:
+    """Add the options that tell where images go, as one argument ``mapper`` or ``None``."""
+
+    @functools.wraps(function)
+    def with_mapper(
+        *args: Any, registry: str | None, mapping: Path | None, max_depth: int | None, **rest: Any
+    ) -> Any:
+        return function(*args, mapper=_mapper(registry, mapping, max_depth), **rest)
+
+    decorated: Any = with_mapper
+    for decorator in (
+        click.option(
+            "--max-depth",
+            type=click.IntRange(1, 64),
+            metavar="N",
+            help="The levels that a path in the registry may have; as for `images retag`.",
+        ),
+        click.option(
+            "--mapping",
+            type=UserPath(),
+            metavar="FILE",
+            help="Where images go, as `images retag --mapping` wrote it.",
+        ),
+        click.option(
+            "--registry",
+            envvar="CKF_AIRGAP_REGISTRY",
+            metavar="HOST[:PORT][/PATH]",
+            help="The private registry.",
+        ),
+    ):
+        decorated = decorator(decorated)
+    return cast("_F", decorated)
+
+
+def needed(mapper: Mapper | None) -> Mapper:
+    """Return the mapper.
+
+    Raises:
+        UsageError: when neither a registry nor a mapping was named.
+    """
+    if mapper is None:
+        raise UsageError(
+            "the private registry is not known",
+            fix="Name it with --registry HOST[:PORT][/PATH], or with --mapping FILE.",
+        )
+    return mapper
+
+
+def read_list(path: Path) -> tuple[ImageReference, ...]:
+    """Read a list of images; blocks on the disk.
+
+    Raises:
+        InputError: when it cannot be read, or is empty.
+    """
+    images = ImageList.read(path, fix="Write it with: ckf-airgap images list BUNDLE -o images.txt")
+    if not len(images):
+        raise UsageError(f"{path} lists no images")
+    return tuple(images)
+
+
+def _mapper(registry: str | None, mapping: Path | None, max_depth: int | None) -> Mapper | None:
+    if mapping is not None:
+        places = RetagMapping.read(mapping)
+        if registry is not None and Registry.parse(registry) != places.registry:
+            raise UsageError(
+                f"{mapping} is for the registry {places.registry}, not {registry}",
+                fix="Leave out --registry, or retag for it.",
+            )
+        return functools.partial(_look_up, places)
+    if registry is None:
+        return None
+    place = Registry.parse(registry)
+    return lambda references: retag_images(references, place, max_depth=max_depth)
+
+
+def _look_up(places: RetagMapping, references: Sequence[ImageReference]) -> RetagMapping:
+    """Return the part of a mapping that is about some images."""
+    known = places.places
+    strange = [one for one in references if one.canonical() not in known]
+    if strange:
+        raise UsageError(
+            f"the mapping has no place for {', '.join(map(str, strange[:5]))}",
+            fix="Retag the whole list again, with --mapping.",
+        )
+    images = {image.source.canonical(): image for image in places.images}
+    chosen = tuple(images[one.canonical()] for one in references)
+    return RetagMapping(
+        registry=places.registry,
+        images=tuple(
+            type(image)(source=one, target=image.target, folded=image.folded)
+            for one, image in zip(references, chosen, strict=True)
+        ),
+        max_depth=places.max_depth,
+    )

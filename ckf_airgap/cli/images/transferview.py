@@ -1,0 +1,313 @@
+"""How a transfer is shown while it runs, and what is told when it ends."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Final, final
+
+from rich.console import RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from ckf_airgap.cli.runner import run
+from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.errors import ImagesFailedError, InterruptedRunError, Problem
+from ckf_airgap.registry.oci import Digest
+from ckf_airgap.registry.transport import (
+    BlobDone,
+    BlobsPlanned,
+    BytesMoved,
+    Event,
+    ImageDone,
+    ImageResult,
+    Retrying,
+    Status,
+    Way,
+)
+from ckf_airgap.transfersettings import TransferReport, TransferSettings
+
+SCHEMA: Final = "ckf-airgap/transfer/v1"
+
+_BAR_WIDTH: Final = 30
+_WINDOW_S: Final = 10.0
+"""Seconds that the rate is taken over."""
+
+_LINE_S: Final = 15.0
+"""Seconds between two lines of progress where nothing can be redrawn."""
+
+_MAX_ONLY: Final = 10
+"""Images that the command for the rest names one by one."""
+
+Operation = Callable[[TransferSettings], Coroutine[Any, Any, TransferReport]]
+
+
+def carry(
+    terminal: Terminal, settings: TransferSettings, title: str, done: str, operation: Operation
+) -> TransferReport:
+    """Run a transfer, show it, and print what became of it.
+
+    Args:
+        terminal: Where to show it.
+        settings: How images are moved; it gets the view as its listener.
+        title: What is being done, such as ``pushing``.
+        done: What was done, such as ``pushed``.
+        operation: Does it.
+
+    Raises:
+        ImagesFailedError: when an image failed.
+        InterruptedRunError: when it was stopped; what was moved stands.
+    """
+    with TransferView(terminal, title, done) as view:
+        try:
+            report = run(operation(replace(settings, listener=view.listen)), on_stop=view.on_stop)
+        except InterruptedRunError as exc:
+            raise InterruptedRunError(
+                f"{exc.message}; {view.images} images were done, and what was moved stands",
+                fix="Run the same command again: it moves only what is missing.",
+            ) from None
+    document = _document(report)
+    if report.failed:
+        raise ImagesFailedError(
+            f"{len(report.failed)} of {len(report.results)} images could not be {done}",
+            problems=[_problem(result) for result in report.failed],
+            fix=f"{_sum(report, done)}. For the rest: {_rest(report)}",
+            report=document,
+        )
+    if terminal.json:
+        terminal.document(document)
+    else:
+        terminal.note(_sum(report, done))
+    return report
+
+
+@final
+class TransferView:
+    """Shows a transfer; use it as ``with``.
+
+    Args:
+        terminal: Where to show it; with ``-q`` failures only.
+        title: What is being done.
+        done: What was done to an image.
+
+    Attributes:
+        images: How many images are done.
+    """
+
+    def __init__(self, terminal: Terminal, title: str, done: str) -> None:
+        self.images = 0
+        self._terminal = terminal
+        self._title = title
+        self._done = done
+        self._failed = 0
+        self._planned = 0
+        self._settled = 0
+        self._moved: dict[Digest, int] = {}
+        self._samples: deque[tuple[float, int]] = deque()
+        self._sent = 0
+        self._last_line = time.monotonic()
+        self._spinner = Spinner("dots")
+        self._live: Live | None = None
+        self._stopping = ""
+
+    def __enter__(self) -> TransferView:
+        """Begin to draw."""
+        if self._terminal.is_live:
+            self._live = Live(
+                console=self._terminal.err,
+                get_renderable=self._draw,
+                refresh_per_second=8,
+                transient=True,
+            )
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Take away what was drawn."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def on_stop(self, name: str) -> None:
+        """Tell that a signal was heard."""
+        self._terminal.note(f"{name}: cleaning up; press Ctrl-C again not to wait for it")
+        self._stopping = ", cleaning up"
+
+    def listen(self, event: Event) -> None:
+        """Take an event of the transfer."""
+        if isinstance(event, BlobsPlanned):
+            self._planned += event.size
+        elif isinstance(event, BytesMoved):
+            self._sent += event.count
+            self._settled += event.count
+            self._moved[event.digest] = self._moved.get(event.digest, 0) + event.count
+            self._sample()
+        elif isinstance(event, BlobDone):
+            before = self._moved.pop(event.descriptor.digest, 0)
+            self._settled += max(event.descriptor.size - before, 0)
+            if event.way is not Way.COPIED and self._terminal.verbosity > 0:
+                self._terminal.note(f"{event.way.value}: {event.descriptor.digest}")
+        elif isinstance(event, ImageDone):
+            self._image(event.result)
+        elif isinstance(event, Retrying):
+            self._terminal.note(
+                f"{event.what}: {event.why}; trying again in {event.delay_s:.1f} s", style="yellow"
+            )
+        if self._live is None and time.monotonic() - self._last_line >= _LINE_S:
+            self._last_line = time.monotonic()
+            self._terminal.note(f"{self._title}: {self._figures()}")
+
+    def _image(self, result: ImageResult) -> None:
+        self.images += 1
+        if result.status is Status.FAILED:
+            self._failed += 1
+            why = result.error.message if result.error is not None else "failed"
+            self._terminal.warn(f"{result.target}: {why}")
+            return
+        where = "" if result.source == result.target else f" to {result.target}"
+        if result.status is Status.PRESENT:
+            if self._terminal.verbosity > 0:
+                self._terminal.note(f"{result.source}{where}: was there")
+        else:
+            size = f" ({size_text(result.bytes_sent)})" if result.bytes_sent else ""
+            self._terminal.note(f"{self._done} {result.source}{where}{size}")
+        for note in result.notes:
+            if self._terminal.verbosity > 0 or "instead of" in note:
+                self._terminal.note(f"  {note}", style="dim")
+
+    def _sample(self) -> None:
+        now = time.monotonic()
+        if not self._samples or now - self._samples[-1][0] >= 0.1:
+            self._samples.append((now, self._sent))
+        while len(self._samples) > 2 and now - self._samples[0][0] > _WINDOW_S:
+            self._samples.popleft()
+
+    def _rate(self) -> float:
+        """Return the bytes of a second, over the last ten."""
+        if not self._samples:
+            return 0.0
+        begin, before = self._samples[0]
+        return (self._sent - before) / max(time.monotonic() - begin, 0.1)
+
+    def _figures(self) -> str:
+        done, total = min(self._settled, self._planned), self._planned
+        text = f"{size_text(done)} of {size_text(total)}, {self.images} images done"
+        if self._failed:
+            text += f", {self._failed} failed"
+        rate = self._rate()
+        if rate > 0:
+            text += f", {size_text(rate)}/s, {time_text((total - done) / rate)} left"
+        return text
+
+    def _draw(self) -> RenderableType:
+        total = max(self._planned, 1)
+        row = Table.grid(padding=(0, 1))
+        row.add_row(
+            self._spinner,
+            Text(self._title + self._stopping),
+            ProgressBar(total=total, completed=min(self._settled, total), width=_BAR_WIDTH),
+            Text(self._figures()),
+        )
+        return row
+
+
+def size_text(count: float) -> str:
+    """Return a number of bytes as people read it."""
+    if count < 1000:
+        return f"{count:.0f} B"
+    for unit in ("kB", "MB", "GB"):
+        count /= 1000
+        if count < 1000:
+            return f"{count:.1f} {unit}"
+    return f"{count / 1000:.1f} TB"
+
+
+def time_text(seconds: float) -> str:
+    """Return a span of time as people read it."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def _sum(report: TransferReport, done: str) -> str:
+    parts = [f"{report.count(Status.COPIED)} images {done} ({size_text(report.bytes_moved)})"]
+    if present := report.count(Status.PRESENT):
+        parts.append(f"{present} were there")
+    if report.failed:
+        parts.append(f"{len(report.failed)} failed")
+    text = ", ".join(parts) + f", in {time_text(report.seconds)}"
+    if report.archive is not None:
+        text += f"; {report.archive.path} has {size_text(report.archive.size)}"
+        if report.archive.unused:
+            text += f", {size_text(report.archive.unused)} of it no longer needed"
+    return text
+
+
+def _problem(result: ImageResult) -> Problem:
+    error = result.error
+    if error is None:
+        return Problem("failed", result.target)
+    details = "; ".join(str(problem) for problem in error.problems[:5])
+    return Problem(
+        f"{error.message}: {details}" if details else error.message, result.target, error.fix
+    )
+
+
+def _rest(report: TransferReport) -> str:
+    """Return the command that does only what failed."""
+    words = ["ckf-airgap", *sys.argv[1:]]
+    saving = "save" in words
+    if not saving and len(report.failed) <= _MAX_ONLY and "--only" not in words:
+        for result in report.failed:
+            words += ["--only", result.source]
+        return shlex.join(words)
+    return f"{shlex.join(words)}  (it moves only what is missing)"
+
+
+def _document(report: TransferReport) -> dict[str, object]:
+    archive = report.archive
+    return {
+        "schema": SCHEMA,
+        "images": [
+            {
+                "source": result.source,
+                "target": result.target,
+                "digest": str(result.digest) if result.digest is not None else None,
+                "status": result.status.value,
+                "bytes": result.bytes_sent,
+                "error": None if result.error is None else result.error.message,
+                "notes": list(result.notes),
+            }
+            for result in report.results
+        ],
+        "copied": report.count(Status.COPIED),
+        "present": report.count(Status.PRESENT),
+        "failed": report.count(Status.FAILED),
+        "bytes": report.bytes_moved,
+        "seconds": round(report.seconds, 3),
+        "archive": None
+        if archive is None
+        else {
+            "path": str(archive.path),
+            "size": archive.size,
+            "images": archive.images,
+            "unused": archive.unused,
+            "changed": archive.changed,
+        },
+    }

@@ -1,0 +1,1 @@
+"""Moves images: registries, OCI layouts, archives, and a Docker Engine."""

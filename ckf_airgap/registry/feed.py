@@ -1,0 +1,74 @@
+"""The body of an upload, and whether its bytes are taken."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+
+import aiohttp
+
+from ckf_airgap.registry.patience import TransientError
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The body of an upload.
+
+    Attributes:
+        chunks: Gives the bytes, anew at each call.
+        length: How many there are.
+    """
+
+    chunks: Callable[[], AsyncGenerator[memoryview, None]]
+    length: int
+
+
+class Feed:
+    """Hands the chunks of a body to the HTTP client, and sees whether they are taken.
+
+    The client hides an error that is raised in here, and waits without end for a peer that takes
+    no bytes; so the one is kept, and the other is watched for.
+    """
+
+    def __init__(self, body: Body) -> None:
+        self.length = body.length
+        self.error: Exception | None = None
+        self._chunks = body.chunks
+        self._offered_at: float | None = None
+
+    async def chunks(self) -> AsyncGenerator[memoryview, None]:
+        """Yield the chunks."""
+        try:
+            async with contextlib.aclosing(self._chunks()) as chunks:
+                async for chunk in chunks:
+                    self._offered_at = time.monotonic()
+                    yield chunk
+                    self._offered_at = None
+        except Exception as exc:
+            self.error = exc
+            raise
+
+    async def watch(
+        self, sending: aiohttp.client._RequestContextManager, stall_s: float
+    ) -> aiohttp.ClientResponse:
+        """Return the response, unless the peer takes no byte for `stall_s` seconds."""
+
+        async def send() -> aiohttp.ClientResponse:
+            return await sending
+
+        task = asyncio.ensure_future(send())
+        try:
+            while not task.done():
+                await asyncio.wait((task,), timeout=min(1.0, stall_s / 2))
+                offered = self._offered_at
+                stalled = offered is not None and time.monotonic() - offered > stall_s
+                if stalled and not task.done():
+                    raise TransientError(f"no byte was taken for {stall_s:g} s", unreachable=True)
+            return task.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait((task,))
