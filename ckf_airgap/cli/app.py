@@ -17,6 +17,7 @@ from ckf_airgap.errors import ExitCode, nearest
 
 COMMANDS: Final[Mapping[str, str]] = {
     "releases": "List the shipped releases of Charmed Kubeflow.",
+    "charms": "Fetch the charms of a bundle, and see which are there.",
     "images": "Find the images of a bundle, and carry them across the gap.",
     "render": "Make the overlay that points a bundle at a private registry.",
     "deploy": "Deploy a bundle from local charms and wait until it is active.",
