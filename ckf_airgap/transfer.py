@@ -29,7 +29,7 @@ from ckf_airgap.registry.engine import push_images as engine_push
 from ckf_airgap.registry.enginestore import load_images as engine_load
 from ckf_airgap.registry.enginestore import save_images as engine_save
 from ckf_airgap.registry.layout import LayoutDirectory
-from ckf_airgap.registry.oci import Descriptor
+from ckf_airgap.registry.oci import Descriptor, Digest
 from ckf_airgap.registry.perimage import write_per_image
 from ckf_airgap.registry.relay import relay
 from ckf_airgap.registry.sources import DockerTars, open_source
@@ -90,6 +90,8 @@ async def save_images(
     source: Path | None = None,
     engine: bool = False,
     mapping: RetagMapping | None = None,
+    assumed: frozenset[Digest] = frozenset(),
+    since: str = "",
 ) -> TransferReport:
     """Write the archive that crosses the gap.
 
@@ -105,9 +107,13 @@ async def save_images(
         engine: Whether to take them from the Docker Engine instead.
         mapping: Where they go in the private registry; ``docker load`` then knows them by these
             names, too.
+        assumed: Blobs that are left out, since the other side has them; only straight from
+            registries.
+        since: What these are part of, for those who load the archive without it.
     """
     started = time.monotonic()
     writer = await in_thread(ArchiveWriter.create, archive)
+    writer.assumed = assumed
     scratch = archive.with_name(part_path(archive).name + _SCRATCH_SUFFIX)
     with writer:
         if engine:
@@ -138,12 +144,15 @@ async def save_images(
                     writer,
                     platforms=settings.platforms,
                     recheck=settings.recheck,
+                    assumed=assumed,
                     listener=settings.listener,
                 )
         report = _report(results, started)
         if report.failed or not report.results:
             return report
-        summary = await writer.finish(prefer=settings.prefer, names=_more_names(mapping))
+        summary = await writer.finish(
+            prefer=settings.prefer, names=_more_names(mapping), since=since
+        )
     await in_thread(remove_scratch, scratch)
     return replace(report, archive=summary, seconds=time.monotonic() - started)
 
