@@ -24,22 +24,21 @@ from ckf_airgap.registry.archive import Archive
 from ckf_airgap.registry.archivetail import docker_names
 from ckf_airgap.registry.archivewriter import ArchiveWriter, part_path
 from ckf_airgap.registry.dockerimport import DockerImport, remove_scratch
-from ckf_airgap.registry.engine import pull_images as engine_pull
-from ckf_airgap.registry.engine import push_images as engine_push
-from ckf_airgap.registry.enginestore import load_images as engine_load
-from ckf_airgap.registry.enginestore import save_images as engine_save
 from ckf_airgap.registry.layout import LayoutDirectory
 from ckf_airgap.registry.oci import Descriptor, Digest
 from ckf_airgap.registry.perimage import write_per_image
 from ckf_airgap.registry.relay import relay
 from ckf_airgap.registry.sources import DockerTars, open_source
-from ckf_airgap.registry.transport import ImageResult, Status
+from ckf_airgap.registry.transport import Event, ImageDone, ImageResult, Listener, Status
 from ckf_airgap.registry.tree import carried_platforms
 from ckf_airgap.retag import RetagMapping
 from ckf_airgap.transfersettings import TransferReport, TransferSettings
 
 Stored: TypeAlias = "LayoutDirectory | Archive"
 """A store that images are read from."""
+
+Mapper: TypeAlias = "Callable[[Sequence[ImageReference]], RetagMapping]"
+"""Gives images their places in the private registry."""
 
 _SCRATCH_SUFFIX: Final = ".layers"
 
@@ -60,6 +59,10 @@ async def pull_images(
     started = time.monotonic()
     chosen = settings.chosen(references)
     if directory is None:
+        from ckf_airgap.registry.engine import (  # noqa: PLC0415 - docker's SDK is slow to import
+            pull_images as engine_pull,
+        )
+
         results = await engine_pull(
             settings.engine(),
             chosen,
@@ -89,7 +92,7 @@ async def save_images(
     *,
     source: Path | None = None,
     engine: bool = False,
-    mapping: RetagMapping | None = None,
+    mapping: Mapper | None = None,
     assumed: frozenset[Digest] = frozenset(),
     since: str = "",
 ) -> TransferReport:
@@ -105,8 +108,8 @@ async def save_images(
         source: The layout or archive to take them from; straight from their registries when left
             out.
         engine: Whether to take them from the Docker Engine instead.
-        mapping: Where they go in the private registry; ``docker load`` then knows them by these
-            names, too.
+        mapping: Gives their places in the private registry; ``docker load`` then knows them by
+            these names, too.
         assumed: Blobs that are left out, since the other side has them; only straight from
             registries.
         since: What these are part of, for those who load the archive without it.
@@ -117,6 +120,10 @@ async def save_images(
     scratch = archive.with_name(part_path(archive).name + _SCRATCH_SUFFIX)
     with writer:
         if engine:
+            from ckf_airgap.registry.enginestore import (  # noqa: PLC0415 - docker's SDK is slow to import
+                save_images as engine_save,
+            )
+
             results = await engine_save(
                 settings.engine(),
                 settings.chosen(references or ()),
@@ -151,7 +158,9 @@ async def save_images(
         if report.failed or not report.results:
             return report
         summary = await writer.finish(
-            prefer=settings.prefer, names=_more_names(mapping), since=since
+            prefer=settings.prefer,
+            names=_more_names(mapping, [result.source for result in report.results]),
+            since=since,
         )
     await in_thread(remove_scratch, scratch)
     return replace(report, archive=summary, seconds=time.monotonic() - started)
@@ -163,7 +172,7 @@ async def save_per_image(
     settings: TransferSettings,
     *,
     source: Path,
-    mapping: RetagMapping | None = None,
+    mapping: Mapper | None = None,
 ) -> TransferReport:
     """Write an archive with one tar for each image, as the guide's scripts do.
 
@@ -172,16 +181,16 @@ async def save_per_image(
         archive: The archive.
         settings: How.
         source: The layout or archive to take them from.
-        mapping: Where they go in the private registry, which the tars then name.
+        mapping: Gives their places in the private registry, which the tars then name.
     """
     started = time.monotonic()
-    more = _more_names(mapping)
-
-    def tags(name: str) -> Iterable[str]:
-        return tuple(more(name)) or docker_names(name) or (name,)
-
     async with _opened(source) as stored:
         names = await _names(stored, references, settings)
+        more = _more_names(mapping, names)
+
+        def tags(name: str) -> Iterable[str]:
+            return more(name) or docker_names(name) or (name,)
+
         results = await write_per_image(
             stored, names, archive, prefer=settings.prefer, tags=tags, listener=settings.listener
         )
@@ -193,7 +202,7 @@ async def load_images(
     directory: Path | None,
     settings: TransferSettings,
     *,
-    mapping: Callable[[Sequence[ImageReference]], RetagMapping] | None = None,
+    mapping: Mapper | None = None,
 ) -> TransferReport:
     """Bring the images of an archive into a layout or a Docker Engine.
 
@@ -223,6 +232,10 @@ async def load_images(
             target = places.target_of(reference) if places is not None else None
             return () if target is None else docker_names(str(target))
 
+        from ckf_airgap.registry.enginestore import (  # noqa: PLC0415 - docker's SDK is slow to import
+            load_images as engine_load,
+        )
+
         results = await engine_load(
             settings.engine(),
             opened,
@@ -238,7 +251,7 @@ async def load_images(
 
 async def push_images(
     source: Path,
-    mapping: Callable[[Sequence[ImageReference]], RetagMapping],
+    mapping: Mapper,
     settings: TransferSettings,
 ) -> TransferReport:
     """Push the images of an archive or layout to the private registry.
@@ -258,7 +271,8 @@ async def push_images(
             return _report(await _push(opened, mapping, settings), started)
         staging = source.with_name(source.name + _SCRATCH_SUFFIX)
         with await in_thread(LayoutDirectory.create, staging) as store:
-            loaded = await _load(opened, store, staging, settings)
+            quiet = replace(settings, listener=_without_images(settings.listener))
+            loaded = await _load(opened, store, staging, quiet)
             failed = [one for one in loaded if one.status is Status.FAILED]
             results = [*failed, *await _push(store, mapping, settings)]
     finally:
@@ -271,7 +285,7 @@ async def push_images(
 
 async def push_from_engine(
     references: Iterable[ImageReference],
-    mapping: Callable[[Sequence[ImageReference]], RetagMapping],
+    mapping: Mapper,
     settings: TransferSettings,
 ) -> TransferReport:
     """Retag images of the Docker Engine, and push them from there."""
@@ -279,6 +293,10 @@ async def push_from_engine(
     chosen = settings.chosen(references)
     places = mapping(chosen)
     async with settings.client() as client:
+        from ckf_airgap.registry.engine import (  # noqa: PLC0415 - docker's SDK is slow to import
+            push_images as engine_push,
+        )
+
         results = await engine_push(
             settings.engine(),
             [(image.source, image.target) for image in places.images],
@@ -314,7 +332,7 @@ async def verify_images(
     settings: TransferSettings,
     *,
     source: Path | None = None,
-    mapping: Callable[[Sequence[ImageReference]], RetagMapping] | None = None,
+    mapping: Mapper | None = None,
 ) -> TransferReport:
     """Look whether images are in the private registry, whole.
 
@@ -353,7 +371,7 @@ async def verify_images(
 
 async def _push(
     stored: Stored,
-    mapping: Callable[[Sequence[ImageReference]], RetagMapping],
+    mapping: Mapper,
     settings: TransferSettings,
 ) -> list[ImageResult]:
     references = await _references(stored, settings)
@@ -448,14 +466,29 @@ def _parsed(name: str, where: Path) -> ImageReference:
         ) from exc
 
 
-def _more_names(mapping: RetagMapping | None) -> Callable[[str], tuple[str, ...]]:
+def _more_names(
+    mapping: Mapper | None, references: Iterable[str]
+) -> Callable[[str], tuple[str, ...]]:
+    """Return what gives an image's name in the private registry, if that is known."""
+    if mapping is None:
+        return lambda _reference: ()
+    places = mapping([ImageReference.parse(reference) for reference in references])
+
     def names(reference: str) -> tuple[str, ...]:
-        if mapping is None:
-            return ()
-        target = mapping.target_of(ImageReference.parse(reference))
+        target = places.target_of(ImageReference.parse(reference))
         return () if target is None else (str(target.with_tag()),)
 
     return names
+
+
+def _without_images(listener: Listener) -> Listener:
+    """Return a listener that hears of an image only when it failed: more is to be done with it."""
+
+    def listen(event: Event) -> None:
+        if not isinstance(event, ImageDone) or event.result.status is Status.FAILED:
+            listener(event)
+
+    return listen
 
 
 def _push_options(settings: TransferSettings) -> pushing.PushOptions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from ckf_airgap.concurrency import DEFAULT_LIMIT
 from ckf_airgap.errors import UsageError
@@ -13,12 +13,14 @@ from ckf_airgap.reference import ImageReference
 from ckf_airgap.registry.archivetail import DEFAULT_PLATFORM
 from ckf_airgap.registry.archivewriter import ArchiveSummary
 from ckf_airgap.registry.credentials import CredentialStore
-from ckf_airgap.registry.docker import DockerEngine
 from ckf_airgap.registry.endpoint import ClientOptions
 from ckf_airgap.registry.limits import Limits, Policy
 from ckf_airgap.registry.oci import Platform
 from ckf_airgap.registry.remote import RegistryClient
 from ckf_airgap.registry.transport import ImageResult, Listener, Status, ignore
+
+if TYPE_CHECKING:
+    from ckf_airgap.registry.docker import DockerEngine
 
 Only: TypeAlias = "frozenset[ImageReference]"
 """The images to do, in their canonical form; all when there are none."""
@@ -59,6 +61,10 @@ class TransferSettings:
 
     def engine(self) -> DockerEngine:
         """Return the Docker Engine."""
+        from ckf_airgap.registry.docker import (  # noqa: PLC0415 - its SDK is slow to import
+            DockerEngine,
+        )
+
         return DockerEngine(config=self.docker_config)
 
     def with_projects(self, *, create: bool) -> TransferSettings:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import json
 import os
 import shutil
+import signal
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -156,6 +158,7 @@ class CredentialStore:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
         )
         try:
             async with timeout(self._helper_timeout_s):
@@ -164,7 +167,9 @@ class CredentialStore:
             raise LoginError(f"no answer in {self._helper_timeout_s:g} s") from None
         finally:
             if process.returncode is None:
-                process.kill()
+                # With what it has started: its end is seen when its output is closed.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
         if process.returncode != 0:
             if _NOT_FOUND in output.decode(errors="replace").lower():

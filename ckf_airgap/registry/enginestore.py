@@ -262,25 +262,39 @@ async def _save(
     names: dict[Digest, list[str]] = {}
     for reference, found in wanted.items():
         names.setdefault(found.id, []).append(str(reference))
+    groups = [tuple(names)]
+    if len(names) > 1:
+        groups += [(one,) for one in names]
+    saved: dict[Digest, SavedImage] = {}
+    errors: dict[Digest, AirgapError] = {}
+    done: dict[str, ImageResult] = {}
     async with DockerImport(store, scratch, listener).opened() as importer:
-        try:
-            saved = await _saved(engine, names, importer)
-        except AirgapError as exc:
-            results = {reference: _failure(reference, exc) for reference in wanted}
-            for result in results.values():
-                listener(ImageDone(result=result))
-            return results
-        by_id = {Digest.of(image.config): image for image in saved}
-        complete = [
-            replace(by_id[digest], names=tuple(texts))
-            for digest, texts in names.items()
-            if digest in by_id
-        ]
-        done = {result.source: result for result in await importer.run(complete)}
+        # When one image spoils the archive of all, each is saved on its own.
+        for group in groups:
+            left = [one for one in group if one not in saved]
+            if not left:
+                continue
+            try:
+                images = {
+                    Digest.of(one.config): one for one in await _saved(engine, left, importer)
+                }
+            except AirgapError as exc:
+                errors |= dict.fromkeys(left, exc)
+                continue
+            saved |= images
+            complete = [
+                replace(images[one], names=tuple(names[one])) for one in left if one in images
+            ]
+            done |= {result.source: result for result in await importer.run(complete)}
     missing = AbsentError("Docker left it out of what it saved")
-    return {
-        reference: done.get(str(reference)) or _failure(reference, missing) for reference in wanted
+    results = {
+        reference: done.get(str(reference)) or _failure(reference, errors.get(found.id, missing))
+        for reference, found in wanted.items()
     }
+    for reference, result in results.items():
+        if str(reference) not in done:
+            listener(ImageDone(result=result))
+    return results
 
 
 async def _saved(

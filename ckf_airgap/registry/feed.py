@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 
 import aiohttp
@@ -52,7 +52,7 @@ class Feed:
             raise
 
     async def watch(
-        self, sending: aiohttp.client._RequestContextManager, stall_s: float
+        self, sending: Awaitable[aiohttp.ClientResponse], stall_s: float
     ) -> aiohttp.ClientResponse:
         """Return the response, unless the peer takes no byte for `stall_s` seconds."""
 

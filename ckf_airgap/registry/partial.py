@@ -51,7 +51,7 @@ class PartialBlob:
         part = path.with_name(path.name + PART_SUFFIX)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            stream = part.open("a+b")
+            stream = part.open("a+b", buffering=0)
             try:
                 if stream.seek(0, os.SEEK_END) > descriptor.size:
                     stream.truncate(0)
@@ -129,9 +129,10 @@ class PartialBlob:
             raise disk_error(exc, self._part) from exc
 
     def _append(self, chunk: bytes) -> None:
+        left = memoryview(chunk)
         try:
-            self._stream.write(chunk)
-            self._stream.flush()
+            while left:
+                left = left[self._stream.write(left) :]
         except OSError:
             with contextlib.suppress(OSError):
                 self._stream.truncate(self._offset)
@@ -145,7 +146,6 @@ class PartialBlob:
         self._offset = 0
 
     def _finish(self, _chunk: bytes) -> None:
-        self._stream.flush()
         os.fsync(self._stream.fileno())
         self._stream.close()
         self._part.replace(self._path)

@@ -75,6 +75,7 @@ class _Relay:
         self._listener = listener
         self._slots = asyncio.Semaphore(jobs)
         self._blobs: Shared[Digest, None] = Shared()
+        self._manifests: Shared[Digest, None] = Shared()
         self._missing: dict[Digest, Descriptor] = {}
 
     async def plan(self, trees: list[ImageTree], *, recheck: bool) -> None:
@@ -120,7 +121,10 @@ class _Relay:
         missing = [blob for blob in tree.blobs if blob.digest in self._missing]
         raise_failures(name, await bounded_outcomes(copy, missing, max(len(missing), 1)))
         for manifest in tree.manifests:
-            await self._store.put_manifest(manifest)
+            await self._manifests.get(
+                manifest.digest,
+                lambda manifest=manifest: self._store.put_manifest(manifest),  # type: ignore[misc]
+            )
         await self._store.set_reference(name, tree.descriptor)
 
     async def _copy(self, blob: Descriptor, moved: list[int]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import io
 import json
+import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -32,6 +33,9 @@ USER_AGENT: Final = f"ckf-airgap/{__version__}"
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS: Final = 5
+_WANTS_CERTIFICATE: Final = re.compile(
+    r"ALERT_(?:BAD_CERTIFICATE|CERTIFICATE_REQUIRED|CERTIFICATE_UNKNOWN|UNKNOWN_CA)|HANDSHAKE_FAILURE"
+)
 _ERROR_BYTES: Final = 64 * 1024
 
 
@@ -305,7 +309,7 @@ class RegistrySession:
                 f"{host} does not speak TLS",
                 fix=f"If it is meant to be plain HTTP, allow it with --plain-http {host}.",
             )
-        if "CERTIFICATE_REQUIRED" in str(cause) or "HANDSHAKE_FAILURE" in str(cause):
+        if _WANTS_CERTIFICATE.search(str(cause)):
             return LoginError(
                 f"{host} wants a client certificate: {text}",
                 fix=f"Put client.cert and client.key into /etc/docker/certs.d/{host}/.",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Iterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from tests.registry.servers import (
     htpasswd,
     scratch,
 )
+from tests.registry.tools import Engine
 
 QUICK = Policy(
     limits=Limits(chunk_above_bytes=256 * 1024, chunk_bytes=64 * 1024),
@@ -143,6 +145,25 @@ async def public_proxy(public: RegistryServer) -> AsyncIterator[FaultProxy]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def engine_server() -> Iterator[Engine]:
+    """A Docker Engine, started once."""
+    engine = Engine(Path(tempfile.mkdtemp(prefix="engine-", dir="/tmp")))
+    try:
+        engine.start()
+        yield engine
+    finally:
+        engine.stop()
+
+
+@pytest.fixture
+async def engine(engine_server: Engine, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Engine]:
+    """A Docker Engine without images, which is the one that our code finds."""
+    monkeypatch.setenv("DOCKER_HOST", engine_server.url)
+    yield engine_server
+    await engine_server.forget_all()
+
+
 def logged_in(*hosts: str, password: str = PASSWORD) -> CredentialStore:
     """Return the login of the tests for some registries, and for no other."""
     login = Credentials(username=USER, password=password, origin="the tests")
@@ -154,7 +175,7 @@ def make_client(
     policy: Policy = QUICK,
     ca_file: Path | None = None,
     credentials: CredentialStore | None = None,
-    mirrors: dict[str, tuple[str, ...]] | None = None,
+    mirrors: Mapping[str, tuple[str, ...]] | None = None,
     listener: Listener = ignore,
 ) -> RegistryClient:
     """Return a client that speaks plain HTTP with some hosts, and waits for nothing long."""

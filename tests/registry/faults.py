@@ -145,7 +145,9 @@ class FaultProxy:
         )
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        record = Record(request.method, request.path, request.query_string, dict(request.headers))
+        record = Record(
+            request.method, request.path, request.rel_url.raw_query_string, dict(request.headers)
+        )
         self.records.append(record)
         exchange = Exchange(request)
         for fault in list(self.faults):
@@ -165,7 +167,9 @@ class FaultProxy:
         }
         length = request.content_length
         data = self._body(exchange, record) if length else None
-        url = URL(f"http://{self.upstream}{request.raw_path}", encoded=True)
+        # Of a client that takes this for a proxy, the path is a whole URL.
+        path = re.sub(r"\Ahttp://[^/]*", "", request.raw_path)
+        url = URL(f"http://{self.upstream}{path}", encoded=True)
         try:
             async with self._http.request(
                 request.method, url, headers=headers, data=data, allow_redirects=False

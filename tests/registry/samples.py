@@ -8,7 +8,7 @@ import io
 import json
 import random
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -21,6 +21,7 @@ from ckf_airgap.registry.oci import (
     OCI_MANIFEST,
     Digest,
 )
+from tests.registry.servers import RegistryServer
 
 _CONFIG_TYPES = {
     DOCKER_MANIFEST: "application/vnd.docker.container.image.v1+json",
@@ -190,13 +191,8 @@ class Published:
         return str(self.reference)
 
 
-async def publish_set(host: str, *, big: int = 0) -> list[Published]:
-    """Put images of all kinds into the registry at ``http://HOST``.
-
-    Args:
-        host: The registry.
-        big: Bytes of an additional image's only layer.
-    """
+async def publish_set(host: str) -> list[Published]:
+    """Put images of all kinds into the registry at ``http://HOST``."""
     base_layer, python = layer("rootfs", 300_000), layer("python", 120_000)
     small = layer("certs", 2_000)
     notebook = image([base_layer, python, layer("jupyter", 400_000)])
@@ -230,8 +226,6 @@ async def publish_set(host: str, *, big: int = 0) -> list[Published]:
         ("tools/bare", "1", image([])),
         ("one/two/three/four/five/six", "deep", image([small])),
     ]
-    if big:
-        samples.append(("big/layer", "1", image([big_layer(big)])))
     published = []
     for repository, tag, sample in samples:
         await publish(f"http://{host}", repository, tag, sample)
@@ -240,12 +234,32 @@ async def publish_set(host: str, *, big: int = 0) -> list[Published]:
     return published
 
 
-def big_layer(size: int) -> Layer:
-    """Return a layer of about `size` bytes, quickly: a repeated block within stored gzip."""
+async def publish_big(server: RegistryServer, repository: str, tag: str, size: int) -> str:
+    """Put an image with one layer of `size` bytes into a registry's storage, quickly.
+
+    Returns:
+        Its digest.
+    """
     block = random.Random("big").randbytes(1 << 20)  # noqa: S311 - the same each time
-    return Layer(b"".join(_repeat(block, size)), digest_of(block))
-
-
-def _repeat(block: bytes, size: int) -> Iterator[bytes]:
-    for start in range(0, size, len(block)):
-        yield block[: size - start]
+    running = hashlib.sha256()
+    part = server.root / "big"
+    with part.open("wb") as stream:
+        for _ in range(size // len(block)):
+            stream.write(block)
+            running.update(block)
+    hexadecimal = running.hexdigest()
+    directory = server.blobs / hexadecimal[:2] / hexadecimal
+    directory.mkdir(parents=True)
+    part.rename(directory / "data")
+    repositories = server.root / "docker" / "registry" / "v2" / "repositories"
+    link = repositories / repository / "_layers" / "sha256" / hexadecimal / "link"
+    link.parent.mkdir(parents=True)
+    link.write_text(f"sha256:{hexadecimal}")
+    small = image([])
+    document = json.loads(small.content)
+    kind = "application/vnd.oci.image.layer.v1.tar"
+    big = {"mediaType": kind, "digest": f"sha256:{hexadecimal}", "size": size}
+    content = json.dumps({**document, "layers": [big]}).encode()
+    one = Sample(OCI_MANIFEST, content, small.blobs)
+    await publish(f"http://{server.host}", repository, tag, one)
+    return str(one.digest)

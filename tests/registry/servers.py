@@ -53,6 +53,7 @@ class RegistryServer:
         root: Its storage.
         config: What is added to its configuration.
         authority: The CA of its certificate, when it speaks TLS.
+        client_authority: The CA of the certificates that its clients must have.
     """
 
     root: Path
@@ -60,6 +61,7 @@ class RegistryServer:
     authority: trustme.CA | None = None
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    client_authority: Path | None = None
 
     @property
     def host(self) -> str:
@@ -83,6 +85,7 @@ class RegistryServer:
             http["tls"] = {
                 "certificate": str(self.root / "server.crt"),
                 "key": str(self.root / "server.key"),
+                **({"clientcas": [str(self.client_authority)]} if self.client_authority else {}),
             }
         document = {
             "version": 0.1,

@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from ckf_airgap.cli.images.transferoptions import (
-    Mapper,
     engine_option,
     needed,
     place_options,
@@ -18,7 +17,7 @@ from ckf_airgap.cli.images.transferview import carry
 from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import UsageError
-from ckf_airgap.transfer import load_images, push_from_engine, push_images, verify_images
+from ckf_airgap.transfer import Mapper, load_images, push_from_engine, push_images, verify_images
 from ckf_airgap.transfersettings import TransferSettings
 
 

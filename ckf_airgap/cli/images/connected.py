@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from ckf_airgap.cli.images.transferoptions import (
-    Mapper,
     engine_option,
     needed,
     place_options,
@@ -18,7 +17,7 @@ from ckf_airgap.cli.images.transferview import carry
 from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import UsageError
-from ckf_airgap.transfer import copy_images, pull_images, save_images, save_per_image
+from ckf_airgap.transfer import Mapper, copy_images, pull_images, save_images, save_per_image
 from ckf_airgap.transfersettings import TransferReport, TransferSettings
 
 
@@ -119,7 +118,6 @@ def save_command(
     if engine == "docker" and (source is not None or images is None):
         raise UsageError("--engine docker takes a list of images, and no --from")
     references = None if images is None else read_list(images)
-    mapping = None if mapper is None or references is None else mapper(references)
 
     async def save(how: TransferSettings) -> TransferReport:
         if not per_image:
@@ -129,13 +127,13 @@ def save_command(
                 how,
                 source=source,
                 engine=engine == "docker",
-                mapping=mapping,
+                mapping=mapper,
             )
         if source is None:
             raise UsageError(
                 "--per-image needs --from", fix="Pull first: ckf-airgap images pull IMAGES -o DIR"
             )
-        return await save_per_image(references, output, how, source=source, mapping=mapping)
+        return await save_per_image(references, output, how, source=source, mapping=mapper)
 
     carry(Terminal.current(), settings, "saving", "saved", save)
 

@@ -16,12 +16,10 @@ from ckf_airgap.images import ImageList
 from ckf_airgap.reference import ImageReference, Registry
 from ckf_airgap.registry.oci import Platform
 from ckf_airgap.retag import RetagMapping, retag_images
+from ckf_airgap.transfer import Mapper
 from ckf_airgap.transfersettings import TransferSettings
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-
-Mapper = Callable[[Sequence[ImageReference]], RetagMapping]
-"""Gives images their places in the private registry."""
 
 
 def transfer_options(*, platforms: bool = False, recheck: bool = True) -> Callable[[_F], _F]:

@@ -238,6 +238,8 @@ def size_text(count: float) -> str:
 def time_text(seconds: float) -> str:
     """Return a span of time as people read it."""
     whole = round(seconds)
+    if seconds < 10:
+        return f"{seconds:.1f} s"
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
@@ -246,9 +248,13 @@ def time_text(seconds: float) -> str:
 
 
 def _sum(report: TransferReport, done: str) -> str:
-    parts = [f"{report.count(Status.COPIED)} images {done} ({size_text(report.bytes_moved)})"]
-    if present := report.count(Status.PRESENT):
-        parts.append(f"{present} were there")
+    present = report.count(Status.PRESENT)
+    if done == "verified":
+        parts = [f"{present} images verified"]
+    else:
+        moved = size_text(report.bytes_moved)
+        parts = [f"{report.count(Status.COPIED)} images {done} ({moved})"]
+        parts += [f"{present} were there"] if present else []
     if report.failed:
         parts.append(f"{len(report.failed)} failed")
     text = ", ".join(parts) + f", in {time_text(report.seconds)}"
