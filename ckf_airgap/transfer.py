@@ -8,7 +8,7 @@ tries all images, and returns a result for each.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -95,6 +95,7 @@ async def save_images(
     mapping: Mapper | None = None,
     assumed: frozenset[Digest] = frozenset(),
     since: str = "",
+    pins: Mapping[ImageReference, Digest] | None = None,
 ) -> TransferReport:
     """Write the archive that crosses the gap.
 
@@ -113,6 +114,7 @@ async def save_images(
         assumed: Blobs that are left out, since the other side has them; only straight from
             registries.
         since: What these are part of, for those who load the archive without it.
+        pins: The manifests to take of references, whatever their tags mean now.
     """
     started = time.monotonic()
     writer = await in_thread(ArchiveWriter.create, archive)
@@ -152,6 +154,7 @@ async def save_images(
                     platforms=settings.platforms,
                     recheck=settings.recheck,
                     assumed=assumed,
+                    pins=pins,
                     listener=settings.listener,
                 )
         report = _report(results, started)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ckf_airgap.concurrency import Outcome, bounded_outcomes
@@ -37,6 +37,7 @@ async def pull(
     platforms: Iterable[Platform] = (),
     recheck: bool = False,
     assumed: frozenset[Digest] = frozenset(),
+    pins: Mapping[ImageReference, Digest] | None = None,
     listener: Listener = ignore,
 ) -> list[ImageResult]:
     """Bring images into a store, each blob once, whatever fails.
@@ -52,6 +53,7 @@ async def pull(
             as it is, with the digest that it has.
         recheck: Whether to hash the blobs that are in the store, and fetch what is damaged.
         assumed: Blobs that are not fetched, since the other side has them.
+        pins: The manifests to take of references, whatever their tags mean now.
         listener: Is told the progress.
 
     Returns:
@@ -65,7 +67,9 @@ async def pull(
     source = RemoteSource(client)
 
     async def resolve(reference: ImageReference) -> ImageTree:
-        return await read_tree(source, await source.resolve(reference), wanted_platforms)
+        pin = (pins or {}).get(reference)
+        exact = replace(reference, digest=str(pin), tag=None) if pin is not None else reference
+        return await read_tree(source, await source.resolve(exact), wanted_platforms)
 
     requests = client.options.policy.limits.requests
     trees = await bounded_outcomes(resolve, wanted, requests)
