@@ -7,6 +7,7 @@ that were checked, and bytes.
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -61,7 +62,9 @@ class TarFile:
 
 
 class GzipReader:
-    """What a gzip stream holds.
+    """What a gzip stream of one member holds (RFC 1952).
+
+    Its checksum is compared at the end only, so that what is in an altered one can still be named.
 
     Args:
         raw: The stream.
@@ -71,9 +74,11 @@ class GzipReader:
     def __init__(self, raw: Readable, where: str) -> None:
         self._raw = raw
         self._where = where
-        self._inflater = zlib.decompressobj(31)
+        self._inflater = zlib.decompressobj(-15)
         self._held = b""
-        self._ended = False
+        self._begun = self._ended = self._finished = False
+        self._checksum = 0
+        self._size = 0
 
     def read(self, count: int) -> bytes:
         """Return up to `count` bytes.
@@ -81,26 +86,64 @@ class GzipReader:
         Raises:
             IntegrityError: when the stream is damaged, cut, or followed by something else.
         """
+        if not self._begun:
+            self._begun = True
+            self._header()
         while not self._ended:
-            data = self._inflater.unconsumed_tail or self._raw.read(READ_BYTES)
+            data = self._inflater.unconsumed_tail or self._held or self._raw.read(READ_BYTES)
+            self._held = b""
             try:
                 piece = self._inflater.decompress(data, count)
             except zlib.error as exc:
                 raise IntegrityError(f"{self._where} is damaged: {exc}") from exc
-            if self._inflater.eof:
-                self._ended = True
-                self._finish(self._inflater.unused_data)
-            elif not data and not piece:
+            if not data and not piece and not self._inflater.eof:
                 raise IntegrityError(f"{self._where} is cut: its gzip stream has no end")
+            self._checksum = zlib.crc32(piece, self._checksum)
+            self._size += len(piece)
+            self._ended = self._inflater.eof
             if piece:
                 return piece
+        if not self._finished:
+            self._finished = True
+            self._finish()
         return b""
 
-    def _finish(self, rest: bytes) -> None:
+    def _header(self) -> None:
+        fixed = self._exactly(10)
+        flags = fixed[3]
+        if fixed[:3] != b"\x1f\x8b\x08" or flags & 0xE0:
+            raise IntegrityError(f"{self._where} is not gzipped")
+        if flags & 4:
+            self._exactly(int.from_bytes(self._exactly(2), "little"))
+        for flag in (8, 16):
+            if flags & flag:
+                for _ in range(MAX_EXTENSION_BYTES):
+                    if self._exactly(1) == b"\0":
+                        break
+                else:
+                    raise IntegrityError(f"{self._where} has a gzip header without an end")
+        if flags & 2:
+            self._exactly(2)
+
+    def _exactly(self, count: int) -> bytes:
+        while len(self._held) < count:
+            data = self._raw.read(READ_BYTES)
+            if not data:
+                raise IntegrityError(f"{self._where} is cut: its gzip stream has no end")
+            self._held += data
+        piece, self._held = self._held[:count], self._held[count:]
+        return piece
+
+    def _finish(self) -> None:
+        self._held = self._inflater.unused_data
+        told = struct.unpack("<II", self._exactly(8))
+        rest = self._held
         while rest or (rest := self._raw.read(READ_BYTES)):
             if rest.strip(b"\0"):
                 raise IntegrityError(f"{self._where} goes on after the end of its gzip stream")
             rest = b""
+        if told != (self._checksum, self._size & 0xFFFFFFFF):
+            raise IntegrityError(f"{self._where} is damaged: the checksum of its gzip differs")
 
 
 class TarReader:

@@ -118,6 +118,9 @@ class _Verification:
         there = set(_files(self._directory)) - {CHECKSUMS, SIGNATURE}
         for name in sorted(known - there):
             self._wrong("the file is missing", name)
+        for name in sorted(known & there):
+            if not self._is_plain(self._directory / name):
+                self._wrong("the file is no regular file", name)
         for name in sorted(there - known):
             self._wrong("the file does not belong to the pack", name)
 
@@ -147,11 +150,11 @@ class _Verification:
 
         paths, whole = self._archive([CHARMS], member)
         self._found.charms = len(found)
-        if whole and self._lock is not None:
-            self._compare_charms(found)
+        if self._lock is not None:
+            self._compare_charms(found, whole=whole)
         return paths
 
-    def _compare_charms(self, found: dict[str, str]) -> None:
+    def _compare_charms(self, found: dict[str, str], *, whole: bool) -> None:
         assert self._lock is not None  # noqa: S101 - the caller looked
         assumed = self._found.assumes.charms if self._found.assumes else frozenset()
         wanted = {
@@ -160,7 +163,7 @@ class _Verification:
             if file not in assumed
         }
         names = {sha384: file for file, sha384 in self._lock.charm_checksums.items()}
-        for file in sorted(wanted.keys() - found.keys()):
+        for file in sorted(wanted.keys() - found.keys()) if whole else ():
             self._wrong(f"the charm {file} is missing", CHARMS)
         for file in sorted(found.keys() - wanted.keys()):
             self._wrong(f"{file} does not belong there", CHARMS)
