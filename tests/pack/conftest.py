@@ -34,7 +34,7 @@ def _no_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def image_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
     """The registry that stands for all public ones."""
     root = scratch(tmp_path_factory.mktemp("images"))
-    server = RegistryServer(root / "public")
+    server = RegistryServer(root / "public", {"log": {"level": "error"}})  # with an access log
     server.start()
     try:
         yield server
