@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import ckf_airgap
 from ckf_airgap._version import __version__
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.errors import AirgapError, InputError
@@ -36,7 +35,8 @@ _SKIPPED: Final = ("INSTALLER", "REQUESTED", "RECORD", "direct_url.json", "uv_ca
 _GLIBC_MINORS: Final = range(28, 4, -1)
 """Versions of glibc whose wheels run on Ubuntu 20.04 and later."""
 
-_CHECKOUT: Final = Path(ckf_airgap.__file__).resolve().parent.parent
+_PACKAGE: Final = Path(__file__).resolve().parent.parent
+_CHECKOUT: Final = _PACKAGE.parent
 
 PYTHONS: Final = ("3.10", "3.11", "3.12", "3.13")
 _MARKED: Final = ("async-timeout>=4.0.3,<6", "typing-extensions", "exceptiongroup", "tomli")
@@ -111,7 +111,7 @@ def repack_installed(directory: Path) -> Path | None:
         distribution = importlib.metadata.distribution("ckf-airgap")
     except importlib.metadata.PackageNotFoundError:
         return None
-    here = Path(ckf_airgap.__file__).resolve()
+    here = _PACKAGE / "__init__.py"
     files = {str(path): Path(str(path.locate())) for path in distribution.files or ()}
     if here not in {path.resolve() for path in files.values()}:
         return None
