@@ -4,7 +4,7 @@
 #   make test      all checks and all tests (PYTEST_ARGS="-k render" for some)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check-node lint types imports format unit integration install dev clean
+.PHONY: help demo test check-tools lint types imports format unit integration install dev clean
 .DELETE_ON_ERROR:
 
 VENV        ?= .venv
@@ -21,7 +21,7 @@ help:  ## Show this list
 demo: $(VENV)/.installed  ## Rehearse a whole release on the embedded controller
 	$(BIN)/ckf-airgap rehearse $(RELEASE)
 
-test: lint types imports check-node  ## Run all checks and all tests
+test: lint types imports check-tools  ## Run all checks and all tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev  ## Check style and formatting
@@ -41,7 +41,7 @@ format: $(VENV)/.installed-dev  ## Format the code and mend what ruff can mend
 unit: $(VENV)/.installed-dev  ## Run the unit tests
 	$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
 
-integration: $(VENV)/.installed-dev check-node  ## Run the tests against the embedded controller
+integration: $(VENV)/.installed-dev check-tools  ## Run the tests against the embedded controller
 	$(BIN)/python -m pytest tests/integration $(PYTEST_ARGS)
 
 install: $(VENV)/.installed  ## Create .venv and install the project into it
@@ -52,10 +52,9 @@ clean:  ## Remove .venv and everything that was built
 	rm -rf $(VENV) .tox build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# One test drives the embedded controller with a JavaScript client of Juju's API.
-check-node:
-	@command -v node >/dev/null && command -v npm >/dev/null || tools/apt-install nodejs npm \
-		|| echo "Without node and npm the tests of the JavaScript client will fail." >&2
+# The tests drive a JavaScript client of Juju's API, real registries, skopeo and a Docker Engine.
+check-tools:
+	@tools/test-programs
 
 # Stamp files: a second run installs nothing; a changed pyproject.toml installs again.
 $(VENV)/.created: tools/create-venv

@@ -19,13 +19,16 @@ from typing import TYPE_CHECKING, Any, Final
 from ckf_airgap._version import __version__
 
 if TYPE_CHECKING:
-    from ckf_airgap.bundle import Application, Bundle, Relation, load_bundle, merge_documents
+    from ckf_airgap.audit import AuditReport, audit_charms
+    from ckf_airgap.bundle import Application, Bundle, Relation
+    from ckf_airgap.bundlefile import load_bundle
     from ckf_airgap.charm import Base, Charm, Endpoint, Option, Resource
     from ckf_airgap.charmfile import CharmDirectory, read_charm
     from ckf_airgap.discover import ImageNeed, discover_images
     from ckf_airgap.errors import AirgapError, ExitCode, Problem
     from ckf_airgap.images import ImageList, RetaggedImages
     from ckf_airgap.inputs import Inputs
+    from ckf_airgap.inventory import Inventory, take_inventory
     from ckf_airgap.juju.connection import Session, connect
     from ckf_airgap.juju.plan import plan_deployment
     from ckf_airgap.juju.snapshot import ApplicationSnapshot, ModelSnapshot, UnitSnapshot
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from ckf_airgap.juju.store import JujuTarget
     from ckf_airgap.juju.upload import RegistryAuth
     from ckf_airgap.juju.watch import WaitReport, wait_active_idle
+    from ckf_airgap.listing import Listing, ListingInputs, list_images
+    from ckf_airgap.merge import merge_documents
     from ckf_airgap.operations import (
         Deployment,
         Observer,
@@ -45,23 +50,28 @@ if TYPE_CHECKING:
         watch,
     )
     from ckf_airgap.overlay import Rendering, Replacement, render
+    from ckf_airgap.proof import Proof
     from ckf_airgap.reference import ImageReference, Registry
     from ckf_airgap.rehearsal.controller import RehearsalController
     from ckf_airgap.rehearsal.course import Course, Script, Step
     from ckf_airgap.rehearsal.model import Finding
     from ckf_airgap.rehearsal.standin import write_standin, write_standins
     from ckf_airgap.releases import Release, load_release, release_names
+    from ckf_airgap.retag import RetagMapping, retag_images
     from ckf_airgap.rules import ImageRules
     from ckf_airgap.settings import Setting
 
 _HOMES: Final = {
-    "bundle": ("Application", "Bundle", "Relation", "load_bundle", "merge_documents"),
+    "audit": ("AuditReport", "audit_charms"),
+    "bundle": ("Application", "Bundle", "Relation"),
+    "bundlefile": ("load_bundle",),
     "charm": ("Base", "Charm", "Endpoint", "Option", "Resource"),
     "charmfile": ("CharmDirectory", "read_charm"),
     "discover": ("ImageNeed", "discover_images"),
     "errors": ("AirgapError", "ExitCode", "Problem"),
     "images": ("ImageList", "RetaggedImages"),
     "inputs": ("Inputs",),
+    "inventory": ("Inventory", "take_inventory"),
     "juju.connection": ("Session", "connect"),
     "juju.plan": ("plan_deployment",),
     "juju.snapshot": ("ApplicationSnapshot", "ModelSnapshot", "UnitSnapshot"),
@@ -69,6 +79,7 @@ _HOMES: Final = {
     "juju.store": ("JujuTarget",),
     "juju.upload": ("RegistryAuth",),
     "juju.watch": ("WaitReport", "wait_active_idle"),
+    "listing": ("Listing", "ListingInputs", "list_images"),
     "operations": (
         "Deployment",
         "Observer",
@@ -80,13 +91,16 @@ _HOMES: Final = {
         "wait",
         "watch",
     ),
+    "merge": ("merge_documents",),
     "overlay": ("Rendering", "Replacement", "render"),
+    "proof": ("Proof",),
     "reference": ("ImageReference", "Registry"),
     "rehearsal.controller": ("RehearsalController",),
     "rehearsal.course": ("Course", "Script", "Step"),
     "rehearsal.model": ("Finding",),
     "rehearsal.standin": ("write_standin", "write_standins"),
     "releases": ("Release", "load_release", "release_names"),
+    "retag": ("RetagMapping", "retag_images"),
     "rules": ("ImageRules",),
     "settings": ("Setting",),
 }
@@ -96,6 +110,7 @@ __all__ = [
     "AirgapError",
     "Application",
     "ApplicationSnapshot",
+    "AuditReport",
     "Base",
     "Bundle",
     "Charm",
@@ -110,12 +125,16 @@ __all__ = [
     "ImageReference",
     "ImageRules",
     "Inputs",
+    "Inventory",
     "JujuTarget",
+    "Listing",
+    "ListingInputs",
     "ModelSnapshot",
     "Observer",
     "Option",
     "Plan",
     "Problem",
+    "Proof",
     "Registry",
     "RegistryAuth",
     "Rehearsal",
@@ -125,6 +144,7 @@ __all__ = [
     "Rendering",
     "Replacement",
     "Resource",
+    "RetagMapping",
     "RetaggedImages",
     "Script",
     "Session",
@@ -133,9 +153,11 @@ __all__ = [
     "UnitSnapshot",
     "WaitReport",
     "__version__",
+    "audit_charms",
     "connect",
     "deploy",
     "discover_images",
+    "list_images",
     "load_bundle",
     "load_release",
     "merge_documents",
@@ -146,6 +168,8 @@ __all__ = [
     "release_names",
     "render",
     "render_release",
+    "retag_images",
+    "take_inventory",
     "wait",
     "wait_active_idle",
     "watch",

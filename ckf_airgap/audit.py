@@ -7,6 +7,7 @@ it is in the inventory, though only the place that declares it can be pointed at
 
 from __future__ import annotations
 
+import hashlib
 import re
 import zipfile
 import zlib
@@ -19,13 +20,16 @@ from ckf_airgap.charm import Charm
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import CharmError, OptionError, Problem, ReferenceSyntaxError
 from ckf_airgap.inventory import Inventory
-from ckf_airgap.mentions import CANDIDATE, Mention, find_mentions
+from ckf_airgap.mentions import Mention, find_mentions, may_mention
 from ckf_airgap.options import plan_options
 from ckf_airgap.reference import ImageReference
 from ckf_airgap.rules import ImageRules
 
 Standing: TypeAlias = Literal["hidden", "templated", "text", "covered"]
 """The grade of a mention, or ``covered`` when the charm declares the image elsewhere."""
+
+Known: TypeAlias = "dict[tuple[str, bytes], tuple[Mention, ...]]"
+"""The mentions in a file, by its path in the charm and the SHA-256 of its content."""
 
 MAX_MEMBER_BYTES: Final = 8 * 1024 * 1024
 """Size of a file that is read; a larger one is named in the report."""
@@ -183,9 +187,10 @@ def audit_charms(
     """
     by_name = {charm.name: charm for charm in charms.values()}
     audits = []
+    known: Known = {}
     for name in sorted(by_name):
         covered = covered_images(by_name[name], inventory, rules)
-        audits.append(audit_charm(by_name[name], covered, dependencies=dependencies))
+        audits.append(audit_charm(by_name[name], covered, dependencies=dependencies, known=known))
     return AuditReport(charms=tuple(audits))
 
 
@@ -226,7 +231,11 @@ def _declared(charm: Charm, rules: ImageRules) -> Iterator[ImageReference]:
 
 
 def audit_charm(
-    charm: Charm, covered: frozenset[ImageReference], *, dependencies: bool = False
+    charm: Charm,
+    covered: frozenset[ImageReference],
+    *,
+    dependencies: bool = False,
+    known: Known | None = None,
 ) -> CharmAudit:
     """Search the files of one charm; see `audit_charms`.
 
@@ -234,7 +243,9 @@ def audit_charm(
         charm: The charm, with its file.
         covered: The canonical references that it declares.
         dependencies: Search its Python dependencies, too.
+        known: What was found in files of other charms; charms share their libraries.
     """
+    known = {} if known is None else known
     if charm.path is None:
         raise CharmError(
             f"charm {charm.name} has no file to audit", fix="Name the files with --charms DIR."
@@ -251,10 +262,8 @@ def audit_charm(
                     data = stream.read(MAX_MEMBER_BYTES + 1)
                 files_read += 1
                 workload = workload or bool(_WORKLOAD.search(data))
-                if CANDIDATE.search(data) and b"\0" not in data[:8192]:
-                    text = data.decode("utf-8", errors="replace")
-                    for mention in find_mentions(member.filename, text):
-                        found[_finding(charm.name, member.filename, mention, covered)] = None
+                for mention in _mentions(member.filename, data, known):
+                    found[_finding(charm.name, member.filename, mention, covered)] = None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as exc:
         raise CharmError(
             f"{charm.path} cannot be unpacked: {exc}", fix="Fetch the file again."
@@ -278,10 +287,10 @@ def _members(
     """Yield the files worth reading, and note those that are too large."""
     total = 0
     for member in sorted(members, key=lambda member: member.filename):
+        if not dependencies and _DEPENDENCIES.search(member.filename):
+            continue
         path = PurePosixPath(member.filename)
         if member.is_dir() or not (path.suffix in _TEXT or path.name.lower() in _TEXT_NAMES):
-            continue
-        if not dependencies and _DEPENDENCIES.search(member.filename):
             continue
         if member.file_size > MAX_MEMBER_BYTES or total + member.file_size > MAX_READ_BYTES:
             size = f"{member.file_size / 1024**2:.0f} MB"
@@ -291,6 +300,16 @@ def _members(
             continue
         total += member.file_size
         yield member
+
+
+def _mentions(path: str, data: bytes, known: Known) -> tuple[Mention, ...]:
+    """Return the mentions in a file, from `known` if a file of that path and content was read."""
+    if b"\0" in data[:8192] or not may_mention(path, data):
+        return ()
+    key = (path, hashlib.sha256(data).digest())
+    if key not in known:
+        known[key] = tuple(find_mentions(path, data.decode("utf-8", errors="replace")))
+    return known[key]
 
 
 def _finding(

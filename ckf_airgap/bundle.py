@@ -1,8 +1,7 @@
-"""Bundles and overlays: read, check, merge, write.
+"""Bundles: what a document of one says, checked as Juju checks it.
 
 A bundle is kept twice: as the document that it was, which is what overlays merge into and what is
-written back, and as frozen values, which is what everything else works with. The merge follows
-Juju's own rules (the ``juju deploy --overlay`` of Juju 3.x).
+written back, and as frozen values, which is what everything else works with.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from ckf_airgap.charm import (
@@ -21,16 +19,12 @@ from ckf_airgap.charm import (
     charm_name_of_path,
 )
 from ckf_airgap.documents import (
-    MAX_BYTES,
     Document,
     JSONValue,
-    as_mapping,
     dump_yaml,
-    load_all_yaml,
     type_name,
 )
-from ckf_airgap.errors import BundleError, CharmError, Problem, nearest, raise_all
-from ckf_airgap.merge import merge_documents as merge_documents  # noqa: PLC0414
+from ckf_airgap.errors import BundleError, CharmError, Problem, nearest
 
 APPLICATION_NAME: Final = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*\Z")
 """The application name grammar of Juju (``names.IsValidApplication``)."""
@@ -159,59 +153,6 @@ def is_local_charm(charm: str) -> bool:
 def store_name(charm: str) -> str:
     """Return the name in a store charm's URL: ``minio`` for ``ch:amd64/minio`` and ``minio``."""
     return charm.rpartition(":")[2].rpartition("/")[2]
-
-
-def load_document(path: Path) -> Document:
-    """Read a bundle: the file, or ``bundle.yaml`` in a directory.
-
-    A second and further YAML document in the file is an overlay, and merged (as Juju does).
-
-    Raises:
-        BundleError: when it cannot be read, is too large, is no YAML mapping, or has what only an
-            overlay may have.
-    """
-    file = path / "bundle.yaml" if path.is_dir() else path
-    text = read_text(file)
-    documents = load_all_yaml(text, where=str(file), error=BundleError)
-    if not documents or documents[0] is None:
-        raise BundleError(f"{file} is empty, expected a bundle with applications")
-    mappings = [as_mapping(document, where=str(file), error=BundleError) for document in documents]
-    raise_all(BundleError, f"the bundle {file} cannot be used", _only_in_overlays(mappings[0]))
-    return merge_documents(*mappings)
-
-
-def _only_in_overlays(base: Document) -> list[Problem]:
-    applications = base.get("applications")
-    return [
-        Problem(f"applications.{name}.{key} can only appear in an overlay section")
-        for name, fields in (applications.items() if isinstance(applications, dict) else ())
-        for key in ("offers", "exposed-endpoints")
-        if isinstance(fields, dict) and key in fields
-    ]
-
-
-def read_text(file: Path) -> str:
-    """Return a bundle's or overlay's text.
-
-    Raises:
-        BundleError: when it cannot be read, is not UTF-8 or is too large.
-    """
-    try:
-        if file.stat().st_size > MAX_BYTES:
-            raise BundleError(f"{file} is too large for a bundle ({file.stat().st_size} bytes)")
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as exc:
-        raise BundleError(f"{file} is not a bundle: it is not UTF-8 text") from exc
-    except OSError as exc:
-        raise BundleError(
-            f"cannot read the bundle {file}: {exc.strerror}",
-            fix="Give the path of a bundle.yaml, or a shipped release ('ckf-airgap releases').",
-        ) from exc
-
-
-def load_bundle(path: Path) -> Bundle:
-    """Read and check a bundle; see `load_document` and `Bundle.from_document`."""
-    return Bundle.from_document(load_document(path), where=str(path))
 
 
 class _Reader:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from ckf_airgap._version import __version__
-from ckf_airgap.bundle import Application, Bundle, load_document, merge_documents
+from ckf_airgap.bundle import Application, Bundle
+from ckf_airgap.bundlefile import load_document
 from ckf_airgap.charm import Base, charm_name_of_path
 from ckf_airgap.charmfile import read_charm
 from ckf_airgap.charmhub.channel import Channel
@@ -35,6 +36,7 @@ from ckf_airgap.errors import (
 )
 from ckf_airgap.inputs import NamedBundle, find_bundle
 from ckf_airgap.lock import FILE_NAME, Lock, LockedCharm, document_sha256
+from ckf_airgap.merge import merge_documents
 from ckf_airgap.registry.partial import disk_error
 from ckf_airgap.registry.transport import Listener, ignore
 

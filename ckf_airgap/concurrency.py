@@ -11,7 +11,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Sequence,
+)
 from dataclasses import dataclass
 from typing import Final, Generic, ParamSpec, TypeVar, cast
 
@@ -138,6 +146,29 @@ async def in_thread(
     return await asyncio.to_thread(fn, *args, **kwargs)
 
 
+async def run_to_end(work: Coroutine[object, object, Result]) -> Result:
+    """Return the result of `work`, which goes on to its end even when the caller is cancelled.
+
+    For cleaning up. The caller's cancellation is raised afterwards, also when `work` swallows
+    cancellations, since it runs in a task of its own. A timeout belongs inside of `work`.
+
+    Raises:
+        Exception: what `work` raises, when the caller was not cancelled.
+    """
+    task = asyncio.ensure_future(work)
+    interrupted = False
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            interrupted = True
+    if interrupted:
+        if not task.cancelled():
+            task.exception()  # mark as retrieved
+        raise asyncio.CancelledError
+    return task.result()
+
+
 @contextlib.asynccontextmanager
 async def timeout(seconds: float | None) -> AsyncIterator[None]:
     """Cancel the body after `seconds` (never for ``None``) and raise `TimeoutError`.
@@ -166,19 +197,12 @@ def _is_failure(future: asyncio.Future[Result]) -> bool:
 
 async def _stop(pool: AioPool, futures: Sequence[asyncio.Future[Result]]) -> None:
     """Cancel what still runs and wait until it has ended, also when cancelled meanwhile."""
-    interrupted = False
-    if not all(future.done() for future in futures):
-        stopping = asyncio.ensure_future(pool.cancel(get_result=getres.dont))
-        while not stopping.done():
-            try:
-                await asyncio.shield(stopping)
-            except asyncio.CancelledError:
-                interrupted = True
-        stopping.result()
-    for future in futures:
-        if not future.done():
-            future.cancel()  # its task was cancelled before the first step
-        elif not future.cancelled():
-            future.exception()  # mark as retrieved
-    if interrupted:
-        raise asyncio.CancelledError
+    try:
+        if not all(future.done() for future in futures):
+            await run_to_end(pool.cancel(get_result=getres.dont))
+    finally:
+        for future in futures:
+            if not future.done():
+                future.cancel()  # its task was cancelled before the first step
+            elif not future.cancelled():
+                future.exception()  # mark as retrieved

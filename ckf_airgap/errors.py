@@ -239,7 +239,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"did you mean {match[0]!r}?" if match else ""
 
 
-def raise_all(error: type[AirgapError], message: str, problems: Sequence[Problem]) -> None:
+def raise_all(
+    error: type[AirgapError], message: str, problems: Sequence[Problem], *, fix: str = ""
+) -> None:
     """Raise `error` with all `problems`, or return when there are none."""
     if problems:
-        raise error(message, problems=problems)
+        raise error(message, problems=problems, fix=fix)

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ckf_airgap.bundle import Bundle, load_bundle, load_document, merge_documents
+from ckf_airgap.bundle import Bundle
+from ckf_airgap.bundlefile import load_bundle, load_overlay
 from ckf_airgap.charmfile import CharmDirectory
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.discover import discover_images
 from ckf_airgap.documents import Document, load_mapping
 from ckf_airgap.errors import InputError, ReleaseNotFoundError, UsageError, nearest
 from ckf_airgap.images import ImageList, RetaggedImages
+from ckf_airgap.merge import merge_documents
 from ckf_airgap.overlay import Rendering, charms_of, render
 from ckf_airgap.reference import Registry
 from ckf_airgap.releases import Release, load_release, release_names, rules_for_bundle
@@ -126,7 +128,7 @@ def read_and_render(inputs: Inputs, *, named: NamedBundle | None = None) -> Rend
     settings = parse_settings(inputs)
     registry = parse_registry(inputs)
     named = named or find_bundle(inputs.bundle)
-    overlays = [load_document(path) for path in inputs.overlays]
+    overlays = [load_overlay(path) for path in inputs.overlays]
     charms = scan_charms(named.bundle, overlays, (inputs.charms or DEFAULT_CHARMS).expanduser())
     images = read_images(inputs, registry)
     return render(
@@ -154,7 +156,7 @@ def render_by_rule(inputs: Inputs, named: NamedBundle, registry: Registry) -> Re
     """
     rules = read_rules(inputs, named)
     settings = parse_settings(inputs)
-    overlays = [load_document(path) for path in inputs.overlays]
+    overlays = [load_overlay(path) for path in inputs.overlays]
     charms = scan_charms(named.bundle, overlays, (inputs.charms or DEFAULT_CHARMS).expanduser())
     merged = _with_overlays(named.bundle, overlays)
     by_application = charms_of(merged, charms)

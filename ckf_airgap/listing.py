@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ckf_airgap.bundle import Bundle, load_document, merge_documents
+from ckf_airgap.bundle import Bundle
+from ckf_airgap.bundlefile import load_overlay
 from ckf_airgap.charm import Charm
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.errors import CharmNotFoundError, Problem, raise_all
@@ -22,6 +23,7 @@ from ckf_airgap.inputs import (
     scan_charms,
 )
 from ckf_airgap.inventory import Inventory, take_inventory
+from ckf_airgap.merge import merge_documents
 from ckf_airgap.overlay import charms_of
 from ckf_airgap.releases import Release
 from ckf_airgap.rules import ImageRules
@@ -91,7 +93,7 @@ async def list_images(inputs: ListingInputs) -> Listing:
 def read_listing(inputs: ListingInputs) -> Listing:
     """Do what `list_images` does; blocks."""
     named = find_bundle(inputs.bundle)
-    overlays = [load_document(path) for path in inputs.overlays]
+    overlays = [load_overlay(path) for path in inputs.overlays]
     bundle = Bundle.from_document(
         merge_documents(named.bundle.document, *overlays), where="with its overlays"
     )

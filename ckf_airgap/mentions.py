@@ -31,7 +31,7 @@ MAX_LINE: Final = 20_000
 
 MAX_EXCERPT: Final = 160
 
-_WINDOW: Final = 200
+_WINDOW: Final = 80
 """Characters on both sides of a reference that tell what it is there for."""
 
 _REGISTRIES: Final = re.compile(
@@ -58,10 +58,13 @@ _PLACEHOLDERS: Final = (
     re.compile(r"%\(\w+\)s|%s"),
 )
 _JINJA: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}")
-_CONTEXT: Final = re.compile(r"(?P<word>[\w.-]+)[\"'\])\\]*\s*(?:[:=]|:=|\?=|\bor\b|,)\s*$")
-_BARE_IMAGE: Final = re.compile(r"(?<![\w./-])image[\"'\\]*\s*:\s*[\"'\\]*$")
+_CONTEXT: Final = re.compile(r"(?P<word>[\w.-]+)[\"'\])\\]*\s*(?:[:=]|:=|\?=|,)\s*$")
+_BARE_IMAGE: Final = re.compile(
+    r"(?<![\w./-])(?:image\s*:\s*[\"'\\]*|image[\"'\\]+\s*:\s*[\"'\\]+)$"
+)
 _FLAG: Final = re.compile(r"--(?P<word>[\w-]+)[= ]\s*$")
-_VALUE_PLACE: Final = re.compile(r"(?:^|[:=\[{(,|>-]|\bor)$")
+_DEFAULT: Final = re.compile(r"(?P<word>[\w.]+)[\"'\])]*\s*\|\s*default\(\s*$")
+_VALUE_PLACE: Final = re.compile(r"(?:^|[:=\[{(,|>-])$")
 _QUOTES: Final = "\"'`\\ \t"
 _SENTENCE_ENDS: Final = re.compile(r"^[\"'\\]*\s*(?:$|[,\]})|;#]|%\}|\}\})")
 _FILE_NAME: Final = re.compile(
@@ -73,7 +76,7 @@ _NO_IMAGE_NAMES: Final = frozenset(
     {"true", "false", "null", "none", "string", "object", "array", "str", "image", "latest"}
 )
 """What stands behind the key ``image`` in schemas and settings, and names no image."""
-_LINE_CANDIDATE: Final = re.compile(r"[a-z0-9})]/.*[:@]|(?i:image)")
+_LINE_CANDIDATE: Final = re.compile(r"[a-z0-9})]/.*[:@]|(?i:image)[\w\"'\])\\. -]*[:=,(|]|-image\b")
 _COMMENT: Final = re.compile(r"(?:^|\s)#")
 _EXAMPLE_DIRECTORIES: Final = frozenset({"test", "tests", "doc", "docs", "example", "examples"})
 _PROSE: Final = frozenset({".md", ".rst", ".adoc"})
@@ -81,8 +84,30 @@ _PROSE_NAMES: Final = ("readme", "license", "licence", "contributing", "changelo
 _DESCRIBING: Final = frozenset({"description", "summary", "message", "title", "help", "doc"})
 """Keys whose value is written for people."""
 
-CANDIDATE: Final = re.compile(rb"[a-z0-9}]/[\w.{}$%()/ -]*[:@][\w{%$]|(?i:image)[\w\"'\]) ]*[:=(,]")
-"""What a file must have to be worth decoding: a path with a tag, or a word that names an image."""
+_CANDIDATE: Final = re.compile(
+    rb"[a-z0-9})]/[\w.{}$%()/ -]*[:@][\w{%$]|(?i:image)|sha256:",
+)
+"""What a text must have: a path with a tag, a digest, or a word that names an image."""
+
+_PYTHON_CANDIDATES: Final = (
+    # a path with a tag, or a digest
+    re.compile(
+        rb"[\w})]/(?:[\w.%()$/-]|\{\{[^}\n]*\}\}|[{}])+(?::[\w{%$]|@sha256)|sha256:[0-9a-f{%]"
+    ),
+    # in a string: the line of a manifest, JSON, or a flag with an image
+    re.compile(
+        rb"(?i)image\w*[ \t]*:[ \t]*[\"'\\]*[\w.{\[]|image[\"'\\]+\s*:\s*\\?[\"'{\[]"
+        rb"|image[\w\"'\])\\]*\s*[:=, ]\s*[\"'\\]*[\w.{}%-]+:[\w{%]"
+        rb"|(?:value|default)[\"'\\]*\s*:[^\n]*?[\w.{}%-]+[:/][\w{%]"
+        rb"|image[\w\"'\])\\]*\s*[:=, ]\s*[\"'\\]*[\w.{}%-]+/"
+    ),
+)
+"""What a module must have, or, beside the word image:"""
+
+_PYTHON_QUOTED: Final = re.compile(
+    rb"[\"'][\"'`\\\s]*(?:[\w.%$()\[\]:-]|\{\{[^}\n]*\}\}|[{}])+[:/][\w{%$]"
+)
+"""A string that begins like a name with a tag, or like a path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +127,14 @@ class Mention:
     grade: Grade
     line: int
     excerpt: str
+
+
+def may_mention(path: str, data: bytes) -> bool:
+    """Whether a file is worth decoding and reading; quick, and never wrong when it says no."""
+    if path.endswith(".py"):
+        named = b"image" in data.lower() and _PYTHON_QUOTED.search(data)
+        return bool(named) or any(pattern.search(data) for pattern in _PYTHON_CANDIDATES)
+    return bool(_CANDIDATE.search(data))
 
 
 def find_mentions(path: str, text: str) -> list[Mention]:
@@ -190,14 +223,14 @@ def _in_line(line: str, number: int, *, comments: bool, name: str) -> Iterator[M
     seen: set[str] = set()
     for holed, within in _versions(code):
         for match in _TOKEN.finditer(holed):
-            mention = _graded(holed, match, number, line, name=name, within=within)
+            mention = _graded(holed, match, number, line, name=name, keyed=bool(key), within=within)
             if mention is None or mention.text in seen:
                 continue
             seen.add(mention.text)
             yield _as_text(mention) if for_people else mention
     if comment:
         for match in _TOKEN.finditer(line, comment.start()):
-            mention = _graded(line, match, number, line, name="", within=False)
+            mention = _graded(line, match, number, line, name="", keyed=False, within=False)
             if mention is not None and mention.text not in seen:
                 yield _as_text(mention)
 
@@ -217,22 +250,31 @@ def _versions(line: str) -> Iterator[tuple[str, bool]]:
 
 
 def _graded(
-    line: str, match: re.Match[str], number: int, shown: str, *, name: str, within: bool
+    line: str,
+    match: re.Match[str],
+    number: int,
+    shown: str,
+    *,
+    name: str,
+    keyed: bool,
+    within: bool,
 ) -> Mention | None:
     """Return the mention that a token is, or ``None`` when it is no image."""
+    token = match[0]
     before = line[max(0, match.start() - _WINDOW) : match.start()]
+    bare_image = "image" in before and bool(_BARE_IMAGE.search(before))
+    if not (match["tag"] or match["digest"] or "/" in token or bare_image):
+        return None
     after = line[match.end() : match.end() + _WINDOW]
     bare = before.rstrip(_QUOTES)
-    called = _called(before) or (name if _is_alone(bare, after) else "")
-    token = match[0]
+    alone = not bare or (keyed and bare[-1] in "[,")
+    called = _called(before, bare) or (name if alone and _SENTENCE_ENDS.match(after) else "")
     if called in ("value", "default"):
         called = name
-    bare_image = bool(_BARE_IMAGE.search(before))
     if not _is_image(match, called=called, bare_image=bare_image):
         return None
-    in_place = bool(_VALUE_PLACE.search(bare) or _FLAG.search(before)) and bool(
-        _SENTENCE_ENDS.match(after)
-    )
+    behind = _VALUE_PLACE.search(bare) or _FLAG.search(before) or (within and bare.endswith(" or"))
+    in_place = bool(behind) and bool(_SENTENCE_ENDS.match(after))
     grade: Grade = "hidden"
     if not in_place:
         if bare_image and not (match["tag"] or match["digest"]):
@@ -255,23 +297,16 @@ def _graded(
     )
 
 
-def _called(before: str) -> str:
+def _called(before: str, bare: str) -> str:
     """Return the word that names a value: the key, variable or flag in front of it."""
-    flag = _FLAG.search(before)
+    flag = _FLAG.search(before) if "--" in before else None
     if flag:
         return flag["word"]
-    match = _CONTEXT.search(before.rstrip(_QUOTES))
-    if match:
-        return match["word"]
-    default = re.search(r"([\w.]+)[\"'\])]*\s*\|\s*default\(\s*$", before.rstrip(_QUOTES + "f"))
-    return default[1] if default else ""
-
-
-def _is_alone(bare: str, after: str) -> bool:
-    """Whether nothing but a list's dash, a bracket or a key stands beside a token."""
-    return bool(re.search(r"(?:^|[-\[,:]|^\s*(?:- )*[\"']?[\w.-]+[\"']?\s*:)$", bare)) and bool(
-        _SENTENCE_ENDS.match(after)
-    )
+    if bare[-1:] in ("", ":", "=", ","):
+        match = _CONTEXT.search(bare)
+        return match["word"] if match else ""
+    default = _DEFAULT.search(bare) if "default" in bare else None
+    return default["word"] if default else ""
 
 
 def _is_image(match: re.Match[str], *, called: str, bare_image: bool) -> bool:
@@ -319,9 +354,14 @@ def _in_python(text: str) -> list[Mention]:
     lines = text.splitlines()
     found: list[Mention] = []
     for string in strings:
+        if not (":" in string.text or "@" in string.text or (string.name and "/" in string.text)):
+            continue  # no tag, no digest, and no path that is called an image
         manifest = "\n" in string.text
         for mention in _in_lines(
-            string.text, comments=manifest, first=string.line, name=string.name
+            string.text,
+            comments=manifest,
+            first=string.line,
+            name="" if manifest else string.name,
         ):
             excerpt = lines[mention.line - 1].strip() if mention.line <= len(lines) else ""
             found.append(

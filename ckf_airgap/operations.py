@@ -391,7 +391,7 @@ def _render_rehearsal(inputs: Inputs, directory: Path) -> tuple[NamedBundle, Ren
             )
         inputs = dataclasses.replace(inputs, charms=directory / "charms")
         write_standins(named.release, directory / "charms")
-    if inputs.images is not None:
+    if inputs.images is not None or inputs.mapping is not None:
         return named, read_and_render(inputs, named=named)
     registry = parse_registry(inputs) or Registry.parse(DEFAULT_REGISTRY)
     return named, render_by_rule(inputs, named, registry)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from ckf_airgap.bundle import Application, Bundle, merge_documents
+from ckf_airgap.bundle import Application, Bundle
 from ckf_airgap.charm import Base, Charm
 from ckf_airgap.charmfile import CharmDirectory
 from ckf_airgap.difference import difference
@@ -31,6 +31,7 @@ from ckf_airgap.errors import (
     raise_all,
 )
 from ckf_airgap.images import ImageList, RetaggedImages
+from ckf_airgap.merge import merge_documents
 from ckf_airgap.options import images_in_text
 from ckf_airgap.proof import Proof, prove
 from ckf_airgap.reference import ImageReference, Registry

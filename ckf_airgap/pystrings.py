@@ -117,7 +117,7 @@ class _Collector(ast.NodeVisitor):
                 self._named(argument.arg, given)
 
     def visit_Call(self, node: ast.Call) -> None:
-        called = _target(node.func)
+        called = _target(node.func) if not isinstance(node.func, ast.Call) else ""
         if called in _SPEAKING:
             self._for_people += 1
             self.generic_visit(node)
@@ -129,6 +129,11 @@ class _Collector(ast.NodeVisitor):
                 self._named(str(key), argument)
         else:
             self.generic_visit(node)
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> None:
+        name = _target(node.values[0])
+        for value in node.values:
+            self._named(name, value)
 
     def visit_Raise(self, node: ast.Raise) -> None:
         self._for_people += 1
@@ -162,11 +167,13 @@ class _Collector(ast.NodeVisitor):
 
 
 def _target(node: ast.AST) -> str:
-    """Return the name that is assigned to or called."""
+    """Return the name of a variable, attribute or key; of a call, the text that it is given."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
         return node.attr
     if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
         return str(node.slice.value)
+    if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+        return str(node.args[0].value)
     return ""

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ckf_airgap.bundle import Application, Bundle, load_bundle
+from ckf_airgap.bundle import Application, Bundle
+from ckf_airgap.bundlefile import load_bundle
 from ckf_airgap.charm import Charm, DefaultImages, charm_from_documents
 from ckf_airgap.documents import Document, JSONValue, as_mapping, dump_yaml, load_mapping, type_name
 from ckf_airgap.errors import InputError, ReleaseNotFoundError, nearest

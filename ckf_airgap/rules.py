@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
 from ckf_airgap.documents import Document, JSONValue, type_name
-from ckf_airgap.errors import InputError, Problem, nearest, raise_all
+from ckf_airgap.errors import InputError, Problem, ReferenceSyntaxError, nearest, raise_all
+from ckf_airgap.reference import ImageReference
 
 Used: TypeAlias = Literal["start", "later"]
 """When an image is pulled: by a pod that the deployment itself makes, or by one that its users or
@@ -210,6 +211,15 @@ class _Fields:
             self.note("is empty", key=key)
         return value
 
+    def reference(self, key: str, *, needed: bool = False) -> str:
+        """Return an image reference, or an empty text when there is none."""
+        value = self.text(key, needed=needed)
+        try:
+            return str(ImageReference.parse(value)) if value.strip() else ""
+        except ReferenceSyntaxError as exc:
+            self.note(exc.message, key=key)
+            return ""
+
     def flag(self, key: str, *, default: bool) -> bool:
         value = self.values.get(key)
         if isinstance(value, bool):
@@ -289,7 +299,7 @@ def _juju_images(fields: _Fields) -> JujuImages | None:
 def _extra_image(fields: _Fields) -> ExtraImage:
     fields.only("image", "why", "charm", "used")
     return ExtraImage(
-        image=fields.text("image", needed=True),
+        image=fields.reference("image", needed=True),
         why=fields.text("why"),
         charm=fields.text("charm"),
         used=fields.used("used") or "start",
@@ -321,10 +331,10 @@ def _option_rule(fields: _Fields) -> OptionRule:
     for key, item in fields.children("images"):
         item.only("image", "why", "listed", "otherwise")
         images[key] = RuleImage(
-            image=item.text("image", needed=True),
+            image=item.reference("image", needed=True),
             why=item.text("why"),
             listed=item.flag("listed", default=True),
-            otherwise=item.text("otherwise"),
+            otherwise=item.reference("otherwise"),
         )
     keys = frozenset() if isinstance(whole, bool) else frozenset(fields.texts("leave-empty"))
     for key in sorted(keys & images.keys()):
@@ -337,7 +347,7 @@ def _option_rule(fields: _Fields) -> OptionRule:
         split=frozenset(fields.texts("split-at-last-colon")),
         composite=_composite(fields.child("composite")),
         same_as=_same_as(fields.child("same-as")),
-        otherwise=fields.text("otherwise"),
+        otherwise=fields.reference("otherwise"),
         used=fields.used("used"),
         used_by_key={key: used for key in by_key.values if (used := by_key.used(key))},
         why=fields.text("why"),

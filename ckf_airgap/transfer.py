@@ -21,8 +21,9 @@ from ckf_airgap.registry import pull as pulling
 from ckf_airgap.registry import push as pushing
 from ckf_airgap.registry import verify as verifying
 from ckf_airgap.registry.archive import Archive
+from ckf_airgap.registry.archivefiles import part_path
 from ckf_airgap.registry.archivetail import docker_names
-from ckf_airgap.registry.archivewriter import ArchiveWriter, part_path
+from ckf_airgap.registry.archivewriter import ArchiveWriter
 from ckf_airgap.registry.dockerimport import DockerImport, remove_scratch
 from ckf_airgap.registry.layout import LayoutDirectory
 from ckf_airgap.registry.oci import Descriptor, Digest

@@ -73,9 +73,10 @@ class _Commands(click.Group):
         extra.pop("standalone_mode", None)
         terminal = Terminal()
         try:
-            result = super().main(
-                args, prog_name, complete_var, standalone_mode=False, obj=terminal, **extra
-            )
+            with terminal.logging():
+                result = super().main(
+                    args, prog_name, complete_var, standalone_mode=False, obj=terminal, **extra
+                )
         except Exception as error:  # noqa: BLE001 - the one place where every failure ends
             sys.exit(report_failure(error, terminal))
         sys.exit(result if isinstance(result, int) else ExitCode.OK)

@@ -137,6 +137,7 @@ def _set_verbosity(ctx: click.Context, param: click.Parameter, value: int) -> No
         terminal.debug = True
     elif param.name == "as_json":
         terminal.json = True
+    terminal.set_log_levels()
 
 
 def verbosity_options(function: _F) -> _F:

@@ -45,7 +45,7 @@ Example:
     "--relative-to",
     type=UserPath("directory"),
     metavar="DIR",
-    help="Where the bundle will lie, from which charm paths start.  [default: beside the charms]",
+    help="Where the file will lie, from which charm paths start.  [default: beside the charms]",
 )
 @json_option
 @verbosity_options
@@ -77,11 +77,22 @@ def command(
     for path, what in ((output, "overlay"), (bundle_out, "merged bundle")):
         if path is not None:
             terminal.note(f"wrote the {what} to {path}")
+            if relative_to is None and not _beside_charms(path, rendering):
+                terminal.note(
+                    f"its charm paths start beside the charms: put it there before Juju's own "
+                    f"client reads it, or render with --relative-to {path.parent}"
+                )
     terminal.note(
         f"{len(rendering.charms)} applications name {len(rendering.images)} images of "
         f"{rendering.registry} in {len(rendering.replacements)} places"
         + (f"; {len(unused)} images of the list are not used (-v names them)" if unused else "")
     )
+
+
+def _beside_charms(path: Path, rendering: Rendering) -> bool:
+    """Whether a file lies in the directory of the charms, where its charm paths start."""
+    directories = {charm.path.parent.resolve() for charm in rendering.charms.values() if charm.path}
+    return directories == {path.parent.resolve()}
 
 
 async def _render(inputs: Inputs, output: Path | None, bundle_out: Path | None) -> Rendering:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, NoReturn, TextIO
 
 import click
@@ -19,6 +20,8 @@ _WIDE: Final = 100_000
 
 _CHATTY: Final = ("juju", "websockets", "asyncio", "aiohttp", "urllib3")
 """Loggers of libraries, which only ``-vv`` shows."""
+
+_OURS: Final = "ckf_airgap"
 
 
 class Terminal:
@@ -104,26 +107,34 @@ class Terminal:
         )
         click.get_current_context().exit(code)
 
-    def start_logging(self) -> None:
-        """Send log records to standard error, as many as ``-v``, ``-q`` and ``--debug`` ask for.
-
-        The wire logs of libjuju and websockets stay off at any level, since they hold passwords.
-        """
-        ours = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}.get(
-            self.verbosity, logging.DEBUG
-        )
-        if self.debug:
-            ours = logging.DEBUG
+    @contextlib.contextmanager
+    def logging(self) -> Iterator[None]:
+        """Send log records to standard error for the block; see `set_log_levels`."""
         handler = _ConsoleHandler(self.err)
         handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
         root = logging.getLogger()
-        for old in [old for old in root.handlers if isinstance(old, _ConsoleHandler)]:
-            root.removeHandler(old)
+        loggers = [logging.getLogger(name) for name in (*_CHATTY, _OURS)]
+        before = [logger.level for logger in loggers]
         root.addHandler(handler)
-        logging.getLogger("ckf_airgap").setLevel(ours)
+        self.set_log_levels()
+        try:
+            yield
+        finally:
+            root.removeHandler(handler)
+            for logger, level in zip(loggers, before, strict=True):
+                logger.setLevel(level)
+
+    def set_log_levels(self) -> None:
+        """Log as much as ``-v``, ``-q`` and ``--debug`` ask for.
+
+        The wire logs of libjuju and websockets stay off at any level, since they hold passwords.
+        """
+        levels = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}
+        ours = logging.DEBUG if self.debug else levels.get(self.verbosity, logging.DEBUG)
+        logging.getLogger(_OURS).setLevel(ours)
+        theirs = logging.INFO if ours == logging.DEBUG else logging.CRITICAL
         for name in _CHATTY:
-            loud = self.debug or self.verbosity > 1
-            logging.getLogger(name).setLevel(logging.INFO if loud else logging.CRITICAL)
+            logging.getLogger(name).setLevel(theirs)
 
 
 class _ConsoleHandler(logging.Handler):

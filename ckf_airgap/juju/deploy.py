@@ -12,14 +12,15 @@ import enum
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from ckf_airgap.bundle import Bundle
 from ckf_airgap.charm import Charm
 from ckf_airgap.concurrency import DEFAULT_LIMIT, bounded_map
-from ckf_airgap.documents import Document, JSONValue, dump_yaml
+from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import AirgapError, ControllerError, Problem, RefusedError
 from ckf_airgap.juju.api import ALREADY_EXISTS, CallRefusedError
+from ckf_airgap.juju.arguments import deploy_arguments, resource_arguments
 from ckf_airgap.juju.connection import Session
 from ckf_airgap.juju.plan import plan_deployment
 from ckf_airgap.juju.status import read_live_model
@@ -323,28 +324,10 @@ class _Execution:
         """Return the pending id of each resource, by name."""
         if not step.resources:
             return {}
-        announced: list[JSONValue] = [
-            {
-                "name": resource.name,
-                "type": resource.type,
-                "path": resource.path,
-                "description": resource.description,
-                "origin": "upload",
-                "revision": 0,
-                "fingerprint": "",
-                "size": 0,
-            }
-            for resource in step.resources
-        ]
         reply = await self.api.call(
             "Resources",
             "AddPendingResources",
-            {
-                "tag": f"application-{step.application}",
-                "url": charm_url,
-                "charm-origin": None,
-                "resources": announced,
-            },
+            resource_arguments(step, charm_url),
         )
         ids = reply.get("pending-ids")
         if not isinstance(ids, list) or len(ids) != len(step.resources):
@@ -400,51 +383,3 @@ class _Execution:
                 return
         self.related.append(subject)
         self._tell(DeployEventKind.RELATED, subject)
-
-
-_BASE_RISK: Final = "stable"
-
-
-def deploy_arguments(
-    step: DeployApplication, charm_url: str, pending: Mapping[str, JSONValue], model_uuid: str
-) -> Document:
-    """Return an application as ``Application.Deploy`` wants it.
-
-    Args:
-        step: What to deploy.
-        charm_url: The URL of its uploaded charm.
-        pending: The pending id of each uploaded resource.
-        model_uuid: The model, which is the scope of a node selector.
-    """
-    settings: Document = {**step.options}
-    if step.trust:
-        settings["trust"] = "true"
-    track, _, risk = step.base.channel.partition("/")
-    arguments: Document = {
-        "application": step.application,
-        "charm-url": charm_url,
-        "charm-origin": {
-            "source": "local",
-            "type": "",
-            "id": "",
-            "architecture": step.architecture,
-            "base": {"name": step.base.name, "channel": f"{track}/{risk or _BASE_RISK}"},
-        },
-        "channel": "",
-        "num-units": step.scale,
-        "config-yaml": dump_yaml({step.application: settings}),
-        "constraints": step.constraints,
-        "resources": {**pending},
-        "Force": False,
-    }
-    if step.placement:
-        arguments["placement"] = [
-            {"scope": model_uuid, "directive": directive} for directive in step.placement
-        ]
-    if step.storage:
-        arguments["storage"] = {**step.storage}
-    if step.devices:
-        arguments["devices"] = {**step.devices}
-    if step.bindings:
-        arguments["endpoint-bindings"] = {**step.bindings}
-    return arguments

@@ -21,6 +21,7 @@ from juju.client.jujudata import FileJujuData
 from juju.errors import JujuError
 from juju.model import Model, ModelState
 
+from ckf_airgap.concurrency import run_to_end
 from ckf_airgap.documents import Document
 from ckf_airgap.juju.feed import ModelFeed
 from ckf_airgap.juju.store import StoredController
@@ -76,19 +77,26 @@ class DirectConnection(Connection):  # type: ignore[misc]
             _log.debug("could not reconnect to %s: %s", self.endpoint, exc)
 
     async def close(self, to_reconnect: bool = False) -> None:
-        """Close, and the transport too: Python 3.10 takes one that the peer closed for open.
+        """Close, and leave neither an open transport nor a call that waits for its answer.
 
-        Closing again does nothing: websockets aborts the transport then, which Python before
-        3.11.4 does not survive.
+        libjuju's own close swallows a cancellation of its caller, and leaves the tasks of calls
+        that were not answered behind, for ever. Python 3.10 takes a transport that the peer closed
+        for open.
         """
         websocket = self._ws
         if websocket is None or websocket is self._closed:
+            # libjuju closes twice; the second time websockets aborts a transport that is gone,
+            # which fails on Python 3.11 before 3.11.4 (Debian 12).
             return
         try:
-            await super().close(to_reconnect)
+            await run_to_end(super().close(to_reconnect))
         finally:
             self._closed = websocket
             websocket.transport.close()
+            await self.messages.put_all(websockets.ConnectionClosedOK(None, None))
+            # One turn wakes those calls, in the next they are over.
+            for _ in range(2):
+                await asyncio.sleep(0)
 
     async def close_finally(self) -> None:
         """Close, and let no reconnection go on."""

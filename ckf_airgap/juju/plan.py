@@ -152,6 +152,7 @@ class _Planner:
             if charm is None:
                 self.wrong(application, "no charm is given for it", "put its .charm file there")
                 continue
+            self._refuse_offers(application)
             present = self.live.applications.get(application.name)
             options = self._options(application, charm)
             constraints = self._parsed(application, "constraints", parse_constraints)
@@ -181,6 +182,18 @@ class _Planner:
     def wrong(self, application: Application, what: str, fix: str = "", place: str = "") -> None:
         where = f"application {application.name}"
         self.problems.append(Problem(what, f"{where}, {place}" if place else where, fix))
+
+    def _refuse_offers(self, application: Application) -> None:
+        """Offers are for other models, and nothing here makes them: better said than left out."""
+        applications = self.bundle.document.get("applications")
+        fields = applications.get(application.name) if isinstance(applications, dict) else None
+        if isinstance(fields, dict) and fields.get("offers"):
+            self.wrong(
+                application,
+                "the bundle offers its endpoints to other models, which is not done here",
+                "take the offers out, and run juju offer when all is active",
+                "offers",
+            )
 
     def _deploy(
         self,

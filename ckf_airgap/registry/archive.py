@@ -17,11 +17,11 @@ from ckf_airgap.documents import JSONValue
 from ckf_airgap.errors import AbsentError, IntegrityError
 from ckf_airgap.registry.oci import (
     MAX_MANIFEST_BYTES,
-    REF_NAME,
     Descriptor,
     Digest,
     Manifest,
     descriptor_from_document,
+    named_images,
     parse_manifest,
 )
 from ckf_airgap.registry.tarindex import Member, TarIndex
@@ -32,16 +32,6 @@ READ_BYTES: Final = 1024 * 1024
 
 MAX_INDEX_BYTES: Final = 64 * 1024 * 1024
 """Size that ``index.json`` and ``manifest.json`` may have; an image takes some 500 bytes."""
-
-CONTAINERD_NAME: Final = "io.containerd.image.name"
-"""The annotation by which containerd, and Docker from 25 on, name an image in ``index.json``."""
-
-STAND_IN: Final = "ckf-airgap.stands-in-for"
-"""Marks an entry of ``index.json`` that is there for skopeo below 1.14 only.
-
-Those look up names among OCI media types alone. An image of Docker's media types gets a second
-entry, an OCI index that points at the very same manifest; we read the first one.
-"""
 
 
 SINCE: Final = "io.ckf-airgap.since"
@@ -180,7 +170,7 @@ class Archive:
 
     async def references(self) -> Mapping[str, Descriptor]:
         """Return the images of ``index.json`` that have a name."""
-        return dict(self._named())
+        return named_images(self._entries)
 
     @property
     def size(self) -> int:
@@ -190,17 +180,6 @@ class Archive:
     def blobs(self) -> Mapping[Digest, Member]:
         """Return where each blob lies."""
         return dict(stored_blobs(self._index))
-
-    def _named(self) -> Iterator[tuple[str, Descriptor]]:
-        for entry in self._entries:
-            name = entry.annotations.get(REF_NAME, "")
-            full = entry.annotations.get(CONTAINERD_NAME, "")
-            if STAND_IN in entry.annotations:
-                continue
-            if full and (not name or full.endswith(f":{name}")):
-                name = full  # Docker puts only the tag into REF_NAME
-            if name:
-                yield name, entry
 
     def _member(self, digest: Digest, size: int) -> Member:
         member = self._index.find(blob_name(digest))

@@ -10,12 +10,14 @@ from typing import Final
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import ReferenceSyntaxError
 from ckf_airgap.reference import ImageReference
-from ckf_airgap.registry.archive import CONTAINERD_NAME, SINCE, STAND_IN, blob_name
+from ckf_airgap.registry.archive import SINCE, blob_name
 from ckf_airgap.registry.oci import (
+    CONTAINERD_NAME,
     DOCKER_LIST,
     DOCKER_MANIFEST,
     OCI_INDEX,
     REF_NAME,
+    STAND_IN,
     Descriptor,
     Digest,
     Manifest,

@@ -9,7 +9,6 @@ says what is in it, and the next run continues there, within a blob too.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import zlib
@@ -19,8 +18,15 @@ from pathlib import Path
 from typing import Final, final
 
 from ckf_airgap.concurrency import in_thread
-from ckf_airgap.errors import AbsentError, IntegrityError, StorageFullError, TransferError
+from ckf_airgap.errors import (
+    AbsentError,
+    IntegrityError,
+    Problem,
+    StorageFullError,
+    raise_all,
+)
 from ckf_airgap.registry.archive import READ_BYTES, Archive, blob_name
+from ckf_airgap.registry.archivefiles import is_gzip_name, lock, open_old, part_path
 from ckf_airgap.registry.archivetail import DEFAULT_PLATFORM, Names, tail_members
 from ckf_airgap.registry.journal import Journal, Region
 from ckf_airgap.registry.oci import Descriptor, Digest, Manifest, Platform, parse_manifest
@@ -35,7 +41,6 @@ from ckf_airgap.registry.volume import (
 )
 
 _RECORD_BYTES: Final = 10240
-_GZIP_SUFFIXES: Final = (".gz", ".tgz")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +87,7 @@ class ArchiveWriter:
         self._file = file
         self._journal = journal
         self._old = old
+        self._given_up: list[Archive] = []
         self._regions: dict[Digest, Region] = {}
         self._verified: set[Digest] = set()
         self._references: dict[str, Descriptor] = {}
@@ -101,15 +107,16 @@ class ArchiveWriter:
         """
         if gzip is None:
             gzip = is_gzip_name(path)
-        old = _open_old(path)
+        old = open_old(path)
         part = part_path(path)
         fd = -1
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-            _lock(fd, path)
+            lock(fd, path)
             journal = Journal(part.with_name(f"{part.name}.journal"), gzip=gzip)
-            records = journal.replay()
+            # Without a file the journal is what a run left that was killed at its very end.
+            records = journal.replay() if os.fstat(fd).st_size else []
             if not records:
                 os.ftruncate(fd, 0)
             journal.start(fresh=not records)
@@ -145,8 +152,10 @@ class ArchiveWriter:
         self._journal.close()
         os.close(self._fd)
         self._fd = -1
-        if self._old is not None:
-            self._old.close()
+        self._give_up_old()
+        for old in self._given_up:
+            old.close()
+        self._given_up.clear()
 
     def __enter__(self) -> ArchiveWriter:
         """Return the writer, to be closed at the end of the block."""
@@ -195,17 +204,14 @@ class ArchiveWriter:
             try:
                 return await old.verify(descriptor)
             except IntegrityError:
-                self._forget_old()
+                self._give_up_old()
                 raise
         if descriptor.digest not in self._verified:
             if await in_thread(self._hash, region) != descriptor.digest:
                 region.checksum = None
                 region.written = 0
                 self._journal.written(region)
-                raise IntegrityError(
-                    f"the blob {descriptor.digest} in {self._part} is damaged",
-                    fix="Run the same command again; it is moved again.",
-                )
+                raise IntegrityError(f"the blob {descriptor.digest} in {self._part} is damaged")
             self._verified.add(descriptor.digest)
         return True
 
@@ -308,16 +314,26 @@ class ArchiveWriter:
             IntegrityError: when one that an earlier run wrote is damaged.
             StorageFullError: when the disk is full; the next run continues.
         """
-        self._references = dict(sorted(self._references.items()))
         needed = await self._reachable()
         if await self._old_is_same(needed):
             self._regions.clear()
             return await self._summary(needed, changed=False)
+        damaged: list[Problem] = []
         for descriptor in needed.values():
-            if self._finished(descriptor.digest) is None:
-                await self._adopt(descriptor)
-            await self.verify(descriptor)
-        tail = await tail_members(self, self._references, prefer=prefer, names=names, since=since)
+            try:
+                if self._finished(descriptor.digest) is None:
+                    await self._adopt(descriptor)
+                await self.verify(descriptor)
+            except IntegrityError as exc:
+                damaged.append(Problem(exc.message))
+        raise_all(
+            IntegrityError,
+            f"what earlier runs left of {self.path} is damaged",
+            damaged,
+            fix=f"Run the same command again with --recheck, or remove {self.path} first.",
+        )
+        named = dict(sorted(self._references.items()))  # not in the order of arrival
+        tail = await tail_members(self, named, prefer=prefer, names=names, since=since)
         await run_to_end(lambda: self._finish(tail), self._part)
         return await self._summary(needed, changed=True)
 
@@ -343,9 +359,10 @@ class ArchiveWriter:
             raise AbsentError(f"{self._part} has no blob {digest}")
         return self._old
 
-    def _forget_old(self) -> None:
+    def _give_up_old(self) -> None:
+        """Take nothing more from the archive that this one replaces; readers may still be at it."""
         if self._old is not None:
-            self._old.close()
+            self._given_up.append(self._old)
             self._old = None
 
     def _hash(self, region: Region) -> Digest:
@@ -365,7 +382,7 @@ class ArchiveWriter:
     async def _reachable(self) -> dict[Digest, Descriptor]:
         """Return everything that the named images need, and make sure that it is here."""
         found: dict[Digest, Descriptor] = {}
-        for descriptor in self._references.values():
+        for _name, descriptor in sorted(self._references.items()):
             top = await self.manifest(descriptor.digest)
             tree = await read_tree(self, top, carried_platforms(descriptor))
             found.update({one.digest: one.descriptor for one in tree.manifests})
@@ -463,42 +480,5 @@ class ArchiveWriter:
             self._part.unlink(missing_ok=True)
 
 
-def part_path(path: Path) -> Path:
-    """Return the name of an archive that is not whole yet."""
-    return path.with_name(f"{path.name}.part")
-
-
-def is_gzip_name(path: Path) -> bool:
-    """Whether an archive of this name is gzipped."""
-    return path.name.endswith(_GZIP_SUFFIXES)
-
-
 def _header(digest: Digest, size: int) -> bytes:
     return member_header(blob_name(digest), size)
-
-
-def _open_old(path: Path) -> Archive | None:
-    """Return the archive that is there already; of a damaged one, what can be read."""
-    try:
-        return Archive.open(path)
-    except AbsentError:
-        return None
-    except IntegrityError:
-        old = Archive.salvage(path)
-        if old.blobs():
-            return old
-        old.close()
-        raise TransferError(
-            f"{path} is there and is no archive of images",
-            fix="Remove it, or name another file with -o.",
-        ) from None
-
-
-def _lock(fd: int, path: Path) -> None:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise TransferError(
-            f"{path} is being written by another run",
-            fix="Wait for it, or write to another file.",
-        ) from None

@@ -103,6 +103,7 @@ class Authorizer:
         self._challenge: Challenge | None = None
         self._tokens: dict[frozenset[str], _Token] = {}
         self._locks: dict[frozenset[str], asyncio.Lock] = {}
+        self._named: dict[frozenset[str], str] = {}
 
     async def header(self, scopes: Sequence[str]) -> str | None:
         """Return the header for a request that needs `scopes`, from a token that still lasts.
@@ -146,6 +147,9 @@ class Authorizer:
         repeated = used is not None and chosen.scheme == "basic"
         self._challenge = chosen
         wanted = frozenset(scopes)
+        if chosen.parameters.get("scope"):
+            # Registries behind one name may know a repository by another.
+            self._named[wanted] = chosen.parameters["scope"]
         token = self._tokens.get(wanted)
         if token is not None and token.header == used:
             del self._tokens[wanted]
@@ -169,6 +173,7 @@ class Authorizer:
         realm = URL(challenge.parameters.get("realm", ""))
         if realm.scheme not in ("http", "https") or not realm.host:
             raise LoginError(f"{self._host} names the token server {str(realm)[:200]!r}")
+        asked = sorted(scopes | frozenset(self._named.get(scopes, "").split()))
         credentials = await self._store.find(self._host)
         if credentials is not None and realm.scheme == "http" and not self._plain_http:
             raise LoginError(
@@ -176,13 +181,13 @@ class Authorizer:
                 fix=f"If that is meant, allow it with --plain-http {self._host}.",
             )
         parameters = [("service", challenge.parameters.get("service", ""))]
-        parameters += [("scope", scope) for scope in sorted(scopes)]
+        parameters += [("scope", scope) for scope in asked]
         started = time.monotonic()
         if credentials is not None and credentials.identity_token:
             form = {
                 "grant_type": "refresh_token",
                 "service": challenge.parameters.get("service", ""),
-                "scope": " ".join(sorted(scopes)),
+                "scope": " ".join(asked),
                 "client_id": CLIENT_ID,
                 "refresh_token": credentials.identity_token,
             }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
@@ -38,6 +39,7 @@ TIMEOUT_S: Final = 3600.0
 """Seconds that the engine may be silent: it copies and unpacks all layers before it answers."""
 
 _ANSWER_S: Final = 60.0
+_SOCKET: Final = "unix:///var/run/docker.sock"
 _CHUNK_BYTES: Final = 1024 * 1024
 _AHEAD: Final = 4
 
@@ -219,8 +221,9 @@ class DockerEngine:
     def _client(self, timeout_s: float) -> _Client:
         try:
             settings = docker.utils.kwargs_from_env()
+            _probe(str(settings.get("base_url") or _SOCKET))
             client = _Client(timeout=timeout_s, version="auto", **settings)
-        except docker_errors.DockerException as exc:
+        except (docker_errors.DockerException, OSError) as exc:
             raise ConnectionFailedError(
                 f"cannot reach a Docker Engine: {_words(exc)}",
                 fix="Is it running, and may you use it (group docker, DOCKER_HOST)?"
@@ -285,6 +288,23 @@ class BlockingChunks:
         return data[:size]
 
 
+def _probe(url: str) -> None:
+    """Connect to a socket of the engine, which the SDK would leak when that fails.
+
+    Raises:
+        OSError: when nobody listens there, or it is not allowed.
+    """
+    scheme, _, path = url.partition("://")
+    if scheme not in ("unix", "http+unix"):
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(_ANSWER_S)
+        try:
+            probe.connect(path)
+        except OSError as exc:
+            raise OSError(f"{path}: {exc.strerror or exc}") from exc
+
+
 def engine_error(message: str) -> TransferError:
     """Return the error that a message of the engine stands for."""
     lowered = message.lower()
@@ -292,7 +312,7 @@ def engine_error(message: str) -> TransferError:
         return StorageFullError(
             f"Docker: {message}", fix="Free some space where Docker keeps its images."
         )
-    if "unauthorized" in lowered or "denied" in lowered or "authentication required" in lowered:
+    if "unauthorized" in lowered or "denied" in lowered or "basic auth" in lowered:
         return LoginError(
             f"Docker: {message}",
             fix="Log in with `docker login REGISTRY`, or name the file with --docker-config.",

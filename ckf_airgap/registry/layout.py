@@ -15,6 +15,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, final
 
@@ -30,6 +31,7 @@ from ckf_airgap.registry.oci import (
     Manifest,
     descriptor_document,
     descriptor_from_document,
+    named_images,
     parse_manifest,
 )
 from ckf_airgap.registry.partial import (
@@ -39,6 +41,7 @@ from ckf_airgap.registry.partial import (
     disk_error,
     file_size,
     hash_stream,
+    open_in_thread,
 )
 
 _LAYOUT: Final = '{"imageLayoutVersion": "1.0.0"}'
@@ -135,7 +138,7 @@ class LayoutDirectory:
         """
         path = self.blob_path(descriptor.digest)
         try:
-            stream = await in_thread(path.open, "rb")
+            stream = await open_in_thread(lambda: path.open("rb"))
         except OSError as exc:
             raise self._absent(descriptor.digest, exc) from exc
         try:
@@ -188,17 +191,13 @@ class LayoutDirectory:
 
     async def references(self) -> Mapping[str, Descriptor]:
         """Return the images of ``index.json`` that have a name."""
-        return {
-            entry.annotations[REF_NAME]: entry
-            for entry in self._entries
-            if REF_NAME in entry.annotations
-        }
+        return named_images(self._entries)
 
     @contextlib.asynccontextmanager
     async def writer(self, descriptor: Descriptor) -> AsyncIterator[PartialBlob]:
         """Write a blob, continuing what an earlier run left of it."""
         path = self.blob_path(descriptor.digest)
-        blob = await in_thread(PartialBlob.begin, path, descriptor)
+        blob = await open_in_thread(partial(PartialBlob.begin, path, descriptor))
         try:
             yield blob
             if blob.finished:
@@ -255,6 +254,40 @@ class LayoutDirectory:
             except OSError as exc:
                 raise disk_error(exc, path) from exc
             self._entries = entries
+
+    async def prune(self) -> int:
+        """Remove the blobs that no image of ``index.json`` needs, and what is left of cut ones.
+
+        Nothing removes them by itself: an image that moved may share them with its successor.
+
+        Returns:
+            The bytes that were freed.
+
+        Raises:
+            IntegrityError: when a manifest is damaged; nothing is removed then.
+        """
+        needed: set[Digest] = set()
+        waiting = list(self._entries)
+        while waiting:
+            descriptor = waiting.pop()
+            if descriptor.digest in needed:
+                continue
+            needed.add(descriptor.digest)
+            if descriptor.is_manifest and await self.has(descriptor):
+                manifest = await self.manifest(descriptor.digest)
+                waiting += (*manifest.children, *manifest.blobs)
+        try:
+            return await in_thread(self._remove_others, {self.blob_path(one) for one in needed})
+        except OSError as exc:
+            raise disk_error(exc, self.path) from exc
+
+    def _remove_others(self, needed: set[Path]) -> int:
+        freed = 0
+        for path in (self.path / "blobs").glob("*/*"):
+            if path not in needed:
+                freed += path.stat().st_size
+                path.unlink()
+        return freed
 
     def _verify(self, path: Path, descriptor: Descriptor) -> None:
         with path.open("rb") as stream:

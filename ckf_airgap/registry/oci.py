@@ -29,6 +29,16 @@ INDEX_TYPES: Final = frozenset({OCI_INDEX, DOCKER_LIST})
 REF_NAME: Final = "org.opencontainers.image.ref.name"
 """The annotation that names an image in ``index.json``."""
 
+CONTAINERD_NAME: Final = "io.containerd.image.name"
+"""The annotation by which containerd, and Docker from 25 on, name an image in ``index.json``."""
+
+STAND_IN: Final = "ckf-airgap.stands-in-for"
+"""Marks an entry of ``index.json`` that is there for skopeo below 1.14 only.
+
+Those look up names among OCI media types alone. In an archive, an image of Docker's media types has
+a second entry, an OCI index that points at the very same manifest; we read the first one.
+"""
+
 MAX_MANIFEST_BYTES: Final = 4 * 1024 * 1024
 """The size that registries must accept a manifest up to (distribution specification)."""
 
@@ -266,6 +276,21 @@ def descriptor_document(descriptor: Descriptor) -> Document:
     if descriptor.annotations:
         document["annotations"] = dict(descriptor.annotations)
     return document
+
+
+def named_images(entries: Iterable[Descriptor]) -> dict[str, Descriptor]:
+    """Return the images of an ``index.json`` by the names that they have there."""
+    found: dict[str, Descriptor] = {}
+    for entry in entries:
+        name = entry.annotations.get(REF_NAME, "")
+        full = entry.annotations.get(CONTAINERD_NAME, "")
+        if STAND_IN in entry.annotations:
+            continue
+        if full and (not name or full.endswith(f":{name}")):
+            name = full  # Docker puts only the tag into REF_NAME
+        if name:
+            found[name] = entry
+    return found
 
 
 def select_children(

@@ -8,7 +8,7 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol, TypeVar
 
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.errors import IntegrityError, StorageFullError, TransferError
@@ -19,6 +19,16 @@ CHUNK_BYTES: Final = 1024 * 1024
 
 PART_SUFFIX: Final = ".part"
 """Ends the name of a blob that is not finished."""
+
+
+class Closeable(Protocol):
+    """Something that is open."""
+
+    def close(self) -> None:
+        """Close it."""
+
+
+Opened = TypeVar("Opened", bound=Closeable)
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -155,6 +165,18 @@ class PartialBlob:
             os.fsync(directory)
         finally:
             os.close(directory)
+
+
+async def open_in_thread(opener: Callable[[], Opened]) -> Opened:
+    """Return what `opener` opens in a thread; when cancelled meanwhile, it is closed again."""
+    opening = asyncio.ensure_future(in_thread(opener))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        await asyncio.wait((opening,))
+        if not opening.cancelled() and opening.exception() is None:
+            opening.result().close()
+        raise
 
 
 def file_size(path: Path) -> int | None:

@@ -11,13 +11,13 @@ from typing import Final
 
 from ckf_airgap.errors import AirgapError, TransferError
 from ckf_airgap.registry.archive import blob_name
+from ckf_airgap.registry.archivefiles import is_gzip_name, part_path
 from ckf_airgap.registry.archivetail import (
     DEFAULT_PLATFORM,
     Names,
     docker_image,
     docker_names,
 )
-from ckf_airgap.registry.archivewriter import is_gzip_name, part_path
 from ckf_airgap.registry.oci import Descriptor, Manifest, Platform
 from ckf_airgap.registry.region import member_bytes, member_header, run_to_end
 from ckf_airgap.registry.transport import (

@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import re
+import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from ckf_airgap._version import __version__
-from ckf_airgap.errors import LoginError, TransferError
+from ckf_airgap.errors import ConnectionFailedError, LoginError, TransferError
 from ckf_airgap.registry.answers import TRANSIENT, Refusal
 from ckf_airgap.registry.auth import Authorizer
 from ckf_airgap.registry.credentials import CredentialStore
@@ -112,6 +113,7 @@ class RegistrySession:
         self._origin = URL(endpoint.base).origin()
         self._small = asyncio.Semaphore(policy.limits.requests)
         self._greeting: asyncio.Future[None] | None = None
+        self._answered = False
         self.auth = Authorizer(
             endpoint.host, store, self._fetch_token, plain_http=endpoint.plain_http
         )
@@ -180,6 +182,7 @@ class RegistrySession:
             used = await self.auth.header(request.scopes) if authorized else None
             async with self._send(request, used) as response:
                 self._health.given_up = False
+                self._answered = True
                 if response.status == 401 and authorized and not final:
                     named = response.headers.getall("WWW-Authenticate", [])
                     if named and await self.auth.challenged(named, request.scopes, used):
@@ -194,10 +197,15 @@ class RegistrySession:
 
         A registry behind a proxy often names itself by a wrong scheme or port, and its query may
         hold what must not be encoded anew; so only path and query count for its own host.
+
+        Raises:
+            TransferError: when it leads to another host without TLS.
         """
         url = response_url.join(URL(location, encoded=True))
         if url.host in (self._origin.host, response_url.host):
             return f"{self.endpoint.base}{url.raw_path_qs}"
+        if url.scheme != "https" and not self.endpoint.plain_http:
+            raise TransferError(f"{self.endpoint.host} sends uploads on to {url.host} without TLS")
         return str(url)
 
     async def _greet(self) -> None:
@@ -313,6 +321,12 @@ class RegistrySession:
             return LoginError(
                 f"{host} wants a client certificate: {text}",
                 fix=f"Put client.cert and client.key into /etc/docker/certs.d/{host}/.",
+            )
+        unknown = isinstance(getattr(error, "os_error", None), socket.gaierror)
+        if unknown and not self._answered:
+            return ConnectionFailedError(
+                f"the host of {host} is not known: {text}",
+                fix="Check the address; a name without a dot may need its domain.",
             )
         if isinstance(error, aiohttp.ClientHttpProxyError):
             return TransientError(f"the proxy answered {error.status} {error.message}")

@@ -130,7 +130,7 @@ class Uploader:
     def refused_size(self, size: int) -> bool:
         """Remember that so many bytes were too many; return whether less may do."""
         self._no_whole = True
-        smaller = max(self._smallest, min(size, self._chunk_bytes) // 2)
+        smaller = max(self._smallest, size // 2)
         if self._no_chunks or size <= self._smallest:
             return False
         self._chunk_bytes = min(self._chunk_bytes, smaller)

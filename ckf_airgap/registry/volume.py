@@ -36,6 +36,8 @@ _STEP: Final = BLOCK_BYTES + _BLOCK_HEADER.size
 _READ_BYTES: Final = 1024 * 1024
 _CHECKPOINTS: Final = 1000
 _CURSORS: Final = 8
+_VECTOR: Final = 1024
+"""Pieces that one call may write (IOV_MAX of Linux)."""
 _OTHERS: Final = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
@@ -343,7 +345,12 @@ class StoredGzipFile:
             at += BLOCK_BYTES - inside
             inside = 0
         place = _place(offset) + (_BLOCK_HEADER.size if offset % BLOCK_BYTES else 0)
-        _pwrite(self.fd, place, b"".join(pieces))
+        if len(pieces) > _VECTOR:
+            _pwrite(self.fd, place, b"".join(pieces))
+            return
+        written = os.pwritev(self.fd, pieces, place)
+        if written < len(data) + sum(piece is header for piece in pieces) * len(header):
+            _pwrite(self.fd, place + written, b"".join(pieces)[written:])
 
     def pread(self, offset: int, count: int) -> bytes:
         """Read bytes; the headers between are not looked at."""

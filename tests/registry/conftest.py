@@ -29,7 +29,9 @@ from tests.registry.servers import (
 from tests.registry.tools import Engine
 
 QUICK = Policy(
-    limits=Limits(chunk_above_bytes=256 * 1024, chunk_bytes=64 * 1024),
+    limits=Limits(
+        chunk_above_bytes=256 * 1024, chunk_bytes=64 * 1024, smallest_chunk_bytes=8 * 1024
+    ),
     timeouts=Timeouts(connect_s=2, stall_s=3, commit_s=5, helper_s=5),
     retries=Retries(attempts=5, first_delay_s=0.02, longest_delay_s=0.2, longest_retry_after_s=1),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import tarfile
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 
 from ckf_airgap.errors import AbsentError, IntegrityError, TransferError
 from ckf_airgap.registry.archive import Archive
-from ckf_airgap.registry.archivewriter import ArchiveWriter, part_path
+from ckf_airgap.registry.archivefiles import part_path
+from ckf_airgap.registry.archivewriter import ArchiveWriter
 from ckf_airgap.registry.oci import (
     DOCKER_LIST,
     DOCKER_MANIFEST,
@@ -63,7 +65,7 @@ async def test_all_images_come_out_as_they_went_in(tmp_path: Path, name: str) ->
     assert (summary.images, summary.unused, summary.changed) == (len(images), 0, True)
     assert summary.size == (tmp_path / name).stat().st_size
     with Archive.open(tmp_path / name) as archive:
-        assert list(await archive.references()) == list(images)
+        assert list(await archive.references()) == sorted(images)
         for reference, sample in images.items():
             assert await read_image(archive, reference) == sample.digests
     assert names_in(tmp_path) == [name]
@@ -230,6 +232,54 @@ async def test_a_flipped_byte_is_found_in_the_blob_that_has_it(tmp_path: Path, n
         for other in descriptors(sample):
             if other != blob:
                 assert await archive.verify(other)
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_run_that_was_killed_at_its_very_end_begins_anew(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    journal = part_path(path).with_name(f"{part_path(path).name}.journal")
+    sample = image([layer("one"), layer("two")])
+    with ArchiveWriter.create(path) as writer:
+        await put_image(writer, "docker.io/a/b:1", sample)
+        left = journal.read_bytes()
+        await writer.finish()
+    journal.write_bytes(left)  # as if it had been killed between the rename and the removal
+    path.unlink()
+    await write_archive(path, {"docker.io/a/b:1": sample})
+    with Archive.open(path) as archive:
+        assert await read_image(archive, "docker.io/a/b:1") == sample.digests
+    assert names_in(tmp_path) == [name]
+
+
+async def test_damage_in_what_an_earlier_run_left_is_found_before_the_archive_gets_its_name(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "images.tar"
+    images = some_images()
+    await write_archive(path, images)
+    sample = images["docker.io/kubeflow/notebook:v1"]
+    blob = max(descriptors(sample), key=lambda one: one.size)
+    place = path.read_bytes().index(sample.blobs[str(blob.digest)][40_000:40_050])
+    with path.open("r+b") as stream:
+        stream.seek(place)
+        stream.write(b"\x00\xff")
+    images["docker.io/one/more:1"] = image([layer("more")])
+    with ArchiveWriter.create(path) as writer:
+        for name, one in images.items():
+            await put_image(writer, name, one)
+        with pytest.raises(IntegrityError, match="earlier runs") as caught:
+            await writer.finish()
+    assert len(caught.value.problems) == 1
+    with ArchiveWriter.create(path) as writer:
+        for name, one in images.items():
+            for found in descriptors(one):
+                with contextlib.suppress(TransferError):
+                    await writer.verify(found)  # --recheck
+            await put_image(writer, name, one)
+        await writer.finish()
+    with Archive.open(path) as archive:
+        for name, one in images.items():
+            assert await read_image(archive, name) == one.digests
 
 
 async def test_wrong_bytes_never_become_a_blob(tmp_path: Path) -> None:

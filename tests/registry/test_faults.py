@@ -557,6 +557,50 @@ async def test_a_body_that_is_too_large_is_sent_in_smaller_ones(
     assert private.stored_blobs() == sample().digests
 
 
+async def test_chunks_are_halved_once_for_all_that_were_too_large_together(
+    private: RegistryServer, proxy: FaultProxy, public: RegistryServer, tmp_path: Path
+) -> None:
+    layers = [layer(f"l{number}", 300_000) for number in range(6)]
+    await put(public, image(layers))
+
+    async def too_large(exchange: Exchange) -> web.Response | None:
+        if (exchange.request.content_length or 0) <= 40_000:
+            return None
+        await exchange.request.read()
+        return web.Response(status=413)
+
+    proxy.faults.append(too_large)
+    async with make_client(public.host, proxy.host) as client:
+        await pull_one(client, public.host, tmp_path / "layout")
+        result = await push_one(client, tmp_path / "layout", proxy.host)
+    assert result.status is Status.COPIED
+    sizes = {
+        int(one.headers["Content-Length"])
+        for one in proxy.records
+        if one.method == "PATCH" and one.status == 202
+    }
+    assert max(sizes) == CHUNK // 2
+
+
+async def test_a_registry_that_names_itself_by_a_wrong_scheme_or_port_is_understood(
+    private: RegistryServer, proxy: FaultProxy, carried: Path
+) -> None:
+    """As behind a proxy that ends TLS and passes no X-Forwarded-Proto."""
+
+    async def misname(exchange: Exchange) -> web.Response | None:
+        if exchange.method != "POST" or proxy._http is None:
+            return None
+        url = f"http://{private.host}{exchange.request.raw_path}"
+        async with proxy._http.post(url) as answer:
+            location = answer.headers["Location"].replace(private.host, "localhost:1")
+            return web.Response(status=202, headers={"Location": location})
+
+    proxy.faults.append(misname)
+    async with make_client(proxy.host) as client:
+        result = await push_one(client, carried, proxy.host)
+    assert result.status is Status.COPIED
+
+
 async def test_a_limit_below_the_smallest_chunk_is_an_error(
     private: RegistryServer, proxy: FaultProxy, carried: Path
 ) -> None:
@@ -852,3 +896,12 @@ async def test_a_host_that_is_no_registry_is_told_as_such(
         result = await push_one(client, carried, proxy.host)
     assert type(result.error) is TransferError
     assert "is no registry" in str(result.error)
+
+
+async def test_a_host_that_nobody_knows_is_not_waited_for(carried: Path) -> None:
+    started = time.monotonic()
+    async with make_client(policy=Policy()) as client:
+        result = await push_one(client, carried, "no-such-host.invalid:5000")
+    assert time.monotonic() - started < 8
+    assert isinstance(result.error, ConnectionFailedError)
+    assert "is not known" in str(result.error)

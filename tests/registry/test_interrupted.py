@@ -323,3 +323,22 @@ async def test_pushing_what_was_never_carried_is_an_error_of_that_image(
         with LayoutDirectory.open(tmp_path / "layout") as layout:
             (result,) = await push(client, layout, [item])
     assert "some/image:1 is not among the images" in str(result.error)
+
+
+async def test_pruning_removes_what_no_image_needs(public: RegistryServer, tmp_path: Path) -> None:
+    shared = layer("shared", 5_000)
+    reference = ImageReference(public.host, "some/image", "1")
+    with LayoutDirectory.create(tmp_path / "layout") as layout:
+        async with make_client(public.host) as client:
+            old = image([shared, layer("old", 7_000)])
+            new = image([shared, layer("new", 9_000)])
+            for sample in (old, new):
+                await publish(f"http://{public.host}", "some/image", "1", sample)
+                await pull(client, [reference], layout)
+        part = layout.blob_path(Digest("sha256", "0" * 64)).with_suffix(PART_SUFFIX)
+        part.write_bytes(b"cut")
+        gone = old.digests - new.digests
+        sizes = sum(path.stat().st_size for path in map(layout.blob_path, map(Digest.parse, gone)))
+        assert await layout.prune() == sizes + 3
+        assert set(on_disk(tmp_path / "layout")) == new.digests
+        assert await layout.prune() == 0

@@ -215,6 +215,29 @@ async def test_tokens_that_last_a_moment_are_renewed(
     assert len(tokens.requests) > 1
 
 
+async def test_the_scope_that_a_registry_names_is_asked_for_too(
+    private: RegistryServer, proxy: FaultProxy, carried: Path
+) -> None:
+    asked: list[str] = []
+
+    async def rename(exchange: Exchange) -> web.Response | None:
+        if exchange.path == "/token":
+            asked.extend(exchange.request.query.getall("scope", []))
+            allowed = "repository:inner/some/image:pull,push" in asked
+            return web.json_response({"token": "good" if allowed else "bad"})
+        if exchange.request.headers.get("Authorization") == "Bearer good":
+            return None
+        challenge = f'Bearer realm="http://{proxy.host}/token",service="s"'
+        if "/some/image/" in exchange.path:
+            challenge += ',scope="repository:inner/some/image:pull,push"'
+        return web.Response(status=401, headers={"WWW-Authenticate": challenge})
+
+    proxy.faults.append(rename)
+    async with make_client(proxy.host) as client:
+        result = await push_to(client, carried, proxy.host)
+    assert result.status is Status.COPIED
+
+
 async def test_an_identity_token_is_used_to_get_tokens(
     token_registry: RegistryServer, tokens: TokenServer, carried: Path, tmp_path: Path
 ) -> None:
@@ -325,6 +348,8 @@ async def test_the_ca_of_the_environment_is_used(
     assert result.status is Status.COPIED
 
 
+# Python 3.10 warns about each TLS transport that the peer has ended with an alert.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_a_client_certificate_of_dockers_directory_is_used(
     storage: Path, authority: trustme.CA, carried: Path, tmp_path: Path, ca_file: Path
 ) -> None:

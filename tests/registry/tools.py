@@ -52,6 +52,11 @@ async def images(*words: str | Path, cwd: Path, check: bool = True) -> Finished:
     return await run(*program(*words), cwd=cwd, check=check)
 
 
+def names_in(directory: Path, pattern: str = "*") -> list[str]:
+    """Return the names in a directory that match a pattern."""
+    return sorted(path.name for path in directory.glob(pattern))
+
+
 def program(*words: str | Path) -> list[str]:
     """Return the command line of ``ckf-airgap images``."""
     return [sys.executable, "-m", "ckf_airgap", "images", *map(str, words)]

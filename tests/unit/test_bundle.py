@@ -9,20 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ckf_airgap.bundle import (
-    Application,
-    Bundle,
-    EndpointRef,
-    Relation,
-    is_local_charm,
-    load_bundle,
-    load_document,
-    merge_documents,
-    store_name,
-)
+from ckf_airgap.bundle import Application, Bundle, EndpointRef, Relation, is_local_charm, store_name
+from ckf_airgap.bundlefile import load_bundle, load_document
 from ckf_airgap.charm import Base
 from ckf_airgap.documents import Document, load_mapping
 from ckf_airgap.errors import BundleError, ExitCode
+from ckf_airgap.merge import merge_documents
 
 
 def doc(text: str) -> Document:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ckf_airgap.concurrency import bounded_map, bounded_outcomes, in_thread, timeout
+from ckf_airgap.concurrency import bounded_map, bounded_outcomes, in_thread, run_to_end, timeout
 
 
 def other_tasks() -> set[asyncio.Task[object]]:
@@ -185,3 +185,34 @@ async def test_timeout_raises_the_builtin_error() -> None:
 async def test_timeout_of_none_never_fires() -> None:
     async with timeout(None):
         await asyncio.sleep(0.01)
+
+
+async def test_cleaning_up_goes_on_to_its_end_and_the_cancellation_is_kept() -> None:
+    steps: list[str] = []
+
+    async def clean() -> None:
+        steps.append("begun")
+        await asyncio.sleep(0.05)
+        steps.append("ended")
+
+    task = asyncio.ensure_future(run_to_end(clean()))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert steps == ["begun", "ended"]
+    assert not other_tasks()
+
+
+async def test_cleaning_up_gives_its_result_or_its_error() -> None:
+    async def clean(*, fails: bool) -> int:
+        await asyncio.sleep(0)
+        if fails:
+            raise LookupError("x")
+        return 5
+
+    assert await run_to_end(clean(fails=False)) == 5
+    with pytest.raises(LookupError):
+        await run_to_end(clean(fails=True))

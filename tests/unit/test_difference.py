@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ckf_airgap.bundle import merge_documents
 from ckf_airgap.difference import difference
 from ckf_airgap.documents import Document, JSONValue, load_mapping
+from ckf_airgap.merge import merge_documents
 
 BASE = """
 bundle: kubernetes

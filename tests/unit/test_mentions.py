@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ckf_airgap.mentions import find_mentions
+from ckf_airgap.mentions import find_mentions, may_mention
 
 DIGEST = "sha256:" + "a" * 64
 
 
 def grades(path: str, text: str) -> list[tuple[str, str]]:
-    return [(mention.text, mention.grade) for mention in find_mentions(path, text)]
+    found = find_mentions(path, text)
+    if found:
+        assert may_mention(path, text.encode()), "the quick look would have passed the file over"
+    return [(mention.text, mention.grade) for mention in found]
 
 
 @pytest.mark.parametrize(
@@ -53,6 +57,7 @@ def test_the_value_of_a_variable_takes_the_name_of_the_entry() -> None:
         ('image: "{{ registry }}/a/b:1.0"', "{}/a/b:1.0"),
         ('image: {{ image | default("docker.io/a/b:2") }}', "docker.io/a/b:2"),
         ("image: docker.io/a/b:${VERSION}", "docker.io/a/b:{}"),
+        ('image: {{ image or "docker.io/a/b:2" }}', "docker.io/a/b:2"),
         ("{% if x %}image: quay.io/a/b:{{ v }}{% endif %}", "quay.io/a/b:{}"),
     ],
 )
@@ -101,6 +106,8 @@ def test_a_comment_of_a_template_is_not_read() -> None:
         ('def f(a, image: str = "busybox:1.28"): pass', "busybox:1.28", "hidden"),
         ('x: str = os.environ.get("SIDE_IMAGE", "busybox:2")', "busybox:2", "hidden"),
         ('IMAGES = ["a/b:1.0"]', "a/b:1.0", "hidden"),
+        ('x = self.config.get("side-image") or "busybox:2"', "busybox:2", "hidden"),
+        ('x = image or "busybox:1.28"', "busybox:1.28", "hidden"),
         ('J = \'{"image": "docker.io/j/k:1"}\'', "docker.io/j/k:1", "hidden"),
         ('x["image"] = "busybox:1.28"', "busybox:1.28", "hidden"),
         ('x = f"docker.io/a/b:{v}"', "docker.io/a/b:{}", "templated"),
@@ -232,11 +239,33 @@ def test_very_long_lines_take_no_time(text: str) -> None:
     assert time.perf_counter() - started < 5
 
 
+PIECES = st.sampled_from(
+    [
+        *("image", "IMAGE", "x-image", "side_image", "a", "a/b", "docker.io/a/b", "v1.2", "12:30"),
+        *(": ", ":", "=", " = ", ",", " or ", "(", ")", "[", "]", "{", "}", "{{ x }}", "%s", "f"),
+        *('"', "'", '"""', "\n", "\n  ", "- ", "# ", " ", "@sha256:" + "0" * 64, "name", "value"),
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=30).map("".join))
+def test_the_quick_look_passes_over_no_file_with_an_image(text: str) -> None:
+    for path in ("x.yaml.j2", "x.json"):
+        grades(path, text)
+    for code in (text, f"X = {text!r}\n", f"IMAGE = {text!r}\n", f'X = """\n{text}\n"""\n'):
+        try:
+            ast.parse(code)
+        except (SyntaxError, ValueError):
+            continue
+        grades("x.py", code)
+
+
 @given(st.text(max_size=300))
 def test_no_text_is_too_strange(text: str) -> None:
     for path in ("x.yaml.j2", "x.py", "x.json", "README.md"):
         for mention in find_mentions(path, text):
             assert 1 <= mention.line <= len(text.splitlines())
+            assert may_mention(path, text.encode())
 
 
 @given(

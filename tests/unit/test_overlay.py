@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ckf_airgap.bundle import Bundle, merge_documents
+from ckf_airgap.bundle import Bundle
 from ckf_airgap.charm import Base, Charm, DefaultImages, Option, Resource
 from ckf_airgap.charmfile import CharmDirectory
 from ckf_airgap.discover import discover_images
@@ -24,6 +24,7 @@ from ckf_airgap.errors import (
     OptionError,
 )
 from ckf_airgap.images import ImageList, RetaggedImages
+from ckf_airgap.merge import merge_documents
 from ckf_airgap.overlay import Rendering, charm_path, render
 from ckf_airgap.reference import ImageReference, Registry
 from ckf_airgap.rehearsal.standin import standin_revisions

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ckf_airgap.bundle import Bundle, merge_documents
+from ckf_airgap.bundle import Bundle
 from ckf_airgap.charm import Charm, charm_from_documents
 from ckf_airgap.charmfile import CharmDirectory
 from ckf_airgap.discover import ImageNeed
@@ -14,6 +14,7 @@ from ckf_airgap.documents import Document
 from ckf_airgap.errors import ExitCode, ProofError
 from ckf_airgap.images import ImageList, RetaggedImages
 from ckf_airgap.inventory import take_inventory
+from ckf_airgap.merge import merge_documents
 from ckf_airgap.overlay import Rendering, render
 from ckf_airgap.proof import Proof, prove
 from ckf_airgap.reference import ImageReference, Registry

@@ -125,6 +125,63 @@ def test_a_wrong_document_is_an_error_that_names_file_and_key(
     assert all(found.where.startswith("images.yaml") for found in caught.value.problems)
 
 
+USED = """\
+release: '7'
+rules:
+  a-charm:
+    channel: 1/stable
+    options:
+      images-option:
+        used: later
+        used-by-key: {a: start}
+        images:
+          a: {image: 'r/a:1', otherwise: 'r/other:1'}
+      empty-option: {otherwise: 'r/none:1'}
+extra-images:
+- {image: 'r/x:1', used: later}
+- {image: 'r/y:1'}
+juju: {repository: r, controller: ['jujud:{version}', 'db:4.4']}
+"""
+
+
+def test_rules_tell_when_an_image_is_used_and_what_is_pulled_otherwise() -> None:
+    found = read(USED)
+    rule = found.for_option("a-charm", "images-option")
+    assert rule is not None
+    assert (rule.used_for("a"), rule.used_for("b"), rule.used_for("")) == (
+        "start",
+        "later",
+        "later",
+    )
+    assert rule.images["a"].otherwise == "r/other:1"
+    empty = found.for_option("a-charm", "empty-option")
+    assert empty is not None
+    assert (empty.otherwise, empty.used_for("")) == ("r/none:1", None)
+    assert [(extra.image, extra.used) for extra in found.extra_images] == [
+        ("r/x:1", "later"),
+        ("r/y:1", "start"),
+    ]
+    assert found.juju is not None
+    assert found.juju.images("3.6.9") == ("r/jujud:3.6.9", "r/db:4.4")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("used: later", "used: soon", "used: must be start or later, not 'soon'"),
+        ("{a: start}", "{a: never}", "used-by-key: a: must be start or later, not 'never'"),
+        ("'r/other:1'", "'Not An Image'", "otherwise: 'Not An Image' is not an image reference"),
+        ("'r/none:1'", "'r/none:1 '", "empty-option: otherwise: 'r/none:1 ' is not an image"),
+        ("'r/y:1'", "'http://r/y'", "extra-images[2]: image: 'http://r/y' is not an image"),
+    ],
+)
+def test_wrong_words_and_references_are_named(old: str, new: str, problem: str) -> None:
+    assert old in USED
+    with pytest.raises(InputError) as caught:
+        read(USED.replace(old, new, 1))
+    assert problem in str(caught.value)
+
+
 def test_all_problems_of_a_document_are_told_together() -> None:
     with pytest.raises(InputError) as caught:
         read(RULES.replace("why: somebody", "wy: somebody").replace("tag: tag", "tag: 3"))

@@ -391,7 +391,7 @@ def styles(value: JSONValue) -> Iterator[tuple[str, Callable[[str], object]]]:
     yield json.dumps(value, separators=(",", ":")), json.loads
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.one_of(mappings, st.lists(trees, max_size=4)), st.sampled_from([PORT, NEW]))
 @example({"a": {"b": [OLD, {"c": ""}]}, "é": OLD}, NEW)
 def test_every_edit_leads_to_the_same_document_with_other_references(
@@ -405,7 +405,7 @@ def test_every_edit_leads_to_the_same_document_with_other_references(
         assert load(found) == _with(value, new), (text, found)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(mappings, st.dictionaries(st.sampled_from(["n", "m/o", "5", "z z"]), names, min_size=1))
 def test_every_addition_leads_to_the_same_document_with_more_keys(
     value: Document, additions: dict[str, str]

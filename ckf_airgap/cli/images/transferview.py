@@ -71,13 +71,13 @@ def carry(
             report = run(operation(replace(settings, listener=view.listen)), on_stop=view.on_stop)
         except InterruptedRunError as exc:
             raise InterruptedRunError(
-                f"{exc.message}; {view.images} images were done, and what was moved stands",
+                f"{exc.message}; {_images(view.images)} done; what was moved stands",
                 fix="Run the same command again: it moves only what is missing.",
             ) from None
     document = _document(report)
     if report.failed:
         raise ImagesFailedError(
-            f"{len(report.failed)} of {len(report.results)} images could not be {done}",
+            f"{len(report.failed)} of {_images(len(report.results))} could not be {done}",
             problems=[_problem(result) for result in report.failed],
             fix=f"{_sum(report, done)}. For the rest: {_rest(report)}",
             report=document,
@@ -204,7 +204,7 @@ class TransferView:
 
     def _figures(self) -> str:
         done, total = min(self._settled, self._planned), self._planned
-        text = f"{size_text(done)} of {size_text(total)}, {self.images} images done"
+        text = f"{size_text(done)} of {size_text(total)}, {_images(self.images)} done"
         if self._failed:
             text += f", {self._failed} failed"
         rate = self._rate()
@@ -247,13 +247,17 @@ def time_text(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
+def _images(count: int) -> str:
+    return f"{count} image" if count == 1 else f"{count} images"
+
+
 def _sum(report: TransferReport, done: str) -> str:
     present = report.count(Status.PRESENT)
     if done == "verified":
-        parts = [f"{present} images verified"]
+        parts = [f"{_images(present)} verified"]
     else:
         moved = size_text(report.bytes_moved)
-        parts = [f"{report.count(Status.COPIED)} images {done} ({moved})"]
+        parts = [f"{_images(report.count(Status.COPIED))} {done} ({moved})"]
         parts += [f"{present} were there"] if present else []
     if report.failed:
         parts.append(f"{len(report.failed)} failed")

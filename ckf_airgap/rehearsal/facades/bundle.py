@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ckf_airgap.bundle import merge_documents
 from ckf_airgap.documents import Document, JSONValue, as_mapping, load_all_yaml
 from ckf_airgap.errors import InputError
+from ckf_airgap.merge import merge_documents
 from ckf_airgap.rehearsal.bundlechanges import bundle_errors, plan_changes
 from ckf_airgap.rehearsal.rpc import ApiError, Facade, Scope, rpc_method, text_field
 

@@ -267,7 +267,7 @@ async def test_connecting_can_be_cancelled(kubeflow: JujuTarget) -> None:
         async with connect(kubeflow, timeouts=QUICK):
             await asyncio.sleep(60)
 
-    for delay in (0.0, 0.005, 0.02, 0.2):
+    for delay in (0.0, 0.005, *(0.01 + 0.002 * step for step in range(20)), 0.2):
         task = asyncio.ensure_future(stay())
         await asyncio.sleep(delay)
         task.cancel()

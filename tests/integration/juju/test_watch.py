@@ -168,8 +168,7 @@ async def test_no_history_is_kept(
         await asyncio.sleep(1.5)
         history = session.model.state.entity_history("unit", "kfp-api/0")
         assert len(history) == 2
-        unit = session.model.units["kfp-api/0"]
-        assert unit.previous().workload_status != unit.workload_status
+        assert session.model.units["kfp-api/0"].previous() is not None
 
 
 async def test_libjujus_own_observers_and_waiting_still_work(
@@ -183,6 +182,7 @@ async def test_libjujus_own_observers_and_waiting_still_work(
 
         session.model.add_observer(note, "unit")
         await deploy(session, bundle, charms)
+        await wait(session)
         await session.model.wait_for_idle(status="active", idle_period=0.5, timeout=20)
         assert "add" in seen
         assert "change" in seen

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import json
+import logging
 import re
 
 import click
@@ -212,3 +213,37 @@ def test_module_runs_as_a_program() -> None:
     )
     assert done.returncode == 0
     assert "1.11" in done.stdout
+
+
+class TestLogs:
+    @pytest.fixture(autouse=True)
+    def _talkative(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let ``ckf-airgap releases`` log at every level, as ourselves and as libjuju."""
+
+        def talk() -> list[str]:
+            for name in ("ckf_airgap.somewhere", "juju.client.connection"):
+                for level in (logging.DEBUG, logging.INFO, logging.WARNING):
+                    logging.getLogger(name).log(level, "%s says [x] %d", name, level)
+            return []
+
+        module = importlib.import_module("ckf_airgap.cli.releases")
+        monkeypatch.setattr(module, "release_names", talk)
+
+    @pytest.mark.parametrize(
+        ("args", "count"),
+        [((), 1), (("-q",), 0), (("-v",), 2), (("-vv",), 5), (("--debug",), 5)],
+    )
+    def test_are_as_many_as_asked_for(self, args: tuple[str, ...], count: int) -> None:
+        after, before = invoke("releases", *args), invoke(*args, "releases")
+        assert after.stderr == before.stderr
+        lines = [line for line in after.stderr.splitlines() if " says [x] " in line]
+        assert len(lines) == count
+
+    def test_never_hold_what_libjuju_sends(self) -> None:
+        assert "DEBUG juju" not in invoke("releases", "-vv", "--debug").stderr
+
+    def test_end_with_the_command(self) -> None:
+        before = list(logging.getLogger().handlers)
+        invoke("releases", "-vv")
+        assert logging.getLogger().handlers == before
+        assert logging.getLogger("ckf_airgap").level == logging.NOTSET

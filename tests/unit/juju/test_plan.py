@@ -402,3 +402,10 @@ def test_every_shipped_release_can_be_planned(name: str) -> None:
     assert len(done.deploys) == len(release.bundle.applications)
     assert len(done.relations) == len(release.bundle.relations)
     assert len(done.uploads) == len({charm.name for charm in charms.values()})
+
+
+def test_offers_are_refused_rather_than_left_out() -> None:
+    text = BUNDLE.replace("    scale: 2\n", "    scale: 2\n    offers: {s3: {endpoints: [o]}}\n")
+
+    with pytest.raises(BundleError, match="application minio, offers: the bundle offers its"):
+        plan(text)

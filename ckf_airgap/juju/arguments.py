@@ -1,0 +1,87 @@
+"""Steps of a plan as the controller's API wants them. Pure.
+
+The shapes are those of ``Application.Deploy`` and ``Resources.AddPendingResources`` of Juju 3.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from ckf_airgap.documents import Document, JSONValue, dump_yaml
+from ckf_airgap.juju.steps import DeployApplication
+
+_BASE_RISK: Final = "stable"
+
+
+def deploy_arguments(
+    step: DeployApplication, charm_url: str, pending: Mapping[str, JSONValue], model_uuid: str
+) -> Document:
+    """Return an application as ``Application.Deploy`` wants it.
+
+    Args:
+        step: What to deploy.
+        charm_url: The URL of its uploaded charm.
+        pending: The pending id of each uploaded resource.
+        model_uuid: The model, which is the scope of a node selector.
+    """
+    settings: Document = {**step.options}
+    if step.trust:
+        settings["trust"] = "true"
+    track, _, risk = step.base.channel.partition("/")
+    arguments: Document = {
+        "application": step.application,
+        "charm-url": charm_url,
+        "charm-origin": {
+            "source": "local",
+            "type": "",
+            "id": "",
+            "architecture": step.architecture,
+            "base": {"name": step.base.name, "channel": f"{track}/{risk or _BASE_RISK}"},
+        },
+        "channel": "",
+        "num-units": step.scale,
+        "config-yaml": dump_yaml({step.application: settings}),
+        "constraints": step.constraints,
+        "resources": {**pending},
+        "Force": False,
+    }
+    if step.placement:
+        arguments["placement"] = [
+            {"scope": model_uuid, "directive": directive} for directive in step.placement
+        ]
+    if step.storage:
+        arguments["storage"] = {**step.storage}
+    if step.devices:
+        arguments["devices"] = {**step.devices}
+    if step.bindings:
+        arguments["endpoint-bindings"] = {**step.bindings}
+    return arguments
+
+
+def resource_arguments(step: DeployApplication, charm_url: str) -> Document:
+    """Return the resources of an application as ``Resources.AddPendingResources`` wants them.
+
+    Args:
+        step: What will be deployed.
+        charm_url: The URL of its uploaded charm.
+    """
+    announced: list[JSONValue] = [
+        {
+            "name": resource.name,
+            "type": resource.type,
+            "path": resource.path,
+            "description": resource.description,
+            "origin": "upload",
+            "revision": 0,
+            "fingerprint": "",
+            "size": 0,
+        }
+        for resource in step.resources
+    ]
+    return {
+        "tag": f"application-{step.application}",
+        "url": charm_url,
+        "charm-origin": None,
+        "resources": announced,
+    }

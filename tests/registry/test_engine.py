@@ -1,0 +1,176 @@
+"""What a Docker Engine is had to do; an error that it only mentions is one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from ckf_airgap.errors import ConnectionFailedError, LoginError, StorageFullError, TransferError
+from ckf_airgap.registry.archive import Archive
+from ckf_airgap.registry.docker import DockerEngine, engine_error
+from ckf_airgap.registry.oci import Digest
+from tests.registry.faults import Exchange, FaultProxy
+from tests.registry.samples import image, index, layer, publish
+from tests.registry.servers import RegistryServer
+from tests.registry.stored import config_of, read_image, write_archive
+from tests.registry.tools import Engine, images, names_in
+
+
+async def publish_three(host: str) -> dict[str, str]:
+    """Publish three images, one of them to be named by digest; return their IDs by reference."""
+    base = layer("base", 120_000)
+    one, two = image([base, layer("1")]), image([base, layer("2")])
+    multi = index([(image([base, layer("3")]), "amd64"), (image([base]), "arm64")])
+    await publish(f"http://{host}", "some/one", "v1", one)
+    await publish(f"http://{host}", "some/two", None, two)
+    await publish(f"http://{host}", "some/multi", "v1", multi)
+    return {
+        f"{host}/some/one:v1": config_of(one),
+        f"{host}/some/two@{two.digest}": config_of(two),
+        f"{host}/some/multi:v1": json.loads(multi.children[0][1])["config"]["digest"],
+    }
+
+
+async def test_the_whole_way_through_docker(
+    engine: Engine, public: RegistryServer, private: RegistryServer, tmp_path: Path
+) -> None:
+    ids = await publish_three(public.host)
+    (tmp_path / "images.txt").write_text("\n".join(ids) + "\n")
+    docker = ["--engine", "docker", "--json"]
+    pulled = await images("pull", "images.txt", *docker, cwd=tmp_path)
+    assert pulled.document["copied"] == 3
+    saved = await images("save", "images.txt", "-o", "i.tar.gz", *docker, cwd=tmp_path)
+    assert (saved.document["copied"], saved.document["archive"]["images"]) == (3, 3)
+    with Archive.open(tmp_path / "i.tar.gz") as archive:
+        for reference, image_id in ids.items():
+            assert image_id in await read_image(archive, reference)
+    again = await images("save", "images.txt", "-o", "i.tar.gz", *docker, cwd=tmp_path)
+    assert (again.document["present"], again.document["archive"]["changed"]) == (3, False)
+
+    await engine.forget_all()
+    places = ["--registry", f"{private.host}/ckf", "--plain-http", private.host]
+    loaded = await images("load", "i.tar.gz", *docker, *places, cwd=tmp_path)
+    assert loaded.document["copied"] == 3
+    assert (await images("load", "i.tar.gz", *docker, *places, cwd=tmp_path)).document[
+        "present"
+    ] == 3
+    pushed = await images("push", "images.txt", *docker, *places, cwd=tmp_path)
+    assert pushed.document["copied"] == 3
+    again = await images("push", "images.txt", *docker, *places, cwd=tmp_path)
+    assert (again.document["present"], again.document["bytes"]) == (3, 0)
+    await engine.forget_all()
+    for entry in pushed.document["images"]:
+        await engine.docker("pull", entry["target"])
+        assert await engine.image_id(entry["target"]) == ids[entry["source"]]
+
+
+async def test_a_push_that_the_registry_refuses_is_an_error(
+    engine: Engine, public: RegistryServer, secured: RegistryServer
+) -> None:
+    name = next(iter(await publish_three(public.host)))
+    await engine.docker("pull", name)
+    docker = DockerEngine()
+    await docker.tag(name, f"{secured.host}/some/one", "v1")
+    with pytest.raises(LoginError, match=r"credentials|unauthorized"):
+        async for _ in docker.push(f"{secured.host}/some/one", "v1"):
+            pass
+
+
+async def test_images_that_cannot_be_pushed_are_listed_with_the_command_for_the_rest(
+    engine: Engine, public: RegistryServer, secured: RegistryServer, ca_file: Path, tmp_path: Path
+) -> None:
+    ids = await publish_three(public.host)
+    for reference in ids:
+        await engine.docker("pull", reference)
+    (tmp_path / "images.txt").write_text("\n".join(ids) + "\n")
+    places = ["--registry", secured.host, "--ca", str(ca_file)]
+    words = ["push", "images.txt", "--engine", "docker", *places, "--json"]
+    done = await images(*words, cwd=tmp_path, check=False)
+    assert done.code == 9
+    assert done.document["report"]["failed"] == 3
+    assert {problem["where"] for problem in done.document["problems"]} == {
+        entry["target"] for entry in done.document["report"]["images"]
+    }
+    assert "For the rest: ckf-airgap images push" in done.document["fix"]
+
+
+async def test_one_image_that_cannot_be_loaded_stops_no_other(
+    engine: Engine, tmp_path: Path
+) -> None:
+    base, bad = layer("base", 50_000), layer("bad", 60_000)
+    wrong = image([base, bad])
+    # The layer is what its digest says, and not what the config says of it.
+    config = json.loads(wrong.blobs[config_of(wrong)])
+    config["rootfs"]["diff_ids"][1] = "sha256:" + "0" * 64
+    content = json.dumps(config).encode()
+    text = wrong.content.decode()
+    digest = Digest.of(content)
+    document = json.loads(text)
+    document["config"].update(digest=str(digest), size=len(content))
+    wrong.content = json.dumps(document).encode()
+    wrong.blobs[str(digest)] = content
+    samples = {"docker.io/a/good:1": image([base]), "docker.io/a/wrong:1": wrong}
+    await write_archive(tmp_path / "i.tar", samples)
+    words = ["load", "i.tar", "--engine", "docker", "--json"]
+    done = await images(*words, cwd=tmp_path, check=False)
+    assert done.code == 9
+    status = {one["source"]: one["status"] for one in done.document["report"]["images"]}
+    assert status == {"docker.io/a/good:1": "copied", "docker.io/a/wrong:1": "failed"}
+    assert await engine.image_id("a/good:1") == config_of(samples["docker.io/a/good:1"])
+
+
+async def test_an_image_that_is_nowhere_is_named_with_what_to_do(
+    engine: Engine, tmp_path: Path
+) -> None:
+    (tmp_path / "images.txt").write_text("docker.io/no/where:1\n")
+    words = ["save", "images.txt", "--engine", "docker", "-o", "i.tar"]
+    done = await images(*words, cwd=tmp_path, check=False)
+    assert done.code == 9
+    assert "docker.io/no/where:1 is not in the Docker Engine" in done.err
+    assert not names_in(tmp_path, "i.tar*")
+
+
+async def test_without_an_engine_the_message_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    with pytest.raises(ConnectionFailedError, match="cannot reach a Docker Engine"):
+        await DockerEngine().version()
+
+
+async def test_a_pull_that_is_cut_is_an_error(
+    engine: Engine, public_proxy: FaultProxy, public: RegistryServer, tmp_path: Path
+) -> None:
+    ids = await publish_three(public.host)
+    name = next(iter(ids)).replace(public.host, public_proxy.host)
+    public_proxy.faults.append(refuse_blobs)
+    (tmp_path / "images.txt").write_text(f"{name}\n")
+    done = await images("pull", "images.txt", "--engine", "docker", cwd=tmp_path, check=False)
+    assert done.code == 9
+    assert name in done.err
+
+
+async def refuse_blobs(exchange: Exchange) -> web.StreamResponse | None:
+    return web.Response(status=404) if exchange.is_blob_get else None
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("write /var/lib/docker/tmp/x: no space left on device", StorageFullError),
+        ("unauthorized: authentication required", LoginError),
+        ("denied: requested access to the resource is denied", LoginError),
+        ("server gave HTTP response to HTTPS client", ConnectionFailedError),
+        ("x509: certificate signed by unknown authority", ConnectionFailedError),
+        ("blob upload invalid", TransferError),
+    ],
+)
+def test_what_the_engine_says_gets_the_error_for_what_to_do(
+    message: str, kind: type[TransferError]
+) -> None:
+    error = engine_error(message)
+    assert type(error) is kind
+    assert message in error.message

@@ -1,0 +1,133 @@
+"""The live view on a terminal."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from ckf_airgap.cli.progress import ProgressView
+from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.errors import InterruptedRunError
+from ckf_airgap.juju.deploy import DeployEvent, DeployEventKind
+from ckf_airgap.juju.idle import IdleTracker
+from ckf_airgap.juju.live import LiveModel
+from ckf_airgap.juju.plan import plan_deployment
+from ckf_airgap.juju.snapshot import (
+    ApplicationSnapshot,
+    Change,
+    ModelSnapshot,
+    StatusInfo,
+    UnitSnapshot,
+)
+from ckf_airgap.juju.steps import Plan
+from ckf_airgap.juju.watch import Progress
+from tests.unit.juju.samples import KFP, MINIO, bundle
+
+
+def terminal(*, width: int = 80, height: int = 12) -> Terminal:
+    made = Terminal()
+    made.err = Console(
+        file=io.StringIO(), force_terminal=True, width=width, height=height, _environ={}
+    )
+    return made
+
+
+def drawn(view: ProgressView) -> str:
+    console = Console(file=io.StringIO(), width=80)
+    with console.capture() as capture:
+        console.print(view._draw())
+    return capture.get()
+
+
+def snapshot(count: int, settled: int) -> ModelSnapshot:
+    return ModelSnapshot(
+        model="m",
+        applications={
+            f"app-{number}": ApplicationSnapshot(
+                name=f"app-{number}",
+                units=(
+                    UnitSnapshot(
+                        name=f"app-{number}/0",
+                        application=f"app-{number}",
+                        workload=StatusInfo(current="active" if number < settled else "blocked"),
+                        agent=StatusInfo(current="idle"),
+                    ),
+                ),
+            )
+            for number in range(count)
+        },
+    )
+
+
+def progress(model: ModelSnapshot) -> Progress:
+    tracker = IdleTracker(dict.fromkeys(model.applications))
+    return Progress(
+        snapshot=model,
+        verdict=tracker.observe(model, 0.0),
+        expected=tuple(model.applications),
+        elapsed_s=1.0,
+    )
+
+
+def plan() -> Plan:
+    text = """
+    applications:
+      minio: {charm: ./minio_r1.charm, resources: {oci-image: "r:5000/a:1"}}
+      kfp-api: {charm: ./kfp-api_r1.charm, resources: {oci-image: "r:5000/b:1"}}
+    """
+    charms = {"minio": MINIO, "kfp-api": KFP}
+    return plan_deployment(bundle(text), charms, LiveModel(name="m"))
+
+
+def test_draws_what_is_not_active_and_counts_the_rest() -> None:
+    view = ProgressView(terminal(), "deploying")
+    view.on_progress(progress(snapshot(4, settled=3)))
+    text = drawn(view)
+    assert "3/4" in text
+    assert "app-3  blocked" in text
+    assert "app-0" not in text
+
+
+def test_does_not_draw_more_than_the_terminal_has_room_for() -> None:
+    view = ProgressView(terminal(height=12), "deploying")
+    view.on_progress(progress(snapshot(50, settled=0)))
+    lines = drawn(view).splitlines()
+    assert len(lines) < 12
+    assert "and 45 more" in lines[-1]
+
+
+def test_live_view_leaves_nothing_behind_and_hides_the_many_lines() -> None:
+    where = terminal()
+    with ProgressView(where, "deploying") as view:
+        view.on_change(
+            Change(application="a", unit="a/0", before=None, after=StatusInfo(current="active"))
+        )
+    assert isinstance(where.err.file, io.StringIO)
+    assert "a/0" not in where.err.file.getvalue()
+    assert where.err.file.getvalue().endswith("\x1b[2K")
+
+
+def test_refusals_are_told_in_any_case() -> None:
+    where = terminal()
+    where.verbosity = -1
+    with ProgressView(where, "deploying") as view:
+        view.on_step(
+            DeployEvent(kind=DeployEventKind.REFUSED, subject="cat", done=1, total=2, detail="no")
+        )
+    assert isinstance(where.err.file, io.StringIO)
+    assert "[1/2] refused cat: no" in where.err.file.getvalue()
+
+
+def test_interruption_says_what_stands() -> None:
+    view = ProgressView(terminal(), "deploying")
+    stopped = InterruptedRunError("stopped by Ctrl-C")
+    assert view.interrupted(stopped).message == "stopped by Ctrl-C; nothing was changed"
+    view.on_planned(plan())
+    view.on_step(
+        DeployEvent(kind=DeployEventKind.DEPLOYED, subject="minio", done=1, total=4, detail="")
+    )
+    assert view.interrupted(stopped).message == (
+        "stopped by Ctrl-C; 1 of 2 applications were deployed and 0 of 0 relations made in model "
+        "m, and stand"
+    )

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ckf_airgap.charm import Base
+from ckf_airgap.juju.arguments import deploy_arguments
+from ckf_airgap.juju.steps import DeployApplication
+
+TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\t"))
+
+
+def step(**fields: object) -> DeployApplication:
+    defaults: dict[str, object] = {
+        "application": "app",
+        "charm": "x",
+        "charm_path": Path("x.charm"),
+        "base": Base(name="ubuntu", channel="22.04"),
+        "architecture": "amd64",
+        "scale": 1,
+        "trust": False,
+    }
+    return DeployApplication(**{**defaults, **fields})  # type: ignore[arg-type]
+
+
+@given(options=st.dictionaries(st.from_regex(r"[a-z][a-z-]{0,8}", fullmatch=True), TEXT))
+def test_option_values_arrive_as_they_are(options: dict[str, str]) -> None:
+    arguments = deploy_arguments(step(options=options), "local:x-0", {}, "uuid")
+    assert yaml.safe_load(str(arguments["config-yaml"])) == {"app": options}
+
+
+def test_trust_is_an_option_of_that_application_only() -> None:
+    arguments = deploy_arguments(step(trust=True), "local:x-0", {}, "uuid")
+    assert yaml.safe_load(str(arguments["config-yaml"])) == {"app": {"trust": "true"}}
+
+
+def test_a_node_selector_has_the_model_as_its_scope() -> None:
+    arguments = deploy_arguments(
+        step(placement=("kubernetes.io/hostname=n1",), bindings={"": "alpha"}, scale=3),
+        "local:x-0",
+        {"image": "id-1"},
+        "uuid",
+    )
+    assert arguments["placement"] == [{"scope": "uuid", "directive": "kubernetes.io/hostname=n1"}]
+    assert arguments["endpoint-bindings"] == {"": "alpha"}
+    assert arguments["resources"] == {"image": "id-1"}
+    assert arguments["num-units"] == 3
+
+
+def test_the_base_has_a_risk() -> None:
+    for channel in ("22.04", "22.04/stable"):
+        arguments = deploy_arguments(
+            step(base=Base(name="ubuntu", channel=channel)), "local:x-0", {}, "uuid"
+        )
+        assert arguments["charm-origin"]["base"] == {  # type: ignore[call-overload, index]
+            "name": "ubuntu",
+            "channel": "22.04/stable",
+        }
