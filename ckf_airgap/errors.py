@@ -11,7 +11,7 @@ next, and each has one exit code, which scripts may rely on::
     ├── RefusedError            6   the controller refused a step of the deployment
     ├── WorkloadError           7   a unit or application failed while it settled
     ├── WaitTimeoutError        8   not all was active/idle in time
-    ├── TransferError           9   an image could not be carried: registry, network, disk, digest
+    ├── TransferError           9   an image or charm could not be carried: network, disk, digest
     └── InterruptedRunError   130   stopped by Ctrl-C or SIGTERM
 """
 
@@ -168,7 +168,7 @@ class WaitTimeoutError(AirgapError):
 
 
 class TransferError(AirgapError):
-    """An image, or a part of one, could not be carried to where it should be."""
+    """An image or charm, or a part of one, could not be carried to where it should be."""
 
     exit_code = ExitCode.TRANSFER
 

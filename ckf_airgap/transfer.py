@@ -8,7 +8,7 @@ tries all images, and returns a result for each.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,7 @@ from ckf_airgap.registry.archivetail import docker_names
 from ckf_airgap.registry.archivewriter import ArchiveWriter
 from ckf_airgap.registry.dockerimport import DockerImport, remove_scratch
 from ckf_airgap.registry.layout import LayoutDirectory
-from ckf_airgap.registry.oci import Descriptor
+from ckf_airgap.registry.oci import Descriptor, Digest
 from ckf_airgap.registry.perimage import write_per_image
 from ckf_airgap.registry.relay import relay
 from ckf_airgap.registry.sources import DockerTars, open_source
@@ -94,6 +94,9 @@ async def save_images(
     source: Path | None = None,
     engine: bool = False,
     mapping: Mapper | None = None,
+    assumed: frozenset[Digest] = frozenset(),
+    since: str = "",
+    pins: Mapping[ImageReference, Digest] | None = None,
 ) -> TransferReport:
     """Write the archive that crosses the gap.
 
@@ -109,9 +112,14 @@ async def save_images(
         engine: Whether to take them from the Docker Engine instead.
         mapping: Gives their places in the private registry; ``docker load`` then knows them by
             these names, too.
+        assumed: Blobs that are left out, since the other side has them; only straight from
+            registries.
+        since: What these are part of, for those who load the archive without it.
+        pins: The manifests to take of references, whatever their tags mean now.
     """
     started = time.monotonic()
     writer = await in_thread(ArchiveWriter.create, archive)
+    writer.assumed = assumed
     scratch = archive.with_name(part_path(archive).name + _SCRATCH_SUFFIX)
     with writer:
         if engine:
@@ -146,6 +154,8 @@ async def save_images(
                     writer,
                     platforms=settings.platforms,
                     recheck=settings.recheck,
+                    assumed=assumed,
+                    pins=pins,
                     listener=settings.listener,
                 )
         report = _report(results, started)
@@ -154,6 +164,7 @@ async def save_images(
         summary = await writer.finish(
             prefer=settings.prefer,
             names=_more_names(mapping, [result.source for result in report.results]),
+            since=since,
         )
     await in_thread(remove_scratch, scratch)
     return replace(report, archive=summary, seconds=time.monotonic() - started)

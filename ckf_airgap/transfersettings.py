@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -39,6 +39,7 @@ class TransferSettings:
         recheck: Whether to look again at what seems to be there.
         create_projects: Whether to create projects that the registry lacks (Harbor).
         only: The images to do; all when there are none.
+        mirrors: For a registry's host the registries to read from before it.
         listener: Is told the progress.
     """
 
@@ -50,12 +51,18 @@ class TransferSettings:
     recheck: bool = False
     create_projects: bool = False
     only: Only = frozenset()
+    mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     listener: Listener = field(default=ignore, compare=False)
 
     def client(self) -> RegistryClient:
         """Return a registry client, to be used as an asynchronous context."""
         policy = Policy(limits=Limits(jobs=self.jobs, requests=2 * self.jobs))
-        options = ClientOptions(plain_http=self.plain_http, ca_file=self.ca_file, policy=policy)
+        options = ClientOptions(
+            plain_http=self.plain_http,
+            ca_file=self.ca_file,
+            policy=policy,
+            mirrors=self.mirrors,
+        )
         paths = None if self.docker_config is None else (self.docker_config,)
         return RegistryClient(options, credentials=CredentialStore(paths), listener=self.listener)
 

@@ -18,7 +18,11 @@ from ckf_airgap.errors import ExitCode, nearest
 
 COMMANDS: Final[Mapping[str, str]] = {
     "releases": "List the shipped releases of Charmed Kubeflow.",
+    "charms": "Fetch the charms of a bundle, and see which are there.",
     "images": "Find the images of a bundle, and carry them across the gap.",
+    "pack": "Make the directory that is carried across the gap.",
+    "verify": "Check a pack: everything is read once.",
+    "unpack": "Lay a pack out: ~/charms, ~/retagged-images.txt and the rest.",
     "render": "Make the overlay that points a bundle at a private registry.",
     "deploy": "Deploy a bundle from local charms and wait until it is active.",
     "rehearse": "Deploy a bundle on the embedded controller.",

@@ -16,16 +16,23 @@ from ckf_airgap.inputs import DEFAULT_CHARMS, DEFAULT_IMAGES, Inputs
 
 if TYPE_CHECKING:  # generic in click 8.4 and later, plain before
     _FloatType = click.ParamType[float]
+    _CountType = click.ParamType[int]
     _TextType = click.ParamType[str]
     _PathType = click.ParamType[Path]
 else:
-    _FloatType = _TextType = _PathType = click.ParamType
+    _FloatType = _CountType = _TextType = _PathType = click.ParamType
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _DURATION: Final = re.compile(
     r"^(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m)?(?:(?P<s>\d+(?:\.\d+)?)s?)?$"
 )
+
+
+_SIZE: Final = re.compile(r"^(?P<count>\d+(?:\.\d+)?) ?(?:(?P<unit>[kKMGT])(?P<binary>i)?)?B?$")
+
+MIN_PART_BYTES: Final = 64 * 1024
+"""The smallest part that anything is cut into; more than 999 parts nobody can handle."""
 
 
 class Duration(_FloatType):
@@ -47,6 +54,25 @@ class Duration(_FloatType):
         if total <= 0:
             self.fail(f"{value!r} is no time at all", param, ctx)
         return total
+
+
+class Size(_CountType):
+    """A number of bytes such as ``700M``, ``4.7GB`` or ``32GiB``; ``G`` alone is 10^9."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the bytes."""
+        if isinstance(value, int):
+            return value
+        match = _SIZE.match(str(value).strip())
+        if match is None:
+            self.fail(f"{value!r} is not a size such as 700MB, 4.7GB or 32GiB", param, ctx)
+        power = "_KMGT".index((match["unit"] or "_").upper())
+        count = int(float(match["count"]) * (1024 if match["binary"] else 1000) ** power)
+        if count < MIN_PART_BYTES:
+            self.fail(f"{value!r} is less than {MIN_PART_BYTES} bytes", param, ctx)
+        return count
 
 
 class BundleName(_TextType):

@@ -34,6 +34,10 @@ MAX_INDEX_BYTES: Final = 64 * 1024 * 1024
 """Size that ``index.json`` and ``manifest.json`` may have; an image takes some 500 bytes."""
 
 
+SINCE: Final = "io.ckf-airgap.since"
+"""The annotation of ``index.json`` that tells what the other side has, when blobs are left out."""
+
+
 def blob_name(digest: Digest) -> str:
     """Return the name of a blob's member."""
     return f"blobs/{digest.algorithm}/{digest.hexadecimal}"
@@ -46,10 +50,12 @@ class Archive:
     Args:
         index: The members of the tar.
         entries: The descriptors of ``index.json``.
+        since: What the other side was taken to have, when blobs were left out.
     """
 
-    def __init__(self, index: TarIndex, entries: tuple[Descriptor, ...]) -> None:
+    def __init__(self, index: TarIndex, entries: tuple[Descriptor, ...], since: str = "") -> None:
         self.where = index.where
+        self.since = since
         self._index = index
         self._entries = entries
         self._verified: set[Digest] = set()
@@ -100,7 +106,7 @@ class Archive:
                 f"{index.where} holds no OCI image layout: it has no index.json",
                 fix="If it should, it was cut while it was written or copied; do that again.",
             )
-        return cls(index, _entries(index))
+        return cls(index, _entries(index), _since(index))
 
     def close(self) -> None:
         """Close the file."""
@@ -177,6 +183,11 @@ class Archive:
 
     def _member(self, digest: Digest, size: int) -> Member:
         member = self._index.find(blob_name(digest))
+        if member is None and self.since:
+            raise AbsentError(
+                f"{self.where} has no blob {digest}: it was left out as part of {self.since}",
+                fix=f"Bring {self.since} first: load and push its images, then these.",
+            )
         if member is None:
             raise AbsentError(f"{self.where} has no blob {digest}")
         if member.size != size:
@@ -239,6 +250,13 @@ def load_json(index: TarIndex, name: str) -> JSONValue:
     except (ValueError, RecursionError) as exc:
         raise IntegrityError(f"{index.where}: {name} is not JSON: {exc}") from exc
     return document
+
+
+def _since(index: TarIndex) -> str:
+    document = load_json(index, "index.json")
+    annotations = document.get("annotations") if isinstance(document, dict) else None
+    since = annotations.get(SINCE) if isinstance(annotations, dict) else None
+    return since if isinstance(since, str) else ""
 
 
 def _entries(index: TarIndex) -> tuple[Descriptor, ...]:

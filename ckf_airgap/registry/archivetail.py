@@ -10,7 +10,7 @@ from typing import Final
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import ReferenceSyntaxError
 from ckf_airgap.reference import ImageReference
-from ckf_airgap.registry.archive import blob_name
+from ckf_airgap.registry.archive import SINCE, blob_name
 from ckf_airgap.registry.oci import (
     CONTAINERD_NAME,
     DOCKER_LIST,
@@ -44,6 +44,7 @@ async def tail_members(
     *,
     prefer: Platform = DEFAULT_PLATFORM,
     names: Names = lambda _reference: (),
+    since: str = "",
 ) -> list[tuple[str, bytes]]:
     """Return the members that follow the blobs, ``index.json`` last.
 
@@ -52,6 +53,7 @@ async def tail_members(
         references: The images by the names that ``index.json`` gives them.
         prefer: Which image of an index ``docker load`` gets.
         names: More names under which ``docker load`` shall know an image.
+        since: What the other side has already, if not all blobs are here.
     """
     entries: list[JSONValue] = []
     stand_ins: dict[Digest, bytes] = {}
@@ -70,7 +72,9 @@ async def tail_members(
             marked = {REF_NAME: reference, STAND_IN: str(manifest.digest)}
             entry = Descriptor(OCI_INDEX, digest, len(content), annotations=marked)
             entries.append(descriptor_document(entry))
-    index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
+    index: Document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
+    if since:
+        index["annotations"] = {SINCE: since}
     docker = await docker_manifest(source, references, prefer=prefer, names=names)
     return [
         *((blob_name(digest), content) for digest, content in stand_ins.items()),

@@ -69,12 +69,18 @@ class ArchiveWriter:
     """An archive that is being written; a `BlobStore`.
 
     An archive of the same name from an earlier run stays until the new one is whole. What it has
-    is taken from it instead of being moved again.
+    is taken from it instead of being moved again. The same images give the same bytes, however
+    often the writing was interrupted: `check_room` sets the places of all blobs aside, by digest.
+
+    Attributes:
+        path: The archive.
+        assumed: Blobs that the other side has, and that may be missing here.
     """
 
     def __init__(
         self, path: Path, fd: int, file: TarFileWriter, journal: Journal, old: Archive | None
     ) -> None:
+        self.assumed: frozenset[Digest] = frozenset()
         self.path = path
         self._part = part_path(path)
         self._fd = fd
@@ -247,10 +253,13 @@ class ArchiveWriter:
     async def check_room(self, blobs: Iterable[Descriptor]) -> None:
         """Compare the bytes of `blobs` that are not here yet with the room on the disk.
 
+        Their places in the archive are set aside, in the order of their digests.
+
         Raises:
             StorageFullError: when they do not fit.
         """
-        wanted = {blob.digest: blob.size for blob in blobs}
+        wanted_blobs = tuple(blobs)
+        wanted = {blob.digest: blob.size for blob in wanted_blobs}
         needed = sum(wanted.values()) + _RECORD_BYTES
         for digest in wanted.keys() & self._regions.keys():
             needed -= self._regions[digest].written
@@ -262,6 +271,10 @@ class ArchiveWriter:
                 f" {free / 1e9:.2f} GB",
                 fix="Free some space there, or write to another directory.",
             )
+        blobs_by_digest = {blob.digest: blob for blob in wanted_blobs}
+        for digest in sorted(blobs_by_digest, key=str):
+            if digest not in self._regions and not await self.has(blobs_by_digest[digest]):
+                self._allocate(blobs_by_digest[digest])
 
     async def put_manifest(self, manifest: Manifest) -> None:
         """Keep the bytes of a manifest.
@@ -287,12 +300,14 @@ class ArchiveWriter:
         *,
         prefer: Platform = DEFAULT_PLATFORM,
         names: Names = lambda _reference: (),
+        since: str = "",
     ) -> ArchiveSummary:
         """Write what comes last, and give the archive its name.
 
         Args:
             prefer: Which image of an index ``docker load`` gets.
             names: More names under which ``docker load`` shall know an image.
+            since: What is said to be on the other side, if blobs are assumed to be.
 
         Raises:
             AbsentError: when a blob of a named image is not here.
@@ -318,7 +333,7 @@ class ArchiveWriter:
             fix=f"Run the same command again with --recheck, or remove {self.path} first.",
         )
         named = dict(sorted(self._references.items()))  # not in the order of arrival
-        tail = await tail_members(self, named, prefer=prefer, names=names)
+        tail = await tail_members(self, named, prefer=prefer, names=names, since=since)
         await run_to_end(lambda: self._finish(tail), self._part)
         return await self._summary(needed, changed=True)
 
@@ -367,14 +382,14 @@ class ArchiveWriter:
     async def _reachable(self) -> dict[Digest, Descriptor]:
         """Return everything that the named images need, and make sure that it is here."""
         found: dict[Digest, Descriptor] = {}
-        for descriptor in self._references.values():
+        for _name, descriptor in sorted(self._references.items()):
             top = await self.manifest(descriptor.digest)
             tree = await read_tree(self, top, carried_platforms(descriptor))
             found.update({one.digest: one.descriptor for one in tree.manifests})
             for blob in tree.blobs:
                 if await self.has(blob):
                     found[blob.digest] = blob
-                elif not blob.urls:
+                elif not blob.urls and blob.digest not in self.assumed:
                     raise AbsentError(f"{self._part} lacks the blob {blob.digest}")
         return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ckf_airgap.concurrency import Outcome, bounded_outcomes
@@ -36,6 +36,8 @@ async def pull(
     *,
     platforms: Iterable[Platform] = (),
     recheck: bool = False,
+    assumed: frozenset[Digest] = frozenset(),
+    pins: Mapping[ImageReference, Digest] | None = None,
     listener: Listener = ignore,
 ) -> list[ImageResult]:
     """Bring images into a store, each blob once, whatever fails.
@@ -50,6 +52,8 @@ async def pull(
         platforms: The platforms to take of indexes; all by default. The index itself is carried
             as it is, with the digest that it has.
         recheck: Whether to hash the blobs that are in the store, and fetch what is damaged.
+        assumed: Blobs that are not fetched, since the other side has them.
+        pins: The manifests to take of references, whatever their tags mean now.
         listener: Is told the progress.
 
     Returns:
@@ -63,12 +67,15 @@ async def pull(
     source = RemoteSource(client)
 
     async def resolve(reference: ImageReference) -> ImageTree:
-        return await read_tree(source, await source.resolve(reference), wanted_platforms)
+        pin = (pins or {}).get(reference)
+        exact = replace(reference, digest=str(pin), tag=None) if pin is not None else reference
+        return await read_tree(source, await source.resolve(exact), wanted_platforms)
 
     requests = client.options.policy.limits.requests
     trees = await bounded_outcomes(resolve, wanted, requests)
     run = _Pull(client, source, store, listener)
-    await run.plan([tree.result for tree in trees if tree.result is not None], recheck=recheck)
+    known = [tree.result for tree in trees if tree.result is not None]
+    await run.plan(known, recheck=recheck, assumed=assumed)
     results = await bounded_outcomes(run.image, trees, max(len(trees), 1))
     return [result.unwrap() for result in results]
 
@@ -96,9 +103,13 @@ class _Pull:
         self._missing: dict[Digest, Descriptor] = {}
         self._named: Mapping[str, Descriptor] = {}
 
-    async def plan(self, trees: list[ImageTree], *, recheck: bool) -> None:
+    async def plan(
+        self, trees: list[ImageTree], *, recheck: bool, assumed: frozenset[Digest]
+    ) -> None:
         """Find out what is missing, and whether there is room for it."""
-        blobs = {blob.digest: blob for tree in trees for blob in tree.blobs}
+        blobs = {
+            blob.digest: blob for tree in trees for blob in tree.blobs if blob.digest not in assumed
+        }
         size = sum(blob.size for blob in blobs.values())
         self._listener(BlobsPlanned(count=len(blobs), size=size))
         checks = await bounded_outcomes(
@@ -110,7 +121,8 @@ class _Pull:
             else:
                 self._missing[check.item.digest] = check.item
         self._named = await self._store.references()
-        await self._store.check_room(self._missing.values())
+        manifests = {one.digest: one.descriptor for tree in trees for one in tree.manifests}
+        await self._store.check_room((*self._missing.values(), *manifests.values()))
 
     async def image(self, tree: Outcome[ImageReference, ImageTree]) -> ImageResult:
         """Bring one image, and tell what became of it."""

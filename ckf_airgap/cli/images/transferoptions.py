@@ -22,12 +22,15 @@ from ckf_airgap.transfersettings import TransferSettings
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def transfer_options(*, platforms: bool = False, recheck: bool = True) -> Callable[[_F], _F]:
+def transfer_options(
+    *, platforms: bool = False, recheck: bool = True, only: bool = True
+) -> Callable[[_F], _F]:
     """Return the options of a transfer, which reach the command as one argument ``settings``.
 
     Args:
         platforms: Whether it takes ``--platform``.
         recheck: Whether it takes ``--recheck``.
+        only: Whether it takes ``--only``.
     """
     decorators = [
         click.option(
@@ -57,12 +60,22 @@ def transfer_options(*, platforms: bool = False, recheck: bool = True) -> Callab
             help="The config.json with logins.  [default: as docker and podman]",
         ),
         click.option(
-            "--only",
+            "--mirror",
+            "mirrors",
             multiple=True,
-            metavar="IMAGE",
-            help="Only this image of the list; may be repeated.",
+            metavar="HOST=MIRROR[:PORT][/PATH]",
+            help="Read images of HOST from this registry first; may be repeated.",
         ),
     ]
+    if only:
+        decorators.append(
+            click.option(
+                "--only",
+                multiple=True,
+                metavar="IMAGE",
+                help="Only this image of the list; may be repeated.",
+            )
+        )
     if platforms:
         decorators.append(
             click.option(
@@ -88,7 +101,8 @@ def transfer_options(*, platforms: bool = False, recheck: bool = True) -> Callab
             ca: Path | None,
             plain_http: tuple[str, ...],
             docker_config: Path | None,
-            only: tuple[str, ...],
+            mirrors: tuple[str, ...],
+            only: tuple[str, ...] = (),
             platforms: tuple[str, ...] = (),
             recheck: bool = False,
             **rest: Any,
@@ -101,6 +115,7 @@ def transfer_options(*, platforms: bool = False, recheck: bool = True) -> Callab
                 only=frozenset(ImageReference.parse(one).canonical() for one in only),
                 platforms=tuple(Platform.parse(one) for one in platforms),
                 recheck=recheck,
+                mirrors=_mirrors(mirrors),
             )
             return function(*args, settings=settings, **rest)
 
@@ -217,3 +232,14 @@ def _look_up(places: RetagMapping, references: Sequence[ImageReference]) -> Reta
         ),
         max_depth=places.max_depth,
     )
+
+
+def _mirrors(texts: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Return the mirrors of each host, in their order."""
+    found: dict[str, tuple[str, ...]] = {}
+    for text in texts:
+        host, equals, mirror = text.partition("=")
+        if not equals or not host:
+            raise UsageError(f"--mirror {text!r} is not of the form HOST=MIRROR")
+        found[host] = (*found.get(host, ()), str(Registry.parse(mirror)))
+    return found

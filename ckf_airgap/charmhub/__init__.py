@@ -1,0 +1,1 @@
+"""Charmhub: which revision a channel has, and its file (``docs/charmhub.md``)."""

@@ -1,0 +1,90 @@
+"""``ckf-airgap charms list``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from ckf_airgap.cli.charms.options import charm_options
+from ckf_airgap.cli.images.transferview import size_text
+from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
+from ckf_airgap.cli.runner import run
+from ckf_airgap.cli.tables import plain_table
+from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.collect import CharmSources, list_charms
+from ckf_airgap.errors import ExitCode
+from ckf_airgap.inputs import DEFAULT_CHARMS
+
+SCHEMA: Final = "ckf-airgap/charms-list/v1"
+
+
+@click.command(
+    "list",
+    short_help="Show which charm files are there, against what a bundle asks for.",
+    epilog="""\b
+Example:
+  ckf-airgap charms list 1.11 --charms ~/charms
+""",
+)
+@charm_options()
+@click.option(
+    "--charms",
+    type=UserPath("directory"),
+    envvar="CKF_AIRGAP_CHARMS",
+    default=str(DEFAULT_CHARMS),
+    show_default=True,
+    metavar="DIR",
+    help="The .charm files.",
+)
+@json_option
+@verbosity_options
+def list_command(sources: CharmSources, charms: Path) -> None:
+    """Show which charm files are there, against what a bundle asks for.
+
+    Without network: which revision a channel has now is not looked up. With --lock, revisions and
+    checksums are compared. Ends with exit code 4 when a file is missing, with 3 when one is damaged
+    or is not that of the lock.
+    """
+    terminal = Terminal.current()
+    lines = run(list_charms(sources, charms))
+    table = plain_table("charm", "asked for", ">revision", ">size", "state", "file")
+    for line in lines:
+        table.add_row(
+            line.name,
+            line.asked,
+            "" if line.revision is None else str(line.revision),
+            size_text(line.size) if line.size else "",
+            line.state,
+            line.file,
+        )
+    terminal.result(
+        table,
+        document={
+            "schema": SCHEMA,
+            "directory": str(charms),
+            "charms": [
+                {
+                    "name": line.name,
+                    "state": line.state,
+                    "asked": line.asked,
+                    "revision": line.revision,
+                    "size": line.size,
+                    "file": line.file,
+                    "note": line.note,
+                }
+                for line in lines
+            ],
+        },
+    )
+    for line in lines:
+        if line.note:
+            terminal.warn(f"{line.file}: {line.note}")
+    damaged = sum(line.state == "damaged" for line in lines)
+    missing = sum(line.state == "missing" for line in lines)
+    if damaged:
+        terminal.fail(f"{damaged} charm files are damaged or not those of the lock", ExitCode.INPUT)
+    if missing:
+        terminal.fail(f"{missing} charms are missing in {charms}", ExitCode.MISSING)
+    terminal.note(f"all {sum(line.state == 'present' for line in lines)} charms are there")

@@ -1,0 +1,164 @@
+"""The options of the commands that are about charm files."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import click
+
+from ckf_airgap.charm import CHARM_NAME, Base
+from ckf_airgap.charmhub.channel import ARCHITECTURES, Channel
+from ckf_airgap.charmhub.refresh import WantedCharm
+from ckf_airgap.charmhub.store import DEFAULT_STORE, StoreOptions
+from ckf_airgap.cli.options import BundleName, UserPath, apply
+from ckf_airgap.collect import DEFAULT_ARCHITECTURE, CharmSources
+from ckf_airgap.errors import AirgapError, UsageError
+from ckf_airgap.lock import Lock
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def charm_options(*, bundle_required: bool = False) -> Callable[[_F], _F]:
+    """Return the options that say which charms are meant, as one argument ``sources``.
+
+    Args:
+        bundle_required: Whether charms alone are not enough.
+    """
+
+    def decorate(function: _F) -> _F:
+        @functools.wraps(function)
+        def with_sources(
+            *args: Any,
+            bundle: str | None,
+            charm_names: tuple[str, ...],
+            channels: tuple[str, ...],
+            overlays: tuple[Path, ...],
+            architecture: str,
+            base: str | None,
+            lock: Path | None,
+            **rest: Any,
+        ) -> Any:
+            sources = CharmSources(
+                bundle=bundle,
+                extra=_extra(charm_names, channels),
+                overlays=overlays,
+                architecture=architecture,
+                base=_base(base),
+                lock=Lock.read(lock) if lock is not None else None,
+            )
+            return function(*args, sources=sources, **rest)
+
+        return cast(
+            "_F",
+            apply(
+                [
+                    click.argument("bundle", type=BundleName(), required=bundle_required),
+                    click.option(
+                        "--charm",
+                        "charm_names",
+                        multiple=True,
+                        metavar="NAME",
+                        help="A further charm; may be repeated, each with its --channel.",
+                    ),
+                    click.option(
+                        "--channel",
+                        "channels",
+                        multiple=True,
+                        metavar="CHANNEL",
+                        help="The channel of the --charm at the same place.  [default: stable]",
+                    ),
+                    click.option(
+                        "--overlay",
+                        "overlays",
+                        type=UserPath(),
+                        multiple=True,
+                        metavar="FILE",
+                        help="An overlay of yours; may be repeated.",
+                    ),
+                    click.option(
+                        "--arch",
+                        "architecture",
+                        type=click.Choice(ARCHITECTURES),
+                        default=DEFAULT_ARCHITECTURE,
+                        show_default=True,
+                        help="The architecture of the charms.",
+                    ),
+                    click.option(
+                        "--base",
+                        metavar="NAME@VERSION",
+                        help="The base of the charms, such as ubuntu@22.04.  [default: that of the "
+                        "bundle, or the newest of the channel]",
+                    ),
+                    click.option(
+                        "--lock",
+                        type=UserPath(),
+                        metavar="FILE",
+                        help="Take exactly what this lock names.",
+                    ),
+                ],
+                with_sources,
+            ),
+        )
+
+    return decorate
+
+
+def store_options(function: _F) -> _F:
+    """Add ``--store`` and ``--store-ca``, as one argument ``store``."""
+
+    @functools.wraps(function)
+    def with_store(*args: Any, store: str, store_ca: Path | None, **rest: Any) -> Any:
+        return function(*args, store=StoreOptions(url=store, ca_file=store_ca), **rest)
+
+    return apply(
+        [
+            click.option(
+                "--store",
+                envvar="CHARMHUB_URL",
+                show_envvar=True,
+                default=DEFAULT_STORE,
+                show_default=True,
+                metavar="URL",
+                help="The store: Charmhub, a mirror, or one on premises.",
+            ),
+            click.option(
+                "--store-ca",
+                type=UserPath(),
+                envvar="CKF_AIRGAP_STORE_CA",
+                metavar="FILE",
+                help="A CA of the store.  [default: the system's]",
+            ),
+        ],
+        cast("_F", with_store),
+    )
+
+
+def _extra(names: tuple[str, ...], channels: tuple[str, ...]) -> tuple[WantedCharm, ...]:
+    if channels and len(channels) != len(names):
+        raise UsageError(
+            f"{len(names)} --charm and {len(channels)} --channel are given",
+            fix="Give each charm its channel, or none of them.",
+        )
+    wrong = [name for name in names if not CHARM_NAME.match(name)]
+    if wrong:
+        raise UsageError(f"{wrong[0]!r} is not the name of a charm")
+    wanted = channels or ("stable",) * len(names)
+    try:
+        return tuple(
+            WantedCharm(name=name, channel=Channel.parse(channel))
+            for name, channel in zip(names, wanted, strict=True)
+        )
+    except AirgapError as exc:
+        raise UsageError(exc.message) from exc
+
+
+def _base(text: str | None) -> Base | None:
+    if text is None:
+        return None
+    try:
+        return Base.parse(text, where="--base")
+    except AirgapError as exc:
+        raise UsageError(exc.message) from exc

@@ -1,0 +1,116 @@
+"""How a download of charms is shown while it runs."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Final, final
+
+from rich.console import RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from ckf_airgap.charmhub.download import CharmBytes, CharmDone, CharmEvent, CharmsPlanned
+from ckf_airgap.cli.images.transferview import size_text
+from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.registry.transport import Event, Retrying
+
+_BAR_WIDTH: Final = 30
+_LINE_S: Final = 15.0
+"""Seconds between two lines of progress where nothing can be redrawn."""
+
+
+@final
+class DownloadView:
+    """Shows a download; use it as ``with``.
+
+    Args:
+        terminal: Where to show it.
+
+    Attributes:
+        done: How many charms are there.
+    """
+
+    def __init__(self, terminal: Terminal) -> None:
+        self.done = 0
+        self._terminal = terminal
+        self._count = 0
+        self._size = 0
+        self._moved = 0
+        self._last_line = time.monotonic()
+        self._spinner = Spinner("dots")
+        self._live: Live | None = None
+
+    def __enter__(self) -> DownloadView:
+        """Begin to draw."""
+        if self._terminal.is_live:
+            self._live = Live(
+                console=self._terminal.err,
+                get_renderable=self._draw,
+                refresh_per_second=8,
+                transient=True,
+            )
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Take away what was drawn."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def on_stop(self, name: str) -> None:
+        """Tell that a signal was heard."""
+        self._terminal.note(f"{name}: cleaning up; press Ctrl-C again not to wait for it")
+
+    def listen(self, event: CharmEvent) -> None:
+        """Take an event of the download."""
+        if isinstance(event, CharmsPlanned):
+            self._count, self._size = event.count, event.size
+        elif isinstance(event, CharmBytes):
+            self._moved += event.count
+        elif isinstance(event, CharmDone):
+            self._finished(event)
+        if self._live is None and time.monotonic() - self._last_line >= _LINE_S:
+            self._last_line = time.monotonic()
+            self._terminal.note(f"fetching charms: {self._figures()}")
+
+    def retrying(self, event: Event) -> None:
+        """Tell that something is tried again."""
+        if isinstance(event, Retrying):
+            self._terminal.note(
+                f"{event.what}: {event.why}; trying again in {event.delay_s:.1f} s", style="yellow"
+            )
+
+    def _finished(self, event: CharmDone) -> None:
+        self.done += 1
+        one = event.fetched
+        if one.was_there:
+            if self._terminal.verbosity > 0:
+                self._terminal.note(f"{one.path.name} was there")
+            return
+        continued = f", continued after {size_text(one.resumed)}" if one.resumed else ""
+        self._terminal.note(f"fetched {one.path.name} ({size_text(one.size)}{continued})")
+
+    def _figures(self) -> str:
+        moved = size_text(min(self._moved, self._size))
+        return f"{moved} of {size_text(self._size)}, {self.done} of {self._count} charms"
+
+    def _draw(self) -> RenderableType:
+        total = max(self._size, 1)
+        row = Table.grid(padding=(0, 1))
+        row.add_row(
+            self._spinner,
+            Text("fetching charms"),
+            ProgressBar(total=total, completed=min(self._moved, total), width=_BAR_WIDTH),
+            Text(self._figures()),
+        )
+        return row

@@ -1,0 +1,66 @@
+"""``ckf-airgap unpack``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
+from ckf_airgap.cli.runner import run
+from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.cli.verify import key_option
+from ckf_airgap.concurrency import in_thread
+from ckf_airgap.pack.unpack import unpack
+
+SCHEMA: Final = "ckf-airgap/unpack/v1"
+
+
+@click.command(
+    "unpack",
+    short_help="Lay a pack out: ~/charms, ~/retagged-images.txt and the rest.",
+    epilog="""\b
+Example:
+  ckf-airgap unpack kubeflow-1.11 --to ~
+""",
+)
+@click.argument("directory", metavar="DIR", type=UserPath("directory"))
+@click.option(
+    "--to",
+    "target",
+    type=UserPath("directory"),
+    default="~",
+    show_default=True,
+    metavar="DIR",
+    help="Where to.",
+)
+@click.option("--force", is_flag=True, help="Overwrite files that differ.")
+@key_option
+@json_option
+@verbosity_options
+def command(directory: Path, target: Path, force: bool, key: Path | None) -> None:
+    """Lay a pack out: ~/charms, ~/retagged-images.txt and the rest.
+
+    Each file is compared with its checksum. The archive of images is joined when it came in parts;
+    one that is whole stays where it is. A file that is there and differs is not overwritten, and
+    nothing is written then.
+    """
+    terminal = Terminal.current()
+    done = run(in_thread(unpack, directory, target, force=force, key=key))
+    images = str(done.images) if done.images is not None else ""
+    terminal.result(
+        f"{done.directory}: {done.charms} charms, {done.written} files written,"
+        f" {done.kept} were there",
+        document={
+            "schema": SCHEMA,
+            "directory": str(done.directory),
+            "charms": done.charms,
+            "written": done.written,
+            "kept": done.kept,
+            "images": images or None,
+            "since": None if done.assumes is None else done.assumes.lock_sha256,
+        },
+    )
+    if images:
+        terminal.note(f"next: ckf-airgap images push {images} --registry HOST[:PORT][/PATH]")

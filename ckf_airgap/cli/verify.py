@@ -1,0 +1,75 @@
+"""``ckf-airgap verify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from ckf_airgap.cli.images.transferview import size_text
+from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
+from ckf_airgap.cli.runner import run
+from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.concurrency import in_thread
+from ckf_airgap.pack.verify import Verified, raise_problems, verify_pack
+
+SCHEMA: Final = "ckf-airgap/verify/v1"
+
+key_option = click.option(
+    "--key",
+    type=UserPath(),
+    metavar="PUB",
+    help="The Ed25519 public key (PEM) that the pack must be signed with.",
+)
+"""``--key``"""
+
+
+@click.command(
+    "verify",
+    short_help="Check a pack: everything is read once.",
+    epilog="""\b
+Example:
+  ckf-airgap verify kubeflow-1.11 --key pub.pem
+""",
+)
+@click.argument("directory", metavar="DIR", type=UserPath("directory"))
+@key_option
+@json_option
+@verbosity_options
+def command(directory: Path, key: Path | None) -> None:
+    """Check a pack: everything is read once.
+
+    Names every file that is missing, too many, truncated or altered; and within the archives every
+    charm and every blob that is. Ends with exit code 9 when there is anything to name.
+    """
+    terminal = Terminal.current()
+    verified = run(in_thread(verify_pack, directory, key=key))
+    raise_problems(directory, verified)
+    terminal.result(_summary(directory, verified), document=_document(directory, verified))
+    if verified.assumes is not None:
+        terminal.note(f"it holds only what is new since {verified.assumes}")
+    if key is None and verified.has_signature:
+        terminal.warn("it is signed, and the signature was not checked: give --key PUB")
+
+
+def _summary(directory: Path, verified: Verified) -> str:
+    signed = ", signed with the key" if verified.signed else ""
+    return (
+        f"{directory} is whole: {verified.files} files ({size_text(verified.size)}),"
+        f" {verified.charms} charms, {verified.blobs} blobs{signed}"
+    )
+
+
+def _document(directory: Path, verified: Verified) -> dict[str, object]:
+    return {
+        "schema": SCHEMA,
+        "directory": str(directory),
+        "files": verified.files,
+        "size": verified.size,
+        "charms": verified.charms,
+        "blobs": verified.blobs,
+        "signed": verified.signed,
+        "has-signature": verified.has_signature,
+        "since": None if verified.assumes is None else verified.assumes.lock_sha256,
+    }
