@@ -33,8 +33,8 @@ from ckf_airgap.errors import (
 )
 from ckf_airgap.images import ImageList, RetaggedImages
 from ckf_airgap.merge import merge_documents
-from ckf_airgap.options import images_in_text
 from ckf_airgap.proof import Proof, prove
+from ckf_airgap.recognise import images_in_text
 from ckf_airgap.reference import ImageReference, Registry
 from ckf_airgap.relations import resolve_relations
 from ckf_airgap.rules import ImageRules
