@@ -59,6 +59,8 @@ _NOT_IMAGES: Final = frozenset(
 _CODE_HOSTS: Final = frozenset({"github.com", "gitlab.com", "bitbucket.org"})
 """Hosts of source code whose registries have other names."""
 
+_SETTLE: Final = "add it to the list of images if it is one; if not, --set the option as it is"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
@@ -270,7 +272,7 @@ def _of_text(value: str, place: _Place, known: Known) -> Iterator[Candidate]:
             text=value,
             reference=ImageReference.parse(stripped),
             doubt=f"{stripped!r} may be an image of Docker Hub, and stays as it is",
-            fix=f"write docker.io/library/{stripped} if it is one; --set settles it either way",
+            fix=_SETTLE,
         )
     if is_list and place.asks_for_an_image:
         for part in parts:

@@ -182,7 +182,7 @@ def test_a_bare_name_in_an_option_for_an_image_is_one_if_it_is_listed_else_a_war
     assert told(found) == [
         (
             "option worker-image: 'busybox' may be an image of Docker Hub, and stays as it is "
-            "(write docker.io/library/busybox if it is one; --set settles it either way)"
+            "(add it to the list of images if it is one; if not, --set the option as it is)"
         )
     ]
     written = plans("worker-image", "busybox", value="docker.io/library/busybox")
