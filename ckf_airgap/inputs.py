@@ -13,17 +13,15 @@ from ckf_airgap.bundle import Bundle
 from ckf_airgap.bundlefile import load_bundle, load_overlay
 from ckf_airgap.charmfile import CharmDirectory
 from ckf_airgap.concurrency import in_thread
-from ckf_airgap.discover import discover_images
 from ckf_airgap.documents import Document, load_mapping
 from ckf_airgap.errors import InputError, ReleaseNotFoundError, UsageError, nearest
 from ckf_airgap.images import ImageList, RetaggedImages
-from ckf_airgap.merge import merge_documents
-from ckf_airgap.overlay import Rendering, charms_of, render
+from ckf_airgap.overlay import Rendering, render
 from ckf_airgap.reference import Registry
 from ckf_airgap.releases import Release, load_release, release_names, rules_for_bundle
 from ckf_airgap.retag import RetagMapping
 from ckf_airgap.rules import ImageRules
-from ckf_airgap.settings import Setting, document_of_settings
+from ckf_airgap.settings import Setting, with_overlays
 
 DEFAULT_CHARMS: Final = Path("~/charms")
 """Where the guide of Charmed Kubeflow puts the charm files."""
@@ -125,22 +123,8 @@ def read_and_render(inputs: Inputs, *, named: NamedBundle | None = None) -> Rend
         inputs: What to read.
         named: The bundle, when it has been read before.
     """
-    settings = parse_settings(inputs)
     registry = parse_registry(inputs)
-    named = named or find_bundle(inputs.bundle)
-    overlays = [load_overlay(path) for path in inputs.overlays]
-    charms = scan_charms(named.bundle, overlays, (inputs.charms or DEFAULT_CHARMS).expanduser())
-    images = read_images(inputs, registry)
-    return render(
-        named.bundle,
-        charms=charms,
-        images=images,
-        registry=registry,
-        rules=read_rules(inputs, named),
-        settings=settings,
-        overlays=overlays,
-        relative_to=inputs.relative_to,
-    )
+    return _render(inputs, named or find_bundle(inputs.bundle), registry, by_rule=False)
 
 
 def render_by_rule(inputs: Inputs, named: NamedBundle, registry: Registry) -> Rendering:
@@ -154,23 +138,21 @@ def render_by_rule(inputs: Inputs, named: NamedBundle, registry: Registry) -> Re
     Raises:
         InputError: as `render_release`, and when two images would share one place.
     """
-    rules = read_rules(inputs, named)
+    return _render(inputs, named, registry, by_rule=True)
+
+
+def _render(
+    inputs: Inputs, named: NamedBundle, registry: Registry | None, *, by_rule: bool
+) -> Rendering:
     settings = parse_settings(inputs)
     overlays = [load_overlay(path) for path in inputs.overlays]
     charms = scan_charms(named.bundle, overlays, (inputs.charms or DEFAULT_CHARMS).expanduser())
-    merged = _with_overlays(named.bundle, overlays)
-    by_application = charms_of(merged, charms)
-    wanted, _ = document_of_settings(settings, merged, by_application)  # render() reports problems
-    final = Bundle.from_document(
-        merge_documents(merged.document, wanted), where="with its settings"
-    )
-    found = discover_images(final, by_application, rules)
-    sources = [need.source for entry in found for need in entry.needs()]
     return render(
         named.bundle,
         charms=charms,
-        images=RetaggedImages.by_rule(sources, registry),
-        rules=rules,
+        images=None if by_rule else read_images(inputs, registry),
+        registry=registry,
+        rules=read_rules(inputs, named),
         settings=settings,
         overlays=overlays,
         relative_to=inputs.relative_to,
@@ -223,14 +205,6 @@ def read_rules_file(path: Path) -> ImageRules:
 
 def scan_charms(bundle: Bundle, overlays: list[Document], path: Path) -> CharmDirectory:
     """Read the charm files of a directory; a broken one that nobody asks for is passed over."""
-    names = {
-        application.charm_name
-        for application in _with_overlays(bundle, overlays).applications.values()
-    }
+    merged, _ = with_overlays(bundle, overlays)  # whoever uses the charms tells the problems
+    names = {application.charm_name for application in merged.applications.values()}
     return CharmDirectory.scan(path, wanted=names)
-
-
-def _with_overlays(bundle: Bundle, overlays: list[Document]) -> Bundle:
-    return Bundle.from_document(
-        merge_documents(bundle.document, *overlays), where="with its overlays"
-    )

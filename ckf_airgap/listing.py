@@ -13,7 +13,7 @@ from ckf_airgap.bundle import Bundle
 from ckf_airgap.bundlefile import load_overlay
 from ckf_airgap.charm import Charm
 from ckf_airgap.concurrency import in_thread
-from ckf_airgap.errors import CharmNotFoundError, Problem, raise_all
+from ckf_airgap.errors import BundleError, CharmNotFoundError, Problem, raise_all
 from ckf_airgap.images import ImageList
 from ckf_airgap.inputs import (
     DEFAULT_CHARMS,
@@ -23,10 +23,10 @@ from ckf_airgap.inputs import (
     scan_charms,
 )
 from ckf_airgap.inventory import Inventory, take_inventory
-from ckf_airgap.merge import merge_documents
 from ckf_airgap.overlay import charms_of
 from ckf_airgap.releases import Release
 from ckf_airgap.rules import ImageRules
+from ckf_airgap.settings import with_overlays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +94,8 @@ def read_listing(inputs: ListingInputs) -> Listing:
     """Do what `list_images` does; blocks."""
     named = find_bundle(inputs.bundle)
     overlays = [load_overlay(path) for path in inputs.overlays]
-    bundle = Bundle.from_document(
-        merge_documents(named.bundle.document, *overlays), where="with its overlays"
-    )
+    bundle, problems = with_overlays(named.bundle, overlays)
+    raise_all(BundleError, "overlays do not fit the bundle", problems)
     from_files = inputs.charms is not None or named.release is None
     if named.release is not None and inputs.charms is None:
         charms = _charms_of_release(bundle, named.release)

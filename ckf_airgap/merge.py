@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Final
 
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.errors import BundleError
+from ckf_airgap.errors import BundleError, Problem, nearest
 
 KEYWISE: Final = frozenset(
     {"options", "resources", "annotations", "storage", "devices", "bindings", "offers"}
@@ -46,6 +47,32 @@ def merge_documents(base: Document, *overlays: Document) -> Document:
     return merged
 
 
+def without_strays(
+    base: Document, overlays: Sequence[Document]
+) -> tuple[list[Document], list[Problem]]:
+    """Return the overlays without the applications that there are none of, and a problem for each.
+
+    An overlay may change an application of the bundle or of an overlay before it, or add one, for
+    which it names the charm. Juju takes everything else for an application without a charm, and
+    says so of it; it is a slip in a name.
+    """
+    known = {*_applications(base), *_applications({"applications": base.get("services")})}
+    kept, problems = [], []
+    for number, overlay in enumerate(overlays, start=1):
+        strays = set()
+        for name, fields in _applications(overlay).items():
+            if name in known or not isinstance(fields, dict) or fields.get("charm"):
+                known = known - {name} if fields is None else known | {name}
+                continue
+            strays.add(name)
+            where = "overlay" if len(overlays) == 1 else f"overlay {number}"
+            fix = nearest(name, known) or "name its charm, if it is to be added"
+            problems.append(Problem(f"there is no application {name}", where, fix))
+        rest = {name: item for name, item in _applications(overlay).items() if name not in strays}
+        kept.append({**overlay, "applications": rest} if strays else overlay)
+    return kept, problems
+
+
 def without_relations_of(relations: list[JSONValue], application: str) -> list[JSONValue]:
     """Return the relations that an application has no part in.
 
@@ -65,6 +92,11 @@ def without_relations_of(relations: list[JSONValue], application: str) -> list[J
         elif len(ends) == len(relation):
             kept.append(ends)
     return kept
+
+
+def _applications(document: Document) -> Document:
+    section = document.get("applications")
+    return section if isinstance(section, dict) else {}
 
 
 def _names(end: JSONValue, application: str) -> bool:

@@ -11,7 +11,6 @@ An `Observer` is told of progress meanwhile.
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
@@ -51,6 +50,7 @@ from ckf_airgap.rehearsal.clock import DEFAULT_SPEED
 from ckf_airgap.rehearsal.controller import RehearsalController
 from ckf_airgap.rehearsal.course import Script
 from ckf_airgap.rehearsal.model import Finding
+from ckf_airgap.rehearsal.privatedir import PrivateDirectory
 from ckf_airgap.rehearsal.standin import write_standins
 from ckf_airgap.releases import needed_endpoints
 
@@ -222,9 +222,9 @@ async def rehearse(
     """
     observer = observer or Observer()
     seconds: dict[str, float] = {}
-    with tempfile.TemporaryDirectory(prefix="ckf-airgap-", ignore_cleanup_errors=True) as directory:
+    with PrivateDirectory() as directory:
         with _timed(seconds, "render"):
-            named, rendering = await in_thread(_render_rehearsal, inputs, Path(directory))
+            named, rendering = await in_thread(_render_rehearsal, inputs, directory.path)
         observer.on_rendered(rendering)
         controller = RehearsalController(
             models=[model],

@@ -29,20 +29,23 @@ from ckf_airgap.errors import (
     ImageNotFoundError,
     OptionError,
     Problem,
+    UsageError,
     raise_all,
 )
 from ckf_airgap.images import ImageList, RetaggedImages
 from ckf_airgap.merge import merge_documents
-from ckf_airgap.options import images_in_text
 from ckf_airgap.proof import Proof, prove
+from ckf_airgap.recognise import images_in_text
 from ckf_airgap.reference import ImageReference, Registry
 from ckf_airgap.relations import resolve_relations
 from ckf_airgap.rules import ImageRules
+from ckf_airgap.scalars import ValueText
 from ckf_airgap.settings import (
     Setting,
     document_of_settings,
     option_problems,
     resource_problems,
+    with_overlays,
 )
 
 LOCAL_CHANNEL: Final = "stable"
@@ -110,7 +113,7 @@ def render(
     bundle: Bundle,
     *,
     charms: CharmDirectory,
-    images: ImageList | RetaggedImages,
+    images: ImageList | RetaggedImages | None,
     registry: Registry | None = None,
     rules: ImageRules | None = None,
     settings: Sequence[Setting] = (),
@@ -122,7 +125,8 @@ def render(
     Args:
         bundle: The bundle as published.
         charms: The charms that there are.
-        images: The retagged list, or a look-up made from one.
+        images: The retagged list, or a look-up made from one; ``None`` takes all images to be in
+            the registry, where the rule of retagging puts them.
         registry: The private registry; ``None`` takes it from the list.
         rules: What the charms do not tell about their images.
         settings: Single options, applied last of all.
@@ -135,18 +139,19 @@ def render(
         BundleError: when an overlay breaks the bundle, or relations do not fit the endpoints of
             their charms; all of them are named.
         CharmNotFoundError: when applications have no charm; all of them are named.
-        OptionError: when an option does not exist or has the wrong type; all are named.
+        OptionError: when an option does not exist or has the wrong type, or an overlay mistypes an
+            application; all are named. Or when options name images that are malformed.
         ImageNotFoundError: when images are missing; each is named with all who need it.
         InputError: when an image is no reference, or the list does not tell the registry.
+        UsageError: when there is neither a list nor a registry.
         ProofError: when the merged bundle would pull an image from elsewhere, or two images would
             be one in the registry.
     """
     rules = rules if rules is not None else ImageRules.empty()
-    effective = Bundle.from_document(
-        merge_documents(bundle.document, *overlays), where="with its overlays"
-    )
+    effective, problems = with_overlays(bundle, overlays)
     by_application = charms_of(effective, charms)
-    wanted, problems = document_of_settings(settings, effective, by_application)
+    wanted, wrong = document_of_settings(settings, effective, by_application)
+    problems += wrong
     problems += option_problems(effective, by_application)
     problems += resource_problems(effective, by_application)
     raise_all(OptionError, "options or resources do not fit their charms", problems)
@@ -157,11 +162,11 @@ def render(
     )
     own_options = _places("options", [*overlays, wanted])
     own_resources = _places("resources", overlays)
-    if isinstance(images, ImageList):
-        first = discover_images(final, by_application, rules)
-        needed = [need.source for entry in first for need in entry.needs()]
-        images = RetaggedImages.from_list(images, registry=registry, needed=needed)
-    retagged = images
+    retagged = (
+        images
+        if isinstance(images, RetaggedImages)
+        else _retagged(discover_images(final, by_application, rules), images, registry)
+    )
     found = discover_images(
         final,
         by_application,
@@ -176,6 +181,7 @@ def render(
     target = merge_documents(final.document, generated)
     warnings = [warning for entry in found for warning in entry.warnings()]
     warnings += _left_outside(final, own_options, own_resources, retagged)
+    warnings += _unquoted(found, retagged.registry)
     rendered = Bundle.from_document(_without_channels(target), where="as rendered")
     proof = prove(
         rendered,
@@ -195,6 +201,18 @@ def render(
         proof=proof,
         warnings=tuple(warnings),
     )
+
+
+def _retagged(
+    found: Iterable[ApplicationImages], images: ImageList | None, registry: Registry | None
+) -> RetaggedImages:
+    """Return a look-up over a list, or over all that is needed when there is no list."""
+    needed = [need.source for entry in found for need in entry.needs()]
+    if images is not None:
+        return RetaggedImages.from_list(images, registry=registry, needed=needed)
+    if registry is None:
+        raise UsageError("there is neither a list of images nor a registry")
+    return RetaggedImages.by_rule(needed, registry)
 
 
 def _relation_problems(bundle: Bundle, charms: Mapping[str, Charm]) -> list[Problem]:
@@ -393,6 +411,32 @@ def _left_outside(
             if not images.registry.holds(reference)
         ]
     return warnings
+
+
+def _unquoted(found: Iterable[ApplicationImages], registry: Registry) -> list[Problem]:
+    """Return a warning for mappings with images of a registry that YAML cannot hold unquoted.
+
+    ``[fd00::1]:5000/x`` opens a list. We quote it, but charms may write a mapping's values into
+    YAML of their own as they are (knative's ``custom_images``).
+    """
+    if not registry.host.startswith("["):
+        return []
+    places = [
+        f"{entry.application.name} {plan.option}"
+        for entry in found
+        for plan in entry.options
+        if plan.uses and ValueText.parse(plan.value).keys is not None
+    ]
+    if not places:
+        return []
+    return [
+        Problem(
+            "charms that write images into YAML without quotes, as those of knative do, fail at "
+            f"a registry that begins with a bracket: look at {', '.join(places)}",
+            f"registry {registry}",
+            "give the registry a host name",
+        )
+    ]
 
 
 def _without_channels(document: Document) -> Document:

@@ -1,16 +1,17 @@
-"""Option values that a bundle, an overlay or a person sets, checked against the charms."""
+"""What an overlay or a person changes in a bundle, checked against the bundle and its charms."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from ckf_airgap.bundle import Bundle
 from ckf_airgap.charm import Charm, Option, OptionValue
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.errors import Problem, UsageError, nearest
+from ckf_airgap.errors import BundleError, Problem, UsageError, nearest
+from ckf_airgap.merge import merge_documents, without_strays
 
 APPLICATION_OPTIONS: Final = frozenset(
     {
@@ -105,6 +106,22 @@ def _number(kind: type[int | float], option: Option, value: str) -> OptionValue:
     if not (_INTEGER if kind is int else _FLOAT).match(value):
         raise ValueError(f"expected {option.type}, got {value!r}")
     return kind(value)
+
+
+def with_overlays(bundle: Bundle, overlays: Sequence[Document]) -> tuple[Bundle, list[Problem]]:
+    """Return the bundle with its overlays, and a problem for each application that they mistype.
+
+    Raises:
+        BundleError: when an overlay breaks the bundle; with those problems, too.
+    """
+    kept, problems = without_strays(bundle.document, overlays)
+    try:
+        merged = Bundle.from_document(
+            merge_documents(bundle.document, *kept), where="with its overlays"
+        )
+    except BundleError as exc:
+        raise BundleError(exc.message, problems=[*problems, *exc.problems], fix=exc.fix) from exc
+    return merged, problems
 
 
 def document_of_settings(

@@ -22,7 +22,13 @@ from ckf_airgap.cli.reports import deployment_document, finished, plan_document,
 from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.targets import error_grace_option, idle_option, juju_options
 from ckf_airgap.cli.terminal import Terminal
-from ckf_airgap.errors import InputError, InterruptedRunError, WaitTimeoutError, WorkloadError
+from ckf_airgap.errors import (
+    InputError,
+    InterruptedRunError,
+    ModelNotFoundError,
+    WaitTimeoutError,
+    WorkloadError,
+)
 from ckf_airgap.inputs import Inputs
 from ckf_airgap.juju.store import JujuTarget
 from ckf_airgap.juju.upload import RegistryLogin
@@ -107,6 +113,10 @@ def command(
             deployment = run(operation, on_stop=view.on_stop)
     except InterruptedRunError as stopped:
         raise view.interrupted(stopped) from None
+    except ModelNotFoundError as missing:
+        raise ModelNotFoundError(
+            missing.message, fix=f"{missing.fix} Give --create-model to make it."
+        ) from missing
     except (WorkloadError, WaitTimeoutError):
         if view.snapshot is not None and not terminal.json:
             terminal.print(standing(view.snapshot))

@@ -55,6 +55,8 @@ def command(target: JujuTarget, timeout: float, idle: float, error_grace: float)
         if view.snapshot is not None and not terminal.json:
             terminal.print(standing(view.snapshot))
         raise
+    if not report.snapshot.applications:
+        terminal.warn(f"model {report.snapshot.model} is empty: there was nothing to wait for")
     terminal.result(
         f"active and idle after {duration(report.took_s)}: {describe_counts(report.snapshot)}",
         document=wait_document(SCHEMA, report),

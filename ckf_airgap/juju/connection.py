@@ -1,7 +1,9 @@
 """Connect to a model: each way in which that fails has a message of its own.
 
-async with connect(JujuTarget(model="kubeflow"), create_model=True) as session:
-await session.api.call("Client", "FullStatus", {"patterns": []})
+The connection is open for a block::
+
+    async with connect(JujuTarget(model="kubeflow"), create_model=True) as session:
+        await session.api.call("Client", "FullStatus", {"patterns": []})
 """
 
 from __future__ import annotations
@@ -261,6 +263,14 @@ def _explained(controller: StoredController, endpoint: str, limits: Timeouts) ->
     try:
         yield
     except ssl.SSLCertVerificationError as exc:
+        if controller.ca_cert is None:
+            raise ControllerError(
+                f"{name} is not trusted: {store / 'controllers.yaml'} has no ca-cert for it, and "
+                f"its certificate does not verify against the CAs of this system "
+                f"({exc.verify_message})",
+                fix="Register the controller again, which stores its CA, or point --juju-data at a "
+                "client store that has it.",
+            ) from exc
         raise ControllerError(
             f"{name} is not trusted: its certificate does not verify against the CA in "
             f"{store / 'controllers.yaml'} ({exc.verify_message})",

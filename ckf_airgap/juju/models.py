@@ -68,10 +68,11 @@ async def find_model(
     names = [model.name if model.owner == user else model.qualified_name for model in models]
     if not create:
         usable = sorted(item for item in names if item != CONTROLLER_MODEL)
+        hint = nearest(name, usable)
+        has = f"It has {', '.join(usable) or 'no model yet'}."
         raise ModelNotFoundError(
             f"controller {controller} has no model {name!r}",
-            fix=f"It has {', '.join(usable) or 'no model yet'}. {nearest(name, usable)} "
-            "Give --create-model to make it.".replace("  ", " "),
+            fix=f"{hint[:1].upper()}{hint[1:]} {has}".strip(),
         )
     owner, slash, bare = name.rpartition("/")
     try:

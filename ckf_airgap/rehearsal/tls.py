@@ -10,16 +10,16 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import ssl
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from ckf_airgap.rehearsal.privatedir import PrivateDirectory
 
 SERVER_NAME: Final = "juju-apiserver"
 """The server name that the Go client verifies."""
@@ -47,8 +47,8 @@ class Certificates:
         """Return the context that the server listens with (TLS 1.2 or newer)."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        with tempfile.TemporaryDirectory(prefix="ckf-airgap-tls-") as directory:
-            path = Path(directory) / "server.pem"
+        with PrivateDirectory() as directory:
+            path = directory.path / "server.pem"
             path.touch(mode=0o600)
             path.write_text(self.key + self.leaf, encoding="ascii")
             context.load_cert_chain(path)

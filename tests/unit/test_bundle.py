@@ -14,7 +14,7 @@ from ckf_airgap.bundlefile import load_bundle, load_document
 from ckf_airgap.charm import Base
 from ckf_airgap.documents import Document, load_mapping
 from ckf_airgap.errors import BundleError, ExitCode
-from ckf_airgap.merge import merge_documents
+from ckf_airgap.merge import merge_documents, without_strays
 
 
 def doc(text: str) -> Document:
@@ -494,6 +494,41 @@ def test_overlays_are_merged_in_order() -> None:
         doc("applications: {a: {scale: 3}}"),
     )
     assert merged == {"applications": {"a": {"charm": "a", "scale": 3}}}
+
+
+@pytest.mark.parametrize(
+    ("base", "overlays", "expected"),
+    [
+        ("applications: {a: {charm: x}}", ["applications: {a: {scale: 2}}"], []),
+        ("services: {a: {charm: x}}", ["applications: {a: {scale: 2}}"], []),
+        ("applications: {a: {charm: x}}", ["applications: {c: {charm: y}}"], []),
+        (
+            "applications: {a: {charm: x}}",
+            ["applications: {c: {charm: y}}", "applications: {c: {scale: 2}}"],
+            [],
+        ),
+        ("applications: {a: {charm: x}}", ["applications: {none: }", "series: focal"], []),
+        (
+            "applications: {dex-auth: {charm: x}}",
+            ["applications: {dex-aut: {options: {x: 1}}, dex-auth: {scale: 2}}"],
+            ["overlay: there is no application dex-aut (did you mean 'dex-auth'?)"],
+        ),
+        (
+            "applications: {a: {charm: x}, b: {charm: x}}",
+            ["applications: {b: }", "applications: {b: {scale: 2}, zzz: {}}"],
+            [
+                "overlay 2: there is no application b (name its charm, if it is to be added)",
+                "overlay 2: there is no application zzz (name its charm, if it is to be added)",
+            ],
+        ),
+    ],
+)
+def test_an_overlay_changes_what_there_is_or_names_a_charm(
+    base: str, overlays: list[str], expected: list[str]
+) -> None:
+    kept, problems = without_strays(doc(base), [doc(overlay) for overlay in overlays])
+    assert [str(problem) for problem in problems] == expected
+    Bundle.from_document(merge_documents(doc(base), *kept), where="x")
 
 
 def test_the_old_name_of_applications_is_merged_into() -> None:

@@ -22,6 +22,7 @@ from ckf_airgap.errors import (
     ImageNotFoundError,
     InputError,
     OptionError,
+    UsageError,
 )
 from ckf_airgap.images import ImageList, RetaggedImages
 from ckf_airgap.merge import merge_documents
@@ -755,6 +756,121 @@ def test_all_that_does_not_fit_is_reported_together() -> None:
             overlays=("applications: {tom: {options: {lives: many}, resources: {imag: x}}}",),
         )
     assert len(raised.value.problems) == 4
+
+
+def test_a_mistyped_application_of_an_overlay_is_named_with_the_nearest_and_all_else() -> None:
+    with pytest.raises(OptionError) as raised:
+        zoo(overlays=("applications: {tomm: {options: {x: 1}}, tom: {options: {live: 1}}}",))
+    assert [str(problem) for problem in raised.value.problems] == [
+        "overlay: there is no application tomm (did you mean 'tom'?)",
+        "application tom, option live: charm cat has no option live (did you mean 'lives'?)",
+    ]
+
+
+def test_a_mistyped_application_is_named_beside_what_else_breaks_the_bundle() -> None:
+    with pytest.raises(BundleError) as raised:
+        zoo(overlays=("{applications: {tomm: {}}, relations: [['tomm:x', 'rex:y']]}",))
+    first, second = raised.value.problems
+    assert str(first) == "overlay: there is no application tomm (did you mean 'tom'?)"
+    assert 'refers to application "tomm"' in second.what
+
+
+def test_all_malformed_images_are_named_with_option_and_key() -> None:
+    text = ZOO.replace("words: purr", "sidecar-image: 'quay.io/Bad::y'")
+    with pytest.raises(OptionError) as raised:
+        zoo(
+            text,
+            overlays=(
+                (
+                    "applications: {tom: {options: {my-images: \"['a/b:1', 'a/B:1']\"}},"
+                    " rex: {resources: {image: 'a/B:2'}}}"
+                ),
+            ),
+        )
+    assert raised.value.exit_code is ExitCode.INPUT
+    assert [problem.where for problem in raised.value.problems] == [
+        "application tom, option sidecar-image",
+        "application tom, option my-images, item [1]",
+        "application rex, resource image",
+    ]
+
+
+@pytest.mark.parametrize("looked_up", [True, False], ids=["look-up", "list"])
+def test_what_a_person_sets_must_be_well_formed_all_the_same(looked_up: bool) -> None:
+    bundle = Bundle.from_document(doc(ZOO), where="zoo.yaml")
+    with pytest.raises(OptionError, match=r"option sidecar-image: 'quay.io/Bad::y' is not an"):
+        render(
+            bundle,
+            charms=CHARMS,
+            images=RetaggedImages.from_list(LIST) if looked_up else LIST,
+            settings=[Setting.parse("tom.sidecar-image=quay.io/Bad::y")],
+        )
+
+
+def cat_with(name: str, default: str) -> CharmDirectory:
+    cat = dataclasses.replace(
+        CAT, options={name: Option(name=name, type="string", default=default)}
+    )
+    return CharmDirectory.of([cat, DOG], path=Path("charms"))
+
+
+QUIET = ZOO.replace("options: {words: purr}", "scale: 1")
+
+
+def test_a_malformed_default_of_a_charm_is_a_warning_and_stays() -> None:
+    charms = cat_with("my-images", "[acme/toy:3, 'acme/Toy:4']")
+    rendering = zoo(QUIET, charms=charms)
+    tom = rendering.bundle.applications["tom"]
+    assert tom.options == {"my-images": "[r.io:5000/acme/toy:3, 'acme/Toy:4']"}
+    (warning,) = rendering.warnings
+    assert str(warning).startswith("application tom, option my-images, item [1]: 'acme/Toy:4' is")
+
+
+def test_a_bare_name_is_rendered_when_it_is_listed_and_told_when_not() -> None:
+    charms = cat_with("worker-image", "busybox")
+    rendering = zoo(QUIET, charms=charms)
+    assert rendering.bundle.applications["tom"].options == {}
+    (warning,) = rendering.warnings
+    assert warning.where == "application tom, option worker-image"
+    assert "'busybox' may be an image" in warning.what
+    assert zoo(QUIET, charms=charms, sets=("tom.worker-image=busybox",)).warnings == ()
+    listed = ImageList.parse(f"{LINES}r.io:5000/library/busybox:latest\n", where="x")
+    rendering = zoo(QUIET, charms=charms, images=listed)
+    assert rendering.warnings == ()
+    assert rendering.bundle.applications["tom"].options == {
+        "worker-image": "r.io:5000/library/busybox:latest"
+    }
+
+
+def test_a_name_without_tag_beside_an_image_does_not_stay_public() -> None:
+    charms = cat_with("config", "{x: 'quay.io/acme/toy:3', y: 'quay.io/acme/ball'}")
+    with pytest.raises(ImageNotFoundError, match=r"quay\.io/acme/ball"):
+        zoo(QUIET, charms=charms)
+    listed = ImageList.parse(f"{LINES}r.io:5000/acme/ball:latest\n", where="x")
+    tom = zoo(QUIET, charms=charms, images=listed).bundle.applications["tom"]
+    assert tom.options == {"config": "{x: 'r.io:5000/acme/toy:3', y: 'r.io:5000/acme/ball:latest'}"}
+
+
+@pytest.mark.parametrize("registry", REGISTRIES, ids=str)
+def test_a_registry_that_yaml_needs_quotes_for_is_told_once(registry: Registry) -> None:
+    warnings = rendered(load_release("1.11"), registry).warnings
+    if not registry.host.startswith("["):
+        assert warnings == ()
+        return
+    (warning,) = warnings
+    assert warning.where == "registry [fd00::1]:5000"
+    assert "knative-serving custom_images" in warning.what
+    assert "kfp-api" not in warning.what
+
+
+def test_without_a_list_all_images_are_taken_to_be_in_the_registry() -> None:
+    bundle = Bundle.from_document(doc(ZOO), where="zoo.yaml")
+    rendering = render(bundle, charms=CHARMS, images=None, registry=R)
+    assert {str(image) for image in rendering.images} == {
+        f"{R}/acme/{name}" for name in ("cat:1", "dog:1", "sidecar:2", "toy:3")
+    }
+    with pytest.raises(UsageError, match="neither a list of images nor a registry"):
+        render(bundle, charms=CHARMS, images=None)
 
 
 def test_an_overlay_that_breaks_the_bundle_is_refused() -> None:

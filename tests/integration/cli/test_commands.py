@@ -120,7 +120,7 @@ class TestDeploy:
     ) -> None:
         refused = deploy("--model", "new")
         assert refused.exit_code == 5
-        assert "--create-model" in refused.stderr
+        assert "It has kubeflow, other. Give --create-model to make it.\n" in refused.stderr
         assert deploy("--model", "new", "--create-model").exit_code == 0
         assert set(applications(controller, "new")) == {"cat", "dog"}
 
@@ -314,6 +314,24 @@ class TestStatusAndWait:
         assert result.exit_code == 0
         assert result.stdout.startswith("active and idle after ")
         assert result.stdout.endswith(": 2 applications (2 active), 3 units, 1 relation\n")
+
+    def test_wait_for_an_empty_model_is_over_at_once_and_warns(
+        self, invoke: Invoke, controller: ControllerThread
+    ) -> None:
+        result = invoke("wait", "-q", "--timeout", "20s", "--juju-data", controller.juju_data)
+        assert result.exit_code == 0
+        assert result.stderr == (
+            "warning: model kubeflow is empty: there was nothing to wait for\n"
+        )
+
+    @pytest.mark.parametrize("command", ["status", "wait"])
+    def test_missing_model_names_those_there_are_and_no_option_that_the_command_lacks(
+        self, invoke: Invoke, controller: ControllerThread, command: str
+    ) -> None:
+        result = invoke(command, "--model", "kubflow", "--juju-data", controller.juju_data)
+        assert result.exit_code == 5
+        assert "Did you mean 'kubeflow'? It has kubeflow, other.\n" in result.stderr
+        assert "--create-model" not in result.stderr
 
     def test_wait_gives_up_in_time(
         self, invoke: Invoke, deploy: Invoke, controller: ControllerThread

@@ -123,6 +123,16 @@ class TestList:
         assert result.exit_code == code
         assert message in result.stderr
 
+    def test_mistyped_application_of_an_overlay_is_named(
+        self, invoke: Invoke, tmp_path: Path
+    ) -> None:
+        own = tmp_path / "own.yaml"
+        own.write_text("applications: {dex-aut: {options: {x: 1}}}")
+        result = invoke("images", "list", "1.11", "--overlay", own)
+        assert result.exit_code == 3
+        assert "there is no application dex-aut" in result.stderr
+        assert "did you mean 'dex-auth'?" in result.stderr
+
 
 class TestExplain:
     def test_says_who_asks_in_every_release(self, invoke: Invoke) -> None:
