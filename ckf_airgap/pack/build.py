@@ -74,9 +74,9 @@ class _Pack:
         self._charms = plan.work / "charms"
 
     async def run(self) -> Packed:
-        plan, out = self._plan, self._out
-        await in_thread(begin, plan)
-        await in_thread(salvage_charms, out, self._charms)
+        plan, out, watch = self._plan, self._out, self._observer.on_bytes
+        await in_thread(begin, plan, watch)
+        await in_thread(salvage_charms, out, self._charms, watch)
         await self._weigh()
         charms = await self._collect()
         listing = await self._list()
@@ -101,12 +101,12 @@ class _Pack:
         left_out = assumes.charms if assumes is not None else frozenset()
         carried = [one for one in lock.charms if one.file not in left_out]
         self._step(f"writing {names.CHARMS}")
-        await in_thread(write_charms, carried, self._charms, out / names.CHARMS)
+        await in_thread(write_charms, carried, self._charms, out / names.CHARMS, watch)
         await self._add_tool()
         for name in (names.CHARMS, plan.images_name):
-            await in_thread(cut, plan, name)
+            await in_thread(cut, plan, name, watch)
         self._step("taking checksums")
-        size, files = await in_thread(finish, plan)
+        size, files = await in_thread(finish, plan, watch)
         return Packed(
             directory=out,
             lock=lock,
