@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ckf_airgap.juju.snapshot import ApplicationSnapshot, ModelSnapshot, UnitSnapshot
     from ckf_airgap.juju.steps import Plan
     from ckf_airgap.juju.store import JujuTarget
-    from ckf_airgap.juju.upload import RegistryAuth
+    from ckf_airgap.juju.upload import RegistryAuth, RegistryLogin
     from ckf_airgap.juju.watch import WaitReport, wait_active_idle
     from ckf_airgap.listing import Listing, ListingInputs, list_images
     from ckf_airgap.merge import merge_documents
@@ -77,7 +77,7 @@ _HOMES: Final = {
     "juju.snapshot": ("ApplicationSnapshot", "ModelSnapshot", "UnitSnapshot"),
     "juju.steps": ("Plan",),
     "juju.store": ("JujuTarget",),
-    "juju.upload": ("RegistryAuth",),
+    "juju.upload": ("RegistryAuth", "RegistryLogin"),
     "juju.watch": ("WaitReport", "wait_active_idle"),
     "listing": ("Listing", "ListingInputs", "list_images"),
     "operations": (
@@ -137,6 +137,7 @@ __all__ = [
     "Proof",
     "Registry",
     "RegistryAuth",
+    "RegistryLogin",
     "Rehearsal",
     "RehearsalController",
     "Relation",

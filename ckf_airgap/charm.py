@@ -159,6 +159,11 @@ class Charm:
     default_images: tuple[DefaultImages, ...] = ()
     metadata: Mapping[str, JSONValue] = field(default_factory=dict, repr=False)
     """The metadata document itself: containers, storage, assumes and what else it says."""
+    documents: frozenset[str] | None = None
+    """Which of its documents the ``.charm`` file has, such as ``metadata.yaml``; ``None`` when the
+    facts come from elsewhere."""
+    has_code: bool = True
+    """Whether there is something that Juju can run: ``dispatch``, or a file in ``hooks/``."""
 
     @property
     def images(self) -> tuple[Resource, ...]:
@@ -186,6 +191,8 @@ def charm_from_documents(
     revision: int | None = None,
     path: Path | None = None,
     size_bytes: int = 0,
+    documents: frozenset[str] | None = None,
+    has_code: bool = True,
 ) -> Charm:
     """Return the charm that the documents describe.
 
@@ -199,6 +206,8 @@ def charm_from_documents(
         revision: The store's revision, if known.
         path: The ``.charm`` file.
         size_bytes: Its size.
+        documents: Which documents the file has.
+        has_code: Whether the file has something that Juju can run.
 
     Raises:
         CharmError: naming `where` and the key that is wrong.
@@ -223,6 +232,8 @@ def charm_from_documents(
         series=tuple(str(item) for item in _list(metadata.get("series"), f"{where}: series")),
         default_images=tuple(default_images),
         metadata=metadata,
+        documents=documents,
+        has_code=has_code,
     )
 
 

@@ -35,6 +35,9 @@ MAX_RATIO: Final = 200
 _COMPRESSIONS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """What Go's archive/zip, and so Juju, can unpack."""
 
+DOCUMENTS: Final = ("metadata.yaml", "config.yaml", "manifest.yaml", "charmcraft.yaml")
+"""The documents of a charm that are read."""
+
 _DEFAULT_IMAGES: Final = re.compile(r"^src/default-[A-Za-z0-9_-]*images?\.(json|ya?ml)$")
 _REVISION: Final = re.compile(r"^(?P<charm>.+)_r(?P<revision>[0-9]+)\.charm\Z")
 
@@ -119,7 +122,20 @@ def _read_archive(archive: zipfile.ZipFile, path: Path) -> Charm:
         revision=revision_of(path.name),
         path=path,
         size_bytes=size_bytes,
+        documents=frozenset(DOCUMENTS).intersection(members),
+        has_code=any(is_code(name) for name in members),
     )
+
+
+def is_code(member: str) -> bool:
+    """Whether a member of a charm is one that Juju can run.
+
+    The rule is that of ``juju deploy``, which refuses a charm without any: a file directly in
+    ``hooks``, or whatever has ``dispatch`` in its path.
+    """
+    path = PurePosixPath(member)
+    is_hook = path.parent == PurePosixPath("hooks") and not member.endswith("/")
+    return is_hook or "dispatch" in member
 
 
 def read_default_images(name: str, text: str, where: str) -> DefaultImages:
@@ -222,14 +238,32 @@ class CharmDirectory:
             if charm.name == name and revision in (None, charm.revision):
                 return charm
         what = f"charm {name}" + (f" revision {revision}" if revision is not None else "")
+        hint = self.hint(name)
+        raise CharmNotFoundError(
+            f"{self.path} has no file of the {what}",
+            fix=f"{hint[:1].upper()}{hint[1:]}" if hint else self.contents,
+        )
+
+    def hint(self, name: str) -> str:
+        """Return what comes near a charm that is missing: its other revisions, or a similar name.
+
+        An empty text when nothing does.
+        """
         others = [charm.revision for charm in self.all_files if charm.name == name]
-        if others:
-            had = ", ".join(str(other) if other is not None else "one unknown" for other in others)
-            fix = f"It has revision {had}."
-        else:
-            fix = nearest(name, self.charms)
-            fix = fix or f"It has: {', '.join(sorted(self.charms)) or 'none'}."
-        raise CharmNotFoundError(f"{self.path} has no file of the {what}", fix=fix)
+        if not others:
+            return nearest(name, self.charms)
+        had = ", ".join(str(other) if other is not None else "one unknown" for other in others)
+        return f"it has revision {had}"
+
+    @property
+    def contents(self) -> str:
+        """Which charms the directory has, as a sentence."""
+        if not self.charms:
+            return (
+                f"{self.path} has no charm file at all: put the files of charms.tar.gz there, or "
+                "name their directory with --charms DIR."
+            )
+        return f"{self.path} has: {', '.join(sorted(self.charms))}."
 
     def __iter__(self) -> Iterator[Charm]:
         """Yield the newest charm of each name."""

@@ -9,7 +9,8 @@ from typing import TypeAlias
 from ckf_airgap.bundle import Application, Bundle
 from ckf_airgap.charm import Charm
 from ckf_airgap.errors import InputError, OptionError, Problem, ReferenceSyntaxError
-from ckf_airgap.options import Known, OptionPlan, plan_options
+from ckf_airgap.options import OptionPlan, plan_options
+from ckf_airgap.recognise import Known
 from ckf_airgap.reference import ImageReference
 from ckf_airgap.rules import ImageRules
 
@@ -79,11 +80,11 @@ def discover_images(
         charms: The charm of each application, by the application's name.
         rules: What the charms do not tell.
         known: Tells whether a reference is in the list of images; see `plan_options`.
-        skip_options: Options that are left as they are.
-        skip_resources: Resources that are left as they are.
+        skip_options: Options that are left as they are; they must be well-formed all the same.
+        skip_resources: Resources that are left as they are, likewise.
 
     Raises:
-        OptionError: when the parts of a hub, tag and names are missing or are no reference.
+        OptionError: when options do not tell their images; see `plan_options`. All are named.
         InputError: when a resource has no image or one that is no reference; all are named.
     """
     found, problems, option_errors = [], [], []
@@ -91,12 +92,11 @@ def discover_images(
         charm = charms[name]
         resources = {}
         for resource in charm.images:
-            if (name, resource.name) in skip_resources:
-                continue
+            skipped = (name, resource.name) in skip_resources
             given = application.resources.get(resource.name)
             text = given if isinstance(given, str) else resource.upstream_source
             where = f"application {name}, resource {resource.name}"
-            if not text:
+            if not text and not skipped:
                 problems.append(
                     Problem(
                         f"charm {charm.name} does not say which image it is",
@@ -104,11 +104,15 @@ def discover_images(
                         "name it in the bundle or an overlay, under resources",
                     )
                 )
+            if not text:
                 continue
             try:
-                resources[resource.name] = ImageReference.parse(text)
+                reference = ImageReference.parse(text)
             except ReferenceSyntaxError as exc:
                 problems.append(Problem(exc.message, where))
+                continue
+            if not skipped:
+                resources[resource.name] = reference
         try:
             plans = plan_options(charm, application.options, rules, known=known)
         except OptionError as exc:
@@ -116,7 +120,7 @@ def discover_images(
             option_errors += [
                 Problem(problem.what, f"{where}, {problem.where}", problem.fix)
                 for problem in exc.problems
-            ] or [Problem(exc.message, where, exc.fix)]
+            ]
             continue
         kept = tuple(plan for plan in plans if (name, plan.option) not in skip_options)
         found.append(

@@ -156,7 +156,7 @@ class RefusedError(AirgapError):
 
 
 class WorkloadError(AirgapError):
-    """A unit or an application went into error, or stays blocked, while we waited."""
+    """A unit or an application stayed in error while we waited; a blocked one ends as a timeout."""
 
     exit_code = ExitCode.WORKLOAD
 

@@ -7,20 +7,30 @@ import os
 import tempfile
 from pathlib import Path
 
+from ckf_airgap.errors import InputError
+
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all; blocks on the disk.
 
-    A file that is there keeps its mode and is replaced; a new one gets the user's umask. The
-    directory must exist. A device or a pipe (``/dev/stdout``) is written to directly.
+    A file that is there keeps its mode and is replaced; a new one gets the user's umask. A device
+    or a pipe (``/dev/stdout``) is written to directly.
 
     Raises:
+        InputError: when its directory does not exist, or it is a directory itself.
         OSError: naming `path`, when it cannot be written; nothing is left behind.
     """
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a directory", fix="Name a file in it.")
     if path.exists() and not path.is_file():
         path.write_text(text, encoding="utf-8")
         return
     path = path.resolve() if path.is_symlink() else path
+    if not path.parent.is_dir():
+        raise InputError(
+            f"cannot write {path}: there is no directory {path.parent}",
+            fix="Make the directory, or name a file in another one.",
+        )
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as exc:

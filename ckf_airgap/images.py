@@ -10,9 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
+from typing import Final
 
 from ckf_airgap.errors import ImageNotFoundError, InputError, Problem, ReferenceSyntaxError
 from ckf_airgap.reference import ImageReference, Registry, retag, retag_candidates
+
+SIMILAR: Final = 0.75
+"""How like (`difflib` ratio) the last parts of two names must be for one to be a slip of the other.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,27 +189,32 @@ class RetaggedImages:
         return None
 
     def nearest(self, reference: ImageReference) -> ListedImage | None:
-        """Return the line that is most like the place where an image should be.
+        """Return the line that is most like the place where an image should be, if one is."""
+        found = nearest_image(retag(reference, self.registry), self.targets)
+        return self.targets[found] if found else None
 
-        A line of the same repository comes first, then one of the same last name, then the most
-        similar text.
-        """
-        wanted = retag(reference, self.registry)
-        last = wanted.repository.rpartition("/")[2]
-        tiers = (
-            [entry for entry in self.images.entries if entry.reference.name == wanted.name],
-            [
-                entry
-                for entry in self.images.entries
-                if entry.reference.repository.rpartition("/")[2] == last
-            ],
-            list(self.images.entries),
-        )
-        candidates = next((tier for tier in tiers if tier), [])
-        by_text = {str(entry.reference): entry for entry in candidates}
-        cutoff = 0.6 if candidates is tiers[-1] else 0.0
-        match = difflib.get_close_matches(str(wanted), list(by_text), n=1, cutoff=cutoff)
-        return by_text[match[0]] if match else None
+
+def nearest_image(wanted: ImageReference, known: Iterable[ImageReference]) -> ImageReference | None:
+    """Return the reference that may have been meant, or ``None`` when none is like it.
+
+    The last part of the name decides, since registry and path are alike in most lists: it must be
+    the same or similar. Of several, one of the same whole name comes first, then the most similar
+    text.
+    """
+    by_last: dict[str, list[ImageReference]] = {}
+    for reference in known:
+        by_last.setdefault(_last_name(reference), []).append(reference)
+    match = difflib.get_close_matches(_last_name(wanted), by_last, n=1, cutoff=SIMILAR)
+    if not match:
+        return None
+    candidates = by_last[match[0]]
+    same = [reference for reference in candidates if reference.name == wanted.name]
+    by_text = {str(reference): reference for reference in same or candidates}
+    return by_text[difflib.get_close_matches(str(wanted), by_text, n=1, cutoff=0.0)[0]]
+
+
+def _last_name(reference: ImageReference) -> str:
+    return reference.repository.rpartition("/")[2]
 
 
 def infer_registry(images: ImageList, needed: Iterable[ImageReference] = ()) -> Registry:

@@ -20,9 +20,8 @@ from ckf_airgap.errors import (
     Problem,
     ReferenceSyntaxError,
     UsageError,
-    nearest,
 )
-from ckf_airgap.images import ImageList
+from ckf_airgap.images import ImageList, nearest_image
 from ckf_airgap.options import ImageUse, OptionPlan
 from ckf_airgap.reference import ImageReference
 from ckf_airgap.rules import Composite, ImageRules, OptionRule, Used
@@ -173,9 +172,10 @@ class Inventory:
         for image in self.images:
             if image.reference.canonical() == wanted:
                 return image
-        names = [str(image.reference) for image in self.images]
+        near = nearest_image(reference, [image.reference for image in self.images])
         raise ImageNotFoundError(
-            f"nothing in the bundle asks for {reference}", fix=nearest(str(reference), names)
+            f"nothing in the bundle asks for {reference}",
+            fix=f"did you mean '{near}'?" if near else "",
         )
 
     def to_text(self) -> str:

@@ -15,8 +15,8 @@ from pathlib import PurePosixPath
 from typing import Final, Literal, TypeAlias
 
 from ckf_airgap.errors import ReferenceSyntaxError
-from ckf_airgap.options import names_images
 from ckf_airgap.pystrings import strings_of
+from ckf_airgap.recognise import names_images
 from ckf_airgap.reference import ImageReference
 
 Grade: TypeAlias = Literal["hidden", "templated", "text"]

@@ -42,7 +42,7 @@ from ckf_airgap.juju.snapshot import Change, ModelSnapshot
 from ckf_airgap.juju.status import read_live_model, read_status
 from ckf_airgap.juju.steps import Plan
 from ckf_airgap.juju.store import JujuTarget
-from ckf_airgap.juju.upload import RegistryAuth
+from ckf_airgap.juju.upload import RegistryLogin
 from ckf_airgap.juju.watch import DEFAULT_TIMEOUT_S, Progress, WaitReport, wait_active_idle
 from ckf_airgap.juju.watch import watch as watch_session
 from ckf_airgap.overlay import Rendering
@@ -144,7 +144,7 @@ async def deploy(
     idle_period_s: float = DEFAULT_IDLE_PERIOD_S,
     error_grace_s: float = DEFAULT_ERROR_GRACE_S,
     jobs: int = DEFAULT_LIMIT,
-    registry_auth: RegistryAuth | None = None,
+    registry_login: RegistryLogin | None = None,
     observer: Observer | None = None,
 ) -> Deployment:
     """Render a bundle, deploy what of it is missing in a model, and wait until all is active.
@@ -159,7 +159,9 @@ async def deploy(
         idle_period_s: How long all must stay active and idle.
         error_grace_s: How long an error must last to end the wait: Juju runs failed hooks again.
         jobs: How many charms are uploaded and deployed at once.
-        registry_auth: The login that the cluster needs to pull from the registry.
+        registry_login: The login that the cluster needs to pull from the registry; it goes to the
+            controller with the images of the registry that the bundle is rendered for, and with
+            no other image.
         observer: Is told of progress.
 
     Raises:
@@ -186,7 +188,7 @@ async def deploy(
             idle_period_s=idle_period_s,
             error_grace_s=error_grace_s,
             jobs=jobs,
-            registry_auth=registry_auth,
+            registry_login=registry_login,
         ),
         observer,
         seconds,
@@ -214,7 +216,8 @@ async def rehearse(
         observer: Is told of progress.
 
     Raises:
-        UsageError: when there are no charms, and no release to make stand-ins from.
+        UsageError: when there are no charms, and no release to make stand-ins from; or when Juju
+            refuses the name of the model.
         AirgapError: what `deploy` raises.
     """
     observer = observer or Observer()
@@ -314,7 +317,7 @@ class _Manner:
     wait_idle: bool = True
     timeout_s: float
     jobs: int
-    registry_auth: RegistryAuth | None = None
+    registry_login: RegistryLogin | None = None
     idle_period_s: float = DEFAULT_IDLE_PERIOD_S
     error_grace_s: float = DEFAULT_ERROR_GRACE_S
 
@@ -327,6 +330,7 @@ async def _deploy(
     seconds: dict[str, float],
 ) -> Deployment:
     bundle, charms = rendering.bundle, rendering.charms
+    login = manner.registry_login
     # What is wrong with the bundle itself is told before a controller is looked for, or changed.
     bare = plan_deployment(bundle, charms, LiveModel(name=target.model))
     if manner.dry_run:
@@ -345,7 +349,7 @@ async def _deploy(
                 session,
                 plan,
                 jobs=manner.jobs,
-                registry_auth=manner.registry_auth,
+                registry_auth=login.at(rendering.registry) if login else None,
                 on_event=observer.on_step,
             )
         done = Deployment(rendering=rendering, plan=plan, report=report, seconds=seconds)

@@ -7,39 +7,34 @@ of the charm or in the release's rules), a hub with a tag and names, or document
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from ckf_airgap.charm import Charm, DefaultImages, Option, OptionValue
-from ckf_airgap.errors import OptionError, Problem, ReferenceSyntaxError
+from ckf_airgap.errors import OptionError, Problem, ReferenceSyntaxError, raise_all
+from ckf_airgap.recognise import (
+    BARE_NAME,
+    Known,
+    find_candidates,
+    image_in,
+    names_images,
+    nested_in,
+    syntax_doubt,
+    tokens,
+    words_of,
+)
 from ckf_airgap.reference import ImageReference
 from ckf_airgap.rules import Composite, ImageRules, OptionRule
-from ckf_airgap.scalars import Dialect, KeyPath, ValueText, format_path, render_mapping
+from ckf_airgap.scalars import KeyPath, ValueText, format_path, render_mapping
 
 Origin: TypeAlias = Literal["bundle", "option", "file", "rule"]
 """Who names the image: the bundle, the option's default, a file of the charm, the rules."""
 
-Known: TypeAlias = "Callable[[ImageReference], bool]"
-"""Tells whether a reference is in the list of images; decides where the text alone does not."""
-
 Find: TypeAlias = "Callable[[ImageReference], ImageReference]"
 """Gives the retagged reference of a reference that is known to be there."""
 
-_WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_NUMBERS: Final = re.compile(r"[0-9]+(?:[:.][0-9]+)*\Z")
-_HOST_PORT: Final = re.compile(r"[^/@]+:(?:80|[1-9][0-9]{2,4})\Z")
-_PORT: Final = re.compile(r"[0-9]{2,5}\Z")
-_TOKEN: Final = re.compile(
-    r"""(?<![^\s"'`=,;(<>|\[])"""
-    r"(?:\[[0-9A-Fa-f:]+\][:/])?[A-Za-z0-9][A-Za-z0-9._:/@-]*[A-Za-z0-9]"
-    r"""(?=\.?(?:[\s"'`,;)<>|\]]|\Z))"""
-)
-"""A word that stands by itself: not the rest of a URL, of a Windows path or of a template."""
-
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
-_BARE_NAME: Final = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +51,7 @@ class ImageUse:
     @property
     def where(self) -> str:
         """The place for a person: ``option custom_images, key activator``."""
-        return f"option {self.option}" + (f", {format_path(self.path)}" if self.path else "")
+        return _where(self.option, self.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,17 +143,21 @@ def plan_options(
         A plan for each option that names an image, or that looks as if it should.
 
     Raises:
-        OptionError: when the parts of a hub, tag and names are missing or are no reference.
+        OptionError: when the parts of a hub, tag and names are missing, or what must be a reference
+            is malformed; all are named. A malformed default of the charm is a warning.
     """
     plans: dict[str, OptionPlan] = {}
+    problems: list[Problem] = []
     for option in charm.options.values():
         if option.type != "string":
             continue
         rule = rules.for_option(charm.name, option.name)
         planner = _Planner(charm, option, values, rule, known)
         plan = planner.plan()
+        problems += planner.problems
         if plan is not None:
             plans[option.name] = plan
+    raise_all(OptionError, f"options of charm {charm.name} do not tell their images", problems)
     for name, option in charm.options.items():
         rule = rules.for_option(charm.name, name)
         if rule is None or rule.same_as is None:
@@ -173,47 +172,6 @@ def plan_options(
                 )
                 plans[name] = OptionPlan(option=name, value="", uses=(same,))
     return tuple(plans[name] for name in charm.options if name in plans)
-
-
-def image_in(
-    text: str | None, *, hinted: bool, known: Known = lambda _: False
-) -> ImageReference | None:
-    """Return the reference that a text is, or ``None`` if it is something else.
-
-    Many texts have the form of a reference: ``12:30``, ``minio:9000``, ``nvidia.com/gpu``. Where
-    the name of the option or key says that it is an image (`hinted`), any separator will do; else
-    a digest, or a path with a tag that has a digit. What is `known` to be an image is one.
-    """
-    if not text or _NUMBERS.match(text):
-        return None
-    try:
-        reference = ImageReference.parse(text)
-    except ReferenceSyntaxError:
-        return None
-    bare = _BARE_NAME.match(text) is not None
-    if (hinted or not bare) and known(reference):
-        return reference
-    if bare:
-        return None
-    if reference.digest:
-        return reference
-    if hinted:
-        return None if _HOST_PORT.match(text) else reference
-    tag = reference.tag or ""
-    versioned = any(letter.isdigit() for letter in tag) and not _PORT.match(tag)
-    return reference if "/" in text and versioned else None
-
-
-def images_in_text(value: str, name: str) -> tuple[ImageReference, ...]:
-    """Return every reference in an option's value of any shape, judged by the option's name."""
-    parsed = ValueText.parse(value)
-    found = _references(parsed, (), hinted=names_images(name), known=lambda _: False)
-    return tuple(reference for _, reference in found)
-
-
-def names_images(name: str) -> bool:
-    """Whether an option's or key's name says that its value is an image, or several."""
-    return any(word.lower() in ("image", "images") for word in _WORDS.findall(name))
 
 
 class _Planner:
@@ -235,8 +193,11 @@ class _Planner:
         self.file = charm.defaults_for(option.name)
         self.hinted = names_images(option.name) or bool(self.file) or bool(self.rule.images)
         self.origin: Origin = "bundle" if option.name in values else "option"
+        self.warnings: list[Problem] = []
+        self.problems: list[Problem] = []
 
     def plan(self) -> OptionPlan | None:
+        """Return the plan, if the option has anything to do with images; notes what is wrong."""
         text = _text(self.values.get(self.option.name, self.option.default))
         if text.strip() in _NULLS:
             return self._plan_empty()
@@ -246,15 +207,20 @@ class _Planner:
             return self._plan_composite(parsed, composite)
         if parsed.keys is not None and self.hinted:
             return self._plan_mapping(parsed)
-        uses = tuple(self._uses(parsed, self.origin))
-        return self._made(text, uses)
+        return self._made(text, self._uses(parsed, self.origin))
 
     def _made(
-        self, text: str, uses: tuple[ImageUse, ...], warnings: tuple[Problem, ...] = ()
+        self, text: str, uses: Sequence[ImageUse], composite: Composite | None = None
     ) -> OptionPlan | None:
-        if not uses and not warnings:
+        if not uses and not self.warnings:
             return None
-        return OptionPlan(option=self.option.name, value=text, uses=uses, warnings=warnings)
+        return OptionPlan(
+            option=self.option.name,
+            value=text,
+            uses=tuple(uses),
+            composite=composite,
+            warnings=tuple(self.warnings),
+        )
 
     def _plan_empty(self) -> OptionPlan | None:
         """An empty option means the charm's file, or the images that the rules name."""
@@ -264,43 +230,72 @@ class _Planner:
             parsed = ValueText.parse(self.file.text)
             if parsed.keys is not None:
                 return self._plan_mapping(parsed)
-            return self._made(self.file.text, tuple(self._uses(parsed, "file")))
+            return self._made(self.file.text, self._uses(parsed, "file"))
         if self.rule.images:
             return self._plan_mapping(
                 ValueText.parse(render_mapping(dict.fromkeys(self.rule.images, "")))
             )
         if not self.hinted:
             return None
-        nothing = Problem(
+        self._warn(
             "the option is empty, and nothing says which image belongs there",
-            f"option {self.option.name}",
-            "set it with --set if the charm pulls an image for it",
+            fix="set it with --set if the charm pulls an image for it",
         )
-        return self._made("", (), (nothing,))
+        return self._made("", ())
 
-    def _uses(self, parsed: ValueText, origin: Origin) -> Iterator[ImageUse]:
-        for path, reference in _references(parsed, (), hinted=self.hinted, known=self.known):
-            yield ImageUse(option=self.option.name, path=path, reference=reference, origin=origin)
+    def _warn(self, what: str, path: KeyPath = (), fix: str = "") -> None:
+        self.warnings.append(Problem(what, _where(self.option.name, path), fix))
+
+    def _uses(
+        self, parsed: ValueText, origin: Origin, passed_over: Container[KeyPath] = ()
+    ) -> list[ImageUse]:
+        """Return the images of a value; note what should be one and is not."""
+        uses = []
+        for found in find_candidates(
+            parsed, self.option.name, hinted=self.hinted, known=self.known
+        ):
+            if found.path in passed_over:
+                continue
+            if found.image is not None:
+                uses.append(self._use(found.path, found.image, origin))
+            elif found.reference is None:
+                self._refuse(found.doubt, found.text, found.path, origin)
+            else:
+                self._warn(found.doubt, found.path, found.fix)
+        return uses
+
+    def _use(
+        self, path: KeyPath, reference: ImageReference, origin: Origin, why: str = ""
+    ) -> ImageUse:
+        return ImageUse(
+            option=self.option.name, path=path, reference=reference, origin=origin, why=why
+        )
+
+    def _refuse(self, what: str, text: str, path: KeyPath, origin: Origin) -> None:
+        """Note a malformed reference: a person's own must be mended, a charm's can be outdone."""
+        own = (_text(self.option.default), self.file.text if self.file else "")
+        if origin == "bundle" and not any(text in given for given in own):
+            self.problems.append(Problem(what, _where(self.option.name, path)))
+        else:
+            self._warn(f"{what}; it is the charm's default", path, "set it with --set")
 
     def _plan_mapping(self, parsed: ValueText) -> OptionPlan | None:
         """Keys with references; an empty value stands for the default of the file or the rules."""
         defaults = dict(self._defaults())
-        warnings: list[Problem] = []
         empty = {scalar.path for scalar in parsed.scalars if not _text(scalar.value).strip()}
         origin = self.origin if parsed.text != self._file_text() else "file"
-        uses = list(self._uses(parsed, origin))
+        uses = self._uses(parsed, origin)
         for key in parsed.keys or ():
             if (key,) in empty and key in defaults:
                 uses.append(defaults[key])
             elif (key,) in empty and self._is_unexplained(key):
-                warnings.append(
-                    Problem(
-                        "the value is empty, and nothing says which image it stands for",
-                        f"option {self.option.name}, key {key}",
-                    )
-                )
+                self._warn("the value is empty, and nothing says which image it stands for", (key,))
         uses += [use for key, use in defaults.items() if key not in (parsed.keys or ())]
-        return self._made(parsed.text, tuple(uses), tuple(warnings))
+        for key, text in _file_entries(self.file):
+            needed = (key,) in empty or key not in (parsed.keys or ())
+            if needed and key not in defaults and syntax_doubt(text):
+                self._refuse(syntax_doubt(text), text, (key,), "file")
+        return self._made(parsed.text, uses)
 
     def _is_unexplained(self, key: str) -> bool:
         """Whether an empty key may stand for an image: not when the charm's file lacks the key."""
@@ -314,58 +309,46 @@ class _Planner:
         found: dict[str, ImageUse] = {}
         for key, text in _file_entries(self.file):
             reference = image_in(text, hinted=True, known=self.known)
-            if reference is None:
-                continue
-            found[key] = ImageUse(
-                option=self.option.name, path=(key,), reference=reference, origin="file"
-            )
+            if reference is not None:
+                found[key] = self._use((key,), reference, "file")
         for key, image in self.rule.images.items():
             if key not in found:
-                found[key] = ImageUse(
-                    option=self.option.name,
-                    path=(key,),
-                    reference=ImageReference.parse(image.image),
-                    origin="rule",
-                    why=image.why,
-                )
+                reference = ImageReference.parse(image.image)
+                found[key] = self._use((key,), reference, "rule", image.why)
         yield from found.items()
 
-    def _plan_composite(self, parsed: ValueText, composite: Composite) -> OptionPlan:
+    def _plan_composite(self, parsed: ValueText, composite: Composite) -> OptionPlan | None:
         values = {scalar.path: scalar.value or "" for scalar in parsed.scalars}
         missing = [
-            Problem("the key is missing or empty", f"option {self.option.name}, key {key}")
+            Problem(
+                "the key is missing or empty",
+                _where(self.option.name, (key,)),
+                "write the whole value: the charm does not fill in what is left out",
+            )
             for key in (composite.hub, composite.tag, *composite.names)
             if not values.get((key,))
         ]
         if missing:
-            raise OptionError(
-                f"option {self.option.name} of charm {self.charm.name} lacks parts of its images",
-                problems=missing,
-                fix="Write the whole value: the charm does not fill in what is left out.",
-            )
+            self.problems += missing
+            return None
         hub, tag = values[(composite.hub,)], values[(composite.tag,)]
-        uses = [self._composed(hub, tag, values[(key,)], (key,), "") for key in composite.names]
-        uses += [
-            self._composed(hub, tag, extra.name, (extra.name,), extra.why)
+        names = [(values[(key,)], key, "") for key in composite.names]
+        names += [
+            (extra.name, extra.name, extra.why)
             for extra in composite.extra
             if all(self._is_set(option) for option in extra.when_set)
         ]
-        parts = {(composite.hub,), (composite.tag,), *((name,) for name in composite.names)}
-        uses += [use for use in self._uses(parsed, self.origin) if use.path not in parts]
-        return OptionPlan(
-            option=self.option.name, value=parsed.text, uses=tuple(uses), composite=composite
-        )
-
-    def _composed(self, hub: str, tag: str, name: str, path: KeyPath, why: str) -> ImageUse:
-        try:
-            reference = ImageReference.parse(f"{hub}/{name}:{tag}")
-        except ReferenceSyntaxError as exc:
-            raise OptionError(
-                f"option {self.option.name}, {format_path(path)}: {exc.message}"
-            ) from exc
-        return ImageUse(
-            option=self.option.name, path=path, reference=reference, origin=self.origin, why=why
-        )
+        uses = []
+        for name, key, why in names:
+            try:
+                reference = ImageReference.parse(f"{hub}/{name}:{tag}")
+            except ReferenceSyntaxError as exc:
+                self.problems.append(Problem(exc.message, _where(self.option.name, (key,))))
+                continue
+            uses.append(self._use((key,), reference, self.origin, why))
+        parts = {(key,) for key in (composite.hub, composite.tag, *composite.names)}
+        uses += self._uses(parsed, self.origin, passed_over=parts)
+        return self._made(parsed.text, uses, composite)
 
     def _is_set(self, option: str) -> bool:
         declared = self.charm.options.get(option)
@@ -383,9 +366,7 @@ def _composite_in(parsed: ValueText) -> Composite | None:
     """Return the hub, tag and names of a mapping whose keys say so, for charms without a rule."""
 
     def ending(word: str) -> list[str]:
-        return [
-            key for key in parsed.keys or () if (_WORDS.findall(key) or [""])[-1].lower() == word
-        ]
+        return [key for key in parsed.keys or () if words_of(key)[-1:] == [word]]
 
     hubs, tags = ending("hub"), ending("tag")
     names = tuple(
@@ -393,40 +374,17 @@ def _composite_in(parsed: ValueText) -> Composite | None:
         for scalar in parsed.scalars
         if len(scalar.path) == 1
         and names_images(str(scalar.path[0]))
-        and _BARE_NAME.match(scalar.value or "")
+        and BARE_NAME.match(scalar.value or "")
     )
     if len(hubs) != 1 or len(tags) != 1 or not names:
         return None
     return Composite(hub=hubs[0], tag=tags[0], names=names)
 
 
-def _references(
-    parsed: ValueText, path: KeyPath, *, hinted: bool, known: Known
-) -> Iterator[tuple[KeyPath, ImageReference]]:
-    """Yield every reference with its path, also out of documents inside strings."""
-    for scalar in parsed.scalars:
-        here = (*path, *scalar.path)
-        value = scalar.value or ""
-        said = hinted or any(names_images(part) for part in here if isinstance(part, str))
-        reference = image_in(value, hinted=said, known=known)
-        if reference is not None:
-            yield here, reference
-            continue
-        nested = _nested(parsed, value)
-        if nested is not None:
-            yield from _references(nested, here, hinted=said, known=known)
-        elif _TOKEN.fullmatch(value) is None:
-            alone = value.strip()
-            for place, _, token in _tokens(value):
-                reference = image_in(token, hinted=said and token == alone, known=known)
-                if reference is not None:
-                    yield (*here, place), reference
-
-
 def _rewrite(
     parsed: ValueText, path: KeyPath, values: Mapping[KeyPath, str], *, top: bool = False
 ) -> str:
-    """Return a text with the values put in by path, the way `_references` found them."""
+    """Return a text with the values put in by path, the way `find_candidates` found them."""
     edits: dict[KeyPath, str] = {}
     inner = {given[:length] for given in values for length in range(len(given))}
     for scalar in parsed.scalars:
@@ -435,7 +393,7 @@ def _rewrite(
         if here in values:
             edits[scalar.path] = values[here]
         elif here in inner:
-            nested = _nested(parsed, value)
+            nested = nested_in(parsed, value)
             edits[scalar.path] = (
                 _rewrite(nested, here, values)
                 if nested is not None
@@ -451,28 +409,16 @@ def _rewrite(
     return parsed.edit(edits, added)
 
 
-def _nested(parsed: ValueText, value: str) -> ValueText | None:
-    """Return the document inside a string of a document."""
-    if parsed.dialect is Dialect.TEXT:
-        return None
-    nested = ValueText.parse(value)
-    return None if nested.dialect is Dialect.TEXT else nested
-
-
-def _tokens(text: str) -> Iterator[tuple[str, int, str]]:
-    """Yield place, index and text of each word that could be a reference."""
-    for match in _TOKEN.finditer(text):
-        line = text.count("\n", 0, match.start()) + 1
-        column = match.start() - (text.rfind("\n", 0, match.start()) + 1) + 1
-        yield f"line {line} column {column}", match.start(), match[0]
-
-
 def _rewrite_tokens(text: str, path: KeyPath, values: Mapping[KeyPath, str]) -> str:
-    for place, start, token in reversed(list(_tokens(text))):
+    for place, start, token in reversed(list(tokens(text))):
         new = values.get((*path, place))
         if new is not None:
             text = text[:start] + new + text[start + len(token) :]
     return text
+
+
+def _where(option: str, path: KeyPath) -> str:
+    return f"option {option}" + (f", {format_path(path)}" if path else "")
 
 
 def _text(value: OptionValue | None) -> str:

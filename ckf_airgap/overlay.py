@@ -24,6 +24,7 @@ from ckf_airgap.discover import (
 )
 from ckf_airgap.documents import Document, JSONValue, dump_yaml
 from ckf_airgap.errors import (
+    BundleError,
     CharmNotFoundError,
     ImageNotFoundError,
     OptionError,
@@ -32,9 +33,10 @@ from ckf_airgap.errors import (
 )
 from ckf_airgap.images import ImageList, RetaggedImages
 from ckf_airgap.merge import merge_documents
-from ckf_airgap.options import images_in_text
 from ckf_airgap.proof import Proof, prove
+from ckf_airgap.recognise import images_in_text
 from ckf_airgap.reference import ImageReference, Registry
+from ckf_airgap.relations import resolve_relations
 from ckf_airgap.rules import ImageRules
 from ckf_airgap.settings import (
     Setting,
@@ -130,7 +132,8 @@ def render(
             directory of the charms, which gives ``./name_rN.charm``.
 
     Raises:
-        BundleError: when an overlay breaks the bundle.
+        BundleError: when an overlay breaks the bundle, or relations do not fit the endpoints of
+            their charms; all of them are named.
         CharmNotFoundError: when applications have no charm; all of them are named.
         OptionError: when an option does not exist or has the wrong type; all are named.
         ImageNotFoundError: when images are missing; each is named with all who need it.
@@ -147,6 +150,8 @@ def render(
     problems += option_problems(effective, by_application)
     problems += resource_problems(effective, by_application)
     raise_all(OptionError, "options or resources do not fit their charms", problems)
+    problems = _relation_problems(effective, by_application)
+    raise_all(BundleError, "relations do not fit their charms", problems)
     final = Bundle.from_document(
         merge_documents(effective.document, wanted), where="with its settings"
     )
@@ -192,6 +197,16 @@ def render(
     )
 
 
+def _relation_problems(bundle: Bundle, charms: Mapping[str, Charm]) -> list[Problem]:
+    """Return what is wrong with relations; those to other models (``saas:``) cannot be known."""
+    within = [
+        relation
+        for relation in bundle.relations
+        if all(end.application in charms for end in relation.ends)
+    ]
+    return resolve_relations(within, charms)[1]
+
+
 def charms_of(bundle: Bundle, charms: CharmDirectory) -> dict[str, Charm]:
     """Return the charm of each application of a bundle, by the application's name.
 
@@ -213,8 +228,15 @@ def charms_of(bundle: Bundle, charms: CharmDirectory) -> dict[str, Charm]:
         try:
             found[name] = charms.find(application.charm_name, revision=revision)
         except CharmNotFoundError as exc:
-            problems.append(Problem(exc.message, f"application {name}", exc.fix.rstrip(".")))
-    raise_all(CharmNotFoundError, "applications have no charm file", problems)
+            hint = charms.hint(application.charm_name)
+            problems.append(Problem(exc.message, f"application {name}", hint))
+    if problems:
+        told = all(problem.fix for problem in problems)
+        raise CharmNotFoundError(
+            "applications have no charm file",
+            problems=problems,
+            fix="" if told else charms.contents,
+        )
     return found
 
 

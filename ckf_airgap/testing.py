@@ -2,6 +2,7 @@
 
 Installed with ckf-airgap, the fixtures are there for every test (entry point ``pytest11``)::
 
+    @pytest.mark.asyncio
     async def test_my_charm_waits_for_its_database(rehearsal_model):
         await rehearsal_model.deploy("./my-charm.charm", resources={"oci-image": "reg:5000/my:1"})
         await rehearsal_model.wait_for_idle(status="active")

@@ -11,6 +11,7 @@ import click
 
 from ckf_airgap._version import __version__
 from ckf_airgap.cli.failures import report_failure
+from ckf_airgap.cli.groups import HelpfulGroup
 from ckf_airgap.cli.options import verbosity_options
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import ExitCode, nearest
@@ -36,7 +37,7 @@ Their modules are imported when they are needed: libjuju alone takes a second to
 """
 
 
-class _Commands(click.Group):
+class _Commands(HelpfulGroup):
     """The group: imports a command when it is asked for, and renders every failure."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002

@@ -25,7 +25,7 @@ from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import InputError, InterruptedRunError, WaitTimeoutError, WorkloadError
 from ckf_airgap.inputs import Inputs
 from ckf_airgap.juju.store import JujuTarget
-from ckf_airgap.juju.upload import RegistryAuth
+from ckf_airgap.juju.upload import RegistryLogin
 from ckf_airgap.operations import Deployment, deploy
 
 SCHEMA: Final = "ckf-airgap/deploy/v1"
@@ -99,9 +99,7 @@ def command(
         idle_period_s=idle,
         error_grace_s=error_grace,
         jobs=jobs,
-        registry_auth=_registry_auth(
-            registry_username, registry_password_file, inputs.registry or ""
-        ),
+        registry_login=_registry_login(registry_username, registry_password_file),
         observer=view,
     )
     try:
@@ -125,9 +123,7 @@ def _print_plan(terminal: Terminal, deployment: Deployment) -> None:
     terminal.note(f"{plural(len(plan.steps), 'step')}; nothing was done")
 
 
-def _registry_auth(
-    username: str | None, password_file: Path | None, registry: str
-) -> RegistryAuth | None:
+def _registry_login(username: str | None, password_file: Path | None) -> RegistryLogin | None:
     """Return the login to the registry; a password never comes from the command line."""
     if username is None:
         return None
@@ -143,4 +139,4 @@ def _registry_auth(
             f"there is no password for {username} at the registry",
             fix=f"Set {PASSWORD_VARIABLE}, or name a file with --registry-password-file.",
         )
-    return RegistryAuth(username=username, password=password, registry=registry)
+    return RegistryLogin(username=username, password=password)

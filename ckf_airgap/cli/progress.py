@@ -51,6 +51,7 @@ class ProgressView(Observer):
         self._steps_done = 0
         self._deployed = 0
         self._related = 0
+        self._changed = 0
         self._expected: tuple[str, ...] = ()
         self._spinner = Spinner("dots")
         self._live: Live | None = None
@@ -112,6 +113,7 @@ class ProgressView(Observer):
         self._steps_done = event.done
         self._deployed += event.kind is DeployEventKind.DEPLOYED
         self._related += event.kind is DeployEventKind.RELATED
+        self._changed += event.kind is DeployEventKind.CHANGED
         if event.kind is DeployEventKind.REFUSED:
             self._terminal.warn(str(event))
         elif event.kind is not DeployEventKind.UPLOADING or self._terminal.verbosity > 0:
@@ -137,10 +139,20 @@ class ProgressView(Observer):
         plan = self._plan
         if plan is None:
             return InterruptedRunError(f"{error.message}; nothing was changed")
+        if not plan.steps:
+            return InterruptedRunError(
+                f"{error.message}; nothing was left to do in model {plan.model}, and nothing was "
+                "changed",
+                fix="Go on waiting with 'ckf-airgap wait'.",
+            )
+        counts = (
+            (self._deployed, plural(len(plan.deploys), "application"), "deployed", plan.deploys),
+            (self._related, plural(len(plan.relations), "relation"), "made", plan.relations),
+            (self._changed, plural(len(plan.changes), "change"), "made", plan.changes),
+        )
+        done = [f"{count} of {total} {verb}" for count, total, verb, steps in counts if steps]
         return InterruptedRunError(
-            f"{error.message}; {self._deployed} of {plural(len(plan.deploys), 'application')} were "
-            f"deployed and {self._related} of {plural(len(plan.relations), 'relation')} made in "
-            f"model {plan.model}, and stand",
+            f"{error.message}; {' and '.join(done)} in model {plan.model}; what was done stands",
             fix="Run the same command again: it does what is missing.",
         )
 

@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from ckf_airgap.cli.modelview import plural
 from ckf_airgap.cli.options import UserPath, json_option, rendering_options, verbosity_options
 from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
@@ -83,10 +84,19 @@ def command(
                     f"client reads it, or render with --relative-to {path.parent}"
                 )
     terminal.note(
-        f"{len(rendering.charms)} applications name {len(rendering.images)} images of "
-        f"{rendering.registry} in {len(rendering.replacements)} places"
-        + (f"; {len(unused)} images of the list are not used (-v names them)" if unused else "")
+        f"{plural(len(rendering.charms), 'application')} "
+        f"{'names' if len(rendering.charms) == 1 else 'name'} "
+        f"{plural(len(rendering.images), 'image')} of {rendering.registry} "
+        f"in {plural(len(rendering.replacements), 'place')}" + _unused(len(unused))
     )
+
+
+def _unused(count: int) -> str:
+    """Return how many images of the list no application uses, to be put behind a sentence."""
+    if not count:
+        return ""
+    are = "is" if count == 1 else "are"
+    return f"; {plural(count, 'image')} of the list {are} not used (-v tells which)"
 
 
 def _beside_charms(path: Path, rendering: Rendering) -> bool:

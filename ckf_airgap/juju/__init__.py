@@ -46,7 +46,7 @@ from ckf_airgap.juju.steps import (
     UploadCharm,
 )
 from ckf_airgap.juju.store import JujuTarget, StoredController, default_juju_data
-from ckf_airgap.juju.upload import RegistryAuth, Uploader
+from ckf_airgap.juju.upload import RegistryAuth, RegistryLogin, Uploader
 from ckf_airgap.juju.watch import (
     DEFAULT_TIMEOUT_S,
     Progress,
@@ -79,6 +79,7 @@ __all__ = [
     "Plan",
     "Progress",
     "RegistryAuth",
+    "RegistryLogin",
     "RelationSnapshot",
     "ResourceUpload",
     "Scale",

@@ -128,7 +128,8 @@ async def deploy(
         bundle: The merged bundle, with every option and resource as it must be.
         charms: The charm of each application; two may share one file, which is uploaded once.
         jobs: How many charms are uploaded and deployed at once.
-        registry_auth: The login to the private registry, if it wants one.
+        registry_auth: The login to the private registry, if it wants one; images of other
+            registries do not get it.
         on_event: Called with each step that is over; must not block.
 
     Raises:

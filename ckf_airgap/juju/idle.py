@@ -71,6 +71,32 @@ class Verdict:
     next_check_at: float | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShortIdle:
+    """An application that is active/idle, but not for the idle period yet.
+
+    Attributes:
+        application: The application.
+        idle_s: For how long it has been active/idle, in seconds.
+        interruptions: How often it was active/idle before and then was not, or ran something.
+    """
+
+    application: str
+    idle_s: float
+    interruptions: int
+
+    def problem(self, model: str) -> Problem:
+        """Return it as a problem, with what to do about it."""
+        what = f"has been active/idle for {self.idle_s:.1f} s only"
+        if not self.interruptions:
+            return Problem(what, self.application)
+        return Problem(
+            f"{what}, after it was interrupted {times(self.interruptions)}",
+            self.application,
+            f"see what it runs: juju debug-log -m {model} --replay --include {self.application}",
+        )
+
+
 class IdleTracker:
     """Decides when applications are active/idle and stay so.
 
@@ -100,6 +126,8 @@ class IdleTracker:
         self._signatures: dict[str, tuple[tuple[str, str], ...]] = {}
         self._failing_since: dict[str, float] = {}
         self.first_ready_at: dict[str, float] = {}
+        self.interruptions: dict[str, int] = {}
+        """How often each application was ready and then was not, or ran something."""
 
     def observe(self, snapshot: ModelSnapshot, now: float) -> Verdict:
         """Return what the snapshot means at the monotonic time `now`, in seconds."""
@@ -133,14 +161,33 @@ class IdleTracker:
         self, name: str, application: ApplicationSnapshot | None, *, ready: bool, now: float
     ) -> None:
         if not ready or application is None:
-            self._ready_since.pop(name, None)
+            if self._ready_since.pop(name, None) is not None:
+                self._note_interruption(name)
             self._signatures.pop(name, None)
             return
         signature = tuple((unit.name, unit.agent.since) for unit in application.units)
         if self._signatures.get(name) != signature:
+            if name in self._signatures:
+                self._note_interruption(name)
             self._signatures[name] = signature
             self._ready_since[name] = now
         self.first_ready_at.setdefault(name, now)
+
+    def _note_interruption(self, name: str) -> None:
+        self.interruptions[name] = self.interruptions.get(name, 0) + 1
+
+    def short_of_idle(self, now: float) -> list[ShortIdle]:
+        """Return the applications that are ready, but not for the idle period; the worst first."""
+        found = [
+            ShortIdle(
+                application=name,
+                idle_s=now - since,
+                interruptions=self.interruptions.get(name, 0),
+            )
+            for name, since in self._ready_since.items()
+            if now - since < self.idle_period_s
+        ]
+        return sorted(found, key=lambda item: (-item.interruptions, item.application))
 
     def _failing(
         self, snapshot: ModelSnapshot, obstacles: list[Obstacle], now: float
@@ -158,6 +205,11 @@ class IdleTracker:
         for name in errors:
             self._failing_since.setdefault(name, now)
         return [(obstacle, self._failing_since[name]) for name, obstacle in errors.items()]
+
+
+def times(count: int) -> str:
+    """Return ``once``, ``twice`` or ``5 times``."""
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def _obstacles(

@@ -1,8 +1,9 @@
 """A bundle against a model: the steps that are missing. Pure, and all problems are found first.
 
 Nothing of a bundle is deployed while anything in it is known to be wrong: options are checked
-against the charms, relations are resolved to endpoints, each image resource must have a value, and
-each application must have a base. The controller would find these one by one, mid-way.
+against the charms, relations are resolved to endpoints, each image resource must have a value,
+each application must have a base, and each charm file what the controller reads of it. The
+controller would find these one by one, mid-way.
 """
 
 from __future__ import annotations
@@ -11,20 +12,18 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
 
 from ckf_airgap.bundle import Application, Bundle, Relation
-from ckf_airgap.charm import SERIES_CHANNELS, Base, Charm
+from ckf_airgap.charm import Charm
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import BundleError, CharmError, Problem, nearest
+from ckf_airgap.juju.bases import architecture_of, choose_base
 from ckf_airgap.juju.constraints import (
-    ARCHITECTURES,
     parse_constraints,
     parse_device,
     parse_storage,
 )
 from ckf_airgap.juju.live import LiveApplication, LiveModel
-from ckf_airgap.juju.relations import ResolvedRelation, exceeded_limits, resolve_relation
 from ckf_airgap.juju.steps import (
     AddRelation,
     ApplicationStep,
@@ -38,15 +37,8 @@ from ckf_airgap.juju.steps import (
     UploadCharm,
 )
 from ckf_airgap.juju.values import juju_text, option_text
+from ckf_airgap.relations import resolve_relations
 from ckf_airgap.settings import option_problems, resource_problems
-
-KUBERNETES_SERIES: Final = "kubernetes"
-"""The series of podspec charms; Juju 3.6 takes it for `PODSPEC_BASE`."""
-
-PODSPEC_BASE: Final = Base(name="ubuntu", channel="20.04/stable")
-"""What ``series: [kubernetes]`` stands for in Juju 3.6 (``corebase.LegacyKubernetesBase``)."""
-
-DEFAULT_ARCHITECTURE: Final = "amd64"
 
 
 def plan_deployment(bundle: Bundle, charms: Mapping[str, Charm], live: LiveModel) -> Plan:
@@ -72,60 +64,6 @@ def plan_deployment(bundle: Bundle, charms: Mapping[str, Charm], live: LiveModel
             f"the bundle cannot be deployed into model {live.name}", problems=planner.problems
         )
     return plan
-
-
-def choose_base(application: Application, bundle: Bundle, charm: Charm) -> Base:
-    """Return the base that an application is deployed on.
-
-    In this order: the application's ``base``, its ``series``, the bundle's ``default-base``, its
-    ``series`` (``kubernetes`` says nothing and is passed over), the first base of the charm's
-    manifest, the first series of its metadata (``kubernetes`` is 20.04).
-
-    Raises:
-        CharmError: when the charm does not support what the bundle asks for, or names no base.
-    """
-    supported = charm.bases or tuple(
-        PODSPEC_BASE
-        if series == KUBERNETES_SERIES
-        else Base(name="ubuntu", channel=f"{SERIES_CHANNELS[series]}/stable")
-        for series in charm.series
-        if series == KUBERNETES_SERIES or series in SERIES_CHANNELS
-    )
-    if not supported:
-        raise CharmError(f"charm {charm.name} does not define any bases")
-    wanted = (
-        application.base
-        or _series_base(application.series)
-        or bundle.default_base
-        or _series_base(bundle.series)
-    )
-    if wanted is None:
-        return supported[0]
-    for base in supported:
-        if base.same_os(wanted):
-            return base
-    names = ", ".join(dict.fromkeys(str(base) for base in supported))
-    raise CharmError(
-        f'base "{wanted}" is not supported by charm {charm.name}, supported bases are: {names}'
-    )
-
-
-def _series_base(series: str | None) -> Base | None:
-    if not series or series == KUBERNETES_SERIES:
-        return None
-    if series in SERIES_CHANNELS:
-        return Base(name="ubuntu", channel=SERIES_CHANNELS[series])
-    known = ", ".join(SERIES_CHANNELS)
-    raise CharmError(f'series "{series}" is not known', fix=f"use one of {known}, or base:")
-
-
-def architecture_of(base: Base, constraints: Document) -> str:
-    """Return the architecture: the ``arch`` constraint, amd64 where the base has it, its first."""
-    wanted = constraints.get("arch")
-    if isinstance(wanted, str) and wanted:
-        return wanted
-    known = [name for name in base.architectures if name in ARCHITECTURES]
-    return DEFAULT_ARCHITECTURE if not known or DEFAULT_ARCHITECTURE in known else known[0]
 
 
 class _Planner:
@@ -195,6 +133,37 @@ class _Planner:
                 "offers",
             )
 
+    def _refuse_layout(self, application: Application, charm: Charm) -> None:
+        """Juju reads less of a charm than we do: never ``charmcraft.yaml``, whatever it holds."""
+        place = charm.path.name if charm.path is not None else ""
+        packed = "pack it with 'charmcraft pack', which writes metadata.yaml and config.yaml"
+        if charm.documents is not None and "metadata.yaml" not in charm.documents:
+            self.wrong(
+                application,
+                f"charm {charm.name} has all in charmcraft.yaml, and the controller refuses a "
+                "charm without metadata.yaml",
+                packed,
+                place,
+            )
+        elif charm.documents is not None and "config.yaml" not in charm.documents:
+            unseen = [name for name in application.options if name in charm.options]
+            if unseen:
+                self.wrong(
+                    application,
+                    f"charm {charm.name} has its options in charmcraft.yaml only, and without "
+                    f"config.yaml the controller knows none of them: {', '.join(unseen)}",
+                    packed,
+                    place,
+                )
+        if not charm.has_code:
+            self.wrong(
+                application,
+                f"charm {charm.name} has neither dispatch nor a file in hooks/, so that no unit of "
+                "it would ever run",
+                "fetch the file again, or pack it anew",
+                place,
+            )
+
     def _deploy(
         self,
         application: Application,
@@ -202,6 +171,7 @@ class _Planner:
         options: dict[str, str],
         constraints: Document,
     ) -> DeployApplication | None:
+        self._refuse_layout(application, charm)
         resources = self._resources(application, charm)
         storage = self._directives(application, charm, "storage", parse_storage)
         devices = self._directives(application, charm, "devices", parse_device)
@@ -337,20 +307,15 @@ class _Planner:
         return tuple(found)
 
     def _relations(self) -> tuple[list[AddRelation], int]:
-        resolved: dict[frozenset[str], ResolvedRelation] = {}
-        for relation in self.bundle.relations:
-            if self._lacks_charm(relation):
-                continue
-            found = resolve_relation(relation, self.charms)
-            if isinstance(found, Problem):
-                self.problems.append(found)
-            else:
-                resolved.setdefault(found.ends, found)
-        self.problems += exceeded_limits(resolved.values(), self.charms)
+        resolved, problems = resolve_relations(
+            (relation for relation in self.bundle.relations if not self._lacks_charm(relation)),
+            self.charms,
+        )
+        self.problems += problems
         steps = [
             AddRelation(requirer=relation.requirer, provider=relation.provider)
-            for ends, relation in resolved.items()
-            if ends not in self.live.relations
+            for relation in resolved
+            if relation.ends not in self.live.relations
         ]
         return steps, len(resolved) - len(steps)
 

@@ -60,12 +60,13 @@ class ModelTables:
         self._units: dict[str, UnitSnapshot] = {}
         self._relations: dict[int, RelationSnapshot] = {}
         self._pods: dict[str, StatusInfo] = {}
-        self._scales: dict[str, int] = {}
+        self._seen = ModelSnapshot(model=model)
 
     def clear(self) -> None:
         """Forget all: a new watcher tells the whole model again, but not what was removed."""
-        for table in (self._applications, self._units, self._relations, self._pods, self._scales):
+        for table in (self._applications, self._units, self._relations, self._pods):
             table.clear()
+        self._seen = ModelSnapshot(model=self.model)
 
     def apply(self, kind: str, data: Mapping[str, JSONValue], *, removed: bool) -> bool:
         """Take one delta; return whether it was of a kind that is kept."""
@@ -93,8 +94,9 @@ class ModelTables:
     def apply_status(self, status: Document, *, asked_at: ModelSnapshot) -> bool:
         """Take a response of ``Client.FullStatus``; return whether it told something new.
 
-        It tells what the watcher does not: the state of pods (`POD_STATES`), the scale, and that
-        something is gone which was removed while the watcher was cut off.
+        It tells what the watcher does not: the state of pods (`POD_STATES`), who is leader, scales,
+        bases and addresses, and that something is gone which was removed while the watcher was cut
+        off.
 
         Args:
             status: The response.
@@ -116,33 +118,41 @@ class ModelTables:
             and name in self._units
             and unit.workload.current != self._units[name].workload.current
         }
-        self._scales = {
-            name: application.scale
-            for name, application in seen.applications.items()
-            if application.scale is not None
-        }
+        self._seen = seen
         return self.snapshot() != before
 
     def snapshot(self) -> ModelSnapshot:
         """Return the model as it is now."""
+        seen = {unit.name: unit for unit in self._seen.units}
         units: dict[str, list[UnitSnapshot]] = {}
         for name, unit in self._units.items():
-            pod = self._pods.get(name)
+            told = seen.get(name, unit)
             units.setdefault(unit.application, []).append(
-                replace(unit, workload=pod) if pod is not None else unit
+                replace(
+                    unit,
+                    workload=self._pods.get(name, unit.workload),
+                    leader=told.leader,
+                    address=unit.address or told.address,
+                )
             )
         return ModelSnapshot(
             model=self.model,
             applications={
-                name: replace(
-                    self._applications[name],
-                    units=tuple(sorted(units.get(name, ()), key=lambda unit: natural(unit.name))),
-                    scale=self._scales.get(name),
+                name: self._application(
+                    name, sorted(units.get(name, ()), key=lambda unit: natural(unit.name))
                 )
                 for name in sorted(self._applications)
             },
             relations=tuple(self._relations[number] for number in sorted(self._relations)),
         )
+
+    def _application(self, name: str, units: list[UnitSnapshot]) -> ApplicationSnapshot:
+        """Return an application with its units, and with what only the status told."""
+        application = replace(self._applications[name], units=tuple(units))
+        told = self._seen.applications.get(name)
+        if told is None:
+            return application
+        return replace(application, scale=told.scale, base=told.base, address=told.address)
 
 
 def _delta_application(name: str, data: Mapping[str, JSONValue]) -> ApplicationSnapshot:

@@ -20,10 +20,16 @@ import aiohttp
 
 from ckf_airgap.concurrency import in_thread, timeout
 from ckf_airgap.documents import Document, JSONValue, dump_yaml
-from ckf_airgap.errors import ControllerError, MissingError, RefusedError
+from ckf_airgap.errors import (
+    ControllerError,
+    MissingError,
+    ReferenceSyntaxError,
+    RefusedError,
+)
 from ckf_airgap.juju.api import Timeouts
 from ckf_airgap.juju.connection import HttpAccess
 from ckf_airgap.juju.steps import ResourceUpload
+from ckf_airgap.reference import ImageReference, Registry
 
 CHUNK_BYTES: Final = 1024 * 1024
 """How much of a file is in memory at once."""
@@ -35,26 +41,46 @@ OnProgress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RegistryAuth:
-    """A login to the private registry, which the cluster needs to pull the images of the charms.
-
-    It is sent to the controller inside the description of each image of that registry, and is never
-    written to a file or a log.
+class RegistryLogin:
+    """A login to the private registry, before it is known which registry that is.
 
     Attributes:
         username: The user.
         password: The password or token.
-        registry: ``HOST[:PORT][/PATH]`` that the login is for; empty for every image.
     """
 
     username: str
     password: str = field(repr=False)
-    registry: str = ""
+
+    def at(self, registry: Registry) -> RegistryAuth:
+        """Return the login to this registry, and to no other."""
+        return RegistryAuth(username=self.username, password=self.password, registry=registry)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryAuth:
+    """A login to the private registry, which the cluster needs to pull the images of the charms.
+
+    It is sent to the controller inside the description of each image of that registry, and of no
+    other; it is never written to a file or a log.
+
+    Attributes:
+        username: The user.
+        password: The password or token.
+        registry: What the login is for. There is no default: a login for every image would be
+            given to whatever registry an overlay names.
+    """
+
+    username: str
+    password: str = field(repr=False)
+    registry: Registry
 
     def is_for(self, reference: str) -> bool:
-        """Whether the login is for the registry of an image."""
-        prefix = self.registry.rstrip("/")
-        return not prefix or reference.startswith(f"{prefix}/")
+        """Whether an image lies in the registry of the login; not so when it is no reference."""
+        try:
+            return self.registry.holds(ImageReference.parse(reference))
+        except ReferenceSyntaxError:
+            return False
 
 
 @final

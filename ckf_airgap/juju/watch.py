@@ -1,7 +1,8 @@
 """Watch a model as a stream of snapshots, and wait until it is active/idle.
 
 The stream comes from the watcher that libjuju keeps anyway. One full status for the whole model,
-every 15 seconds at most, adds what the watcher does not tell: pods that cannot start.
+every 15 seconds at most and when a wait is over, adds what the watcher does not tell: pods that
+cannot start, and which units are leaders.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol, TypeAlias
 
 from ckf_airgap.concurrency import timeout
 from ckf_airgap.documents import Document
-from ckf_airgap.errors import ControllerError, WaitTimeoutError, WorkloadError
+from ckf_airgap.errors import ControllerError, Problem, WaitTimeoutError, WorkloadError
 from ckf_airgap.juju.api import Api
 from ckf_airgap.juju.feed import ModelFeed
 from ckf_airgap.juju.idle import (
@@ -24,6 +25,7 @@ from ckf_airgap.juju.idle import (
     IdleTracker,
     Obstacle,
     Verdict,
+    times,
 )
 from ckf_airgap.juju.snapshot import Change, ModelSnapshot, changes_between
 from ckf_airgap.juju.status import full_status
@@ -163,9 +165,15 @@ async def wait_active_idle(
         error_grace_s=error_grace_s,
     )
     before: ModelSnapshot | None = None
+    confirmed = False
     while True:
         now = time.monotonic()
         verdict = tracker.observe(snapshot, now)
+        if verdict.done and not confirmed:
+            # The last status is old: pods may have failed since, and leaders been elected.
+            snapshot, confirmed = await reader.refreshed(), True
+            continue
+        confirmed = False
         if on_change is not None:
             for change in changes_between(before, snapshot):
                 on_change(change)
@@ -191,7 +199,7 @@ async def wait_active_idle(
                 },
             )
         if now >= deadline:
-            raise _timeout_error(source.model_name, tracker, verdict, timeout_s)
+            raise _timeout_error(source.model_name, tracker, verdict, timeout_s, now)
         wake_at = deadline if verdict.next_check_at is None else verdict.next_check_at
         snapshot = await reader.next(until=min(wake_at, deadline))
 
@@ -231,6 +239,12 @@ class _Reader:
         self._seen = feed.version
         return feed.snapshot()
 
+    async def refreshed(self) -> ModelSnapshot:
+        """Return the snapshot with a full status that is asked for now."""
+        await self._ask_status()
+        self._seen = self._source.feed.version
+        return self._source.feed.snapshot()
+
     async def _ask_status(self) -> None:
         """Add what only a full status tells; the watcher goes on without it if need be."""
         feed = self._source.feed
@@ -253,21 +267,32 @@ def _workload_error(
 
 
 def _timeout_error(
-    model: str, tracker: IdleTracker, verdict: Verdict, timeout_s: float
+    model: str, tracker: IdleTracker, verdict: Verdict, timeout_s: float, now: float
 ) -> WaitTimeoutError:
     names = sorted({obstacle.application for obstacle in verdict.obstacles})
     if not names:
         return WaitTimeoutError(
             f"model {model} was active/idle, but not for {tracker.idle_period_s:g} s without a "
             f"change within {timeout_s:g} s",
+            problems=[short.problem(model) for short in tracker.short_of_idle(now)],
             fix="Wait again with a longer --timeout.",
         )
     return WaitTimeoutError(
         f"{_count(names)} of {len(tracker.expected)} in model {model} not active/idle within "
         f"{timeout_s:g} s",
-        problems=[obstacle.problem(model) for obstacle in verdict.obstacles],
+        problems=[_problem(obstacle, tracker, model) for obstacle in verdict.obstacles],
         fix="Go on waiting with 'ckf-airgap wait', with a longer --timeout if need be.",
     )
+
+
+def _problem(obstacle: Obstacle, tracker: IdleTracker, model: str) -> Problem:
+    """Return an obstacle as a problem, which tells of an application that comes and goes, too."""
+    problem = obstacle.problem(model)
+    before = tracker.interruptions.get(obstacle.application, 0)
+    if not before:
+        return problem
+    what = f"{problem.what}; {obstacle.application} was active/idle {times(before)} before"
+    return replace(problem, what=what)
 
 
 def _count(names: list[str]) -> str:

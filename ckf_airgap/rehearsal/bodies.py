@@ -14,7 +14,9 @@ from typing import Final
 
 from aiohttp import web
 
+from ckf_airgap.rehearsal.model import Model
 from ckf_airgap.rehearsal.rpc import BAD_REQUEST, ApiError
+from ckf_airgap.rehearsal.users import User
 
 DEFAULT_LIMIT_BYTES: Final = 8 * 1024**3
 """The largest body that is taken; charms and file resources are far smaller."""
@@ -31,34 +33,42 @@ class Body:
         size_bytes: Its size.
         sha256: Its SHA-256, hexadecimal.
         sha384: Its SHA-384, hexadecimal.
+        made: What came of it, once it is kept.
     """
 
     path: Path
     size_bytes: int = 0
     sha256: str = ""
     sha384: str = ""
-    _kept: bool = False
+    made: str = ""
 
-    def keep(self) -> Path:
-        """Let the file outlive the request; whoever keeps it removes it."""
-        self._kept = True
-        return self.path
+    def keep(self, made: str) -> None:
+        """Let the file outlive the request; whoever keeps it removes it.
+
+        Args:
+            made: What came of it: the charm's URL, or ``application/resource``.
+        """
+        self.made = made
 
     @property
     def kept(self) -> bool:
         """Whether the file outlives the request."""
-        return self._kept
+        return bool(self.made)
 
 
 @asynccontextmanager
 async def received(
-    request: web.Request, directory: Path, *, limit_bytes: int
+    request: web.Request, directory: Path, model: Model, user: User, *, limit_bytes: int
 ) -> AsyncIterator[Body]:
     """Receive the body of a request into a file of `directory`, removed unless it is kept.
+
+    The model records the upload with what came of it in the block.
 
     Args:
         request: The request.
         directory: Where the file goes.
+        model: The model that is sent it.
+        user: Who sends it.
         limit_bytes: The size that is refused.
 
     Raises:
@@ -86,7 +96,22 @@ async def received(
                 else:
                     await asyncio.to_thread(take, block)
         body.sha256, body.sha384 = sha256.hexdigest(), sha384.hexdigest()
-        yield body
+        refusal = ""
+        try:
+            yield body
+        except ApiError as error:
+            refusal = error.message
+            raise
+        finally:
+            model.record_upload(
+                method=request.method,
+                path=request.path,
+                size_bytes=body.size_bytes,
+                sha256=body.sha256,
+                made=body.made,
+                refusal=refusal,
+                user=user.name,
+            )
     finally:
         if not body.kept:
             body.path.unlink(missing_ok=True)

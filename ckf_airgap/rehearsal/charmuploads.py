@@ -23,6 +23,7 @@ from ckf_airgap.rehearsal.httpauth import authenticated
 from ckf_airgap.rehearsal.model import Model
 from ckf_airgap.rehearsal.rpc import BAD_REQUEST, METHOD_NOT_ALLOWED, NOT_FOUND, ApiError
 from ckf_airgap.rehearsal.state import ControllerState
+from ckf_airgap.rehearsal.users import User
 
 CHARM_URL_HEADER: Final = "Juju-Curl"
 _ZIP: Final = "application/zip"
@@ -57,7 +58,7 @@ class CharmUploads:
 
     async def post(self, request: web.Request) -> web.Response:
         """Take a charm as python-libjuju and older clients send it."""
-        _, model = authenticated(request, self._controller, access="write")
+        user, model = authenticated(request, self._controller, access="write")
 
         async def take() -> str:
             _check_content_type(request)
@@ -72,6 +73,7 @@ class CharmUploads:
             return await self._store(
                 request,
                 model,
+                user,
                 series=request.query.get("series", ""),
                 name=request.query.get("name") or None,
                 revision=None if revision is None else int(revision),
@@ -81,7 +83,7 @@ class CharmUploads:
 
     async def put(self, request: web.Request) -> web.Response:
         """Take a charm as the Go client of 3.6 sends it."""
-        _, model = authenticated(request, self._controller, access="write")
+        user, model = authenticated(request, self._controller, access="write")
         path = request.match_info["object"]
 
         async def take() -> str:
@@ -99,6 +101,7 @@ class CharmUploads:
             url = await self._store(
                 request,
                 model,
+                user,
                 series=wanted.series,
                 name=wanted.name,
                 revision=wanted.revision if wanted.revision >= 0 else None,
@@ -144,6 +147,7 @@ class CharmUploads:
         self,
         request: web.Request,
         model: Model,
+        user: User,
         *,
         series: str,
         name: str | None,
@@ -152,7 +156,8 @@ class CharmUploads:
     ) -> str:
         """Receive the body and give it to the model; return the charm's URL."""
         directory = self._controller.files_of(model)
-        async with received(request, directory, limit_bytes=self._limit_bytes) as body:
+        limit_bytes = self._limit_bytes
+        async with received(request, directory, model, user, limit_bytes=limit_bytes) as body:
             if sha is not None and not body.sha256.startswith(sha):
                 raise ApiError(
                     f"Uploaded charm sha256 ({body.sha256[:7]}) does not match sha in url ({sha})"
@@ -164,7 +169,7 @@ class CharmUploads:
                 revision=revision,
                 method="POST" if sha is None else "PUT",
             )
-            body.keep()
+            body.keep(url)
             return url
 
 

@@ -1,14 +1,16 @@
 """The client store: the files through which Juju's clients find a controller.
 
 A store is a directory that ``JUJU_DATA`` names. It belongs to whoever wrote it: a marker file
-tells our stores from others, and one that holds somebody else's controllers is never touched.
+tells our stores from others, and one that holds somebody else's controllers is never touched. The
+marker stays locked as long as the controller runs, so that no second one takes the store over.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,9 +20,11 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from ckf_airgap.documents import Document, as_mapping, dump_yaml, load_mapping
 from ckf_airgap.errors import ControllerError, InputError
+from ckf_airgap.rehearsal.filelock import FileLock
 
 MARKER: Final = ".ckf-airgap-rehearsal"
-"""The file that marks a store as ours; it names the controller that was written."""
+"""The file that marks a store as ours: the name of the controller that was written, then the id of
+its process, for people."""
 
 _STORE_FILES: Final = ("controllers.yaml", "accounts.yaml", "models.yaml")
 
@@ -107,40 +111,59 @@ class StoredController:
         }
 
 
-def write_store(directory: Path, controller: StoredController) -> None:
+def write_store(directory: Path, controller: StoredController) -> FileLock:
     """Write the store files of `controller` into `directory`, each at once and only for its owner.
 
     Besides the three files, two things are made that a real client has left behind by then, and
     without which python-libjuju fails: an empty cookie jar, read whenever it connects, and an SSH
     key pair, whose ``ssh/juju_id_rsa.pub`` it reads whenever it adds a model.
 
+    Returns:
+        What keeps other controllers from the store, until it is released or the process ends.
+
     Raises:
-        ControllerError: when the directory holds a store that a rehearsal did not write, or
-            cannot be written.
+        ControllerError: when the directory holds a store that a rehearsal did not write, or one
+            whose controller still runs, or cannot be written.
     """
-    try:
-        check_store(directory)
+    check_store(directory)
+    with _as_controller_error(directory):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(directory / MARKER, f"{controller.name}\n")
-        for name, document in controller.documents().items():
-            _write(directory / name, dump_yaml(document))
-        cookies = directory / "cookies"
-        cookies.mkdir(mode=0o700, exist_ok=True)
-        _write(cookies / f"{controller.name}.json", "[]\n")
-        _write_ssh_key(directory / "ssh")
-    except OSError as error:
-        raise ControllerError(
-            f"cannot write the client store {directory}: {error.strerror or error}",
-            fix="Give a directory that you may write to.",
-        ) from error
+        lock = FileLock.take(directory / MARKER, create=True)
+        if lock is None:
+            raise _still_running(directory)
+        try:
+            lock.write(f"{controller.name}\npid {os.getpid()}\n")
+            for name, document in controller.documents().items():
+                _write(directory / name, dump_yaml(document))
+            cookies = directory / "cookies"
+            cookies.mkdir(mode=0o700, exist_ok=True)
+            _write(cookies / f"{controller.name}.json", "[]\n")
+            _write_ssh_key(directory / "ssh")
+        except BaseException:
+            lock.release()
+            raise
+        return lock
 
 
 def check_store(directory: Path) -> None:
-    """Return when `directory` may be written: absent, without controllers, or with ours only.
+    """Return when `directory` may be written: absent, without controllers, or left by one of ours.
 
     Raises:
-        ControllerError: when it holds controllers that a rehearsal did not write.
+        ControllerError: when it holds controllers that a rehearsal did not write, or those of a
+            rehearsal that still runs, or cannot be read.
     """
+    with _as_controller_error(directory):
+        _check_owner(directory)
+        try:
+            lock = FileLock.take(directory / MARKER)
+        except FileNotFoundError:
+            return
+        if lock is None:
+            raise _still_running(directory)
+        lock.release()
+
+
+def _check_owner(directory: Path) -> None:
     ours = _marked(directory)
     for name in _STORE_FILES:
         path = directory / name
@@ -151,7 +174,7 @@ def check_store(directory: Path) -> None:
             held = as_mapping(document.get("controllers"), where=f"{path}: controllers")
         except (InputError, UnicodeDecodeError):
             held = {"(unreadable)": None}
-        foreign = sorted(set(held) - ours)
+        foreign = sorted(set(held) - {ours})
         if foreign:
             raise ControllerError(
                 f"{path} holds controllers that no rehearsal wrote: {', '.join(foreign)}",
@@ -159,12 +182,33 @@ def check_store(directory: Path) -> None:
             )
 
 
-def _marked(directory: Path) -> set[str]:
-    """Return the names of the controllers that a rehearsal wrote into the store."""
+def _still_running(directory: Path) -> ControllerError:
+    process = (directory / MARKER).read_text(encoding="utf-8").partition("\n")[2].strip()
+    return ControllerError(
+        f"{directory} is the client store of a rehearsal controller that is still running"
+        + (f" ({process})" if process else ""),
+        fix="Stop that one, or give another --juju-data.",
+    )
+
+
+def _marked(directory: Path) -> str | None:
+    """Return the name of the controller that a rehearsal wrote into the store."""
     try:
-        return set((directory / MARKER).read_text(encoding="utf-8").split("\n"))
+        return (directory / MARKER).read_text(encoding="utf-8").partition("\n")[0]
     except FileNotFoundError:
-        return set()
+        return None
+
+
+@contextmanager
+def _as_controller_error(directory: Path) -> Iterator[None]:
+    """Tell what the system refuses as an error of the controller."""
+    try:
+        yield
+    except OSError as error:
+        raise ControllerError(
+            f"cannot write the client store {directory}: {error.strerror or error}",
+            fix="Give a directory that you may write to.",
+        ) from error
 
 
 def _write(path: Path, text: str) -> None:

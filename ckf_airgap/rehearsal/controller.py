@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import shutil
-import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,6 +23,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, final
 
 from ckf_airgap.documents import JSONValue
+from ckf_airgap.errors import UsageError
 from ckf_airgap.rehearsal.bodies import DEFAULT_LIMIT_BYTES
 from ckf_airgap.rehearsal.clientstore import (
     StoredController,
@@ -34,7 +33,10 @@ from ckf_airgap.rehearsal.clientstore import (
 )
 from ckf_airgap.rehearsal.clock import DEFAULT_SPEED, LoopClock
 from ckf_airgap.rehearsal.course import Script
+from ckf_airgap.rehearsal.filelock import FileLock
 from ckf_airgap.rehearsal.model import Finding, Model
+from ckf_airgap.rehearsal.privatedir import PrivateDirectory, remove_left_behind
+from ckf_airgap.rehearsal.rpc import ApiError
 from ckf_airgap.rehearsal.server import Server
 from ckf_airgap.rehearsal.state import (
     CLOUD,
@@ -99,7 +101,8 @@ class RehearsalController:
         self._clock = LoopClock(speed)
         self._registry = registry
         self._limit_bytes = limit_bytes
-        self._directory: Path | None = None
+        self._directory: PrivateDirectory | None = None
+        self._store_lock: FileLock | None = None
         self._state: ControllerState | None = None
         self._server: Server | None = None
 
@@ -124,17 +127,19 @@ class RehearsalController:
         return ControllerThread(self)
 
     async def start(self) -> None:
-        """Listen, then write the client store.
+        """Listen, then write the client store, which no other controller can have from then on.
 
         Raises:
-            ControllerError: when the address cannot be used, or the store is somebody else's.
-            ApiError: when a name in `models` is no model name.
+            ControllerError: when the address cannot be used, or the store is somebody else's or
+                that of a controller which still runs.
+            UsageError: when a name in `models` is no model name, or is there twice.
         """
         if self._server is not None:
             raise RuntimeError("the rehearsal controller is running already")
         if self._given_juju_data is not None:
             await asyncio.to_thread(check_store, self._given_juju_data)
-        self._directory = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="ckf-airgap-"))
+        await asyncio.to_thread(remove_left_behind)
+        self._directory = await asyncio.to_thread(PrivateDirectory)
         try:
             certificates = await asyncio.to_thread(make_certificates, [self._reachable_host])
             admin = User(name=self._user, password=self._password, access="superuser")
@@ -144,17 +149,18 @@ class RehearsalController:
                 ca_cert=certificates.ca,
                 users=Users(admin),
                 admin=admin,
-                directory=self._directory / "models",
+                directory=self._directory.path / "models",
                 make_model=self._make_model,
             )
             self._state = state
             for name in (CONTROLLER_MODEL, *self._first_models):
-                state.create_model(name, owner=self._user)
+                self._create_first_model(state, name)
             server = Server(state, certificates, limit_bytes=self._limit_bytes)
             self._server = server
             bound = await server.start(self._host, self._port)
             state.address = Address(host=self._reachable_host, port=bound.port)
-            await asyncio.to_thread(write_store, self.juju_data, self._stored())
+            stored = self._stored()
+            self._store_lock = await asyncio.to_thread(write_store, self.juju_data, stored)
         except BaseException:
             await self.stop()
             raise
@@ -166,12 +172,15 @@ class RehearsalController:
         """
         server, self._server = self._server, None
         directory, self._directory = self._directory, None
+        lock, self._store_lock = self._store_lock, None
         if self._state is not None:
             self._state.close()
         if server is not None:
             await server.stop()
         if directory is not None:
-            await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
+            await asyncio.to_thread(directory.remove)
+        if lock is not None:
+            lock.release()
 
     @property
     def state(self) -> ControllerState:
@@ -195,7 +204,7 @@ class RehearsalController:
             return self._given_juju_data
         if self._directory is None:
             raise RuntimeError("the rehearsal controller does not run")
-        return self._directory / "juju-data"
+        return self._directory.path / "juju-data"
 
     @property
     def endpoint(self) -> str:
@@ -219,6 +228,15 @@ class RehearsalController:
     @property
     def _reachable_host(self) -> str:
         return _WILDCARDS.get(self._host, self._host)
+
+    def _create_first_model(self, state: ControllerState, name: str) -> None:
+        try:
+            state.create_model(name, owner=self._user)
+        except ApiError as error:
+            raise UsageError(
+                f"Juju refuses the model {name!r}: {error.message}",
+                fix="Give another --model.",
+            ) from error
 
     def _make_model(
         self,

@@ -13,7 +13,6 @@ from ckf_airgap.rehearsal.archive import CharmArchive
 from ckf_airgap.rehearsal.charmurl import CharmURL
 from ckf_airgap.rehearsal.relations import RelatedApplication, Side
 from ckf_airgap.rehearsal.resources import LiveResource
-from ckf_airgap.rehearsal.settings import APPLICATION_OPTIONS
 
 Life: TypeAlias = Literal["alive", "dying", "dead"]
 
@@ -35,6 +34,32 @@ class RecordedRequest:
     version: int
     method: str
     params: Document
+    user: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedUpload:
+    """One upload over HTTP that the model was sent, as far as its body arrived.
+
+    Attributes:
+        method: ``POST`` or ``PUT``.
+        path: The path of the request, without its query.
+        size_bytes: The size of the body.
+        sha256: The SHA-256 of the body, hexadecimal.
+        made: What came of it: the charm's URL, or the resource as ``application/resource``; empty
+            when it was refused or broken off.
+        refusal: Why it was refused; empty when it was not.
+        user: Who sent it.
+        at: When its answer was known, by the model's clock.
+    """
+
+    method: str
+    path: str
+    size_bytes: int
+    sha256: str
+    made: str
+    refusal: str
     user: str
     at: datetime
 
@@ -164,11 +189,6 @@ class Application:
             if option.default is not None
         }
         return values | self.settings
-
-    @property
-    def trusted(self) -> bool:
-        """Whether the application may use the cluster's credentials."""
-        return self.own_settings.get("trust", APPLICATION_OPTIONS["trust"].default) is True
 
     @property
     def empty_images(self) -> tuple[str, ...]:

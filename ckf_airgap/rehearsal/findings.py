@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ckf_airgap.errors import ReferenceSyntaxError
-from ckf_airgap.options import images_in_text
+from ckf_airgap.recognise import images_in_text
 from ckf_airgap.reference import ImageReference, Registry
 from ckf_airgap.rehearsal.entities import Application, Finding
 from ckf_airgap.rehearsal.resources import OCI_IMAGE, LiveResource

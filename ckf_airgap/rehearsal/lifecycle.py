@@ -77,11 +77,6 @@ class UnitAgent:
         """The unit's application."""
         return self.unit.application
 
-    @property
-    def settled(self) -> bool:
-        """Whether nothing more will happen by itself."""
-        return self._timer is None and not self._performance.is_moving
-
     def start(self) -> None:
         """Give the unit a pod, unless its images are missing: then it waits for them."""
         if self._phase == "allocated" and not self.application.empty_images:

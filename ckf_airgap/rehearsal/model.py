@@ -7,7 +7,6 @@ controller.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -21,7 +20,13 @@ from ckf_airgap.rehearsal.charmstore import CharmStore
 from ckf_airgap.rehearsal.clock import Clock, LoopClock
 from ckf_airgap.rehearsal.course import Script
 from ckf_airgap.rehearsal.deployment import ModelFacts
-from ckf_airgap.rehearsal.entities import Application, Finding, RecordedRequest, Relation
+from ckf_airgap.rehearsal.entities import (
+    Application,
+    Finding,
+    RecordedRequest,
+    RecordedUpload,
+    Relation,
+)
 from ckf_airgap.rehearsal.findings import upload_finding
 from ckf_airgap.rehearsal.resources import (
     LiveResource,
@@ -33,7 +38,7 @@ from ckf_airgap.rehearsal.topology import Topology, found
 from ckf_airgap.rehearsal.views import entity_delta, entity_keys, model_delta, model_full_status
 from ckf_airgap.rehearsal.watcher import BATCH_S, ChangeFeed, ModelWatcher
 
-__all__ = ["Finding", "Model", "ModelWatcher", "RecordedRequest"]
+__all__ = ["Finding", "Model", "ModelWatcher", "RecordedRequest", "RecordedUpload"]
 
 RESOURCE_CONTENT_TYPE: Final = "application/octet-stream"
 MAX_REQUESTS: Final = 100_000
@@ -64,6 +69,7 @@ class Model:
         config: Model config; `config_sources` says where a value comes from, ``model`` if nowhere.
         findings: What a real controller would have taken in silence.
         requests: The requests that were made on connections to the model, `MAX_REQUESTS` at most.
+        uploads: The charms and resources that were sent over HTTP, `MAX_REQUESTS` at most.
         annotations: Annotations by tag.
         charms: The uploaded charms.
         topology: The applications, units and relations.
@@ -99,6 +105,7 @@ class Model:
         self.life: Literal["alive", "dying", "dead"] = "alive"
         self.findings: list[Finding] = []
         self.requests: deque[RecordedRequest] = deque(maxlen=MAX_REQUESTS)
+        self.uploads: deque[RecordedUpload] = deque(maxlen=MAX_REQUESTS)
         self.annotations: dict[str, dict[str, str]] = {}
         self.charms = CharmStore()
         self._defaults = default_config(uuid=uuid, name=name, agent_version=agent_version)
@@ -144,19 +151,6 @@ class Model:
         """Return a new all-watcher: the whole model first, later what changed."""
         return self._feed.watch()
 
-    async def wait_settled(self, *, timeout_s: float = 60.0) -> None:
-        """Return once no unit has anything left to do (a scripted one may be blocked for good).
-
-        Raises:
-            asyncio.TimeoutError: after `timeout_s` real seconds.
-        """
-
-        async def settle() -> None:
-            while not self.topology.settled:  # noqa: ASYNC110 - units settle on the clock
-                await asyncio.sleep(0.01)
-
-        await asyncio.wait_for(settle(), timeout_s)
-
     def sequences(self) -> dict[str, int]:
         """Return ``ModelConfig.Sequences``: the next number of applications' units and so on."""
         units = {f"application-{name}": n for name, n in self.topology.next_unit.items()}
@@ -175,6 +169,30 @@ class Model:
             at=self.clock.now(),
         )
         self.requests.append(request)
+
+    def record_upload(
+        self,
+        *,
+        method: str,
+        path: str,
+        size_bytes: int,
+        sha256: str,
+        user: str,
+        made: str = "",
+        refusal: str = "",
+    ) -> None:
+        """Remember an upload; the HTTP layer calls this for each one whose body arrived."""
+        upload = RecordedUpload(
+            method=method,
+            path=path,
+            size_bytes=size_bytes,
+            sha256=sha256,
+            made=made,
+            refusal=refusal,
+            user=user,
+            at=self.clock.now(),
+        )
+        self.uploads.append(upload)
 
     # The model itself.
 

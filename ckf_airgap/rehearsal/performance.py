@@ -36,11 +36,6 @@ class Performance:
         """Whether the unit shows a step instead of what its charm would."""
         return self._course is not None
 
-    @property
-    def is_moving(self) -> bool:
-        """Whether a timer runs."""
-        return self._timer is not None
-
     def step(self, course: Course | None, *, stopping: bool) -> Step | None:
         """Return the step that the unit is in, or ``None`` when it lives by itself.
 

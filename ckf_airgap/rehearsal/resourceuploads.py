@@ -38,20 +38,21 @@ class ResourceUploads:
 
     async def put(self, request: web.Request) -> web.Response:
         """Take the body of a pending resource, or a new one for a live application."""
-        _, model = authenticated(request, self._controller, access="write")
-        directory = self._controller.files_of(model)
+        user, model = authenticated(request, self._controller, access="write")
+        directory, limit_bytes = self._controller.files_of(model), self._limit_bytes
+        application, resource = request.match_info["application"], request.match_info["resource"]
         try:
-            async with received(request, directory, limit_bytes=self._limit_bytes) as body:
+            async with received(request, directory, model, user, limit_bytes=limit_bytes) as body:
                 reply = await model.put_resource(
-                    request.match_info["application"],
-                    request.match_info["resource"],
+                    application,
+                    resource,
                     request.query.get("pendingid") or None,
                     filename=_filename(request.headers.get("Content-Disposition", "")),
                     content_type=request.headers.get("Content-Type", ""),
                     fingerprint_hex=request.headers.get("Content-Sha384", ""),
                     body_path=body.path,
                 )
-                body.keep()
+                body.keep(f"{application}/{resource}")
         except ApiError as error:
             return nested_error(error)
         return web.json_response(reply)

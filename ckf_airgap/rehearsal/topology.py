@@ -67,11 +67,6 @@ class Topology:
         key = relation_key(self._infer(names))
         return found(self._keys.get(key), f'relation "{key}"')
 
-    @property
-    def settled(self) -> bool:
-        """Whether nothing more happens by itself."""
-        return all(agent.settled for agent in self._agents.values())
-
     # What is done to it.
 
     def add_application(self, application: Application, *, units: int) -> None:

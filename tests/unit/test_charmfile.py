@@ -74,6 +74,30 @@ def test_metadata_yaml_outdoes_charmcraft_yaml(tmp_path: Path) -> None:
     assert read_charm(pack(tmp_path / "m.charm", files)).name == "right"
 
 
+def test_the_documents_of_the_file_are_recorded(tmp_path: Path) -> None:
+    found = read_charm(pack(tmp_path / "m.charm", FILES | {"lib/config.yaml": "", "README.md": ""}))
+    assert found.documents == frozenset({"metadata.yaml", "config.yaml", "manifest.yaml"})
+    found = read_charm(pack(tmp_path / "n.charm", {"charmcraft.yaml": METADATA}))
+    assert found.documents == frozenset({"charmcraft.yaml"})
+
+
+@pytest.mark.parametrize(
+    ("member", "expected"),
+    [
+        ("dispatch", True),
+        ("hooks/install", True),
+        ("src/dispatch.sh", True),
+        ("hooks/", False),
+        ("hooks/install.d/", False),
+        ("hooks/install.d/first", False),
+        ("src/hooks/install", False),
+        ("src/charm.py", False),
+    ],
+)
+def test_whether_a_charm_has_something_to_run(tmp_path: Path, member: str, expected: bool) -> None:
+    assert read_charm(pack(tmp_path / "m.charm", FILES | {member: "x"})).has_code is expected
+
+
 def test_the_last_of_repeated_keys_counts_as_juju_has_it(tmp_path: Path) -> None:
     files = {"metadata.yaml": "name: a\nsummary: x\nsummary: y\n"}
     assert read_charm(pack(tmp_path / "m.charm", files)).summary == "y"
@@ -418,4 +442,5 @@ def test_a_missing_directory_is_named(tmp_path: Path) -> None:
 def test_an_empty_directory_has_no_charm(tmp_path: Path) -> None:
     with pytest.raises(CharmNotFoundError) as raised:
         CharmDirectory.scan(tmp_path).find("minio")
-    assert raised.value.fix == "It has: none."
+    assert raised.value.fix.startswith(f"{tmp_path} has no charm file at all: ")
+    assert "--charms DIR" in raised.value.fix

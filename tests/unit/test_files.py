@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ckf_airgap.errors import InputError
 from ckf_airgap.files import write_text
 
 
@@ -59,8 +60,26 @@ def test_failure_leaves_the_old_file_and_nothing_else(
     assert [file.name for file in tmp_path.iterdir()] == ["overlay.yaml"]
 
 
-def test_missing_directory_names_the_file(tmp_path: Path) -> None:
-    path = tmp_path / "no" / "overlay.yaml"
-    with pytest.raises(FileNotFoundError) as caught:
+def test_missing_directory_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "no" / "dir" / "overlay.yaml"
+    with pytest.raises(InputError, match=f"there is no directory {path.parent}") as raised:
         write_text(path, "new")
-    assert caught.value.filename == str(path)
+    assert raised.value.exit_code == 3
+    assert "Make the directory" in raised.value.fix
+
+
+def test_file_in_the_place_of_the_directory_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("old")
+    with pytest.raises(InputError, match=f"there is no directory {tmp_path}/file"):
+        write_text(tmp_path / "file" / "overlay.yaml", "new")
+
+
+def test_directory_in_the_place_of_the_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="it is a directory"):
+        write_text(tmp_path, "new")
+
+
+def test_link_into_a_missing_directory_names_that(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "no" / "overlay.yaml")
+    with pytest.raises(InputError, match=f"there is no directory {tmp_path}/no"):
+        write_text(tmp_path / "link", "new")

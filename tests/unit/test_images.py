@@ -240,10 +240,12 @@ def test_two_images_in_one_place_are_refused_before_anything_is_pushed() -> None
         ("other/proxyv2:1.28.0", "R:5000/istio/proxyv2:1.28.0"),
         ("serving/autoscaler:1", "R:5000/serving/autoscaler:2"),
         ("serving/autoscalers:1", "R:5000/serving/autoscaler:2"),
+        ("serving/dex:1", None),
+        ("serving/scaler:1", "R:5000/serving/autoscaler:2"),
         ("zzz:9", None),
     ],
 )
-def test_the_nearest_line_is_of_the_same_repository_then_name_then_text(
+def test_the_nearest_line_is_of_the_same_repository_then_name_then_a_similar_name(
     wanted: str, nearest: str | None
 ) -> None:
     images = retagged(
@@ -255,6 +257,13 @@ def test_the_nearest_line_is_of_the_same_repository_then_name_then_text(
     )
     entry = images.nearest(ref(wanted))
     assert (None if entry is None else str(entry.reference)) == nearest
+
+
+@pytest.mark.parametrize("wanted", ["dexidp/dex:2", "minio/minio:1", "charmedkubeflow/x:1"])
+def test_a_line_that_is_alike_only_in_its_path_is_not_the_nearest(wanted: str) -> None:
+    lines = ["charmedkubeflow/migrate:1.16.0", "charmedkubeflow/kfam:1.10.0"]
+    images = retagged(*(f"R:5000/{line}" for line in lines))
+    assert images.nearest(ref(wanted)) is None
 
 
 def test_a_line_says_its_number() -> None:

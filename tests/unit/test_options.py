@@ -13,13 +13,8 @@ from hypothesis import strategies as st
 from ckf_airgap.charm import Charm, DefaultImages, Option, OptionType, OptionValue
 from ckf_airgap.documents import JSONValue, load_mapping, load_yaml
 from ckf_airgap.errors import OptionError
-from ckf_airgap.options import (
-    OptionPlan,
-    image_in,
-    images_in_text,
-    names_images,
-    plan_options,
-)
+from ckf_airgap.options import OptionPlan, plan_options
+from ckf_airgap.recognise import image_in, images_in_text, names_images
 from ckf_airgap.reference import ImageReference, Registry, retag
 from ckf_airgap.releases import load_release
 from ckf_airgap.rules import ImageRules

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from ckf_airgap.bundle import Bundle
-from ckf_airgap.charm import Base, Charm, DefaultImages, Option, Resource
+from ckf_airgap.charm import Base, Charm, DefaultImages, Endpoint, Option, Resource
 from ckf_airgap.charmfile import CharmDirectory
 from ckf_airgap.discover import discover_images
 from ckf_airgap.documents import Document, JSONValue, load_mapping, load_yaml
@@ -393,6 +393,10 @@ CAT = Charm(
         "lives": Option(name="lives", type="int", default=9),
     },
     bases=(Base(name="ubuntu", channel="22.04"),),
+    endpoints={
+        "prey": Endpoint(name="prey", role="requirer", interface="prey", limit=2),
+        "fleas": Endpoint(name="fleas", role="requirer", interface="pest"),
+    },
     default_images=(
         DefaultImages(
             path="src/default-my-images.yaml",
@@ -408,6 +412,7 @@ DOG = Charm(
     path=Path("dog_r7.charm"),
     resources={"image": Resource(name="image", upstream_source="acme/dog:1")},
     bases=(Base(name="ubuntu", channel="20.04"), Base(name="ubuntu", channel="22.04")),
+    endpoints={"prey": Endpoint(name="prey", role="provider", interface="prey")},
 )
 CHARMS = CharmDirectory.of([CAT, OLD_CAT, DOG], path=Path("charms"))
 ZOO = """
@@ -555,10 +560,7 @@ def test_each_missing_image_is_listed_with_who_needs_it_and_the_nearest_line() -
             "docker.io/acme/cat:1 (needed by tom, resource image and felix, resource image; "
             "nearest: r.io:5000/acme/cat:1.1 (line 1))"
         ),
-        (
-            "quay.io/acme/toy:3 (needed by tom, option my-images, item [0]; nearest: "
-            "r.io:5000/acme/cat:1.1 (line 1))"
-        ),
+        "quay.io/acme/toy:3 (needed by tom, option my-images, item [0])",
         "acme/dog:1 (needed by rex, resource image; nearest: r.io:5000/other/dog:1 (line 3))",
     ]
 
@@ -593,7 +595,22 @@ def test_every_missing_charm_is_named() -> None:
         "application rex",
     ]
     assert "did you mean 'cat'?" in str(raised.value)
-    assert "It has: cat, dog" in str(raised.value)
+    assert raised.value.fix == "charms has: cat, dog."
+
+
+def test_an_empty_charm_directory_is_told_once() -> None:
+    with pytest.raises(CharmNotFoundError) as raised:
+        zoo(charms=CharmDirectory.of([], path=Path("charms")))
+    assert [problem.fix for problem in raised.value.problems] == ["", ""]
+    assert raised.value.fix.startswith("charms has no charm file at all: ")
+    assert str(raised.value).count("no charm file at all") == 1
+
+
+def test_charms_are_not_listed_where_each_missing_one_has_a_hint() -> None:
+    with pytest.raises(CharmNotFoundError) as raised:
+        zoo(ZOO.replace("charm: cat", "charm: cats"))
+    assert raised.value.problems[0].fix == "did you mean 'cat'?"
+    assert raised.value.fix == ""
 
 
 def test_a_pinned_revision_is_taken_or_missed_by_its_number() -> None:
@@ -743,6 +760,38 @@ def test_all_that_does_not_fit_is_reported_together() -> None:
 def test_an_overlay_that_breaks_the_bundle_is_refused() -> None:
     with pytest.raises(BundleError, match='refers to application "bird"'):
         zoo(overlays=("relations: [['tom:x', 'bird:y']]",))
+
+
+@pytest.mark.parametrize(
+    ("relation", "expected"),
+    [
+        ("[tom, 'rex:nothere']", 'relation tom rex:nothere: application "rex" has no "nothere"'),
+        ("['tom:pray', rex]", "did you mean 'prey'?"),
+        ("['tom:fleas', rex]", "relation tom:fleas rex: no relations found (tom:prey would fit)"),
+        ("['tom:fleas', 'rex:prey']", "tom:fleas is a requirer of pest and rex:prey is a provider"),
+    ],
+)
+def test_relations_that_no_endpoints_fit_are_refused(relation: str, expected: str) -> None:
+    with pytest.raises(BundleError, match=re.escape(expected)) as raised:
+        zoo(overlays=(f"relations: [{relation}]",))
+    assert raised.value.exit_code is ExitCode.INPUT
+
+
+def test_all_relations_that_cannot_be_made_are_named() -> None:
+    dogs = ", ".join(f"dog{n}: {{charm: dog}}" for n in range(2))
+    relations = "['tom', 'dog0'], ['tom', 'dog1'], ['dog0:a', 'tom'], ['dog1:b', 'tom']"
+    with pytest.raises(BundleError) as raised:
+        zoo(overlays=(f"{{applications: {{{dogs}}}, relations: [{relations}]}}",))
+    assert [problem.where for problem in raised.value.problems] == [
+        "relation dog0:a tom",
+        "relation dog1:b tom",
+        "endpoint tom:prey",
+    ]
+
+
+def test_relations_to_another_model_are_kept() -> None:
+    overlay = "{saas: {cos: {url: 'admin/cos.prey'}}, relations: [[tom, 'cos:prey']]}"
+    assert zoo(overlays=(overlay,)).overlay["relations"] == [["tom", "cos:prey"]]
 
 
 def test_a_composite_that_cannot_be_written_names_its_application() -> None:

@@ -35,6 +35,7 @@ def declared(charm: Charm) -> Charm:
         charm,
         revision=None,
         path=None,
+        documents=None,
         size_bytes=0,
         summary="",
         endpoints={

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ckf_airgap.cli.groups import HelpfulGroup
 from ckf_airgap.cli.images.airgapped import load_command, push_command, verify_command
 from ckf_airgap.cli.images.audit import audit_command
 from ckf_airgap.cli.images.connected import copy_command, pull_command, save_command
@@ -15,6 +16,7 @@ from ckf_airgap.cli.options import verbosity_options
 
 @click.group(
     "images",
+    cls=HelpfulGroup,
     short_help="Find the images of a bundle, and carry them across the gap.",
     epilog="""\b
 Example, on the connected side:

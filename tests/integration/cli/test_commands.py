@@ -12,12 +12,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import Result
 
 from ckf_airgap.rehearsal.course import Course, Step
 from ckf_airgap.rehearsal.model import Model
+from ckf_airgap.rehearsal.standin import write_standin
 from ckf_airgap.rehearsal.thread import ControllerThread
-from tests.unit.cli.conftest import REGISTRY, World
+from tests.unit.cli.conftest import DOG, REGISTRY, World
 
 Invoke = Callable[..., Result]
 
@@ -137,7 +139,9 @@ class TestDeploy:
         assert document["schema"] == "ckf-airgap/deploy/v1"
         assert sorted(document["deployed"]) == ["cat", "dog"]
         assert document["related"] == ["cat:prey dog:prey"]
-        assert document["status"]["applications"]["dog"]["scale"] == 2
+        dog = document["status"]["applications"]["dog"]
+        assert (dog["scale"], dog["base"]) == (2, "ubuntu@22.04")
+        assert sorted(unit["leader"] for unit in dog["units"].values()) == [False, True]
         assert set(document["seconds"]) == {"render", "connect", "deploy", "wait"}
         assert set(document["ready-after-s"]) == {"cat", "dog"}
 
@@ -161,6 +165,16 @@ class TestDeploy:
         assert result.exit_code == 8
         assert "dog/0: blocked: Please feed me" in result.stderr
         assert "Please feed me" in result.stdout
+
+    def test_charm_that_the_controller_cannot_read_is_refused_before_anything_is_done(
+        self, deploy: Invoke, world: World, controller: ControllerThread
+    ) -> None:
+        write_standin(DOG, world.charms, 6, layout="charmcraft")
+        for dry_run in ((), ("--dry-run",)):
+            result = deploy(*dry_run)
+            assert result.exit_code == 3
+            assert "dog_r6.charm: charm dog has all in charmcraft.yaml" in result.stderr
+        assert requests(controller) == []
 
     def test_registry_login_needs_a_password_that_is_not_on_the_command_line(
         self, deploy: Invoke, controller: ControllerThread
@@ -186,6 +200,30 @@ class TestDeploy:
 
         assert "ann" in controller.call(body)
         assert "hunter2" in controller.call(body)
+
+    @pytest.mark.parametrize("registry", [(), ("--registry", REGISTRY)])
+    def test_registry_login_does_not_go_with_an_image_of_another_registry(
+        self,
+        deploy: Invoke,
+        world: World,
+        controller: ControllerThread,
+        registry: tuple[str, ...],
+    ) -> None:
+        secret, own = world.bundle.parent / "password", world.bundle.parent / "own.yaml"
+        secret.write_text("hunter2\n")
+        own.write_text("applications: {cat: {resources: {cat-image: evil.example/x:1}}}\n")
+        login = ("--registry-username", "ann", "--registry-password-file", secret)
+        assert deploy("--overlay", own, *login, *registry, "--no-wait").exit_code == 0
+
+        def body() -> str:
+            model = controller.controller.models["kubeflow"]
+            return model.resource_body("cat", "cat-image").read_text()
+
+        assert yaml.safe_load(controller.call(body)) == {
+            "registrypath": "evil.example/x:1",
+            "username": "",
+            "password": "",
+        }
 
     def test_contradicting_controllers_are_a_usage_error(self, deploy: Invoke) -> None:
         result = deploy("--model", "here:kubeflow", "--controller", "there")
@@ -219,7 +257,7 @@ class TestStopping:
             out, err = process.communicate(timeout=30)
         assert process.returncode == 130
         assert out == ""
-        assert "2 of 2 applications were deployed and 1 of 1 relation made in model kubeflow" in err
+        assert "2 of 2 applications deployed and 1 of 1 relation made in model kubeflow" in err
         assert "Traceback" not in err
         assert set(applications(controller)) == {"cat", "dog"}
 

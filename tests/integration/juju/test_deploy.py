@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from ckf_airgap.juju import (
     read_status,
     wait_active_idle,
 )
+from ckf_airgap.reference import Registry
 from ckf_airgap.rehearsal.controller import RehearsalController
 from ckf_airgap.rehearsal.standin import write_standin
 from tests.integration.juju.world import BUNDLE, QUICK, REGISTRY, SCALES, client_tasks, parse
@@ -54,6 +56,11 @@ def deployed(controller: RehearsalController, model: str = "kubeflow") -> dict[s
             assert isinstance(item, dict)
             found[str(item["application"])] = item
     return found
+
+
+def sha256_of(charm: Charm) -> str:
+    assert charm.path is not None
+    return hashlib.sha256(charm.path.read_bytes()).hexdigest()
 
 
 async def test_a_bundle_is_deployed_as_it_says(
@@ -89,6 +96,15 @@ async def test_a_shared_charm_is_uploaded_once(
     async with connect(kubeflow, timeouts=QUICK) as session:
         report = await deploy(session, bundle, charms)
     assert report.uploads == 3
+    uploads = [
+        (upload.made, upload.sha256)
+        for upload in controller.models["kubeflow"].uploads
+        if upload.path.endswith("/charms")
+    ]
+    assert sorted(uploads) == sorted(
+        (f"local:{charms[name].name}-0", sha256_of(charms[name]))
+        for name in ("minio", "kfp-db", "kfp-api")
+    )
     urls = {name: item["charm-url"] for name, item in deployed(controller).items()}
     assert urls["kfp-db"] == urls["katib-db"] == "local:mysql-k8s-0"
 
@@ -143,7 +159,7 @@ async def test_a_registry_with_a_login_is_told_to_the_cluster_and_to_nobody_else
     charms: Charms,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    auth = RegistryAuth(username="puller", password="s3cr3t!", registry=REGISTRY)
+    auth = RegistryAuth(username="puller", password="s3cr3t!", registry=Registry.parse(REGISTRY))
     assert "s3cr3t!" not in repr(auth)
     with caplog.at_level("DEBUG"):
         async with connect(kubeflow, timeouts=QUICK) as session:
@@ -157,7 +173,9 @@ async def test_a_registry_with_a_login_is_told_to_the_cluster_and_to_nobody_else
 async def test_a_login_is_not_sent_with_images_of_another_registry(
     controller: RehearsalController, kubeflow: JujuTarget, bundle: Bundle, charms: Charms
 ) -> None:
-    auth = RegistryAuth(username="puller", password="s3cr3t!", registry="reg.internal")
+    auth = RegistryAuth(
+        username="puller", password="s3cr3t!", registry=Registry.parse("reg.internal")
+    )
     async with connect(kubeflow, timeouts=QUICK) as session:
         await deploy(session, bundle, charms, registry_auth=auth)
     assert {yaml.safe_load(body)["password"] for body in image_bodies(controller)} == {""}

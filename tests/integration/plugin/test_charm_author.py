@@ -1,6 +1,6 @@
 """What a charm author writes, with nothing but the fixtures that ckf-airgap installs.
 
-``docs/testing.md`` shows this file: keep it fit to be copied.
+``docs/testing.md`` leads here: keep it fit to be copied.
 """
 
 from pathlib import Path

@@ -87,6 +87,30 @@ async def test_put_answers_in_the_header_that_the_go_client_reads(
     assert (status, content) == (200, charm)
 
 
+async def test_every_upload_is_recorded_with_what_came_of_it(
+    client: Client, controller: ControllerThread, charm: bytes
+) -> None:
+    await client.http("POST", posted(client), data=charm, headers=ZIP)
+    await client.http("POST", posted(client), data=nothing(), headers=ZIP)
+    curl = {**ZIP, "Juju-Curl": "local:minio-7"}
+    await client.http("PUT", put_path(client, charm), data=charm, headers=curl)
+    model = controller.controller.models["kubeflow"]
+    uploads = controller.call(lambda: list(model.uploads))
+    path = posted(client, "")
+    digest = hashlib.sha256(charm).hexdigest()
+    assert [
+        (upload.method, upload.path, upload.size_bytes, upload.sha256, upload.made, upload.user)
+        for upload in uploads
+        if not upload.refusal
+    ] == [
+        ("POST", path, len(charm), digest, "local:minio-0", "admin"),
+        ("PUT", put_path(client, charm), len(charm), digest, "local:minio-7", "admin"),
+    ]
+    (refused,) = [upload for upload in uploads if upload.refusal]
+    assert (refused.path, refused.made, refused.size_bytes) == (path, "", len(nothing()))
+    assert "zip" in refused.refusal
+
+
 def nothing() -> bytes:
     return b"this is no zip"
 

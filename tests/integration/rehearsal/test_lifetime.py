@@ -18,7 +18,7 @@ import pytest
 import yaml
 from juju.controller import Controller
 
-from ckf_airgap.errors import ControllerError
+from ckf_airgap.errors import ControllerError, UsageError
 from ckf_airgap.rehearsal.controller import RehearsalController
 from ckf_airgap.rehearsal.thread import ControllerThread
 from tests.integration.rehearsal.wire import Client, Store
@@ -94,6 +94,24 @@ async def test_somebody_elses_store_is_refused_before_anything_is_started(tmp_pa
     with pytest.raises(ControllerError, match="prod"):
         await RehearsalController(juju_data=tmp_path).start()
     assert listing(tmp_path) == ["controllers.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("models", "rule"),
+    [
+        (["Bad_Name"], "model names may only contain lowercase letters, digits and hyphens"),
+        (["ml", "ml"], 'model "ml" for admin already exists'),
+        (["controller"], 'model "controller" for admin already exists'),
+    ],
+)
+async def test_a_model_that_juju_refuses_is_refused_with_the_rule(
+    tmp_path: Path, models: list[str], rule: str
+) -> None:
+    store = tmp_path / "store"
+    with pytest.raises(UsageError, match=rule) as caught:
+        await RehearsalController(juju_data=store, models=models).start()
+    assert repr(models[-1]) in caught.value.message
+    assert not store.exists()
 
 
 async def test_the_password_is_in_the_store_and_nowhere_else(

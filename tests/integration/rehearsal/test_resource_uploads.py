@@ -51,7 +51,9 @@ async def announce(client: Client, **resource: Any) -> str:
     return str(reply["pending-ids"][0])
 
 
-async def test_an_image_is_taken_and_described(client: Client) -> None:
+async def test_an_image_is_taken_and_described_and_recorded(
+    client: Client, controller: ControllerThread
+) -> None:
     pending_id = await announce(client)
     status, body, _ = await client.http(
         "PUT", path(client, "oci-image", pending_id), data=DETAILS, headers=headers(DETAILS)
@@ -64,6 +66,11 @@ async def test_an_image_is_taken_and_described(client: Client) -> None:
     assert resource["id"] == "minio/oci-image"
     assert resource["pending-id"] == pending_id
     assert resource["application"] == "minio"
+    model = controller.controller.models["kubeflow"]
+    (upload,) = controller.call(lambda: list(model.uploads))
+    assert (upload.method, upload.made) == ("PUT", "minio/oci-image")
+    assert upload.path == path(client, "oci-image", None)
+    assert (upload.size_bytes, upload.sha256) == (len(DETAILS), hashlib.sha256(DETAILS).hexdigest())
 
 
 async def test_details_may_be_json(client: Client) -> None:

@@ -7,18 +7,22 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import Result
 
 
-def start(*args: str) -> subprocess.Popen[str]:
+def start(*args: str, scratch: Path | None = None) -> subprocess.Popen[str]:
+    """Start the command; `scratch` is its directory for temporary files."""
     return subprocess.Popen(
         [sys.executable, "-m", "ckf_airgap", "controller", *args],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, **({"TMPDIR": str(scratch)} if scratch else {})},
     )
 
 
@@ -76,3 +80,40 @@ def test_port_that_is_taken_is_a_clear_error(tmp_path: Path) -> None:
     assert second.returncode == 5
     assert port in err
     assert "Traceback" not in err
+
+
+def test_store_of_one_that_runs_is_refused_and_that_of_a_killed_one_taken_over(
+    tmp_path: Path,
+) -> None:
+    store, scratch = tmp_path / "store", tmp_path / "scratch"
+    scratch.mkdir()
+    with start("--juju-data", str(store), scratch=scratch) as first:
+        assert first.stdout is not None
+        endpoint = first.stdout.readline().split()[1]
+        with start("--juju-data", str(store), scratch=scratch) as second:
+            out, err = second.communicate(timeout=20)
+        assert (second.returncode, out) == (5, "")
+        assert f"{store} is the client store of a rehearsal controller" in err
+        assert f"(pid {first.pid})" in err
+        assert endpoint in (store / "controllers.yaml").read_text()
+        first.kill()
+        first.communicate(timeout=20)
+    assert list(scratch.iterdir())
+    with start("--juju-data", str(store), scratch=scratch) as third:
+        assert third.stdout is not None
+        assert third.stdout.readline().split()[1] in (store / "controllers.yaml").read_text()
+        third.terminate()
+        third.communicate(timeout=20)
+    assert third.returncode == 0
+    assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [("controller",), ("rehearse", "1.11")])
+def test_model_name_that_juju_refuses_is_a_usage_error_with_the_rule(
+    invoke: Callable[..., Result], command: tuple[str, ...]
+) -> None:
+    result = invoke(*command, "--model", "Bad_Name")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "model names may only contain lowercase letters, digits and hyphens" in result.stderr
+    assert result.stderr.endswith("Give another --model.\n")

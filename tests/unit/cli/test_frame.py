@@ -74,6 +74,21 @@ class TestHelp:
         assert invoke("releases", "-h").stdout == invoke("releases", "--help").stdout
 
 
+class TestNoArguments:
+    @pytest.mark.parametrize("group", [(), ("images",)])
+    def test_show_the_help_of_the_group_and_do_nothing(self, group: tuple[str, ...]) -> None:
+        result = invoke(*group)
+        assert result.exit_code == 2
+        assert result.stdout == invoke(*group, "--help").stdout
+        assert result.stderr == ""
+
+    def test_but_an_option_lack_a_command(self) -> None:
+        result = invoke("-v")
+        assert result.exit_code == 2
+        assert result.stdout == ""
+        assert result.stderr.startswith("error: Missing command.")
+
+
 class TestUsageErrors:
     def test_unknown_command_names_the_nearest(self) -> None:
         result = invoke("relaeses")

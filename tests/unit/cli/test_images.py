@@ -113,7 +113,7 @@ class TestList:
             (("1.9", "--juju-version", "new"), 2, "not a version of Juju"),
             (("1.9", "--charms", "/none"), 4, "no charms directory"),
             (("1.9", "--set", "some"), 2, "'some' is not one of"),
-            (("1.9", "-o", "/none/images.txt"), 1, "/none/images.txt"),
+            (("1.9", "-o", "/none/images.txt"), 3, "there is no directory /none"),
         ],
     )
     def test_what_is_wrong_has_its_exit_code(
@@ -331,4 +331,4 @@ class TestRenderWithMapping:
         world.images.write_text(world.images.read_text() + f"{REGISTRY}/pets/tick:3\n")
         result = invoke("render", *world.args, "-v")
         assert f"no application uses {REGISTRY}/pets/tick:3 (line 3)" in result.stderr
-        assert "1 images of the list are not used" in result.stderr
+        assert "; 1 image of the list is not used (-v tells which)" in result.stderr

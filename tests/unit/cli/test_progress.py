@@ -6,6 +6,7 @@ import io
 
 from rich.console import Console
 
+from ckf_airgap.bundle import EndpointRef
 from ckf_airgap.cli.progress import ProgressView
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import InterruptedRunError
@@ -20,7 +21,7 @@ from ckf_airgap.juju.snapshot import (
     StatusInfo,
     UnitSnapshot,
 )
-from ckf_airgap.juju.steps import Plan
+from ckf_airgap.juju.steps import AddRelation, Plan, Scale
 from ckf_airgap.juju.watch import Progress
 from tests.unit.juju.samples import KFP, MINIO, bundle
 
@@ -128,6 +129,30 @@ def test_interruption_says_what_stands() -> None:
         DeployEvent(kind=DeployEventKind.DEPLOYED, subject="minio", done=1, total=4, detail="")
     )
     assert view.interrupted(stopped).message == (
-        "stopped by Ctrl-C; 1 of 2 applications were deployed and 0 of 0 relations made in model "
-        "m, and stand"
+        "stopped by Ctrl-C; 1 of 2 applications deployed in model m; what was done stands"
+    )
+
+
+def test_interruption_of_a_resumed_deployment_says_that_nothing_was_left_to_do() -> None:
+    view = ProgressView(terminal(), "deploying")
+    view.on_planned(Plan(model="m", unchanged=("minio",)))
+    stopped = view.interrupted(InterruptedRunError("stopped by SIGTERM"))
+    assert stopped.message == (
+        "stopped by SIGTERM; nothing was left to do in model m, and nothing was changed"
+    )
+    assert "ckf-airgap wait" in stopped.fix
+
+
+def test_interruption_tells_of_changes_and_relations_that_the_plan_has() -> None:
+    view = ProgressView(terminal(), "deploying")
+    ends = EndpointRef("a", "x"), EndpointRef("b", "y")
+    steps = (
+        Scale(application="a", scale=2, was=1),
+        AddRelation(requirer=ends[0], provider=ends[1]),
+    )
+    view.on_planned(Plan(model="m", steps=steps))
+    view.on_step(DeployEvent(kind=DeployEventKind.CHANGED, subject="a", done=1, total=2))
+    assert view.interrupted(InterruptedRunError("stopped by SIGTERM")).message == (
+        "stopped by SIGTERM; 0 of 1 relation made and 1 of 1 change made in model m; "
+        "what was done stands"
     )

@@ -168,6 +168,7 @@ class TestFailure:
     def test_output_in_a_directory_that_is_missing(self, world: World, invoke: Invoke) -> None:
         self.check(
             invoke("render", *world.args, "-o", "/no/such/overlay.yaml"),
-            1,
-            "/no/such/overlay.yaml: No such file or directory",
+            3,
+            "cannot write /no/such/overlay.yaml: there is no directory /no/such",
+            "Make the directory",
         )

@@ -76,6 +76,27 @@ def test_a_hook_that_ran_between_two_snapshots_begins_the_period_anew() -> None:
     assert (verdict.done, verdict.next_check_at) == (False, 19)
 
 
+def test_applications_that_come_and_go_are_counted() -> None:
+    subject = tracker("a", "b", "c")
+    for at, since in ((0, "t0"), (4, "t1"), (6, "t2")):
+        subject.observe(model(unit("a/0", since=since), unit("b/0"), unit("c/0")), at)
+    subject.observe(model(unit("a/0", "maintenance"), unit("b/0", agent="executing")), 7)
+    subject.observe(model(unit("a/0", since="t3"), unit("b/0", since="t3"), unit("c/0")), 8)
+    subject.observe(model(unit("a/0", since="t3"), unit("b/0", since="t3"), unit("c/0")), 9)
+    assert subject.interruptions == {"a": 3, "b": 1, "c": 1}
+    short = subject.short_of_idle(9.5)
+    assert [(item.application, item.idle_s, item.interruptions) for item in short] == [
+        ("a", 1.5, 3),
+        ("b", 1.5, 1),
+        ("c", 1.5, 1),
+    ]
+    assert str(short[0].problem("m")) == (
+        "a: has been active/idle for 1.5 s only, after it was interrupted 3 times "
+        "(see what it runs: juju debug-log -m m --replay --include a)"
+    )
+    assert subject.short_of_idle(18) == []
+
+
 @pytest.mark.parametrize("agent", ["allocating", "executing: running install hook", "rebooting"])
 def test_active_before_the_agent_is_idle_does_not_count(agent: str) -> None:
     subject = tracker("a", idle=0)

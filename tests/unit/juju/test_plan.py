@@ -9,8 +9,9 @@ import pytest
 from ckf_airgap.bundle import EndpointRef
 from ckf_airgap.charm import Base, Charm
 from ckf_airgap.errors import BundleError, CharmError
+from ckf_airgap.juju.bases import architecture_of, choose_base
 from ckf_airgap.juju.live import LiveApplication, LiveModel, charm_name_of_url, live_model
-from ckf_airgap.juju.plan import architecture_of, choose_base, plan_deployment
+from ckf_airgap.juju.plan import plan_deployment
 from ckf_airgap.juju.steps import (
     AddRelation,
     DeployApplication,
@@ -402,6 +403,42 @@ def test_every_shipped_release_can_be_planned(name: str) -> None:
     assert len(done.deploys) == len(release.bundle.applications)
     assert len(done.relations) == len(release.bundle.relations)
     assert len(done.uploads) == len({charm.name for charm in charms.values()})
+
+
+def filed(*documents: str, has_code: bool = True) -> dict[str, Charm]:
+    """Return the charms, with minio's from a file that has these documents."""
+    minio = dataclasses.replace(MINIO, documents=frozenset(documents), has_code=has_code)
+    return CHARMS | {"minio": minio}
+
+
+def test_a_charm_with_charmcraft_yaml_alone_is_refused_before_the_controller_does() -> None:
+    text = problems(BUNDLE, charms=filed("charmcraft.yaml", "manifest.yaml"))
+    assert text.count("\n  - ") == 1
+    assert "application minio, minio_r278.charm: charm minio has all in charmcraft.yaml" in text
+    assert "charmcraft pack" in text
+
+
+def test_options_that_only_charmcraft_yaml_declares_cannot_be_set() -> None:
+    charms = filed("metadata.yaml", "charmcraft.yaml")
+    text = problems(BUNDLE, charms=charms)
+    assert text.count("\n  - ") == 1
+    assert "knows none of them: port, secret-key, debug, ratio" in text
+    options = 'options: {port: "9001", secret-key: hunter2, debug: true, ratio: 1}'
+    assert plan(BUNDLE.replace(options, "options: {trust: true}"), charms=charms).deploys
+
+
+def test_a_charm_without_code_is_refused() -> None:
+    text = problems(BUNDLE, charms=filed("metadata.yaml", "config.yaml", has_code=False))
+    assert text.count("\n  - ") == 1
+    assert "charm minio has neither dispatch nor a file in hooks/" in text
+
+
+def test_the_file_of_a_charm_that_is_deployed_already_does_not_matter() -> None:
+    present = LiveModel(
+        name="kubeflow",
+        applications={"minio": LiveApplication(name="minio", charm="minio", scale=2)},
+    )
+    assert plan(BUNDLE, present, filed("charmcraft.yaml", has_code=False)).deploys
 
 
 def test_offers_are_refused_rather_than_left_out() -> None:

@@ -136,6 +136,30 @@ def test_other_states_of_a_pod_do_not_hide_what_the_charm_says() -> None:
     assert [unit.workload.current for unit in subject.snapshot().units] == ["waiting"]
 
 
+def test_leader_base_and_addresses_come_from_the_status_and_survive_deltas() -> None:
+    subject = ModelTables("kubeflow")
+    subject.apply("application", app_delta("a"), removed=False)
+    for name in ("a/0", "a/1"):
+        subject.apply("unit", unit_delta(name, "active"), removed=False)
+    assert [unit.leader for unit in subject.snapshot().units] == [False, False]
+    status = full(a0=("active", ""), a1=("active", ""))
+    assert subject.apply_status(status, asked_at=subject.snapshot()) is True
+    subject.apply("unit", unit_delta("a/0", "maintenance"), removed=False)
+    subject.apply("application", app_delta("a"), removed=False)
+    application = subject.snapshot().applications["a"]
+    assert [unit.leader for unit in application.units] == [True, False]
+    assert application.units[0].workload.current == "maintenance"
+    assert {unit.address for unit in application.units} == {"10.1.0.9"}
+    assert (application.base, application.address, application.scale) == (
+        "ubuntu@22.04",
+        "10.2.0.1",
+        2,
+    )
+    subject.clear()
+    subject.apply("application", app_delta("a"), removed=False)
+    assert subject.snapshot().applications["a"].base == ""
+
+
 def test_what_went_unseen_is_dropped_and_what_came_since_is_kept() -> None:
     subject = tables(
         ("application", app_delta("a")),

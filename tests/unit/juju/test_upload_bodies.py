@@ -4,23 +4,28 @@ import pytest
 import yaml
 
 from ckf_airgap.juju.api import Timeouts
-from ckf_airgap.juju.upload import RegistryAuth, error_text, image_details
+from ckf_airgap.juju.upload import RegistryAuth, RegistryLogin, error_text, image_details
+from ckf_airgap.reference import Registry
 
 
 @pytest.mark.parametrize(
     ("registry", "reference", "expected"),
     [
-        ("", "any.host/x:1", True),
         ("reg:5000", "reg:5000/kubeflow/x:1", True),
+        ("reg:5000", "reg:5000/x@sha256:" + "0" * 64, True),
         ("reg:5000/", "reg:5000/kubeflow/x:1", True),
         ("reg:5000/team", "reg:5000/team/x:1", True),
         ("reg:5000/team", "reg:5000/teams/x:1", False),
         ("reg:5000", "reg:50001/x:1", False),
-        ("reg", "reg.evil.example/x:1", False),
+        ("reg.internal", "reg.internal.evil.example/x:1", False),
+        ("reg.internal", "reg.internal@evil.example/x:1", False),
+        ("reg.internal", "reg.internal/../x:1", False),
+        ("reg.internal", "evil.example/reg.internal/x:1", False),
+        ("docker.io", "x:1", False),
     ],
 )
 def test_a_login_is_for_one_registry(registry: str, reference: str, expected: bool) -> None:
-    auth = RegistryAuth(username="u", password="p", registry=registry)
+    auth = RegistryAuth(username="u", password="p", registry=Registry.parse(registry))
     assert auth.is_for(reference) is expected
     details = yaml.safe_load(image_details(reference, auth))
     assert details == {
@@ -30,9 +35,21 @@ def test_a_login_is_for_one_registry(registry: str, reference: str, expected: bo
     }
 
 
+def test_a_login_is_for_the_registry_it_is_bound_to() -> None:
+    login = RegistryLogin(username="u", password="s3cr3t")
+    assert "s3cr3t" not in repr(login)
+    auth = login.at(Registry.parse("reg:5000"))
+    assert "s3cr3t" not in repr(auth)
+    assert auth == RegistryAuth(
+        username="u", password="s3cr3t", registry=Registry.parse("reg:5000")
+    )
+
+
 def test_credentials_survive_as_yaml() -> None:
-    auth = RegistryAuth(username="'a: b#", password='{"x": [1]}\n\t"%')
-    details = yaml.safe_load(image_details("reg/x:1", auth))
+    auth = RegistryAuth(
+        username="'a: b#", password='{"x": [1]}\n\t"%', registry=Registry.parse("reg:5000")
+    )
+    details = yaml.safe_load(image_details("reg:5000/x:1", auth))
     assert (details["username"], details["password"]) == (auth.username, auth.password)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 
 import pytest
@@ -135,6 +136,31 @@ async def test_the_idle_period_is_kept_without_any_change(source: FakeSource) ->
     assert report.ready_after_s.keys() == {"a"}
 
 
+def status(workload: str, *, leader: bool = False) -> Document:
+    unit: Document = {"workload-status": {"status": workload, "info": "x"}, "leader": leader}
+    return {"applications": {"a": {"charm": "local:a-0", "units": {"a/0": unit}}}}
+
+
+async def test_the_report_has_the_status_of_the_end_and_not_of_the_beginning(
+    source: FakeSource,
+) -> None:
+    source.unit("a/0", "active")
+    source.api.status = lambda: status("active", leader=source.api.calls > 1)
+    report = await wait_active_idle(source, idle_period_s=0.2, timeout_s=5, status_every_s=60)
+    assert [unit.leader for unit in report.snapshot.units] == [True]
+    assert source.api.calls == 2
+
+
+async def test_a_pod_that_failed_since_the_last_status_keeps_the_wait_going(
+    source: FakeSource,
+) -> None:
+    source.unit("a/0", "active")
+    source.api.status = lambda: status("error" if source.api.calls == 2 else "active")
+    report = await wait_active_idle(source, idle_period_s=0.2, timeout_s=5, status_every_s=0.5)
+    assert source.api.calls >= 4
+    assert report.took_s > 0.6
+
+
 async def test_activity_during_the_idle_period_prolongs_it(source: FakeSource) -> None:
     source.unit("a/0", "active", since="1")
 
@@ -152,6 +178,43 @@ async def test_a_timeout_while_all_is_well_but_not_long_enough(source: FakeSourc
     source.unit("a/0", "active")
     with pytest.raises(WaitTimeoutError, match=r"but not for 60 s without a change within 0\.2 s"):
         await wait_active_idle(source, idle_period_s=60, timeout_s=0.2)
+
+
+async def test_a_timeout_names_the_application_that_comes_and_goes(source: FakeSource) -> None:
+    source.unit("calm/0", "active")
+    source.unit("busy/0", "active")
+    source.api.status = lambda: {
+        "applications": {name: {"units": {f"{name}/0": {}}} for name in ("calm", "busy")}
+    }
+
+    async def hooks() -> None:
+        for number in range(100):
+            await asyncio.sleep(0.25)
+            source.unit("busy/0", "active", since=f"t{number}")
+
+    task = asyncio.ensure_future(hooks())
+    with pytest.raises(WaitTimeoutError) as caught:
+        await wait_active_idle(source, idle_period_s=0.6, timeout_s=1.5)
+    task.cancel()
+    (problem,) = caught.value.problems
+    assert problem.where == "busy"
+    assert re.search(r"for 0\.\d s only, after it was interrupted [345] times", problem.what)
+    assert "--include busy" in problem.fix
+
+
+async def test_a_timeout_in_the_middle_of_a_hook_tells_of_the_times_before(
+    source: FakeSource,
+) -> None:
+    source.unit("a/0", "active")
+
+    async def hook() -> None:
+        await asyncio.sleep(0.3)
+        source.unit("a/0", "active", "executing")
+
+    task = asyncio.ensure_future(hook())
+    with pytest.raises(WaitTimeoutError, match="executing; a was active/idle once before"):
+        await wait_active_idle(source, idle_period_s=0.6, timeout_s=0.8)
+    await task
 
 
 async def test_callbacks_are_told_each_change_once(source: FakeSource) -> None:

@@ -1,14 +1,23 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from ckf_airgap.errors import ControllerError, ExitCode
-from ckf_airgap.rehearsal.clientstore import StoredController, StoredModel, write_store
+from ckf_airgap.rehearsal.clientstore import (
+    MARKER,
+    StoredController,
+    StoredModel,
+    check_store,
+    write_store,
+)
 
 FILES = ("controllers.yaml", "accounts.yaml", "models.yaml")
 
@@ -90,7 +99,7 @@ def test_without_a_current_model_none_is_named(tmp_path: Path) -> None:
 
 
 def test_there_is_a_public_key_for_clients_that_add_models(tmp_path: Path) -> None:
-    write_store(tmp_path, controller())
+    write_store(tmp_path, controller()).release()
     key = (tmp_path / "ssh" / "juju_id_rsa.pub").read_text()
     assert key.startswith("ssh-ed25519 AAAA")
     write_store(tmp_path, controller())
@@ -98,7 +107,7 @@ def test_there_is_a_public_key_for_clients_that_add_models(tmp_path: Path) -> No
 
 
 def test_a_store_of_an_earlier_rehearsal_is_replaced(tmp_path: Path) -> None:
-    write_store(tmp_path, controller("first"))
+    write_store(tmp_path, controller("first")).release()
     write_store(tmp_path, controller("second", password="new"))
     accounts = load(tmp_path / "accounts.yaml")
     assert isinstance(accounts, dict)
@@ -118,7 +127,7 @@ def test_a_store_of_somebody_else_is_never_written(tmp_path: Path, name: str) ->
 
 
 def test_a_controller_that_was_added_to_our_store_since_is_not_lost(tmp_path: Path) -> None:
-    write_store(tmp_path, controller())
+    write_store(tmp_path, controller()).release()
     path = tmp_path / "controllers.yaml"
     document = yaml.safe_load(path.read_text())
     document["controllers"]["production"] = {"uuid": "x"}
@@ -144,3 +153,37 @@ def test_a_directory_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ControllerError, match="cannot write the client store"):
         write_store(tmp_path / "file" / "store", controller())
+
+
+def test_a_store_whose_controller_runs_is_refused_by_its_process(tmp_path: Path) -> None:
+    running = write_store(tmp_path, controller())
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    still_running = rf"a rehearsal controller that is still running \(pid {os.getpid()}\)"
+    with pytest.raises(ControllerError, match=still_running):
+        check_store(tmp_path)
+    with pytest.raises(ControllerError, match=still_running):
+        write_store(tmp_path, controller("second"))
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    running.release()
+    write_store(tmp_path, controller("second"))
+
+
+def test_a_store_is_free_again_when_its_process_was_killed(tmp_path: Path) -> None:
+    script = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from tests.unit.rehearsal.test_clientstore import controller, write_store\n"
+        "lock = write_store(Path(sys.argv[1]), controller())\n"
+        "print('written', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "written\n"
+        with pytest.raises(ControllerError, match=rf"still running \(pid {process.pid}\)"):
+            check_store(tmp_path)
+        process.send_signal(signal.SIGKILL)
+        process.wait(20)
+    write_store(tmp_path, controller("second"))
+    assert (tmp_path / MARKER).read_text() == f"second\npid {os.getpid()}\n"

@@ -35,7 +35,8 @@ async def test_everything_that_was_told_is_remembered(rehearsal: Rehearsal) -> N
     )
     store = rehearsal.model.applications["store"]
     assert (store.charm_url, store.charm.name) == (url, "minio")
-    assert (store.config, store.settings, store.trusted) == ({"port": 9001}, {"port": 9001}, True)
+    assert (store.config, store.settings) == ({"port": 9001}, {"port": 9001})
+    assert store.own_settings == {"trust": True}
     assert store.constraints == {"arch": "amd64", "mem": 2048}
     assert store.resources["oci-image"].registrypath == "registry:5000/minio:1"
     assert list(store.units) == ["store/0", "store/1"]
@@ -47,7 +48,7 @@ async def test_everything_that_was_told_is_remembered(rehearsal: Rehearsal) -> N
 async def test_options_that_were_not_set_have_the_charms_default(rehearsal: Rehearsal) -> None:
     application = await rehearsal.upload_and_deploy("minio", options=PORT)
     assert (application.config, application.settings) == ({"port": 9000}, {})
-    assert not application.trusted
+    assert application.own_settings == {}
 
 
 @pytest.mark.parametrize(
@@ -230,7 +231,7 @@ async def test_the_facade_answers_for_each_application(rehearsal: Rehearsal) -> 
     assert results[3]["error"]["message"] == (
         "json: cannot unmarshal string into Go struct field .num-units of type int"
     )
-    assert rehearsal.model.applications["minio"].trusted
+    assert rehearsal.model.applications["minio"].own_settings["trust"] is True
 
 
 async def test_store_charms_are_refused(rehearsal: Rehearsal) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -351,8 +352,10 @@ async def test_the_life_of_units_runs_on_the_event_loop(tmp_path: Path) -> None:
     url = await model.add_charm(charm_zip(tmp_path / "minio", {"name": "minio"}))
     request = Deployment(application="minio", charm_url=url, origin=LOCAL, units=1)
     applications.deploy(model, request)
-    await model.wait_settled(timeout_s=10)
-    assert model.applications["minio"].units["minio/0"].workload.current == "active"
+    unit = model.applications["minio"].units["minio/0"]
+    watcher = model.watch()
+    while (unit.agent.current, unit.workload.current) != ("idle", "active"):
+        await asyncio.wait_for(watcher.next(), 10)
     model.close()
 
 

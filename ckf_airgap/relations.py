@@ -77,6 +77,27 @@ def resolve_relation(relation: Relation, charms: Mapping[str, Charm]) -> Resolve
     )
 
 
+def resolve_relations(
+    relations: Iterable[Relation], charms: Mapping[str, Charm]
+) -> tuple[list[ResolvedRelation], list[Problem]]:
+    """Return the endpoints that relations mean, each pair once, and all that is wrong with them.
+
+    Args:
+        relations: Relations of the bundle.
+        charms: The charm of each application.
+    """
+    resolved: dict[frozenset[str], ResolvedRelation] = {}
+    problems: list[Problem] = []
+    for relation in relations:
+        found = resolve_relation(relation, charms)
+        if isinstance(found, Problem):
+            problems.append(found)
+        else:
+            resolved.setdefault(found.ends, found)
+    problems += exceeded_limits(resolved.values(), charms)
+    return [*resolved.values()], problems
+
+
 def exceeded_limits(
     relations: Iterable[ResolvedRelation], charms: Mapping[str, Charm]
 ) -> list[Problem]:

@@ -4,7 +4,7 @@ import pytest
 
 from ckf_airgap.bundle import EndpointRef, Relation
 from ckf_airgap.errors import Problem
-from ckf_airgap.juju.relations import ResolvedRelation, exceeded_limits, resolve_relation
+from ckf_airgap.relations import ResolvedRelation, exceeded_limits, resolve_relation
 from tests.unit.juju.samples import KFP, MINIO, MYSQL, charm
 
 AGENT = charm(

@@ -1,0 +1,44 @@
+"""What README and docs hold: their blocks of code."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = (
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "benchmarks").glob("*.md")),
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of code: where it begins, in which language, and what it says."""
+
+    page: Path
+    line: int
+    language: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def blocks(page: Path) -> list[Block]:
+    """Return the fenced blocks of a page, those in lists without their indent."""
+    text = page.read_text(encoding="utf-8")
+    found = []
+    for match in re.finditer(r"^( *)```(\w+)\n(.*?)^\1```$", text, re.MULTILINE | re.DOTALL):
+        lines = match[3].splitlines(keepends=True)
+        unindented = "".join(line.removeprefix(match[1]) for line in lines)
+        found.append(Block(page, text.count("\n", 0, match.start()) + 1, match[2], unindented))
+    return found
+
+
+def blocks_in(language: str) -> list[Block]:
+    """Return all blocks in a language."""
+    return [block for page in PAGES for block in blocks(page) if block.language == language]
