@@ -13,14 +13,13 @@ from ckf_airgap.collect import Collected, bundle_label, collect_charms
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.documents import dump_yaml
 from ckf_airgap.errors import (
-    AirgapError,
     ImagesFailedError,
     IntegrityError,
     Problem,
     StorageFullError,
 )
 from ckf_airgap.files import write_text
-from ckf_airgap.inputs import Inputs, read_and_render
+from ckf_airgap.inputs import Inputs, find_bundle, read_and_render
 from ckf_airgap.listing import Listing, ListingInputs, list_images
 from ckf_airgap.lock import LOCK_NAME, Lock
 from ckf_airgap.overlay import Rendering
@@ -136,11 +135,11 @@ class _Pack:
             size += sum(sources.lock.blobs.values())
             self._step(f"to pack: {len(sources.lock.charms)} charms and images of the lock")
         else:
-            try:
-                listing = await list_images(self._listing_inputs(from_files=False))
-            except AirgapError:
+            named = await in_thread(find_bundle, sources.bundle or "")
+            if named.release is None:  # nothing tells the images of its charms before they are here
                 self._step("what the images weigh is known only after the charms are there")
                 return
+            listing = await list_images(self._listing_inputs(from_files=False))
             references = tuple(image.reference for image in listing.inventory)
             mapping = retag_images(references, plan.registry, max_depth=plan.max_depth)
             found, size = await weigh_images(references, plan.transfer, self._assumed(mapping))
