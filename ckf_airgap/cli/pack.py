@@ -13,6 +13,7 @@ from ckf_airgap.charmhub.download import CharmEvent
 from ckf_airgap.charmhub.store import StoreOptions
 from ckf_airgap.cli.charms.options import charm_options, store_options
 from ckf_airgap.cli.charms.view import DownloadView
+from ckf_airgap.cli.diskview import DiskView
 from ckf_airgap.cli.images.transferoptions import transfer_options
 from ckf_airgap.cli.images.transferview import TransferView, size_text
 from ckf_airgap.cli.options import Size, UserPath, apply, json_option, verbosity_options
@@ -208,6 +209,7 @@ class _View(PackObserver):
         self._terminal = terminal
         self._charms: DownloadView | None = None
         self._images: TransferView | None = None
+        self._disk = DiskView(terminal, "working on the disk")
 
     def __enter__(self) -> _View:  # noqa: PYI034 - a leaf
         return self
@@ -229,8 +231,13 @@ class _View(PackObserver):
         if self._charms is not None:
             self._charms.listen(event)
 
+    def on_bytes(self, count: int) -> None:
+        """Stop the work of a thread when a signal was heard."""
+        self._disk.watch(count)
+
     def on_stop(self, name: str) -> None:
         """Tell that a signal was heard."""
+        self._disk.stop()
         self._terminal.note(f"{name}: cleaning up; press Ctrl-C again not to wait for it")
 
     def listen(self, event: Event) -> None:

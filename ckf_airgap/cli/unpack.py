@@ -7,11 +7,10 @@ from typing import Final
 
 import click
 
+from ckf_airgap.cli.diskview import run_on_disk
 from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
-from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.verify import key_option
-from ckf_airgap.concurrency import in_thread
 from ckf_airgap.pack.unpack import unpack
 
 SCHEMA: Final = "ckf-airgap/unpack/v1"
@@ -47,7 +46,11 @@ def command(directory: Path, target: Path, force: bool, key: Path | None) -> Non
     nothing is written then.
     """
     terminal = Terminal.current()
-    done = run(in_thread(unpack, directory, target, force=force, key=key))
+    done = run_on_disk(
+        terminal,
+        "unpacking",
+        lambda disk: unpack(directory, target, force=force, key=key, watch=disk.watch),
+    )
     images = str(done.images) if done.images is not None else ""
     terminal.result(
         f"{done.directory}: {done.charms} charms, {done.written} files written,"

@@ -7,11 +7,10 @@ from typing import Final
 
 import click
 
+from ckf_airgap.cli.diskview import run_on_disk
 from ckf_airgap.cli.images.transferview import size_text
 from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
-from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
-from ckf_airgap.concurrency import in_thread
 from ckf_airgap.pack.verify import Verified, raise_problems, verify_pack
 
 SCHEMA: Final = "ckf-airgap/verify/v1"
@@ -44,7 +43,9 @@ def command(directory: Path, key: Path | None) -> None:
     charm and every blob that is. Ends with exit code 9 when there is anything to name.
     """
     terminal = Terminal.current()
-    verified = run(in_thread(verify_pack, directory, key=key))
+    verified = run_on_disk(
+        terminal, "verifying", lambda disk: verify_pack(directory, key=key, watch=disk.watch)
+    )
     raise_problems(directory, verified)
     terminal.result(_summary(directory, verified), document=_document(directory, verified))
     if verified.assumes is not None:

@@ -13,14 +13,13 @@ from ckf_airgap.collect import Collected, bundle_label, collect_charms
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.documents import dump_yaml
 from ckf_airgap.errors import (
-    AirgapError,
     ImagesFailedError,
     IntegrityError,
     Problem,
     StorageFullError,
 )
 from ckf_airgap.files import write_text
-from ckf_airgap.inputs import Inputs, read_and_render
+from ckf_airgap.inputs import Inputs, find_bundle, read_and_render
 from ckf_airgap.listing import Listing, ListingInputs, list_images
 from ckf_airgap.lock import LOCK_NAME, Lock
 from ckf_airgap.overlay import Rendering
@@ -74,9 +73,9 @@ class _Pack:
         self._charms = plan.work / "charms"
 
     async def run(self) -> Packed:
-        plan, out = self._plan, self._out
-        await in_thread(begin, plan)
-        await in_thread(salvage_charms, out, self._charms)
+        plan, out, watch = self._plan, self._out, self._observer.on_bytes
+        await in_thread(begin, plan, watch)
+        await in_thread(salvage_charms, out, self._charms, watch)
         await self._weigh()
         charms = await self._collect()
         listing = await self._list()
@@ -101,12 +100,12 @@ class _Pack:
         left_out = assumes.charms if assumes is not None else frozenset()
         carried = [one for one in lock.charms if one.file not in left_out]
         self._step(f"writing {names.CHARMS}")
-        await in_thread(write_charms, carried, self._charms, out / names.CHARMS)
+        await in_thread(write_charms, carried, self._charms, out / names.CHARMS, watch)
         await self._add_tool()
         for name in (names.CHARMS, plan.images_name):
-            await in_thread(cut, plan, name)
+            await in_thread(cut, plan, name, watch)
         self._step("taking checksums")
-        size, files = await in_thread(finish, plan)
+        size, files = await in_thread(finish, plan, watch)
         return Packed(
             directory=out,
             lock=lock,
@@ -136,11 +135,11 @@ class _Pack:
             size += sum(sources.lock.blobs.values())
             self._step(f"to pack: {len(sources.lock.charms)} charms and images of the lock")
         else:
-            try:
-                listing = await list_images(self._listing_inputs(from_files=False))
-            except AirgapError:
+            named = await in_thread(find_bundle, sources.bundle or "")
+            if named.release is None:  # nothing tells the images of its charms before they are here
                 self._step("what the images weigh is known only after the charms are there")
                 return
+            listing = await list_images(self._listing_inputs(from_files=False))
             references = tuple(image.reference for image in listing.inventory)
             mapping = retag_images(references, plan.registry, max_depth=plan.max_depth)
             found, size = await weigh_images(references, plan.transfer, self._assumed(mapping))

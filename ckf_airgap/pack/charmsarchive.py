@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +16,7 @@ from ckf_airgap.charmhub.download import LOCK_HASH, hash_file
 from ckf_airgap.errors import AirgapError, IntegrityError
 from ckf_airgap.lock import FILE_NAME, LockedCharm
 from ckf_airgap.pack.names import CHARMS
-from ckf_airgap.pack.parts import PartsReader, find_parts
+from ckf_airgap.pack.parts import PartsReader, Watch, find_parts, ignore
 from ckf_airgap.pack.tarstream import is_gzip, open_tar
 from ckf_airgap.registry.region import member_header
 from ckf_airgap.registry.volume import StoredGzipFile
@@ -25,13 +25,16 @@ _READ_BYTES: Final = 1024 * 1024
 _RECORD_BYTES: Final = 10240
 
 
-def write_charms(charms: Iterable[LockedCharm], directory: Path, archive: Path) -> None:
+def write_charms(
+    charms: Iterable[LockedCharm], directory: Path, archive: Path, watch: Watch = ignore
+) -> None:
     """Write the archive of charms, whole or not at all; blocks on the disk.
 
     Args:
         charms: The charms.
         directory: Where their files are.
         archive: The archive.
+        watch: Is told how far the writing is.
 
     Raises:
         IntegrityError: when a file is not the one of the lock.
@@ -48,6 +51,7 @@ def write_charms(charms: Iterable[LockedCharm], directory: Path, archive: Path) 
             with path.open("rb") as stream:
                 while chunk := stream.read(_READ_BYTES):
                     output.append(chunk)
+                    watch(len(chunk))
             output.append(bytes(-charm.size % 512))
         output.finish()
         os.fsync(fd)
@@ -57,7 +61,7 @@ def write_charms(charms: Iterable[LockedCharm], directory: Path, archive: Path) 
         part.unlink(missing_ok=True)
 
 
-def salvage_charms(pack: Path, directory: Path, wanted: Mapping[str, str] | None = None) -> None:
+def salvage_charms(pack: Path, directory: Path, watch: Watch = ignore) -> None:
     """Take the charms of an earlier pack, so that they are not fetched again; blocks on the disk.
 
     What is damaged is passed over: every file is compared with the store's checksums anyway.
@@ -65,7 +69,7 @@ def salvage_charms(pack: Path, directory: Path, wanted: Mapping[str, str] | None
     Args:
         pack: The directory of the pack.
         directory: Where the charms go; what is there stays.
-        wanted: The files to take with their sha384; all when there is none.
+        watch: Is told how far the reading is.
     """
     parts = find_parts(pack, CHARMS)
     if not parts:
@@ -73,14 +77,12 @@ def salvage_charms(pack: Path, directory: Path, wanted: Mapping[str, str] | None
     directory.mkdir(parents=True, exist_ok=True)
     with (
         contextlib.suppress(AirgapError),
-        contextlib.closing(PartsReader(parts)) as reader,
+        contextlib.closing(PartsReader(parts, watch)) as reader,
     ):
         tar = open_tar(reader, str(pack / CHARMS), gzip=is_gzip(CHARMS))
         for file in tar:
             target = directory / file.name
             if not FILE_NAME.match(file.name) or target.exists():
-                continue
-            if wanted is not None and file.name not in wanted:
                 continue
             temporary = directory / f".{file.name}.salvaged"
             with temporary.open("wb") as stream:

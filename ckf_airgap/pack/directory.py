@@ -17,7 +17,7 @@ from ckf_airgap.errors import Problem, UsageError, raise_all
 from ckf_airgap.files import write_text
 from ckf_airgap.pack import names
 from ckf_airgap.pack.checksums import Checksums, FileSum, sign
-from ckf_airgap.pack.parts import PartsReader, find_parts, join_in_place, split
+from ckf_airgap.pack.parts import PartsReader, Watch, find_parts, ignore, join_in_place, split
 from ckf_airgap.pack.plan import PackPlan
 
 _SPLIT_PLAN: Final = ".split.json"
@@ -51,7 +51,7 @@ async def locked(plan: PackPlan) -> AsyncIterator[None]:
         os.close(fd)
 
 
-def begin(plan: PackPlan) -> None:
+def begin(plan: PackPlan, watch: Watch = ignore) -> None:
     """Make a pack unfinished: without checksums, and with archives in one piece; blocks.
 
     Raises:
@@ -67,22 +67,22 @@ def begin(plan: PackPlan) -> None:
     for name in (names.CHECKSUMS, names.SIGNATURE):
         (out / name).unlink(missing_ok=True)
     for name in (*names.IMAGES, names.CHARMS):
-        _restore(out / name, plan.work)
+        _restore(out / name, plan.work, watch)
     other = next(name for name in names.IMAGES if name != plan.images_name)
     for suffix in ("", ".part", ".part.journal"):
         (out / f"{other}{suffix}").unlink(missing_ok=True)
 
 
-def cut(plan: PackPlan, name: str) -> None:
+def cut(plan: PackPlan, name: str, watch: Watch = ignore) -> None:
     """Cut an archive into parts if it is larger than they are; blocks."""
     path = plan.output / name
     if plan.part_bytes is None or path.stat().st_size <= plan.part_bytes:
         return
     _plan_split(path, plan.work, plan.part_bytes)
-    split(path, plan.part_bytes)
+    split(path, plan.part_bytes, watch)
 
 
-def finish(plan: PackPlan) -> tuple[int, int]:
+def finish(plan: PackPlan, watch: Watch = ignore) -> tuple[int, int]:
     """Write the checksums and sign them; return bytes and number of the files. Blocks."""
     out = plan.output
     files: dict[str, FileSum] = {}
@@ -92,7 +92,7 @@ def finish(plan: PackPlan) -> tuple[int, int]:
         for path in out.glob(f"{name}.*"):
             if path not in parts:
                 path.unlink()  # of an earlier pack
-        found = _read(parts)
+        found = _read(parts, watch)
         files |= {path.name: one for path, one in found.sums.items()}
         if len(parts) > 1:
             wholes[name] = found.whole
@@ -101,7 +101,7 @@ def finish(plan: PackPlan) -> tuple[int, int]:
     for path in sorted(out.rglob("*")):
         name = path.relative_to(out).as_posix()
         if path.is_file() and name not in files:
-            files[name] = _read([path]).whole
+            files[name] = _read([path], watch).whole
     text = Checksums(files=files, wholes=wholes).to_text()
     if plan.signing_key is not None:
         write_text(out / names.SIGNATURE, sign(text.encode(), plan.signing_key))
@@ -110,8 +110,8 @@ def finish(plan: PackPlan) -> tuple[int, int]:
     return sum(one.size for one in files.values()), len(files) + 1
 
 
-def _read(paths: list[Path]) -> PartsReader:
-    with contextlib.closing(PartsReader(paths)) as reader:
+def _read(paths: list[Path], watch: Watch) -> PartsReader:
+    with contextlib.closing(PartsReader(paths, watch)) as reader:
         reader.drain()
     return reader
 
@@ -139,7 +139,7 @@ def _plan_split(path: Path, work: Path, size: int) -> None:
     write_text(work / f"{path.name}{_SPLIT_PLAN}", json.dumps({"size": size}))
 
 
-def _restore(path: Path, work: Path) -> None:
+def _restore(path: Path, work: Path, watch: Watch) -> None:
     """Join an archive that an earlier run has cut, or began to cut."""
     parts = [part for part in find_parts(path.parent, path.name) if part != path]
     plan = work / f"{path.name}{_SPLIT_PLAN}"
@@ -150,5 +150,5 @@ def _restore(path: Path, work: Path) -> None:
         _plan_split(path, work, size)
     else:
         return
-    join_in_place(path, size)
+    join_in_place(path, size, watch)
     plan.unlink(missing_ok=True)

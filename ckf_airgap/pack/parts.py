@@ -10,27 +10,39 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from ckf_airgap.errors import IntegrityError
 from ckf_airgap.pack.checksums import FileSum
 from ckf_airgap.pack.names import part_name, whole_of
 
+Watch: TypeAlias = "Callable[[int], None]"
+"""Is told how many bytes were read or written; called in a thread. What it raises ends the work."""
+
 _COPY_BYTES: Final = 4 * 1024 * 1024
 _UNFINISHED: Final = ".part"
 
 
+def ignore(_count: int) -> None:
+    """Watch nothing."""
+
+
 class PartsReader:
     """Reads files one after the other as one, and hashes each.
+
+    Args:
+        paths: The files.
+        watch: Is told how far the reading is.
 
     Attributes:
         sums: Checksum and size of each file that was read to its end.
         whole: Those of all of them, once all are read.
     """
 
-    def __init__(self, paths: Iterable[Path]) -> None:
+    def __init__(self, paths: Iterable[Path], watch: Watch = ignore) -> None:
+        self._watch = watch
         self.sums: dict[Path, FileSum] = {}
         self._paths = list(paths)
         self._fd = -1
@@ -49,6 +61,7 @@ class PartsReader:
                 self._hash, self._size = hashlib.sha256(), 0
             chunk = os.read(self._fd, count)
             if chunk:
+                self._watch(len(chunk))
                 self._hash.update(chunk)
                 if self._several:
                     self._all.update(chunk)
@@ -91,7 +104,7 @@ def find_parts(directory: Path, name: str) -> list[Path]:
     return [numbered[number] for number in sorted(numbered)]
 
 
-def split(path: Path, size: int) -> list[Path]:
+def split(path: Path, size: int, watch: Watch = ignore) -> list[Path]:
     """Cut a file into parts of `size` bytes, the last one being shorter, and return them.
 
     A file that is not larger stays as it is.
@@ -102,7 +115,7 @@ def split(path: Path, size: int) -> list[Path]:
     count = -(-total // size)
     for number in range(count, 1, -1):
         begin = (number - 1) * size
-        _copy_tail(path, begin, path.with_name(part_name(path.name, number)))
+        _copy_tail(path, begin, path.with_name(part_name(path.name, number)), watch)
         os.truncate(path, begin)
     first = path.with_name(part_name(path.name, 1))
     path.replace(first)
@@ -110,12 +123,13 @@ def split(path: Path, size: int) -> list[Path]:
     return [path.with_name(part_name(path.name, number)) for number in range(1, count + 1)]
 
 
-def join_in_place(path: Path, size: int) -> None:
+def join_in_place(path: Path, size: int, watch: Watch = ignore) -> None:
     """Undo `split`, also one that was interrupted, or a joining that was.
 
     Args:
         path: The whole file.
         size: The size of the parts, as `split` was told.
+        watch: Is told how far the joining is.
     """
     parts = {
         found[1]: part
@@ -137,12 +151,13 @@ def join_in_place(path: Path, size: int) -> None:
             with parts[number].open("rb") as part:
                 while chunk := part.read(_COPY_BYTES):
                     whole.write(chunk)
+                    watch(len(chunk))
             whole.flush()
             os.fsync(whole.fileno())
             parts[number].unlink()
 
 
-def join(parts: Iterable[Path], target: Path, expected: FileSum) -> None:
+def join(parts: Iterable[Path], target: Path, expected: FileSum, watch: Watch = ignore) -> None:
     """Write the parts of a file as one, whole or not at all.
 
     Raises:
@@ -150,7 +165,10 @@ def join(parts: Iterable[Path], target: Path, expected: FileSum) -> None:
     """
     temporary = target.with_name(f".{target.name}{_UNFINISHED}")
     try:
-        with contextlib.closing(PartsReader(parts)) as reader, temporary.open("wb") as stream:
+        with (
+            contextlib.closing(PartsReader(parts, watch)) as reader,
+            temporary.open("wb") as stream,
+        ):
             while chunk := reader.read(_COPY_BYTES):
                 stream.write(chunk)
             stream.flush()
@@ -166,13 +184,14 @@ def join(parts: Iterable[Path], target: Path, expected: FileSum) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _copy_tail(path: Path, begin: int, target: Path) -> None:
+def _copy_tail(path: Path, begin: int, target: Path, watch: Watch) -> None:
     """Copy the end of a file into another one, whole or not at all."""
     temporary = path.with_name(path.name + _UNFINISHED + ".split")
     with path.open("rb") as source, temporary.open("wb") as stream:
         source.seek(begin)
         while chunk := source.read(_COPY_BYTES):
             stream.write(chunk)
+            watch(len(chunk))
         stream.flush()
         os.fsync(stream.fileno())
     temporary.replace(target)

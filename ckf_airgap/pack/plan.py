@@ -98,5 +98,11 @@ class PackObserver:
     def on_step(self, text: str) -> None:
         """Take what is being done now, as a line to read."""
 
+    def on_bytes(self, count: int) -> None:
+        """Take how many bytes a step read or wrote on the disk.
+
+        Called in a thread, which nothing but an exception raised here can stop.
+        """
+
     def on_charm(self, event: CharmEvent) -> None:
         """Take the progress of charms."""

@@ -14,7 +14,7 @@ from ckf_airgap.lock import FILE_NAME, Lock
 from ckf_airgap.pack.assumes import Assumes
 from ckf_airgap.pack.checksums import Checksums, FileSum, check_signature, read_public_key
 from ckf_airgap.pack.names import CHARMS, IMAGES, LAID_OUT, LOCK_NAME, SIGNATURE
-from ckf_airgap.pack.parts import PartsReader, find_parts, join
+from ckf_airgap.pack.parts import PartsReader, Watch, find_parts, ignore, join
 from ckf_airgap.pack.tarstream import TarFile, TarReader, is_gzip, open_tar
 from ckf_airgap.registry.partial import disk_error
 
@@ -44,7 +44,12 @@ class Unpacked:
 
 
 def unpack(
-    directory: Path, target: Path, *, force: bool = False, key: Path | None = None
+    directory: Path,
+    target: Path,
+    *,
+    force: bool = False,
+    key: Path | None = None,
+    watch: Watch = ignore,
 ) -> Unpacked:
     """Lay out ``charms/``, ``retagged-images.txt`` and the rest; blocks on the disk.
 
@@ -56,6 +61,7 @@ def unpack(
         target: Where to; ``~/charms`` is where the guide has the charms.
         force: Whether to overwrite files that differ.
         key: The public key that the pack must be signed with.
+        watch: Is told how far the reading is.
 
     Raises:
         CharmNotFoundError: when it is made ``--since`` a pack whose charms are not there.
@@ -71,7 +77,7 @@ def unpack(
             problems=[Problem(wrong, SIGNATURE)],
         )
     try:
-        return _Unpacking(directory, target, checksums, force=force).run()
+        return _Unpacking(directory, target, checksums, force=force, watch=watch).run()
     except OSError as exc:
         raise disk_error(exc, Path(exc.filename or target)) from exc
 
@@ -79,12 +85,15 @@ def unpack(
 class _Unpacking:
     """One run of `unpack`."""
 
-    def __init__(self, directory: Path, target: Path, checksums: Checksums, *, force: bool) -> None:
+    def __init__(
+        self, directory: Path, target: Path, checksums: Checksums, *, force: bool, watch: Watch
+    ) -> None:
         self._directory = directory
         self._target = target
         self._charms = target / CHARMS_DIRECTORY
         self._checksums = checksums
         self._force = force
+        self._watch = watch
         self._written = 0
         self._kept = 0
 
@@ -188,7 +197,7 @@ class _Unpacking:
         if not parts:
             raise IntegrityError(f"{self._directory} lacks {CHARMS}")
         seen: set[str] = set()
-        with contextlib.closing(PartsReader(parts)) as reader:
+        with contextlib.closing(PartsReader(parts, self._watch)) as reader:
             tar = open_tar(reader, str(self._directory / CHARMS), gzip=is_gzip(CHARMS))
             for file in tar:
                 if not FILE_NAME.match(file.name) or file.name not in wanted:
@@ -231,7 +240,7 @@ class _Unpacking:
         if _state(target, "sha256", whole.sha256) == "same":
             self._kept += 1
             return target
-        join(parts, target, whole)
+        join(parts, target, whole, self._watch)
         self._written += 1
         return target
 

@@ -16,14 +16,11 @@ from ckf_airgap.lock import Lock
 from ckf_airgap.pack.assumes import Assumes
 from ckf_airgap.pack.checksums import Checksums, FileSum, check_signature, read_public_key
 from ckf_airgap.pack.names import CHARMS, CHECKSUMS, IMAGES, LOCK_NAME, SIGNATURE, whole_of
-from ckf_airgap.pack.parts import PartsReader, find_parts
+from ckf_airgap.pack.parts import PartsReader, Watch, find_parts, ignore
 from ckf_airgap.pack.tarstream import TarFile, TarReader, is_gzip, open_tar
 
 _FIX: Final = "Copy the pack again; if it is made so, do not use it, and ask who made it."
 _MAX_INDEX_BYTES: Final = 64 * 1024 * 1024
-
-Progress = Callable[[str, int], None]
-"""Is told the file that is read, and how many of its bytes were read since the last time."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,15 +48,13 @@ class Verified:
     problems: list[Problem] = field(default_factory=list)
 
 
-def verify_pack(
-    directory: Path, *, key: Path | None = None, progress: Progress = lambda _name, _count: None
-) -> Verified:
+def verify_pack(directory: Path, *, key: Path | None = None, watch: Watch = ignore) -> Verified:
     """Read everything in a pack once, and return what is wrong with it; blocks on the disk.
 
     Args:
         directory: The pack.
         key: The public key that it must be signed with.
-        progress: Is told how far the reading is.
+        watch: Is told how far the reading is.
 
     Returns:
         What was found; `Verified.problems` is empty when all is right.
@@ -72,7 +67,7 @@ def verify_pack(
         raise InputError(f"there is no directory {directory}")
     public = read_public_key(key) if key is not None else None
     checksums, content = Checksums.read(directory)
-    return _Verification(directory, checksums, progress).run(
+    return _Verification(directory, checksums, watch).run(
         lambda: check_signature(directory, content, public) if public is not None else None
     )
 
@@ -88,10 +83,10 @@ def raise_problems(directory: Path, verified: Verified) -> None:
 class _Verification:
     """One check."""
 
-    def __init__(self, directory: Path, checksums: Checksums, progress: Progress) -> None:
+    def __init__(self, directory: Path, checksums: Checksums, watch: Watch) -> None:
         self._directory = directory
         self._checksums = checksums
-        self._progress = progress
+        self._watch = watch
         self._found = Verified()
         self._lock: Lock | None = None
 
@@ -270,8 +265,8 @@ class _Verification:
         }
         return [parts[number] for number in sorted(parts)]
 
-    def _reader(self, paths: list[Path]) -> _Counting:
-        return _Counting(paths, self._progress)
+    def _reader(self, paths: list[Path]) -> PartsReader:
+        return PartsReader(paths, self._watch)
 
     def _compare(self, reader: PartsReader) -> None:
         """Compare the files that were read with their checksums."""
@@ -289,20 +284,6 @@ class _Verification:
 
     def _wrong(self, what: str, where: str) -> None:
         self._found.problems.append(Problem(what, where))
-
-
-class _Counting(PartsReader):
-    """Tells how far the reading is."""
-
-    def __init__(self, paths: list[Path], progress: Progress) -> None:
-        super().__init__(paths)
-        self._name = paths[0].name
-        self._progress = progress
-
-    def read(self, count: int) -> bytes:
-        chunk = super().read(count)
-        self._progress(self._name, len(chunk))
-        return chunk
 
 
 def _difference(found: FileSum, expected: FileSum) -> str:

@@ -37,12 +37,9 @@ def alone(*args: object, home: Path, path: str = os.defpath) -> subprocess.Compl
 def home(tmp_path: Path) -> Path:
     home = tmp_path / "far"
     home.mkdir()
-    try:
-        probe = alone("python3", "-c", "print('alone')", home=home)
-    except FileNotFoundError:
-        pytest.skip("there is no unshare here")
-    if "alone" not in probe.stdout:
-        pytest.skip(f"no network namespace can be made here: {probe.stderr.strip()}")
+    probe = alone("cat", "/proc/net/dev", home=home)
+    devices = [line.split(":")[0].strip() for line in probe.stdout.splitlines() if ":" in line]
+    assert devices == ["lo"], probe.stderr
     return home
 
 
@@ -54,13 +51,9 @@ def test_the_tool_installs_and_rehearses_without_network(
     carried = shutil.copytree(pack, tmp_path / "disk")
     path = f"{Path(sys.executable).resolve().parent}:{os.defpath}"
 
-    unreachable = alone(
-        "python3", "-c", "import socket; socket.create_connection(('1.1.1.1', 80), 2)", home=home
-    )
     installed = alone("sh", carried / "install.sh", home / "tool", home=home, path=path)
     tool = home / "tool" / "bin" / "ckf-airgap"
 
-    assert unreachable.returncode != 0, "there is a network"
     assert installed.returncode == 0, installed.stdout + installed.stderr
     assert f"installed: {tool}" in installed.stdout
     assert __version__ in alone(tool, "--version", home=home).stdout

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import signal
 import sys
 import time
 from collections import Counter
@@ -13,6 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from ckf_airgap.errors import InterruptedRunError
+from ckf_airgap.pack.unpack import unpack
+from ckf_airgap.pack.verify import verify_pack
+from tests.pack.conftest import Pets
 from tests.pack.connected import PRIVATE, ConnectedSide, contents, run_command
 
 KILLS = int(os.environ.get("CKF_AIRGAP_KILLS", "4"))
@@ -80,3 +85,38 @@ def test_killed_anywhere_and_run_again_the_pack_is_the_same(
     sys.stderr.write(
         f"{killed} kills: {len(twice)} charms and {len(again)} of {len(sent)} blobs sent twice\n"
     )
+
+
+def test_ctrl_c_ends_a_run_well_and_the_next_one_goes_on(pets: Pets, tmp_path: Path) -> None:
+    pets.side.store.chunk, pets.side.store.pause_s = 4096, 0.2
+    words = ["pack", pets.bundle, "--registry", PRIVATE, "-o", pets.out, "--no-tool"]
+    process = run_command(*words, *pets.side.options)
+    work = tmp_path / "out.work" / "charms"
+    deadline = time.monotonic() + 60
+    while not (work.is_dir() and any(one.stat().st_size for one in work.glob("*.part"))):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=30)
+    pets.side.store.pause_s = 0
+
+    assert process.returncode == 130, output
+    assert "what was done stands" in output
+    assert any(work.glob("*.part"))
+    assert pets.call("verify", pets.packed()).exit_code == 0
+    assert set(pets.side.store.times_sent().values()) == {1}
+
+
+def test_reading_a_pack_ends_when_it_is_told_to(pets: Pets, tmp_path: Path) -> None:
+    pack = pets.packed("--split", "64KiB")
+
+    def stop(_count: int) -> None:
+        raise InterruptedRunError("stopped")
+
+    with pytest.raises(InterruptedRunError):
+        verify_pack(pack, watch=stop)
+    with pytest.raises(InterruptedRunError):
+        unpack(pack, tmp_path / "home", watch=stop)
+
+    assert not [path for path in tmp_path.joinpath("home").rglob("*") if path.is_file()]

@@ -151,6 +151,48 @@ def test_room_is_checked_before_anything_is_fetched(
     assert len(pets.side.store.downloads) == sent
 
 
+async def test_images_are_weighed_each_blob_once(pets: Pets) -> None:
+    from ckf_airgap.pack.imagesarchive import weigh_images
+    from ckf_airgap.reference import ImageReference
+    from ckf_airgap.registry.oci import Digest
+    from ckf_airgap.transfersettings import TransferSettings
+
+    host = pets.side.images.host
+    settings = TransferSettings(
+        plain_http=frozenset({host}), mirrors={"docker.io": (host,), "ghcr.io": (host,)}
+    )
+    blobs = {
+        digest: len(content)
+        for sample in pets.side.published.values()
+        for digest, content in sample.blobs.items()
+    }
+    names = [ImageReference.parse(name) for name in pets.side.published]
+    gone = ImageReference.parse(f"{host}/no/such:1")
+    largest = max(blobs, key=lambda digest: blobs[digest])
+
+    assert await weigh_images([*names, gone], settings, frozenset()) == (3, sum(blobs.values()))
+    _, lighter = await weigh_images(names, settings, frozenset({Digest.parse(largest)}))
+    assert lighter == sum(blobs.values()) - blobs[largest]
+
+
+def test_a_charm_that_the_bundle_brings_itself_is_packed(pets: Pets, tmp_path: Path) -> None:
+    (tmp_path / "shelf" / "dog_r5.charm").rename(tmp_path / "my-dog.charm")
+    text = pets.bundle.read_text()
+    text = text.replace("charm: dog\n    channel: latest/edge", "charm: ./my-dog.charm")
+    pets.bundle.write_text(text)
+
+    pack = pets.packed()
+
+    lock = json.loads((pack / "ckf-airgap.lock").read_text())
+    assert [(one["file"], one["revision"]) for one in lock["charms"]] == [
+        ("cat_r3.charm", 3),
+        ("my-dog.charm", None),
+    ]
+    assert pets.call("verify", pack).exit_code == 0
+    again = pets.packed("--lock", pack / "ckf-airgap.lock", out=tmp_path / "again")
+    assert contents(again) == contents(pack)
+
+
 @pytest.mark.parametrize("size", ["0", "x", "1", "3X", "-1G"])
 def test_what_is_no_size_is_refused(pets: Pets, size: str) -> None:
     assert pets.pack(f"--split={size}").exit_code == 2

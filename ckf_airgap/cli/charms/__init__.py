@@ -6,11 +6,13 @@ import click
 
 from ckf_airgap.cli.charms.download import download_command
 from ckf_airgap.cli.charms.list import list_command
+from ckf_airgap.cli.groups import HelpfulGroup
 from ckf_airgap.cli.options import verbosity_options
 
 
 @click.group(
     "charms",
+    cls=HelpfulGroup,
     short_help="Fetch the charms of a bundle, and see which are there.",
     epilog="""\b
 Examples:
