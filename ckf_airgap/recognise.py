@@ -33,7 +33,7 @@ _TOKEN: Final = re.compile(
 )
 """A word that stands by itself: not the rest of a URL, of a Windows path or of a template."""
 
-_COMMA: Final = re.compile(r"\s*[,;|]\s*")
+_COMMA: Final = re.compile(r"[,;|]")
 _QUOTES: Final = "\"'`()[]"
 _MARKS: Final = re.compile(r"://|[{}$%<>=*\\]|^[/.~-]|^[A-Za-z]:[/\\]")
 """What only URLs, templates, settings, patterns, paths and flags have."""
@@ -258,7 +258,7 @@ def _of_text(value: str, place: _Place, known: Known) -> Iterator[Candidate]:
             yield neighbour
             return
     stripped = value.strip()
-    parts = [part for part in _COMMA.split(stripped) if part]
+    parts = [part.strip() for part in _COMMA.split(stripped) if part.strip()]
     is_list = not any(letter.isspace() for part in parts for letter in part)
     whole = _TOKEN.fullmatch(value) is not None
     for where, _, token in () if whole else tokens(value):
@@ -266,11 +266,12 @@ def _of_text(value: str, place: _Place, known: Known) -> Iterator[Candidate]:
         reference = image_in(token, hinted=said, known=known)
         if reference is not None:
             yield Candidate(path=(*place.path, where), text=token, reference=reference)
-    if place.asks_for_a_name and _may_be_bare(stripped):
+    bare = _bare(stripped) if place.asks_for_a_name else None
+    if bare is not None:
         yield Candidate(
             path=place.path,
             text=value,
-            reference=ImageReference.parse(stripped),
+            reference=bare,
             doubt=f"{stripped!r} may be an image of Docker Hub, and stays as it is",
             fix=_SETTLE,
         )
@@ -355,10 +356,11 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _may_be_bare(text: str) -> bool:
-    """Whether a word could be the name of an image: ``busybox``, but not ``true`` or ``1.9``."""
+def _bare(text: str) -> ImageReference | None:
+    """Return the image that a word could name: ``busybox``, but not ``true`` or ``1.9``."""
     named = BARE_NAME.match(text) is not None and "." not in text
-    return named and text not in _NO_NAMES and not _VERSION.match(text)
+    word = text in _NO_NAMES or _VERSION.match(text) is not None
+    return _parsed(text) if named and not word else None
 
 
 def _parsed(text: str) -> ImageReference | None:

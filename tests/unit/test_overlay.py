@@ -852,8 +852,10 @@ def test_a_name_without_tag_beside_an_image_does_not_stay_public() -> None:
 
 
 @pytest.mark.parametrize("registry", REGISTRIES, ids=str)
-def test_a_registry_that_yaml_needs_quotes_for_is_told_once(registry: Registry) -> None:
-    warnings = rendered(load_release("1.11"), registry).warnings
+def test_only_a_registry_that_yaml_needs_quotes_for_is_told(
+    release: Release, registry: Registry
+) -> None:
+    warnings = rendered(release, registry).warnings
     if not registry.host.startswith("["):
         assert warnings == ()
         return

@@ -209,6 +209,7 @@ def test_a_bare_name_is_told_with_its_key(option: str, value: str, where: str) -
     [
         *("IfNotPresent", "ifnotpresent", "Always", "Never", "true", "false", "latest", "none"),
         *("1.9", "v2", "8080", "nvcr.io", "Busybox", "two words", "null"),
+        *("0123456789abcdef" * 4, "a" * 300),
     ],
 )
 def test_a_word_that_names_no_image_is_not_told(value: str) -> None:
@@ -297,6 +298,12 @@ def test_no_doubt_about_a_reference(text: str) -> None:
     doubt = syntax_doubt(text)
     if doubt:
         assert "is not an image reference" in doubt
+
+
+@pytest.mark.parametrize("piece", [" ", "a", "a-", "a/", "a:", "@a.", "a,", "[", ".", "a@", "A/:"])
+def test_long_values_are_judged_at_once(piece: str) -> None:
+    for text in (f"a{piece * 50_000}b", f"x: a/b:v1\ny: a{piece * 50_000}b"):
+        assert len(list(find_candidates(ValueText.parse(text), "x-image"))) <= 50_002
 
 
 @given(st.text(max_size=60), st.sampled_from(["x-image", "images", "config", ""]))
