@@ -186,7 +186,7 @@ def test_no_model_of_that_name(world: World, deployed: Deployed) -> None:
         deployed,
         ExitCode.CONTROLLER,
         "controller rehearsal has no model 'kubeflw'",
-        "did you mean 'kubeflow'?",
+        "Did you mean 'kubeflow'?",
         "--create-model",
         model="kubeflw",
     )
