@@ -464,13 +464,12 @@ class Bench:
         kept, platforms = 0, False
         for one in self.images:
             url = f"http://{target.host}/v2/{one.repository}/manifests/"
-            try:
+            tagged = request("HEAD", url + one.target_tag, Accept=ACCEPT)
+            if one.kind == DOCKER_LIST:
+                platforms = "index" in tagged["content-type"] or "list" in tagged["content-type"]
+            with contextlib.suppress(urllib.error.HTTPError):
                 request("HEAD", url + one.digest, Accept=ACCEPT)
-                tagged = request("HEAD", url + one.target_tag, Accept=ACCEPT)
-            except urllib.error.HTTPError:
-                continue
-            kept += tagged["docker-content-digest"] == one.digest
-            platforms |= one.kind == DOCKER_LIST
+                kept += tagged["docker-content-digest"] == one.digest
         return kept, platforms
 
 
