@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NoReturn
@@ -11,57 +10,33 @@ import click
 
 from ckf_airgap._version import __version__
 from ckf_airgap.cli.failures import report_failure
-from ckf_airgap.cli.groups import HelpfulGroup
+from ckf_airgap.cli.groups import CommandGroup, Place
 from ckf_airgap.cli.options import verbosity_options
 from ckf_airgap.cli.terminal import Terminal
-from ckf_airgap.errors import ExitCode, nearest
+from ckf_airgap.errors import ExitCode
 
-COMMANDS: Final[Mapping[str, str]] = {
-    "releases": "List the shipped releases of Charmed Kubeflow.",
-    "charms": "Fetch the charms of a bundle, and see which are there.",
-    "images": "Find the images of a bundle, and carry them across the gap.",
-    "pack": "Make the directory that is carried across the gap.",
-    "verify": "Check a pack: everything is read once.",
-    "unpack": "Lay a pack out: ~/charms, ~/retagged-images.txt and the rest.",
-    "render": "Make the overlay that points a bundle at a private registry.",
-    "deploy": "Deploy a bundle from local charms and wait until it is active.",
-    "rehearse": "Deploy a bundle on the embedded controller.",
-    "controller": "Run the embedded controller until stopped.",
-    "status": "Show what stands in a model.",
-    "wait": "Wait until everything in a model is active and idle.",
+COMMANDS: Final[Mapping[str, Place]] = {
+    name: Place(about, f"ckf_airgap.cli.{name}")
+    for name, about in {
+        "releases": "List the shipped releases of Charmed Kubeflow.",
+        "charms": "Fetch the charms of a bundle, and see which are there.",
+        "images": "Find the images of a bundle, and carry them across the gap.",
+        "pack": "Make the directory that is carried across the gap.",
+        "verify": "Check a pack: everything is read once.",
+        "unpack": "Lay a pack out: ~/charms, ~/retagged-images.txt and the rest.",
+        "render": "Make the overlay that points a bundle at a private registry.",
+        "deploy": "Deploy a bundle from local charms and wait until it is active.",
+        "rehearse": "Deploy a bundle on the embedded controller.",
+        "controller": "Run the embedded controller until stopped.",
+        "status": "Show what stands in a model.",
+        "wait": "Wait until everything in a model is active and idle.",
+    }.items()
 }
-"""The commands in the order of their use; each is ``command`` of the module of its name.
-
-Their modules are imported when they are needed: libjuju alone takes a second to import, which
-``--help`` and shell completion should not pay.
-"""
+"""The commands in the order of their use; each is ``command`` of the module of its name."""
 
 
-class _Commands(HelpfulGroup):
-    """The group: imports a command when it is asked for, and renders every failure."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in COMMANDS:
-            return None
-        command = importlib.import_module(f"ckf_airgap.cli.{cmd_name}").command
-        assert isinstance(command, click.Command)  # noqa: S101
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
-        if not name.startswith("-") and name not in COMMANDS:
-            hint = nearest(name, COMMANDS)
-            ctx.fail(f"no such command {name!r}" + (f", {hint}" if hint else ""))
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+class _Commands(CommandGroup):
+    """The group of all commands; it renders every failure."""
 
     def main(  # type: ignore[override]
         self,
@@ -86,6 +61,7 @@ class _Commands(HelpfulGroup):
 @click.command(
     "ckf-airgap",
     cls=_Commands,
+    places=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""\b
 Example, a rehearsal that needs nothing but this tool:

@@ -29,7 +29,6 @@ SCHEMA: Final = "ckf-airgap/controller/v1"
 
 @click.command(
     "controller",
-    short_help="Run the embedded controller until stopped.",
     epilog="""\b
 Example, with any client of Juju in another terminal:
   ckf-airgap controller --juju-data /tmp/rehearsal --port 17070

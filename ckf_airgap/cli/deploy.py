@@ -13,11 +13,11 @@ from ckf_airgap.cli.options import (
     UserPath,
     jobs_option,
     json_option,
-    rendering_options,
     timeout_option,
     verbosity_options,
 )
 from ckf_airgap.cli.progress import ProgressView
+from ckf_airgap.cli.renderoptions import rendering_options
 from ckf_airgap.cli.reports import deployment_document, finished, plan_document, standing
 from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.targets import error_grace_option, idle_option, juju_options
@@ -41,7 +41,6 @@ PASSWORD_VARIABLE: Final = "CKF_AIRGAP_REGISTRY_PASSWORD"  # noqa: S105 - a name
 
 @click.command(
     "deploy",
-    short_help="Deploy a bundle from local charms and wait until it is active.",
     epilog="""\b
 Examples:
   ckf-airgap deploy 1.11 --dry-run

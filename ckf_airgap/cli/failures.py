@@ -8,7 +8,6 @@ from typing import Final
 
 import click
 from rich.text import Text
-from rich.traceback import Traceback
 
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import (
@@ -31,6 +30,8 @@ def report_failure(error: Exception, terminal: Terminal) -> ExitCode:
     """
     failure = _as_airgap_error(error)
     if terminal.debug:
+        from rich.traceback import Traceback  # noqa: PLC0415 - it takes long to import
+
         trace = Traceback.from_exception(type(error), error, error.__traceback__, width=100)
         terminal.err.print(trace)
     terminal.err.print(_text(failure), highlight=False, soft_wrap=True)

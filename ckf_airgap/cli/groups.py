@@ -2,20 +2,82 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
 import click
 
-from ckf_airgap.errors import ExitCode
+from ckf_airgap.errors import ExitCode, nearest
 
 
-class HelpfulGroup(click.Group):
-    """A group that shows its help when it is called without arguments.
+@final
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a command is defined.
 
-    Nothing was asked for and nothing was done, so the exit code is that of a usage error. click has
-    this too, but what it prints, where, and with which exit code is up to its version.
+    Attributes:
+        about: Its short help.
+        module: The module.
+        attribute: Its name in the module.
     """
 
+    about: str
+    module: str
+    attribute: str = "command"
+
+
+class CommandGroup(click.Group):
+    """A group that imports a command when it is called, and shows its help when none is.
+
+    libjuju and the HTTP client take long to import, which ``--help``, shell completion, and the
+    commands that need neither should not pay.
+
+    Args:
+        *args: What `click.Group` takes.
+        places: The commands by their names, in the order of their use.
+        **rest: What `click.Group` takes.
+    """
+
+    def __init__(self, *args: Any, places: Mapping[str, Place], **rest: Any) -> None:
+        super().__init__(*args, **rest)
+        self.places = places
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names of the commands, in the order of their use."""
+        return list(self.places)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import a command."""
+        place = self.places.get(cmd_name)
+        if place is None:
+            return None
+        command = getattr(importlib.import_module(place.module), place.attribute)
+        assert isinstance(command, click.Command)  # noqa: S101
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or name the nearest one."""
+        name = args[0]
+        if not name.startswith("-") and name not in self.places:
+            hint = nearest(name, self.places)
+            ctx.fail(f"no such command {name!r}" + (f", {hint}" if hint else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the table of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, place.about) for name, place in self.places.items()])
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments, or show the help and exit when there are none."""
+        """Parse the arguments, or show the help and exit when there are none.
+
+        Nothing was asked for and nothing was done, so the exit code is that of a usage error. click
+        has this too, but what it prints, where, and with which exit code is up to its version.
+        """
         if not args and not ctx.resilient_parsing:
             click.echo(ctx.get_help(), color=ctx.color)
             ctx.exit(ExitCode.USAGE)

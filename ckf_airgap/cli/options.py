@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
 from ckf_airgap.cli.terminal import Terminal
-from ckf_airgap.inputs import DEFAULT_CHARMS, DEFAULT_IMAGES, Inputs
 
 if TYPE_CHECKING:  # generic in click 8.4 and later, plain before
     _FloatType = click.ParamType[float]
@@ -186,102 +184,6 @@ registry_option = click.option(
     help="The private registry.",
 )
 """``--registry``"""
-
-
-def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
-    """Return ``BUNDLE`` and the options that say how it is rendered, as one argument ``inputs``.
-
-    Args:
-        stand_ins: Whether charms and image list may be left out, to be made up.
-    """
-    charms_default = "stand-in charms" if stand_ins else str(DEFAULT_CHARMS)
-    images_default = "as if all were in --registry" if stand_ins else str(DEFAULT_IMAGES)
-
-    def decorate(function: _F) -> _F:
-        @functools.wraps(function)
-        def with_inputs(
-            *args: Any,
-            bundle: str,
-            charms: Path | None,
-            images: Path | None,
-            mapping: Path | None,
-            registry: str | None,
-            settings: tuple[str, ...],
-            overlays: tuple[Path, ...],
-            rules: Path | None,
-            **rest: Any,
-        ) -> Any:
-            inputs = Inputs(
-                bundle=bundle,
-                charms=charms,
-                images=images,
-                mapping=mapping,
-                registry=registry,
-                settings=settings,
-                overlays=overlays,
-                rules=rules,
-            )
-            return function(*args, inputs=inputs, **rest)
-
-        return cast(
-            "_F",
-            apply(
-                [
-                    click.argument("bundle", type=BundleName()),
-                    click.option(
-                        "--charms",
-                        type=UserPath("directory"),
-                        envvar="CKF_AIRGAP_CHARMS",
-                        metavar="DIR",
-                        help=f"The .charm files.  [default: {charms_default}]",
-                    ),
-                    click.option(
-                        "--images",
-                        type=UserPath(),
-                        envvar="CKF_AIRGAP_IMAGES",
-                        metavar="FILE",
-                        help=f"The list of images in the registry.  [default: {images_default}]",
-                    ),
-                    click.option(
-                        "--mapping",
-                        type=UserPath(),
-                        envvar="CKF_AIRGAP_MAPPING",
-                        metavar="FILE",
-                        help="The mapping of `images retag`; needed when it folded paths.",
-                    ),
-                    click.option(
-                        "--registry",
-                        envvar="CKF_AIRGAP_REGISTRY",
-                        metavar="HOST[:PORT][/PATH]",
-                        help="The private registry.",
-                    ),
-                    click.option(
-                        "--set",
-                        "settings",
-                        multiple=True,
-                        metavar="APP.OPTION=VALUE",
-                        help="Set an option of an application; may be repeated.",
-                    ),
-                    click.option(
-                        "--overlay",
-                        "overlays",
-                        type=UserPath(),
-                        multiple=True,
-                        metavar="FILE",
-                        help="An overlay of yours, applied after ours; may be repeated.",
-                    ),
-                    click.option(
-                        "--rules",
-                        type=UserPath(),
-                        metavar="FILE",
-                        help="Image rules for charms that no release describes (docs/bundles.md).",
-                    ),
-                ],
-                with_inputs,
-            ),
-        )
-
-    return decorate
 
 
 jobs_option = click.option(

@@ -130,7 +130,6 @@ _OPTIONS: Final = [
 
 @click.command(
     "pack",
-    short_help="Make the directory that is carried across the gap.",
     epilog="""\b
 Examples:
   ckf-airgap pack 1.11 --registry 172.17.0.2:5000 -o kubeflow-1.11

@@ -10,11 +10,11 @@ from ckf_airgap.cli.modelview import plural
 from ckf_airgap.cli.options import (
     jobs_option,
     json_option,
-    rendering_options,
     timeout_option,
     verbosity_options,
 )
 from ckf_airgap.cli.progress import ProgressView
+from ckf_airgap.cli.renderoptions import rendering_options
 from ckf_airgap.cli.reports import (
     deployment_document,
     findings_document,
@@ -33,7 +33,6 @@ SCHEMA: Final = "ckf-airgap/rehearse/v1"
 
 @click.command(
     "rehearse",
-    short_help="Deploy a bundle on the embedded controller.",
     epilog="""\b
 Examples, the second one with all that was carried over:
   ckf-airgap rehearse 1.11

@@ -17,7 +17,6 @@ SCHEMA: Final = "ckf-airgap/releases/v1"
 
 @click.command(
     "releases",
-    short_help="List the shipped releases of Charmed Kubeflow.",
     epilog="""\b
 Example:
   ckf-airgap releases

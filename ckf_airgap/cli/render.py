@@ -9,7 +9,8 @@ from typing import Final
 import click
 
 from ckf_airgap.cli.modelview import plural
-from ckf_airgap.cli.options import UserPath, json_option, rendering_options, verbosity_options
+from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
+from ckf_airgap.cli.renderoptions import rendering_options
 from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.concurrency import in_thread
@@ -22,7 +23,6 @@ SCHEMA: Final = "ckf-airgap/render/v1"
 
 @click.command(
     "render",
-    short_help="Make the overlay that points a bundle at a private registry.",
     epilog="""\b
 Example:
   ckf-airgap render 1.11 --charms ~/charms --images ~/retagged-images.txt -o overlay.yaml

@@ -24,7 +24,6 @@ SCHEMA: Final = "ckf-airgap/status/v1"
 
 @click.command(
     "status",
-    short_help="Show what stands in a model.",
     epilog="""\b
 Examples:
   ckf-airgap status

@@ -18,7 +18,6 @@ SCHEMA: Final = "ckf-airgap/unpack/v1"
 
 @click.command(
     "unpack",
-    short_help="Lay a pack out: ~/charms, ~/retagged-images.txt and the rest.",
     epilog="""\b
 Example:
   ckf-airgap unpack kubeflow-1.11 --to ~

@@ -26,7 +26,6 @@ key_option = click.option(
 
 @click.command(
     "verify",
-    short_help="Check a pack: everything is read once.",
     epilog="""\b
 Example:
   ckf-airgap verify kubeflow-1.11 --key pub.pem

@@ -26,7 +26,6 @@ SCHEMA: Final = "ckf-airgap/wait/v1"
 
 @click.command(
     "wait",
-    short_help="Wait until everything in a model is active and idle.",
     epilog="""\b
 Example:
   ckf-airgap wait --model kubeflow --timeout 30m

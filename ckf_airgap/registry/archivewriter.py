@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import zlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -444,7 +443,7 @@ class ArchiveWriter:
         checksum = 0
         for region in sorted(self._regions.values(), key=lambda one: one.start):
             checksum = combine_checksums(checksum, region.checksum or 0, region.end - region.start)
-        checksum = combine_checksums(checksum, zlib.crc32(content), len(content))
+        checksum = combine_checksums(checksum, self._file.checksum(content), len(content))
         self._file.finish(self._end + len(content), checksum)
         os.fsync(self._fd)
         self._part.replace(self.path)
@@ -467,11 +466,11 @@ class ArchiveWriter:
         name = blob_name(region.digest).replace("blobs/", "unused/", 1)
         region.header = member_header(name, region.size)
         self._file.pwrite(region.start, region.header)
-        checksum = zlib.crc32(region.header)
+        checksum = self._file.checksum(region.header)
         for at in range(region.data, region.end, READ_BYTES):
             zeros = bytes(min(READ_BYTES, region.end - at))
             self._file.pwrite(at, zeros)
-            checksum = zlib.crc32(zeros, checksum)
+            checksum = self._file.checksum(zeros, checksum)
         region.checksum = checksum
 
     def _discard(self) -> None:

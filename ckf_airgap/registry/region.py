@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tarfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -107,7 +106,7 @@ class RegionWriter:
 
     def _clear(self) -> None:
         self._hasher = self._region.digest.hasher()
-        self._checksum = zlib.crc32(self._region.header)
+        self._checksum = self._file.checksum(self._region.header)
 
     def _rehash(self) -> None:
         at = 0
@@ -117,7 +116,7 @@ class RegionWriter:
             if not chunk:
                 break
             self._hasher.update(chunk)
-            self._checksum = zlib.crc32(chunk, self._checksum)
+            self._checksum = self._file.checksum(chunk, self._checksum)
             at += len(chunk)
         self._region.written = at
 
@@ -125,7 +124,7 @@ class RegionWriter:
         region = self._region
         self._file.pwrite(region.data + region.written, chunk)
         self._hasher.update(chunk)
-        self._checksum = zlib.crc32(chunk, self._checksum)
+        self._checksum = self._file.checksum(chunk, self._checksum)
         region.written += len(chunk)
         if region.written - self._noted >= NOTE_BYTES:
             self._journal.written(region)
@@ -135,7 +134,7 @@ class RegionWriter:
         region = self._region
         self._file.pwrite(region.start, region.header)
         self._file.pwrite(region.data + region.size, bytes(region.padding))
-        region.checksum = zlib.crc32(bytes(region.padding), self._checksum)
+        region.checksum = self._file.checksum(bytes(region.padding), self._checksum)
         try:
             self._journal.finished(region)
         except OSError:

@@ -299,6 +299,9 @@ class TarFileWriter(Protocol):
     def pread(self, offset: int, count: int) -> bytes:
         """Return bytes of the tar that were written."""
 
+    def checksum(self, data: bytes, before: int = 0) -> int:
+        """Return the CRC-32 of bytes of the tar after those with the CRC-32 `before`."""
+
     def finish(self, size: int, checksum: int) -> None:
         """End the file after `size` bytes of the tar, whose CRC-32 is `checksum`."""
 
@@ -316,6 +319,10 @@ class PlainFile:
     def pread(self, offset: int, count: int) -> bytes:
         """Read bytes."""
         return _pread(self.fd, offset, count)
+
+    def checksum(self, data: bytes, before: int = 0) -> int:  # noqa: ARG002
+        """Return 0: nothing in a plain tar wants it."""
+        return 0
 
     def finish(self, size: int, checksum: int) -> None:  # noqa: ARG002
         """Cut the file to `size`."""
@@ -365,6 +372,10 @@ class StoredGzipFile:
             offset += length
             count -= length
         return b"".join(pieces)
+
+    def checksum(self, data: bytes, before: int = 0) -> int:
+        """Return the CRC-32, which ends a gzip file."""
+        return zlib.crc32(data, before)
 
     def finish(self, size: int, checksum: int) -> None:
         """Mark the last block, and write the checksum after it."""

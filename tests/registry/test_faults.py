@@ -837,26 +837,45 @@ async def test_verify_tells_blobs_that_are_lost_and_recheck_mends_them(
 # Being away
 
 
-async def test_a_registry_that_is_away_for_a_while_is_waited_for(
-    private: RegistryServer, proxy: FaultProxy, carried: Path
+async def test_registries_that_go_away_for_twenty_seconds_are_waited_for(
+    private: RegistryServer, public_proxy: FaultProxy, proxy: FaultProxy, carried: Path
 ) -> None:
-    async def leave(exchange: Exchange) -> None:
-        if exchange.method == "PATCH" and not gone:
-            gone.append(asyncio.ensure_future(away()))
+    gone: dict[FaultProxy, asyncio.Future[None]] = {}
+    pulled_to = carried.with_name("pulled")
 
-    async def away() -> None:
-        await proxy.down()
-        await asyncio.sleep(2)
-        await proxy.up()
+    async def away(server: FaultProxy) -> None:
+        await server.down()
+        await asyncio.sleep(20)
+        await server.up()
 
-    gone: list[asyncio.Future[None]] = []
-    proxy.faults.append(leave)
+    async def leave_while_giving(exchange: Exchange) -> None:
+        if is_large_get(exchange) and public_proxy not in gone:
+            exchange.cut_answer_at = LARGE // 2
+            gone[public_proxy] = asyncio.ensure_future(away(public_proxy))
+
+    async def leave_while_taking(exchange: Exchange) -> None:
+        if exchange.method == "PATCH" and proxy.count("PATCH") > 5 and proxy not in gone:
+            gone[proxy] = asyncio.ensure_future(away(proxy))
+
+    public_proxy.faults.append(leave_while_giving)
+    proxy.faults.append(leave_while_taking)
     policy = Policy(limits=QUICK.limits, timeouts=QUICK.timeouts)
-    async with make_client(proxy.host, policy=policy) as client:
-        result = await push_one(client, carried, proxy.host)
-    await gone[0]
-    assert result.status is Status.COPIED
+    started = time.monotonic()
+    async with make_client(public_proxy.host, proxy.host, policy=policy) as client:
+        pulled, pushed = await asyncio.gather(
+            pull_one(client, public_proxy.host, pulled_to),
+            push_one(client, carried, proxy.host),
+        )
+    assert time.monotonic() - started > 20
+    await asyncio.gather(*gone.values())
+    assert len(gone) == 2
+    assert pulled.status is pushed.status is Status.COPIED
     assert private.stored_blobs() == sample().digests
+    with LayoutDirectory.open(pulled_to) as layout:
+        for descriptor in (await layout.references()).values():
+            assert descriptor.digest == pulled.digest
+    assert public_proxy.downloaded < pulled.bytes_sent + CHUNK
+    assert proxy.uploaded <= sum(map(len, sample().blobs.values())) + CHUNK
 
 
 def test_the_usual_retries_last_longer_than_twenty_seconds() -> None:

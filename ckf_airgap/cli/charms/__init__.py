@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 import click
 
-from ckf_airgap.cli.charms.download import download_command
-from ckf_airgap.cli.charms.list import list_command
-from ckf_airgap.cli.groups import HelpfulGroup
+from ckf_airgap.cli.groups import CommandGroup, Place
 from ckf_airgap.cli.options import verbosity_options
+
+COMMANDS: Final[Mapping[str, Place]] = {
+    "download": Place(
+        "Fetch the charms of a bundle from the store.", f"{__name__}.download", "download_command"
+    ),
+    "list": Place(
+        "Show which charm files are there, against what a bundle asks for.",
+        f"{__name__}.list",
+        "list_command",
+    ),
+}
+"""The commands in the order of their use."""
 
 
 @click.group(
     "charms",
-    cls=HelpfulGroup,
-    short_help="Fetch the charms of a bundle, and see which are there.",
+    cls=CommandGroup,
+    places=COMMANDS,
     epilog="""\b
 Examples:
   ckf-airgap charms download 1.11 -d charms
@@ -23,7 +36,3 @@ Examples:
 @verbosity_options
 def command() -> None:
     """Fetch the charms of a bundle, and see which are there."""
-
-
-command.add_command(download_command)
-command.add_command(list_command)

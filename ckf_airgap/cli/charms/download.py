@@ -25,7 +25,6 @@ SCHEMA: Final = "ckf-airgap/charms-download/v1"
 
 @click.command(
     "download",
-    short_help="Fetch the charms of a bundle from the store.",
     epilog="""\b
 Examples:
   ckf-airgap charms download 1.11 -d charms

@@ -22,7 +22,6 @@ SCHEMA: Final = "ckf-airgap/charms-list/v1"
 
 @click.command(
     "list",
-    short_help="Show which charm files are there, against what a bundle asks for.",
     epilog="""\b
 Example:
   ckf-airgap charms list 1.11 --charms ~/charms

@@ -2,22 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 import click
 
-from ckf_airgap.cli.groups import HelpfulGroup
-from ckf_airgap.cli.images.airgapped import load_command, push_command, verify_command
-from ckf_airgap.cli.images.audit import audit_command
-from ckf_airgap.cli.images.connected import copy_command, pull_command, save_command
-from ckf_airgap.cli.images.explain import explain_command
-from ckf_airgap.cli.images.list import list_command
-from ckf_airgap.cli.images.retag import retag_command
+from ckf_airgap.cli.groups import CommandGroup, Place
 from ckf_airgap.cli.options import verbosity_options
+
+COMMANDS: Final[Mapping[str, Place]] = {
+    "list": Place(
+        "Write the list of all images that a bundle pulls.",
+        f"{__name__}.list",
+        "list_command",
+    ),
+    "explain": Place("Say who asks for an image.", f"{__name__}.explain", "explain_command"),
+    "audit": Place(
+        "Search the charm files for images that nothing tells.",
+        f"{__name__}.audit",
+        "audit_command",
+    ),
+    "retag": Place(
+        "Write the list of the places in the private registry.",
+        f"{__name__}.retag",
+        "retag_command",
+    ),
+    "pull": Place(
+        "Pull images from their registries into a directory.",
+        f"{__name__}.connected",
+        "pull_command",
+    ),
+    "save": Place(
+        "Write the archive of images that crosses the gap.", f"{__name__}.connected", "save_command"
+    ),
+    "load": Place(
+        "Bring the images of an archive into a directory or Docker.",
+        f"{__name__}.airgapped",
+        "load_command",
+    ),
+    "push": Place(
+        "Push the images of an archive to the private registry.",
+        f"{__name__}.airgapped",
+        "push_command",
+    ),
+    "verify": Place(
+        "Check that all images are in the private registry, whole.",
+        f"{__name__}.airgapped",
+        "verify_command",
+    ),
+    "copy": Place(
+        "Copy images straight into the private registry.", f"{__name__}.connected", "copy_command"
+    ),
+}
+"""The commands in the order of their use."""
 
 
 @click.group(
     "images",
-    cls=HelpfulGroup,
-    short_help="Find the images of a bundle, and carry them across the gap.",
+    cls=CommandGroup,
+    places=COMMANDS,
     epilog="""\b
 Example, on the connected side:
   ckf-airgap images list 1.11 -o images.txt
@@ -31,18 +74,3 @@ Behind the air gap:
 @verbosity_options
 def command() -> None:
     """Find the images of a bundle, and carry them across the gap."""
-
-
-for _command in (
-    list_command,
-    explain_command,
-    audit_command,
-    retag_command,
-    pull_command,
-    save_command,
-    load_command,
-    push_command,
-    verify_command,
-    copy_command,
-):
-    command.add_command(_command)

@@ -23,7 +23,6 @@ from ckf_airgap.transfersettings import TransferSettings
 
 @click.command(
     "load",
-    short_help="Bring the images of an archive into a directory or Docker.",
     epilog="""\b
 Examples:
   ckf-airgap images load images.tar.gz -o images
@@ -66,7 +65,6 @@ def load_command(
 
 @click.command(
     "push",
-    short_help="Push the images of an archive to the private registry.",
     epilog="""\b
 Example:
   ckf-airgap images push images.tar.gz --registry 172.17.0.2:5000
@@ -115,7 +113,6 @@ def push_command(
 
 @click.command(
     "verify",
-    short_help="Check that all images are in the private registry, whole.",
     epilog="""\b
 Examples:
   ckf-airgap images verify retagged-images.txt

@@ -24,7 +24,6 @@ SCHEMA: Final = "ckf-airgap/images-audit/v1"
 
 @click.command(
     "audit",
-    short_help="Search the charm files for images that nothing tells.",
     epilog="""\b
 Example:
   ckf-airgap images audit 1.11 --charms ~/charms

@@ -23,7 +23,6 @@ from ckf_airgap.transfersettings import TransferReport, TransferSettings
 
 @click.command(
     "pull",
-    short_help="Pull images from their registries into a directory.",
     epilog="""\b
 Example:
   ckf-airgap images pull images.txt -o images
@@ -62,7 +61,6 @@ def pull_command(images: Path, output: Path, engine: str, settings: TransferSett
 
 @click.command(
     "save",
-    short_help="Write the archive of images that crosses the gap.",
     epilog="""\b
 Examples:
   ckf-airgap images save images.txt -o images.tar.gz
@@ -140,7 +138,6 @@ def save_command(
 
 @click.command(
     "copy",
-    short_help="Copy images straight into the private registry.",
     epilog="""\b
 Example, on a machine that sees both sides:
   ckf-airgap images copy images.txt --registry 172.17.0.2:5000

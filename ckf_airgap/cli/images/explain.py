@@ -23,7 +23,6 @@ SCHEMA: Final = "ckf-airgap/images-explained/v1"
 
 @click.command(
     "explain",
-    short_help="Say who asks for an image.",
     epilog="""\b
 Examples:
   ckf-airgap images explain gcr.io/ml-pipeline/frontend:2.0.3

@@ -21,7 +21,6 @@ SCHEMA: Final = "ckf-airgap/images/v1"
 
 @click.command(
     "list",
-    short_help="Write the list of all images that a bundle pulls.",
     epilog="""\b
 Example:
   ckf-airgap images list 1.11 --juju-version 3.6.9 -o images.txt

@@ -18,7 +18,6 @@ from ckf_airgap.retag import RetagMapping, retag_images
 
 @click.command(
     "retag",
-    short_help="Write the list of the places in the private registry.",
     epilog="""\b
 Example:
   ckf-airgap images retag images.txt --registry gitlab.example.com:5050/team/ckf --max-depth 3 \\
