@@ -19,7 +19,7 @@ from ckf_airgap.pack.names import CHARMS
 from ckf_airgap.pack.parts import PartsReader, Watch, find_parts, ignore
 from ckf_airgap.pack.tarstream import is_gzip, open_tar
 from ckf_airgap.registry.region import member_header
-from ckf_airgap.registry.volume import StoredGzipFile
+from ckf_airgap.registry.storedgzip import StoredGzipFile
 
 _READ_BYTES: Final = 1024 * 1024
 _RECORD_BYTES: Final = 10240

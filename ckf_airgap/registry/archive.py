@@ -221,13 +221,14 @@ def stored_blobs(index: TarIndex) -> Iterator[tuple[Digest, Member]]:
 def hash_member(index: TarIndex, member: Member, digest: Digest) -> Digest:
     """Return the digest that a member really has; blocks on the disk."""
     hasher = digest.hasher()
+    buffer = memoryview(bytearray(min(READ_BYTES, member.size)))
     at = 0
     while at < member.size:
-        chunk = index.volume.pread(member.offset + at, min(READ_BYTES, member.size - at))
-        if not chunk:
+        count = index.volume.readinto(member.offset + at, buffer[: member.size - at])
+        if not count:
             raise IntegrityError(f"{index.where} is cut: {member.name} goes on after its end")
-        hasher.update(chunk)
-        at += len(chunk)
+        hasher.update(buffer[:count])
+        at += count
     return Digest(digest.algorithm, hasher.hexdigest())
 
 

@@ -31,13 +31,9 @@ from ckf_airgap.registry.journal import Journal, Region
 from ckf_airgap.registry.oci import Descriptor, Digest, Manifest, Platform, parse_manifest
 from ckf_airgap.registry.partial import disk_error
 from ckf_airgap.registry.region import RegionWriter, member_bytes, member_header, run_to_end
+from ckf_airgap.registry.storedgzip import StoredGzipFile, combine_checksums
+from ckf_airgap.registry.tarwriter import PlainFile, TarFileWriter
 from ckf_airgap.registry.tree import carried_platforms, read_tree
-from ckf_airgap.registry.volume import (
-    PlainFile,
-    StoredGzipFile,
-    TarFileWriter,
-    combine_checksums,
-)
 
 _RECORD_BYTES: Final = 10240
 

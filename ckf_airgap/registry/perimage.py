@@ -20,6 +20,8 @@ from ckf_airgap.registry.archivetail import (
 )
 from ckf_airgap.registry.oci import Descriptor, Manifest, Platform
 from ckf_airgap.registry.region import member_bytes, member_header, run_to_end
+from ckf_airgap.registry.storedgzip import StoredGzipFile
+from ckf_airgap.registry.tarwriter import PlainFile
 from ckf_airgap.registry.transport import (
     BlobSource,
     BlobsPlanned,
@@ -30,7 +32,6 @@ from ckf_airgap.registry.transport import (
     Status,
     ignore,
 )
-from ckf_airgap.registry.volume import PlainFile, StoredGzipFile
 
 _END: Final = bytes(1024)
 

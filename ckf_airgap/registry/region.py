@@ -14,7 +14,7 @@ from ckf_airgap.errors import IntegrityError
 from ckf_airgap.registry.journal import Journal, Region
 from ckf_airgap.registry.oci import Digest
 from ckf_airgap.registry.partial import CHUNK_BYTES, disk_error
-from ckf_airgap.registry.volume import TarFileWriter
+from ckf_airgap.registry.tarwriter import TarFileWriter
 
 NOTE_BYTES: Final = 8 * 1024 * 1024
 """Bytes of a blob after which the journal is told how far it is."""
@@ -128,12 +128,14 @@ class RegionWriter:
         region.written += len(chunk)
         if region.written - self._noted >= NOTE_BYTES:
             self._journal.written(region)
+            self._file.begin_writing_out(region.data + self._noted, region.written - self._noted)
             self._noted = region.written
 
     def _finish(self) -> None:
         region = self._region
         self._file.pwrite(region.start, region.header)
         self._file.pwrite(region.data + region.size, bytes(region.padding))
+        self._file.begin_writing_out(region.data + self._noted, region.size - self._noted)
         region.checksum = self._file.checksum(bytes(region.padding), self._checksum)
         try:
             self._journal.finished(region)

@@ -14,14 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ckf_airgap.errors import AbsentError, IntegrityError
-from ckf_airgap.registry.volume import (
+from ckf_airgap.registry.storedgzip import (
     BLOCK_BYTES,
-    InflateVolume,
     StoredGzipFile,
     StoredGzipVolume,
     combine_checksums,
-    open_volume,
 )
+from ckf_airgap.registry.volume import InflateVolume, open_volume
 
 
 def content(size: int) -> bytes:
