@@ -8,38 +8,46 @@ tries all images, and returns a result for each.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 from ckf_airgap.concurrency import in_thread
-from ckf_airgap.errors import AbsentError, IntegrityError, ReferenceSyntaxError, UsageError
+from ckf_airgap.errors import UsageError
 from ckf_airgap.reference import ImageReference
 from ckf_airgap.registry import pull as pulling
 from ckf_airgap.registry import push as pushing
 from ckf_airgap.registry import verify as verifying
-from ckf_airgap.registry.archive import Archive
 from ckf_airgap.registry.archivefiles import part_path
 from ckf_airgap.registry.archivetail import docker_names
 from ckf_airgap.registry.archivewriter import ArchiveWriter
 from ckf_airgap.registry.dockerimport import DockerImport, remove_scratch
 from ckf_airgap.registry.layout import LayoutDirectory
-from ckf_airgap.registry.oci import Descriptor, Digest
+from ckf_airgap.registry.oci import Digest
 from ckf_airgap.registry.perimage import write_per_image
 from ckf_airgap.registry.relay import relay
 from ckf_airgap.registry.sources import DockerTars, open_source
-from ckf_airgap.registry.transport import Event, ImageDone, ImageResult, Listener, Status
-from ckf_airgap.registry.tree import carried_platforms
+from ckf_airgap.registry.transport import (
+    Event,
+    ImageDone,
+    ImageResult,
+    ImagesPlanned,
+    Listener,
+    Status,
+)
+from ckf_airgap.registry.tree import carried_platforms, read_tree, reduced
 from ckf_airgap.retag import RetagMapping
 from ckf_airgap.transfersettings import TransferReport, TransferSettings
-
-Stored: TypeAlias = "LayoutDirectory | Archive"
-"""A store that images are read from."""
-
-Mapper: TypeAlias = "Callable[[Sequence[ImageReference]], RetagMapping]"
-"""Gives images their places in the private registry."""
+from ckf_airgap.transferstores import (
+    Mapper,
+    Stored,
+    names_of,
+    names_there,
+    opened_store,
+    parsed_name,
+    references_of,
+)
 
 _SCRATCH_SUFFIX: Final = ".layers"
 
@@ -136,12 +144,13 @@ async def save_images(
                 listener=settings.listener,
             )
         elif source is not None:
-            async with _opened(source) as stored:
-                names = await _names(stored, references, settings)
+            async with opened_store(source) as stored:
+                names = await names_of(stored, references, settings)
                 results = await relay(
                     stored,
                     writer,
                     names,
+                    platforms=settings.platforms,
                     jobs=settings.jobs,
                     recheck=settings.recheck,
                     listener=settings.listener,
@@ -163,7 +172,7 @@ async def save_images(
             return report
         summary = await writer.finish(
             prefer=settings.prefer,
-            names=_more_names(mapping, [result.source for result in report.results]),
+            names=names_there(mapping, [result.source for result in report.results]),
             since=since,
         )
     await in_thread(remove_scratch, scratch)
@@ -188,9 +197,9 @@ async def save_per_image(
         mapping: Gives their places in the private registry, which the tars then name.
     """
     started = time.monotonic()
-    async with _opened(source) as stored:
-        names = await _names(stored, references, settings)
-        more = _more_names(mapping, names)
+    async with opened_store(source) as stored:
+        names = await names_of(stored, references, settings)
+        more = names_there(mapping, names)
 
         def tags(name: str) -> Iterable[str]:
             return more(name) or docker_names(name) or (name,)
@@ -226,10 +235,11 @@ async def load_images(
             return _report(results, started)
         if isinstance(opened, DockerTars):
             raise UsageError(
-                f"{archive} holds tars of docker save, which Docker loads itself",
-                fix=f"docker load -i {archive}  (or load it into a layout: leave out --engine)",
+                f"{archive} was made by docker save; Docker loads its tars itself",
+                fix="`docker load -i` each of the tars; or, all at once: ckf-airgap images load"
+                f" {archive} -o DIR, and then: ckf-airgap images load DIR --engine docker",
             )
-        references = await _references(opened, settings)
+        references = await references_of(opened, settings)
         places = mapping(tuple(references)) if mapping is not None else None
 
         def names(reference: ImageReference) -> tuple[str, ...]:
@@ -311,6 +321,22 @@ async def push_from_engine(
     return _report(results, started)
 
 
+async def retag_in_engine(mapping: RetagMapping, settings: TransferSettings) -> TransferReport:
+    """Give images of the Docker Engine the names that they have in the private registry."""
+    started = time.monotonic()
+    from ckf_airgap.registry.engine import (  # noqa: PLC0415 - docker's SDK is slow to import
+        retag_images as engine_retag,
+    )
+
+    results = await engine_retag(
+        settings.engine(),
+        [(image.source, image.target) for image in mapping.images],
+        jobs=settings.jobs,
+        listener=settings.listener,
+    )
+    return _report(results, started)
+
+
 async def copy_images(mapping: RetagMapping, settings: TransferSettings) -> TransferReport:
     """Copy images from their registries straight into the private one."""
     started = time.monotonic()
@@ -341,36 +367,63 @@ async def verify_images(
     """Look whether images are in the private registry, whole.
 
     Args:
-        targets: The images by their references there; with `mapping`, as charms name them.
+        targets: The images by their references there; with `mapping`, also as charms name them.
+            All of `source` when there are none.
         settings: How.
         source: The archive or layout that they came with, which tells the digests to expect.
         mapping: Gives the places of images in the private registry.
+
+    Raises:
+        UsageError: when an image has no place there, or is not in `source`.
     """
     started = time.monotonic()
-    wanted = tuple(dict.fromkeys(targets))
     expected: dict[ImageReference, verifying.Expected] = {}
+    places: dict[ImageReference, ImageReference] = {}
     if source is not None:
-        async with _opened(source) as stored:
-            known = await _references(stored, replace(settings, only=frozenset()))
-        places = mapping(tuple(known)) if mapping is not None else None
-        for reference, descriptor in known.items():
-            target = places.target_of(reference) if places is not None else None
-            expected[(target or reference).canonical()] = verifying.Expected(
-                target=target or reference,
-                digest=descriptor.digest,
-                platforms=carried_platforms(descriptor),
-            )
-        if not wanted:
-            wanted = tuple(one.target for one in expected.values())
-    elif mapping is not None and wanted:
-        wanted = tuple(dict.fromkeys(image.target for image in mapping(wanted).images))
+        async with opened_store(source) as stored:
+            expected, places = await _expected(stored, settings, mapping)
+    listed = tuple(targets) or tuple(one.target for one in expected.values())
+    others = tuple(one for one in listed if one.canonical() not in places.keys() | expected.keys())
+    if source is not None and others:
+        raise UsageError(
+            f"not among the images of {source}: {', '.join(map(str, others[:5]))}",
+            fix="Leave out the list, or --from, which is for what was pushed from there.",
+        )
+    if mapping is not None and others:
+        places |= {one.source.canonical(): one.target for one in mapping(others).images}
+    wanted = tuple(dict.fromkeys(places.get(one.canonical(), one) for one in listed))
+    only = frozenset(places.get(one, one).canonical() for one in settings.only)
     items = [
         expected.get(target.canonical()) or verifying.Expected(target=target)
-        for target in settings.chosen(wanted)
+        for target in replace(settings, only=only).chosen(wanted)
     ]
     async with settings.client() as client:
         results = await verifying.verify(client, items, listener=settings.listener)
     return _report(results, started)
+
+
+async def _expected(
+    stored: Stored, settings: TransferSettings, mapping: Mapper | None
+) -> tuple[dict[ImageReference, verifying.Expected], dict[ImageReference, ImageReference]]:
+    """Return what a push from a store leaves in the registry, by its place there; and the places.
+
+    Both by the canonical form of references: those there, and those of the store.
+    """
+    known = await references_of(stored, replace(settings, only=frozenset()))
+    mapped = mapping(tuple(known)) if mapping is not None else None
+    expected, places = {}, {}
+    for reference, descriptor in known.items():
+        target = (mapped.target_of(reference) if mapped is not None else None) or reference
+        places[reference.canonical()] = target
+        platforms = carried_platforms(descriptor)
+        other = None
+        if platforms:
+            top = await stored.manifest(descriptor.digest)
+            other = reduced(await read_tree(stored, top, platforms))[-1].digest
+        expected[target.canonical()] = verifying.Expected(
+            target=target, digest=descriptor.digest, platforms=platforms, reduced=other
+        )
+    return expected, places
 
 
 async def _push(
@@ -378,7 +431,7 @@ async def _push(
     mapping: Mapper,
     settings: TransferSettings,
 ) -> list[ImageResult]:
-    references = await _references(stored, settings)
+    references = await references_of(stored, settings)
     places = mapping(tuple(references))
     items = [
         pushing.PushItem(source=str(reference), target=target)
@@ -396,24 +449,26 @@ async def _load(
 ) -> list[ImageResult]:
     """Bring what was opened into a layout."""
     if not isinstance(opened, DockerTars):
-        names = [str(reference) for reference in await _references(opened, settings)]
+        names = [str(reference) for reference in await references_of(opened, settings)]
         return await relay(
             opened,
             store,
             names,
+            platforms=settings.platforms,
             jobs=settings.jobs,
             recheck=settings.recheck,
             listener=settings.listener,
         )
     images = opened.images
     if settings.only:
-        listed = [_parsed(name, opened.path) for image in images for name in image.names]
+        listed = [parsed_name(name, opened.path) for image in images for name in image.names]
         chosen = {str(reference) for reference in settings.chosen(listed)}
         kept = [
             replace(image, names=tuple(name for name in image.names if name in chosen))
             for image in images
         ]
         images = tuple(image for image in kept if image.names)
+    settings.listener(ImagesPlanned(count=sum(max(len(image.names), 1) for image in images)))
     scratch = directory.with_name(f".{directory.name}{_SCRATCH_SUFFIX}")
     async with DockerImport(store, scratch, settings.listener).opened() as importer:
         results = await importer.run(images)
@@ -422,74 +477,12 @@ async def _load(
     return results
 
 
-@asynccontextmanager
-async def _opened(path: Path) -> AsyncIterator[Stored]:
-    """Open a store that has manifests."""
-    opened = await in_thread(open_source, path)
-    try:
-        if isinstance(opened, DockerTars):
-            raise UsageError(
-                f"{path} holds tars of docker save, without manifests",
-                fix=f"Load it first: ckf-airgap images load {path} -o images",
-            )
-        yield opened
-    finally:
-        opened.close()
-
-
-async def _references(
-    stored: Stored, settings: TransferSettings
-) -> dict[ImageReference, Descriptor]:
-    """Return the images of a store that are to be done."""
-    where = stored.path if isinstance(stored, LayoutDirectory) else Path(stored.where)
-    found = {
-        _parsed(name, where): descriptor for name, descriptor in (await stored.references()).items()
-    }
-    if not found:
-        raise AbsentError(f"{where} names no images")
-    return {reference: found[reference] for reference in settings.chosen(found)}
-
-
-async def _names(
-    stored: Stored, references: Sequence[ImageReference] | None, settings: TransferSettings
-) -> list[str]:
-    """Return the names in a store of the images to take from it, however the list spells them."""
-    known = await _references(stored, replace(settings, only=frozenset()))
-    wanted = settings.chosen(known if references is None else references)
-    by_meaning = {reference.canonical(): str(reference) for reference in known}
-    return [by_meaning.get(one.canonical(), str(one)) for one in wanted]
-
-
-def _parsed(name: str, where: Path) -> ImageReference:
-    try:
-        return ImageReference.parse(name)
-    except ReferenceSyntaxError as exc:
-        raise IntegrityError(
-            f"{where} has an image of the name {name!r}, which is no reference",
-            fix="Name images in full when other tools write the layout.",
-        ) from exc
-
-
-def _more_names(
-    mapping: Mapper | None, references: Iterable[str]
-) -> Callable[[str], tuple[str, ...]]:
-    """Return what gives an image's name in the private registry, if that is known."""
-    if mapping is None:
-        return lambda _reference: ()
-    places = mapping([ImageReference.parse(reference) for reference in references])
-
-    def names(reference: str) -> tuple[str, ...]:
-        target = places.target_of(ImageReference.parse(reference))
-        return () if target is None else (str(target.with_tag()),)
-
-    return names
-
-
 def _without_images(listener: Listener) -> Listener:
     """Return a listener that hears of an image only when it failed: more is to be done with it."""
 
     def listen(event: Event) -> None:
-        if not isinstance(event, ImageDone) or event.result.status is Status.FAILED:
+        failed = isinstance(event, ImageDone) and event.result.status is Status.FAILED
+        if failed or not isinstance(event, ImageDone | ImagesPlanned):
             listener(event)
 
     return listen

@@ -41,15 +41,22 @@ def report_failure(error: Exception, terminal: Terminal) -> ExitCode:
 
 
 def _text(error: AirgapError) -> Text:
-    """Return the message, each problem with its fix below it, and the fix of the whole."""
+    """Return the message, each problem with its fix, and the fix of the whole.
+
+    A fix that all problems share is told once.
+    """
     text = Text.assemble(("error: ", "bold red"), error.message)
     if error.problems:
         text.append(":")
+    fixes = {problem.fix for problem in error.problems}
+    shared = len(error.problems) > 1 and len(fixes) == 1
     for problem in error.problems:
         place = f"{problem.where}: " if problem.where else ""
         text.append(f"\n  - {place}{problem.what}")
-        if problem.fix:
+        if problem.fix and not shared:
             text.append(f"\n      {problem.fix}", "dim")
+    if shared and (fix := fixes.pop()):
+        text.append(f"\n  {fix}", "dim")
     if error.fix:
         text.append(f"\n{error.fix}")
     return text

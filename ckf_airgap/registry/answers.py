@@ -114,8 +114,8 @@ class Refusal:
             return NameRefusedError(
                 f"{self.registry} does not take a repository with the name {self.repository}"
                 f" ({levels} parts): {self.words}",
-                fix="Some registries allow two or three parts only; put the images below a shorter "
-                "path with --registry HOST/PATH, or allow deeper names there.",
+                fix="Some registries allow two or three parts only: fold the paths with --max-depth"
+                " N, here and with `images retag`, or allow deeper names there.",
             )
         missing = self.status == 404 or _NO_PROJECT.search(self.text)
         if self.writing and self.status in (400, 401, 403, 404) and missing:

@@ -18,6 +18,7 @@ from ckf_airgap.registry.transport import (
     BytesMoved,
     ImageDone,
     ImageResult,
+    ImagesPlanned,
     Listener,
     Status,
     ignore,
@@ -212,4 +213,6 @@ async def _each(
         listener(ImageDone(result=result))
         return result
 
-    return await bounded_map(attempt, dict.fromkeys(references), jobs)
+    wanted = tuple(dict.fromkeys(references))
+    listener(ImagesPlanned(count=len(wanted)))
+    return await bounded_map(attempt, wanted, jobs)

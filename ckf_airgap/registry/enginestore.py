@@ -40,6 +40,7 @@ from ckf_airgap.registry.transport import (
     BytesMoved,
     ImageDone,
     ImageResult,
+    ImagesPlanned,
     Listener,
     Status,
     ignore,
@@ -71,7 +72,9 @@ async def save_images(
     wanted: dict[ImageReference, EngineImage] = {}
     results: dict[ImageReference, ImageResult] = {}
     known = {} if before is None else dict(await before.references())
-    for reference in dict.fromkeys(references):
+    chosen = tuple(dict.fromkeys(references))
+    listener(ImagesPlanned(count=len(chosen)))
+    for reference in chosen:
         try:
             found = await local_image(engine, reference)
             descriptor = known.get(str(reference))
@@ -116,6 +119,7 @@ async def load_images(
     """
     results: dict[ImageReference, ImageResult] = {}
     waiting: dict[ImageReference, _Loading] = {}
+    listener(ImagesPlanned(count=len(references)))
     for reference, descriptor in references.items():
         try:
             loading = await _loading(source, reference, descriptor, prefer, tuple(names(reference)))

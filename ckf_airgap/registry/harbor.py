@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from ckf_airgap.errors import AbsentError, TransferError
+from ckf_airgap.errors import AbsentError, LoginError, TransferError
 from ckf_airgap.registry.remote import RemoteRegistry
 from ckf_airgap.registry.session import Request
 
@@ -33,7 +33,13 @@ async def create_project(registry: RemoteRegistry, name: str) -> None:
         body=json.dumps({"project_name": name, "metadata": {"public": "false"}}).encode(),
         writing=True,
     )
-    answer = await registry.session.ask_as_user(request)
+    try:
+        answer = await registry.session.ask_as_user(request)
+    except LoginError as exc:
+        raise LoginError(
+            f"{what} cannot be created: {exc.message}",
+            fix=f"{exc.fix} If the project is there, leave out --create-project.".lstrip(),
+        ) from exc
     if answer.status in (404, 405):
         raise TransferError(
             f"{registry.host} is no Harbor: it has no API to create {what}",

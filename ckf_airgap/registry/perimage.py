@@ -28,6 +28,7 @@ from ckf_airgap.registry.transport import (
     BytesMoved,
     ImageDone,
     ImageResult,
+    ImagesPlanned,
     Listener,
     Status,
     ignore,
@@ -65,7 +66,9 @@ async def write_per_image(
     references = await source.references()
     results: list[ImageResult] = []
     chosen: list[tuple[str, Descriptor, Manifest]] = []
-    for name in names:
+    wanted = tuple(names)
+    listener(ImagesPlanned(count=len(wanted)))
+    for name in wanted:
         try:
             manifest = await _choose(source, references, name, prefer)
         except AirgapError as exc:

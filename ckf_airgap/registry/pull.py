@@ -21,6 +21,7 @@ from ckf_airgap.registry.transport import (
     BlobStore,
     ImageDone,
     ImageResult,
+    ImagesPlanned,
     Listener,
     Status,
     Way,
@@ -65,6 +66,7 @@ async def pull(
     wanted = tuple(dict.fromkeys(references))
     wanted_platforms = tuple(platforms)
     source = RemoteSource(client)
+    listener(ImagesPlanned(count=len(wanted)))
 
     async def resolve(reference: ImageReference) -> ImageTree:
         pin = (pins or {}).get(reference)
@@ -143,7 +145,7 @@ class _Pull:
             status=Status.FAILED if error else Status.PRESENT if same else Status.COPIED,
             bytes_sent=moved.received,
             error=error,
-            notes=_notes(tree.result),
+            notes=tree.result.notes if tree.result is not None else (),
         )
         self._listener(ImageDone(result=result))
         return result
@@ -176,10 +178,3 @@ class _Pull:
             except (IntegrityError, TransferError):
                 return False
         return True
-
-
-def _notes(tree: ImageTree | None) -> tuple[str, ...]:
-    if tree is None or not tree.omitted:
-        return ()
-    left = ", ".join(sorted({str(child.platform) for child in tree.omitted}))
-    return (f"carried without {left}; the index keeps its digest {tree.top.digest}",)

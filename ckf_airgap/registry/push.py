@@ -26,6 +26,7 @@ from ckf_airgap.registry.transport import (
     BlobsPlanned,
     ImageDone,
     ImageResult,
+    ImagesPlanned,
     Listener,
     Status,
     Way,
@@ -89,6 +90,7 @@ async def push(
         A result for each item, in order.
     """
     wanted = tuple(items)
+    listener(ImagesPlanned(count=len(wanted)))
     references = await source.references()
 
     async def read(item: PushItem) -> ImageTree:
@@ -125,13 +127,14 @@ async def copy(
         A result for each item, in order.
     """
     source = RemoteSource(client)
-    wanted_platforms = tuple(platforms)
+    wanted, wanted_platforms = tuple(items), tuple(platforms)
+    listener(ImagesPlanned(count=len(wanted)))
 
     async def resolve(item: PushItem) -> ImageTree:
         top = await source.resolve(ImageReference.parse(item.source))
         return await read_tree(source, top, wanted_platforms)
 
-    trees = await bounded_outcomes(resolve, tuple(items), client.options.policy.limits.requests)
+    trees = await bounded_outcomes(resolve, wanted, client.options.policy.limits.requests)
     return await _Push(client, source, options or PushOptions(), listener).run(trees)
 
 
@@ -345,7 +348,8 @@ async def _put_manifests(place: _Place, manifests: tuple[Manifest, ...]) -> bool
         await registry.put_manifest(repository, place.tag, top)
     except ImmutableTagError as exc:
         raise ImmutableTagError(
-            f"{registry.host}/{repository}:{place.tag} is {place.there} and may not be changed;"
+            f"{registry.host}/{repository}:{place.tag} is"
+            f" {place.there or 'kept as it was'} and may not be changed;"
             f" the image to push is {top.digest}",
             fix="Push it under another tag, or remove the old one there.",
         ) from exc

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from ckf_airgap.concurrency import DEFAULT_LIMIT, Outcome, bounded_outcomes
 from ckf_airgap.errors import AbsentError, AirgapError, IntegrityError
 from ckf_airgap.registry.download import Meter
-from ckf_airgap.registry.oci import Descriptor, Digest
+from ckf_airgap.registry.oci import Descriptor, Digest, Platform
 from ckf_airgap.registry.shared import Shared, raise_failures
 from ckf_airgap.registry.transport import (
     BlobDone,
@@ -17,6 +17,7 @@ from ckf_airgap.registry.transport import (
     BlobStore,
     ImageDone,
     ImageResult,
+    ImagesPlanned,
     Listener,
     Status,
     Way,
@@ -30,6 +31,7 @@ async def relay(
     store: BlobStore,
     names: Iterable[str],
     *,
+    platforms: Iterable[Platform] = (),
     jobs: int = DEFAULT_LIMIT,
     recheck: bool = False,
     listener: Listener = ignore,
@@ -40,6 +42,7 @@ async def relay(
         source: Where they are.
         store: Where they go; what it has is left alone.
         names: Their names in both.
+        platforms: The platforms to take of indexes; all that the source has by default.
         jobs: How many blobs are copied at the same time.
         recheck: Whether to hash the blobs that are in the store, and copy what is damaged.
         listener: Is told the progress.
@@ -51,15 +54,25 @@ async def relay(
         StorageFullError: when the store has not enough room, before anything is copied.
     """
     references = await source.references()
+    wanted = tuple(dict.fromkeys(names))
+    wanted_platforms = tuple(platforms)
+    listener(ImagesPlanned(count=len(wanted)))
 
     async def read(name: str) -> ImageTree:
         descriptor = references.get(name)
         if descriptor is None:
             raise AbsentError(f"{name} is not among the images that were carried")
         top = await source.manifest(descriptor.digest)
-        return await read_tree(source, top, carried_platforms(descriptor))
+        carried = carried_platforms(descriptor)
+        strange = [str(one) for one in wanted_platforms if carried and one not in carried]
+        if strange:
+            raise AbsentError(
+                f"{name} was carried for {', '.join(map(str, carried))} only,"
+                f" not for {', '.join(strange)}"
+            )
+        return await read_tree(source, top, wanted_platforms or carried)
 
-    trees = await bounded_outcomes(read, dict.fromkeys(names), jobs)
+    trees = await bounded_outcomes(read, wanted, jobs)
     run = _Relay(source, store, jobs, listener)
     await run.plan([tree.result for tree in trees if tree.result is not None], recheck=recheck)
     results = await bounded_outcomes(run.image, trees, max(len(trees), 1))
@@ -110,6 +123,7 @@ class _Relay:
             status=Status.FAILED if error else Status.PRESENT if same else Status.COPIED,
             bytes_sent=moved[0],
             error=error,
+            notes=tree.result.notes if tree.result is not None else (),
         )
         self._listener(ImageDone(result=result))
         return result

@@ -212,7 +212,7 @@ class RegistrySession:
         request = Request(
             method="GET",
             url="/v2/",
-            what="its greeting",
+            what="its API (/v2/)",
             accept=frozenset({200, 301, 302, 307, 400, 401, 403, 404, 405}),
         )
         answer = await self._ask(request, authorized=False)

@@ -152,6 +152,17 @@ class Way(str, enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImagesPlanned:
+    """It is known which images are to be done; told once.
+
+    Attributes:
+        count: How many.
+    """
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BlobsPlanned:
     """More blobs are known to be needed.
 
@@ -211,7 +222,7 @@ class Retrying:
     delay_s: float
 
 
-Event: TypeAlias = "BlobsPlanned | BytesMoved | BlobDone | ImageDone | Retrying"
+Event: TypeAlias = "ImagesPlanned | BlobsPlanned | BytesMoved | BlobDone | ImageDone | Retrying"
 """What a transfer tells while it runs."""
 
 Listener: TypeAlias = Callable[[Event], None]

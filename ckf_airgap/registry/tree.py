@@ -58,6 +58,14 @@ class ImageTree:
         names = ",".join(map(str, self.platforms))
         return replace(descriptor, annotations={PLATFORMS: names})
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to tell of an image that is carried for some platforms only."""
+        if not self.omitted:
+            return ()
+        left = ", ".join(sorted({str(child.platform) for child in self.omitted}))
+        return (f"carried without {left}; the index keeps its digest {self.top.digest}",)
+
 
 async def read_tree(
     source: BlobSource, top: Manifest, platforms: Iterable[Platform] = ()

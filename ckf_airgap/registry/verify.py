@@ -12,7 +12,14 @@ from ckf_airgap.registry.oci import Descriptor, Digest, Platform
 from ckf_airgap.registry.remote import RegistryClient
 from ckf_airgap.registry.shared import Shared
 from ckf_airgap.registry.source import RemoteSource
-from ckf_airgap.registry.transport import ImageDone, ImageResult, Listener, Status, ignore
+from ckf_airgap.registry.transport import (
+    ImageDone,
+    ImageResult,
+    ImagesPlanned,
+    Listener,
+    Status,
+    ignore,
+)
 from ckf_airgap.registry.tree import read_tree
 
 
@@ -24,11 +31,14 @@ class Expected:
         target: Its reference there.
         digest: The digest that it should have; any when that is not known.
         platforms: The platforms that were carried, if not all.
+        reduced: The digest that it has instead where the registry takes no index whose other
+            platforms are missing.
     """
 
     target: ImageReference
     digest: Digest | None = None
     platforms: tuple[Platform, ...] = ()
+    reduced: Digest | None = None
 
 
 async def verify(
@@ -48,12 +58,14 @@ async def verify(
         A result for each, in order: `Status.PRESENT`, or `Status.FAILED` with what is missing.
     """
     blobs: Shared[tuple[str, Descriptor], bool] = Shared()
+    wanted = tuple(images)
+    listener(ImagesPlanned(count=len(wanted)))
 
     async def check(image: Expected) -> Digest:
         target = image.target
         source = RemoteSource(client, mirrors=False)
         top = await source.resolve(target)
-        if image.digest is not None and top.digest != image.digest:
+        if image.digest is not None and top.digest not in (image.digest, image.reduced):
             raise IntegrityError(
                 f"{target} has the digest {top.digest} instead of {image.digest}",
                 fix="It was pushed from another image, or by a tool that changes digests; push it"
@@ -84,15 +96,20 @@ async def verify(
             digest = await check(image)
         except AirgapError as exc:
             error = exc
+        notes: tuple[str, ...] = ()
+        if digest is not None and image.digest is not None and digest != image.digest:
+            carried = ", ".join(map(str, image.platforms))
+            notes = (f"for {carried} it has the digest {digest} instead of {image.digest}",)
         done = ImageResult(
             source=str(image.target),
             target=str(image.target),
             digest=digest or image.digest,
             status=Status.FAILED if error else Status.PRESENT,
             error=error,
+            notes=notes,
         )
         listener(ImageDone(result=done))
         return done
 
-    outcomes = await bounded_outcomes(result, images, client.options.policy.limits.requests)
+    outcomes = await bounded_outcomes(result, wanted, client.options.policy.limits.requests)
     return [outcome.unwrap() for outcome in outcomes]

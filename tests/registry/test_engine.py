@@ -67,6 +67,28 @@ async def test_the_whole_way_through_docker(
         assert await engine.image_id(entry["target"]) == ids[entry["source"]]
 
 
+async def test_images_of_an_engine_are_given_their_names_in_the_registry(
+    engine: Engine, public: RegistryServer, tmp_path: Path
+) -> None:
+    ids = await publish_three(public.host)
+    (tmp_path / "images.txt").write_text("\n".join(ids) + "\n")
+    await images("pull", "images.txt", "--engine", "docker", cwd=tmp_path)
+    words = ["retag", "images.txt", "--registry", "r.test:5000/ckf", "-o", "retagged.txt"]
+    words += ["--engine", "docker", "--json"]
+    done = (await images(*words, cwd=tmp_path)).document
+    assert (done["schema"], done["copied"]) == ("ckf-airgap/transfer/v1", 3)
+    for entry in done["images"]:
+        assert await engine.image_id(entry["target"]) == ids[entry["source"]]
+    targets = [entry["target"] for entry in done["images"]]
+    assert (tmp_path / "retagged.txt").read_text().split() == targets
+    assert (await images(*words, cwd=tmp_path)).document["present"] == 3
+    (tmp_path / "images.txt").write_text("docker.io/not/there:1\n")
+    failed = await images(*words, cwd=tmp_path, check=False)
+    assert failed.code == 9
+    assert "docker.io/not/there:1 is not in the Docker Engine" in failed.err
+    assert "--only" not in failed.err
+
+
 async def test_a_push_that_the_registry_refuses_is_an_error(
     engine: Engine, public: RegistryServer, secured: RegistryServer
 ) -> None:

@@ -656,7 +656,7 @@ REFUSALS: list[tuple[int, object, type[AirgapError], str]] = [
         "write to some/image",
     ),
     (400, code("NAME_INVALID", "invalid repository name"), NameRefusedError, "2 parts"),
-    (403, code("NAME_INVALID", "nested too deep"), NameRefusedError, "2 parts"),
+    (403, code("NAME_INVALID", "nested too deep"), NameRefusedError, "--max-depth N"),
 ]
 
 
@@ -743,6 +743,24 @@ async def test_a_missing_project_is_created_when_that_is_asked_for(
             results = await push(client, layout, items, options=PushOptions(create_projects=True))
     assert [result.error for result in results] == [None, None]
     assert projects == ["some"]
+
+
+async def test_a_login_that_may_not_create_projects_is_told_to_try_without(
+    private: RegistryServer, proxy: FaultProxy, carried: Path
+) -> None:
+    from tests.registry.conftest import logged_in
+
+    robot = refuse(403, code("FORBIDDEN", "forbidden"))
+    proxy.faults.append(when(lambda one: one.path == "/api/v2.0/projects", robot))
+    async with make_client(proxy.host, credentials=logged_in(proxy.host)) as client:
+        with LayoutDirectory.open(carried) as layout:
+            (source,) = await layout.references()
+            item = PushItem(source=source, target=ImageReference(proxy.host, "some/image", "1"))
+            options = PushOptions(create_projects=True)
+            (result,) = await push(client, layout, [item], options=options)
+    assert isinstance(result.error, LoginError)
+    assert "the project 'some' cannot be created" in str(result.error)
+    assert "leave out --create-project" in str(result.error)
 
 
 async def test_one_repository_that_is_refused_stops_no_other(

@@ -13,11 +13,15 @@ from aiohttp import web
 
 from ckf_airgap.registry.archive import Archive
 from ckf_airgap.registry.layout import LayoutDirectory
+from ckf_airgap.registry.oci import Platform
+from ckf_airgap.registry.tree import carried_platforms
 from tests.registry.faults import Exchange, FaultProxy
 from tests.registry.samples import image, layer, publish, publish_set
 from tests.registry.servers import PASSWORD, USER, RegistryServer
 from tests.registry.stored import read_image
 from tests.registry.tools import images, names_in, run
+
+TWO_PLATFORMS = ["--platform", "linux/amd64", "--platform", "linux/arm64"]
 
 
 async def listed(public: RegistryServer, directory: Path) -> list[str]:
@@ -168,6 +172,71 @@ async def test_one_platform_of_an_index_is_carried_under_its_digest(
     (one,) = pushed.document["images"]
     assert one["status"] == "copied"
     assert one["digest"] == str(published[0].sample.digest) or one["notes"]
+    verified = await images("verify", "--from", "i.tar", *place, "--json", cwd=tmp_path)
+    (seen,) = verified.document["images"]
+    assert (seen["status"], seen["digest"]) == ("present", one["digest"])
+    assert bool(seen["notes"]) == (one["digest"] != str(published[0].sample.digest))
+    again = await images("push", "i.tar", *place, "--json", cwd=tmp_path)
+    assert (again.document["present"], again.document["bytes"]) == (1, 0)
+
+
+@pytest.mark.parametrize("command", ["save", "load"])
+async def test_one_platform_is_taken_out_of_what_was_pulled_for_all(
+    public: RegistryServer, tmp_path: Path, command: str
+) -> None:
+    (multi,) = [one for one in await publish_set(public.host) if "tools/multi" in str(one)]
+    (tmp_path / "images.txt").write_text(f"{multi}\n")
+    await images("pull", "images.txt", "-o", "all", "--plain-http", public.host, cwd=tmp_path)
+    words = ["save", "--from", "all", "-o", "i.tar"] if command == "save" else ["load", "all"]
+    words += ["-o", "one"] if command == "load" else []
+    await images(*words, "--platform", "linux/amd64", cwd=tmp_path)
+    opened = Archive.open(tmp_path / "i.tar") if command == "save" else None
+    with opened or LayoutDirectory.open(tmp_path / "one") as store:
+        (descriptor,) = (await store.references()).values()
+        assert descriptor.digest == multi.sample.digest
+        assert carried_platforms(descriptor) == (Platform("linux", "amd64"),)
+        manifest = await store.manifest(descriptor.digest)
+        there = {str(child.platform): await store.has(child) for child in manifest.children}
+    assert there.pop("linux/amd64")
+    assert there
+    assert not any(there.values())
+    kept = "i.tar" if command == "save" else "one"
+    words = ["load", kept, "-o", "more", "--platform", "linux/arm64"]
+    refused = await images(*words, cwd=tmp_path, check=False)
+    assert refused.code == 9
+    assert "was carried for linux/amd64 only" in refused.err
+
+
+async def test_verify_takes_the_names_of_charms_and_never_asks_the_public_registry(
+    public: RegistryServer, private: RegistryServer, proxy: FaultProxy, tmp_path: Path
+) -> None:
+    names = await listed(public, tmp_path)
+    plain = ["--plain-http", public.host, "--plain-http", proxy.host]
+    await images("save", "images.txt", "-o", "i.tar", *plain, cwd=tmp_path)
+    place = ["--registry", proxy.host, *plain]
+    await images("push", "i.tar", *place, cwd=tmp_path)
+    public.stop()
+    try:
+        for words in (
+            ["verify", "images.txt", "--from", "i.tar"],
+            ["verify", "images.txt"],
+            ["verify", "--from", "i.tar", "--only", names[1]],
+        ):
+            done = await images(*words, *place, cwd=tmp_path)
+            assert f"verified in {proxy.host}" in done.err
+    finally:
+        public.start()
+    assert "1 image verified" in done.err
+    with (tmp_path / "images.txt").open("a") as stream:
+        stream.write("docker.io/a/b:1\n")
+    refused = await images("verify", "images.txt", *plain, cwd=tmp_path, check=False)
+    assert refused.code == 2
+    assert "names images in 2 registries" in refused.err
+    refused = await images(
+        "verify", "images.txt", "--from", "i.tar", *place, cwd=tmp_path, check=False
+    )
+    assert refused.code == 2
+    assert "not among the images of i.tar: docker.io/a/b:1" in refused.err
 
 
 @pytest.mark.parametrize(
@@ -179,6 +248,11 @@ async def test_one_platform_of_an_index_is_carried_under_its_digest(
         (["pull", "images.txt", "--only", "docker.io/not/there:1"], "--only names what is not"),
         (["pull", "images.txt", "--platform", "amd64"], "is not a platform"),
         (["verify"], "neither a list of images nor --from"),
+        (["pull", "images.txt", "--engine", "docker", *TWO_PLATFORMS], "has one platform"),
+        (["load", "none.tar", "--engine", "docker", *TWO_PLATFORMS], "has one platform"),
+        (["save", "--from", "x", "--per-image", *TWO_PLATFORMS], "has one platform"),
+        (["save", "images.txt", "--engine", "docker", *TWO_PLATFORMS], "takes no --platform"),
+        (["push", "i.tar", "--max-depth", "2"], "--max-depth goes with --registry"),
         (["load", "none.tar"], "cannot read the archive none.tar"),
         (["push", "empty", "--registry", "r:5000"], "holds no images"),
     ],

@@ -9,6 +9,8 @@ import click
 from ckf_airgap.cli.images.transferoptions import (
     engine_option,
     needed,
+    one_platform,
+    one_registry,
     place_options,
     read_list,
     transfer_options,
@@ -17,8 +19,9 @@ from ckf_airgap.cli.images.transferview import carry
 from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import UsageError
-from ckf_airgap.transfer import Mapper, load_images, push_from_engine, push_images, verify_images
+from ckf_airgap.transfer import load_images, push_from_engine, push_images, verify_images
 from ckf_airgap.transfersettings import TransferSettings
+from ckf_airgap.transferstores import Mapper
 
 
 @click.command(
@@ -54,6 +57,8 @@ def load_command(
     needs no load before it.
     """
     directory = None if engine == "docker" else output
+    if directory is None:
+        one_platform(settings, "a Docker Engine")
     carry(
         Terminal.current(),
         settings,
@@ -136,14 +141,16 @@ def verify_command(
 ) -> None:
     """Check that all images are in the private registry, by digest and with all their layers.
 
-    IMAGES lists them by their names there (retagged-images.txt); with --registry or --mapping and
-    without --from, as charms name them.
+    IMAGES lists them by their names there (retagged-images.txt); with --registry or --mapping also
+    as charms name them.
     """
     if images is None and source is None:
         raise UsageError("neither a list of images nor --from is given")
     if source is not None:
         needed(mapper)
     references = () if images is None else read_list(images)
+    if images is not None and mapper is None:
+        one_registry(images, references)
     carry(
         Terminal.current(),
         settings,

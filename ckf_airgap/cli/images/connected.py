@@ -9,6 +9,7 @@ import click
 from ckf_airgap.cli.images.transferoptions import (
     engine_option,
     needed,
+    one_platform,
     place_options,
     read_list,
     transfer_options,
@@ -17,8 +18,9 @@ from ckf_airgap.cli.images.transferview import carry
 from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import UsageError
-from ckf_airgap.transfer import Mapper, copy_images, pull_images, save_images, save_per_image
+from ckf_airgap.transfer import copy_images, pull_images, save_images, save_per_image
 from ckf_airgap.transfersettings import TransferReport, TransferSettings
+from ckf_airgap.transferstores import Mapper
 
 
 @click.command(
@@ -50,6 +52,8 @@ def pull_command(images: Path, output: Path, engine: str, settings: TransferSett
     """
     references = read_list(images)
     directory = None if engine == "docker" else output
+    if directory is None:
+        one_platform(settings, "a Docker Engine")
     carry(
         Terminal.current(),
         settings,
@@ -115,6 +119,10 @@ def save_command(
         raise UsageError("neither a list of images nor --from is given")
     if engine == "docker" and (source is not None or images is None):
         raise UsageError("--engine docker takes a list of images, and no --from")
+    if engine == "docker" and settings.platforms:
+        raise UsageError("--engine docker saves what the engine has, and takes no --platform")
+    if per_image:
+        one_platform(settings, "a tar of one image")
     references = None if images is None else read_list(images)
 
     async def save(how: TransferSettings) -> TransferReport:

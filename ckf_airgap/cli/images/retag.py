@@ -51,20 +51,35 @@ Example:
     metavar="FILE",
     help="Write sources and targets, as JSON or YAML by the file's name.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["none", "docker"]),
+    default="none",
+    show_default=True,
+    help="Also give the images of a Docker Engine these names.",
+)
 @json_option
 @verbosity_options
 def retag_command(
-    images: Path, registry: str, max_depth: int | None, output: Path | None, mapping: Path | None
+    *,
+    images: Path,
+    registry: str,
+    max_depth: int | None,
+    output: Path | None,
+    mapping: Path | None,
+    engine: str,
 ) -> None:
     """Write the list of the places in the private registry, one reference a line.
 
-    Only text is written; no registry and no daemon is asked. Two images that would share a place
-    are refused. With --max-depth, keep the mapping: rendering and pushing need it.
+    Only text is written; no registry and no daemon is asked, but for --engine docker. Two images
+    that would share a place are refused. With --max-depth, keep the mapping: rendering and pushing
+    need it.
     """
     terminal = Terminal.current()
     result = run(_retag(images, Registry.parse(registry), max_depth, output, mapping))
     if terminal.json:
-        terminal.document(result.to_json())
+        if engine == "none":
+            terminal.document(result.to_json())
     elif output is None:
         terminal.out.print(result.to_text(), markup=False, highlight=False, soft_wrap=True, end="")
     for path, what in ((output, "retagged list"), (mapping, "mapping")):
@@ -73,6 +88,23 @@ def retag_command(
     folded = sum(image.folded for image in result.images)
     if folded and mapping is None:
         terminal.warn(f"{folded} paths were folded: write the --mapping, rendering needs it")
+    if engine == "docker":
+        _tag(terminal, result)
+
+
+def _tag(terminal: Terminal, places: RetagMapping) -> None:
+    """Give the images of a Docker Engine their names in the private registry."""
+    from ckf_airgap.cli.images.transferview import carry  # noqa: PLC0415 - slow to import
+    from ckf_airgap.transfer import retag_in_engine  # noqa: PLC0415 - slow to import
+    from ckf_airgap.transfersettings import TransferSettings  # noqa: PLC0415 - slow to import
+
+    carry(
+        terminal,
+        TransferSettings(),
+        "tagging",
+        "tagged",
+        lambda how: retag_in_engine(places, how),
+    )
 
 
 async def _retag(

@@ -16,8 +16,8 @@ from ckf_airgap.images import ImageList
 from ckf_airgap.reference import ImageReference, Registry
 from ckf_airgap.registry.oci import Platform
 from ckf_airgap.retag import RetagMapping, retag_images
-from ckf_airgap.transfer import Mapper
 from ckf_airgap.transfersettings import TransferSettings
+from ckf_airgap.transferstores import Mapper
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -186,6 +186,32 @@ def needed(mapper: Mapper | None) -> Mapper:
     return mapper
 
 
+def one_platform(settings: TransferSettings, what: str) -> None:
+    """Refuse several platforms where an image can have one only.
+
+    Raises:
+        UsageError: when there are several.
+    """
+    if len(settings.platforms) > 1:
+        raise UsageError(f"{what} has one platform of an image", fix="Name one --platform.")
+
+
+def one_registry(path: Path, references: Sequence[ImageReference]) -> None:
+    """Refuse a list that is not of images in one registry: it is not the private one's.
+
+    Raises:
+        UsageError: when it names several.
+    """
+    hosts = sorted({str(one.canonical().registry) for one in references})
+    if len(hosts) > 1:
+        raise UsageError(
+            f"{path} names images in {len(hosts)} registries ({', '.join(hosts[:4])}"
+            f"{', ...' if len(hosts) > 4 else ''}), so it does not list those of the private one",
+            fix="Name the private registry with --registry HOST[:PORT][/PATH], or give the list"
+            " that `ckf-airgap images retag` wrote.",
+        )
+
+
 def read_list(path: Path) -> tuple[ImageReference, ...]:
     """Read a list of images; blocks on the disk.
 
@@ -199,6 +225,12 @@ def read_list(path: Path) -> tuple[ImageReference, ...]:
 
 
 def _mapper(registry: str | None, mapping: Path | None, max_depth: int | None) -> Mapper | None:
+    if max_depth is not None and (mapping is not None or registry is None):
+        raise UsageError(
+            "--max-depth goes with --registry; a mapping has its own"
+            if mapping is not None
+            else "--max-depth goes with --registry, which is missing"
+        )
     if mapping is not None:
         places = RetagMapping.read(mapping)
         if registry is not None and Registry.parse(registry) != places.registry:

@@ -21,6 +21,7 @@ from rich.text import Text
 from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import ImagesFailedError, InterruptedRunError, Problem
+from ckf_airgap.reference import ImageReference
 from ckf_airgap.registry.oci import Digest
 from ckf_airgap.registry.transport import (
     BlobDone,
@@ -29,6 +30,7 @@ from ckf_airgap.registry.transport import (
     Event,
     ImageDone,
     ImageResult,
+    ImagesPlanned,
     Retrying,
     Status,
     Way,
@@ -38,6 +40,7 @@ from ckf_airgap.transfersettings import TransferReport, TransferSettings
 SCHEMA: Final = "ckf-airgap/transfer/v1"
 
 _BAR_WIDTH: Final = 30
+_LEAST_BAR_WIDTH: Final = 8
 _WINDOW_S: Final = 10.0
 """Seconds that the rate is taken over."""
 
@@ -79,7 +82,7 @@ def carry(
         raise ImagesFailedError(
             f"{len(report.failed)} of {_images(len(report.results))} could not be {done}",
             problems=[_problem(result) for result in report.failed],
-            fix=f"{_sum(report, done)}. For the rest: {_rest(report)}",
+            fix=f"{_sum(report, done)}. For the rest: {_rest(report, done)}",
             report=document,
         )
     if terminal.json:
@@ -104,6 +107,7 @@ class TransferView:
 
     def __init__(self, terminal: Terminal, title: str, done: str) -> None:
         self.images = 0
+        self._listed = 0
         self._terminal = terminal
         self._title = title
         self._done = done
@@ -148,7 +152,9 @@ class TransferView:
 
     def listen(self, event: Event) -> None:
         """Take an event of the transfer."""
-        if isinstance(event, BlobsPlanned):
+        if isinstance(event, ImagesPlanned):
+            self._listed += event.count
+        elif isinstance(event, BlobsPlanned):
             self._planned += event.size
         elif isinstance(event, BytesMoved):
             self._sent += event.count
@@ -204,23 +210,33 @@ class TransferView:
 
     def _figures(self) -> str:
         done, total = min(self._settled, self._planned), self._planned
-        text = f"{size_text(done)} of {size_text(total)}, {_images(self.images)} done"
+        text = f"{self.images} of {_images(self._listed)}" if self._listed else ""
         if self._failed:
-            text += f", {self._failed} failed"
+            text += f" ({self._failed} failed)"
+        if total:
+            text += f", {size_text(done)} of {size_text(total)}"
         rate = self._rate()
         if rate > 0:
             text += f", {size_text(rate)}/s, {time_text((total - done) / rate)} left"
         return text
 
     def _draw(self) -> RenderableType:
-        total = max(self._planned, 1)
-        row = Table.grid(padding=(0, 1))
-        row.add_row(
-            self._spinner,
-            Text(self._title + self._stopping),
-            ProgressBar(total=total, completed=min(self._settled, total), width=_BAR_WIDTH),
-            Text(self._figures()),
+        title, figures = Text(self._title + self._stopping), Text(self._figures())
+        # Nothing but whole images is counted where no bytes are moved.
+        total, done = (
+            (self._planned, self._settled) if self._planned else (self._listed, self.images)
         )
+        room = self._terminal.err.width - len(title) - len(figures) - 4
+        row = Table.grid(padding=(0, 1))
+        row.add_column()
+        row.add_column(no_wrap=True)
+        cells: list[RenderableType] = [self._spinner, title]
+        if room >= _LEAST_BAR_WIDTH:
+            row.add_column()
+            width = min(room, _BAR_WIDTH)
+            cells.append(ProgressBar(total=max(total, 1), completed=min(done, total), width=width))
+        row.add_column(no_wrap=True, overflow="ellipsis")
+        row.add_row(*cells, figures)
         return row
 
 
@@ -254,7 +270,8 @@ def _images(count: int) -> str:
 def _sum(report: TransferReport, done: str) -> str:
     present = report.count(Status.PRESENT)
     if done == "verified":
-        parts = [f"{_images(present)} verified"]
+        hosts = {ImageReference.parse(one.target).canonical().registry for one in report.results}
+        parts = [f"{_images(present)} verified in {', '.join(sorted(map(str, hosts)))}"]
     else:
         moved = size_text(report.bytes_moved)
         parts = [f"{_images(report.count(Status.COPIED))} {done} ({moved})"]
@@ -279,11 +296,12 @@ def _problem(result: ImageResult) -> Problem:
     )
 
 
-def _rest(report: TransferReport) -> str:
+def _rest(report: TransferReport, done: str) -> str:
     """Return the command that does only what failed."""
     words = ["ckf-airgap", *sys.argv[1:]]
-    saving = "save" in words
-    if not saving and len(report.failed) <= _MAX_ONLY and "--only" not in words:
+    # An archive is whole or none; tagging is over at once, whatever it does again.
+    whole = done in ("saved", "tagged")
+    if not whole and len(report.failed) <= _MAX_ONLY and "--only" not in words:
         for result in report.failed:
             words += ["--only", result.source]
         return shlex.join(words)
