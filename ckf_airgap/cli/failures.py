@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import click
@@ -15,6 +15,7 @@ from ckf_airgap.errors import (
     ExitCode,
     ImagesFailedError,
     InterruptedRunError,
+    Problem,
     UsageError,
 )
 
@@ -43,23 +44,36 @@ def report_failure(error: Exception, terminal: Terminal) -> ExitCode:
 def _text(error: AirgapError) -> Text:
     """Return the message, each problem with its fix, and the fix of the whole.
 
-    A fix that all problems share is told once.
+    What several images fail for is told once, with the images below it.
     """
     text = Text.assemble(("error: ", "bold red"), error.message)
     if error.problems:
         text.append(":")
-    fixes = {problem.fix for problem in error.problems}
-    shared = len(error.problems) > 1 and len(fixes) == 1
-    for problem in error.problems:
-        place = f"{problem.where}: " if problem.where else ""
-        text.append(f"\n  - {place}{problem.what}")
-        if problem.fix and not shared:
+    for problem, places in _grouped(error):
+        place = f"{problem.where}: " if problem.where and not places else ""
+        text.append(f"\n  - {place}{problem.what}{':' if places else ''}")
+        for one in places:
+            text.append(f"\n      {one}")
+        if problem.fix:
             text.append(f"\n      {problem.fix}", "dim")
-    if shared and (fix := fixes.pop()):
-        text.append(f"\n  {fix}", "dim")
     if error.fix:
         text.append(f"\n{error.fix}")
     return text
+
+
+def _grouped(error: AirgapError) -> Iterator[tuple[Problem, tuple[str, ...]]]:
+    """Yield each problem; of several images that have the same, one and where they are."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for problem in error.problems:
+        places.setdefault((problem.what, problem.fix), []).append(problem.where)
+    told: set[tuple[str, str]] = set()
+    for problem in error.problems:
+        key = (problem.what, problem.fix)
+        if not isinstance(error, ImagesFailedError) or len(places[key]) == 1:
+            yield problem, ()
+        elif key not in told:
+            told.add(key)
+            yield problem, tuple(places[key])
 
 
 def _as_airgap_error(error: Exception) -> AirgapError:

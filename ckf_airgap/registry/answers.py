@@ -133,6 +133,9 @@ class Refusal:
                 " answer the same when the project does not exist.",
             )
         if self.status == 404:
+            image = self.what.removeprefix("the manifest ")
+            if image != self.what:
+                return AbsentError(f"{self.registry} has no image {image}", fix="Check its name.")
             return AbsentError(f"{self.registry} has no {self.what.removeprefix('the ')}")
         if _BAD_DIGEST.search(self.text):
             return IntegrityError(f"{self.registry} got other bytes for {self.what}: {self.words}")

@@ -162,7 +162,8 @@ class Authorizer:
         trouble = "".join(f"; {text}" for text in self._store.troubles)
         return LoginError(
             f"{message}{where if not credentials or credentials.origin else ''}{trouble}",
-            fix=f"Check the login with `docker login {self._host}`.",
+            fix=f"Log in with `docker login {self._host}` or `podman login {self._host}`, or name"
+            " the file with the login: --docker-config FILE.",
         )
 
     async def credentials(self) -> Credentials | None:

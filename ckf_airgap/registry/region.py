@@ -167,6 +167,8 @@ async def run_to_end(
     except asyncio.CancelledError:
         on_cancel()
         await asyncio.wait((running,))
+        if not running.cancelled():
+            running.exception()  # of work that was told to end, and of no more use
         raise
     except OSError as exc:
         raise disk_error(exc, path) from exc

@@ -156,9 +156,12 @@ class _Relay:
                 try:
                     await writer.commit()
                     break
-                except IntegrityError:
+                except IntegrityError as exc:
                     if attempt or not resumed:
-                        raise
+                        raise IntegrityError(
+                            exc.message,
+                            fix="What it is read from is damaged: copy or pull that again.",
+                        ) from exc
         self._listener(BlobDone(descriptor=blob, way=Way.COPIED, resumed=resumed))
 
     async def _is_here(self, blob: Descriptor, *, recheck: bool) -> bool:

@@ -128,7 +128,10 @@ def _scan(volume: Volume, where: str, members: dict[str, Member], links: dict[st
     except tarfile.ReadError as exc:
         if "unexpected end" in str(exc) or "truncated" in str(exc):
             raise _cut(where, "it ends within a member") from exc
-        raise IntegrityError(f"{where} is no tar archive, or is damaged: {exc}") from exc
+        raise IntegrityError(
+            f"{where} is no tar archive, or is damaged: {exc}",
+            fix="Name what `ckf-airgap images save` wrote, or copy it again.",
+        ) from exc
     except (tarfile.TarError, ValueError, OverflowError, EOFError) as exc:
         raise IntegrityError(f"{where} is damaged: {exc}") from exc
     return end

@@ -64,7 +64,10 @@ async def verify(
     async def check(image: Expected) -> Digest:
         target = image.target
         source = RemoteSource(client, mirrors=False)
-        top = await source.resolve(target)
+        try:
+            top = await source.resolve(target)
+        except AbsentError as exc:
+            raise AbsentError(exc.message, fix="Push it: ckf-airgap images push.") from exc
         if image.digest is not None and top.digest not in (image.digest, image.reduced):
             raise IntegrityError(
                 f"{target} has the digest {top.digest} instead of {image.digest}",

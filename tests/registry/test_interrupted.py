@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import json
 import os
@@ -10,6 +11,7 @@ import random
 import shutil
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from ckf_airgap.registry.oci import Descriptor, Digest
 from ckf_airgap.registry.partial import CHUNK_BYTES, PART_SUFFIX
 from ckf_airgap.registry.pull import pull
 from ckf_airgap.registry.push import PushItem, push
+from ckf_airgap.registry.region import run_to_end
 from ckf_airgap.registry.transport import Status
 from tests.registry.conftest import make_client
 from tests.registry.faults import Exchange, FaultProxy
@@ -342,3 +345,24 @@ async def test_pruning_removes_what_no_image_needs(public: RegistryServer, tmp_p
         assert await layout.prune() == sizes + 3
         assert set(on_disk(tmp_path / "layout")) == new.digests
         assert await layout.prune() == 0
+
+
+async def test_work_on_the_disk_that_is_told_to_end_leaves_no_complaint(tmp_path: Path) -> None:
+    complaints: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, one: complaints.append(one))
+    told, begun = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        told.wait(10)
+        raise InterruptedError
+
+    task = asyncio.ensure_future(run_to_end(work, tmp_path, on_cancel=told.set))
+    assert await asyncio.to_thread(begun.wait, 10)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    del task
+    gc.collect()
+    await asyncio.sleep(0)
+    assert complaints == []

@@ -82,7 +82,7 @@ def carry(
         raise ImagesFailedError(
             f"{len(report.failed)} of {_images(len(report.results))} could not be {done}",
             problems=[_problem(result) for result in report.failed],
-            fix=f"{_sum(report, done)}. For the rest: {_rest(report, done)}",
+            fix=f"{_sum(report, done)}. For the rest{_rest(report, done)}",
             report=document,
         )
     if terminal.json:
@@ -297,15 +297,16 @@ def _problem(result: ImageResult) -> Problem:
 
 
 def _rest(report: TransferReport, done: str) -> str:
-    """Return the command that does only what failed."""
+    """Return the command that does only what failed, last on its line so that it can be copied."""
     words = ["ckf-airgap", *sys.argv[1:]]
     # An archive is whole or none; tagging is over at once, whatever it does again.
     whole = done in ("saved", "tagged")
     if not whole and len(report.failed) <= _MAX_ONLY and "--only" not in words:
         for result in report.failed:
             words += ["--only", result.source]
-        return shlex.join(words)
-    return f"{shlex.join(words)}  (it moves only what is missing)"
+        return f": {shlex.join(words)}"
+    hint = "" if done == "verified" else " (it moves only what is missing)"
+    return f"{hint}: {shlex.join(words)}"
 
 
 def _document(report: TransferReport) -> dict[str, object]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import threading
 
 import pytest
 
+from ckf_airgap import __main__ as entry
 from ckf_airgap.cli.runner import run
-from ckf_airgap.errors import InterruptedRunError
+from ckf_airgap.errors import ExitCode, InterruptedRunError
 
 
 async def _work(log: list[str], number: signal.Signals) -> str:
@@ -86,3 +88,18 @@ def test_works_outside_of_the_main_thread() -> None:
     thread.start()
     thread.join(10)
     assert results == [42]
+
+
+def test_ctrl_c_while_modules_are_imported_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Importing:
+        @property
+        def main(self) -> object:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "ckf_airgap.cli", Importing())
+    with pytest.raises(SystemExit) as ended:
+        entry.main()
+    assert ended.value.code == ExitCode.INTERRUPTED
+    assert capsys.readouterr().err == "error: stopped by Ctrl-C\n"

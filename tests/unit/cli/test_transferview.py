@@ -79,7 +79,7 @@ def test_a_blob_that_was_there_is_counted_once() -> None:
 
 
 @pytest.mark.parametrize("same", [True, False])
-def test_a_fix_that_all_images_share_is_told_once(same: bool) -> None:
+def test_what_several_images_fail_for_is_told_once(same: bool) -> None:
     terminal = Terminal()
     terminal.err = Console(file=io.StringIO(), width=200)
     problems = [
@@ -89,7 +89,8 @@ def test_a_fix_that_all_images_share_is_told_once(same: bool) -> None:
     failure = ImagesFailedError("3 of 3 images could not be pushed", problems=problems, fix="Rest.")
     assert report_failure(failure, terminal) == ExitCode.TRANSFER
     text = terminal.err.file.getvalue()  # type: ignore[attr-defined]
-    assert text.count("no such project") == 3
+    assert text.count("no such project") == (1 if same else 3)
+    assert all(f"r/p/{number}" in text for number in range(3))
     assert text.count("Create it.") == (1 if same else 0)
     assert text.count("Fix ") == (0 if same else 3)
     assert text.rstrip().endswith("Rest.")
