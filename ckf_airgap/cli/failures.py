@@ -55,7 +55,7 @@ def _text(error: AirgapError) -> Text:
         for one in places:
             text.append(f"\n      {one}")
         if problem.fix:
-            text.append(f"\n      {problem.fix}", "dim")
+            text.append(f"\n{'    ' if places else '      '}{problem.fix}", "dim")
     if error.fix:
         text.append(f"\n{error.fix}")
     return text
