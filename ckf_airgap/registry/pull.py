@@ -122,7 +122,7 @@ class _Pull:
                 self._missing[check.item.digest] = check.item
         self._named = await self._store.references()
         manifests = {one.digest: one.descriptor for tree in trees for one in tree.manifests}
-        await self._store.check_room((*self._missing.values(), *manifests.values()))
+        await self._store.check_room((*blobs.values(), *manifests.values()))
 
     async def image(self, tree: Outcome[ImageReference, ImageTree]) -> ImageResult:
         """Bring one image, and tell what became of it."""
