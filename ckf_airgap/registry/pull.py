@@ -110,6 +110,10 @@ class _Pull:
         blobs = {
             blob.digest: blob for tree in trees for blob in tree.blobs if blob.digest not in assumed
         }
+        foreign = [blob for blob in blobs.values() if blob.urls]
+        for outcome in await bounded_outcomes(self._source.has, foreign):
+            if outcome.result is False:  # to be had from its URLs only, as base layers of Windows
+                del blobs[outcome.item.digest]
         size = sum(blob.size for blob in blobs.values())
         self._listener(BlobsPlanned(count=len(blobs), size=size))
         checks = await bounded_outcomes(
