@@ -927,6 +927,24 @@ async def test_a_layer_that_its_manifest_says_to_get_elsewhere_is_left_out(
             server.stop()
 
 
+async def test_a_blob_that_a_registry_has_in_another_size_is_lost(
+    private: RegistryServer, proxy: FaultProxy, carried: Path
+) -> None:
+    async def cut_blob(exchange: Exchange) -> web.Response | None:
+        large = layer("large", LARGE).digest in exchange.path
+        short = {"Content-Length": "5"}
+        return web.Response(headers=short) if exchange.method == "HEAD" and large else None
+
+    proxy.faults.append(cut_blob)
+    async with make_client(proxy.host) as client:
+        pushed = await push_one(client, carried, proxy.host)
+        target = ImageReference(proxy.host, "some/image", "1")
+        (verified,) = await verify(client, [Expected(target=target)])
+    assert pushed.status is Status.COPIED
+    assert private.stored_blobs() == sample().digests, "the blob was taken to be there"
+    assert "has lost 1 of its 3 blobs" in str(verified.error)
+
+
 async def test_verify_tells_blobs_that_are_lost_and_recheck_mends_them(
     private: RegistryServer, carried: Path
 ) -> None:
