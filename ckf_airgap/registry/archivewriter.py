@@ -84,6 +84,7 @@ class ArchiveWriter:
         self._old = old
         self._given_up: list[Archive] = []
         self._regions: dict[Digest, Region] = {}
+        self._left: list[Region] = []  # places of blobs that turned out to have another size
         self._verified: set[Digest] = set()
         self._references: dict[str, Descriptor] = {}
         self._end = 0
@@ -121,6 +122,7 @@ class ArchiveWriter:
                 region = Region(digest=digest, size=size, start=start, header=_header(digest, size))
                 region.written = size if checksum is not None else min(written, size)
                 region.checksum = checksum
+                writer._leave(digest)
                 writer._regions[digest] = region
                 writer._end = max(writer._end, region.end)
         except BaseException as exc:
@@ -341,9 +343,16 @@ class ArchiveWriter:
             self._journal.opened(region)
         except OSError as exc:
             raise disk_error(exc, self._part) from exc
+        self._leave(region.digest)
         self._regions[region.digest] = region
         self._end = region.end
         return region
+
+    def _leave(self, digest: Digest) -> None:
+        """Give up the region of a blob, which gets another one."""
+        if digest in self._regions:
+            self._left.append(region := self._regions.pop(digest))
+            region.checksum = None
 
     def _finished(self, digest: Digest) -> Region | None:
         region = self._regions.get(digest)
@@ -409,7 +418,7 @@ class ArchiveWriter:
     async def _summary(
         self, needed: Mapping[Digest, Descriptor], *, changed: bool
     ) -> ArchiveSummary:
-        used = sum(region.end - region.start for region in self._regions.values())
+        used = sum(one.end - one.start for one in (*self._regions.values(), *self._left))
         wanted = sum(
             region.end - region.start
             for digest, region in self._regions.items()
@@ -431,13 +440,15 @@ class ArchiveWriter:
         self._drop_unfinished_end()
         for region in self._regions.values():
             if not region.finished:
-                self._fill(region)
+                self._fill(region, blob_name(region.digest))
+        for region in self._left:
+            self._fill(region, f"{blob_name(region.digest)}-{region.start}")
         content = b"".join(member_bytes(name, data) for name, data in tail)
         size = self._end + len(content) + 1024
         content += bytes(1024 + -size % _RECORD_BYTES)
         self._file.pwrite(self._end, content)
         checksum = 0
-        for region in sorted(self._regions.values(), key=lambda one: one.start):
+        for region in sorted((*self._regions.values(), *self._left), key=lambda one: one.start):
             checksum = combine_checksums(checksum, region.checksum or 0, region.end - region.start)
         checksum = combine_checksums(checksum, self._file.checksum(content), len(content))
         self._file.finish(self._end + len(content), checksum)
@@ -451,16 +462,20 @@ class ArchiveWriter:
             os.close(directory)
 
     def _drop_unfinished_end(self) -> None:
-        for region in sorted(self._regions.values(), key=lambda one: -one.start):
+        regions = (*self._regions.values(), *self._left)
+        for region in sorted(regions, key=lambda one: -one.start):
             if region.finished:
                 break
-            del self._regions[region.digest]
-        self._end = max((region.end for region in self._regions.values()), default=0)
+            if region in self._left:
+                self._left.remove(region)
+            else:
+                del self._regions[region.digest]
+        regions = (*self._regions.values(), *self._left)
+        self._end = max((region.end for region in regions), default=0)
 
-    def _fill(self, region: Region) -> None:
+    def _fill(self, region: Region, name: str) -> None:
         """Make a region whose blob is not wanted any more a member of zeros."""
-        name = blob_name(region.digest).replace("blobs/", "unused/", 1)
-        region.header = member_header(name, region.size)
+        region.header = member_header(name.replace("blobs/", "unused/", 1), region.size)
         self._file.pwrite(region.start, region.header)
         checksum = self._file.checksum(region.header)
         for at in range(region.data, region.end, READ_BYTES):

@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar
 
 import docker
 import requests
+import urllib3
 from docker import errors as docker_errors
 
 from ckf_airgap.concurrency import in_thread
@@ -42,6 +43,14 @@ _ANSWER_S: Final = 60.0
 _SOCKET: Final = "unix:///var/run/docker.sock"
 _CHUNK_BYTES: Final = 1024 * 1024
 _AHEAD: Final = 4
+
+# While the progress is read, the SDK lets through what the layers below it raise.
+_ENGINE_ERRORS: Final = (
+    docker_errors.DockerException,
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    OSError,
+)
 
 _T = TypeVar("_T")
 
@@ -168,7 +177,7 @@ class DockerEngine:
 
         try:
             return await in_thread(run)
-        except (docker_errors.DockerException, requests.RequestException) as exc:
+        except _ENGINE_ERRORS as exc:
             raise _translate(exc) from exc
 
     async def _stream(self, start: Callable[[_Client], Iterator[_T]]) -> AsyncGenerator[_T, None]:
@@ -207,7 +216,7 @@ class DockerEngine:
             while True:
                 item, error = await queue.get()
                 room.release()
-                if isinstance(error, docker_errors.DockerException | requests.RequestException):
+                if isinstance(error, _ENGINE_ERRORS):
                     raise _translate(error) from error
                 if error is not None:
                     raise error

@@ -144,7 +144,7 @@ async def push_images(
     async def push(reference: ImageReference) -> tuple[Digest, int, bool]:
         target = targets[reference].with_tag()
         tag = target.tag or target.hexadecimal or "latest"
-        found = await engine.image(f"{target.name}:{tag}") or await local_image(engine, reference)
+        found = await _to_push(engine, reference, f"{target.name}:{tag}")
         registry = await client.registry(str(target.registry))
         there = await registry.find_manifest(target.repository, tag)
         if there is not None and f"{target.name}@{there}" in found.digests:
@@ -168,6 +168,20 @@ async def push_images(
         return there, meter.moved, True
 
     return await _each(targets, push, jobs, listener, targets=targets)
+
+
+async def _to_push(engine: DockerEngine, reference: ImageReference, target: str) -> EngineImage:
+    """Return the image to push; one that has its new name only was loaded or retagged by others.
+
+    The image's own name comes first: the new one may be of an earlier run, before its tag moved.
+    """
+    try:
+        return await local_image(engine, reference)
+    except AbsentError:
+        found = await engine.image(target)
+        if found is None:
+            raise
+        return found
 
 
 async def local_image(engine: DockerEngine, reference: ImageReference) -> EngineImage:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import aiohttp
@@ -24,6 +24,37 @@ class Body:
 
     chunks: Callable[[], AsyncGenerator[memoryview, None]]
     length: int
+
+
+class Reader:
+    """Reads a blob in order for bodies that follow one another, so that it is opened once.
+
+    Args:
+        chunks: The bytes of the blob.
+        position: Where in the blob they begin.
+
+    Attributes:
+        position: Where the next byte is.
+    """
+
+    def __init__(self, chunks: AsyncIterator[bytes], position: int) -> None:
+        self.position = position
+        self._chunks = chunks
+        self._rest = memoryview(b"")
+
+    async def take(self, most: int) -> memoryview:
+        """Return the next bytes, `most` at most; none at the end."""
+        if not self._rest:
+            self._rest = memoryview(await anext(self._chunks, b""))
+        taken, self._rest = self._rest[:most], self._rest[most:]
+        self.position += len(taken)
+        return taken
+
+    async def close(self) -> None:
+        """Close what is read from."""
+        close = getattr(self._chunks, "aclose", None)
+        if close is not None:
+            await close()
 
 
 class Feed:

@@ -73,7 +73,11 @@ class Journal:
         self._fd = -1
 
     def replay(self) -> list[tuple[Digest, int, int, int, int | None]]:
-        """Return digest, size, start, bytes written and checksum of each region; blocks."""
+        """Return digest, size, start, bytes written and checksum of each region; blocks.
+
+        Of a blob that was given two regions, the one that it has now comes last.
+        """
+        left: list[tuple[Digest, int, int, int, int | None]] = []
         found: dict[str, tuple[Digest, int, int, int, int | None]] = {}
         try:
             lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -86,6 +90,8 @@ class Journal:
             key = str(record.get("blob"))
             match record:
                 case {"blob": str(), "size": int(size), "start": int(start)}:
+                    if key in found:
+                        left.append((*found[key][:3], 0, None))
                     try:
                         found[key] = (Digest.parse(key), size, start, 0, None)
                     except IntegrityError:
@@ -96,7 +102,7 @@ class Journal:
                     found[key] = (*found[key][:3], found[key][1], checksum)
                 case _:
                     continue
-        return list(found.values())
+        return [*left, *found.values()]
 
     def start(self, *, fresh: bool) -> None:
         """Open the file for appending; blocks on the disk."""

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 from yarl import URL
 
+from ckf_airgap.errors import InputError
+
 
 @dataclass(frozen=True, slots=True)
 class Proxies:
@@ -29,13 +31,19 @@ class Proxies:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Proxies:
-        """Return the proxies that environment variables name, in either case."""
+        """Return the proxies that environment variables name, in either case.
+
+        Raises:
+            InputError: when one is no address of an HTTP proxy.
+        """
         env = os.environ if environment is None else environment
 
         def read(name: str) -> str:
             return env.get(name.lower()) or env.get(name) or ""
 
         named = {"http": read("HTTP_PROXY"), "https": read("HTTPS_PROXY")}
+        for scheme, text in named.items():
+            _check(f"{scheme.upper()}_PROXY", text)
         exceptions = tuple(part.strip() for part in read("NO_PROXY").split(",") if part.strip())
         return cls({scheme: url for scheme, url in named.items() if url}, exceptions)
 
@@ -49,7 +57,25 @@ class Proxies:
             or any(_matches(entry, host, url.port) for entry in self.exceptions)
         ):
             return None
-        return URL(proxy if "://" in proxy else f"http://{proxy}")
+        return _url(proxy)
+
+
+def _url(text: str) -> URL:
+    return URL(text if "://" in text else f"http://{text}")
+
+
+def _check(name: str, text: str) -> None:
+    """Refuse what is no proxy; its text is not told, since it may have a password in it."""
+    if not text:
+        return
+    with contextlib.suppress(ValueError):
+        url = _url(text)
+        if url.scheme in ("http", "https") and url.host:
+            return
+    raise InputError(
+        f"the variable {name} does not name an HTTP proxy",
+        fix=f"Write {name}=http://HOST:PORT, or unset it.",
+    )
 
 
 def _is_local(host: str) -> bool:

@@ -112,6 +112,10 @@ class _Pull:
         blobs = {
             blob.digest: blob for tree in trees for blob in tree.blobs if blob.digest not in assumed
         }
+        foreign = [blob for blob in blobs.values() if blob.urls]
+        for outcome in await bounded_outcomes(self._source.has, foreign):
+            if outcome.result is False:  # to be had from its URLs only, as base layers of Windows
+                del blobs[outcome.item.digest]
         size = sum(blob.size for blob in blobs.values())
         self._listener(BlobsPlanned(count=len(blobs), size=size))
         checks = await bounded_outcomes(
@@ -124,7 +128,7 @@ class _Pull:
                 self._missing[check.item.digest] = check.item
         self._named = await self._store.references()
         manifests = {one.digest: one.descriptor for tree in trees for one in tree.manifests}
-        await self._store.check_room((*self._missing.values(), *manifests.values()))
+        await self._store.check_room((*blobs.values(), *manifests.values()))
 
     async def image(self, tree: Outcome[ImageReference, ImageTree]) -> ImageResult:
         """Bring one image, and tell what became of it."""

@@ -227,7 +227,11 @@ class _Push:
             )
         tag = target.tag or "latest"
         there = await registry.find_manifest(target.repository, tag, writing=True)
-        if there == tree.top.digest and not self._options.recheck:
+        if (
+            there == tree.top.digest
+            and not self._options.recheck
+            and await _has_children(registry, target.repository, tree)
+        ):
             self._tell_present(registry.host, tree)
             return tree.top.digest
 
@@ -268,6 +272,8 @@ class _Push:
             if repository in state.present:
                 self._tell(blob, state, Way.PRESENT)
                 return
+            if blob.urls and not await self._source.has(blob):
+                return  # whoever runs the image gets it from there
             if not state.present:
                 others = [one for one in state.wanted if one not in state.absent]
                 await bounded_map(
@@ -333,6 +339,18 @@ class _Place:
     by_digest: bool
 
 
+async def _has_children(registry: RemoteRegistry, repository: str, tree: ImageTree) -> bool:
+    """Whether a repository has the manifests below an image's top one.
+
+    An index that was pushed for other platforms has the same digest, and lacks those of this one.
+    """
+    digests = [manifest.digest for manifest in tree.manifests[:-1]]
+    found = await bounded_map(
+        lambda digest: registry.find_manifest(repository, digest, writing=True), digests
+    )
+    return None not in found
+
+
 async def _put_manifests(place: _Place, manifests: tuple[Manifest, ...]) -> bool:
     """Put manifests, the last one under the tag; return whether anything was not there."""
     registry, repository = place.registry, place.repository
@@ -347,10 +365,12 @@ async def _put_manifests(place: _Place, manifests: tuple[Manifest, ...]) -> bool
     try:
         await registry.put_manifest(repository, place.tag, top)
     except ImmutableTagError as exc:
+        there = await registry.find_manifest(repository, place.tag, writing=True)
+        if there == top.digest:
+            return True  # somebody else put it, or we did and the answer was lost
         raise ImmutableTagError(
-            f"{registry.host}/{repository}:{place.tag} is"
-            f" {place.there or 'kept as it was'} and may not be changed;"
-            f" the image to push is {top.digest}",
+            f"{registry.host}/{repository}:{place.tag} is {there or 'kept as it was'} and may not"
+            f" be changed; the image to push is {top.digest}",
             fix="Push it under another tag, or remove the old one there.",
         ) from exc
     return True

@@ -103,7 +103,7 @@ class _Relay:
                 self._missing[blob.digest] = blob
         self._named = await self._store.references()
         manifests = {one.digest: one.descriptor for tree in trees for one in tree.manifests}
-        await self._store.check_room((*self._missing.values(), *manifests.values()))
+        await self._store.check_room((*blobs.values(), *manifests.values()))
 
     async def image(self, tree: Outcome[str, ImageTree]) -> ImageResult:
         """Copy one image, and tell what became of it."""

@@ -358,6 +358,11 @@ class RegistrySession:
             return TransientError(refusal.words, retry_after_s=after)
         error = refusal.error()
         if response.status == 401 and isinstance(error, LoginError):
+            if await self.auth.credentials() is None:
+                action = f"{'write to' if request.writing else 'read'} {request.repository}"
+                return await self.auth.refusal(
+                    f"{self.endpoint.host} lets nobody {action} ({refusal.words})"
+                )
             return await self.auth.refusal(error.message)
         return error
 

@@ -14,11 +14,11 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mappin
 from dataclasses import dataclass, replace
 from typing import Final, NoReturn
 
-from ckf_airgap.errors import IntegrityError, TransferError
+from ckf_airgap.errors import IntegrityError, LoginError, TransferError
 from ckf_airgap.registry.answers import Refusal, error_codes
 from ckf_airgap.registry.auth import pull_scope, push_scope
 from ckf_airgap.registry.download import Meter
-from ckf_airgap.registry.feed import Body
+from ckf_airgap.registry.feed import Body, Reader
 from ckf_airgap.registry.oci import Descriptor
 from ckf_airgap.registry.patience import TransientError
 from ckf_airgap.registry.remote import RemoteRegistry
@@ -63,6 +63,7 @@ class Uploader:
         self._chunk_above = limits.chunk_above_bytes
         self._no_whole = False
         self._no_chunks = False
+        self._no_mounts = False
 
     async def send(
         self, repository: str, blob: Descriptor, source: BlobSource, mount_from: str | None = None
@@ -83,7 +84,7 @@ class Uploader:
             TransferError: when the registry refuses or fails.
         """
         location = None
-        if mount_from is not None:
+        if mount_from is not None and not self._no_mounts:
             location, mounted = await self._mount(repository, blob, mount_from)
             if mounted:
                 return Sent(way=Way.MOUNTED)
@@ -95,8 +96,11 @@ class Uploader:
             meter=Meter(blob, self._listener),
             location=location,
         )
-        await upload.prepare()
-        await upload.run()
+        try:
+            await upload.prepare()
+            await upload.run()
+        finally:
+            await upload.close()
         return Sent(way=Way.COPIED, bytes_sent=upload.bytes_sent)
 
     def in_chunks(self, blob: Descriptor, *, verified: bool) -> bool:
@@ -152,7 +156,10 @@ class Uploader:
         )
         try:
             answer = await self.registry.session.ask(request)
+        except LoginError:
+            return None, False  # not from there, but perhaps from elsewhere
         except TransferError:
+            self._no_mounts = True
             return None, False  # the upload that follows says what is wrong, if anything is
         if answer.status == 201:
             return None, True
@@ -195,6 +202,7 @@ class _Upload:
         self._upload_refused = False
         self._verified = False
         self._buffer: bytes | None = None
+        self._reader: Reader | None = None
         self._hasher = blob.digest.hasher()
         self._hashed = 0
         self.bytes_sent = 0
@@ -267,7 +275,7 @@ class _Upload:
                 self._follow(Answer(response.status, response.headers, b"", response.url))
 
     async def _send_whole(self) -> None:
-        body = Body(lambda: self._pieces(0, self._blob.size), self._blob.size)
+        body = Body(lambda: self._pieces(0, self._blob.size, whole=True), self._blob.size)
         request = self._put(body, {413, *_OTHER_WAY})
         answer = await self._once(request)
         if answer.status == 413:
@@ -356,8 +364,13 @@ class _Upload:
             content = await response.content.read(_ERROR_BYTES)
             return Answer(response.status, response.headers, content, response.url)
 
-    async def _pieces(self, start: int, length: int) -> AsyncGenerator[memoryview, None]:
-        """Yield a part of the blob in small pieces, hashing what has not been hashed."""
+    async def _pieces(
+        self, start: int, length: int, *, whole: bool = False
+    ) -> AsyncGenerator[memoryview, None]:
+        """Yield a part of the blob in small pieces, hashing what has not been hashed.
+
+        A whole blob ends before its last bytes when its digest is wrong, so that it is never kept.
+        """
         if self._buffer is not None:
             view = memoryview(self._buffer)[start : start + length]
             for piece in _cut(view):
@@ -366,23 +379,32 @@ class _Upload:
             self._meter.at(start + length)
             return
         position, end = start, start + length
-        chunks = self._source.read(self._blob, start)
+        reader, self._reader = self._reader, None
+        if reader is None or reader.position != start:
+            if reader is not None:
+                await reader.close()
+            reader = Reader(self._source.read(self._blob, start), start)
         try:
-            async for chunk in chunks:
-                view = memoryview(chunk)[: end - position]
+            while position < end and (view := await reader.take(end - position)):
                 if not self._verified:
                     self._hash(view, position)
+                    if whole and position + len(view) == end:
+                        self._check_hash()
                 for piece in _cut(view):
                     position += len(piece)
                     self.bytes_sent += len(piece)
                     yield piece
                     self._meter.at(position)
-                if position >= end:
-                    return
+            self._reader, reader = reader, None  # the next chunk goes on there
         finally:
-            close = getattr(chunks, "aclose", None)
-            if close is not None:
-                await close()
+            if reader is not None:
+                await reader.close()
+
+    async def close(self) -> None:
+        """Close what the blob is read from."""
+        if self._reader is not None:
+            reader, self._reader = self._reader, None
+            await reader.close()
 
     def _hash(self, chunk: memoryview, position: int) -> None:
         fresh = chunk[max(self._hashed - position, 0) :]
@@ -394,7 +416,7 @@ class _Upload:
         if self._hashed != self._blob.size or found != str(self._blob.digest):
             raise IntegrityError(
                 f"the blob {self._blob.digest} was read as {found} ({self._hashed} bytes);"
-                f" {self._registry.host} was told to forget it"
+                f" {self._registry.host} keeps nothing of it"
             )
 
     def _follow(self, answer: Answer) -> None:

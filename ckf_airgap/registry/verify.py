@@ -83,7 +83,7 @@ async def verify(
                 (f"{registry.host}/{repository}", blob),
                 lambda blob=blob: registry.has_blob(repository, blob),  # type: ignore[misc]
             )
-            if not has:
+            if not has and not blob.urls:
                 missing.append(blob)
         if missing:
             raise AbsentError(

@@ -165,8 +165,8 @@ class FaultProxy:
             for key, value in request.headers.items()
             if key.lower() not in ("transfer-encoding", "connection")
         }
-        length = request.content_length
-        data = self._body(exchange, record) if length else None
+        # A Docker Engine sends chunks, whose length it does not tell.
+        data = self._body(exchange, record) if request.can_read_body else None
         # Of a client that takes this for a proxy, the path is a whole URL.
         path = re.sub(r"\Ahttp://[^/]*", "", request.raw_path)
         url = URL(f"http://{self.upstream}{path}", encoded=True)

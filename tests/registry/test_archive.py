@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import shutil
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ckf_airgap.errors import AbsentError, IntegrityError, TransferError
+from ckf_airgap.errors import AbsentError, IntegrityError, StorageFullError, TransferError
 from ckf_airgap.registry.archive import Archive
 from ckf_airgap.registry.archivefiles import part_path
 from ckf_airgap.registry.archivewriter import ArchiveWriter
@@ -24,6 +26,7 @@ from ckf_airgap.registry.oci import (
     Manifest,
     parse_manifest,
 )
+from ckf_airgap.registry.relay import relay
 from tests.registry.samples import Sample, empty_layer, image, index, layer
 from tests.registry.stored import descriptors, put_blob, put_image, read_image, write_archive
 from tests.registry.tools import run
@@ -197,6 +200,32 @@ async def test_what_no_image_needs_any_more_does_no_harm(tmp_path: Path, name: s
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("claimed", [40_000, 200_000])
+async def test_a_blob_that_was_first_given_another_size_leaves_no_hole(
+    tmp_path: Path, name: str, claimed: int
+) -> None:
+    """As after a run against a registry whose manifest was wrong, and was mended."""
+    path = tmp_path / name
+    images = some_images()
+    blob = max(descriptors(images["docker.io/kubeflow/same:v1"]), key=lambda one: one.size)
+    with ArchiveWriter.create(path) as writer:
+        async with writer.writer(replace(blob, size=claimed)) as half:
+            await half.write(bytes(10_000))
+    with ArchiveWriter.create(path) as writer:
+        async with writer.writer(replace(blob, size=claimed + 1)) as half:
+            await half.write(bytes(10_000))
+        for reference, sample in images.items():
+            await put_image(writer, reference, sample)
+        assert (await writer.finish()).unused > 2 * claimed
+    with Archive.open(path) as archive:
+        for reference, sample in images.items():
+            assert await read_image(archive, reference) == sample.digests
+    await run("tar", "-tf", path)
+    if name.endswith("gz"):
+        await run("gzip", "-t", path)
+
+
+@pytest.mark.parametrize("name", NAMES)
 async def test_a_cut_archive_is_refused_and_written_anew_from_what_is_whole(
     tmp_path: Path, name: str
 ) -> None:
@@ -309,6 +338,23 @@ async def test_an_image_with_a_missing_blob_does_not_get_into_an_archive(tmp_pat
         with pytest.raises(AbsentError, match="lacks"):
             await writer.finish()
     assert not (tmp_path / "i.tar").exists()
+
+
+async def test_what_is_taken_from_the_archive_before_needs_room_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = some_images()
+    await write_archive(tmp_path / "i.tar", images)
+    images["docker.io/one/more:1"] = image([layer("more")])
+    await write_archive(tmp_path / "all.tar", images)
+    usage = type(shutil.disk_usage("/"))(10**12, 10**12, 100_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
+    with (
+        Archive.open(tmp_path / "all.tar") as source,
+        ArchiveWriter.create(tmp_path / "i.tar") as writer,
+        pytest.raises(StorageFullError, match="GB more"),
+    ):
+        await relay(source, writer, images)
 
 
 async def test_two_runs_do_not_write_the_same_archive(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ckf_airgap.errors import ConnectionFailedError, LoginError, StorageFullErro
 from ckf_airgap.registry.archive import Archive
 from ckf_airgap.registry.docker import DockerEngine, engine_error
 from ckf_airgap.registry.oci import Digest
+from ckf_airgap.registry.session import USER_AGENT
 from tests.registry.faults import Exchange, FaultProxy
 from tests.registry.samples import image, index, layer, publish
 from tests.registry.servers import RegistryServer
@@ -87,6 +89,74 @@ async def test_images_of_an_engine_are_given_their_names_in_the_registry(
     assert failed.code == 9
     assert "docker.io/not/there:1 is not in the Docker Engine" in failed.err
     assert "--only" not in failed.err
+
+
+async def test_a_tag_that_moved_is_pushed_though_the_old_image_has_the_new_name(
+    engine: Engine, public: RegistryServer, private: RegistryServer, tmp_path: Path
+) -> None:
+    (tmp_path / "images.txt").write_text(f"{public.host}/some/one:v1\n")
+    docker = ["--engine", "docker", "--json"]
+    places = ["--registry", private.host, "--plain-http", private.host]
+    for name in ("first", "second"):
+        one = image([layer(name)])
+        await publish(f"http://{public.host}", "some/one", "v1", one)
+        await images("pull", "images.txt", *docker, cwd=tmp_path)
+        pushed = await images("push", "images.txt", *docker, *places, cwd=tmp_path)
+        assert pushed.document["copied"] == 1
+        target = pushed.document["images"][0]["target"]
+        assert await engine.image_id(target) == config_of(one)
+
+
+async def test_a_push_counts_only_when_the_registry_answers_for_it(
+    engine: Engine, public: RegistryServer, proxy: FaultProxy, tmp_path: Path
+) -> None:
+    name = next(iter(await publish_three(public.host)))
+    await engine.docker("pull", name)
+    (tmp_path / "images.txt").write_text(f"{name}\n")
+
+    async def forget(exchange: Exchange) -> web.Response | None:
+        ours = exchange.request.headers.get("User-Agent") == USER_AGENT
+        return web.Response(status=404) if ours and "/manifests/" in exchange.path else None
+
+    proxy.faults.append(forget)
+    places = ["--registry", proxy.host, "--plain-http", proxy.host]
+    words = ["push", "images.txt", "--engine", "docker", *places]
+    done = await images(*words, cwd=tmp_path, check=False)
+    assert proxy.count("PUT", "/some/one/manifests/") == 1, "Docker believes that it pushed"
+    assert done.code == 9
+    assert "the registry has no such image" in done.err
+
+
+async def test_an_engine_that_goes_away_within_its_progress_is_an_error_of_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def version(_request: web.Request) -> web.Response:
+        return web.json_response({"ApiVersion": "1.41"})
+
+    async def create(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        await response.write(b'{"status": "Pulling"}\r\n')
+        await asyncio.sleep(0.2)
+        assert request.transport is not None
+        request.transport.abort()
+        return response
+
+    app = web.Application()
+    app.router.add_get("/version", version)
+    app.router.add_post("/v1.41/images/create", create)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{runner.addresses[0][1]}")
+        with pytest.raises(ConnectionFailedError, match="the Docker Engine went away"):
+            async for _ in DockerEngine().pull("some/one", "v1", None):
+                pass
+    finally:
+        await runner.cleanup()
 
 
 async def test_a_push_that_the_registry_refuses_is_an_error(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,8 +25,11 @@ from ckf_airgap.errors import (
     TransferError,
 )
 from ckf_airgap.reference import ImageReference
+from ckf_airgap.registry.archive import Archive
+from ckf_airgap.registry.archivewriter import ArchiveWriter
 from ckf_airgap.registry.layout import LayoutDirectory
 from ckf_airgap.registry.limits import Policy, Retries
+from ckf_airgap.registry.oci import DOCKER_MANIFEST
 from ckf_airgap.registry.pull import pull
 from ckf_airgap.registry.push import PushItem, PushOptions, copy, push
 from ckf_airgap.registry.remote import RegistryClient
@@ -488,6 +493,25 @@ async def test_a_mount_that_is_refused_becomes_an_upload(
     assert sum(result.bytes_sent for result in results) == 2 * total
 
 
+async def test_mounts_that_fail_are_not_waited_for_by_each_blob(
+    private: RegistryServer, proxy: FaultProxy, carried: Path
+) -> None:
+    broken = refuse(500, code("UNKNOWN", "unknown error"))
+    proxy.faults.append(when(lambda one: "mount=" in one.request.query_string, broken))
+    policy = replace(QUICK, limits=replace(QUICK.limits, jobs=1))
+    async with make_client(proxy.host, policy=policy) as client:
+        with LayoutDirectory.open(carried) as layout:
+            (source,) = await layout.references()
+            items = [
+                PushItem(source=source, target=ImageReference(proxy.host, name, "1"))
+                for name in ("first/name", "second/name", "third/name")
+            ]
+            results = await push(client, layout, items)
+    assert [result.error for result in results] == [None] * 3
+    mounts = [one for one in proxy.records if "mount=" in one.query]
+    assert len(mounts) == QUICK.retries.attempts
+
+
 async def test_blobs_are_mounted_from_the_repository_that_has_them(
     private: RegistryServer, proxy: FaultProxy, carried: Path
 ) -> None:
@@ -704,6 +728,29 @@ async def test_an_immutable_tag_of_another_image_is_an_error_that_names_both_dig
     assert str(sample().digest) in str(result.error)
 
 
+async def test_a_lost_answer_to_an_immutable_tag_is_no_error(
+    private: RegistryServer, proxy: FaultProxy, carried: Path
+) -> None:
+    """The tag was put, the answer was lost, and the second attempt is refused."""
+    puts = Times(lambda one: one.method == "PUT" and one.path.endswith("/manifests/1"), 1)
+
+    async def lose_answer(exchange: Exchange) -> web.StreamResponse | None:
+        if puts(exchange):
+            await put(private, sample())
+            assert exchange.request.transport is not None
+            exchange.request.transport.abort()
+            return web.Response()
+        if exchange.method == "PUT" and exchange.path.endswith("/manifests/1"):
+            return web.json_response(code("DENIED", "the tag is immutable"), status=412)
+        return None
+
+    proxy.faults.append(lose_answer)
+    async with make_client(proxy.host) as client:
+        result = await push_one(client, carried, proxy.host)
+    assert (result.error, result.status) == (None, Status.COPIED)
+    assert puts.seen == 1
+
+
 async def test_an_immutable_tag_of_the_same_image_is_fine(
     private: RegistryServer, proxy: FaultProxy, carried: Path
 ) -> None:
@@ -829,6 +876,110 @@ async def test_other_bytes_on_the_way_of_a_copy_are_never_kept(
         (result,) = await copy(client, [item])
     assert isinstance(result.error, IntegrityError)
     assert vast.digest not in private.stored_blobs()
+
+
+async def test_a_copy_in_chunks_fetches_a_blob_once(
+    public: RegistryServer, public_proxy: FaultProxy, private: RegistryServer
+) -> None:
+    vast = layer("vast", 20_000_000)
+    await put(public, image([vast]))
+
+    async def without_ranges(exchange: Exchange) -> None:
+        assert not exchange.request.headers.get("Range"), "each chunk was fetched on its own"
+
+    public_proxy.faults.append(without_ranges)
+    item = PushItem(
+        source=f"{public_proxy.host}/some/image:1", target=ImageReference(private.host, "x/y", "1")
+    )
+    policy = replace(QUICK, limits=replace(QUICK.limits, chunk_bytes=1 << 20))
+    async with make_client(public_proxy.host, private.host, policy=policy) as client:
+        (result,) = await copy(client, [item])
+    assert (result.error, result.status) == (None, Status.COPIED)
+    assert public_proxy.downloaded == sum(map(len, image([vast]).blobs.values()))
+
+
+async def test_a_copy_of_other_bytes_never_ends_where_no_chunks_are_taken(
+    public: RegistryServer, private: RegistryServer, proxy: FaultProxy
+) -> None:
+    """A registry that takes whole blobs only, and would take anything."""
+    vast = layer("vast", 6_000_000)
+    await put(public, image([vast]))
+    public.damage(vast.digest)
+    bodies: list[int] = []
+
+    async def credulous(exchange: Exchange) -> web.Response | None:
+        if exchange.method == "PATCH":
+            await exchange.request.read()
+            return web.Response(status=405)
+        if exchange.method == "PUT" and exchange.is_data:
+            bodies.append(len(await exchange.request.read()))
+            return web.Response(status=201)
+        return None
+
+    proxy.faults.append(credulous)
+    item = PushItem(
+        source=f"{public.host}/some/image:1", target=ImageReference(proxy.host, "x/y", "1")
+    )
+    async with make_client(public.host, proxy.host) as client:
+        (result,) = await copy(client, [item])
+    assert isinstance(result.error, IntegrityError)
+    assert len(vast.blob) not in bodies
+
+
+async def test_a_layer_that_its_manifest_says_to_get_elsewhere_is_left_out(
+    storage: Path, tmp_path: Path
+) -> None:
+    """As the base layers of Windows in the indexes of Docker Hub, which no registry has."""
+    config = {"validation": {"disabled": True}}  # the stock one refuses manifests with URLs
+    servers = [RegistryServer(storage / name, dict(config)) for name in ("lenient", "other")]
+    one = image([layer("mine"), layer("theirs")], media_type=DOCKER_MANIFEST)
+    document = json.loads(one.content)
+    foreign = document["layers"][1]
+    foreign["mediaType"] = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+    foreign["urls"] = ["https://elsewhere.example.com/layer"]
+    one = Sample(DOCKER_MANIFEST, json.dumps(document).encode(), dict(one.blobs))
+    del one.blobs[foreign["digest"]]
+    try:
+        for server in servers:
+            server.start()
+        public, private = servers
+        await put(public, one)
+        reference = ImageReference(public.host, "some/image", "1")
+        target = ImageReference(private.host, "some/image", "1")
+        async with make_client(public.host, private.host) as client:
+            with ArchiveWriter.create(tmp_path / "i.tar") as writer:
+                (pulled,) = await pull(client, [reference], writer)
+                assert (pulled.error, pulled.digest) == (None, one.digest)
+                await writer.finish()
+            item = PushItem(source=str(reference), target=target)
+            with Archive.open(tmp_path / "i.tar") as archive:
+                (pushed,) = await push(client, archive, [item])
+            copied = PushItem(source=str(reference), target=replace(target, repository="a/b"))
+            (other,) = await copy(client, [copied])
+            (verified,) = await verify(client, [Expected(target=target, digest=one.digest)])
+        assert [result.error for result in (pushed, other, verified)] == [None] * 3
+        assert private.stored_blobs() == one.digests
+    finally:
+        for server in servers:
+            server.stop()
+
+
+async def test_a_blob_that_a_registry_has_in_another_size_is_lost(
+    private: RegistryServer, proxy: FaultProxy, carried: Path
+) -> None:
+    async def cut_blob(exchange: Exchange) -> web.Response | None:
+        large = layer("large", LARGE).digest in exchange.path
+        short = {"Content-Length": "5"}
+        return web.Response(headers=short) if exchange.method == "HEAD" and large else None
+
+    proxy.faults.append(cut_blob)
+    async with make_client(proxy.host) as client:
+        pushed = await push_one(client, carried, proxy.host)
+        target = ImageReference(proxy.host, "some/image", "1")
+        (verified,) = await verify(client, [Expected(target=target)])
+    assert pushed.status is Status.COPIED
+    assert private.stored_blobs() == sample().digests, "the blob was taken to be there"
+    assert "has lost 1 of its 3 blobs" in str(verified.error)
 
 
 async def test_verify_tells_blobs_that_are_lost_and_recheck_mends_them(

@@ -15,8 +15,11 @@ from hypothesis import strategies as st
 
 from ckf_airgap.errors import AirgapError, IntegrityError
 from ckf_airgap.registry.archive import Archive
+from ckf_airgap.registry.layout import LayoutDirectory
 from ckf_airgap.registry.oci import Descriptor, Digest
 from ckf_airgap.registry.sources import open_source
+from ckf_airgap.transfer import load_images
+from ckf_airgap.transfersettings import TransferSettings
 from tests.registry.samples import image, layer
 from tests.registry.stored import write_archive
 
@@ -116,6 +119,29 @@ def test_an_index_that_is_nonsense_is_refused(tmp_path: Path, index: bytes) -> N
     write(path, [member("index.json", index)], packed=False)
     with pytest.raises(IntegrityError):
         Archive.open(path)
+
+
+async def test_a_layer_of_docker_save_that_is_not_what_the_config_says_is_refused(
+    tmp_path: Path,
+) -> None:
+    config = json.dumps({"rootfs": {"diff_ids": ["sha256:" + "0" * 64]}}).encode()
+    entry = {"Config": "config.json", "RepoTags": ["a/b:1"], "Layers": ["1/layer.tar"]}
+    members = {
+        "config.json": config,
+        "1/layer.tar": b"not this one" * 100,
+        "manifest.json": json.dumps([entry]).encode(),
+    }
+    with tarfile.open(tmp_path / "i.tar", "w") as tar:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    report = await load_images(tmp_path / "i.tar", tmp_path / "layout", TransferSettings())
+    (result,) = report.results
+    assert isinstance(result.error, IntegrityError)
+    assert "a layer has the digest" in str(result.error)
+    with LayoutDirectory.open(tmp_path / "layout") as layout:
+        assert await layout.references() == {}
 
 
 async def test_a_blob_that_is_not_what_its_name_says_is_never_handed_on_as_a_manifest(

@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,15 +42,20 @@ def unique(published: list[Published]) -> int:
     return sum(blobs.values())
 
 
-async def kill_after(seconds: float, *words: str | Path, cwd: Path) -> bool:
-    """Start a command and kill it; return whether it was still running."""
-    process = await asyncio.create_subprocess_exec(
+async def start(*words: str | Path, cwd: Path) -> asyncio.subprocess.Process:
+    """Start a command."""
+    return await asyncio.create_subprocess_exec(
         *program(*words),
         cwd=cwd,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
+
+
+async def kill_after(seconds: float, *words: str | Path, cwd: Path) -> bool:
+    """Start a command and kill it; return whether it was still running."""
+    process = await start(*words, cwd=cwd)
     try:
         await asyncio.wait_for(process.wait(), seconds)
     except asyncio.TimeoutError:
@@ -57,6 +63,17 @@ async def kill_after(seconds: float, *words: str | Path, cwd: Path) -> bool:
         await process.wait()
         return True
     return False
+
+
+async def kill_when(condition: Callable[[], bool], *words: str | Path, cwd: Path) -> bool:
+    """Start a command and kill it once something is so; return whether it was still running."""
+    process = await start(*words, cwd=cwd)
+    while process.returncode is None and not condition():  # noqa: ASYNC110 - files are watched
+        await asyncio.sleep(0.001)
+    if process.returncode is not None:
+        return False
+    process.send_signal(signal.SIGKILL)
+    return await process.wait() == -signal.SIGKILL
 
 
 async def slow(exchange: Exchange) -> None:
@@ -113,15 +130,26 @@ async def test_load_is_continued_where_it_was_killed(
     plain = ["--plain-http", public.host]
     await images("save", "images.txt", "-o", "i.tar.gz", *plain, cwd=tmp_path)
     words = ["load", "i.tar.gz", "-o", "layout", "--jobs", str(JOBS)]
-    pick = random.Random(seed)  # noqa: S311 - the same in each run
+    kills, pick = 0, random.Random(seed)  # noqa: S311 - the same in each run
     for _ in range(3):
-        await kill_after(pick.uniform(0.4, 1.2), *words, cwd=tmp_path)
+        more = len(begun(tmp_path / "layout")) + pick.randrange(1, 4)
+        kills += await kill_when(
+            lambda more=more: len(begun(tmp_path / "layout")) >= more,  # type: ignore[misc]
+            *words,
+            cwd=tmp_path,
+        )
+    assert kills
     held = kept_in_layout(tmp_path / "layout", published)
     done = (await images(*words, "--json", cwd=tmp_path)).document
     assert done["bytes"] <= unique(published) - held
     with LayoutDirectory.open(tmp_path / "layout") as layout:
         for one in published:
             assert await read_image(layout, str(one)) == one.sample.digests
+
+
+def begun(layout: Path) -> list[Path]:
+    """Return the files of blobs in a layout, finished or not."""
+    return list(layout.glob("blobs/sha256/*"))
 
 
 def kept_in_layout(path: Path, published: list[Published]) -> int:

@@ -6,13 +6,16 @@ import base64
 import json
 import logging
 import os
+import re
 import shutil
+import ssl
 import time
 from pathlib import Path
 
 import pytest
 import trustme
 from aiohttp import web
+from yarl import URL
 
 from ckf_airgap.errors import InputError, LoginError, TransferError
 from ckf_airgap.reference import ImageReference
@@ -172,7 +175,8 @@ async def test_a_refused_login_is_told_without_the_password(
         result = await push_to(client, carried, secured.host)
     assert isinstance(result.error, LoginError)
     assert f"docker login {secured.host}" in str(result.error)
-    assert ("with the login of the tests" if password else "without a login") in str(result.error)
+    told = "with the login of the tests" if password else "lets nobody read .* without a login"
+    assert re.search(told, str(result.error))
     basic = base64.b64encode(f"{USER}:{password}".encode()).decode()
     for secret in (password or PASSWORD, basic):
         assert secret not in str(result.error)
@@ -319,6 +323,44 @@ async def test_a_redirect_to_another_host_gets_no_credentials(
 
 
 # Certificates
+
+
+async def test_nothing_is_read_from_where_a_registry_with_tls_sends_on_without(
+    authority: trustme.CA, ca_file: Path, public: RegistryServer, tmp_path: Path
+) -> None:
+    await publish(f"http://{public.host}", "some/image", "1", SAMPLE)
+
+    async def send_on(request: web.Request) -> web.Response:
+        if request.path == "/v2/":
+            return web.Response()
+        raise web.HTTPTemporaryRedirect(f"http://{public.host}{request.path}")
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", send_on)
+    runner = web.AppRunner(app, access_log=None)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "localhost", 0, ssl_context=context).start()
+        host = f"localhost:{runner.addresses[0][1]}"
+        async with make_client(ca_file=ca_file) as client:
+            with LayoutDirectory.create(tmp_path / "from") as layout:
+                (result,) = await pull(client, [ImageReference(host, "some/image", "1")], layout)
+    finally:
+        await runner.cleanup()
+    assert "on to localhost without TLS" in str(result.error)
+
+
+async def test_nothing_is_sent_where_a_registry_with_tls_names_an_upload_without() -> None:
+    there = URL("https://registry.example.com/v2/a/b/blobs/uploads/")
+    async with make_client() as client:
+        session = (await client.registry("registry.example.com")).session
+        assert session.locate("http://registry.example.com:5000/v2/x?a=%2F", there) == (
+            "https://registry.example.com/v2/x?a=%2F"
+        )
+        with pytest.raises(TransferError, match=r"to other\.example\.com without TLS"):
+            session.locate("http://other.example.com/v2/x", there)
 
 
 async def test_a_ca_that_is_not_known_is_told(secured: RegistryServer, carried: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -100,6 +101,23 @@ async def test_a_registry_that_takes_a_sparse_index_gets_it_with_its_digest(
     result = await push_to(proxy.host, tmp_path / "layout")
     assert (result.status, result.digest, result.notes) == (Status.COPIED, three().digest, ())
     assert taken == [three().content]
+
+
+async def test_an_index_that_is_there_without_a_child_gets_the_child(
+    public: RegistryServer, private: RegistryServer, tmp_path: Path
+) -> None:
+    """As after a push of some platforms, which a later one of all adds to."""
+    await carry(public, tmp_path / "layout")
+    await push_to(private.host, tmp_path / "layout")
+    gone = f"http://{private.host}/v2/some/image/manifests/{CHILDREN['arm64'].digest}"
+    async with aiohttp.ClientSession() as http, http.delete(gone) as answer:
+        assert answer.status == 202
+    result = await push_to(private.host, tmp_path / "layout")
+    assert (result.status, result.digest) == (Status.COPIED, three().digest)
+    async with make_client(private.host) as client:
+        target = ImageReference(private.host, "some/image", "1")
+        (verified,) = await verify(client, [Expected(target=target, digest=three().digest)])
+    assert verified.status is Status.PRESENT
 
 
 async def test_a_registry_that_wants_all_children_gets_the_one_image_and_a_note_says_so(

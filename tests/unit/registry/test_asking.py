@@ -196,6 +196,13 @@ def test_proxies_are_by_scheme_and_a_star_turns_them_off() -> None:
     assert off.for_url(URL("http://a.example/")) is None
 
 
+@pytest.mark.parametrize("proxy", ["http://[bad", "socks5://p:1", "http://u:secret@p:port", "://"])
+def test_what_is_no_proxy_is_refused_without_telling_its_password(proxy: str) -> None:
+    with pytest.raises(InputError, match="HTTPS_PROXY does not name an HTTP proxy") as caught:
+        Proxies.from_environment({"https_proxy": proxy})
+    assert "secret" not in str(caught.value)
+
+
 def test_addresses_of_registries() -> None:
     options = ClientOptions(
         plain_http=frozenset({"reg:5"}), mirrors={"docker.io": ("reg:5/hub", "m.example")}
