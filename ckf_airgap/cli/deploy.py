@@ -8,7 +8,6 @@ from typing import Final
 
 import click
 
-from ckf_airgap.cli.modelview import plural
 from ckf_airgap.cli.options import (
     UserPath,
     jobs_option,
@@ -22,6 +21,7 @@ from ckf_airgap.cli.reports import deployment_document, finished, plan_document,
 from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.targets import error_grace_option, idle_option, juju_options
 from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.cli.wording import plural
 from ckf_airgap.errors import (
     InputError,
     InterruptedRunError,

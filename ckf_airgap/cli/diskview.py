@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeVar, final
 
-from ckf_airgap.cli.images.transferview import size_text
 from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.cli.wording import size_text
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.errors import InterruptedRunError
 
@@ -54,7 +54,7 @@ class DiskView:
 
     def on_stop(self, name: str) -> None:
         """Tell that a signal was heard, and end the work."""
-        self._terminal.note(f"{name}: cleaning up; press Ctrl-C again not to wait for it")
+        self._terminal.stopping(name)
         self.stop()
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ckf_airgap.cli.tables import plain_table
+from ckf_airgap.cli.wording import plural
 from ckf_airgap.juju.snapshot import ApplicationSnapshot, ModelSnapshot, StatusInfo, UnitSnapshot
 from ckf_airgap.overlay import Rendering
 
@@ -128,25 +129,6 @@ def describe_counts(snapshot: ModelSnapshot) -> str:
         f"{plural(len(list(snapshot.units)), 'unit')}, "
         f"{plural(relation_count(snapshot), 'relation')}"
     )
-
-
-def plural(count: int, noun: str) -> str:
-    """Return ``1 unit`` or ``2 units``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def duration(seconds: float) -> str:
-    """Return a span of time for people: ``0.4 s``, ``12 s``, ``3 min 05 s``, ``1 h 02 min``."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min"
 
 
 def _rank(status: StatusInfo) -> int:

@@ -15,10 +15,11 @@ from ckf_airgap.cli.charms.options import charm_options, store_options
 from ckf_airgap.cli.charms.view import DownloadView
 from ckf_airgap.cli.diskview import DiskView
 from ckf_airgap.cli.images.transferoptions import transfer_options
-from ckf_airgap.cli.images.transferview import TransferView, size_text
+from ckf_airgap.cli.images.transferview import TransferView
 from ckf_airgap.cli.options import Size, UserPath, apply, json_option, verbosity_options
 from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.cli.wording import size_text
 from ckf_airgap.collect import CharmSources
 from ckf_airgap.errors import InterruptedRunError
 from ckf_airgap.lock import Lock
@@ -237,7 +238,7 @@ class _View(PackObserver):
     def on_stop(self, name: str) -> None:
         """Tell that a signal was heard."""
         self._disk.stop()
-        self._terminal.note(f"{name}: cleaning up; press Ctrl-C again not to wait for it")
+        self._terminal.stopping(name)
 
     def listen(self, event: Event) -> None:
         """Take an event of a transfer."""

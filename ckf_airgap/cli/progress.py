@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from types import TracebackType
 from typing import Final, final
 
 from rich.console import Group, RenderableType
-from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from ckf_airgap.cli.modelview import duration, is_settled, plural, styled, worst
+from ckf_airgap.cli.liveview import BAR_WIDTH, LiveView
+from ckf_airgap.cli.modelview import is_settled, styled, worst
 from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.cli.wording import duration, plural
 from ckf_airgap.errors import InterruptedRunError
 from ckf_airgap.juju.connection import Session
 from ckf_airgap.juju.deploy import DeployEvent, DeployEventKind
@@ -24,13 +23,12 @@ from ckf_airgap.juju.watch import Progress
 from ckf_airgap.operations import Observer
 from ckf_airgap.overlay import Rendering
 
-_BAR_WIDTH: Final = 30
 _OTHER_LINES: Final = 7
 """Lines of the live view that are not applications, and a margin."""
 
 
 @final
-class ProgressView(Observer):
+class ProgressView(LiveView, Observer):
     """Shows an operation while it runs; use it as ``with``.
 
     Args:
@@ -42,8 +40,8 @@ class ProgressView(Observer):
     """
 
     def __init__(self, terminal: Terminal, title: str) -> None:
+        super().__init__(terminal)
         self.snapshot: ModelSnapshot | None = None
-        self._terminal = terminal
         self._title = title
         self._started = time.monotonic()
         self._stage = "reading"
@@ -53,31 +51,6 @@ class ProgressView(Observer):
         self._related = 0
         self._changed = 0
         self._expected: tuple[str, ...] = ()
-        self._spinner = Spinner("dots")
-        self._live: Live | None = None
-
-    def __enter__(self) -> ProgressView:
-        """Begin to draw."""
-        if self._terminal.is_live:
-            self._live = Live(
-                console=self._terminal.err,
-                get_renderable=self._draw,
-                refresh_per_second=8,
-                transient=True,
-            )
-            self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Take away what was drawn."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
 
     def on_rendered(self, rendering: Rendering) -> None:
         """Tell what was rendered, and what a person should look at."""
@@ -131,7 +104,7 @@ class ProgressView(Observer):
 
     def on_stop(self, name: str) -> None:
         """Tell that a signal was heard."""
-        self._terminal.note(f"{name}: cleaning up; press Ctrl-C again not to wait for it")
+        super().on_stop(name)
         self._stage = "cleaning up"
 
     def interrupted(self, error: InterruptedRunError) -> InterruptedRunError:
@@ -158,12 +131,12 @@ class ProgressView(Observer):
 
     def _say(self, text: str) -> None:
         """Say one of the few lines that a person wants to read in any case."""
-        self._terminal.note(text, style="dim" if self._live else "")
+        self._terminal.note(text, style="dim" if self.is_drawn else "")
 
     def _line(self, text: str) -> None:
         """Say one of the many lines that the live view makes unnecessary."""
-        if self._live is None or self._terminal.verbosity > 0:
-            self._terminal.note(text, style="dim" if self._live else "")
+        if not self.is_drawn or self._terminal.verbosity > 0:
+            self._terminal.note(text, style="dim" if self.is_drawn else "")
 
     def _draw(self) -> RenderableType:
         elapsed = duration(time.monotonic() - self._started)
@@ -206,4 +179,4 @@ class ProgressView(Observer):
 
 
 def _bar(done: int, total: int) -> ProgressBar:
-    return ProgressBar(total=max(total, 1), completed=done, width=_BAR_WIDTH)
+    return ProgressBar(total=max(total, 1), completed=done, width=BAR_WIDTH)

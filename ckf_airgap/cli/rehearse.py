@@ -6,7 +6,6 @@ from typing import Final
 
 import click
 
-from ckf_airgap.cli.modelview import plural
 from ckf_airgap.cli.options import (
     jobs_option,
     json_option,
@@ -23,6 +22,7 @@ from ckf_airgap.cli.reports import (
 )
 from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.cli.wording import plural
 from ckf_airgap.errors import ExitCode, InterruptedRunError, WaitTimeoutError, WorkloadError
 from ckf_airgap.inputs import DEFAULT_MODEL, Inputs
 from ckf_airgap.operations import rehearse

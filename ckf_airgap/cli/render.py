@@ -8,11 +8,11 @@ from typing import Final
 
 import click
 
-from ckf_airgap.cli.modelview import plural
 from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
 from ckf_airgap.cli.renderoptions import rendering_options
 from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.cli.wording import plural
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.files import write_text
 from ckf_airgap.inputs import Inputs, render_release

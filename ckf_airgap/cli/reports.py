@@ -7,14 +7,9 @@ from collections.abc import Mapping, Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ckf_airgap.cli.modelview import (
-    describe_counts,
-    duration,
-    plural,
-    relations_table,
-    status_table,
-)
+from ckf_airgap.cli.modelview import describe_counts, relations_table, status_table
 from ckf_airgap.cli.tables import plain_table
+from ckf_airgap.cli.wording import duration, plural
 from ckf_airgap.documents import Document
 from ckf_airgap.juju.snapshot import ModelSnapshot
 from ckf_airgap.juju.watch import WaitReport

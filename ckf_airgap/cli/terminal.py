@@ -90,6 +90,10 @@ class Terminal:
         text = json.dumps(document, indent=None if one_line else 2, ensure_ascii=False)
         self.out.print(text, markup=False, highlight=False, soft_wrap=True)
 
+    def stopping(self, signal: str) -> None:
+        """Tell that a signal was heard, and that what is half done is being ended."""
+        self.note(f"{signal}: cleaning up; press Ctrl-C again not to wait for it")
+
     def note(self, text: str, *, style: str = "") -> None:
         """Say something to the person, unless ``-q`` was given."""
         if self.verbosity >= 0:

@@ -8,9 +8,9 @@ from typing import Final
 import click
 
 from ckf_airgap.cli.diskview import run_on_disk
-from ckf_airgap.cli.images.transferview import size_text
 from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
 from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.cli.wording import size_text
 from ckf_airgap.pack.verify import Verified, raise_problems, verify_pack
 
 SCHEMA: Final = "ckf-airgap/verify/v1"

@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from ckf_airgap.cli.modelview import describe_counts, duration
+from ckf_airgap.cli.modelview import describe_counts
 from ckf_airgap.cli.options import (
     json_option,
     timeout_option,
@@ -17,6 +17,7 @@ from ckf_airgap.cli.reports import standing, wait_document
 from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.targets import error_grace_option, idle_option, juju_options
 from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.cli.wording import duration
 from ckf_airgap.errors import WaitTimeoutError, WorkloadError
 from ckf_airgap.juju.store import JujuTarget
 from ckf_airgap.operations import wait

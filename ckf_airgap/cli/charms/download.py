@@ -11,10 +11,10 @@ import click
 from ckf_airgap.charmhub.store import StoreOptions
 from ckf_airgap.cli.charms.options import charm_options, store_options
 from ckf_airgap.cli.charms.view import DownloadView
-from ckf_airgap.cli.images.transferview import size_text
 from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
 from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.cli.wording import size_text
 from ckf_airgap.collect import CharmSources, Collected, collect_charms
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.errors import InterruptedRunError

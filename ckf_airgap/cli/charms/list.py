@@ -8,11 +8,11 @@ from typing import Final
 import click
 
 from ckf_airgap.cli.charms.options import charm_options
-from ckf_airgap.cli.images.transferview import size_text
 from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
 from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.tables import plain_table
 from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.cli.wording import size_text
 from ckf_airgap.collect import CharmSources, list_charms
 from ckf_airgap.errors import ExitCode
 from ckf_airgap.inputs import DEFAULT_CHARMS

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import time
-from types import TracebackType
-from typing import Final, final
+from typing import final
 
 from rich.console import RenderableType
-from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
 from ckf_airgap.charmhub.download import CharmBytes, CharmDone, CharmEvent, CharmsPlanned
-from ckf_airgap.cli.images.transferview import size_text
+from ckf_airgap.cli.liveview import BAR_WIDTH, LiveView
 from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.cli.wording import size_text
 from ckf_airgap.registry.transport import Event, Retrying
-
-_BAR_WIDTH: Final = 30
-_LINE_S: Final = 15.0
-"""Seconds between two lines of progress where nothing can be redrawn."""
 
 
 @final
-class DownloadView:
+class DownloadView(LiveView):
     """Shows a download; use it as ``with``.
 
     Args:
@@ -35,41 +28,11 @@ class DownloadView:
     """
 
     def __init__(self, terminal: Terminal) -> None:
+        super().__init__(terminal)
         self.done = 0
-        self._terminal = terminal
         self._count = 0
         self._size = 0
         self._moved = 0
-        self._last_line = time.monotonic()
-        self._spinner = Spinner("dots")
-        self._live: Live | None = None
-
-    def __enter__(self) -> DownloadView:
-        """Begin to draw."""
-        if self._terminal.is_live:
-            self._live = Live(
-                console=self._terminal.err,
-                get_renderable=self._draw,
-                refresh_per_second=8,
-                transient=True,
-            )
-            self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Take away what was drawn."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
-
-    def on_stop(self, name: str) -> None:
-        """Tell that a signal was heard."""
-        self._terminal.note(f"{name}: cleaning up; press Ctrl-C again not to wait for it")
 
     def listen(self, event: CharmEvent) -> None:
         """Take an event of the download."""
@@ -79,8 +42,7 @@ class DownloadView:
             self._moved += event.count
         elif isinstance(event, CharmDone):
             self._finished(event)
-        if self._live is None and time.monotonic() - self._last_line >= _LINE_S:
-            self._last_line = time.monotonic()
+        if self.is_line_due():
             self._terminal.note(f"fetching charms: {self._figures()}")
 
     def retrying(self, event: Event) -> None:
@@ -110,7 +72,7 @@ class DownloadView:
         row.add_row(
             self._spinner,
             Text("fetching charms"),
-            ProgressBar(total=total, completed=min(self._moved, total), width=_BAR_WIDTH),
+            ProgressBar(total=total, completed=min(self._moved, total), width=BAR_WIDTH),
             Text(self._figures()),
         )
         return row

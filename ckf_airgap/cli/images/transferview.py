@@ -8,18 +8,17 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from types import TracebackType
 from typing import Any, Final, final
 
 from rich.console import RenderableType
-from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from ckf_airgap.cli.liveview import BAR_WIDTH, LiveView
 from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.cli.wording import duration, plural, size_text
 from ckf_airgap.errors import ImagesFailedError, InterruptedRunError, Problem
 from ckf_airgap.reference import ImageReference
 from ckf_airgap.registry.oci import Digest
@@ -39,13 +38,10 @@ from ckf_airgap.transfersettings import TransferReport, TransferSettings
 
 SCHEMA: Final = "ckf-airgap/transfer/v1"
 
-_BAR_WIDTH: Final = 30
 _LEAST_BAR_WIDTH: Final = 8
 _WINDOW_S: Final = 10.0
 """Seconds that the rate is taken over."""
 
-_LINE_S: Final = 15.0
-"""Seconds between two lines of progress where nothing can be redrawn."""
 
 _MAX_ONLY: Final = 10
 """Images that the command for the rest names one by one."""
@@ -74,13 +70,13 @@ def carry(
             report = run(operation(replace(settings, listener=view.listen)), on_stop=view.on_stop)
         except InterruptedRunError as exc:
             raise InterruptedRunError(
-                f"{exc.message}; {_images(view.images)} done; what was moved stands",
+                f"{exc.message}; {plural(view.images, 'image')} done; what was moved stands",
                 fix="Run the same command again: it moves only what is missing.",
             ) from None
     document = _document(report)
     if report.failed:
         raise ImagesFailedError(
-            f"{len(report.failed)} of {_images(len(report.results))} could not be {done}",
+            f"{len(report.failed)} of {plural(len(report.results), 'image')} could not be {done}",
             problems=[_problem(result) for result in report.failed],
             fix=f"{_sum(report, done)}. For the rest{_rest(report, done)}",
             report=document,
@@ -93,7 +89,7 @@ def carry(
 
 
 @final
-class TransferView:
+class TransferView(LiveView):
     """Shows a transfer; use it as ``with``.
 
     Args:
@@ -106,9 +102,9 @@ class TransferView:
     """
 
     def __init__(self, terminal: Terminal, title: str, done: str) -> None:
+        super().__init__(terminal)
         self.images = 0
         self._listed = 0
-        self._terminal = terminal
         self._title = title
         self._done = done
         self._failed = 0
@@ -117,37 +113,11 @@ class TransferView:
         self._moved: dict[Digest, int] = {}
         self._samples: deque[tuple[float, int]] = deque()
         self._sent = 0
-        self._last_line = time.monotonic()
-        self._spinner = Spinner("dots")
-        self._live: Live | None = None
         self._stopping = ""
-
-    def __enter__(self) -> TransferView:
-        """Begin to draw."""
-        if self._terminal.is_live:
-            self._live = Live(
-                console=self._terminal.err,
-                get_renderable=self._draw,
-                refresh_per_second=8,
-                transient=True,
-            )
-            self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Take away what was drawn."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
 
     def on_stop(self, name: str) -> None:
         """Tell that a signal was heard."""
-        self._terminal.note(f"{name}: cleaning up; press Ctrl-C again not to wait for it")
+        super().on_stop(name)
         self._stopping = ", cleaning up"
 
     def listen(self, event: Event) -> None:
@@ -172,8 +142,7 @@ class TransferView:
             self._terminal.note(
                 f"{event.what}: {event.why}; trying again in {event.delay_s:.1f} s", style="yellow"
             )
-        if self._live is None and time.monotonic() - self._last_line >= _LINE_S:
-            self._last_line = time.monotonic()
+        if self.is_line_due():
             self._terminal.note(f"{self._title}: {self._figures()}")
 
     def _image(self, result: ImageResult) -> None:
@@ -210,14 +179,14 @@ class TransferView:
 
     def _figures(self) -> str:
         done, total = min(self._settled, self._planned), self._planned
-        text = f"{self.images} of {_images(self._listed)}" if self._listed else ""
+        text = f"{self.images} of {plural(self._listed, 'image')}" if self._listed else ""
         if self._failed:
             text += f" ({self._failed} failed)"
         if total:
             text += f", {size_text(done)} of {size_text(total)}"
         rate = self._rate()
         if rate > 0:
-            text += f", {size_text(rate)}/s, {time_text((total - done) / rate)} left"
+            text += f", {size_text(rate)}/s, {duration((total - done) / rate)} left"
         return text
 
     def _draw(self) -> RenderableType:
@@ -233,52 +202,25 @@ class TransferView:
         cells: list[RenderableType] = [self._spinner, title]
         if room >= _LEAST_BAR_WIDTH:
             row.add_column()
-            width = min(room, _BAR_WIDTH)
+            width = min(room, BAR_WIDTH)
             cells.append(ProgressBar(total=max(total, 1), completed=min(done, total), width=width))
         row.add_column(no_wrap=True, overflow="ellipsis")
         row.add_row(*cells, figures)
         return row
 
 
-def size_text(count: float) -> str:
-    """Return a number of bytes as people read it."""
-    if count < 1000:
-        return f"{count:.0f} B"
-    for unit in ("kB", "MB", "GB"):
-        count /= 1000
-        if count < 1000:
-            return f"{count:.1f} {unit}"
-    return f"{count / 1000:.1f} TB"
-
-
-def time_text(seconds: float) -> str:
-    """Return a span of time as people read it."""
-    whole = round(seconds)
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
-
-
-def _images(count: int) -> str:
-    return f"{count} image" if count == 1 else f"{count} images"
-
-
 def _sum(report: TransferReport, done: str) -> str:
     present = report.count(Status.PRESENT)
     if done == "verified":
         hosts = {ImageReference.parse(one.target).canonical().registry for one in report.results}
-        parts = [f"{_images(present)} verified in {', '.join(sorted(map(str, hosts)))}"]
+        parts = [f"{plural(present, 'image')} verified in {', '.join(sorted(map(str, hosts)))}"]
     else:
         moved = size_text(report.bytes_moved)
-        parts = [f"{_images(report.count(Status.COPIED))} {done} ({moved})"]
+        parts = [f"{plural(report.count(Status.COPIED), 'image')} {done} ({moved})"]
         parts += [f"{present} were there"] if present else []
     if report.failed:
         parts.append(f"{len(report.failed)} failed")
-    text = ", ".join(parts) + f", in {time_text(report.seconds)}"
+    text = ", ".join(parts) + f", in {duration(report.seconds)}"
     if report.archive is not None:
         text += f"; {report.archive.path} has {size_text(report.archive.size)}"
         if report.archive.unused:

@@ -9,12 +9,12 @@ from rich.console import Console, RenderableType
 
 from ckf_airgap.cli.modelview import (
     describe_counts,
-    duration,
     is_settled,
     relations_table,
     status_table,
     worst,
 )
+from ckf_airgap.cli.wording import duration
 from ckf_airgap.juju.snapshot import (
     ApplicationSnapshot,
     ModelSnapshot,
