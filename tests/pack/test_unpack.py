@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -157,12 +158,27 @@ def test_an_altered_part_is_not_joined(pets: Pets, home: Path) -> None:
     assert not (home / "images.tar.gz").exists()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_place_that_cannot_be_written_is_told(pets: Pets, pack: Path, tmp_path: Path) -> None:
-    sealed = tmp_path / "sealed"
-    sealed.mkdir(mode=0o500)
+@pytest.fixture
+def sealed(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A directory that nobody may write to, and what the system says of it."""
+    directory = tmp_path / "sealed"
+    directory.mkdir(mode=0o500)
+    if os.geteuid() != 0:
+        yield directory, "Permission denied"
+        return
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", directory], check=True)
+    try:
+        yield directory, "Read-only file system"
+    finally:
+        subprocess.run(["umount", directory], check=True)
 
-    result = pets.call("unpack", pack, "--to", sealed)
+
+def test_a_place_that_cannot_be_written_is_told(
+    pets: Pets, pack: Path, sealed: tuple[Path, str]
+) -> None:
+    directory, why = sealed
+
+    result = pets.call("unpack", pack, "--to", directory)
 
     assert result.exit_code == 9
-    assert "Permission denied" in result.stderr
+    assert why in result.stderr
