@@ -194,3 +194,45 @@ jobs_option = click.option(
     help="How many applications are worked on at once.",
 )
 """``--jobs``"""
+
+overlay_option = click.option(
+    "--overlay",
+    "overlays",
+    type=UserPath(),
+    multiple=True,
+    metavar="FILE",
+    help="An overlay of yours; may be repeated.",
+)
+"""``--overlay``, as ``overlays``"""
+
+rules_option = click.option(
+    "--rules",
+    type=UserPath(),
+    metavar="FILE",
+    help="Image rules for charms that no release describes (docs/bundles.md).",
+)
+"""``--rules``"""
+
+append_option = click.option(
+    "--append",
+    type=UserPath(),
+    multiple=True,
+    metavar="FILE",
+    help="A list of further images; may be repeated.",
+)
+"""``--append``"""
+
+juju_version_option = click.option(
+    "--juju-version",
+    metavar="VERSION",
+    help="Add the images of an offline controller of this version, such as 3.6.9.",
+)
+"""``--juju-version``"""
+
+max_depth_option = click.option(
+    "--max-depth",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="The levels that a path in the registry may have; as for `images retag`.",
+)
+"""``--max-depth``"""

@@ -16,7 +16,17 @@ from ckf_airgap.cli.charms.view import DownloadView
 from ckf_airgap.cli.diskview import DiskView
 from ckf_airgap.cli.images.transferoptions import transfer_options
 from ckf_airgap.cli.images.transferview import TransferView
-from ckf_airgap.cli.options import Size, UserPath, apply, json_option, verbosity_options
+from ckf_airgap.cli.options import (
+    Size,
+    UserPath,
+    append_option,
+    apply,
+    json_option,
+    juju_version_option,
+    max_depth_option,
+    rules_option,
+    verbosity_options,
+)
 from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import size_text
@@ -56,18 +66,8 @@ _OPTIONS: Final = [
         show_default=True,
         help="The archive of images. Layers are compressed in either.",
     ),
-    click.option(
-        "--append",
-        type=UserPath(),
-        multiple=True,
-        metavar="FILE",
-        help="A list of further images; may be repeated.",
-    ),
-    click.option(
-        "--juju-version",
-        metavar="VERSION",
-        help="Add the images of an offline controller of this version, such as 3.6.9.",
-    ),
+    append_option,
+    juju_version_option,
     click.option(
         "--set",
         "settings_",
@@ -75,18 +75,8 @@ _OPTIONS: Final = [
         metavar="APP.OPTION=VALUE",
         help="Set an option of an application in the overlay; may be repeated.",
     ),
-    click.option(
-        "--rules",
-        type=UserPath(),
-        metavar="FILE",
-        help="Image rules for charms that no release describes (docs/bundles.md).",
-    ),
-    click.option(
-        "--max-depth",
-        type=click.IntRange(1, 64),
-        metavar="N",
-        help="The levels that a path in the registry may have; as for `images retag`.",
-    ),
+    rules_option,
+    max_depth_option,
     click.option(
         "--split",
         "part_bytes",

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from ckf_airgap.cli.options import BundleName, UserPath, apply
+from ckf_airgap.cli.options import BundleName, UserPath, apply, registry_option, rules_option
 from ckf_airgap.inputs import DEFAULT_CHARMS, DEFAULT_IMAGES, Inputs
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -76,12 +76,7 @@ def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
                         metavar="FILE",
                         help="The mapping of `images retag`; needed when it folded paths.",
                     ),
-                    click.option(
-                        "--registry",
-                        envvar="CKF_AIRGAP_REGISTRY",
-                        metavar="HOST[:PORT][/PATH]",
-                        help="The private registry.",
-                    ),
+                    registry_option,
                     click.option(
                         "--set",
                         "settings",
@@ -97,12 +92,7 @@ def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
                         metavar="FILE",
                         help="An overlay of yours, applied after ours; may be repeated.",
                     ),
-                    click.option(
-                        "--rules",
-                        type=UserPath(),
-                        metavar="FILE",
-                        help="Image rules for charms that no release describes (docs/bundles.md).",
-                    ),
+                    rules_option,
                 ],
                 with_inputs,
             ),

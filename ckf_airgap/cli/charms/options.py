@@ -13,7 +13,7 @@ from ckf_airgap.charm import CHARM_NAME, Base
 from ckf_airgap.charmhub.channel import ARCHITECTURES, Channel
 from ckf_airgap.charmhub.refresh import WantedCharm
 from ckf_airgap.charmhub.store import DEFAULT_STORE, StoreOptions
-from ckf_airgap.cli.options import BundleName, UserPath, apply
+from ckf_airgap.cli.options import BundleName, UserPath, apply, overlay_option
 from ckf_airgap.collect import DEFAULT_ARCHITECTURE, CharmSources
 from ckf_airgap.errors import AirgapError, UsageError
 from ckf_airgap.lock import Lock
@@ -70,14 +70,7 @@ def charm_options(*, bundle_required: bool = False) -> Callable[[_F], _F]:
                         metavar="CHANNEL",
                         help="The channel of the --charm at the same place.  [default: stable]",
                     ),
-                    click.option(
-                        "--overlay",
-                        "overlays",
-                        type=UserPath(),
-                        multiple=True,
-                        metavar="FILE",
-                        help="An overlay of yours; may be repeated.",
-                    ),
+                    overlay_option,
                     click.option(
                         "--arch",
                         "architecture",

@@ -9,7 +9,14 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from ckf_airgap.cli.options import UserPath
+from ckf_airgap.cli.options import (
+    UserPath,
+    append_option,
+    apply,
+    juju_version_option,
+    overlay_option,
+    rules_option,
+)
 from ckf_airgap.inputs import DEFAULT_CHARMS
 from ckf_airgap.listing import ListingInputs
 
@@ -35,35 +42,13 @@ def listing_options(*, more_images: bool = True) -> Callable[[_F], _F]:
             if more_images
             else f"The .charm files.  [default: {DEFAULT_CHARMS}]",
         ),
-        click.option(
-            "--overlay",
-            "overlays",
-            type=UserPath(),
-            multiple=True,
-            metavar="FILE",
-            help="An overlay of yours; may be repeated.",
-        ),
-        click.option(
-            "--rules",
-            type=UserPath(),
-            metavar="FILE",
-            help="Image rules for charms that no release describes (docs/bundles.md).",
-        ),
+        overlay_option,
+        rules_option,
     ]
     if more_images:
         decorators += [
-            click.option(
-                "--append",
-                type=UserPath(),
-                multiple=True,
-                metavar="FILE",
-                help="A list of further images; may be repeated.",
-            ),
-            click.option(
-                "--juju-version",
-                metavar="VERSION",
-                help="Add the images of an offline controller of this version, such as 3.6.9.",
-            ),
+            append_option,
+            juju_version_option,
         ]
 
     def decorate(function: _F) -> _F:
@@ -88,9 +73,6 @@ def listing_options(*, more_images: bool = True) -> Callable[[_F], _F]:
             )
             return function(*args, inputs=inputs, **rest)
 
-        decorated: Any = with_inputs
-        for decorator in reversed(decorators):
-            decorated = decorator(decorated)
-        return cast("_F", decorated)
+        return cast("_F", apply(decorators, with_inputs))
 
     return decorate

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from ckf_airgap.cli.options import UserPath
+from ckf_airgap.cli.options import UserPath, apply, max_depth_option, registry_option
 from ckf_airgap.concurrency import DEFAULT_LIMIT
 from ckf_airgap.errors import UsageError
 from ckf_airgap.images import ImageList
@@ -119,10 +119,7 @@ def transfer_options(
             )
             return function(*args, settings=settings, **rest)
 
-        decorated: Any = with_settings
-        for decorator in reversed(decorators):
-            decorated = decorator(decorated)
-        return cast("_F", decorated)
+        return cast("_F", apply(decorators, with_settings))
 
     return decorate
 
@@ -147,29 +144,19 @@ def place_options(function: _F) -> _F:
     ) -> Any:
         return function(*args, mapper=_mapper(registry, mapping, max_depth), **rest)
 
-    decorated: Any = with_mapper
-    for decorator in (
-        click.option(
-            "--max-depth",
-            type=click.IntRange(1, 64),
-            metavar="N",
-            help="The levels that a path in the registry may have; as for `images retag`.",
-        ),
-        click.option(
-            "--mapping",
-            type=UserPath(),
-            metavar="FILE",
-            help="Where images go, as `images retag --mapping` wrote it.",
-        ),
-        click.option(
-            "--registry",
-            envvar="CKF_AIRGAP_REGISTRY",
-            metavar="HOST[:PORT][/PATH]",
-            help="The private registry.",
-        ),
-    ):
-        decorated = decorator(decorated)
-    return cast("_F", decorated)
+    return apply(
+        [
+            registry_option,
+            click.option(
+                "--mapping",
+                type=UserPath(),
+                metavar="FILE",
+                help="Where images go, as `images retag --mapping` wrote it.",
+            ),
+            max_depth_option,
+        ],
+        cast("_F", with_mapper),
+    )
 
 
 def needed(mapper: Mapper | None) -> Mapper:
