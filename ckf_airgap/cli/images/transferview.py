@@ -108,6 +108,7 @@ class TransferView(LiveView):
         self._title = title
         self._done = done
         self._failed = 0
+        self._told: set[str] = set()
         self._planned = 0
         self._settled = 0
         self._moved: dict[Digest, int] = {}
@@ -150,7 +151,9 @@ class TransferView(LiveView):
         if result.status is Status.FAILED:
             self._failed += 1
             why = result.error.message if result.error is not None else "failed"
-            self._terminal.warn(f"{result.target}: {why}")
+            if why not in self._told or self._terminal.verbosity > 0:
+                self._terminal.warn(f"{result.target}: {why}")
+            self._told.add(why)  # all images that it happens to are named at the end
             return
         where = "" if result.source == result.target else f" to {result.target}"
         if result.status is Status.PRESENT:

@@ -78,6 +78,21 @@ def test_a_blob_that_was_there_is_counted_once() -> None:
     assert "1.0 MB of 1.0 MB" in drawn(shown, 120)
 
 
+@pytest.mark.parametrize(("verbosity", "lines"), [(0, 2), (1, 4)])
+def test_a_failure_that_repeats_is_told_once_on_the_way(verbosity: int, lines: int) -> None:
+    shown, terminal = view(200)
+    terminal.verbosity = verbosity
+    for number, why in enumerate(("no TLS", "no TLS", "no such project", "no TLS")):
+        result = ImageResult(
+            source="a", target=f"r/{number}", status=Status.FAILED, error=LoginError(why)
+        )
+        shown.listen(ImageDone(result=result))
+    text = terminal.err.file.getvalue()  # type: ignore[attr-defined]
+    assert text.count("warning") == lines
+    assert "r/0: no TLS" in text
+    assert "r/2: no such project" in text
+
+
 @pytest.mark.parametrize("same", [True, False])
 def test_what_several_images_fail_for_is_told_once(same: bool) -> None:
     terminal = Terminal()
