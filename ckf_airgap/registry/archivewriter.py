@@ -273,21 +273,6 @@ class ArchiveWriter:
             if digest not in self._regions and not await self.has(blobs_by_digest[digest]):
                 self._allocate(blobs_by_digest[digest])
 
-    async def put_manifest(self, manifest: Manifest) -> None:
-        """Keep the bytes of a manifest.
-
-        Raises:
-            StorageFullError: when the disk is full.
-        """
-        if await self.has(manifest.descriptor):
-            with contextlib.suppress(IntegrityError):
-                await self.verify(manifest.descriptor)
-                return
-        async with self.writer(manifest.descriptor) as blob:
-            await blob.restart()
-            await blob.write(manifest.content)
-            await blob.commit()
-
     async def set_reference(self, reference: str, descriptor: Descriptor) -> None:
         """Name an image; ``index.json`` is written by `finish`."""
         self._references[reference] = descriptor

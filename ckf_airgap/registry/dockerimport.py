@@ -35,6 +35,7 @@ from ckf_airgap.registry.transport import (
     Way,
     ignore,
 )
+from ckf_airgap.registry.tree import keep_manifest
 
 _KNOWN: Final = "layers.json"
 
@@ -148,7 +149,7 @@ class DockerImport:
                 await blob.commit()
             moved += config.size
         manifest = image_manifest(image.config, layers)
-        await self._store.put_manifest(manifest)
+        await keep_manifest(self._store, manifest)
         return manifest, moved
 
     async def _put(self, layer: PackedLayer) -> int:

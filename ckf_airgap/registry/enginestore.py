@@ -45,6 +45,7 @@ from ckf_airgap.registry.transport import (
     Status,
     ignore,
 )
+from ckf_airgap.registry.tree import keep_manifest
 
 
 async def save_images(
@@ -82,7 +83,7 @@ async def save_images(
             if kept is None:
                 wanted[reference] = found
                 continue
-            await store.put_manifest(kept)
+            await keep_manifest(store, kept)
             await store.set_reference(str(reference), kept.descriptor)
             results[reference] = _result(reference, kept.digest, Status.PRESENT)
         except AirgapError as exc:

@@ -219,21 +219,6 @@ class LayoutDirectory:
                 fix="Free some space there, or use another directory.",
             )
 
-    async def put_manifest(self, manifest: Manifest) -> None:
-        """Keep the bytes of a manifest.
-
-        Raises:
-            StorageFullError: when the disk is full.
-        """
-        if await self.has(manifest.descriptor):
-            with contextlib.suppress(IntegrityError):
-                await self.verify(manifest.descriptor)
-                return
-        async with self.writer(manifest.descriptor) as blob:
-            await blob.restart()
-            await blob.write(manifest.content)
-            await blob.commit()
-
     async def set_reference(self, reference: str, descriptor: Descriptor) -> None:
         """Name an image in ``index.json``, which is replaced as a whole.
 

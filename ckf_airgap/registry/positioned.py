@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 
 def read_at(fd: int, offset: int, count: int) -> bytes:
@@ -21,11 +22,20 @@ def read_at(fd: int, offset: int, count: int) -> bytes:
     return b"".join(pieces)
 
 
-def fill_from(fd: int, offset: int, buffer: memoryview) -> int:
-    """Fill a buffer from `offset` on, and return how many bytes came; fewer only at the end."""
-    done = 0
-    while done < len(buffer) and (count := os.preadv(fd, [buffer[done:]], offset + done)):
-        done += count
+def fill_from(fd: int, offset: int, buffers: Sequence[memoryview]) -> int:
+    """Fill buffers one after the other, and return how many bytes came; fewer only at the end.
+
+    Some file systems give less than was asked for at once.
+    """
+    done = os.preadv(fd, buffers, offset)
+    end = 0
+    for buffer in buffers:
+        end += len(buffer)
+        while done < end:
+            count = os.preadv(fd, [buffer[done - end :]], offset + done)
+            if not count:
+                return done
+            done += count
     return done
 
 
@@ -42,7 +52,7 @@ def begin_writing_out(fd: int, offset: int, count: int) -> None:
     """Have the system begin to bring bytes to the disk, so that an ``fsync`` has less to wait for.
 
     Linux does so when it is told that they are not needed soon (``mm/fadvise.c``,
-    ``POSIX_FADV_DONTNEED``); elsewhere nothing happens, or nothing but that.
+    ``POSIX_FADV_DONTNEED``). Systems that have no such call do so when they like.
     """
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(fd, offset, count, os.POSIX_FADV_DONTNEED)

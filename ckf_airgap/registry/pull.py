@@ -27,7 +27,7 @@ from ckf_airgap.registry.transport import (
     Way,
     ignore,
 )
-from ckf_airgap.registry.tree import ImageTree, read_tree
+from ckf_airgap.registry.tree import ImageTree, keep_manifest, read_tree
 
 
 async def pull(
@@ -161,7 +161,9 @@ class _Pull:
         missing = [blob for blob in tree.blobs if blob.digest in self._missing]
         raise_failures(name, await bounded_outcomes(fetch, missing, max(len(missing), 1)))
         for manifest in tree.manifests:
-            await self._manifests.get(manifest.digest, partial(self._store.put_manifest, manifest))
+            await self._manifests.get(
+                manifest.digest, partial(keep_manifest, self._store, manifest)
+            )
         await self._store.set_reference(name, tree.descriptor)
 
     async def _fetch(self, blob: Descriptor, moved: _Moved) -> None:

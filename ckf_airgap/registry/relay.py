@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 
 from ckf_airgap.concurrency import DEFAULT_LIMIT, Outcome, bounded_outcomes
 from ckf_airgap.errors import AbsentError, AirgapError, IntegrityError
@@ -23,7 +24,7 @@ from ckf_airgap.registry.transport import (
     Way,
     ignore,
 )
-from ckf_airgap.registry.tree import ImageTree, carried_platforms, read_tree
+from ckf_airgap.registry.tree import ImageTree, carried_platforms, keep_manifest, read_tree
 
 
 async def relay(
@@ -137,7 +138,7 @@ class _Relay:
         for manifest in tree.manifests:
             await self._manifests.get(
                 manifest.digest,
-                lambda manifest=manifest: self._store.put_manifest(manifest),  # type: ignore[misc]
+                partial(keep_manifest, self._store, manifest),
             )
         await self._store.set_reference(name, tree.descriptor)
 

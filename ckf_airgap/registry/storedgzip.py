@@ -16,7 +16,7 @@ import zlib
 from typing import Final
 
 from ckf_airgap.errors import IntegrityError
-from ckf_airgap.registry.positioned import begin_writing_out, read_at, write_at
+from ckf_airgap.registry.positioned import begin_writing_out, fill_from, read_at, write_at
 
 BLOCK_BYTES: Final = 127 * 512
 """Bytes of the tar in each stored block but the last; whole tar records, below deflate's 65535."""
@@ -93,11 +93,11 @@ class StoredGzipVolume:
             at, room = at + room, BLOCK_BYTES
         place = _place(offset - inside)
         if inside:
-            os.preadv(self._fd, pieces[:1], place)
+            fill_from(self._fd, place, pieces[:1])
             del pieces[0]
             place += size + inside
         wanted = sum(map(len, pieces))
-        if os.preadv(self._fd, pieces, place) < wanted:
+        if fill_from(self._fd, place, pieces) < wanted:
             raise IntegrityError(f"{self._where} ended while it was read")
         for number in range(first, last + 1):
             final = self._whole and number == self._blocks - 1

@@ -99,9 +99,6 @@ class BlobStore(BlobSource, Protocol):
             StorageFullError: when they do not fit, before anything is moved.
         """
 
-    async def put_manifest(self, manifest: Manifest) -> None:
-        """Keep the bytes of a manifest."""
-
     async def set_reference(self, reference: str, descriptor: Descriptor) -> None:
         """Name an image whose manifests and blobs are all here; done last.
 

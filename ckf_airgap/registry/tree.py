@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from ckf_airgap.registry.oci import (
     parse_manifest,
     select_children,
 )
-from ckf_airgap.registry.transport import BlobSource
+from ckf_airgap.registry.transport import BlobSource, BlobStore
 
 PLATFORMS: Final = "io.ckf-airgap.platforms"
 """The annotation in ``index.json`` of an image that was carried for some platforms only."""
@@ -178,3 +179,19 @@ def _index(
         ],
     }
     return parse_manifest(json.dumps(document).encode(), manifest.media_type)
+
+
+async def keep_manifest(store: BlobStore, manifest: Manifest) -> None:
+    """Keep the bytes of a manifest in a store; one that is there is written anew when damaged.
+
+    Raises:
+        TransferError: when it cannot be written.
+    """
+    if await store.has(manifest.descriptor):
+        with contextlib.suppress(IntegrityError):
+            await store.verify(manifest.descriptor)
+            return
+    async with store.writer(manifest.descriptor) as blob:
+        await blob.restart()
+        await blob.write(manifest.content)
+        await blob.commit()

@@ -94,7 +94,7 @@ class PlainVolume:
 
     def readinto(self, offset: int, buffer: memoryview) -> int:
         """Fill a buffer with bytes of the file."""
-        return fill_from(self._fd, offset, buffer)
+        return fill_from(self._fd, offset, [buffer])
 
     def close(self) -> None:
         """Close the file."""

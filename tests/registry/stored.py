@@ -8,7 +8,7 @@ from pathlib import Path
 from ckf_airgap.registry.archivewriter import ArchiveSummary, ArchiveWriter
 from ckf_airgap.registry.oci import Descriptor, Digest, parse_manifest
 from ckf_airgap.registry.transport import BlobSource, BlobStore
-from ckf_airgap.registry.tree import read_tree
+from ckf_airgap.registry.tree import keep_manifest, read_tree
 from tests.registry.samples import Sample
 
 CHUNK = 7_001
@@ -40,7 +40,7 @@ async def put_image(store: BlobStore, name: str, sample: Sample) -> int:
     for blob in descriptors(sample):
         written += await put_blob(store, blob, sample.blobs[str(blob.digest)])
     for media_type, content in [*sample.children, (sample.media_type, sample.content)]:
-        await store.put_manifest(parse_manifest(content, media_type))
+        await keep_manifest(store, parse_manifest(content, media_type))
     top = parse_manifest(sample.content, sample.media_type)
     await store.set_reference(name, top.descriptor)
     return written

@@ -27,6 +27,7 @@ from ckf_airgap.registry.oci import (
     parse_manifest,
 )
 from ckf_airgap.registry.relay import relay
+from ckf_airgap.registry.tree import keep_manifest
 from tests.registry.samples import Sample, empty_layer, image, index, layer
 from tests.registry.stored import descriptors, put_blob, put_image, read_image, write_archive
 from tests.registry.tools import run
@@ -333,7 +334,7 @@ async def test_an_image_with_a_missing_blob_does_not_get_into_an_archive(tmp_pat
     with ArchiveWriter.create(tmp_path / "i.tar") as writer:
         await put_image(writer, "docker.io/a/b:1", sample)
         lacking = image([layer("one"), layer("missing")])
-        await writer.put_manifest(await _manifest(lacking))
+        await keep_manifest(writer, await _manifest(lacking))
         await writer.set_reference("docker.io/a/c:1", (await _manifest(lacking)).descriptor)
         with pytest.raises(AbsentError, match="lacks"):
             await writer.finish()

@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,21 @@ async def carrier(*arguments: str) -> asyncio.subprocess.Process:
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": root},
     )
+
+
+async def killed(seed: int, *arguments: str) -> AsyncIterator[None]:
+    """Start a process that carries images and kill it, three times; yield after each."""
+    moment = random.Random(seed)  # noqa: S311 - the same moments for a seed
+    kills = 0
+    for _ in range(3):
+        process = await carrier(*arguments)
+        await asyncio.sleep(moment.uniform(0.8, 1.8))
+        if process.returncode is None:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        await process.communicate()
+        yield
+    assert kills
 
 
 async def finish(process: asyncio.subprocess.Process) -> dict[str, Any]:
@@ -91,20 +107,11 @@ async def test_a_pull_that_was_killed_fetches_only_what_is_not_on_the_disk(
             exchange.rate = 2_000_000
 
     public_proxy.faults.append(slow)
-    moment = random.Random(seed)  # noqa: S311 - the same moments for a seed
-    kills = 0
-    for _ in range(3):
-        process = await carrier(*arguments)
-        await asyncio.sleep(moment.uniform(0.8, 1.8))
-        if process.returncode is None:
-            process.send_signal(signal.SIGKILL)
-            kills += 1
-        await process.communicate()
+    async for _ in killed(seed, *arguments):
         for digest in blobs:
             path = tmp_path / "layout" / "blobs" / "sha256" / digest[7:]
             if path.exists():
                 assert Digest.of(path.read_bytes()) == Digest.parse(digest)
-    assert kills
     before = on_disk(tmp_path / "layout")
     missing = sum(size - before.get(digest, 0) for digest, size in blobs.items())
     public_proxy.faults.clear()
@@ -141,16 +148,8 @@ async def test_a_push_that_was_killed_sends_only_what_the_registry_has_not(
             exchange.rate = 2_000_000
 
     proxy.faults.append(slow)
-    moment = random.Random(seed)  # noqa: S311 - the same moments for a seed
-    kills = 0
-    for _ in range(3):
-        process = await carrier(*arguments)
-        await asyncio.sleep(moment.uniform(0.8, 1.8))
-        if process.returncode is None:
-            process.send_signal(signal.SIGKILL)
-            kills += 1
-        await process.communicate()
-    assert kills
+    async for _ in killed(seed, *arguments):
+        pass
     await asyncio.sleep(0.3)
     there = private.stored_blobs()
     missing = sum(size for digest, size in blobs.items() if digest not in there)

@@ -135,3 +135,30 @@ def test_another_compression_is_named(tmp_path: Path) -> None:
         open_volume(path)
     with pytest.raises(AbsentError, match=r"nothing\.tar"):
         open_volume(tmp_path / "nothing.tar")
+
+
+@pytest.mark.parametrize("name", ["plain", "stored.gz"])
+def test_file_systems_that_give_less_than_asked_for_are_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    data = content(3 * BLOCK_BYTES + 100)
+    path = tmp_path / name
+    if name == "plain":
+        path.write_bytes(data)
+    else:
+        write(path, data, [])
+    whole = os.preadv
+
+    def a_little(fd: int, buffers: list[memoryview], offset: int) -> int:
+        left, some = 999, []
+        for buffer in buffers:
+            some.append(buffer[:left])
+            left -= len(some[-1])
+        return whole(fd, some, offset)
+
+    monkeypatch.setattr(os, "preadv", a_little)
+    volume = open_volume(path)
+    buffer = bytearray(len(data) - 50)
+    assert volume.readinto(50, memoryview(buffer)) == len(buffer)
+    assert buffer == data[50:]
+    volume.close()
