@@ -634,7 +634,10 @@ def wire(bench: Bench, lines: int) -> tuple[float, float]:
                     hasher.update(chunk)
                     line.send(chunk)
                     left -= len(chunk)
-                line.getresponse().read()
+                answer = line.getresponse()
+                answer.read()
+                if answer.status != 201:
+                    raise RuntimeError(f"the registry did not take {digest}: {answer.status}")
         line.close()
 
     shares = [blobs[first::lines] for first in range(lines)]
