@@ -46,8 +46,8 @@ class Inputs:
         registry: The private registry, ``HOST[:PORT][/PATH]``; ``None`` takes it from the list.
         settings: ``APP.OPTION=VALUE``, applied last.
         overlays: The user's own overlays.
-        rules: Image rules for charms that no release describes; ``None`` takes those of the
-            release, or of the release that a charm's channel belongs to.
+        rules: A file of image rules, added to those of the release or of the releases that
+            the channels of the charms belong to; see `ImageRules.extended_by`.
         relative_to: The directory that ``charm:`` paths start from; ``None`` is that of the
             charms.
     """
@@ -189,8 +189,19 @@ def parse_registry(inputs: Inputs) -> Registry | None:
 
 
 def read_rules(inputs: Inputs, named: NamedBundle) -> ImageRules:
-    """Return the rules that the user names, else those that fit the bundle."""
-    return named.rules if inputs.rules is None else read_rules_file(inputs.rules)
+    """Return the rules that fit the bundle, with those of the user's file added."""
+    return added_rules(inputs.rules, named)
+
+
+def added_rules(path: Path | None, named: NamedBundle) -> ImageRules:
+    """Return the rules that fit a bundle, with those of a file added; see `ImageRules.extended_by`.
+
+    Raises:
+        InputError: when the file holds no rules, or takes away images that are needed.
+    """
+    if path is None:
+        return named.rules
+    return named.rules.extended_by(read_rules_file(path), where=str(path))
 
 
 def read_rules_file(path: Path) -> ImageRules:

@@ -18,8 +18,8 @@ from ckf_airgap.images import ImageList
 from ckf_airgap.inputs import (
     DEFAULT_CHARMS,
     NamedBundle,
+    added_rules,
     find_bundle,
-    read_rules_file,
     scan_charms,
 )
 from ckf_airgap.inventory import Inventory, take_inventory
@@ -38,8 +38,8 @@ class ListingInputs:
         charms: The directory of ``.charm`` files. ``None`` takes a shipped release from its facts,
             and the files of another bundle from `ckf_airgap.inputs.DEFAULT_CHARMS`.
         overlays: The user's own overlays.
-        rules: Image rules for charms that no release describes; ``None`` takes those of the
-            release, or of the release that a charm's channel belongs to.
+        rules: A file of image rules, added to those of the release or of the releases that
+            the channels of the charms belong to; see `ImageRules.extended_by`.
         juju_version: Add the images of an offline controller of this version of Juju.
         append: Lists of further images.
     """
@@ -102,7 +102,7 @@ def read_listing(inputs: ListingInputs) -> Listing:
     else:
         directory = (inputs.charms or DEFAULT_CHARMS).expanduser()
         charms = charms_of(bundle, scan_charms(named.bundle, overlays, directory))
-    rules = named.rules if inputs.rules is None else read_rules_file(inputs.rules)
+    rules = added_rules(inputs.rules, named)
     lists = [
         ImageList.read(path.expanduser(), fix="Name an existing file with --append FILE.")
         for path in inputs.append

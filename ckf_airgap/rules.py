@@ -91,6 +91,41 @@ class OptionRule:
         """Return when the image of a key is pulled; ``None`` when no fact tells."""
         return self.used_by_key.get(key, self.used)
 
+    def extended_by(self, other: OptionRule, where: str, problems: list[Problem]) -> OptionRule:
+        """Return this rule with another one added; see `ImageRules.extended_by`."""
+        fix = "leave it out: rules of a file are added to those of the release"
+        emptied = sorted(self.images.keys() & other.leave_empty)
+        problems += [
+            Problem(f"{key!r} is left empty, but {self.images[key].image} is needed", where, fix)
+            for key in emptied
+        ]
+        if other.leave_option_empty and self.names_images:
+            problems.append(Problem("the option is left empty, but has needed images", where, fix))
+        for key, mine, theirs in (
+            ("composite", self.composite, other.composite),
+            ("same-as", self.same_as, other.same_as),
+        ):
+            if mine is not None and theirs is not None and mine != theirs:
+                problems.append(Problem(f"{key} contradicts that of the release", where, fix))
+        return OptionRule(
+            images={**self.images, **other.images},
+            leave_empty=(self.leave_empty | other.leave_empty) - other.images.keys(),
+            leave_option_empty=(self.leave_option_empty and not other.names_images)
+            or other.leave_option_empty,
+            split=self.split | other.split,
+            composite=other.composite or self.composite,
+            same_as=other.same_as or self.same_as,
+            otherwise=other.otherwise or self.otherwise,
+            used=other.used or self.used,
+            used_by_key={**self.used_by_key, **other.used_by_key},
+            why=other.why or self.why,
+        )
+
+    @property
+    def names_images(self) -> bool:
+        """Whether the rule gives the option an image."""
+        return bool(self.images or self.composite or self.same_as)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CharmRules:
@@ -99,6 +134,16 @@ class CharmRules:
     channel: str
     """The channel that the release's bundle takes the charm from; finds the rules for a copy."""
     options: Mapping[str, OptionRule] = field(default_factory=dict)
+
+    def extended_by(self, other: CharmRules, where: str, problems: list[Problem]) -> CharmRules:
+        """Return these rules with others added; see `ImageRules.extended_by`."""
+        options = dict(self.options)
+        for name, added in other.options.items():
+            known = options.get(name)
+            options[name] = (
+                added if known is None else known.extended_by(added, f"{where} {name}", problems)
+            )
+        return CharmRules(channel=self.channel, options=options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +215,38 @@ class ImageRules:
         rules = _rules(_Fields(document, where, problems))
         raise_all(InputError, f"{where} does not hold image rules", problems)
         return rules
+
+    def extended_by(self, other: ImageRules, *, where: str) -> ImageRules:
+        """Return these rules with those of another file added, charm by charm.
+
+        Nothing that these rules say of an image is lost: of an option that both describe, the
+        images of both are kept, and for one key the image of `other` wins. Only what there can
+        be one of (``charm-bases``, ``juju``) is taken from `other` where that says it.
+
+        Args:
+            other: The rules of a user's file.
+            where: That file, for messages.
+
+        Raises:
+            InputError: listing every place where `other` has a key or option left empty that
+                these rules have an image for: that would drop an image that is needed.
+        """
+        problems: list[Problem] = []
+        charms = dict(self.charms)
+        for name, added in other.charms.items():
+            known = charms.get(name)
+            charms[name] = (
+                added if known is None else known.extended_by(added, f"{where}: {name}", problems)
+            )
+        raise_all(InputError, f"{where} takes needed images away", problems)
+        extra = [image for image in other.extra_images if image not in self.extra_images]
+        return ImageRules(
+            release=self.release or other.release,
+            charms=charms,
+            extra_images=(*self.extra_images, *extra),
+            charm_bases=other.charm_bases or self.charm_bases,
+            juju=other.juju or self.juju,
+        )
 
     def for_option(self, charm: str, option: str) -> OptionRule | None:
         """Return the rule of an option of a charm (by the charm's name), if there is one."""

@@ -209,7 +209,7 @@ rules_option = click.option(
     "--rules",
     type=UserPath(),
     metavar="FILE",
-    help="Image rules for charms that no release describes (docs/bundles.md).",
+    help="Image rules to add to those of the release (docs/bundles.md).",
 )
 """``--rules``"""
 

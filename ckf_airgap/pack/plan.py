@@ -32,7 +32,7 @@ class PackPlan:
         gzip: Whether the images are in ``images.tar.gz``; else in ``images.tar``.
         append: Lists of further images.
         juju_version: Add the images of an offline controller of this version.
-        rules: Image rules for charms that no release describes.
+        rules: A file of image rules, added to those that fit the bundle.
         settings: ``APP.OPTION=VALUE`` for the overlay.
         max_depth: The levels that a path in the registry may have.
         part_bytes: Cut archives into parts of this size.

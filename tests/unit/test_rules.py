@@ -295,3 +295,85 @@ def test_serving_and_eventing_have_each_their_own_migration(shipped: str) -> Non
             and serving.images["migrate"].image != own
         )
     )
+
+
+class TestAdding:
+    """Rules of a user's file are added to those of a release; none is lost."""
+
+    def test_every_rule_of_a_release_survives_a_file_with_one_image(self) -> None:
+        mine = read("release: mine\nextra-images: [{image: 'quay.io/a/tick:3'}]\n")
+        for name in release_names():
+            known = load_release(name).rules
+            added = known.extended_by(mine, where="mine.yaml")
+            assert added.charms == known.charms
+            assert (added.charm_bases, added.juju) == (known.charm_bases, known.juju)
+            assert added.extra_images == (*known.extra_images, *mine.extra_images)
+
+    def test_a_release_added_to_itself_is_itself(self) -> None:
+        for name in release_names():
+            known = load_release(name).rules
+            assert known.extended_by(known, where="copy.yaml") == known
+
+    def test_images_of_one_option_are_joined_and_the_file_wins_where_both_name_a_key(self) -> None:
+        mine = read(
+            """
+release: mine
+rules:
+  a-charm:
+    channel: 2/edge
+    options:
+      images-option:
+        images: {a: {image: 'mine/a:2'}, c: {image: 'mine/c:2'}}
+        used: later
+      new: {images: {x: {image: 'mine/x:1'}}}
+  b-charm: {channel: stable, options: {o: {leave-empty: true}}}
+"""
+        )
+        added = rules().extended_by(mine, where="mine.yaml")
+        assert set(added.charms) == {"a-charm", "b-charm"}
+        assert added.charms["a-charm"].channel == "1/stable"
+        assert set(added.charms["a-charm"].options) == {
+            "images-option",
+            "parts",
+            "other",
+            "unused",
+            "new",
+        }
+        option = added.for_option("a-charm", "images-option")
+        assert option is not None
+        assert {key: image.image for key, image in option.images.items()} == {
+            "b": "r/b:1",
+            "a": "mine/a:2",
+            "c": "mine/c:2",
+        }
+        assert option.leave_empty == frozenset()
+        assert (option.split, option.used) == (frozenset({"a"}), "later")
+
+    def test_what_there_can_be_one_of_is_replaced(self) -> None:
+        mine = read("release: mine\ncharm-bases: {repository: mine/base, tag: '{channel}'}\n")
+        added = rules().extended_by(mine, where="mine.yaml")
+        assert added.charm_bases == mine.charm_bases
+        assert added.juju == rules().juju
+
+    def test_images_that_are_needed_cannot_be_taken_away_and_all_are_named(self) -> None:
+        mine = read(
+            """
+release: mine
+rules:
+  a-charm:
+    channel: 1/stable
+    options:
+      images-option: {leave-empty: [b, z]}
+      parts: {leave-empty: true}
+      other: {same-as: {option: elsewhere, key: k}}
+      unused: {leave-empty: true}
+"""
+        )
+        with pytest.raises(InputError) as caught:
+            rules().extended_by(mine, where="mine.yaml")
+        assert [problem.where for problem in caught.value.problems] == [
+            "mine.yaml: a-charm images-option",
+            "mine.yaml: a-charm parts",
+            "mine.yaml: a-charm other",
+        ]
+        assert "'b' is left empty, but r/b:1 is needed" in str(caught.value)

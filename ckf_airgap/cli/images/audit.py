@@ -74,7 +74,8 @@ def audit_command(inputs: ListingInputs, dependencies: bool) -> int:
         return ExitCode.OK
     terminal.note(
         "A hidden image is pulled from the registry it names. Mirror it there, or have the charm "
-        "mended; name it under extra-images in a file for --rules once that is settled."
+        "fixed; then name it under extra-images in a file for --rules, which is added to the "
+        "rules of the release."
     )
     return ExitCode.MISSING
 

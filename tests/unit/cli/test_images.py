@@ -51,6 +51,20 @@ class TestList:
         document = json.loads(invoke("images", "list", "1.11", "--json").stdout)
         assert document["taken_from"] == "release facts"
 
+    @pytest.mark.parametrize("release", ["1.8", "1.9", "1.10", "1.11"])
+    def test_rules_and_lists_of_a_user_add_to_a_release_and_take_nothing_away(
+        self, release: str, invoke: Invoke, tmp_path: Path
+    ) -> None:
+        rules, more = tmp_path / "rules.yaml", tmp_path / "more.txt"
+        extra = [{"image": "quay.io/pets/tick:3", "why": "its code starts it"}]
+        rules.write_text(yaml.safe_dump({"release": "mine", "extra-images": extra}))
+        more.write_text("quay.io/pets/louse:1\n")
+        before = set(invoke("images", "list", release, "-q").stdout.splitlines())
+        result = invoke("images", "list", release, "-q", "--rules", rules, "--append", more)
+        assert result.exit_code == 0
+        added = {"quay.io/pets/tick:3", "quay.io/pets/louse:1"}
+        assert set(result.stdout.splitlines()) == before | added
+
     def test_the_two_sets_make_the_list(self, invoke: Invoke) -> None:
         lines = [
             invoke("images", "list", "1.9", "-q", *args).stdout.splitlines()
