@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ckf_airgap.merge import merge_documents
     from ckf_airgap.operations import (
         Deployment,
+        ImageInModel,
         Observer,
         Rehearsal,
         deploy,
@@ -82,6 +83,7 @@ _HOMES: Final = {
     "listing": ("Listing", "ListingInputs", "list_images"),
     "operations": (
         "Deployment",
+        "ImageInModel",
         "Observer",
         "Rehearsal",
         "deploy",
@@ -120,6 +122,7 @@ __all__ = [
     "Endpoint",
     "ExitCode",
     "Finding",
+    "ImageInModel",
     "ImageList",
     "ImageNeed",
     "ImageReference",

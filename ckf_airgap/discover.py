@@ -27,6 +27,10 @@ class ImageNeed:
     """``resource oci-image``, or ``option custom_images, key activator``."""
     source: ImageReference
     why: str = ""
+    resource: str = ""
+    """The resource that names it; empty when an option does."""
+    option: str = ""
+    """The option that names it; empty when a resource does."""
 
     def __str__(self) -> str:
         """Return ``application, place``."""
@@ -46,11 +50,20 @@ class ApplicationImages:
         """Yield every image with the place that names it."""
         name = self.application.name
         for resource, reference in self.resources.items():
-            yield ImageNeed(application=name, where=f"resource {resource}", source=reference)
+            yield ImageNeed(
+                application=name,
+                where=f"resource {resource}",
+                source=reference,
+                resource=resource,
+            )
         for plan in self.options:
             for use in plan.uses:
                 yield ImageNeed(
-                    application=name, where=use.where, source=use.reference, why=use.why
+                    application=name,
+                    where=use.where,
+                    source=use.reference,
+                    why=use.why,
+                    option=plan.option,
                 )
 
     def warnings(self) -> Iterable[Problem]:

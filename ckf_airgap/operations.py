@@ -21,7 +21,9 @@ from typing import Final
 from ckf_airgap.bundle import Bundle
 from ckf_airgap.charm import Charm
 from ckf_airgap.concurrency import DEFAULT_LIMIT, in_thread
-from ckf_airgap.errors import ModelNotFoundError, UsageError
+from ckf_airgap.discover import ImageNeed
+from ckf_airgap.documents import Document
+from ckf_airgap.errors import ModelNotFoundError, Problem, UsageError
 from ckf_airgap.inputs import (
     DEFAULT_MODEL,
     Inputs,
@@ -33,7 +35,9 @@ from ckf_airgap.inputs import (
     render_release,
 )
 from ckf_airgap.juju.connection import Session, connect
-from ckf_airgap.juju.deploy import DeployEvent, DeployReport, execute
+from ckf_airgap.juju.deploy import DeployEvent, DeployReport, execute, plan_for
+from ckf_airgap.juju.identities import read_identities
+from ckf_airgap.juju.identity import holds
 from ckf_airgap.juju.idle import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S
 from ckf_airgap.juju.live import LiveModel
 from ckf_airgap.juju.plan import plan_deployment
@@ -41,10 +45,10 @@ from ckf_airgap.juju.snapshot import Change, ModelSnapshot
 from ckf_airgap.juju.status import read_live_model, read_status
 from ckf_airgap.juju.steps import Plan
 from ckf_airgap.juju.store import JujuTarget
-from ckf_airgap.juju.upload import RegistryLogin
+from ckf_airgap.juju.upload import RegistryAuth, RegistryLogin
 from ckf_airgap.juju.watch import DEFAULT_TIMEOUT_S, Progress, WaitReport, wait_active_idle
 from ckf_airgap.juju.watch import watch as watch_session
-from ckf_airgap.overlay import Rendering
+from ckf_airgap.overlay import Rendering, Replacement
 from ckf_airgap.reference import Registry
 from ckf_airgap.rehearsal.clock import DEFAULT_SPEED
 from ckf_airgap.rehearsal.controller import RehearsalController
@@ -102,6 +106,26 @@ class Observer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImageInModel:
+    """An image of the rendering, looked for in the model afterwards.
+
+    Attributes:
+        replacement: The image, and the place that names it.
+        seen: Whether the model has it there: the option has the rendered value, or the resource
+            the fingerprint of what was rendered. Otherwise it is not known which image the model
+            has.
+    """
+
+    replacement: Replacement
+    seen: bool
+
+    def to_json(self) -> Document:
+        """Return the image as JSON; its target is null where the model's is not known."""
+        document = self.replacement.to_json()
+        return document if self.seen else {**document, "target": None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
     """What came of a deployment.
 
@@ -110,6 +134,7 @@ class Deployment:
         plan: What had to be done for that.
         report: What was done; ``None`` after a dry run.
         waited: The wait and the model after it; ``None`` when it was not waited for.
+        images: Each image of the rendering, as read back from the model; none after a dry run.
         seconds: How long each part took: ``render``, ``connect``, ``deploy``, ``wait``.
     """
 
@@ -117,7 +142,13 @@ class Deployment:
     plan: Plan
     report: DeployReport | None = None
     waited: WaitReport | None = None
+    images: tuple[ImageInModel, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What a person should look at, in the rendering and in the model."""
+        return (*self.rendering.warnings, *self.plan.warnings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +199,9 @@ async def deploy(
         InputError: when a file or value is wrong; before anything is done.
         MissingError: when a charm or an image is missing; before anything is done.
         ControllerError: when the controller or model cannot be used.
-        RefusedError: when the controller refused steps; the others are done.
+        RefusedError: when applications of the model have other charms, images or logins than the
+            bundle gives them, before anything is done; or when the controller refused steps, and
+            the others are done.
         WorkloadError: when an application stays in error.
         WaitTimeoutError: when not all was active and idle in time.
     """
@@ -331,10 +364,12 @@ async def _deploy(
 ) -> Deployment:
     bundle, charms = rendering.bundle, rendering.charms
     login = manner.registry_login
+    auth = login.at(rendering.registry) if login else None
     # What is wrong with the bundle itself is told before a controller is looked for, or changed.
     bare = plan_deployment(bundle, charms, LiveModel(name=target.model))
     if manner.dry_run:
-        plan = await _planned(bundle, charms, target, missing=bare if manner.create_model else None)
+        missing = bare if manner.create_model else None
+        plan = await _planned(bundle, charms, target, auth, missing=missing)
         observer.on_planned(plan)
         return Deployment(rendering=rendering, plan=plan, seconds=seconds)
     started = time.monotonic()
@@ -342,19 +377,18 @@ async def _deploy(
         seconds["connect"] = time.monotonic() - started
         observer.on_connected(session)
         with _timed(seconds, "deploy"):
-            live = await read_live_model(session.api, session.model_name, bundle.applications)
-            plan = plan_deployment(bundle, charms, live)
+            plan = await plan_for(session, bundle, charms, registry_auth=auth)
             observer.on_planned(plan)
             report = await execute(
                 session,
                 plan,
                 jobs=manner.jobs,
-                registry_auth=login.at(rendering.registry) if login else None,
+                registry_auth=auth,
                 on_event=observer.on_step,
             )
         done = Deployment(rendering=rendering, plan=plan, report=report, seconds=seconds)
         if not manner.wait_idle:
-            return done
+            return dataclasses.replace(done, images=await _images(session, rendering, auth))
         with _timed(seconds, "wait"):
             scales = {name: app.scale for name, app in bundle.applications.items()}
             waited = await wait_active_idle(
@@ -367,17 +401,50 @@ async def _deploy(
                 on_change=observer.on_change,
                 on_progress=observer.on_progress,
             )
-        return dataclasses.replace(done, waited=waited)
+        images = await _images(session, rendering, auth)
+        return dataclasses.replace(done, waited=waited, images=images)
+
+
+async def _images(
+    session: Session, rendering: Rendering, auth: RegistryAuth | None
+) -> tuple[ImageInModel, ...]:
+    """Look for each image of a rendering in the model: what was asked for may not be what is."""
+    bundle, charms = rendering.bundle, rendering.charms
+    live = await read_live_model(session.api, session.model_name, bundle.applications)
+    wanted = await read_identities(bundle, charms, live, auth, read_charms=False)
+
+    def seen(need: ImageNeed) -> bool:
+        present = live.applications.get(need.application)
+        if present is None:
+            return False
+        if need.resource:
+            resource = wanted[need.application].resources.get(need.resource)
+            fingerprints = present.identity.fingerprints or {}
+            return resource is not None and holds(resource, fingerprints.get(need.resource))
+        options = bundle.applications[need.application].options
+        declared = charms[need.application].options.get(need.option)
+        value = options.get(need.option, declared.default if declared else None)
+        found = present.options.get(need.option)
+        return value is not None and found is not None and str(found) == str(value)
+
+    return tuple(
+        ImageInModel(replacement=replacement, seen=seen(replacement.need))
+        for replacement in rendering.replacements
+    )
 
 
 async def _planned(
-    bundle: Bundle, charms: Mapping[str, Charm], target: JujuTarget, *, missing: Plan | None
+    bundle: Bundle,
+    charms: Mapping[str, Charm],
+    target: JujuTarget,
+    auth: RegistryAuth | None,
+    *,
+    missing: Plan | None,
 ) -> Plan:
     """Return the plan for a model; `missing` when there is none yet."""
     try:
         async with connect(target) as session:
-            live = await read_live_model(session.api, session.model_name, bundle.applications)
-            return plan_deployment(bundle, charms, live)
+            return await plan_for(session, bundle, charms, registry_auth=auth)
     except ModelNotFoundError:
         if missing is None:
             raise

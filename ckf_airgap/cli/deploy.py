@@ -88,9 +88,9 @@ def command(
 ) -> None:
     """Deploy a bundle from local charms and wait until it is active.
 
-    What is in the model already is left alone, so a deployment that was stopped or failed goes on
-    when the same command is run again. Everything that can be checked is checked before the first
-    step.
+    A deployment that was stopped or failed goes on when the same command is run again. Over an
+    application with another charm, image or pull login nothing is changed: what differs is listed.
+    Everything that can be checked is checked before the first step.
     """
     terminal = Terminal.current()
     view = ProgressView(terminal, f"deploying {inputs.bundle} into {target.model}")

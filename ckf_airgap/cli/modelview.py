@@ -12,7 +12,6 @@ from rich.text import Text
 from ckf_airgap.cli.tables import plain_table
 from ckf_airgap.cli.wording import plural
 from ckf_airgap.juju.snapshot import ApplicationSnapshot, ModelSnapshot, StatusInfo, UnitSnapshot
-from ckf_airgap.overlay import Rendering
 
 _STYLES: Final[Mapping[str, str]] = {
     "active": "green",
@@ -75,30 +74,29 @@ def styled(status: str) -> Text:
     return Text(status, _STYLES.get(status, ""))
 
 
-def status_table(snapshot: ModelSnapshot, rendering: Rendering | None = None) -> Table:
+def status_table(snapshot: ModelSnapshot, images: Mapping[str, str] | None = None) -> Table:
     """Return one row for each application.
 
     Args:
-        snapshot: The model.
-        rendering: What was deployed, for revisions and images; the controller knows only the
-            numbers that it gave local charms itself.
+        snapshot: The model. Revisions are those that the controller gave the charms.
+        images: What to show of each application's images, in place of the message of one that
+            is active.
     """
     columns = ["application", "charm", ">rev", ">units", "status"]
-    columns.append("images" if rendering else "message")
+    columns.append("message" if images is None else "images")
     table = plain_table(*columns)
-    if rendering:
+    if images is not None:
         table.columns[-1].overflow = "ellipsis"
         table.columns[-1].no_wrap = True
-    images = _images_of(rendering) if rendering else {}
     for name, application in snapshot.applications.items():
         status = worst(application)
         last = Text(status.message)
-        if rendering and (status.current == "active" or not status.message):
+        if images is not None and (status.current == "active" or not status.message):
             last = Text(images.get(name, ""), "dim")
         table.add_row(
             name,
             application.charm,
-            _revision(application, rendering),
+            _revision(application),
             _units(application),
             styled(status.current),
             last,
@@ -142,23 +140,5 @@ def _units(application: ApplicationSnapshot) -> str:
     return str(wanted) if active == wanted else f"{active}/{wanted}"
 
 
-def _revision(application: ApplicationSnapshot, rendering: Rendering | None) -> str:
-    charm = rendering.charms.get(application.name) if rendering else None
-    if charm is not None:
-        return "" if charm.revision is None else str(charm.revision)
+def _revision(application: ApplicationSnapshot) -> str:
     return application.charm_url.rpartition("-")[2] if "-" in application.charm_url else ""
-
-
-def _images_of(rendering: Rendering) -> dict[str, str]:
-    """Return for each application its first image, and how many more there are."""
-    prefix = f"{rendering.registry}/"
-    found: dict[str, list[str]] = {}
-    for replacement in rendering.replacements:
-        images = found.setdefault(replacement.need.application, [])
-        image = str(replacement.target).removeprefix(prefix)
-        if image not in images:
-            images.append(image)
-    return {
-        name: images[0] + (f" +{len(images) - 1}" if len(images) > 1 else "")
-        for name, images in found.items()
-    }

@@ -74,6 +74,8 @@ class ProgressView(LiveView, Observer):
         """Tell how much there is to do."""
         self._plan = plan
         self._stage = "deploying"
+        for warning in plan.warnings:
+            self._terminal.warn(str(warning))
         self._say(
             f"to do: {plural(len(plan.uploads), 'charm')} to upload, "
             f"{plural(len(plan.deploys), 'application')} to deploy, "

@@ -14,15 +14,14 @@ from ckf_airgap.documents import Document
 from ckf_airgap.juju.snapshot import ModelSnapshot
 from ckf_airgap.juju.watch import WaitReport
 from ckf_airgap.operations import Deployment
-from ckf_airgap.overlay import Rendering
 from ckf_airgap.rehearsal.model import Finding
 
 
-def standing(snapshot: ModelSnapshot, rendering: Rendering | None = None) -> RenderableType:
-    """Return what stands in a model: applications, then relations."""
+def standing(snapshot: ModelSnapshot, images: Mapping[str, str] | None = None) -> RenderableType:
+    """Return the applications of a model, then its relations."""
     if not snapshot.applications:
         return Text(f"model {snapshot.model} is empty")
-    parts: list[RenderableType] = [status_table(snapshot, rendering)]
+    parts: list[RenderableType] = [status_table(snapshot, images)]
     if any(len(relation.ends) == 2 for relation in snapshot.relations):
         parts += ["", relations_table(snapshot)]
     return Group(*parts)
@@ -38,7 +37,7 @@ def finished(deployment: Deployment, findings: Sequence[Finding] | None = None) 
     report, waited = deployment.report, deployment.waited
     parts: list[RenderableType] = []
     if waited is not None:
-        parts += [standing(waited.snapshot, deployment.rendering), ""]
+        parts += [standing(waited.snapshot, _images_by_application(deployment)), ""]
     if findings:
         table = plain_table("finding", "", "why it hurts")
         for finding in findings:
@@ -50,9 +49,7 @@ def finished(deployment: Deployment, findings: Sequence[Finding] | None = None) 
         parts.append(
             Text.assemble(
                 ("active and idle: ", "bold green"),
-                f"{describe_counts(waited.snapshot)}, "
-                f"{plural(len(deployment.rendering.images), 'image')} of "
-                f"{deployment.rendering.registry}",
+                f"{describe_counts(waited.snapshot)}, {_images(deployment)}",
             )
         )
     elif report is not None:
@@ -70,8 +67,8 @@ def deployment_document(schema: str, deployment: Deployment) -> dict[str, object
     report, waited, rendering = deployment.report, deployment.waited, deployment.rendering
     document: dict[str, object] = {"schema": schema, "registry": str(rendering.registry)}
     document |= report.to_json() if report is not None else deployment.plan.to_json()
-    document["images"] = [replacement.to_json() for replacement in rendering.replacements]
-    document["warnings"] = [warning.to_json() for warning in rendering.warnings]
+    document["images"] = [image.to_json() for image in deployment.images]
+    document["warnings"] = [warning.to_json() for warning in deployment.warnings]
     document["seconds"] = {part: round(took, 3) for part, took in deployment.seconds.items()}
     if waited is not None:
         document["status"] = waited.snapshot.to_json()
@@ -85,7 +82,7 @@ def plan_document(schema: str, deployment: Deployment) -> dict[str, object]:
         "schema": schema,
         "registry": str(deployment.rendering.registry),
         **deployment.plan.to_json(),
-        "warnings": [warning.to_json() for warning in deployment.rendering.warnings],
+        "warnings": [warning.to_json() for warning in deployment.warnings],
     }
 
 
@@ -105,6 +102,35 @@ def status_document(schema: str, snapshot: ModelSnapshot) -> Document:
 def wait_document(schema: str, report: WaitReport) -> Document:
     """Return a wait as a JSON document."""
     return {"schema": schema, **report.to_json()}
+
+
+def _images_by_application(deployment: Deployment) -> dict[str, str]:
+    """Return for each application its first image in the model, and how many more there are."""
+    prefix = f"{deployment.rendering.registry}/"
+    found: dict[str, list[str]] = {}
+    unknown: set[str] = set()
+    for image in deployment.images:
+        replacement = image.replacement
+        names = found.setdefault(replacement.need.application, [])
+        name = str(replacement.target).removeprefix(prefix)
+        if not image.seen:
+            unknown.add(replacement.need.application)
+        elif name not in names:
+            names.append(name)
+    for application in unknown:
+        found[application].append("(not confirmed)")
+    return {
+        application: names[0] + (f" +{len(names) - 1}" if len(names) > 1 else "")
+        for application, names in found.items()
+    }
+
+
+def _images(deployment: Deployment) -> str:
+    """Return ``103 images of r.example:5000``, counting those that the model was seen to have."""
+    seen = {image.replacement.target for image in deployment.images if image.seen}
+    unknown = {image.replacement.target for image in deployment.images if not image.seen} - seen
+    text = f"{plural(len(seen), 'image')} of {deployment.rendering.registry}"
+    return text + (f", {len(unknown)} more not confirmed by the model" if unknown else "")
 
 
 def _timing(deployment: Deployment) -> str:

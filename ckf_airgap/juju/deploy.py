@@ -22,6 +22,8 @@ from ckf_airgap.errors import AirgapError, ControllerError, Problem, RefusedErro
 from ckf_airgap.juju.api import ALREADY_EXISTS, CallRefusedError
 from ckf_airgap.juju.arguments import deploy_arguments, resource_arguments
 from ckf_airgap.juju.connection import Session
+from ckf_airgap.juju.identities import read_identities
+from ckf_airgap.juju.identity import RECORD_KEY, Record
 from ckf_airgap.juju.plan import plan_deployment
 from ckf_airgap.juju.status import read_live_model
 from ckf_airgap.juju.steps import (
@@ -35,7 +37,7 @@ from ckf_airgap.juju.steps import (
     SetOptions,
     UploadCharm,
 )
-from ckf_airgap.juju.upload import RegistryAuth, Uploader
+from ckf_airgap.juju.upload import RegistryAuth, UploadedCharm, Uploader
 
 
 class DeployEventKind(enum.Enum):
@@ -137,9 +139,34 @@ async def deploy(
         RefusedError: with every refusal of the controller, and what was done.
         ControllerError: when the controller cannot be used any more.
     """
-    live = await read_live_model(session.api, session.model_name, bundle.applications)
-    plan = plan_deployment(bundle, charms, live)
+    plan = await plan_for(session, bundle, charms, registry_auth=registry_auth)
     return await execute(session, plan, jobs=jobs, registry_auth=registry_auth, on_event=on_event)
+
+
+async def plan_for(
+    session: Session,
+    bundle: Bundle,
+    charms: Mapping[str, Charm],
+    *,
+    registry_auth: RegistryAuth | None = None,
+) -> Plan:
+    """Return what of a bundle is missing in the model of a session; nothing is changed.
+
+    Args:
+        session: The model.
+        bundle: The merged bundle, with every option and resource as it must be.
+        charms: The charm of each application.
+        registry_auth: The login that images of the private registry are deployed with.
+
+    Raises:
+        BundleError: with all that is wrong with the bundle.
+        MissingError: when the file of a charm or a resource cannot be read.
+        RefusedError: with every application whose charm or resource is another one in the model.
+        ControllerError: when the controller cannot be asked.
+    """
+    live = await read_live_model(session.api, session.model_name, bundle.applications)
+    identities = await read_identities(bundle, charms, live, registry_auth)
+    return plan_deployment(bundle, charms, live, identities)
 
 
 async def execute(
@@ -259,12 +286,12 @@ class _Execution:
         self._tell(DeployEventKind.REFUSED, subject, error.message, over=steps)
 
     async def _run_group(self, group: _Group) -> None:
-        url = ""
+        charm: UploadedCharm | None = None
         if group.upload is not None:
             upload = group.upload
             self._tell(DeployEventKind.UPLOADING, upload.path.name, over=0)
             try:
-                url = await self.uploader.upload_charm(upload.path)
+                charm = await self.uploader.upload_charm(upload.path)
             except ControllerError:
                 raise
             except AirgapError as exc:
@@ -272,15 +299,17 @@ class _Execution:
                 self._refuse(subject, exc, *upload.applications, steps=1 + len(group.steps))
                 return
             self.uploads += 1
-            self._tell(DeployEventKind.UPLOADED, upload.path.name, url)
+            self._tell(DeployEventKind.UPLOADED, upload.path.name, charm.url)
         for step in group.steps:
-            await self._run_step(step, url)
+            await self._run_step(step, charm)
 
-    async def _run_step(self, step: ApplicationStep, charm_url: str) -> None:
+    async def _run_step(self, step: ApplicationStep, charm: UploadedCharm | None) -> None:
         subject = f"application {step.application}"
         try:
             if isinstance(step, DeployApplication):
-                await self._deploy(step, charm_url)
+                if charm is None:
+                    raise RuntimeError(f"the charm of {step.application} was not uploaded")
+                await self._deploy(step, charm.url)
             else:
                 await self._change(step)
         except ControllerError:
@@ -289,12 +318,12 @@ class _Execution:
             applications = [step.application] if isinstance(step, DeployApplication) else []
             self._refuse(subject, exc, *applications)
             return
-        if not isinstance(step, DeployApplication):
+        if not isinstance(step, DeployApplication) or charm is None:
             self._tell(DeployEventKind.CHANGED, step.application, step.describe())
             return
         self.deployed.append(step.application)
         try:
-            await self._finish(step)
+            await self._finish(step, charm)
         except CallRefusedError as exc:
             self._refuse(subject, exc)
         else:
@@ -308,14 +337,23 @@ class _Execution:
             {"applications": [deploy_arguments(step, charm_url, pending, self.session.uuid)]},
         )
 
-    async def _finish(self, step: DeployApplication) -> None:
+    async def _finish(self, step: DeployApplication, charm: UploadedCharm) -> None:
         """Do what the API does not take together with a deployment."""
-        if step.annotations:
-            annotations: Document = {
-                "entity": f"application-{step.application}",
-                "annotations": {**step.annotations},
-            }
-            await self.api.call("Annotations", "Set", {"annotations": [annotations]})
+        record = Record(
+            charm_url=charm.url,
+            charm_sha256=charm.sha256,
+            charm_file=step.charm_path.name,
+            images={
+                resource.name: resource.value
+                for resource in step.resources
+                if resource.type == "oci-image"
+            },
+        )
+        annotations: Document = {
+            "entity": f"application-{step.application}",
+            "annotations": {**step.annotations, RECORD_KEY: record.to_text()},
+        }
+        await self.api.call("Annotations", "Set", {"annotations": [annotations]})
         if step.expose:
             await self.api.call("Application", "Expose", {"application": step.application})
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.juju.identity import RECORD_KEY, HeldIdentity, Record
 
 _CHARM_URL: Final = re.compile(r"^(?:[a-z]+:)?(?:[a-z0-9]+/)*(?P<name>.+?)(?:-(?P<revision>\d+))?$")
 
@@ -31,6 +33,8 @@ class LiveApplication:
     options: Mapping[str, JSONValue] = field(default_factory=dict)
     """Each option's value in force: set by a user, or the default."""
     constraints: Document = field(default_factory=dict)
+    identity: HeldIdentity = field(default_factory=HeldIdentity)
+    """What it is made of, as far as the controller says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +48,12 @@ class LiveModel:
 
 
 def live_model(
-    name: str, status: Document, settings: Mapping[str, Document] | None = None
+    name: str,
+    status: Document,
+    settings: Mapping[str, Document] | None = None,
+    *,
+    resources: Mapping[str, Document] | None = None,
+    annotations: Mapping[str, Document] | None = None,
 ) -> LiveModel:
     """Return the model that the controller's documents describe.
 
@@ -52,6 +61,8 @@ def live_model(
         name: The model's name.
         status: The response of ``Client.FullStatus``.
         settings: The response of ``Application.Get`` for each application that matters.
+        resources: The result of ``Resources.ListResources`` for each of them.
+        annotations: The annotations of each of them.
     """
     found = {}
     for application, fields in _mappings(status.get("applications")):
@@ -59,9 +70,10 @@ def live_model(
         trust = _value(reply.get("application-config"), "trust")
         scale = fields.get("int")
         constraints = reply.get("constraints")
+        charm_url = str(fields.get("charm") or "")
         found[application] = LiveApplication(
             name=application,
-            charm=charm_name_of_url(str(fields.get("charm") or "")),
+            charm=charm_name_of_url(charm_url),
             scale=scale if isinstance(scale, int) else len(dict(_mappings(fields.get("units")))),
             exposed=fields.get("exposed") is True,
             trust=str(trust).lower() == "true",
@@ -70,6 +82,12 @@ def live_model(
                 for option, _ in _mappings(reply.get("config"))
             },
             constraints=constraints if isinstance(constraints, dict) else {},
+            identity=_identity(
+                charm_url,
+                reply,
+                (resources or {}).get(application),
+                (annotations or {}).get(application, {}),
+            ),
         )
     relations = status.get("relations")
     return LiveModel(
@@ -81,6 +99,36 @@ def live_model(
             if isinstance(relation, dict)
         ),
     )
+
+
+def _identity(
+    charm_url: str, reply: Document, resources: Document | None, annotations: Document
+) -> HeldIdentity:
+    record = Record.parse(annotations.get(RECORD_KEY))
+    return HeldIdentity(
+        charm_url=charm_url,
+        record=record if record is not None and record.charm_url == charm_url else None,
+        fingerprints=None if resources is None else _fingerprints(resources.get("resources")),
+        option_types={
+            option: str(fields.get("type")) for option, fields in _mappings(reply.get("config"))
+        }
+        if "config" in reply
+        else None,
+    )
+
+
+def _fingerprints(listed: JSONValue) -> dict[str, str]:
+    """Return the fingerprint of each listed resource; the API has them in base64."""
+    found: dict[str, str] = {}
+    for resource in listed if isinstance(listed, list) else []:
+        if isinstance(resource, dict):
+            encoded = resource.get("fingerprint")
+            try:
+                digest = base64.b64decode(encoded if isinstance(encoded, str) else "").hex()
+            except ValueError:
+                digest = ""
+            found[str(resource.get("name"))] = digest
+    return found
 
 
 def _mappings(section: JSONValue) -> list[tuple[str, Document]]:

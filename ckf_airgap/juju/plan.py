@@ -16,13 +16,21 @@ from pathlib import Path
 from ckf_airgap.bundle import Application, Bundle, Relation
 from ckf_airgap.charm import Charm
 from ckf_airgap.documents import Document
-from ckf_airgap.errors import BundleError, CharmError, Problem, nearest
+from ckf_airgap.errors import (
+    BundleError,
+    CharmError,
+    Problem,
+    RefusedError,
+    nearest,
+    raise_all,
+)
 from ckf_airgap.juju.bases import architecture_of, choose_base
 from ckf_airgap.juju.constraints import (
     parse_constraints,
     parse_device,
     parse_storage,
 )
+from ckf_airgap.juju.identity import WantedIdentity, compare
 from ckf_airgap.juju.live import LiveApplication, LiveModel
 from ckf_airgap.juju.steps import (
     AddRelation,
@@ -41,38 +49,65 @@ from ckf_airgap.relations import resolve_relations
 from ckf_airgap.settings import option_problems, resource_problems
 
 
-def plan_deployment(bundle: Bundle, charms: Mapping[str, Charm], live: LiveModel) -> Plan:
+def plan_deployment(
+    bundle: Bundle,
+    charms: Mapping[str, Charm],
+    live: LiveModel,
+    identities: Mapping[str, WantedIdentity] | None = None,
+) -> Plan:
     """Return the steps that make the model what the bundle says.
 
     An application that is in the model with the same charm is not deployed again: its options,
     constraints, scale and exposure are brought in line where the bundle says them. What the model
-    has beyond the bundle stays, and so do the charm's revision and the resources of an application
-    that is there.
+    has beyond the bundle stays. Charms and resources are not exchanged: an application that has
+    others than the bundle gives it is refused, since options of one release on charms of another
+    would be worse than either.
 
     Args:
         bundle: The merged bundle; every option and resource has its final value.
         charms: The charm of each application.
         live: What the model holds.
+        identities: What the applications that the model has are to be made of; without it, that
+            is not compared.
 
     Raises:
         BundleError: with all problems; see the module.
+        RefusedError: when applications of the model have other charms or resources than those of
+            the bundle, or lack options that it sets; all differences are named.
     """
-    planner = _Planner(bundle, charms, live)
+    planner = _Planner(bundle, charms, live, identities or {})
     plan = planner.plan()
     if planner.problems:
         raise BundleError(
             f"the bundle cannot be deployed into model {live.name}", problems=planner.problems
         )
+    raise_all(
+        RefusedError,
+        f"model {live.name} has applications that differ from the bundle in what is not changed "
+        "in place; nothing was changed",
+        planner.differences,
+        fix="Upgrading in place comes with a later version of ckf-airgap. Until then, change them "
+        "by hand (juju refresh, juju attach-resource), or deploy into another model.",
+    )
     return plan
 
 
 class _Planner:
     """Gathers steps and problems."""
 
-    def __init__(self, bundle: Bundle, charms: Mapping[str, Charm], live: LiveModel) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        charms: Mapping[str, Charm],
+        live: LiveModel,
+        identities: Mapping[str, WantedIdentity],
+    ) -> None:
         self.bundle = bundle
         self.charms = {name: charms[name] for name in bundle.applications if name in charms}
         self.live = live
+        self.identities = identities
+        self.differences: list[Problem] = []
+        self.unknown: dict[str, tuple[str, ...]] = {}
         known = dataclasses.replace(
             bundle, applications={name: bundle.applications[name] for name in self.charms}
         )
@@ -106,6 +141,7 @@ class _Planner:
                     "remove it, deploy into another model, or rename it in the bundle",
                 )
                 continue
+            self._compare(application, charm, present, options)
             needed = list(_changes(application, present, options, constraints))
             changes += needed
             unchanged += [] if needed else [application.name]
@@ -115,7 +151,43 @@ class _Planner:
             steps=(*self._uploads(deploys), *deploys, *changes, *relations),
             unchanged=tuple(unchanged),
             kept_relations=kept,
+            warnings=tuple(self._warnings()),
         )
+
+    def _compare(
+        self,
+        application: Application,
+        charm: Charm,
+        present: LiveApplication,
+        options: Mapping[str, str],
+    ) -> None:
+        """Note how an application of the model differs in what is not changed in place."""
+        name = application.name
+        wanted = self.identities.get(name)
+        if wanted is not None:
+            compared = compare(name, charm, wanted, present.identity)
+            self.differences += compared.differences
+            if compared.unknown:
+                self.unknown[name] = compared.unknown
+        types = present.identity.option_types
+        lacking = [] if types is None else [key for key in options if key not in {*types, "trust"}]
+        if lacking:
+            self.differences.append(
+                Problem(
+                    f"its charm {present.identity.charm_url} in the model has no option "
+                    + ", ".join(sorted(lacking)),
+                    f"application {name}",
+                )
+            )
+
+    def _warnings(self) -> Iterator[Problem]:
+        if self.unknown:
+            yield Problem(
+                "no record says which charm and images these were deployed with, so they were not "
+                f"compared with the bundle: {', '.join(self.unknown)}",
+                f"model {self.live.name}",
+                "compare them by hand: juju status, juju resources APPLICATION",
+            )
 
     def wrong(self, application: Application, what: str, fix: str = "", place: str = "") -> None:
         where = f"application {application.name}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ckf_airgap.concurrency import DEFAULT_LIMIT, bounded_map
-from ckf_airgap.documents import Document
+from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.juju.api import NOT_FOUND, Api, CallRefusedError
 from ckf_airgap.juju.live import LiveModel, live_model
 from ckf_airgap.juju.snapshot import ModelSnapshot
@@ -49,4 +49,37 @@ async def read_live_model(api: Api, model: str, applications: Iterable[str]) -> 
             raise
 
     replies = await bounded_map(settings, names, DEFAULT_LIMIT)
-    return live_model(model, status, dict(zip(names, replies, strict=True)))
+    return live_model(
+        model,
+        status,
+        dict(zip(names, replies, strict=True)),
+        resources=await _by_application(api, "Resources", "ListResources", names),
+        annotations={
+            name: annotations
+            for name, result in (await _by_application(api, "Annotations", "Get", names)).items()
+            if isinstance(annotations := result.get("annotations"), dict)
+        },
+    )
+
+
+async def _by_application(
+    api: Api, facade: str, method: str, names: Sequence[str]
+) -> dict[str, Document]:
+    """Return the result of a call that takes the tags of applications, for each of them.
+
+    One that was removed since, which fails the whole call, leaves all of them out: what is not
+    known of them is then told as such.
+    """
+    if not names:
+        return {}
+    tags: list[JSONValue] = [{"tag": f"application-{name}"} for name in names]
+    try:
+        reply = await api.call(facade, method, {"entities": tags})
+    except CallRefusedError:
+        return {}
+    results = reply.get("results")
+    return {
+        name: result
+        for name, result in zip(names, results if isinstance(results, list) else [], strict=False)
+        if isinstance(result, dict)
+    }

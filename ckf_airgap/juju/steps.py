@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from ckf_airgap.bundle import EndpointRef
 from ckf_airgap.charm import Base
 from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.errors import Problem
 from ckf_airgap.juju.values import shown, shown_fully
 
 
@@ -241,12 +242,14 @@ class Plan:
         steps: What will be done.
         unchanged: Applications that are there as they should be.
         kept_relations: How many of the bundle's relations are made already.
+        warnings: What a person should know before the plan is carried out.
     """
 
     model: str
     steps: tuple[Step, ...] = ()
     unchanged: tuple[str, ...] = ()
     kept_relations: int = 0
+    warnings: tuple[Problem, ...] = ()
 
     @property
     def uploads(self) -> tuple[UploadCharm, ...]:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Final, final
+from typing import Final, Protocol, final
 from urllib.parse import quote
 
 import aiohttp
@@ -38,6 +38,26 @@ _UNAUTHORIZED: Final = (401, 403)
 
 OnProgress = Callable[[int], None]
 """Called with the number of bytes just sent."""
+
+
+class Hash(Protocol):
+    """What is fed with bytes and gives their checksum, as those of `hashlib`."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take more bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadedCharm:
+    """A charm that a controller has taken.
+
+    Attributes:
+        url: The URL that it gave it, ``local:minio-0``.
+        sha256: The SHA-256 of what was sent, in hexadecimal.
+    """
+
+    url: str
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +139,10 @@ class Uploader:
         if self._client is not None:
             await self._client.close()
 
-    async def upload_charm(self, path: Path, on_progress: OnProgress | None = None) -> str:
-        """Upload a ``.charm`` file and return the URL the controller gave it, ``local:minio-0``.
+    async def upload_charm(
+        self, path: Path, on_progress: OnProgress | None = None
+    ) -> UploadedCharm:
+        """Upload a ``.charm`` file and return what the controller made of it.
 
         Raises:
             MissingError: when the file is gone.
@@ -128,10 +150,11 @@ class Uploader:
             ControllerError: when the controller cannot be reached, or refuses the login.
         """
         size_bytes = await in_thread(_size, path)
+        digest = hashlib.sha256()
         reply = await self._send(
             "POST",
             "charms?series=",
-            _chunks(path, on_progress),
+            _chunks(path, on_progress, digest),
             what=f"charm {path.name}",
             size_bytes=size_bytes,
             headers={"Content-Type": "application/zip"},
@@ -139,7 +162,7 @@ class Uploader:
         url = reply.get("charm-url")
         if not isinstance(url, str) or not url:
             raise RefusedError(f"the controller took charm {path.name} and gave no URL for it")
-        return url
+        return UploadedCharm(url=url, sha256=digest.hexdigest())
 
     async def upload_resource(
         self,
@@ -167,7 +190,7 @@ class Uploader:
             digest, size_bytes = hashlib.sha384(body).hexdigest(), len(body)
         else:
             path = Path(resource.value)
-            digest, size_bytes = await in_thread(_digest, path)
+            digest, size_bytes = await in_thread(file_digest, path)
             body = _chunks(path, None)
         await self._send(
             "PUT",
@@ -244,6 +267,18 @@ def image_details(reference: str, auth: RegistryAuth | None) -> bytes:
     ).encode()
 
 
+def image_documents(reference: str, auth: RegistryAuth | None) -> tuple[bytes, ...]:
+    """Return the body of an image resource in each form in which clients are known to send it.
+
+    The first is that of `image_details`. Juju's own client writes the same three keys in the same
+    order, but empty texts in double quotes; its form is known only of an image without login whose
+    reference needs no quotes.
+    """
+    ours = image_details(reference, auth)
+    plain = ours == f"registrypath: {reference}\nusername: ''\npassword: ''\n".encode()
+    return (ours, ours.replace(b"''", b'""')) if plain else (ours,)
+
+
 def error_text(body: str) -> str:
     """Return what the controller says in a body: charms have flat errors, resources nested ones."""
     document = _document(body)
@@ -261,24 +296,29 @@ def _document(body: str) -> Document:
     return value if isinstance(value, dict) else {}
 
 
-async def _chunks(path: Path, on_progress: OnProgress | None) -> AsyncIterator[bytes]:
-    """Yield a file in pieces, read off the event loop.
+async def _chunks(
+    path: Path, on_progress: OnProgress | None, digest: Hash | None = None
+) -> AsyncIterator[bytes]:
+    """Yield a file in pieces, read and hashed off the event loop.
 
     Each piece opens the file anew, so that no thread holds an open file when the caller is
     cancelled; at a megabyte a piece that costs nothing.
     """
     offset = 0
-    while chunk := await in_thread(_read_piece, path, offset):
+    while chunk := await in_thread(_read_piece, path, offset, digest):
         yield chunk
         offset += len(chunk)
         if on_progress is not None:
             on_progress(len(chunk))
 
 
-def _read_piece(path: Path, offset: int) -> bytes:
+def _read_piece(path: Path, offset: int, digest: Hash | None) -> bytes:
     with path.open("rb") as stream:
         stream.seek(offset)
-        return stream.read(CHUNK_BYTES)
+        piece = stream.read(CHUNK_BYTES)
+    if digest is not None:
+        digest.update(piece)
+    return piece
 
 
 def _size(path: Path) -> int:
@@ -288,8 +328,12 @@ def _size(path: Path) -> int:
         raise _gone(path, exc) from exc
 
 
-def _digest(path: Path) -> tuple[str, int]:
-    """Return the hex SHA-384 of a file, and its size in bytes."""
+def file_digest(path: Path) -> tuple[str, int]:
+    """Return the hex SHA-384 of a file, and its size in bytes; blocks.
+
+    Raises:
+        MissingError: when it cannot be read.
+    """
     digest = hashlib.sha384()
     size_bytes = 0
     try:

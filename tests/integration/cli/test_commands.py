@@ -53,8 +53,8 @@ class TestDeploy:
         result = deploy()
         assert result.exit_code == 0, result.stderr
         rows = [line.split() for line in result.stdout.splitlines()]
-        assert ["cat", "cat", "12", "1", "active", "pets/cat:1.0"] in rows
-        assert ["dog", "dog", "5", "2", "active", "pets/flea:2"] in rows
+        assert ["cat", "cat", "0", "1", "active", "pets/cat:1.0"] in rows
+        assert ["dog", "dog", "0", "2", "active", "pets/flea:2"] in rows
         assert ["cat:prey", "dog:prey", "prey"] in rows
         assert "active and idle: 2 applications (2 active), 3 units, 1 relation" in result.stdout
         assert set(applications(controller)) == {"cat", "dog"}

@@ -25,13 +25,14 @@ from ckf_airgap.juju import (
     read_status,
     wait_active_idle,
 )
+from ckf_airgap.juju.identity import RECORD_KEY, Record
 from ckf_airgap.reference import Registry
 from ckf_airgap.rehearsal.controller import RehearsalController
 from ckf_airgap.rehearsal.standin import write_standin
 from tests.integration.juju.world import BUNDLE, QUICK, REGISTRY, SCALES, client_tasks, parse
 from tests.unit.juju.samples import MINIO
 
-QUIET = {"Client", "AllWatcher", "Pinger", "ModelConfig", "Application"}
+QUIET = {"Client", "AllWatcher", "Pinger", "ModelConfig", "Application", "Resources", "Annotations"}
 """Facades that a deployment without anything to do may call."""
 
 Charms = Mapping[str, Charm]
@@ -83,7 +84,15 @@ async def test_a_bundle_is_deployed_as_it_says(
     assert minio.options["port"] == 9001
     assert minio.options["mode"] == "line one\nnull\n"
     assert minio.constraints == {"arch": "amd64", "mem": 1536}
-    assert controller.models["kubeflow"].annotations["application-minio"] == {"gui-x": "10"}
+    annotations = controller.models["kubeflow"].annotations["application-minio"]
+    assert annotations.pop("gui-x") == "10"
+    record = Record.parse(annotations.pop(RECORD_KEY))
+    assert annotations == {}
+    assert record is not None
+    assert record.charm_url == "local:minio-0"
+    assert record.charm_sha256 == sha256_of(charms["minio"])
+    assert record.images == {"oci-image": f"{REGISTRY}/minio:1"}
+    assert minio.identity.record == record
     assert controller.findings["kubeflow"] == ()
     assert events[-1].done == events[-1].total == len(report.plan.steps)
     assert str(events[-1]).startswith("[9/9] related ")
@@ -215,7 +224,9 @@ async def test_a_second_deployment_does_nothing(
         for request in list(controller.models["kubeflow"].requests)[before:]
     }
     assert not {name for name in methods if name.partition(".")[0] not in QUIET}
-    assert {name for name in methods if name.startswith("Application.")} == {"Application.Get"}
+    assert {
+        name for name in methods if name.startswith(("Application.", "Resources.", "Annotations."))
+    } == {"Application.Get", "Resources.ListResources", "Annotations.Get"}
 
 
 async def test_a_deployment_goes_on_where_it_was_interrupted(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import hashlib
 import ssl
 from pathlib import Path
 
@@ -29,8 +30,10 @@ async def test_progress_adds_up_to_the_size(kubeflow: JujuTarget, charm: Path) -
         connect(kubeflow, timeouts=QUICK) as session,
         Uploader(session.http, session.timeouts, 2) as uploader,
     ):
-        assert await uploader.upload_charm(charm, sent.append) == "local:minio-0"
-        assert await uploader.upload_charm(charm) == "local:minio-1"
+        made = await uploader.upload_charm(charm, sent.append)
+        assert made.url == "local:minio-0"
+        assert made.sha256 == hashlib.sha256(charm.read_bytes()).hexdigest()
+        assert (await uploader.upload_charm(charm)).url == "local:minio-1"
     assert sum(sent) > 3_000_000
     assert len(sent) > 1
 

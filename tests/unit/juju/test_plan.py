@@ -10,6 +10,7 @@ from ckf_airgap.bundle import EndpointRef
 from ckf_airgap.charm import Base, Charm
 from ckf_airgap.errors import BundleError, CharmError
 from ckf_airgap.juju.bases import architecture_of, choose_base
+from ckf_airgap.juju.identity import HeldIdentity
 from ckf_airgap.juju.live import LiveApplication, LiveModel, charm_name_of_url, live_model
 from ckf_airgap.juju.plan import plan_deployment
 from ckf_airgap.juju.steps import (
@@ -370,6 +371,10 @@ def test_the_live_model_is_read_from_the_controllers_documents() -> None:
         trust=True,
         options={"port": 9001, "mode": "server", "key": None},
         constraints={"arch": "amd64"},
+        identity=HeldIdentity(
+            charm_url="local:minio-3",
+            option_types={"port": "int", "mode": "string", "key": "string"},
+        ),
     )
     assert model.applications["other"].scale == 1
     assert model.applications["other"].charm == "postgresql-k8s"
