@@ -21,14 +21,14 @@ import time
 import zipfile
 from pathlib import Path
 
-from ckf_airgap.audit import audit_charms
-from ckf_airgap.bundle import Bundle
-from ckf_airgap.charmfile import CharmDirectory
+from ckf_airgap.bundle.bundle import Bundle
+from ckf_airgap.charms.charmfile import CharmDirectory
 from ckf_airgap.documents import Document
-from ckf_airgap.inventory import take_inventory
+from ckf_airgap.facts.releases import load_release
+from ckf_airgap.images.audit import audit_charms
+from ckf_airgap.images.inventory import take_inventory
+from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.rehearsal.standin import write_standin
-from ckf_airgap.releases import load_release
-from ckf_airgap.rules import ImageRules
 
 MEGABYTE = 1024 * 1024
 PLANTED = "quay.io/planted/image:1.0"

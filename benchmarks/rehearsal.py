@@ -19,12 +19,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from ckf_airgap.bundle import Bundle
+from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.documents import Document, JSONValue, dump_yaml
-from ckf_airgap.inputs import Inputs
-from ckf_airgap.operations import rehearse
+from ckf_airgap.facts.releases import Release, load_release
+from ckf_airgap.operations.deploying import rehearse
+from ckf_airgap.operations.rendering import Inputs
 from ckf_airgap.rehearsal.standin import write_standins
-from ckf_airgap.releases import Release, load_release
 
 RELEASE = "1.11"
 CASES = {"1.11": 1, "300 applications": 8}

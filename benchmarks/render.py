@@ -20,16 +20,16 @@ import tempfile
 import time
 from pathlib import Path
 
-from ckf_airgap.bundle import Bundle
-from ckf_airgap.charm import Charm
-from ckf_airgap.charmfile import CharmDirectory
-from ckf_airgap.discover import discover_images
+from ckf_airgap.bundle.bundle import Bundle
+from ckf_airgap.charms.charm import Charm
+from ckf_airgap.charms.charmfile import CharmDirectory
 from ckf_airgap.documents import Document
-from ckf_airgap.images import ImageList, RetaggedImages
-from ckf_airgap.overlay import charms_of, render
-from ckf_airgap.reference import Registry
+from ckf_airgap.facts.releases import Release, load_release
+from ckf_airgap.images.discover import discover_images
+from ckf_airgap.images.lists import ImageList, RetaggedImages
+from ckf_airgap.images.reference import Registry
 from ckf_airgap.rehearsal.standin import write_standin, write_standins
-from ckf_airgap.releases import Release, load_release
+from ckf_airgap.rendering.overlay import charms_of, render
 
 REGISTRY = Registry.parse("registry.airgap.internal:5000")
 MEGABYTE = 1024 * 1024

@@ -19,16 +19,21 @@ from typing import TYPE_CHECKING, Any, Final
 from ckf_airgap._version import __version__
 
 if TYPE_CHECKING:
-    from ckf_airgap.audit import AuditReport, audit_charms
-    from ckf_airgap.bundle import Application, Bundle, Relation
-    from ckf_airgap.bundlefile import load_bundle
-    from ckf_airgap.charm import Base, Charm, Endpoint, Option, Resource
-    from ckf_airgap.charmfile import CharmDirectory, read_charm
-    from ckf_airgap.discover import ImageNeed, discover_images
+    from ckf_airgap.bundle.bundle import Application, Bundle, Relation
+    from ckf_airgap.bundle.bundlefile import load_bundle
+    from ckf_airgap.bundle.checks import Setting
+    from ckf_airgap.bundle.merge import merge_documents
+    from ckf_airgap.charms.charm import Base, Charm, Endpoint, Option, Resource
+    from ckf_airgap.charms.charmfile import CharmDirectory, read_charm
     from ckf_airgap.errors import AirgapError, ExitCode, Problem
-    from ckf_airgap.images import ImageList, RetaggedImages
-    from ckf_airgap.inputs import Inputs
-    from ckf_airgap.inventory import Inventory, take_inventory
+    from ckf_airgap.facts.releases import Release, load_release, release_names
+    from ckf_airgap.images.audit import AuditReport, audit_charms
+    from ckf_airgap.images.discover import ImageNeed, discover_images
+    from ckf_airgap.images.inventory import Inventory, take_inventory
+    from ckf_airgap.images.lists import ImageList, RetaggedImages
+    from ckf_airgap.images.reference import ImageReference, Registry
+    from ckf_airgap.images.retag import RetagMapping, retag_images
+    from ckf_airgap.images.rules import ImageRules
     from ckf_airgap.juju.connection import Session, connect
     from ckf_airgap.juju.plan import plan_deployment
     from ckf_airgap.juju.snapshot import ApplicationSnapshot, ModelSnapshot, UnitSnapshot
@@ -36,9 +41,7 @@ if TYPE_CHECKING:
     from ckf_airgap.juju.store import JujuTarget
     from ckf_airgap.juju.upload import RegistryAuth, RegistryLogin
     from ckf_airgap.juju.watch import WaitReport, wait_active_idle
-    from ckf_airgap.listing import Listing, ListingInputs, list_images
-    from ckf_airgap.merge import merge_documents
-    from ckf_airgap.operations import (
+    from ckf_airgap.operations.deploying import (
         Deployment,
         ImageInModel,
         Observer,
@@ -50,29 +53,26 @@ if TYPE_CHECKING:
         wait,
         watch,
     )
-    from ckf_airgap.overlay import Rendering, Replacement, render
-    from ckf_airgap.proof import Proof
-    from ckf_airgap.reference import ImageReference, Registry
-    from ckf_airgap.rehearsal.controller import RehearsalController
-    from ckf_airgap.rehearsal.course import Course, Script, Step
-    from ckf_airgap.rehearsal.model import Finding
+    from ckf_airgap.operations.inventory import Listing, ListingInputs, list_images
+    from ckf_airgap.operations.rendering import Inputs
+    from ckf_airgap.rehearsal.host.controller import RehearsalController
+    from ckf_airgap.rehearsal.model.model import Finding
     from ckf_airgap.rehearsal.standin import write_standin, write_standins
-    from ckf_airgap.releases import Release, load_release, release_names
-    from ckf_airgap.retag import RetagMapping, retag_images
-    from ckf_airgap.rules import ImageRules
-    from ckf_airgap.settings import Setting
+    from ckf_airgap.rehearsal.units.course import Course, Script, Step
+    from ckf_airgap.rendering.overlay import Rendering, Replacement, render
+    from ckf_airgap.rendering.proof import Proof
 
 _HOMES: Final = {
-    "audit": ("AuditReport", "audit_charms"),
-    "bundle": ("Application", "Bundle", "Relation"),
-    "bundlefile": ("load_bundle",),
-    "charm": ("Base", "Charm", "Endpoint", "Option", "Resource"),
-    "charmfile": ("CharmDirectory", "read_charm"),
-    "discover": ("ImageNeed", "discover_images"),
+    "images.audit": ("AuditReport", "audit_charms"),
+    "bundle.bundle": ("Application", "Bundle", "Relation"),
+    "bundle.bundlefile": ("load_bundle",),
+    "charms.charm": ("Base", "Charm", "Endpoint", "Option", "Resource"),
+    "charms.charmfile": ("CharmDirectory", "read_charm"),
+    "images.discover": ("ImageNeed", "discover_images"),
     "errors": ("AirgapError", "ExitCode", "Problem"),
-    "images": ("ImageList", "RetaggedImages"),
-    "inputs": ("Inputs",),
-    "inventory": ("Inventory", "take_inventory"),
+    "images.lists": ("ImageList", "RetaggedImages"),
+    "operations.rendering": ("Inputs",),
+    "images.inventory": ("Inventory", "take_inventory"),
     "juju.connection": ("Session", "connect"),
     "juju.plan": ("plan_deployment",),
     "juju.snapshot": ("ApplicationSnapshot", "ModelSnapshot", "UnitSnapshot"),
@@ -80,8 +80,8 @@ _HOMES: Final = {
     "juju.store": ("JujuTarget",),
     "juju.upload": ("RegistryAuth", "RegistryLogin"),
     "juju.watch": ("WaitReport", "wait_active_idle"),
-    "listing": ("Listing", "ListingInputs", "list_images"),
-    "operations": (
+    "operations.inventory": ("Listing", "ListingInputs", "list_images"),
+    "operations.deploying": (
         "Deployment",
         "ImageInModel",
         "Observer",
@@ -93,18 +93,18 @@ _HOMES: Final = {
         "wait",
         "watch",
     ),
-    "merge": ("merge_documents",),
-    "overlay": ("Rendering", "Replacement", "render"),
-    "proof": ("Proof",),
-    "reference": ("ImageReference", "Registry"),
-    "rehearsal.controller": ("RehearsalController",),
-    "rehearsal.course": ("Course", "Script", "Step"),
-    "rehearsal.model": ("Finding",),
+    "bundle.merge": ("merge_documents",),
+    "rendering.overlay": ("Rendering", "Replacement", "render"),
+    "rendering.proof": ("Proof",),
+    "images.reference": ("ImageReference", "Registry"),
+    "rehearsal.host.controller": ("RehearsalController",),
+    "rehearsal.units.course": ("Course", "Script", "Step"),
+    "rehearsal.model.model": ("Finding",),
     "rehearsal.standin": ("write_standin", "write_standins"),
-    "releases": ("Release", "load_release", "release_names"),
-    "retag": ("RetagMapping", "retag_images"),
-    "rules": ("ImageRules",),
-    "settings": ("Setting",),
+    "facts.releases": ("Release", "load_release", "release_names"),
+    "images.retag": ("RetagMapping", "retag_images"),
+    "images.rules": ("ImageRules",),
+    "bundle.checks": ("Setting",),
 }
 _MODULE_OF: Final = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from pathlib import Path
+from typing import Final
 
-from ckf_airgap.errors import InputError
+from ckf_airgap.errors import InputError, StorageFullError, TransferError
 
 
 def write_text(path: Path, text: str) -> None:
@@ -59,3 +61,16 @@ def _mode(path: Path) -> int:
         umask = os.umask(0)
         os.umask(umask)
         return 0o666 & ~umask
+
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def disk_error(error: OSError, path: Path) -> TransferError:
+    """Return an error of the disk as one of ours."""
+    if error.errno in _FULL:
+        return StorageFullError(
+            f"no room left on the disk of {path.parent}",
+            fix="Free some space there, or use another directory; the next run continues.",
+        )
+    return TransferError(f"{path}: {error.strerror or error}")

@@ -13,12 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, TypeAlias, TypeVar, final
 
-from ckf_airgap.charm import Base
 from ckf_airgap.charmhub.refresh import StoreCharm, WantedCharm
 from ckf_airgap.charmhub.store import CharmStore, ExpiredAddressError
+from ckf_airgap.charms.charm import Base
 from ckf_airgap.concurrency import bounded_outcomes, in_thread
 from ckf_airgap.errors import AirgapError, IntegrityError, Problem, TransferError
-from ckf_airgap.registry.partial import disk_error
+from ckf_airgap.files import disk_error
 
 _T = TypeVar("_T")
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
-from ckf_airgap.charm import CHARM_NAME, Base
 from ckf_airgap.charmhub.channel import Channel
+from ckf_airgap.charms.charm import CHARM_NAME, Base
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import InputError, TransferError
 

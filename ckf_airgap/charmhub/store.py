@@ -40,11 +40,17 @@ from ckf_airgap.errors import (
     Problem,
     TransferError,
 )
-from ckf_airgap.registry.limits import Retries, Timeouts
-from ckf_airgap.registry.patience import Health, Patience, TransientError, retry_after_s
-from ckf_airgap.registry.proxies import Proxies
-from ckf_airgap.registry.transport import Listener, ignore
-from ckf_airgap.registry.trust import TrustStore
+from ckf_airgap.net.limits import Retries, Timeouts
+from ckf_airgap.net.patience import (
+    Health,
+    OnRetry,
+    Patience,
+    TransientError,
+    ignore_retry,
+    retry_after_s,
+)
+from ckf_airgap.net.proxies import Proxies
+from ckf_airgap.net.trust import TrustStore
 
 DEFAULT_STORE: Final = "https://api.charmhub.io"
 """The public store."""
@@ -99,7 +105,7 @@ class CharmStore:
         InputError: when the address is none.
     """
 
-    def __init__(self, options: StoreOptions, listener: Listener = ignore) -> None:
+    def __init__(self, options: StoreOptions, listener: OnRetry = ignore_retry) -> None:
         self._url = _store_url(options.url)
         self._options = options
         self._listener = listener

@@ -18,11 +18,11 @@ from ckf_airgap.cli.options import (
 from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import InterruptedRunError
-from ckf_airgap.inputs import DEFAULT_MODEL
-from ckf_airgap.rehearsal.clock import DEFAULT_SPEED
-from ckf_airgap.rehearsal.controller import RehearsalController
-from ckf_airgap.rehearsal.course import Script
-from ckf_airgap.releases import common_needed_endpoints, load_release, needed_endpoints
+from ckf_airgap.facts.releases import common_needed_endpoints, load_release, needed_endpoints
+from ckf_airgap.operations.rendering import DEFAULT_MODEL
+from ckf_airgap.rehearsal.host.controller import RehearsalController
+from ckf_airgap.rehearsal.units.clock import DEFAULT_SPEED
+from ckf_airgap.rehearsal.units.course import Script
 
 SCHEMA: Final = "ckf-airgap/controller/v1"
 

@@ -29,10 +29,10 @@ from ckf_airgap.errors import (
     WaitTimeoutError,
     WorkloadError,
 )
-from ckf_airgap.inputs import Inputs
 from ckf_airgap.juju.store import JujuTarget
 from ckf_airgap.juju.upload import RegistryLogin
-from ckf_airgap.operations import Deployment, deploy
+from ckf_airgap.operations.deploying import Deployment, deploy
+from ckf_airgap.operations.rendering import Inputs
 
 SCHEMA: Final = "ckf-airgap/deploy/v1"
 PLAN_SCHEMA: Final = "ckf-airgap/plan/v1"

@@ -85,7 +85,7 @@ class BundleName(_TextType):
         incomplete: str,
     ) -> list[CompletionItem]:
         """Offer the releases, and files."""
-        from ckf_airgap.releases import release_names  # noqa: PLC0415 - only to complete
+        from ckf_airgap.facts.releases import release_names  # noqa: PLC0415 - only to complete
 
         names = [name for name in release_names() if name.startswith(incomplete)]
         return [CompletionItem(name) for name in names] + [CompletionItem(incomplete, type="file")]

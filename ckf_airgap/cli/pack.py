@@ -30,15 +30,15 @@ from ckf_airgap.cli.options import (
 from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import size_text
-from ckf_airgap.collect import CharmSources
 from ckf_airgap.errors import InterruptedRunError
-from ckf_airgap.lock import Lock
-from ckf_airgap.pack.build import pack
-from ckf_airgap.pack.plan import Packed, PackObserver, PackPlan
-from ckf_airgap.pack.tool import PYTHONS, ToolTarget
-from ckf_airgap.reference import Registry
-from ckf_airgap.registry.transport import Event, Status
-from ckf_airgap.transfersettings import TransferSettings
+from ckf_airgap.images.reference import Registry
+from ckf_airgap.operations.charms import CharmSources
+from ckf_airgap.operations.imagesettings import TransferSettings
+from ckf_airgap.operations.lock import Lock
+from ckf_airgap.packing.build import pack
+from ckf_airgap.packing.plan import Packed, PackObserver, PackPlan
+from ckf_airgap.packing.tool import PYTHONS, ToolTarget
+from ckf_airgap.transfer.events import Event, Status
 
 SCHEMA: Final = "ckf-airgap/pack/v1"
 

@@ -20,8 +20,8 @@ from ckf_airgap.juju.deploy import DeployEvent, DeployEventKind
 from ckf_airgap.juju.snapshot import Change, ModelSnapshot
 from ckf_airgap.juju.steps import Plan
 from ckf_airgap.juju.watch import Progress
-from ckf_airgap.operations import Observer
-from ckf_airgap.overlay import Rendering
+from ckf_airgap.operations.deploying import Observer
+from ckf_airgap.rendering.overlay import Rendering
 
 _OTHER_LINES: Final = 7
 """Lines of the live view that are not applications, and a margin."""

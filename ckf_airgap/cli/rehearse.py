@@ -24,9 +24,9 @@ from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import plural
 from ckf_airgap.errors import ExitCode, InterruptedRunError, WaitTimeoutError, WorkloadError
-from ckf_airgap.inputs import DEFAULT_MODEL, Inputs
-from ckf_airgap.operations import rehearse
-from ckf_airgap.rehearsal.clock import DEFAULT_SPEED
+from ckf_airgap.operations.deploying import rehearse
+from ckf_airgap.operations.rendering import DEFAULT_MODEL, Inputs
+from ckf_airgap.rehearsal.units.clock import DEFAULT_SPEED
 
 SCHEMA: Final = "ckf-airgap/rehearse/v1"
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from ckf_airgap.cli.options import json_option, verbosity_options
 from ckf_airgap.cli.tables import plain_table
 from ckf_airgap.cli.terminal import Terminal
-from ckf_airgap.releases import Release, load_release, release_names
+from ckf_airgap.facts.releases import Release, load_release, release_names
 
 SCHEMA: Final = "ckf-airgap/releases/v1"
 

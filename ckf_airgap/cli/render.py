@@ -15,8 +15,8 @@ from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import plural
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.files import write_text
-from ckf_airgap.inputs import Inputs, render_release
-from ckf_airgap.overlay import Rendering
+from ckf_airgap.operations.rendering import Inputs, render_release
+from ckf_airgap.rendering.overlay import Rendering
 
 SCHEMA: Final = "ckf-airgap/render/v1"
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from ckf_airgap.cli.options import BundleName, UserPath, apply, registry_option, rules_option
-from ckf_airgap.inputs import DEFAULT_CHARMS, DEFAULT_IMAGES, Inputs
+from ckf_airgap.operations.rendering import DEFAULT_CHARMS, DEFAULT_IMAGES, Inputs
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

@@ -13,8 +13,8 @@ from ckf_airgap.cli.wording import duration, plural
 from ckf_airgap.documents import Document
 from ckf_airgap.juju.snapshot import ModelSnapshot
 from ckf_airgap.juju.watch import WaitReport
-from ckf_airgap.operations import Deployment
-from ckf_airgap.rehearsal.model import Finding
+from ckf_airgap.operations.deploying import Deployment
+from ckf_airgap.rehearsal.model.model import Finding
 
 
 def standing(snapshot: ModelSnapshot, images: Mapping[str, str] | None = None) -> RenderableType:

@@ -17,7 +17,7 @@ from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import InterruptedRunError
 from ckf_airgap.juju.snapshot import ModelSnapshot, changes_between
 from ckf_airgap.juju.store import JujuTarget
-from ckf_airgap.operations import read_model, watch
+from ckf_airgap.operations.deploying import read_model, watch
 
 SCHEMA: Final = "ckf-airgap/status/v1"
 

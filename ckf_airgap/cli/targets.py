@@ -11,9 +11,9 @@ from typing import Any, TypeVar, cast
 import click
 
 from ckf_airgap.cli.options import Duration, UserPath, apply
-from ckf_airgap.inputs import DEFAULT_MODEL
 from ckf_airgap.juju.idle import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S
 from ckf_airgap.juju.store import JujuTarget
+from ckf_airgap.operations.rendering import DEFAULT_MODEL
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

@@ -11,7 +11,7 @@ from ckf_airgap.cli.diskview import run_on_disk
 from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.verify import key_option
-from ckf_airgap.pack.unpack import unpack
+from ckf_airgap.packing.unpack import unpack
 
 SCHEMA: Final = "ckf-airgap/unpack/v1"
 

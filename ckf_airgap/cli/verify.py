@@ -11,7 +11,7 @@ from ckf_airgap.cli.diskview import run_on_disk
 from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import size_text
-from ckf_airgap.pack.verify import Verified, raise_problems, verify_pack
+from ckf_airgap.packing.verify import Verified, raise_problems, verify_pack
 
 SCHEMA: Final = "ckf-airgap/verify/v1"
 

@@ -20,7 +20,7 @@ from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import duration
 from ckf_airgap.errors import WaitTimeoutError, WorkloadError
 from ckf_airgap.juju.store import JujuTarget
-from ckf_airgap.operations import wait
+from ckf_airgap.operations.deploying import wait
 
 SCHEMA: Final = "ckf-airgap/wait/v1"
 

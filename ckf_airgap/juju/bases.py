@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from ckf_airgap.bundle import Application, Bundle
-from ckf_airgap.charm import SERIES_CHANNELS, Base, Charm
+from ckf_airgap.bundle.bundle import Application, Bundle
+from ckf_airgap.charms.charm import SERIES_CHANNELS, Base, Charm
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import CharmError
 from ckf_airgap.juju.constraints import ARCHITECTURES

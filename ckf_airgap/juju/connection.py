@@ -22,7 +22,6 @@ from juju.errors import JujuAPIError, JujuError, JujuRedirectException
 from ckf_airgap.concurrency import timeout
 from ckf_airgap.errors import ControllerError
 from ckf_airgap.juju.api import UNAUTHORIZED, Api, LibjujuApi, Timeouts
-from ckf_airgap.juju.feed import ModelFeed
 from ckf_airgap.juju.libjuju import (
     DirectConnection,
     WatchedModel,
@@ -31,6 +30,7 @@ from ckf_airgap.juju.libjuju import (
     server_version,
     tls_context,
 )
+from ckf_airgap.juju.modelfeed import ModelFeed
 from ckf_airgap.juju.models import ModelEntry, find_model, model_info
 from ckf_airgap.juju.store import JujuTarget, StoredController, read_controller, read_ssh_key
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from ckf_airgap.bundle import Bundle
-from ckf_airgap.charm import Charm
+from ckf_airgap.bundle.bundle import Bundle
+from ckf_airgap.charms.charm import Charm
 from ckf_airgap.concurrency import DEFAULT_LIMIT, bounded_map
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import AirgapError, ControllerError, Problem, RefusedError

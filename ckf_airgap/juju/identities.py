@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from ckf_airgap.bundle import Application, Bundle
-from ckf_airgap.charm import Charm
+from ckf_airgap.bundle.bundle import Application, Bundle
+from ckf_airgap.charms.charm import Charm
 from ckf_airgap.concurrency import DEFAULT_LIMIT, bounded_map, in_thread
 from ckf_airgap.errors import MissingError
 from ckf_airgap.juju.identity import WantedIdentity, WantedResource, sha384

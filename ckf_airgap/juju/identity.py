@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ckf_airgap._version import __version__
-from ckf_airgap.charm import Charm
+from ckf_airgap.charms.charm import Charm
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import Problem
 

@@ -23,7 +23,7 @@ from juju.model import Model, ModelState
 
 from ckf_airgap.concurrency import run_to_end
 from ckf_airgap.documents import Document
-from ckf_airgap.juju.feed import ModelFeed
+from ckf_airgap.juju.modelfeed import ModelFeed
 from ckf_airgap.juju.store import StoredController
 
 _log: Final = logging.getLogger(__name__)

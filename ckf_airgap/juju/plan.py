@@ -13,8 +13,10 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from ckf_airgap.bundle import Application, Bundle, Relation
-from ckf_airgap.charm import Charm
+from ckf_airgap.bundle.bundle import Application, Bundle, Relation
+from ckf_airgap.bundle.checks import option_problems, resource_problems
+from ckf_airgap.bundle.endpoints import resolve_relations
+from ckf_airgap.charms.charm import Charm
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import (
     BundleError,
@@ -45,8 +47,6 @@ from ckf_airgap.juju.steps import (
     UploadCharm,
 )
 from ckf_airgap.juju.values import juju_text, option_text
-from ckf_airgap.relations import resolve_relations
-from ckf_airgap.settings import option_problems, resource_problems
 
 
 def plan_deployment(

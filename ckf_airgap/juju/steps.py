@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from ckf_airgap.bundle import EndpointRef
-from ckf_airgap.charm import Base
+from ckf_airgap.bundle.bundle import EndpointRef
+from ckf_airgap.charms.charm import Base
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import Problem
 from ckf_airgap.juju.values import shown, shown_fully

@@ -26,10 +26,10 @@ from ckf_airgap.errors import (
     ReferenceSyntaxError,
     RefusedError,
 )
+from ckf_airgap.images.reference import ImageReference, Registry
 from ckf_airgap.juju.api import Timeouts
 from ckf_airgap.juju.connection import HttpAccess
 from ckf_airgap.juju.steps import ResourceUpload
-from ckf_airgap.reference import ImageReference, Registry
 
 CHUNK_BYTES: Final = 1024 * 1024
 """How much of a file is in memory at once."""

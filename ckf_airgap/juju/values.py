@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ckf_airgap.charm import Charm, OptionValue
-from ckf_airgap.settings import convert
+from ckf_airgap.bundle.checks import convert
+from ckf_airgap.charms.charm import Charm, OptionValue
 
 HIDDEN: Final = "(hidden)"
 """What is shown instead of the value of an option that may hold a secret."""

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, TypeAlias
 
-from ckf_airgap.charm import ROLES, Base, Charm, Endpoint, Option, Resource
+from ckf_airgap.charms.charm import ROLES, Base, Charm, Endpoint, Option, Resource
 from ckf_airgap.documents import Document, JSONValue, dump_yaml
-from ckf_airgap.releases import Release
+from ckf_airgap.facts.releases import Release
 
 Layout: TypeAlias = Literal["metadata", "charmcraft"]
 """Where the charm says what it declares: ``metadata.yaml`` and ``config.yaml``, as packed charms

@@ -15,10 +15,10 @@ from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
 from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import size_text
-from ckf_airgap.collect import CharmSources, Collected, collect_charms
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.errors import InterruptedRunError
 from ckf_airgap.files import write_text
+from ckf_airgap.operations.charms import CharmSources, Collected, collect_charms
 
 SCHEMA: Final = "ckf-airgap/charms-download/v1"
 

@@ -13,9 +13,9 @@ from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.tables import plain_table
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import size_text
-from ckf_airgap.collect import CharmSources, list_charms
 from ckf_airgap.errors import ExitCode
-from ckf_airgap.inputs import DEFAULT_CHARMS
+from ckf_airgap.operations.charms import CharmSources, list_charms
+from ckf_airgap.operations.rendering import DEFAULT_CHARMS
 
 SCHEMA: Final = "ckf-airgap/charms-list/v1"
 

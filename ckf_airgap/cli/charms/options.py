@@ -9,14 +9,14 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from ckf_airgap.charm import CHARM_NAME, Base
 from ckf_airgap.charmhub.channel import ARCHITECTURES, Channel
 from ckf_airgap.charmhub.refresh import WantedCharm
 from ckf_airgap.charmhub.store import DEFAULT_STORE, StoreOptions
+from ckf_airgap.charms.charm import CHARM_NAME, Base
 from ckf_airgap.cli.options import BundleName, UserPath, apply, overlay_option
-from ckf_airgap.collect import DEFAULT_ARCHITECTURE, CharmSources
 from ckf_airgap.errors import AirgapError, UsageError
-from ckf_airgap.lock import Lock
+from ckf_airgap.operations.charms import DEFAULT_ARCHITECTURE, CharmSources
+from ckf_airgap.operations.lock import Lock
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

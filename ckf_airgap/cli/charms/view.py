@@ -13,7 +13,8 @@ from ckf_airgap.charmhub.download import CharmBytes, CharmDone, CharmEvent, Char
 from ckf_airgap.cli.liveview import BAR_WIDTH, LiveView
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import size_text
-from ckf_airgap.registry.transport import Event, Retrying
+from ckf_airgap.net.patience import Retrying
+from ckf_airgap.transfer.events import Event
 
 
 @final

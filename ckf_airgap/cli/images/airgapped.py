@@ -19,9 +19,9 @@ from ckf_airgap.cli.images.transferview import carry
 from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import UsageError
-from ckf_airgap.transfer import load_images, push_from_engine, push_images, verify_images
-from ckf_airgap.transfersettings import TransferSettings
-from ckf_airgap.transferstores import Mapper
+from ckf_airgap.operations.images import load_images, push_from_engine, push_images, verify_images
+from ckf_airgap.operations.imagesettings import TransferSettings
+from ckf_airgap.operations.imagestores import Mapper
 
 
 @click.command(

@@ -8,7 +8,6 @@ from typing import Final
 import click
 from rich.table import Table
 
-from ckf_airgap.audit import AuditReport, Finding, audit_charms
 from ckf_airgap.cli.images.options import listing_options
 from ckf_airgap.cli.options import BundleName, json_option, verbosity_options
 from ckf_airgap.cli.runner import run
@@ -16,8 +15,9 @@ from ckf_airgap.cli.tables import plain_table
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.errors import ExitCode
-from ckf_airgap.inputs import DEFAULT_CHARMS
-from ckf_airgap.listing import Listing, ListingInputs, read_listing
+from ckf_airgap.images.audit import AuditReport, Finding, audit_charms
+from ckf_airgap.operations.inventory import Listing, ListingInputs, read_listing
+from ckf_airgap.operations.rendering import DEFAULT_CHARMS
 
 SCHEMA: Final = "ckf-airgap/images-audit/v1"
 

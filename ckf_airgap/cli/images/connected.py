@@ -18,9 +18,9 @@ from ckf_airgap.cli.images.transferview import carry
 from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import UsageError
-from ckf_airgap.transfer import copy_images, pull_images, save_images, save_per_image
-from ckf_airgap.transfersettings import TransferReport, TransferSettings
-from ckf_airgap.transferstores import Mapper
+from ckf_airgap.operations.images import copy_images, pull_images, save_images, save_per_image
+from ckf_airgap.operations.imagesettings import TransferReport, TransferSettings
+from ckf_airgap.operations.imagestores import Mapper
 
 
 @click.command(

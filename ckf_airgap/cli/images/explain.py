@@ -13,10 +13,10 @@ from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.errors import ImageNotFoundError, Problem, nearest, raise_all
-from ckf_airgap.inventory import Inventory, InventoryImage
-from ckf_airgap.listing import Listing, ListingInputs, read_listing
-from ckf_airgap.reference import ImageReference, Registry, retag_candidates
-from ckf_airgap.releases import release_names
+from ckf_airgap.facts.releases import release_names
+from ckf_airgap.images.inventory import Inventory, InventoryImage
+from ckf_airgap.images.reference import ImageReference, Registry, retag_candidates
+from ckf_airgap.operations.inventory import Listing, ListingInputs, read_listing
 
 SCHEMA: Final = "ckf-airgap/images-explained/v1"
 

@@ -13,8 +13,8 @@ from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.files import write_text
-from ckf_airgap.inventory import Inventory
-from ckf_airgap.listing import Listing, ListingInputs, list_images
+from ckf_airgap.images.inventory import Inventory
+from ckf_airgap.operations.inventory import Listing, ListingInputs, list_images
 
 SCHEMA: Final = "ckf-airgap/images/v1"
 

@@ -17,8 +17,8 @@ from ckf_airgap.cli.options import (
     overlay_option,
     rules_option,
 )
-from ckf_airgap.inputs import DEFAULT_CHARMS
-from ckf_airgap.listing import ListingInputs
+from ckf_airgap.operations.inventory import ListingInputs
+from ckf_airgap.operations.rendering import DEFAULT_CHARMS
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

@@ -11,9 +11,9 @@ from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.files import write_text
-from ckf_airgap.images import ImageList
-from ckf_airgap.reference import Registry
-from ckf_airgap.retag import RetagMapping, retag_images
+from ckf_airgap.images.lists import ImageList
+from ckf_airgap.images.reference import Registry
+from ckf_airgap.images.retag import RetagMapping, retag_images
 
 
 @click.command(
@@ -95,8 +95,8 @@ def retag_command(
 def _tag(terminal: Terminal, places: RetagMapping) -> None:
     """Give the images of a Docker Engine their names in the private registry."""
     from ckf_airgap.cli.images.transferview import carry  # noqa: PLC0415 - slow to import
-    from ckf_airgap.transfer import retag_in_engine  # noqa: PLC0415 - slow to import
-    from ckf_airgap.transfersettings import TransferSettings  # noqa: PLC0415 - slow to import
+    from ckf_airgap.operations.images import retag_in_engine  # noqa: PLC0415 - slow to import
+    from ckf_airgap.operations.imagesettings import TransferSettings  # noqa: PLC0415 - slow to import
 
     carry(
         terminal,

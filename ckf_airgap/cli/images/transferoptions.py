@@ -12,12 +12,12 @@ import click
 from ckf_airgap.cli.options import UserPath, apply, max_depth_option, registry_option
 from ckf_airgap.concurrency import DEFAULT_LIMIT
 from ckf_airgap.errors import UsageError
-from ckf_airgap.images import ImageList
-from ckf_airgap.reference import ImageReference, Registry
-from ckf_airgap.registry.oci import Platform
-from ckf_airgap.retag import RetagMapping, retag_images
-from ckf_airgap.transfersettings import TransferSettings
-from ckf_airgap.transferstores import Mapper
+from ckf_airgap.images.lists import ImageList
+from ckf_airgap.images.reference import ImageReference, Registry
+from ckf_airgap.images.retag import RetagMapping, retag_images
+from ckf_airgap.operations.imagesettings import TransferSettings
+from ckf_airgap.operations.imagestores import Mapper
+from ckf_airgap.transfer.oci import Platform
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

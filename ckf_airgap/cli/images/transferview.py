@@ -20,9 +20,10 @@ from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import duration, plural, size_text
 from ckf_airgap.errors import ImagesFailedError, InterruptedRunError, Problem
-from ckf_airgap.reference import ImageReference
-from ckf_airgap.registry.oci import Digest
-from ckf_airgap.registry.transport import (
+from ckf_airgap.images.reference import ImageReference
+from ckf_airgap.net.patience import Retrying
+from ckf_airgap.operations.imagesettings import TransferReport, TransferSettings
+from ckf_airgap.transfer.events import (
     BlobDone,
     BlobsPlanned,
     BytesMoved,
@@ -30,11 +31,10 @@ from ckf_airgap.registry.transport import (
     ImageDone,
     ImageResult,
     ImagesPlanned,
-    Retrying,
     Status,
     Way,
 )
-from ckf_airgap.transfersettings import TransferReport, TransferSettings
+from ckf_airgap.transfer.oci import Digest
 
 SCHEMA: Final = "ckf-airgap/transfer/v1"
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from click.testing import Result
 
-from ckf_airgap.rehearsal.controller import RehearsalController
-from ckf_airgap.rehearsal.thread import ControllerThread
+from ckf_airgap.rehearsal.host.controller import RehearsalController
+from ckf_airgap.rehearsal.host.thread import ControllerThread
 from tests.unit.cli.conftest import REGISTRY, World, invoke, world
 
 __all__ = ["invoke", "world"]
@@ -18,7 +18,7 @@ __all__ = ["invoke", "world"]
 def controller() -> Iterator[ControllerThread]:
     """A controller with the models kubeflow and other, in a thread of its own."""
     running = RehearsalController(models=("kubeflow", "other"), speed=600, registry=REGISTRY)
-    with running.in_thread() as thread:
+    with ControllerThread(running) as thread:
         yield thread
 
 

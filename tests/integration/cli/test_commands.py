@@ -15,10 +15,10 @@ import pytest
 import yaml
 from click.testing import Result
 
-from ckf_airgap.rehearsal.course import Course, Step
-from ckf_airgap.rehearsal.model import Model
+from ckf_airgap.rehearsal.host.thread import ControllerThread
+from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.standin import write_standin
-from ckf_airgap.rehearsal.thread import ControllerThread
+from ckf_airgap.rehearsal.units.course import Course, Step
 from tests.unit.cli.conftest import DOG, REGISTRY, World
 
 Invoke = Callable[..., Result]

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from ckf_airgap.charm import Option, Resource
+from ckf_airgap.charms.charm import Option, Resource
+from ckf_airgap.facts.releases import load_release
 from ckf_airgap.juju.identity import RECORD_KEY
+from ckf_airgap.rehearsal.host.thread import ControllerThread
 from ckf_airgap.rehearsal.standin import write_standin, write_standins
-from ckf_airgap.rehearsal.thread import ControllerThread
-from ckf_airgap.releases import load_release
 from tests.integration.cli.test_commands import requests
 from tests.unit.cli.conftest import CAT, DOG, REGISTRY, World
 

@@ -15,7 +15,7 @@ import pytest
 
 from ckf_airgap import load_release, write_standins
 from ckf_airgap.cli import main
-from ckf_airgap.rehearsal.thread import ControllerThread
+from ckf_airgap.rehearsal.host.thread import ControllerThread
 from tests.charms import write_charm
 from tests.documents import ROOT, Block, blocks
 

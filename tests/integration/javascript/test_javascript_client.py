@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ckf_airgap.rehearsal.controller import RehearsalController
+from ckf_airgap.rehearsal.host.controller import RehearsalController
+from ckf_airgap.rehearsal.host.thread import ControllerThread
 from tests.charms import write_charm
 
 HERE = Path(__file__).parent
@@ -60,7 +61,7 @@ def answer(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     requirer = write_charm(directory, "kfp", requires={"storage": "object-storage"})
     rehearsal = RehearsalController(speed=300)
     rehearsal.script.needed_endpoints = {"kfp": frozenset({"storage"})}
-    with rehearsal.in_thread() as controller:
+    with ControllerThread(rehearsal) as controller:
         done = run(
             program("node"),
             "client.mjs",
@@ -126,7 +127,7 @@ def test_what_it_removes_is_gone(answer: dict[str, Any]) -> None:
 
 
 def test_a_wrong_password_is_refused(tmp_path: Path) -> None:
-    with RehearsalController(juju_data=tmp_path / "store").in_thread():
+    with ControllerThread(RehearsalController(juju_data=tmp_path / "store")):
         path = tmp_path / "store" / "accounts.yaml"
         accounts = yaml.safe_load(path.read_text())
         accounts["controllers"]["rehearsal"]["password"] = "wrong"
@@ -138,8 +139,8 @@ def test_a_wrong_password_is_refused(tmp_path: Path) -> None:
 
 def test_a_wrong_ca_is_refused(tmp_path: Path) -> None:
     with (
-        RehearsalController(juju_data=tmp_path / "store").in_thread(),
-        RehearsalController().in_thread() as other,
+        ControllerThread(RehearsalController(juju_data=tmp_path / "store")),
+        ControllerThread(RehearsalController()) as other,
     ):
         path = tmp_path / "store" / "controllers.yaml"
         controllers = yaml.safe_load(path.read_text())

@@ -14,8 +14,8 @@ import yaml
 
 from ckf_airgap.errors import ControllerError, ExitCode, ModelNotFoundError
 from ckf_airgap.juju import JujuTarget, Timeouts, connect
-from ckf_airgap.rehearsal.controller import RehearsalController
-from ckf_airgap.rehearsal.tls import make_certificates
+from ckf_airgap.rehearsal.api.tls import make_certificates
+from ckf_airgap.rehearsal.host.controller import RehearsalController
 from tests.integration.juju.world import QUICK, client_tasks
 
 Target = Callable[[str], JujuTarget]

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ckf_airgap.bundle import Bundle
-from ckf_airgap.charm import Charm
-from ckf_airgap.charmfile import read_charm
+from ckf_airgap.bundle.bundle import Bundle
+from ckf_airgap.charms.charm import Charm
+from ckf_airgap.charms.charmfile import read_charm
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import BundleError, ControllerError, RefusedError
+from ckf_airgap.images.reference import Registry
 from ckf_airgap.juju import (
     DeployEvent,
     DeployEventKind,
@@ -26,8 +27,7 @@ from ckf_airgap.juju import (
     wait_active_idle,
 )
 from ckf_airgap.juju.identity import RECORD_KEY, Record
-from ckf_airgap.reference import Registry
-from ckf_airgap.rehearsal.controller import RehearsalController
+from ckf_airgap.rehearsal.host.controller import RehearsalController
 from ckf_airgap.rehearsal.standin import write_standin
 from tests.integration.juju.world import BUNDLE, QUICK, REGISTRY, SCALES, client_tasks, parse
 from tests.unit.juju.samples import MINIO

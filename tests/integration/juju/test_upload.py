@@ -11,8 +11,8 @@ import pytest
 from ckf_airgap.errors import ControllerError, MissingError, RefusedError
 from ckf_airgap.juju import JujuTarget, ResourceUpload, Timeouts, Uploader, connect
 from ckf_airgap.juju.connection import HttpAccess
+from ckf_airgap.rehearsal.api.tls import make_certificates
 from ckf_airgap.rehearsal.standin import write_standin
-from ckf_airgap.rehearsal.tls import make_certificates
 from tests.integration.juju.world import QUICK
 from tests.unit.juju.samples import MINIO
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from ckf_airgap.bundle import Bundle
-from ckf_airgap.charm import Charm
+from ckf_airgap.bundle.bundle import Bundle
+from ckf_airgap.charms.charm import Charm
 from ckf_airgap.concurrency import timeout
 from ckf_airgap.errors import ControllerError, WaitTimeoutError, WorkloadError
 from ckf_airgap.juju import (
@@ -21,8 +21,8 @@ from ckf_airgap.juju import (
     wait_active_idle,
     watch,
 )
-from ckf_airgap.rehearsal.controller import RehearsalController
-from ckf_airgap.rehearsal.course import Course, Step
+from ckf_airgap.rehearsal.host.controller import RehearsalController
+from ckf_airgap.rehearsal.units.course import Course, Step
 from tests.integration.juju.world import QUICK, SCALES, client_tasks
 
 Charms = Mapping[str, Charm]

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from ckf_airgap.bundle import Bundle
-from ckf_airgap.charm import Charm
-from ckf_airgap.charmfile import read_charm
+from ckf_airgap.bundle.bundle import Bundle
+from ckf_airgap.charms.charm import Charm
+from ckf_airgap.charms.charmfile import read_charm
 from ckf_airgap.documents import load_mapping
 from ckf_airgap.juju import JujuTarget, Timeouts
-from ckf_airgap.rehearsal.controller import RehearsalController
+from ckf_airgap.rehearsal.host.controller import RehearsalController
 from ckf_airgap.rehearsal.standin import write_standin
 from tests.unit.juju.samples import KFP, MINIO, MYSQL
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from ckf_airgap.charm import Base, Charm, Endpoint, Resource
-from ckf_airgap.rehearsal.course import Course, Script, Step
+from ckf_airgap.charms.charm import Base, Charm, Endpoint, Resource
+from ckf_airgap.rehearsal.host.thread import ControllerThread
 from ckf_airgap.rehearsal.standin import write_standin
-from ckf_airgap.rehearsal.thread import ControllerThread
+from ckf_airgap.rehearsal.units.course import Course, Script, Step
 
 IMAGE = "registry.airgap.internal:5000/charmedkubeflow/minio:1.10"
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 import aiohttp
 import pytest
 
-from ckf_airgap.rehearsal.controller import RehearsalController
-from ckf_airgap.rehearsal.thread import ControllerThread
+from ckf_airgap.rehearsal.host.controller import RehearsalController
+from ckf_airgap.rehearsal.host.thread import ControllerThread
 from tests.integration.rehearsal.wire import Client, Store
 
 
@@ -14,7 +14,7 @@ from tests.integration.rehearsal.wire import Client, Store
 def controller(monkeypatch: pytest.MonkeyPatch) -> Iterator[ControllerThread]:
     """A controller in a thread of its own, with the models kubeflow and other; JUJU_DATA is set."""
     rehearsal = RehearsalController(models=("kubeflow", "other"), speed=600)
-    with rehearsal.in_thread() as running:
+    with ControllerThread(rehearsal) as running:
         monkeypatch.setenv("JUJU_DATA", str(running.juju_data))
         yield running
 

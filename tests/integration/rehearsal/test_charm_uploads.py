@@ -12,8 +12,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from ckf_airgap.rehearsal.controller import RehearsalController
-from ckf_airgap.rehearsal.thread import ControllerThread
+from ckf_airgap.rehearsal.host.controller import RehearsalController
+from ckf_airgap.rehearsal.host.thread import ControllerThread
 from tests.charms import write_charm
 from tests.integration.rehearsal.wire import Client, Store
 

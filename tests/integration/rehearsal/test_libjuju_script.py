@@ -10,7 +10,7 @@ from juju.client.client import Entity, ResourcesFacade
 from juju.errors import JujuError
 from juju.model import Model
 
-from ckf_airgap.rehearsal.thread import ControllerThread
+from ckf_airgap.rehearsal.host.thread import ControllerThread
 from tests.charms import write_charm
 
 IMAGE = "registry.internal:5000/minio:1"

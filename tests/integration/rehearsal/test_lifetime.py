@@ -19,8 +19,8 @@ import yaml
 from juju.controller import Controller
 
 from ckf_airgap.errors import ControllerError, UsageError
-from ckf_airgap.rehearsal.controller import RehearsalController
-from ckf_airgap.rehearsal.thread import ControllerThread
+from ckf_airgap.rehearsal.host.controller import RehearsalController
+from ckf_airgap.rehearsal.host.thread import ControllerThread
 from tests.integration.rehearsal.wire import Client, Store
 
 
@@ -144,7 +144,7 @@ async def test_what_it_is_named_and_has_is_up_to_the_caller(tmp_path: Path) -> N
 
 
 def test_a_thread_runs_what_it_is_given_in_its_own_loop() -> None:
-    with RehearsalController().in_thread() as running:
+    with ControllerThread(RehearsalController()) as running:
         assert running.call(lambda: threading.current_thread().name) == "rehearsal"
         assert running.run(asyncio.sleep(0, result=42)) == 42
         endpoint = running.endpoint
@@ -157,7 +157,7 @@ def test_a_thread_runs_what_it_is_given_in_its_own_loop() -> None:
 
 def test_a_thread_that_cannot_start_says_why(tmp_path: Path) -> None:
     (tmp_path / "controllers.yaml").write_text(yaml.safe_dump({"controllers": {"prod": {}}}))
-    thread = RehearsalController(juju_data=tmp_path).in_thread()
+    thread = ControllerThread(RehearsalController(juju_data=tmp_path))
     with pytest.raises(ControllerError, match="prod"):
         thread.start()
     thread.stop()
@@ -165,8 +165,8 @@ def test_a_thread_that_cannot_start_says_why(tmp_path: Path) -> None:
 
 def test_several_controllers_run_side_by_side() -> None:
     with (
-        RehearsalController().in_thread() as first,
-        RehearsalController().in_thread() as second,
+        ControllerThread(RehearsalController()) as first,
+        ControllerThread(RehearsalController()) as second,
     ):
         assert first.endpoint != second.endpoint
         assert first.juju_data != second.juju_data

@@ -12,9 +12,9 @@ from juju.client.connection import Connection
 from juju.errors import JujuAPIError
 from juju.model import Model
 
-from ckf_airgap.rehearsal.controller import RehearsalController
-from ckf_airgap.rehearsal.thread import ControllerThread
-from ckf_airgap.rehearsal.tls import make_certificates
+from ckf_airgap.rehearsal.api.tls import make_certificates
+from ckf_airgap.rehearsal.host.controller import RehearsalController
+from ckf_airgap.rehearsal.host.thread import ControllerThread
 from tests.integration.rehearsal.wire import Client, Store
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"

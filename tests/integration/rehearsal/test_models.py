@@ -11,7 +11,7 @@ from juju.controller import Controller
 from juju.errors import JujuAPIError, JujuError
 from juju.model import Model
 
-from ckf_airgap.rehearsal.thread import ControllerThread
+from ckf_airgap.rehearsal.host.thread import ControllerThread
 from tests.integration.rehearsal.wire import Client, Wire
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ckf_airgap.rehearsal.thread import ControllerThread
+from ckf_airgap.rehearsal.host.thread import ControllerThread
 from tests.charms import write_charm
 from tests.integration.rehearsal.wire import Client
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from ckf_airgap.charm import Base, Charm, Endpoint, Option, Resource
+from ckf_airgap.charms.charm import Base, Charm, Endpoint, Option, Resource
 from ckf_airgap.cli import main
 from ckf_airgap.rehearsal.standin import write_standin
 

@@ -176,8 +176,8 @@ class TestExplain:
         assert "no/such:1" in result.stderr
 
     def test_names_file_and_line_in_the_charm(self, invoke: Invoke, tmp_path: Path) -> None:
+        from ckf_airgap.facts.releases import load_release
         from ckf_airgap.rehearsal.standin import write_standins
-        from ckf_airgap.releases import load_release
 
         write_standins(load_release("1.9"), tmp_path)
         result = invoke(
@@ -243,7 +243,7 @@ class TestAudit:
         assert self.audit(world, invoke, "--rules", str(rules)).exit_code == 0
 
     def test_a_silent_charm_is_a_warning(self, world: World, invoke: Invoke) -> None:
-        from ckf_airgap.charm import Charm
+        from ckf_airgap.charms.charm import Charm
         from ckf_airgap.rehearsal.standin import write_standin
 
         (world.charms / "dog_r5.charm").unlink()

@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from ckf_airgap.bundle import EndpointRef
+from ckf_airgap.bundle.bundle import EndpointRef
 from ckf_airgap.cli.progress import ProgressView
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import InterruptedRunError

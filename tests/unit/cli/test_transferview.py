@@ -11,8 +11,7 @@ from ckf_airgap.cli.failures import report_failure
 from ckf_airgap.cli.images.transferview import TransferView
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import ExitCode, ImagesFailedError, LoginError, Problem
-from ckf_airgap.registry.oci import Descriptor, Digest
-from ckf_airgap.registry.transport import (
+from ckf_airgap.transfer.events import (
     BlobDone,
     BlobsPlanned,
     BytesMoved,
@@ -22,6 +21,7 @@ from ckf_airgap.registry.transport import (
     Status,
     Way,
 )
+from ckf_airgap.transfer.oci import Descriptor, Digest
 
 
 def view(width: int, title: str = "pushing") -> tuple[TransferView, Terminal]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ckf_airgap.bundle import Bundle
-from ckf_airgap.charm import Charm, charm_from_documents
+from ckf_airgap.bundle.bundle import Bundle
+from ckf_airgap.charms.charm import Charm, charm_from_documents
 from ckf_airgap.documents import load_mapping
 
 

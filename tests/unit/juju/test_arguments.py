@@ -6,7 +6,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ckf_airgap.charm import Base
+from ckf_airgap.charms.charm import Base
 from ckf_airgap.juju.arguments import deploy_arguments
 from ckf_airgap.juju.steps import DeployApplication
 

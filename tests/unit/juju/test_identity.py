@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from ckf_airgap.errors import Problem, RefusedError
+from ckf_airgap.images.reference import Registry
 from ckf_airgap.juju.identity import (
     HeldIdentity,
     Record,
@@ -18,7 +19,6 @@ from ckf_airgap.juju.identity import (
 from ckf_airgap.juju.live import LiveApplication, LiveModel
 from ckf_airgap.juju.plan import plan_deployment
 from ckf_airgap.juju.upload import RegistryAuth, image_details, image_documents
-from ckf_airgap.reference import Registry
 from tests.unit.juju.samples import MINIO, bundle
 
 IMAGE = "reg:5000/minio:1"

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ckf_airgap.bundle import EndpointRef
-from ckf_airgap.charm import Base, Charm
+from ckf_airgap.bundle.bundle import EndpointRef
+from ckf_airgap.charms.charm import Base, Charm
 from ckf_airgap.errors import BundleError, CharmError
+from ckf_airgap.facts.releases import load_release, release_names
 from ckf_airgap.juju.bases import architecture_of, choose_base
 from ckf_airgap.juju.identity import HeldIdentity
 from ckf_airgap.juju.live import LiveApplication, LiveModel, charm_name_of_url, live_model
@@ -23,7 +24,6 @@ from ckf_airgap.juju.steps import (
     SetOptions,
     UploadCharm,
 )
-from ckf_airgap.releases import load_release, release_names
 from tests.unit.juju.samples import KFP, MINIO, MYSQL, bundle, charm
 
 EMPTY = LiveModel(name="kubeflow")

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 import yaml
 
+from ckf_airgap.images.reference import Registry
 from ckf_airgap.juju.api import Timeouts
 from ckf_airgap.juju.upload import RegistryAuth, RegistryLogin, error_text, image_details
-from ckf_airgap.reference import Registry
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,14 @@ from typing import Any, cast
 import yaml
 
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.rehearsal import applications
-from ckf_airgap.rehearsal.clock import ManualClock
-from ckf_airgap.rehearsal.course import Script
-from ckf_airgap.rehearsal.deployment import Deployment
-from ckf_airgap.rehearsal.entities import Application
-from ckf_airgap.rehearsal.model import Model
-from ckf_airgap.rehearsal.rpc import Facade
-from ckf_airgap.rehearsal.session import Session
+from ckf_airgap.rehearsal.api.facade import Facade
+from ckf_airgap.rehearsal.api.session import Session
+from ckf_airgap.rehearsal.entities.entities import Application
+from ckf_airgap.rehearsal.model import applications
+from ckf_airgap.rehearsal.model.deployment import Deployment
+from ckf_airgap.rehearsal.model.model import Model
+from ckf_airgap.rehearsal.units.clock import ManualClock
+from ckf_airgap.rehearsal.units.course import Script
 
 JAMMY: Document = {"name": "ubuntu", "channel": "22.04/stable"}
 LOCAL: Document = {"source": "local", "base": JAMMY}

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from ckf_airgap.rehearsal.facades import FACADES
-from ckf_airgap.rehearsal.users import only_reads
+from ckf_airgap.rehearsal.api.facades import FACADES
+from ckf_airgap.rehearsal.model.users import only_reads
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ckf_airgap.rehearsal.facades.annotations import Annotations
-from ckf_airgap.rehearsal.rpc import NOT_FOUND
+from ckf_airgap.rehearsal.api.facades.annotations import Annotations
+from ckf_airgap.rehearsal.wire import NOT_FOUND
 from tests.unit.rehearsal.harness import Rehearsal
 
 

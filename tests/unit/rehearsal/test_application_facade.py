@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from ckf_airgap.rehearsal.course import Course, Step
-from ckf_airgap.rehearsal.facades.application import Application
-from ckf_airgap.rehearsal.rpc import ALREADY_EXISTS, NOT_FOUND, NOT_SUPPORTED, NOT_VALID, ApiError
+from ckf_airgap.rehearsal.api.facades.application import Application
+from ckf_airgap.rehearsal.units.course import Course, Step
+from ckf_airgap.rehearsal.wire import ALREADY_EXISTS, NOT_FOUND, NOT_SUPPORTED, NOT_VALID, ApiError
 from tests.unit.rehearsal.harness import LOCAL, Rehearsal
 
 OPTIONS = {

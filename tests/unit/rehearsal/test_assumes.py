@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from ckf_airgap.documents import JSONValue
-from ckf_airgap.rehearsal.assumes import check_assumes, parse_version
-from ckf_airgap.rehearsal.rpc import NOT_SUPPORTED, ApiError
+from ckf_airgap.rehearsal.model.assumes import check_assumes, parse_version
+from ckf_airgap.rehearsal.wire import NOT_SUPPORTED, ApiError
 
 FEATURES = {"juju": "3.6.12", "k8s-api": "1.31.0"}
 

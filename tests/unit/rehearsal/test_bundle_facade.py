@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from ckf_airgap.rehearsal.bundlechanges import natural
-from ckf_airgap.rehearsal.facades.bundle import Bundle
-from ckf_airgap.rehearsal.rpc import ApiError
+from ckf_airgap.rehearsal.api.facades.bundle import Bundle
+from ckf_airgap.rehearsal.model.bundlechanges import natural
+from ckf_airgap.rehearsal.wire import ApiError
 from tests.unit.rehearsal.harness import Rehearsal
 
 BUNDLE = """

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from ckf_airgap import charmfile
-from ckf_airgap.rehearsal.charmurl import CharmURL
-from ckf_airgap.rehearsal.facades.charms import Charms
-from ckf_airgap.rehearsal.rpc import BAD_REQUEST, NOT_FOUND, NOT_SUPPORTED, ApiError
+from ckf_airgap.charms import charmfile
+from ckf_airgap.rehearsal.api.facades.charms import Charms
+from ckf_airgap.rehearsal.entities.charmurl import CharmURL
+from ckf_airgap.rehearsal.wire import BAD_REQUEST, NOT_FOUND, NOT_SUPPORTED, ApiError
 from tests.unit.rehearsal.harness import Rehearsal, charm_zip
 
 

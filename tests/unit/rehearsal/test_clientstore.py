@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from ckf_airgap.errors import ControllerError, ExitCode
-from ckf_airgap.rehearsal.clientstore import (
+from ckf_airgap.rehearsal.host.clientstore import (
     MARKER,
     StoredController,
     StoredModel,

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from ckf_airgap.documents import JSONValue
-from ckf_airgap.rehearsal.constraints import parse_constraints, with_architecture
-from ckf_airgap.rehearsal.rpc import ApiError
+from ckf_airgap.rehearsal.model.constraints import parse_constraints, with_architecture
+from ckf_airgap.rehearsal.wire import ApiError
 
 
 def test_known_constraints_are_taken_without_regard_to_case_and_null_is_absent() -> None:

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from ckf_airgap.rehearsal import applications
-from ckf_airgap.rehearsal.course import Course, Step
-from ckf_airgap.rehearsal.entities import Application
-from ckf_airgap.rehearsal.rpc import ApiError
+from ckf_airgap.rehearsal.entities.entities import Application
+from ckf_airgap.rehearsal.model import applications
+from ckf_airgap.rehearsal.units.course import Course, Step
+from ckf_airgap.rehearsal.wire import ApiError
 from tests.unit.rehearsal.harness import Rehearsal
 
 PORT = {"port": {"type": "int", "default": 1}}

@@ -4,8 +4,14 @@ from typing import Any
 
 import pytest
 
-from ckf_airgap.rehearsal.facades.application import Application
-from ckf_airgap.rehearsal.rpc import ALREADY_EXISTS, BAD_REQUEST, NOT_FOUND, NOT_SUPPORTED, ApiError
+from ckf_airgap.rehearsal.api.facades.application import Application
+from ckf_airgap.rehearsal.wire import (
+    ALREADY_EXISTS,
+    BAD_REQUEST,
+    NOT_FOUND,
+    NOT_SUPPORTED,
+    ApiError,
+)
 from tests.unit.rehearsal.harness import JAMMY, LOCAL, Rehearsal
 
 PORT = {"port": {"type": "int", "default": 9000}}

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from ckf_airgap.rehearsal import applications
-from ckf_airgap.rehearsal.clock import LoopClock
-from ckf_airgap.rehearsal.deployment import Deployment
-from ckf_airgap.rehearsal.model import Model
-from ckf_airgap.rehearsal.rpc import ALREADY_EXISTS, ApiError
+from ckf_airgap.rehearsal.model import applications
+from ckf_airgap.rehearsal.model.deployment import Deployment
+from ckf_airgap.rehearsal.model.model import Model
+from ckf_airgap.rehearsal.units.clock import LoopClock
+from ckf_airgap.rehearsal.wire import ALREADY_EXISTS, ApiError
 from tests.unit.rehearsal.harness import LOCAL, Rehearsal, charm_zip
 
 KFP_API: dict[str, Any] = {

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from ckf_airgap.rehearsal.model import MAX_REQUESTS
+from ckf_airgap.rehearsal.model.model import MAX_REQUESTS
 from tests.unit.rehearsal.harness import Rehearsal
 
 

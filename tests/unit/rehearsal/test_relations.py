@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ckf_airgap.charm import Endpoint
-from ckf_airgap.rehearsal.relations import RelatedApplication, infer_sides, relation_key
-from ckf_airgap.rehearsal.rpc import NOT_FOUND, ApiError
+from ckf_airgap.charms.charm import Endpoint
+from ckf_airgap.rehearsal.entities.relations import RelatedApplication, infer_sides, relation_key
+from ckf_airgap.rehearsal.wire import NOT_FOUND, ApiError
 
 
 def application(name: str, *endpoints: Endpoint, subordinate: bool = False) -> RelatedApplication:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from ckf_airgap.facts.releases import load_release, needed_endpoints, release_names
 from ckf_airgap.rehearsal.standin import write_standins
-from ckf_airgap.releases import load_release, needed_endpoints, release_names
 from tests.unit.rehearsal.harness import Rehearsal
 
 

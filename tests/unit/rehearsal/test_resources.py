@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from ckf_airgap.rehearsal import applications
-from ckf_airgap.rehearsal.facades.resources import Resources
-from ckf_airgap.rehearsal.model import Finding
-from ckf_airgap.rehearsal.resources import disposition_filename
-from ckf_airgap.rehearsal.rpc import BAD_REQUEST, NOT_FOUND, ApiError
+from ckf_airgap.rehearsal.api.facades.resources import Resources
+from ckf_airgap.rehearsal.entities.resources import disposition_filename
+from ckf_airgap.rehearsal.model import applications
+from ckf_airgap.rehearsal.model.model import Finding
+from ckf_airgap.rehearsal.wire import BAD_REQUEST, NOT_FOUND, ApiError
 from tests.unit.rehearsal.harness import Rehearsal
 
 IMAGE = {"oci-image": {"type": "oci-image"}}

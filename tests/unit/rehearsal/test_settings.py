@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ckf_airgap.charm import Option
+from ckf_airgap.charms.charm import Option
 from ckf_airgap.documents import JSONValue
-from ckf_airgap.rehearsal.rpc import ApiError
-from ckf_airgap.rehearsal.settings import Settings, go_value, parse_settings, parse_value
+from ckf_airgap.rehearsal.model.optionvalues import Settings, go_value, parse_settings, parse_value
+from ckf_airgap.rehearsal.wire import ApiError
 
 OPTIONS = {
     "port": Option(name="port", type="int", default=8080),

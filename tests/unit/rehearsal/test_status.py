@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ckf_airgap.rehearsal.course import Course
+from ckf_airgap.rehearsal.units.course import Course
 from tests.unit.rehearsal.harness import Rehearsal
 
 

@@ -6,7 +6,7 @@ import ssl
 import pytest
 from cryptography import x509
 
-from ckf_airgap.rehearsal.tls import Certificates, make_certificates
+from ckf_airgap.rehearsal.api.tls import Certificates, make_certificates
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from ckf_airgap.rehearsal.rpc import STOPPED, ApiError
-from ckf_airgap.rehearsal.watcher import ModelWatcher
+from ckf_airgap.rehearsal.views.watcher import ModelWatcher
+from ckf_airgap.rehearsal.wire import STOPPED, ApiError
 from tests.unit.rehearsal.harness import Rehearsal
 
 OPTIONS = {"port": {"type": "int", "default": 9000}, "name": {"type": "string"}}

@@ -1,0 +1,1 @@
+"""Bundles and overlays: read, merged as Juju merges them, compared, and checked."""

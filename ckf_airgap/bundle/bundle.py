@@ -1,0 +1,440 @@
+"""Bundles: what a document of one says, checked as Juju checks it.
+
+A bundle is kept twice: as the document that it was, which is what overlays merge into and what is
+written back, and as frozen values, which is what everything else works with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from ckf_airgap.charms.charm import (
+    CHARM_NAME,
+    SERIES_CHANNELS,
+    Base,
+    OptionValue,
+    charm_name_of_path,
+)
+from ckf_airgap.documents import (
+    Document,
+    JSONValue,
+    dump_yaml,
+    type_name,
+)
+from ckf_airgap.errors import BundleError, CharmError, Problem, nearest
+
+APPLICATION_NAME: Final = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*\Z")
+"""The application name grammar of Juju (``names.IsValidApplication``)."""
+
+_ENDPOINT_NAME: Final = re.compile(r"^[a-zA-Z][a-zA-Z0-9._-]*\Z")
+
+_SERIES: Final = re.compile(r"^[a-z]+[a-z0-9]*\Z")
+_STORE_URL: Final = re.compile(r"^(?:ch:|local:)?(?:[a-z0-9]+/){0,2}(?P<name>[a-z0-9-]+)\Z")
+_URL_REVISION: Final = re.compile(r"^(?P<url>.*[a-z].*)-[0-9]+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointRef:
+    """One end of a relation: an application, and one of its endpoints if the bundle says which."""
+
+    application: str
+    endpoint: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> EndpointRef:
+        """Return the end that ``app`` or ``app:endpoint`` names.
+
+        Raises:
+            BundleError: when it is neither.
+        """
+        application, colon, endpoint = text.partition(":")
+        if not APPLICATION_NAME.match(application) or (
+            colon and not _ENDPOINT_NAME.match(endpoint)
+        ):
+            raise BundleError(f"invalid relation syntax {text!r}, expected application:endpoint")
+        return cls(application, endpoint or None)
+
+    def __str__(self) -> str:
+        """Return ``app:endpoint``, or ``app``."""
+        return f"{self.application}:{self.endpoint}" if self.endpoint else self.application
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A relation (integration) that a bundle asks for."""
+
+    left: EndpointRef
+    right: EndpointRef
+
+    def __str__(self) -> str:
+        """Return both ends, separated by a blank."""
+        return f"{self.left} {self.right}"
+
+    @property
+    def ends(self) -> tuple[EndpointRef, EndpointRef]:
+        """Both ends, in the bundle's order."""
+        return (self.left, self.right)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """An application of a bundle."""
+
+    name: str
+    charm: str
+    """A charm's name in the store, or a path that starts with ``.`` or ``/``."""
+    channel: str | None = None
+    revision: int | None = None
+    scale: int = 1
+    trust: bool = False
+    series: str | None = None
+    base: Base | None = None
+    options: Mapping[str, OptionValue] = field(default_factory=dict)
+    resources: Mapping[str, str | int] = field(default_factory=dict)
+    constraints: str = ""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    storage: Mapping[str, str] = field(default_factory=dict)
+    devices: Mapping[str, str] = field(default_factory=dict)
+    bindings: Mapping[str, str] = field(default_factory=dict)
+    expose: bool = False
+    placement: tuple[str, ...] = ()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the charm is a file rather than a name in the store."""
+        return is_local_charm(self.charm)
+
+    @property
+    def charm_name(self) -> str:
+        """The store name, or the path's file name without ``.charm``, revision or hash."""
+        return charm_name_of_path(self.charm) if self.is_local else store_name(self.charm)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A bundle, after the merge of all its overlays."""
+
+    name: str | None = None
+    kind: str | None = None
+    """The bundle's type: ``kubernetes``, or ``None``."""
+    series: str | None = None
+    default_base: Base | None = None
+    applications: Mapping[str, Application] = field(default_factory=dict)
+    relations: tuple[Relation, ...] = ()
+    document: Document = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def from_document(cls, document: Document, *, where: str) -> Bundle:
+        """Return the bundle that a merged document describes.
+
+        Args:
+            document: The document; keys that Juju does not know are kept and ignored.
+            where: The file, for messages.
+
+        Raises:
+            BundleError: with every problem of the document, in the wording of ``juju deploy``
+                where that has one.
+        """
+        return _Reader(where).read(document)
+
+    def to_yaml(self) -> str:
+        """Return the document as YAML."""
+        return dump_yaml(self.document)
+
+
+def is_local_charm(charm: str) -> bool:
+    """Whether a bundle's ``charm:`` is a path: only ``.`` and ``/`` begin one (Juju 3.x)."""
+    return charm.startswith((".", "/"))
+
+
+def store_name(charm: str) -> str:
+    """Return the name in a store charm's URL: ``minio`` for ``ch:amd64/minio`` and ``minio``."""
+    return charm.rpartition(":")[2].rpartition("/")[2]
+
+
+class _Reader:
+    """Turns a document into a `Bundle`, gathering every problem before it raises."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.problems: list[Problem] = []
+
+    def wrong(self, what: str, where: str = "", fix: str = "") -> None:
+        self.problems.append(Problem(what, where, fix))
+
+    def read(self, document: Document) -> Bundle:
+        applications = self._applications(document)
+        relations = self._relations(document, applications)
+        kind = self._text(document, "bundle", "")
+        if kind not in (None, "", "kubernetes"):
+            self.wrong(
+                f'bundle has an invalid type "{kind}"', fix="use kubernetes, or leave it out"
+            )
+        if kind == "kubernetes" and document.get("machines"):
+            self.wrong("bundle machines not valid for Kubernetes bundles")
+        base = self._base(self._text(document, "default-base", ""), "default-base")
+        series = self._series(document, "bundle", "")
+        self._check_match(series, base, "bundle")
+        bundle = Bundle(
+            name=self._text(document, "name", ""),
+            kind=kind or None,
+            series=series,
+            default_base=base,
+            applications=applications,
+            relations=relations,
+            document=document,
+        )
+        if self.problems:
+            raise BundleError(f"the bundle {self.where} cannot be used", problems=self.problems)
+        return bundle
+
+    def _applications(self, document: Document) -> dict[str, Application]:
+        section = document.get("applications")
+        if "applications" not in document and "services" in document:
+            section = document.get("services")
+        if not isinstance(section, dict) or not section:
+            self.wrong("at least one application must be specified")
+            return {}
+        found: dict[str, Application] = {}
+        for name, fields in section.items():
+            where = f"application {name}"
+            if not APPLICATION_NAME.match(str(name)):
+                self.wrong(f'invalid application name "{name}" in bundle')
+            elif not isinstance(fields, dict):
+                self.wrong(f"expected a mapping, found {type_name(fields)}", where)
+            else:
+                found[name] = self._application(name, fields, where)
+        return found
+
+    def _application(self, name: str, fields: Document, where: str) -> Application:
+        charm = self._text(fields, "charm", where)
+        if not charm and not isinstance(fields.get("charm"), list | dict | bool):
+            self.wrong("empty charm path", where, "say which charm it is: charm: NAME")
+        self._check_charm(name, charm or "", fields, where)
+        scale = self._scale(fields, where)
+        placement = self._placement(fields, where)
+        if len(placement) > scale:
+            self.wrong(f'too many placement directives for application "{name}"')
+        series = self._series(fields, f'application "{name}"', where)
+        base = self._base(self._text(fields, "base", where), f"{where}: base")
+        self._check_match(series, base, f'application "{name}"')
+        storage = self._texts(fields, "storage", where)
+        for item in storage:
+            if not APPLICATION_NAME.match(item):
+                self.wrong(f'invalid storage name "{item}" in application "{name}"')
+        return Application(
+            name=name,
+            charm=charm or "",
+            channel=self._text(fields, "channel", where),
+            revision=self._revision(fields, where),
+            scale=scale,
+            trust=self._flag(fields, "trust", where),
+            series=series,
+            base=base,
+            options=self._options(fields, where),
+            resources=self._resources(fields, where),
+            constraints=self._text(fields, "constraints", where) or "",
+            annotations=self._texts(fields, "annotations", where),
+            storage=storage,
+            devices=self._texts(fields, "devices", where),
+            bindings=self._texts(fields, "bindings", where),
+            expose=self._flag(fields, "expose", where),
+            placement=placement,
+        )
+
+    def _check_charm(self, name: str, charm: str, fields: Document, where: str) -> None:
+        """Check a charm's URL; that of a path is a matter of finding the file."""
+        if not charm or is_local_charm(charm):
+            return
+        match = _STORE_URL.match(charm)
+        with_revision = _URL_REVISION.match(charm)
+        if with_revision and not CHARM_NAME.match(store_name(charm)):
+            self.wrong(f'cannot specify revision in "{charm}", please use revision', where)
+        elif not match or not CHARM_NAME.match(match["name"]):
+            fix = "a path must begin with ./ or /" if charm.endswith(".charm") else ""
+            self.wrong(f'invalid charm URL in application "{name}": "{charm}"', fix=fix)
+        elif fields.get("revision") is not None and not fields.get("channel"):
+            self.wrong(
+                f'application "{name}" with a revision requires a channel for future upgrades, '
+                "please use channel"
+            )
+
+    def _series(self, fields: Document, what: str, where: str) -> str | None:
+        series = self._text(fields, "series", where)
+        if series and not _SERIES.match(series):
+            self.wrong(f'{what} declares an invalid series "{series}"')
+        return series
+
+    def _check_match(self, series: str | None, base: Base | None, what: str) -> None:
+        version = SERIES_CHANNELS.get(series or "")
+        if base is not None and version is not None and base.track != version:
+            self.wrong(f'{what} series "{series}" and base "{base}" must match if both supplied')
+
+    def _text(self, fields: Mapping[str, JSONValue], key: str, where: str) -> str | None:
+        """Return a scalar as text: ``1.9`` may be a number in YAML and still be meant."""
+        value = fields.get(key)
+        if value is None or isinstance(value, str):
+            return value
+        if isinstance(value, bool | list | dict):
+            self.wrong(f"{key} must be text, not {type_name(value)}", where)
+            return None
+        return str(value)
+
+    def _flag(self, fields: Document, key: str, where: str) -> bool:
+        value = fields.get(key)
+        if value is None or isinstance(value, bool):
+            return bool(value)
+        self.wrong(f"{key} must be true or false, not {value!r}", where)
+        return False
+
+    def _revision(self, fields: Document, where: str) -> int | None:
+        value = fields.get("revision")
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            self.wrong(f"the revision must be an integer, zero or greater, not {value!r}", where)
+            return None
+        return value
+
+    def _scale(self, fields: Document, where: str) -> int:
+        values = []
+        for key in ("scale", "num_units"):
+            value = fields.get(key)
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int):
+                self.wrong(f"{key} must be an integer, not {value!r}", where)
+            elif value < 0:
+                self.wrong("negative number of units specified", where)
+            else:
+                values.append(value)
+        if len(values) == 2 and all(values):
+            self.wrong("cannot specify both scale and num_units", where)
+        return max(values) if values else 1
+
+    def _base(self, text: str | None, where: str) -> Base | None:
+        if not text:
+            return None
+        try:
+            return Base.parse(text, where=where)
+        except CharmError as exc:
+            self.wrong(exc.message)
+            return None
+
+    def _section(self, fields: Document, key: str, where: str) -> Document:
+        value = fields.get(key)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            self.wrong(f"{key} must be a mapping, not {type_name(value)}", where)
+            return {}
+        return value
+
+    def _options(self, fields: Document, where: str) -> dict[str, OptionValue]:
+        found: dict[str, OptionValue] = {}
+        for name, value in self._section(fields, "options", where).items():
+            if isinstance(value, list | dict) or value is None:
+                self.wrong(
+                    f"the value must be a scalar, not {type_name(value)}",
+                    f"{where}, option {name}",
+                    "write YAML inside an option as text: option: |",
+                )
+            else:
+                found[str(name)] = value
+        return found
+
+    def _resources(self, fields: Document, where: str) -> dict[str, str | int]:
+        found: dict[str, str | int] = {}
+        for name, value in self._section(fields, "resources", where).items():
+            if isinstance(value, bool) or not isinstance(value, str | int):
+                self.wrong(f'resource revision "{name}" is not int or string', where)
+            else:
+                found[str(name)] = value
+        return found
+
+    def _texts(self, fields: Document, key: str, where: str) -> dict[str, str]:
+        section = self._section(fields, key, where)
+        return {str(name): "" if item is None else str(item) for name, item in section.items()}
+
+    def _placement(self, fields: Document, where: str) -> tuple[str, ...]:
+        value = fields.get("to")
+        if value is None:
+            return ()
+        items = value if isinstance(value, list) else [value]
+        if any(not isinstance(item, str | int) for item in items):
+            self.wrong("to must be a list of placement directives", where)
+            return ()
+        return tuple(str(item) for item in items)
+
+    def _relations(
+        self, document: Document, applications: Mapping[str, Application]
+    ) -> tuple[Relation, ...]:
+        value = document.get("relations")
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            self.wrong(f"relations must be a list, not {type_name(value)}")
+            return ()
+        found: list[Relation] = []
+        seen: set[frozenset[str]] = set()
+        known = set(applications)
+        saas = document.get("saas")
+        if isinstance(saas, dict):
+            known |= set(saas)
+        for ends in _relation_pairs(value):
+            relation = self._relation(ends, known)
+            if relation is None:
+                continue
+            key = frozenset(str(end) for end in relation.ends)
+            if key in seen:
+                self.wrong(f"relation {_quoted(ends)} is defined more than once")
+            seen.add(key)
+            found.append(relation)
+        return tuple(found)
+
+    def _relation(self, ends: JSONValue, known: set[str]) -> Relation | None:
+        if not isinstance(ends, list) or any(not isinstance(end, str) for end in ends):
+            self.wrong(f"a relation must be a pair of texts, not {ends!r}")
+            return None
+        if len(ends) != 2:
+            self.wrong(f"relation {_quoted(ends)} has {len(ends)} endpoint(s), not 2")
+            return None
+        try:
+            left, right = (EndpointRef.parse(str(end)) for end in ends)
+        except BundleError as exc:
+            self.wrong(exc.message)
+            return None
+        for end in (left, right):
+            if end.application not in known:
+                self.wrong(
+                    f'relation {_quoted(ends)} refers to application "{end.application}" '
+                    "not defined in this bundle",
+                    fix=nearest(end.application, known),
+                )
+                return None
+        if left.application == right.application:
+            self.wrong(f"relation {_quoted(ends)} relates an application to itself")
+            return None
+        return Relation(left, right)
+
+
+def _relation_pairs(relations: list[JSONValue]) -> Iterable[JSONValue]:
+    """Yield pairs; Juju also reads ``[a, [b, c]]`` as two relations of a."""
+    for relation in relations:
+        if (
+            isinstance(relation, list)
+            and len(relation) == 2
+            and any(isinstance(end, list) for end in relation)
+        ):
+            lefts, rights = (end if isinstance(end, list) else [end] for end in relation)
+            yield from ([left, right] for left in lefts for right in rights)
+        else:
+            yield relation
+
+
+def _quoted(ends: JSONValue) -> str:
+    items = ends if isinstance(ends, list) else [ends]
+    return "[" + " ".join(f'"{item}"' for item in items) + "]"

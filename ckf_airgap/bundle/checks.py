@@ -1,0 +1,194 @@
+"""What an overlay or a person changes in a bundle, checked against the bundle and its charms."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ckf_airgap.bundle.bundle import Bundle
+from ckf_airgap.bundle.merge import merge_documents, without_strays
+from ckf_airgap.charms.charm import Charm, Option, OptionValue
+from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.errors import BundleError, Problem, UsageError, nearest
+
+APPLICATION_OPTIONS: Final = frozenset(
+    {
+        "trust",
+        "juju-external-hostname",
+        "juju-application-path",
+        *(
+            f"kubernetes-{name}"
+            for name in (
+                "service-type",
+                "service-annotations",
+                "service-external-ips",
+                "service-target-port",
+                "service-loadbalancer-ip",
+                "service-loadbalancer-sourceranges",
+                "service-externalname",
+                "ingress-class",
+                "ingress-ssl-redirect",
+                "ingress-ssl-passthrough",
+                "ingress-allow-http",
+            )
+        ),
+    }
+)
+"""Options that Juju itself gives every application on Kubernetes (its caas application config)."""
+
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}\Z")
+_FLOAT: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\Z")
+_TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+_FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """An option value that a person gives: ``APP.OPTION=VALUE``."""
+
+    application: str
+    option: str
+    value: str
+
+    @classmethod
+    def parse(cls, text: str) -> Setting:
+        """Return a text as a setting: the first ``=`` ends the name, its first dot the application.
+
+        Option names may have dots (``knative-serving.istio.gateway.name=x``), application names
+        have none.
+
+        Raises:
+            UsageError: when the text has not this form.
+        """
+        name, equals, value = text.partition("=")
+        application, dot, option = name.partition(".")
+        if not (equals and dot and application and option):
+            raise UsageError(
+                f"{text!r} is not a setting",
+                fix="Write APP.OPTION=VALUE, such as "
+                "istio-ingressgateway.gateway_service_type=NodePort.",
+            )
+        return cls(application=application, option=option, value=value)
+
+    def __str__(self) -> str:
+        """Return ``APP.OPTION``; the value may be a secret."""
+        return f"{self.application}.{self.option}"
+
+
+def convert(option: Option, value: OptionValue) -> OptionValue:
+    """Return a value in the option's type; a text is read as Juju reads it.
+
+    Raises:
+        ValueError: when the value does not fit; the message says what was expected.
+    """
+    match option.type, value:
+        case "string" | "secret", str():
+            return value
+        case "boolean", bool():
+            return value
+        case "boolean", str() if value in _TRUE | _FALSE:
+            return value in _TRUE
+        case "int", int() if not isinstance(value, bool):
+            return value
+        case "int", str():
+            return _number(int, option, value)
+        case "float", int() | float() if not isinstance(value, bool):
+            return float(value)
+        case "float", str():
+            return _number(float, option, value)
+    raise ValueError(f"expected {option.type}, got {value!r}")
+
+
+def _number(kind: type[int | float], option: Option, value: str) -> OptionValue:
+    """Read a number as Go does, which knows no blanks, underscores or digits of other scripts."""
+    if not (_INTEGER if kind is int else _FLOAT).match(value):
+        raise ValueError(f"expected {option.type}, got {value!r}")
+    return kind(value)
+
+
+def with_overlays(bundle: Bundle, overlays: Sequence[Document]) -> tuple[Bundle, list[Problem]]:
+    """Return the bundle with its overlays, and a problem for each application that they mistype.
+
+    Raises:
+        BundleError: when an overlay breaks the bundle; with those problems, too.
+    """
+    kept, problems = without_strays(bundle.document, overlays)
+    try:
+        merged = Bundle.from_document(
+            merge_documents(bundle.document, *kept), where="with its overlays"
+        )
+    except BundleError as exc:
+        raise BundleError(exc.message, problems=[*problems, *exc.problems], fix=exc.fix) from exc
+    return merged, problems
+
+
+def document_of_settings(
+    settings: Iterable[Setting], bundle: Bundle, charms: Mapping[str, Charm]
+) -> tuple[Document, list[Problem]]:
+    """Return the overlay that the settings stand for, and what is wrong with them.
+
+    Args:
+        settings: The settings; of two for one option the last one counts.
+        bundle: The bundle they are applied to.
+        charms: The charm of each application.
+    """
+    applications: dict[str, JSONValue] = {}
+    problems = []
+    for setting in settings:
+        if setting.application not in bundle.applications:
+            known = nearest(setting.application, bundle.applications)
+            problems.append(
+                Problem(f"there is no application {setting.application}", f"--set {setting}", known)
+            )
+            continue
+        problem, value = _checked(charms[setting.application], setting.option, setting.value)
+        if problem is not None:
+            problems.append(Problem(problem.what, f"--set {setting}", problem.fix))
+            continue
+        entry = applications.setdefault(setting.application, {"options": {}})
+        assert isinstance(entry, dict)  # noqa: S101
+        options = entry["options"]
+        assert isinstance(options, dict)  # noqa: S101
+        options[setting.option] = value
+    return {"applications": applications} if applications else {}, problems
+
+
+def option_problems(bundle: Bundle, charms: Mapping[str, Charm]) -> list[Problem]:
+    """Return a problem for each option of the bundle that its charm lacks or types otherwise."""
+    problems = []
+    for name, application in bundle.applications.items():
+        for option, value in application.options.items():
+            problem, _ = _checked(charms[name], option, value)
+            if problem is not None:
+                where = f"application {name}, option {option}"
+                problems.append(Problem(problem.what, where, problem.fix))
+    return problems
+
+
+def resource_problems(bundle: Bundle, charms: Mapping[str, Charm]) -> list[Problem]:
+    """Return a problem for each resource of the bundle that its charm does not declare."""
+    return [
+        Problem(
+            f"charm {charms[name].name} has no such resource",
+            f"application {name}, resource {resource}",
+            nearest(resource, charms[name].resources),
+        )
+        for name, application in bundle.applications.items()
+        for resource in application.resources
+        if resource not in charms[name].resources
+    ]
+
+
+def _checked(charm: Charm, name: str, value: OptionValue) -> tuple[Problem | None, OptionValue]:
+    if name in APPLICATION_OPTIONS:
+        return None, value
+    option = charm.options.get(name)
+    if option is None:
+        what = f"charm {charm.name} has no option {name}"
+        return Problem(what, fix=nearest(name, charm.options)), value
+    try:
+        return None, convert(option, value)
+    except ValueError as exc:
+        return Problem(str(exc)), value

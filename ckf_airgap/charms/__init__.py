@@ -1,0 +1,1 @@
+"""Charms: what one declares, and how a ``.charm`` file or a directory of them is read."""

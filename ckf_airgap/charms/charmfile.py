@@ -1,0 +1,306 @@
+"""``.charm`` files: read what a charm declares without unpacking it, and find the file for a charm.
+
+A ``.charm`` is a zip archive. Only its small documents are read, so that the cost does not depend
+on the size of the charm.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from ckf_airgap.charms.charm import Charm, DefaultImages, charm_from_documents, charm_name_of_path
+from ckf_airgap.documents import Document, load_mapping, load_yaml
+from ckf_airgap.errors import AirgapError, CharmError, CharmNotFoundError, Problem, nearest
+
+MAX_DOCUMENT_BYTES: Final = 4 * 1024 * 1024
+"""The size of a document inside a charm; the largest known has 60 kB."""
+
+MAX_MEMBERS: Final = 200_000
+"""The number of files in a charm; the largest known has about 10,000."""
+
+MAX_UNPACKED_BYTES: Final = 16 * 1024**3
+"""The size of a charm when unpacked."""
+
+MAX_RATIO: Final = 200
+"""How many times its own size a charm may have when unpacked; deflate of text reaches 10."""
+
+_COMPRESSIONS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""What Go's archive/zip, and so Juju, can unpack."""
+
+DOCUMENTS: Final = ("metadata.yaml", "config.yaml", "manifest.yaml", "charmcraft.yaml")
+"""The documents of a charm that are read."""
+
+_DEFAULT_IMAGES: Final = re.compile(r"^src/default-[A-Za-z0-9_-]*images?\.(json|ya?ml)$")
+_REVISION: Final = re.compile(r"^(?P<charm>.+)_r(?P<revision>[0-9]+)\.charm\Z")
+
+
+def revision_of(file_name: str) -> int | None:
+    """Return N for ``<charm>_r<N>.charm`` (as ``juju download`` names it), else ``None``."""
+    match = _REVISION.match(file_name)
+    return int(match["revision"]) if match else None
+
+
+def read_charm(path: Path) -> Charm:
+    """Return what the charm in a ``.charm`` file declares.
+
+    Reads ``metadata.yaml`` and ``config.yaml``, or ``charmcraft.yaml`` where that holds all;
+    ``manifest.yaml`` for the bases; ``src/default-*images.json`` and ``.yaml`` for default images.
+
+    Raises:
+        CharmError: when the file cannot be read, is truncated, is no zip archive, is a zip bomb,
+            or has no or bad metadata; the message names the file.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _read_archive(archive, path)
+    except zipfile.BadZipFile as exc:
+        raise CharmError(
+            f"{path} is not a charm: it is not a zip archive, or it is truncated ({exc})",
+            fix="Fetch the file again and compare its checksum.",
+        ) from exc
+    except (zlib.error, struct.error, EOFError, RuntimeError, ValueError) as exc:
+        raise CharmError(f"{path} cannot be unpacked: {exc}", fix="Fetch the file again.") from exc
+    except OSError as exc:
+        raise CharmError(f"cannot read the charm {path}: {exc.strerror or exc}") from exc
+
+
+def _read_archive(archive: zipfile.ZipFile, path: Path) -> Charm:
+    where = str(path)
+    size_bytes = path.stat().st_size
+    refuse_bomb(archive.infolist(), where, size_bytes)
+    members = {member.filename: member for member in archive.infolist()}
+
+    def text(name: str) -> str | None:
+        member = members.get(name)
+        if member is None:
+            return None
+        if member.file_size > MAX_DOCUMENT_BYTES:
+            raise CharmError(f"{where}: {name} is too large ({member.file_size} bytes)")
+        if member.compress_type not in _COMPRESSIONS:
+            raise CharmError(f"{where}: {name} is compressed in a way that Juju cannot read")
+        with archive.open(member) as stream:
+            data = stream.read(MAX_DOCUMENT_BYTES + 1)
+        if len(data) > MAX_DOCUMENT_BYTES:
+            raise CharmError(f"{where}: {name} is larger than the archive says")
+        try:
+            return data.decode("utf-8")
+        except UnicodeDecodeError as exc:
+            raise CharmError(f"{where}: {name} is not UTF-8 text") from exc
+
+    def document(name: str) -> Document | None:
+        content = text(name)
+        if content is None:
+            return None
+        return load_mapping(
+            content, where=f"{where}: {name}", error=CharmError, allow_duplicate_keys=True
+        )
+
+    metadata, charmcraft = document("metadata.yaml"), document("charmcraft.yaml")
+    if metadata is None and (charmcraft is None or "name" not in charmcraft):
+        raise CharmError(
+            f"{where} is not a charm: it has no metadata.yaml, and no charmcraft.yaml with a name"
+        )
+    return charm_from_documents(
+        metadata=metadata if metadata is not None else charmcraft or {},
+        config=document("config.yaml"),
+        manifest=document("manifest.yaml"),
+        charmcraft=charmcraft,
+        default_images=[
+            read_default_images(name, text(name) or "", where)
+            for name in sorted(members)
+            if _DEFAULT_IMAGES.match(name)
+        ],
+        where=where,
+        revision=revision_of(path.name),
+        path=path,
+        size_bytes=size_bytes,
+        documents=frozenset(DOCUMENTS).intersection(members),
+        has_code=any(is_code(name) for name in members),
+    )
+
+
+def is_code(member: str) -> bool:
+    """Whether a member of a charm is one that Juju can run.
+
+    The rule is that of ``juju deploy``, which refuses a charm without any: a file directly in
+    ``hooks``, or whatever has ``dispatch`` in its path.
+    """
+    path = PurePosixPath(member)
+    is_hook = path.parent == PurePosixPath("hooks") and not member.endswith("/")
+    return is_hook or "dispatch" in member
+
+
+def read_default_images(name: str, text: str, where: str) -> DefaultImages:
+    """Return the default images in the charm's file `name`; JSON is read as the YAML it also is."""
+    value = load_yaml(text, where=f"{where}: {name}", error=CharmError, allow_duplicate_keys=True)
+    return DefaultImages(path=name, text=text, value=value)
+
+
+def refuse_bomb(members: Sequence[zipfile.ZipInfo], where: str, size_bytes: int) -> None:
+    """Raise `CharmError` when an archive is one to fill a disk or to write outside of it.
+
+    Args:
+        members: Its members, as its directory tells them.
+        where: The archive, for the message.
+        size_bytes: Its size.
+    """
+    if len(members) > MAX_MEMBERS:
+        raise CharmError(f"{where} is not a charm: it has {len(members)} members (a zip bomb?)")
+    unpacked = sum(member.file_size for member in members)
+    if unpacked > MAX_UNPACKED_BYTES or unpacked > MAX_RATIO * max(size_bytes, 1024 * 1024):
+        raise CharmError(
+            f"{where} is not a charm: {size_bytes} bytes would unpack to {unpacked} (a zip bomb?)"
+        )
+    for member in members:
+        path = PurePosixPath(member.filename)
+        if path.is_absolute() or ".." in path.parts:
+            raise CharmError(
+                f"{where} is not a charm: it holds the unsafe path {member.filename!r}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CharmDirectory:
+    """The charms in a directory, by the names inside the files.
+
+    Attributes:
+        path: The directory.
+        charms: The newest file of each charm, by charm name.
+        all_files: Every file that was read, in the order of name and revision.
+    """
+
+    path: Path
+    charms: Mapping[str, Charm]
+    all_files: tuple[Charm, ...] = ()
+
+    @classmethod
+    def scan(cls, path: Path, *, wanted: Iterable[str] | None = None) -> CharmDirectory:
+        """Read the ``.charm`` files of a directory (not hidden ones, nor in directories below it).
+
+        Args:
+            path: The directory.
+            wanted: Names of charms that are needed; a broken file whose name says that it is some
+                other charm is passed over. ``None``: every file must be intact.
+
+        Raises:
+            CharmNotFoundError: when the directory does not exist.
+            CharmError: when files are broken, or two files claim the same charm and revision
+                with different content; all findings are reported together.
+        """
+        if not path.is_dir():
+            raise CharmNotFoundError(
+                f"there is no charms directory {path}",
+                fix="Name it with --charms DIR; it holds the files of charms.tar.gz.",
+            )
+        found: list[Charm] = []
+        broken: list[tuple[str, Problem]] = []
+        for file in sorted(path.glob("*.charm")):
+            if file.name.startswith("."):
+                continue
+            try:
+                found.append(read_charm(file))
+            except AirgapError as exc:
+                named = charm_name_of_path(file.name)
+                broken.append((named, Problem(exc.message, fix=exc.fix.rstrip("."))))
+        needed = None if wanted is None else frozenset(wanted)
+        missing = needed is not None and not needed <= {charm.name for charm in found}
+        problems = [
+            problem for named, problem in broken if needed is None or missing or named in needed
+        ]
+        problems += _contradictions(found)
+        if problems:
+            raise CharmError(f"charm files in {path} cannot be used", problems=problems)
+        return cls.of(found, path=path)
+
+    @classmethod
+    def of(cls, charms: Iterable[Charm], *, path: Path) -> CharmDirectory:
+        """Return a directory of charms that have been read already."""
+        ordered = sorted(charms, key=_age)
+        return cls(
+            path=path, charms={charm.name: charm for charm in ordered}, all_files=tuple(ordered)
+        )
+
+    def find(self, name: str, *, revision: int | None = None) -> Charm:
+        """Return the newest file of the charm with exactly this name, or the given revision.
+
+        Raises:
+            CharmNotFoundError: when there is none; the message names the nearest.
+        """
+        for charm in reversed(self.all_files):
+            if charm.name == name and revision in (None, charm.revision):
+                return charm
+        what = f"charm {name}" + (f" revision {revision}" if revision is not None else "")
+        hint = self.hint(name)
+        raise CharmNotFoundError(
+            f"{self.path} has no file of the {what}",
+            fix=f"{hint[:1].upper()}{hint[1:]}" if hint else self.contents,
+        )
+
+    def hint(self, name: str) -> str:
+        """Return what comes near a charm that is missing: its other revisions, or a similar name.
+
+        An empty text when nothing does.
+        """
+        others = [charm.revision for charm in self.all_files if charm.name == name]
+        if not others:
+            return nearest(name, self.charms)
+        had = ", ".join(str(other) if other is not None else "one unknown" for other in others)
+        return f"it has revision {had}"
+
+    @property
+    def contents(self) -> str:
+        """Which charms the directory has, as a sentence."""
+        if not self.charms:
+            return (
+                f"{self.path} has no charm file at all: put the files of charms.tar.gz there, or "
+                "name their directory with --charms DIR."
+            )
+        return f"{self.path} has: {', '.join(sorted(self.charms))}."
+
+    def __iter__(self) -> Iterator[Charm]:
+        """Yield the newest charm of each name."""
+        return iter(self.charms.values())
+
+
+def _age(charm: Charm) -> tuple[str, bool, int, str]:
+    """Order files of one charm: without revision first, then by revision, then by file name."""
+    known = charm.revision is not None
+    return (charm.name, known, charm.revision or 0, charm.path.name if charm.path else "")
+
+
+def _contradictions(charms: Iterable[Charm]) -> list[Problem]:
+    """Return a problem for each pair of files that claim one revision with different content."""
+    groups: dict[tuple[str, int | None], list[Charm]] = {}
+    for charm in charms:
+        groups.setdefault((charm.name, charm.revision), []).append(charm)
+    problems = []
+    for (name, revision), group in groups.items():
+        if len(group) < 2 or len({_content(charm) for charm in group}) < 2:
+            continue
+        files = ", ".join(charm.path.name for charm in group if charm.path)
+        claim = f"revision {revision}" if revision is not None else "no revision"
+        problems.append(
+            Problem(
+                f"{files} differ, and each claims to be the charm {name} with {claim}",
+                fix="keep the right one",
+            )
+        )
+    return problems
+
+
+def _content(charm: Charm) -> str:
+    """Return the SHA-256 of a file; read only when two files claim the same."""
+    digest = hashlib.sha256()
+    if charm.path is not None:
+        with charm.path.open("rb") as stream:
+            while chunk := stream.read(1024 * 1024):
+                digest.update(chunk)
+    return digest.hexdigest()

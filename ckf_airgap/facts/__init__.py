@@ -1,0 +1,1 @@
+"""Facts of the shipped releases, from the data files under ``bundles/``."""

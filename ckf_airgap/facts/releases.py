@@ -1,0 +1,303 @@
+"""The releases of Charmed Kubeflow that are shipped with ckf-airgap.
+
+Each is a directory of facts under ``bundles/``: the bundle as published, what its charms declare,
+and what those do not tell about images. ``docs/bundles.md`` describes the three files; each names
+the repositories and commits it was made from.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ckf_airgap.bundle.bundle import Application, Bundle
+from ckf_airgap.bundle.bundlefile import load_bundle
+from ckf_airgap.charms.charm import Charm, DefaultImages, charm_from_documents
+from ckf_airgap.documents import Document, JSONValue, as_mapping, dump_yaml, load_mapping, type_name
+from ckf_airgap.errors import InputError, ReleaseNotFoundError, nearest
+from ckf_airgap.images.rules import CharmRules, ImageRules
+
+BUNDLE_FILE: Final = "bundle.yaml"
+CHARMS_FILE: Final = "charms.yaml"
+IMAGES_FILE: Final = "images.yaml"
+
+_METADATA_KEYS: Final = (
+    "resources",
+    "provides",
+    "requires",
+    "peers",
+    "containers",
+    "storage",
+    "assumes",
+    "series",
+    "min-juju-version",
+    "charm-user",
+)
+"""Keys of a charm in ``charms.yaml`` that are keys of its ``metadata.yaml`` too."""
+
+_CHARM_KEYS: Final = frozenset(
+    {"source", "options", "default-images", "bases", "files", *_METADATA_KEYS}
+)
+
+_RISKS: Final = ("stable", "candidate", "beta", "edge")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where facts were read: a path in a GitHub repository at a commit."""
+
+    repo: str
+    """``owner/name``."""
+    commit: str
+    path: str
+    branch: str | None = None
+    """The branch that the charm's channel is built from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A shipped release of Charmed Kubeflow."""
+
+    name: str
+    directory: Path
+    bundle: Bundle
+    source: Source
+    """Where the bundle was published."""
+    charms: Mapping[str, Charm]
+    """What the charms of the bundle declare, by charm name; without revision and file."""
+    sources: Mapping[str, Source]
+    """Where each charm's facts were read."""
+    files: Mapping[str, tuple[str, ...]]
+    """The documents that lie inside each packed charm, as paths in the archive."""
+    rules: ImageRules
+
+    @property
+    def bundle_path(self) -> Path:
+        """The file of the bundle."""
+        return self.directory / BUNDLE_FILE
+
+
+def data_directory() -> Path:
+    """Return the directory that holds a directory for each release.
+
+    An installed package carries it inside; a checkout has it beside the package.
+    """
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "bundles"
+    return installed if installed.is_dir() else package.parent / "bundles"
+
+
+def release_names() -> list[str]:
+    """Return the names of the shipped releases, oldest first."""
+    directory = data_directory()
+    if not directory.is_dir():
+        return []
+    names = [path.parent.name for path in directory.glob(f"*/{BUNDLE_FILE}")]
+    return sorted(names, key=_age)
+
+
+def load_release(name: str) -> Release:
+    """Return the shipped release of that name, such as ``1.11``.
+
+    Raises:
+        ReleaseNotFoundError: when it is not shipped; the message names those that are.
+        InputError: when its files are damaged; the message names file and key.
+    """
+    directory = _directory(name)
+    facts = _document(directory / CHARMS_FILE)
+    where = str(directory / CHARMS_FILE)
+    _only(facts, {"release", "source", "charms"}, where)
+    charms: dict[str, Charm] = {}
+    sources: dict[str, Source] = {}
+    files: dict[str, tuple[str, ...]] = {}
+    for charm_name, value in _mapping(facts, "charms", where).items():
+        place = f"{where}: {charm_name}"
+        fields = as_mapping(value, where=place)
+        _only(fields, _CHARM_KEYS, place)
+        charms[charm_name] = _charm(charm_name, fields, place)
+        sources[charm_name] = _source(_mapping(fields, "source", place), f"{place}: source")
+        files[charm_name] = tuple(str(item) for item in _list(fields, "files", place))
+    return Release(
+        name=name,
+        directory=directory,
+        bundle=load_bundle(directory / BUNDLE_FILE),
+        source=_source(_mapping(facts, "source", where), f"{where}: source"),
+        charms=charms,
+        sources=sources,
+        files=files,
+        rules=_load_rules(name),
+    )
+
+
+def needed_endpoints(release: Release) -> Mapping[str, frozenset[str]]:
+    """Return, by charm name, the endpoints whose relations a unit waits for.
+
+    Those are the requiring sides of the relations that the release's bundle makes. Every charm of
+    the release is a key; charms that need no relation have an empty set.
+    """
+    return {
+        name: frozenset(end.name for end in charm.endpoints.values() if end.needed)
+        for name, charm in release.charms.items()
+    }
+
+
+def common_needed_endpoints() -> Mapping[str, frozenset[str]]:
+    """Return, by charm name, what `needed_endpoints` says in every release that has the charm.
+
+    For a model whose release is not known: a relation that only some releases make is not waited
+    for.
+    """
+    common: dict[str, frozenset[str]] = {}
+    for name in release_names():
+        for charm, endpoints in needed_endpoints(load_release(name)).items():
+            common[charm] = common.get(charm, endpoints) & endpoints
+    return common
+
+
+def rules_for_bundle(bundle: Bundle) -> ImageRules:
+    """Return the image rules for a bundle that need not be shipped.
+
+    Each application whose charm and channel are those of a shipped release gets that release's
+    rules for the charm (of several releases, the newest), so that a customised copy of a release
+    keeps them. Charm base images and controller images are those of the newest release.
+    """
+    found: dict[str, CharmRules] = {}
+    newest_first = [_load_rules(name) for name in reversed(release_names())]
+    for application in bundle.applications.values():
+        charm = application.charm_name
+        if charm in found:
+            continue
+        for rules in newest_first:
+            known = rules.charms.get(charm)
+            if known is not None and _is_from(application, known.channel):
+                found[charm] = known
+                break
+    latest = newest_first[0] if newest_first else ImageRules.empty()
+    return ImageRules(
+        charms=found,
+        extra_images=tuple(
+            extra
+            for rules in newest_first
+            for extra in rules.extra_images
+            if found.get(extra.charm) is not None
+            and found[extra.charm] is rules.charms.get(extra.charm)
+        ),
+        charm_bases=latest.charm_bases,
+        juju=latest.juju,
+    )
+
+
+def _is_from(application: Application, channel: str) -> bool:
+    return application.channel is not None and _full_channel(application.channel) == _full_channel(
+        channel
+    )
+
+
+def _full_channel(channel: str) -> str:
+    """Return a channel as ``track/risk``: ``stable`` is ``latest/stable``, ``1.9`` its stable."""
+    track, slash, _ = channel.partition("/")
+    if slash and track not in _RISKS:
+        return channel
+    return f"latest/{channel}" if track in _RISKS else f"{channel}/stable"
+
+
+def _age(name: str) -> tuple[bool, tuple[int, ...], str]:
+    """Order names: versions by number, then other names by letter."""
+    parts = name.split(".")
+    numbers = tuple(int(part) for part in parts if part.isdecimal())
+    return (len(numbers) != len(parts), numbers, name)
+
+
+def _directory(name: str) -> Path:
+    names = release_names()
+    if name not in names:
+        shipped = f"Shipped are: {', '.join(names) or 'none'}."
+        hint = nearest(name, names)
+        raise ReleaseNotFoundError(
+            f"there is no shipped release {name!r}", fix=f"{hint} {shipped}".strip()
+        )
+    return data_directory() / name
+
+
+def _load_rules(name: str) -> ImageRules:
+    path = data_directory() / name / IMAGES_FILE
+    return ImageRules.from_document(_document(path), where=str(path))
+
+
+def _document(path: Path) -> Document:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as exc:
+        raise InputError(f"cannot read {path}: {exc.strerror or exc}") from exc
+    return load_mapping(text, where=str(path))
+
+
+def _charm(name: str, fields: Document, where: str) -> Charm:
+    metadata: Document = {"name": name}
+    metadata |= {key: fields[key] for key in _METADATA_KEYS if key in fields}
+    charm = charm_from_documents(
+        metadata=metadata,
+        config={"options": fields.get("options")},
+        manifest={"bases": _list(fields, "bases", where)},
+        default_images=[
+            DefaultImages(path=path, text=_file_text(path, value), value=value)
+            for path, value in _mapping(fields, "default-images", where).items()
+        ],
+        where=where,
+    )
+    return dataclasses.replace(charm, metadata=_without_marks(metadata))
+
+
+def _without_marks(metadata: Document) -> Document:
+    """Return the metadata as the charm has it: ``needed`` is ours."""
+    plain = dict(metadata)
+    requires = plain.get("requires")
+    if isinstance(requires, dict):
+        plain["requires"] = {
+            name: {key: value for key, value in fields.items() if key != "needed"}
+            if isinstance(fields, dict)
+            else fields
+            for name, fields in requires.items()
+        }
+    return plain
+
+
+def _file_text(path: str, value: JSONValue) -> str:
+    """Return a file of default images in the dialect that its name asks for."""
+    return json.dumps(value, indent=4) + "\n" if path.endswith(".json") else dump_yaml(value)
+
+
+def _source(fields: Document, where: str) -> Source:
+    _only(fields, {"repo", "branch", "commit", "path"}, where)
+    texts = {key: value for key, value in fields.items() if isinstance(value, str)}
+    missing = [key for key in ("repo", "commit", "path") if key not in texts]
+    if missing:
+        raise InputError(f"{where} has no {' and no '.join(missing)}")
+    return Source(
+        repo=texts["repo"],
+        commit=texts["commit"],
+        path=texts["path"],
+        branch=texts.get("branch"),
+    )
+
+
+def _mapping(fields: Document, key: str, where: str) -> Document:
+    return as_mapping(fields.get(key), where=f"{where}: {key}")
+
+
+def _list(fields: Document, key: str, where: str) -> list[JSONValue]:
+    value = fields.get(key)
+    if not isinstance(value, list):
+        raise InputError(f"{where}: {key} must be a list, not {type_name(value)}")
+    return value
+
+
+def _only(fields: Document, known: frozenset[str] | set[str], where: str) -> None:
+    for key in fields:
+        if key not in known:
+            hint = nearest(key, known)
+            raise InputError(f"{where}: unknown key {key!r}", fix=hint)

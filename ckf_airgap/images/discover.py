@@ -1,0 +1,148 @@
+"""Which images a bundle with its charms needs, and who needs each."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ckf_airgap.bundle.bundle import Application, Bundle
+from ckf_airgap.charms.charm import Charm
+from ckf_airgap.errors import InputError, OptionError, Problem, ReferenceSyntaxError
+from ckf_airgap.images.options import OptionPlan, plan_options
+from ckf_airgap.images.recognise import Known
+from ckf_airgap.images.reference import ImageReference
+from ckf_airgap.images.rules import ImageRules
+
+Place: TypeAlias = "tuple[str, str]"
+"""An application and one of its options or resources."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageNeed:
+    """An image that an application needs, and the place that names it."""
+
+    application: str
+    where: str
+    """``resource oci-image``, or ``option custom_images, key activator``."""
+    source: ImageReference
+    why: str = ""
+    resource: str = ""
+    """The resource that names it; empty when an option does."""
+    option: str = ""
+    """The option that names it; empty when a resource does."""
+
+    def __str__(self) -> str:
+        """Return ``application, place``."""
+        return f"{self.application}, {self.where}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplicationImages:
+    """The images of one application: those of its resources, and the plans of its options."""
+
+    application: Application
+    charm: Charm
+    resources: Mapping[str, ImageReference]
+    options: tuple[OptionPlan, ...]
+
+    def needs(self) -> Iterable[ImageNeed]:
+        """Yield every image with the place that names it."""
+        name = self.application.name
+        for resource, reference in self.resources.items():
+            yield ImageNeed(
+                application=name,
+                where=f"resource {resource}",
+                source=reference,
+                resource=resource,
+            )
+        for plan in self.options:
+            for use in plan.uses:
+                yield ImageNeed(
+                    application=name,
+                    where=use.where,
+                    source=use.reference,
+                    why=use.why,
+                    option=plan.option,
+                )
+
+    def warnings(self) -> Iterable[Problem]:
+        """Yield what the options leave open."""
+        for plan in self.options:
+            for warning in plan.warnings:
+                place = f"application {self.application.name}, {warning.where}"
+                yield Problem(warning.what, place, warning.fix)
+
+
+def discover_images(
+    bundle: Bundle,
+    charms: Mapping[str, Charm],
+    rules: ImageRules,
+    *,
+    known: Known = lambda _: False,
+    skip_options: Container[Place] = (),
+    skip_resources: Container[Place] = (),
+) -> tuple[ApplicationImages, ...]:
+    """Return the images of each application of a bundle, in the bundle's order.
+
+    A resource's image is the one that the bundle names, else the charm's ``upstream-source``; a
+    revision number in the bundle means the store's resource, whose image is that of the charm.
+
+    Args:
+        bundle: The bundle, with its overlays merged in.
+        charms: The charm of each application, by the application's name.
+        rules: What the charms do not tell.
+        known: Tells whether a reference is in the list of images; see `plan_options`.
+        skip_options: Options that are left as they are; they must be well-formed all the same.
+        skip_resources: Resources that are left as they are, likewise.
+
+    Raises:
+        OptionError: when options do not tell their images; see `plan_options`. All are named.
+        InputError: when a resource has no image or one that is no reference; all are named.
+    """
+    found, problems, option_errors = [], [], []
+    for name, application in bundle.applications.items():
+        charm = charms[name]
+        resources = {}
+        for resource in charm.images:
+            skipped = (name, resource.name) in skip_resources
+            given = application.resources.get(resource.name)
+            text = given if isinstance(given, str) else resource.upstream_source
+            where = f"application {name}, resource {resource.name}"
+            if not text and not skipped:
+                problems.append(
+                    Problem(
+                        f"charm {charm.name} does not say which image it is",
+                        where,
+                        "name it in the bundle or an overlay, under resources",
+                    )
+                )
+            if not text:
+                continue
+            try:
+                reference = ImageReference.parse(text)
+            except ReferenceSyntaxError as exc:
+                problems.append(Problem(exc.message, where))
+                continue
+            if not skipped:
+                resources[resource.name] = reference
+        try:
+            plans = plan_options(charm, application.options, rules, known=known)
+        except OptionError as exc:
+            where = f"application {name}"
+            option_errors += [
+                Problem(problem.what, f"{where}, {problem.where}", problem.fix)
+                for problem in exc.problems
+            ]
+            continue
+        kept = tuple(plan for plan in plans if (name, plan.option) not in skip_options)
+        found.append(
+            ApplicationImages(
+                application=application, charm=charm, resources=resources, options=kept
+            )
+        )
+    if option_errors:
+        raise OptionError("options do not tell their images", problems=option_errors + problems)
+    if problems:
+        raise InputError("resources do not tell their images", problems=problems)
+    return tuple(found)

@@ -1,0 +1,452 @@
+"""The inventory: every image that a deployment will pull, with who asks for it and when.
+
+Pure. It puts together what the charms declare (`ckf_airgap.images.discover`), what the release's
+rules add, the images that Juju itself runs charms and controllers in, and lists that a person
+appends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from ckf_airgap.bundle.bundle import Application, Bundle
+from ckf_airgap.charms.charm import Base, Charm
+from ckf_airgap.documents import Document
+from ckf_airgap.errors import (
+    ImageNotFoundError,
+    InputError,
+    Problem,
+    ReferenceSyntaxError,
+    UsageError,
+)
+from ckf_airgap.images.discover import ApplicationImages, discover_images
+from ckf_airgap.images.lists import ImageList, nearest_image
+from ckf_airgap.images.options import ImageUse, OptionPlan
+from ckf_airgap.images.reference import ImageReference
+from ckf_airgap.images.rules import Composite, ImageRules, OptionRule, Used
+from ckf_airgap.images.scalars import KeyPath, ValueText, format_path
+
+Asker: TypeAlias = Literal["resource", "option", "rule", "charm base", "juju", "list"]
+"""What asks for an image: see `Reason`."""
+
+FIRST_JUJU_WITHOUT_MONGODB: Final = 4
+"""Juju 4 keeps its state in Dqlite, and needs no juju-db."""
+
+_FOCAL: Final = Base(name="ubuntu", channel="20.04")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why an image is in the inventory: one place that asks for it.
+
+    Attributes:
+        asker: The kind of the place. A ``rule`` is of the release's ``images.yaml`` and stands for
+            no option of its own; an option's image that a rule names has the asker ``option``.
+        used: When the image is pulled because of this place.
+        application: The application of the bundle, if it is for one.
+        charm: The application's charm.
+        resource: The resource that is the image.
+        option: The option that names it.
+        path: The place in the option's value: keys, and indexes of lists.
+        named_by: Who gives the option's value: the bundle, the charm's default, a file of the
+            charm, or the release's rules.
+        file: The file that holds the reference: a path in the charm, or the appended list.
+        line: The line in that file, counted from 1.
+        why: Which pod or job runs it, where a fact tells.
+    """
+
+    asker: Asker
+    used: Used
+    application: str = ""
+    charm: str = ""
+    resource: str = ""
+    option: str = ""
+    path: KeyPath = ()
+    named_by: Literal["bundle", "charm", "file", "rules", ""] = ""
+    file: str = ""
+    line: int | None = None
+    why: str = ""
+
+    @property
+    def where(self) -> str:
+        """The place for a person, without the application."""
+        match self.asker:
+            case "resource":
+                place = f"resource {self.resource}"
+            case "option":
+                place = f"option {self.option}"
+                place += f", {format_path(self.path)}" if self.path else ""
+            case "rule":
+                place = "image rules"
+            case "charm base":
+                place = "charm base"
+            case "juju":
+                place = "Juju controller"
+            case "list":
+                place = "list"
+        if self.file:
+            place += f", {self.file}" + (f" line {self.line}" if self.line else "")
+        return place
+
+    def __str__(self) -> str:
+        """Return ``application (charm): place, why``."""
+        named = f" (charm {self.charm})" if self.charm != self.application else ""
+        who = f"{self.application}{named}: " if self.application else ""
+        return f"{who}{self.where}" + (f" - {self.why}" if self.why else "")
+
+    def to_json(self) -> Document:
+        """Return the reason as a JSON document without what is empty."""
+        fields: Document = {
+            "asker": self.asker,
+            "used": self.used,
+            "application": self.application,
+            "charm": self.charm,
+            "resource": self.resource,
+            "option": self.option,
+            "path": list(self.path),
+            "named_by": self.named_by,
+            "file": self.file,
+            "line": self.line,
+            "why": self.why,
+        }
+        return {name: value for name, value in fields.items() if value}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InventoryImage:
+    """An image, and everybody who asks for it."""
+
+    reference: ImageReference
+    """As the first place that asks for it writes it."""
+    reasons: tuple[Reason, ...]
+
+    @property
+    def required(self) -> bool:
+        """Whether a pod that the deployment itself makes runs it."""
+        return any(reason.used == "start" for reason in self.reasons)
+
+    def to_json(self) -> Document:
+        """Return the image as a JSON document."""
+        return {
+            "image": str(self.reference),
+            "set": "required" if self.required else "optional",
+            "reasons": [reason.to_json() for reason in self.reasons],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """The images of a bundle, in the order of their references.
+
+    Attributes:
+        images: One entry for each image; ``docker.io/x`` and ``x`` are one.
+        warnings: What leaves open which image is meant.
+    """
+
+    images: tuple[InventoryImage, ...]
+    warnings: tuple[Problem, ...] = ()
+
+    def __iter__(self) -> Iterator[InventoryImage]:
+        """Yield the images."""
+        return iter(self.images)
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.images)
+
+    def chosen(self, only: Literal["required", "optional"] | None) -> Inventory:
+        """Return the images that are needed to reach active/idle, or those used later."""
+        if only is None:
+            return self
+        kept = tuple(image for image in self.images if image.required == (only == "required"))
+        return Inventory(images=kept, warnings=self.warnings)
+
+    def find(self, reference: ImageReference) -> InventoryImage:
+        """Return the entry of an image, however its reference is spelled.
+
+        Raises:
+            ImageNotFoundError: when nothing asks for it; the message names the nearest.
+        """
+        wanted = reference.canonical()
+        for image in self.images:
+            if image.reference.canonical() == wanted:
+                return image
+        near = nearest_image(reference, [image.reference for image in self.images])
+        raise ImageNotFoundError(
+            f"nothing in the bundle asks for {reference}",
+            fix=f"did you mean '{near}'?" if near else "",
+        )
+
+    def to_text(self) -> str:
+        """Return an ``images.txt``: one reference a line."""
+        return "".join(f"{image.reference}\n" for image in self.images)
+
+
+def take_inventory(
+    bundle: Bundle,
+    charms: Mapping[str, Charm],
+    rules: ImageRules,
+    *,
+    juju_version: str | None = None,
+    lists: Iterable[ImageList] = (),
+) -> Inventory:
+    """Return every image that a bundle with its charms pulls.
+
+    Beside the images that the bundle pulls as it is, the inventory has those that it pulls once an
+    option is set or emptied (istio's CNI plugin, a default in a charm's code), so that a later
+    overlay does not need a second trip; they count as used later.
+
+    Args:
+        bundle: The bundle, with its overlays merged in.
+        charms: The charm of each application, by the application's name.
+        rules: What the charms do not tell.
+        juju_version: Add the images of a controller of this version, such as ``3.6.9``.
+        lists: Lists to append, such as images for tests; taken as required.
+
+    Raises:
+        OptionError: when the parts of a hub, tag and names are missing or are no reference.
+        InputError: when a resource has no image, or a reference is malformed.
+        UsageError: when the version of Juju is none.
+    """
+    entries = discover_images(bundle, charms, rules)
+    found: list[tuple[ImageReference, Reason]] = []
+    for entry in entries:
+        found += _of_application(entry, rules)
+    found += _of_rules(bundle, rules)
+    found += _charm_bases(bundle, charms, rules)
+    if juju_version is not None:
+        found += _of_juju(rules, juju_version)
+    for images in lists:
+        found += [
+            (line.reference, Reason(asker="list", used="start", file=images.where, line=line.line))
+            for line in images.entries
+        ]
+    warnings = [warning for entry in entries for warning in entry.warnings()]
+    warnings += _unknown_bases(bundle, charms)
+    return Inventory(images=_merged(found), warnings=tuple(warnings))
+
+
+def base_in_use(application: Application, charm: Charm, bundle: Bundle) -> Base | None:
+    """Return the base that Juju runs an application's charm in, or ``None`` if nothing tells.
+
+    The application's base or series counts, then the bundle's, then the first base of the charm.
+    Juju runs charms of the series kubernetes in Ubuntu 20.04 (``PodSpec charms now use focal`` in
+    its ``caasoperatorprovisioner``).
+    """
+    if application.base is not None:
+        return application.base
+    series = application.series or bundle.series
+    if "kubernetes" in charm.series or (series == "kubernetes" and not charm.bases):
+        return _FOCAL
+    if series == "kubernetes" and any(base.same_os(_FOCAL) for base in charm.bases):
+        return _FOCAL
+    if series is not None and series != "kubernetes":
+        return Base.parse(series, where=f"application {application.name}: series")
+    if bundle.default_base is not None:
+        return bundle.default_base
+    return charm.bases[0] if charm.bases else None
+
+
+def _merged(found: Iterable[tuple[ImageReference, Reason]]) -> tuple[InventoryImage, ...]:
+    """Return one entry for each image, whatever its spellings."""
+    spelled: dict[ImageReference, ImageReference] = {}
+    reasons: dict[ImageReference, dict[Reason, None]] = {}
+    for reference, reason in found:
+        image = reference.canonical()
+        spelled.setdefault(image, reference)
+        reasons.setdefault(image, {})[reason] = None
+    return tuple(
+        InventoryImage(reference=spelled[image], reasons=tuple(reasons[image]))
+        for image in sorted(spelled, key=lambda image: str(spelled[image]))
+    )
+
+
+def _of_application(
+    entry: ApplicationImages, rules: ImageRules
+) -> Iterator[tuple[ImageReference, Reason]]:
+    application, charm = entry.application, entry.charm
+    for resource, reference in entry.resources.items():
+        in_bundle = isinstance(application.resources.get(resource), str)
+        yield (
+            reference,
+            Reason(
+                asker="resource",
+                used="start",
+                application=application.name,
+                charm=charm.name,
+                resource=resource,
+                named_by="bundle" if in_bundle else "charm",
+            ),
+        )
+    for plan in entry.options:
+        rule = rules.for_option(charm.name, plan.option) or OptionRule()
+        for use in plan.uses:
+            yield use.reference, _option_reason(entry, plan, use, rule)
+        yield from _when_emptied(entry, plan.option, rule)
+        if plan.composite is not None:
+            yield from _when_set(entry, plan, plan.composite, rule)
+
+
+def _option_reason(
+    entry: ApplicationImages, plan: OptionPlan, use: ImageUse, rule: OptionRule
+) -> Reason:
+    key = str(use.path[0]) if use.path else ""
+    choice = bool(use.path) and plan.composite is None
+    file, line = _place_in_charm(entry.charm, plan.option, use.path, use.origin == "file")
+    named = {"bundle": "bundle", "option": "charm", "file": "file", "rule": "rules"}
+    return Reason(
+        asker="option",
+        used=rule.used_for(key) or ("later" if choice else "start"),
+        application=entry.application.name,
+        charm=entry.charm.name,
+        option=plan.option,
+        path=use.path,
+        named_by=named[use.origin],  # type: ignore[arg-type]
+        file=file,
+        line=line,
+        why=use.why or ("" if use.path else rule.why),
+    )
+
+
+def _when_emptied(
+    entry: ApplicationImages, option: str, rule: OptionRule
+) -> Iterator[tuple[ImageReference, Reason]]:
+    """Yield the images that are pulled only when a value is left empty."""
+    emptied = [("", rule.otherwise)]
+    emptied += [(key, image.otherwise) for key, image in rule.images.items()]
+    for key, otherwise in emptied:
+        if otherwise:
+            yield (
+                ImageReference.parse(otherwise),
+                Reason(
+                    asker="option",
+                    used="later",
+                    application=entry.application.name,
+                    charm=entry.charm.name,
+                    option=option,
+                    path=(key,) if key else (),
+                    named_by="rules",
+                    why="pulled only while the value is empty; rendering sets it",
+                ),
+            )
+
+
+def _when_set(
+    entry: ApplicationImages, plan: OptionPlan, composite: Composite, rule: OptionRule
+) -> Iterator[tuple[ImageReference, Reason]]:
+    """Yield the images of a hub and tag that are pulled only when other options are set."""
+    values = {scalar.path: scalar.value or "" for scalar in ValueText.parse(plan.value).scalars}
+    hub, tag = values[(composite.hub,)], values[(composite.tag,)]
+    for extra in composite.extra:
+        reference = ImageReference.parse(f"{hub}/{extra.name}:{tag}")
+        if any(use.reference == reference for use in plan.uses):
+            continue
+        condition = " and ".join(extra.when_set)
+        yield (
+            reference,
+            Reason(
+                asker="option",
+                used=rule.used_by_key.get(extra.name, "later"),
+                application=entry.application.name,
+                charm=entry.charm.name,
+                option=plan.option,
+                named_by="rules",
+                why=f"{extra.why}; pulled only when {condition} are set",
+            ),
+        )
+
+
+def _place_in_charm(
+    charm: Charm, option: str, path: KeyPath, from_file: bool
+) -> tuple[str, int | None]:
+    """Return the file of the charm that names an image, and the line if it is the file itself."""
+    defaults = charm.defaults_for(option) if from_file else None
+    if defaults is None:
+        return "", None
+    if charm.path is None:
+        return defaults.path, None
+    for scalar in ValueText.parse(defaults.text).scalars:
+        if scalar.path == path[: len(scalar.path)] and scalar.path:
+            return defaults.path, defaults.text.count("\n", 0, scalar.start) + 1
+    return defaults.path, None
+
+
+def _of_rules(bundle: Bundle, rules: ImageRules) -> Iterator[tuple[ImageReference, Reason]]:
+    users: dict[str, list[str]] = {}
+    for name, application in bundle.applications.items():
+        users.setdefault(application.charm_name, []).append(name)
+    for extra in rules.extra_images:
+        for name in users.get(extra.charm, []) if extra.charm else [""]:
+            yield (
+                ImageReference.parse(extra.image),
+                Reason(
+                    asker="rule",
+                    used=extra.used,
+                    application=name,
+                    charm=extra.charm,
+                    named_by="rules",
+                    why=extra.why,
+                ),
+            )
+
+
+def _charm_bases(
+    bundle: Bundle, charms: Mapping[str, Charm], rules: ImageRules
+) -> Iterator[tuple[ImageReference, Reason]]:
+    if rules.charm_bases is None:
+        return
+    for name, application in bundle.applications.items():
+        base = base_in_use(application, charms[name], bundle)
+        if base is not None:
+            yield (
+                ImageReference.parse(rules.charm_bases.image(base.track)),
+                Reason(
+                    asker="charm base",
+                    used="start",
+                    application=name,
+                    charm=charms[name].name,
+                    named_by="rules",
+                    why=f"Juju runs the charm in {base}",
+                ),
+            )
+
+
+def _unknown_bases(bundle: Bundle, charms: Mapping[str, Charm]) -> list[Problem]:
+    return [
+        Problem(
+            f"charm {charms[name].name} names no base, so its charm base image is not known",
+            f"application {name}",
+            "append the image to the list",
+        )
+        for name, application in bundle.applications.items()
+        if base_in_use(application, charms[name], bundle) is None
+    ]
+
+
+def _of_juju(rules: ImageRules, version: str) -> Iterator[tuple[ImageReference, Reason]]:
+    if rules.juju is None:
+        raise InputError(
+            "the image rules do not tell the images of a Juju controller",
+            fix="Give rules with a juju section (docs/bundles.md).",
+        )
+    major = version.partition(".")[0]
+    try:
+        references = [ImageReference.parse(image) for image in rules.juju.images(version)]
+    except ReferenceSyntaxError:
+        references = []
+    if not references or not major.isdecimal():
+        raise UsageError(f"{version!r} is not a version of Juju", fix="Write one such as 3.6.9.")
+    for reference in references:
+        if reference.repository.endswith("/juju-db") and int(major) >= FIRST_JUJU_WITHOUT_MONGODB:
+            continue
+        yield (
+            reference,
+            Reason(
+                asker="juju",
+                used="start",
+                named_by="rules",
+                why=f"controller and agents of Juju {version}",
+            ),
+        )

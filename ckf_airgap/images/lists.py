@@ -1,0 +1,249 @@
+"""Image lists: ``images.txt`` and ``retagged-images.txt``, and where an image is in the registry.
+
+Both files have one reference a line; blank lines, ``#`` comments and blanks around are allowed.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import takewhile
+from pathlib import Path
+from typing import Final
+
+from ckf_airgap.errors import ImageNotFoundError, InputError, Problem, ReferenceSyntaxError
+from ckf_airgap.images.reference import ImageReference, Registry, retag, retag_candidates
+
+SIMILAR: Final = 0.75
+"""How like (`difflib` ratio) the last parts of two names must be for one to be a slip of the other.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedImage:
+    """A line of an image list: its reference, and its number counted from 1."""
+
+    reference: ImageReference
+    line: int
+
+    def __str__(self) -> str:
+        """Return ``reference (line N)``."""
+        return f"{self.reference} (line {self.line})"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageList:
+    """The references of an image list, in the file's order."""
+
+    where: str
+    entries: tuple[ListedImage, ...]
+
+    @classmethod
+    def parse(cls, text: str, *, where: str) -> ImageList:
+        """Return the list that a text holds.
+
+        Raises:
+            InputError: naming every line that is not a reference.
+        """
+        entries, problems = [], []
+        for number, line in enumerate(text.split("\n"), start=1):
+            content = line.partition("#")[0].strip()
+            if not content:
+                continue
+            try:
+                entries.append(ListedImage(ImageReference.parse(content), number))
+            except ReferenceSyntaxError as exc:
+                problems.append(Problem(exc.message, f"{where}, line {number}"))
+        if problems:
+            raise InputError(f"{where} has lines that are no image references", problems=problems)
+        return cls(where, tuple(entries))
+
+    @classmethod
+    def read(
+        cls,
+        path: Path,
+        *,
+        fix: str = "Name it with --images FILE; it is retagged-images.txt of the connected side.",
+    ) -> ImageList:
+        """Read a list from a file.
+
+        Args:
+            path: The file.
+            fix: What to do when it is missing.
+
+        Raises:
+            ImageNotFoundError: when the file is missing or cannot be read.
+            InputError: when a line is no reference, or the file is not text.
+        """
+        try:
+            return cls.parse(path.read_text(encoding="utf-8-sig"), where=str(path))
+        except UnicodeDecodeError as exc:
+            raise InputError(f"{path} is not a list of images: it is not UTF-8 text") from exc
+        except OSError as exc:
+            raise ImageNotFoundError(
+                f"cannot read the list of images {path}: {exc.strerror}", fix=fix
+            ) from exc
+
+    def __iter__(self) -> Iterator[ImageReference]:
+        """Yield the references."""
+        return (entry.reference for entry in self.entries)
+
+    def __len__(self) -> int:
+        """Return the number of references."""
+        return len(self.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class RetaggedImages:
+    """The images that the private registry has, found by the references that charms use.
+
+    Attributes:
+        registry: The private registry, with its path.
+        images: The list.
+        targets: The list's references, for exact look-up.
+        places: Where a mapping file puts images, by the canonical form of their references; the
+            rule decides on all others.
+    """
+
+    registry: Registry
+    images: ImageList
+    targets: Mapping[ImageReference, ListedImage] = field(repr=False)
+    places: Mapping[ImageReference, ImageReference] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_list(
+        cls,
+        images: ImageList,
+        *,
+        registry: Registry | None = None,
+        needed: Iterable[ImageReference] = (),
+    ) -> RetaggedImages:
+        """Return a look-up over a retagged list.
+
+        Args:
+            images: The list.
+            registry: The private registry. When it is not given it is taken from the list: the
+                host that all lines share, with as many of the path components that all lines
+                share as let most of the needed images be found.
+            needed: References that will be looked up; used only to tell a registry's path.
+
+        Raises:
+            InputError: when the list names several registries and none is given, or a line lies
+                outside the registry that is given.
+        """
+        if registry is None:
+            registry = infer_registry(images, needed)
+        outside = [
+            Problem(f"{entry.reference} is not in {registry}", f"{images.where}, line {entry.line}")
+            for entry in images.entries
+            if not registry.holds(entry.reference)
+        ]
+        if outside:
+            raise InputError(
+                f"{images.where} has images outside the registry {registry}",
+                problems=outside,
+                fix="Give the list that was retagged for this registry, or another --registry.",
+            )
+        targets: dict[ImageReference, ListedImage] = {}
+        for entry in images.entries:
+            targets.setdefault(entry.reference, entry)
+        return cls(registry, images, targets)
+
+    @classmethod
+    def by_rule(
+        cls, sources: Iterable[ImageReference], registry: Registry, *, where: str = "the retag rule"
+    ) -> RetaggedImages:
+        """Return the list that retagging `sources` gives, as if it had been read from a file.
+
+        Raises:
+            InputError: when two different images would share one place in the registry.
+        """
+        places: dict[ImageReference, dict[ImageReference, ImageReference]] = {}
+        for source in sources:
+            same = places.setdefault(retag(source, registry), {})
+            same.setdefault(source.canonical(), source)
+        collisions = [
+            Problem(f"{', '.join(map(str, same.values()))} would all become {target}")
+            for target, same in places.items()
+            if len(same) > 1
+        ]
+        if collisions:
+            raise InputError("different images collide in the registry", problems=collisions)
+        entries = tuple(ListedImage(target, line) for line, target in enumerate(places, start=1))
+        return cls.from_list(ImageList(where, entries), registry=registry)
+
+    def find(self, reference: ImageReference) -> ImageReference | None:
+        """Return the retagged image of exactly this reference, or ``None``.
+
+        What is found is the place that the mapping gives, else the one of the retag rule, or one
+        of the places that older lists use (`retag_candidates`). Nothing is matched by a part of a
+        name.
+        """
+        placed = self.places.get(reference.canonical())
+        if placed is not None:
+            return placed if placed in self.targets else None
+        for candidate in retag_candidates(reference, self.registry):
+            if candidate in self.targets:
+                return candidate
+        return None
+
+    def nearest(self, reference: ImageReference) -> ListedImage | None:
+        """Return the line that is most like the place where an image should be, if one is."""
+        found = nearest_image(retag(reference, self.registry), self.targets)
+        return self.targets[found] if found else None
+
+
+def nearest_image(wanted: ImageReference, known: Iterable[ImageReference]) -> ImageReference | None:
+    """Return the reference that may have been meant, or ``None`` when none is like it.
+
+    The last part of the name decides, since registry and path are alike in most lists: it must be
+    the same or similar. Of several, one of the same whole name comes first, then the most similar
+    text.
+    """
+    by_last: dict[str, list[ImageReference]] = {}
+    for reference in known:
+        by_last.setdefault(_last_name(reference), []).append(reference)
+    match = difflib.get_close_matches(_last_name(wanted), by_last, n=1, cutoff=SIMILAR)
+    if not match:
+        return None
+    candidates = by_last[match[0]]
+    same = [reference for reference in candidates if reference.name == wanted.name]
+    by_text = {str(reference): reference for reference in same or candidates}
+    return by_text[difflib.get_close_matches(str(wanted), by_text, n=1, cutoff=0.0)[0]]
+
+
+def _last_name(reference: ImageReference) -> str:
+    return reference.repository.rpartition("/")[2]
+
+
+def infer_registry(images: ImageList, needed: Iterable[ImageReference] = ()) -> Registry:
+    """Return the registry that all lines of a retagged list share.
+
+    Raises:
+        InputError: when the list is empty, or its lines name different registries or none.
+    """
+    hosts = {entry.reference.registry for entry in images.entries}
+    if len(hosts) != 1 or None in hosts:
+        named = ", ".join(sorted(str(host or "no registry") for host in hosts)) or "no image"
+        raise InputError(
+            f"{images.where} does not tell the private registry: it names {named}",
+            fix="Name the registry with --registry HOST[:PORT][/PATH].",
+        )
+    (host,) = hosts
+    parents = [entry.reference.repository.split("/")[:-1] for entry in images.entries]
+    shared = [
+        parts[0]
+        for parts in takewhile(lambda parts: len(set(parts)) == 1, zip(*parents, strict=False))
+    ]
+    targets = {entry.reference for entry in images.entries}
+    wanted = list(needed)
+    best, most = Registry(str(host)), -1
+    for depth in range(len(shared) + 1):
+        registry = Registry(str(host), "/".join(shared[:depth]))
+        found = sum(
+            not targets.isdisjoint(retag_candidates(reference, registry)) for reference in wanted
+        )
+        if found > most:
+            best, most = registry, found
+    return best

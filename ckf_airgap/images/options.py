@@ -1,0 +1,425 @@
+"""Image references inside option values: find them, and exchange them for the retagged ones.
+
+An option may hold one reference, a list, a mapping (with empty values whose defaults are in a file
+of the charm or in the release's rules), a hub with a tag and names, or documents inside strings;
+`plan_options` reads all of these for one charm, without knowing any charm by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from ckf_airgap.charms.charm import Charm, DefaultImages, Option, OptionValue
+from ckf_airgap.errors import OptionError, Problem, ReferenceSyntaxError, raise_all
+from ckf_airgap.images.recognise import (
+    BARE_NAME,
+    Known,
+    find_candidates,
+    image_in,
+    names_images,
+    nested_in,
+    syntax_doubt,
+    tokens,
+    words_of,
+)
+from ckf_airgap.images.reference import ImageReference
+from ckf_airgap.images.rules import Composite, ImageRules, OptionRule
+from ckf_airgap.images.scalars import KeyPath, ValueText, format_path, render_mapping
+
+Origin: TypeAlias = Literal["bundle", "option", "file", "rule"]
+"""Who names the image: the bundle, the option's default, a file of the charm, the rules."""
+
+Find: TypeAlias = "Callable[[ImageReference], ImageReference]"
+"""Gives the retagged reference of a reference that is known to be there."""
+
+_NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageUse:
+    """A place in an option that names an image."""
+
+    option: str
+    path: KeyPath
+    """The way to it in the option's value; empty when the value is the reference."""
+    reference: ImageReference
+    origin: Origin
+    why: str = ""
+
+    @property
+    def where(self) -> str:
+        """The place for a person: ``option custom_images, key activator``."""
+        return _where(self.option, self.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptionPlan:
+    """The images of one option, and how its value is written with other ones."""
+
+    option: str
+    value: str
+    """The value that is in force, or the text that takes the place of an empty one."""
+    uses: tuple[ImageUse, ...]
+    composite: Composite | None = None
+    warnings: tuple[Problem, ...] = ()
+
+    def render(self, find: Find) -> str:
+        """Return the value with every image exchanged for the one that `find` gives.
+
+        Raises:
+            OptionError: when hub, tag and names cannot name the images where they lie.
+        """
+        if self.composite is not None:
+            return self._render_composite(self.composite, find)
+        parsed = ValueText.parse(self.value)
+        values = {use.path: self._written(parsed, use, find) for use in self.uses}
+        return _rewrite(parsed, (), values, top=True)
+
+    def _written(self, parsed: ValueText, use: ImageUse, find: Find) -> str:
+        """Return a target as text; in a mapping it always has a tag.
+
+        Charms split values of a mapping at the last colon (``image, tag = value.rsplit(":", 1)``),
+        which without a tag would cut at the registry's port.
+        """
+        target = find(use.reference)
+        return str(target.with_tag() if parsed.keys is not None else target)
+
+    def _render_composite(self, composite: Composite, find: Find) -> str:
+        parsed = ValueText.parse(self.value)
+        names = {scalar.path: scalar.value or "" for scalar in parsed.scalars}
+        values: dict[KeyPath, str] = {}
+        places: dict[tuple[str, str | None], list[str]] = {}
+        for use in self.uses:
+            target = find(use.reference)
+            composed = use.path not in names or use.path[0] in composite.names
+            if composed and len(use.path) == 1:
+                name = names.get(use.path, str(use.path[-1]))
+                parent = target.name.removesuffix(f"/{name}")
+                if parent == target.name and use.path in names:
+                    parent, _, values[use.path] = target.name.rpartition("/")  # a folded path
+                elif parent == target.name:
+                    raise OptionError(
+                        f"option {self.option}: {target} does not end in the name {name}, "
+                        f"so {composite.hub} and {composite.tag} cannot name it"
+                    )
+                places.setdefault((parent, target.tag), []).append(str(target))
+            else:
+                values[use.path] = str(target.with_tag())
+        if len(places) > 1:
+            raise OptionError(
+                f"option {self.option}: the images that share {composite.hub} and {composite.tag} "
+                f"lie in different places",
+                problems=[
+                    Problem(f"{hub} with tag {tag}: {', '.join(images)}")
+                    for (hub, tag), images in places.items()
+                ],
+                fix="Push them to one path under one tag.",
+            )
+        for hub, tag in places:
+            values[(composite.hub,)] = hub
+            values[(composite.tag,)] = tag or "latest"
+        return _rewrite(parsed, (), values)
+
+
+def plan_options(
+    charm: Charm,
+    values: Mapping[str, OptionValue],
+    rules: ImageRules,
+    *,
+    known: Known = lambda _: False,
+) -> tuple[OptionPlan, ...]:
+    """Return the image-bearing options of an application.
+
+    Args:
+        charm: Its charm.
+        values: The options that the bundle sets.
+        rules: What the charm does not tell.
+        known: Tells whether a reference is in the list of images; with it a value that may or may
+            not be a reference (``minio:9000``) is one only if it is listed.
+
+    Returns:
+        A plan for each option that names an image, or that looks as if it should.
+
+    Raises:
+        OptionError: when the parts of a hub, tag and names are missing, or what must be a reference
+            is malformed; all are named. A malformed default of the charm is a warning.
+    """
+    plans: dict[str, OptionPlan] = {}
+    problems: list[Problem] = []
+    for option in charm.options.values():
+        if option.type != "string":
+            continue
+        rule = rules.for_option(charm.name, option.name)
+        planner = _Planner(charm, option, values, rule, known)
+        plan = planner.plan()
+        problems += planner.problems
+        if plan is not None:
+            plans[option.name] = plan
+    raise_all(OptionError, f"options of charm {charm.name} do not tell their images", problems)
+    for name, option in charm.options.items():
+        rule = rules.for_option(charm.name, name)
+        if rule is None or rule.same_as is None:
+            continue
+        if _text(values.get(name, option.default)).strip() not in _NULLS:
+            continue
+        other = plans.get(rule.same_as.option)
+        for use in other.uses if other else ():
+            if use.path == (rule.same_as.key,):
+                same = ImageUse(
+                    option=name, path=(), reference=use.reference, origin="rule", why=rule.why
+                )
+                plans[name] = OptionPlan(option=name, value="", uses=(same,))
+    return tuple(plans[name] for name in charm.options if name in plans)
+
+
+class _Planner:
+    """Reads one option."""
+
+    def __init__(
+        self,
+        charm: Charm,
+        option: Option,
+        values: Mapping[str, OptionValue],
+        rule: OptionRule | None,
+        known: Known,
+    ) -> None:
+        self.charm = charm
+        self.option = option
+        self.values = values
+        self.rule = rule if rule is not None else OptionRule()
+        self.known = known
+        self.file = charm.defaults_for(option.name)
+        self.hinted = names_images(option.name) or bool(self.file) or bool(self.rule.images)
+        self.origin: Origin = "bundle" if option.name in values else "option"
+        self.warnings: list[Problem] = []
+        self.problems: list[Problem] = []
+
+    def plan(self) -> OptionPlan | None:
+        """Return the plan, if the option has anything to do with images; notes what is wrong."""
+        text = _text(self.values.get(self.option.name, self.option.default))
+        if text.strip() in _NULLS:
+            return self._plan_empty()
+        parsed = ValueText.parse(text)
+        composite = self.rule.composite or (_composite_in(parsed) if self.hinted else None)
+        if composite is not None and parsed.keys is not None:
+            return self._plan_composite(parsed, composite)
+        if parsed.keys is not None and self.hinted:
+            return self._plan_mapping(parsed)
+        return self._made(text, self._uses(parsed, self.origin))
+
+    def _made(
+        self, text: str, uses: Sequence[ImageUse], composite: Composite | None = None
+    ) -> OptionPlan | None:
+        if not uses and not self.warnings:
+            return None
+        return OptionPlan(
+            option=self.option.name,
+            value=text,
+            uses=tuple(uses),
+            composite=composite,
+            warnings=tuple(self.warnings),
+        )
+
+    def _plan_empty(self) -> OptionPlan | None:
+        """An empty option means the charm's file, or the images that the rules name."""
+        if self.rule.leave_option_empty or self.rule.same_as is not None:
+            return None
+        if self.file is not None:
+            parsed = ValueText.parse(self.file.text)
+            if parsed.keys is not None:
+                return self._plan_mapping(parsed)
+            return self._made(self.file.text, self._uses(parsed, "file"))
+        if self.rule.images:
+            return self._plan_mapping(
+                ValueText.parse(render_mapping(dict.fromkeys(self.rule.images, "")))
+            )
+        if not self.hinted:
+            return None
+        self._warn(
+            "the option is empty, and nothing says which image belongs there",
+            fix="set it with --set if the charm pulls an image for it",
+        )
+        return self._made("", ())
+
+    def _warn(self, what: str, path: KeyPath = (), fix: str = "") -> None:
+        self.warnings.append(Problem(what, _where(self.option.name, path), fix))
+
+    def _uses(
+        self, parsed: ValueText, origin: Origin, passed_over: Container[KeyPath] = ()
+    ) -> list[ImageUse]:
+        """Return the images of a value; note what should be one and is not."""
+        uses = []
+        for found in find_candidates(
+            parsed, self.option.name, hinted=self.hinted, known=self.known
+        ):
+            if found.path in passed_over:
+                continue
+            if found.image is not None:
+                uses.append(self._use(found.path, found.image, origin))
+            elif found.reference is None:
+                self._refuse(found.doubt, found.text, found.path, origin)
+            else:
+                self._warn(found.doubt, found.path, found.fix)
+        return uses
+
+    def _use(
+        self, path: KeyPath, reference: ImageReference, origin: Origin, why: str = ""
+    ) -> ImageUse:
+        return ImageUse(
+            option=self.option.name, path=path, reference=reference, origin=origin, why=why
+        )
+
+    def _refuse(self, what: str, text: str, path: KeyPath, origin: Origin) -> None:
+        """Note a malformed reference: a person's own must be mended, a charm's can be outdone."""
+        own = (_text(self.option.default), self.file.text if self.file else "")
+        if origin == "bundle" and not any(text in given for given in own):
+            self.problems.append(Problem(what, _where(self.option.name, path)))
+        else:
+            self._warn(f"{what}; it is the charm's default", path, "set it with --set")
+
+    def _plan_mapping(self, parsed: ValueText) -> OptionPlan | None:
+        """Keys with references; an empty value stands for the default of the file or the rules."""
+        defaults = dict(self._defaults())
+        empty = {scalar.path for scalar in parsed.scalars if not _text(scalar.value).strip()}
+        origin = self.origin if parsed.text != self._file_text() else "file"
+        uses = self._uses(parsed, origin)
+        for key in parsed.keys or ():
+            if (key,) in empty and key in defaults:
+                uses.append(defaults[key])
+            elif (key,) in empty and self._is_unexplained(key):
+                self._warn("the value is empty, and nothing says which image it stands for", (key,))
+        uses += [use for key, use in defaults.items() if key not in (parsed.keys or ())]
+        for key, text in _file_entries(self.file):
+            needed = (key,) in empty or key not in (parsed.keys or ())
+            if needed and key not in defaults and syntax_doubt(text):
+                self._refuse(syntax_doubt(text), text, (key,), "file")
+        return self._made(parsed.text, uses)
+
+    def _is_unexplained(self, key: str) -> bool:
+        """Whether an empty key may stand for an image: not when the charm's file lacks the key."""
+        return self.file is None and key not in self.rule.leave_empty
+
+    def _file_text(self) -> str | None:
+        return self.file.text if self.file else None
+
+    def _defaults(self) -> Iterator[tuple[str, ImageUse]]:
+        """Yield the default of each key: the file decides, the rules add what no file names."""
+        found: dict[str, ImageUse] = {}
+        for key, text in _file_entries(self.file):
+            reference = image_in(text, hinted=True, known=self.known)
+            if reference is not None:
+                found[key] = self._use((key,), reference, "file")
+        for key, image in self.rule.images.items():
+            if key not in found:
+                reference = ImageReference.parse(image.image)
+                found[key] = self._use((key,), reference, "rule", image.why)
+        yield from found.items()
+
+    def _plan_composite(self, parsed: ValueText, composite: Composite) -> OptionPlan | None:
+        values = {scalar.path: scalar.value or "" for scalar in parsed.scalars}
+        missing = [
+            Problem(
+                "the key is missing or empty",
+                _where(self.option.name, (key,)),
+                "write the whole value: the charm does not fill in what is left out",
+            )
+            for key in (composite.hub, composite.tag, *composite.names)
+            if not values.get((key,))
+        ]
+        if missing:
+            self.problems += missing
+            return None
+        hub, tag = values[(composite.hub,)], values[(composite.tag,)]
+        names = [(values[(key,)], key, "") for key in composite.names]
+        names += [
+            (extra.name, extra.name, extra.why)
+            for extra in composite.extra
+            if all(self._is_set(option) for option in extra.when_set)
+        ]
+        uses = []
+        for name, key, why in names:
+            try:
+                reference = ImageReference.parse(f"{hub}/{name}:{tag}")
+            except ReferenceSyntaxError as exc:
+                self.problems.append(Problem(exc.message, _where(self.option.name, (key,))))
+                continue
+            uses.append(self._use((key,), reference, self.origin, why))
+        parts = {(key,) for key in (composite.hub, composite.tag, *composite.names)}
+        uses += self._uses(parsed, self.origin, passed_over=parts)
+        return self._made(parsed.text, uses, composite)
+
+    def _is_set(self, option: str) -> bool:
+        declared = self.charm.options.get(option)
+        return bool(_text(self.values.get(option, declared.default if declared else None)).strip())
+
+
+def _file_entries(file: DefaultImages | None) -> Iterator[tuple[str, str]]:
+    if file is not None and isinstance(file.value, dict):
+        for key, value in file.value.items():
+            if isinstance(value, str):
+                yield str(key), value
+
+
+def _composite_in(parsed: ValueText) -> Composite | None:
+    """Return the hub, tag and names of a mapping whose keys say so, for charms without a rule."""
+
+    def ending(word: str) -> list[str]:
+        return [key for key in parsed.keys or () if words_of(key)[-1:] == [word]]
+
+    hubs, tags = ending("hub"), ending("tag")
+    names = tuple(
+        str(scalar.path[0])
+        for scalar in parsed.scalars
+        if len(scalar.path) == 1
+        and names_images(str(scalar.path[0]))
+        and BARE_NAME.match(scalar.value or "")
+    )
+    if len(hubs) != 1 or len(tags) != 1 or not names:
+        return None
+    return Composite(hub=hubs[0], tag=tags[0], names=names)
+
+
+def _rewrite(
+    parsed: ValueText, path: KeyPath, values: Mapping[KeyPath, str], *, top: bool = False
+) -> str:
+    """Return a text with the values put in by path, the way `find_candidates` found them."""
+    edits: dict[KeyPath, str] = {}
+    inner = {given[:length] for given in values for length in range(len(given))}
+    for scalar in parsed.scalars:
+        here = (*path, *scalar.path)
+        value = scalar.value or ""
+        if here in values:
+            edits[scalar.path] = values[here]
+        elif here in inner:
+            nested = nested_in(parsed, value)
+            edits[scalar.path] = (
+                _rewrite(nested, here, values)
+                if nested is not None
+                else _rewrite_tokens(value, here, values)
+            )
+    added: dict[str, str] = {}
+    if top and parsed.keys is not None:
+        added = {
+            str(given[0]): text
+            for given, text in values.items()
+            if len(given) == 1 and given[0] not in parsed.keys
+        }
+    return parsed.edit(edits, added)
+
+
+def _rewrite_tokens(text: str, path: KeyPath, values: Mapping[KeyPath, str]) -> str:
+    for place, start, token in reversed(list(tokens(text))):
+        new = values.get((*path, place))
+        if new is not None:
+            text = text[:start] + new + text[start + len(token) :]
+    return text
+
+
+def _where(option: str, path: KeyPath) -> str:
+    return f"option {option}" + (f", {format_path(path)}" if path else "")
+
+
+def _text(value: OptionValue | None) -> str:
+    return value if isinstance(value, str) else ("" if value is None else str(value))

@@ -1,0 +1,1 @@
+"""What talking to any HTTP server shares: limits, retries, proxies, trust in certificates."""

@@ -1,0 +1,147 @@
+"""Trying again: what may succeed on repeat, how long to wait, and when to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ckf_airgap.errors import ConnectionFailedError, TransferError
+from ckf_airgap.net.limits import Retries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrying:
+    """A request failed and will be tried again.
+
+    Attributes:
+        what: What it was for.
+        why: Why it failed.
+        attempt: Which attempt failed, counted from 1.
+        delay_s: Seconds until the next one.
+    """
+
+    what: str
+    why: str
+    attempt: int
+    delay_s: float
+
+
+OnRetry: TypeAlias = Callable[[Retrying], None]
+"""Is told about each wait before another attempt; called on the event loop."""
+
+
+def ignore_retry(_retrying: Retrying) -> None:
+    """Take no notice."""
+
+
+class TransientError(Exception):
+    """A request failed in a way that may not repeat.
+
+    Args:
+        why: The reason, for messages.
+        retry_after_s: Seconds that the registry asked to wait.
+        unreachable: Whether there was no answer at all.
+        kind: The class of the error that it becomes, when trying again did not help.
+    """
+
+    def __init__(
+        self,
+        why: str,
+        *,
+        retry_after_s: float | None = None,
+        unreachable: bool = False,
+        kind: type[TransferError] = TransferError,
+    ) -> None:
+        super().__init__(why)
+        self.kind = kind
+        self.why = why
+        self.retry_after_s = retry_after_s
+        self.unreachable = unreachable
+
+
+@dataclass(slots=True)
+class Health:
+    """What the requests to one registry know together.
+
+    Attributes:
+        given_up: Whether one of them has waited in vain for the registry to come back. Then the
+            others do not wait as long again; the first answer clears it.
+    """
+
+    given_up: bool = False
+
+
+class Patience:
+    """Counts the attempts at one thing, and waits between them.
+
+    Args:
+        what: What is tried, for messages.
+        registry: The registry's host.
+        retries: How often and when.
+        health: The registry's.
+        listener: Is told about each wait.
+    """
+
+    def __init__(
+        self, what: str, registry: str, retries: Retries, health: Health, listener: OnRetry
+    ) -> None:
+        self._what = what
+        self._registry = registry
+        self._retries = retries
+        self._health = health
+        self._listener = listener
+        self._failures = 0
+
+    def progressed(self) -> None:
+        """Start the count anew, since something was achieved."""
+        self._failures = 0
+
+    async def wait(self, error: TransientError) -> None:
+        """Wait before the next attempt.
+
+        Raises:
+            TransferError: when there is none: the attempts are used up, or the registry is known
+                to be away.
+        """
+        self._failures += 1
+        known_away = error.unreachable and self._health.given_up
+        if known_away or self._failures >= self._retries.attempts:
+            self._health.given_up = self._health.given_up or error.unreachable
+            raise self._final(error) from error
+        delay = self._retries.delay_s(self._failures, error.retry_after_s)
+        self._listener(
+            Retrying(what=self._what, why=error.why, attempt=self._failures, delay_s=delay)
+        )
+        await asyncio.sleep(delay)
+
+    def _final(self, error: TransientError) -> TransferError:
+        attempts = f"{self._failures} attempt" + ("s" if self._failures > 1 else "")
+        if error.unreachable:
+            return ConnectionFailedError(
+                f"{self._registry} could not be reached for {self._what} in {attempts}:"
+                f" {error.why}",
+                fix="Check address, network and proxy; then run the same command again.",
+            )
+        return error.kind(
+            f"{self._registry} failed at {self._what} in {attempts}: {error.why}",
+            fix="Run the same command again later; it moves only what is missing.",
+        )
+
+
+def retry_after_s(header: str | None) -> float | None:
+    """Return the seconds that a ``Retry-After`` header asks for: a number or a date."""
+    if not header:
+        return None
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        moment = email.utils.parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    return max(0.0, moment.timestamp() - time.time())

@@ -1,0 +1,440 @@
+"""Collecting the charms of a bundle: which are wanted, which are there, and fetching the rest."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+from ckf_airgap._version import __version__
+from ckf_airgap.bundle.bundle import Application, Bundle
+from ckf_airgap.bundle.bundlefile import load_document
+from ckf_airgap.bundle.merge import merge_documents
+from ckf_airgap.charmhub.channel import Channel
+from ckf_airgap.charmhub.download import (
+    LOCK_HASH,
+    CharmListener,
+    FetchedCharm,
+    download_charms,
+    hash_file,
+    ignore_charm,
+)
+from ckf_airgap.charmhub.refresh import WantedCharm
+from ckf_airgap.charmhub.store import CharmStore, StoreOptions
+from ckf_airgap.charms.charm import Base, charm_name_of_path
+from ckf_airgap.charms.charmfile import read_charm
+from ckf_airgap.concurrency import in_thread
+from ckf_airgap.errors import (
+    AirgapError,
+    CharmNotFoundError,
+    InputError,
+    IntegrityError,
+    Problem,
+    UsageError,
+    raise_all,
+)
+from ckf_airgap.files import disk_error
+from ckf_airgap.net.patience import OnRetry, ignore_retry
+from ckf_airgap.operations.lock import FILE_NAME, Lock, LockedCharm, document_sha256
+from ckf_airgap.operations.rendering import NamedBundle, find_bundle
+
+DEFAULT_ARCHITECTURE: Final = "amd64"
+
+CharmState: TypeAlias = Literal["present", "missing", "damaged", "surplus"]
+"""How a charm file stands to the bundle; ``surplus`` is one that nobody asks for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CharmSources:
+    """Which charms are collected, and from where.
+
+    Attributes:
+        bundle: The path of a bundle or the name of a shipped release; ``None`` for `extra` only.
+        extra: Further charms of the store.
+        overlays: The user's own overlays.
+        architecture: The architecture that charms must run on.
+        base: The base that they must run on; ``None`` for that of the bundle, or the newest.
+        lock: Take exactly the charms of this lock.
+        store: How the store is spoken to.
+        jobs: How many files are fetched at the same time.
+    """
+
+    bundle: str | Path | None = None
+    extra: tuple[WantedCharm, ...] = ()
+    overlays: tuple[Path, ...] = ()
+    architecture: str = DEFAULT_ARCHITECTURE
+    base: Base | None = None
+    lock: Lock | None = None
+    store: StoreOptions = field(default_factory=StoreOptions)
+    jobs: int = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """The charms of a bundle, all there.
+
+    Attributes:
+        charms: What they are, by the names of their files.
+        lock: The lock of charms only.
+        directory: Where they are.
+        received: Bytes that came over the network.
+        fetched: Files that were not there.
+        surplus: Charm files in the directory that nobody asks for.
+    """
+
+    charms: tuple[LockedCharm, ...]
+    lock: Lock
+    directory: Path
+    received: int
+    fetched: int
+    surplus: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedCharm:
+    """A line of ``charms list``."""
+
+    name: str
+    state: CharmState
+    asked: str = ""
+    """What the bundle or the lock asks for."""
+    file: str = ""
+    revision: int | None = None
+    size: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What is asked for: charms of the store, and files that the bundle brings itself."""
+
+    name: str
+    document_sha256: str
+    wanted: tuple[WantedCharm, ...]
+    local: tuple[Path, ...]
+
+
+async def collect_charms(
+    sources: CharmSources,
+    directory: Path,
+    *,
+    listener: CharmListener = ignore_charm,
+    retrying: OnRetry = ignore_retry,
+) -> Collected:
+    """Bring the charms of a bundle into a directory; what is there and intact is left alone.
+
+    Args:
+        sources: Which charms.
+        directory: Where to.
+        listener: Is told the progress.
+        retrying: Is told when something is tried again.
+
+    Raises:
+        CharmNotFoundError: when the store, or the disk, lacks some; all are named.
+        IntegrityError: when a file is not what the store or the lock says.
+        TransferError: when some could not be fetched.
+        UsageError: when the lock is for another bundle.
+    """
+    asked = await in_thread(_read_asked, sources)
+    if sources.lock is not None:
+        return await _collect_locked(
+            sources, sources.lock, asked, directory, listener=listener, retrying=retrying
+        )
+    fetched: list[FetchedCharm] = []
+    if asked.wanted:
+        async with CharmStore(sources.store, retrying) as store:
+            fetched = await download_charms(
+                store, asked.wanted, directory, jobs=sources.jobs, listener=listener
+            )
+    local = await in_thread(_copy_local, asked.local, directory)
+    charms = (*(_locked(one) for one in fetched), *local)
+    lock = Lock(
+        tool=__version__,
+        bundle=asked.name,
+        bundle_sha256=asked.document_sha256,
+        architecture=sources.architecture,
+        charms=charms,
+    )
+    return await _collected(charms, lock, directory, fetched)
+
+
+async def list_charms(sources: CharmSources, directory: Path) -> list[ListedCharm]:
+    """Compare the charm files of a directory with what a bundle or a lock asks for."""
+    asked = await in_thread(_read_asked, sources)
+    return await in_thread(_list, sources, asked, directory)
+
+
+def wanted_charms(
+    bundle: Bundle, *, architecture: str = DEFAULT_ARCHITECTURE, base: Base | None = None
+) -> tuple[WantedCharm, ...]:
+    """Return the charms of the store that a bundle asks for, each once.
+
+    Args:
+        bundle: The bundle.
+        architecture: The architecture that they must run on.
+        base: The base; ``None`` takes the application's or the bundle's, if they name one.
+
+    Raises:
+        InputError: naming every channel that is none.
+    """
+    wanted: dict[WantedCharm, None] = {}
+    problems: list[Problem] = []
+    for application in bundle.applications.values():
+        if application.is_local:
+            continue
+        try:
+            charm = _wanted(application, bundle, architecture, base)
+        except InputError as exc:
+            problems.append(Problem(exc.message, f"application {application.name}"))
+            continue
+        wanted[charm] = None
+    raise_all(InputError, "channels of the bundle cannot be used", problems)
+    return tuple(wanted)
+
+
+def _wanted(
+    application: Application, bundle: Bundle, architecture: str, base: Base | None
+) -> WantedCharm:
+    named = base or application.base or bundle.default_base
+    for series in (application.series, bundle.series):
+        if named is None and series and series != "kubernetes":
+            named = Base.parse(series)
+    return WantedCharm(
+        name=application.charm_name,
+        channel=Channel.parse(application.channel or "stable"),
+        revision=application.revision,
+        architecture=architecture,
+        base=None if named is None else Base(name=named.name, channel=named.track),
+    )
+
+
+def _read_asked(sources: CharmSources) -> _Asked:
+    """Read the bundle; blocks on the disk."""
+    extra = tuple(
+        replace(one, architecture=sources.architecture, base=one.base or sources.base)
+        for one in sources.extra
+    )
+    if sources.bundle is None:
+        if not extra and sources.lock is None:
+            raise UsageError("neither a bundle nor a charm is named")
+        names = ", ".join(str(one) for one in extra) or "charms"
+        return _Asked(name=names, document_sha256=document_sha256({}), wanted=extra, local=())
+    named = find_bundle(sources.bundle)
+    overlays = [load_document(path) for path in sources.overlays]
+    bundle = Bundle.from_document(
+        merge_documents(named.bundle.document, *overlays), where="with its overlays"
+    )
+    wanted = wanted_charms(bundle, architecture=sources.architecture, base=sources.base)
+    return _Asked(
+        name=bundle_label(named, sources.bundle),
+        document_sha256=document_sha256(bundle.document),
+        wanted=tuple(dict.fromkeys((*wanted, *extra))),
+        local=_local_files(bundle, sources.bundle),
+    )
+
+
+def bundle_label(named: NamedBundle, given: str | Path) -> str:
+    """Return what a bundle is called, without the directory that it happens to be in."""
+    return named.release.name if named.release is not None else Path(given).name
+
+
+def _local_files(bundle: Bundle, given: str | Path) -> tuple[Path, ...]:
+    """Return the files that a bundle names as charms, next to it as Juju looks for them."""
+    directory = Path(given).expanduser()
+    directory = directory if directory.is_dir() else directory.parent
+    files = {
+        directory / application.charm: None
+        for application in bundle.applications.values()
+        if application.is_local
+    }
+    missing = [
+        Problem(f"there is no file {file}", "a charm that the bundle brings itself")
+        for file in files
+        if not file.is_file()
+    ]
+    raise_all(CharmNotFoundError, "charm files of the bundle are missing", missing)
+    return tuple(files)
+
+
+def _copy_local(files: Iterable[Path], directory: Path) -> list[LockedCharm]:
+    copied = []
+    for file in files:
+        charm = read_charm(file)
+        if not FILE_NAME.match(file.name):
+            raise InputError(f"{file} cannot be carried under this name", fix="Rename it.")
+        target = directory / file.name
+        sha384 = hash_file(file, [LOCK_HASH])[LOCK_HASH]
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            if _sha384(target) != sha384:
+                part = target.with_name(f"{target.name}.part")
+                shutil.copyfile(file, part)
+                part.replace(target)
+        except OSError as exc:
+            raise disk_error(exc, target) from exc
+        copied.append(
+            LockedCharm(
+                name=charm.name,
+                file=file.name,
+                size=file.stat().st_size,
+                sha384=sha384,
+                bases=tuple(map(str, charm.bases)),
+            )
+        )
+    return copied
+
+
+async def _collect_locked(
+    sources: CharmSources,
+    lock: Lock,
+    asked: _Asked,
+    directory: Path,
+    *,
+    listener: CharmListener,
+    retrying: OnRetry,
+) -> Collected:
+    """Bring exactly the charms of a lock, without a question to the store when all are there."""
+    if sources.bundle is not None and asked.document_sha256 != lock.bundle_sha256:
+        raise UsageError(
+            f"the lock is for {lock.bundle} as it was then, not for {asked.name} as it is now",
+            fix="Name the same bundle and overlays, or make a new lock.",
+        )
+    await in_thread(_copy_local, asked.local, directory)
+    checksums = lock.charm_checksums
+    found = await in_thread(
+        lambda: {one.file: _sha384(directory / one.file) for one in lock.charms}
+    )
+    missing = [one for one in lock.charms if found[one.file] != one.sha384]
+    lost = [
+        Problem("it is no charm of the store", one.file) for one in missing if one.revision is None
+    ]
+    raise_all(CharmNotFoundError, "charms of the lock cannot be had", lost)
+    fetched: list[FetchedCharm] = []
+    if missing:
+        wanted = [
+            WantedCharm(name=one.name, revision=one.revision, architecture=lock.architecture)
+            for one in missing
+        ]
+        async with CharmStore(sources.store, retrying) as store:
+            fetched = await download_charms(
+                store,
+                wanted,
+                directory,
+                expected=checksums,
+                jobs=sources.jobs,
+                listener=listener,
+            )
+        wrong = [
+            Problem(f"the store calls it {one.path.name}", one.name)
+            for one in fetched
+            if one.path.name not in checksums
+        ]
+        raise_all(IntegrityError, "the lock names files that the store does not have", wrong)
+    return await _collected(lock.charms, lock, directory, fetched)
+
+
+async def _collected(
+    charms: Sequence[LockedCharm], lock: Lock, directory: Path, fetched: Sequence[FetchedCharm]
+) -> Collected:
+    names = {one.file for one in charms}
+    there = await in_thread(lambda: sorted(directory.glob("*.charm")))
+    return Collected(
+        charms=tuple(sorted(charms, key=lambda one: one.file)),
+        lock=lock,
+        directory=directory,
+        received=sum(one.received for one in fetched),
+        fetched=sum(not one.was_there for one in fetched),
+        surplus=tuple(path for path in there if path.name not in names),
+    )
+
+
+def _locked(one: FetchedCharm) -> LockedCharm:
+    return LockedCharm(
+        name=one.name,
+        channel=one.channel,
+        revision=one.revision,
+        file=one.path.name,
+        size=one.size,
+        sha384=one.sha384,
+        bases=tuple(dict.fromkeys(map(str, one.bases))),
+    )
+
+
+def _sha384(path: Path) -> str:
+    try:
+        return hash_file(path, [LOCK_HASH])[LOCK_HASH]
+    except FileNotFoundError:
+        return ""
+
+
+def _list(sources: CharmSources, asked: _Asked, directory: Path) -> list[ListedCharm]:
+    files = {path: _read(path) for path in sorted(directory.glob("*.charm"))}
+    lines: list[ListedCharm] = []
+    used: set[Path] = set()
+    if sources.lock is not None:
+        for one in sources.lock.charms:
+            path = directory / one.file
+            used.add(path)
+            lines.append(_list_locked(one, path, files))
+    else:
+        for wanted in asked.wanted:
+            path_found = _newest(wanted, files)
+            used |= {path_found} if path_found else set()
+            lines.append(_list_wanted(wanted, path_found, files))
+        for local in asked.local:
+            path = directory / local.name
+            used.add(path)
+            there = files.get(path)
+            state: CharmState = "present" if there is not None else "missing"
+            name = charm_name_of_path(local.name)
+            lines.append(ListedCharm(name=name, state=state, asked=str(local), file=path.name))
+    for path, line in files.items():
+        if path not in used:
+            state = "surplus" if line.state == "present" else "damaged"
+            lines.append(replace(line, state=state))
+    return lines
+
+
+def _read(path: Path) -> ListedCharm:
+    try:
+        charm = read_charm(path)
+    except AirgapError as exc:
+        name = charm_name_of_path(path.name)
+        return ListedCharm(name=name, state="damaged", file=path.name, note=exc.message)
+    return ListedCharm(
+        name=charm.name,
+        state="present",
+        file=path.name,
+        revision=charm.revision,
+        size=charm.size_bytes,
+    )
+
+
+def _newest(wanted: WantedCharm, files: Mapping[Path, ListedCharm]) -> Path | None:
+    fitting = [
+        (one.revision if one.revision is not None else -1, path)
+        for path, one in files.items()
+        if one.name == wanted.name and wanted.revision in (None, one.revision)
+    ]
+    return max(fitting)[1] if fitting else None
+
+
+def _list_wanted(
+    wanted: WantedCharm, path: Path | None, files: Mapping[Path, ListedCharm]
+) -> ListedCharm:
+    asked = str(wanted).removeprefix(wanted.name).strip()
+    if path is None:
+        return ListedCharm(name=wanted.name, state="missing", asked=asked)
+    return replace(files[path], asked=asked)
+
+
+def _list_locked(one: LockedCharm, path: Path, files: Mapping[Path, ListedCharm]) -> ListedCharm:
+    asked = one.channel or (f"revision {one.revision}" if one.revision is not None else "")
+    if path not in files:
+        return ListedCharm(name=one.name, state="missing", asked=asked, file=one.file)
+    if _sha384(path) != one.sha384:
+        note = "its sha384 is not that of the lock"
+        return replace(files[path], name=one.name, asked=asked, state="damaged", note=note)
+    return replace(files[path], asked=asked)

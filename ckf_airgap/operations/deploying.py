@@ -1,0 +1,490 @@
+"""What the commands do, for other programs: deploy a bundle, rehearse it, look at a model, wait.
+
+Each operation takes what a person would name, does everything, and returns what came of it::
+
+    inputs = Inputs(bundle="1.11", charms=Path("charms"), images=Path("retagged-images.txt"))
+    deployment = await deploy(inputs, JujuTarget(model="kubeflow"), timeout_s=3600)
+
+An `Observer` is told of progress meanwhile.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from ckf_airgap.bundle.bundle import Bundle
+from ckf_airgap.charms.charm import Charm
+from ckf_airgap.concurrency import DEFAULT_LIMIT, in_thread
+from ckf_airgap.documents import Document
+from ckf_airgap.errors import ModelNotFoundError, Problem, UsageError
+from ckf_airgap.facts.releases import needed_endpoints
+from ckf_airgap.images.discover import ImageNeed
+from ckf_airgap.images.reference import Registry
+from ckf_airgap.juju.connection import Session, connect
+from ckf_airgap.juju.deploy import DeployEvent, DeployReport, execute, plan_for
+from ckf_airgap.juju.identities import read_identities
+from ckf_airgap.juju.identity import holds
+from ckf_airgap.juju.idle import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S
+from ckf_airgap.juju.live import LiveModel
+from ckf_airgap.juju.plan import plan_deployment
+from ckf_airgap.juju.snapshot import Change, ModelSnapshot
+from ckf_airgap.juju.status import read_live_model, read_status
+from ckf_airgap.juju.steps import Plan
+from ckf_airgap.juju.store import JujuTarget
+from ckf_airgap.juju.upload import RegistryAuth, RegistryLogin
+from ckf_airgap.juju.watch import DEFAULT_TIMEOUT_S, Progress, WaitReport, wait_active_idle
+from ckf_airgap.juju.watch import watch as watch_session
+from ckf_airgap.operations.rendering import (
+    DEFAULT_MODEL,
+    Inputs,
+    NamedBundle,
+    find_bundle,
+    parse_registry,
+    read_and_render,
+    render_by_rule,
+    render_release,
+)
+from ckf_airgap.rehearsal.host.controller import RehearsalController
+from ckf_airgap.rehearsal.model.model import Finding
+from ckf_airgap.rehearsal.privatedir import PrivateDirectory
+from ckf_airgap.rehearsal.standin import write_standins
+from ckf_airgap.rehearsal.units.clock import DEFAULT_SPEED
+from ckf_airgap.rehearsal.units.course import Script
+from ckf_airgap.rendering.overlay import Rendering, Replacement
+
+__all__ = [
+    "DEFAULT_REGISTRY",
+    "Deployment",
+    "Observer",
+    "Rehearsal",
+    "deploy",
+    "read_model",
+    "rehearse",
+    "render_release",
+    "wait",
+    "watch",
+]
+
+DEFAULT_REHEARSAL_TIMEOUT_S: Final = 300.0
+
+DEFAULT_REGISTRY: Final = "registry.airgap.internal:5000"
+"""The registry of a rehearsal that names none; nothing is fetched from it."""
+
+MIN_REHEARSED_IDLE_S: Final = 1.0
+"""The idle period of a rehearsal is as much shorter as its clock is faster, down to this."""
+
+
+class Observer:
+    """Is told how an operation gets on. A subclass overrides what it wants to know.
+
+    Its methods are called on the event loop and must not block.
+    """
+
+    def on_rendered(self, rendering: Rendering) -> None:
+        """The bundle has been rendered."""
+
+    def on_connected(self, session: Session) -> None:
+        """There is a connection to the model."""
+
+    def on_planned(self, plan: Plan) -> None:
+        """It is known what has to be done; nothing has been done yet."""
+
+    def on_step(self, event: DeployEvent) -> None:
+        """A step of the plan has begun or is over."""
+
+    def on_progress(self, progress: Progress) -> None:
+        """The model has changed, or time has passed, while it is waited for."""
+
+    def on_change(self, change: Change) -> None:
+        """The status of a unit or application has changed while it is waited for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageInModel:
+    """An image of the rendering, looked for in the model afterwards.
+
+    Attributes:
+        replacement: The image, and the place that names it.
+        seen: Whether the model has it there: the option has the rendered value, or the resource
+            the fingerprint of what was rendered. Otherwise it is not known which image the model
+            has.
+    """
+
+    replacement: Replacement
+    seen: bool
+
+    def to_json(self) -> Document:
+        """Return the image as JSON; its target is null where the model's is not known."""
+        document = self.replacement.to_json()
+        return document if self.seen else {**document, "target": None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """What came of a deployment.
+
+    Attributes:
+        rendering: What was to be deployed.
+        plan: What had to be done for that.
+        report: What was done; ``None`` after a dry run.
+        waited: The wait and the model after it; ``None`` when it was not waited for.
+        images: Each image of the rendering, as read back from the model; none after a dry run.
+        seconds: How long each part took: ``render``, ``connect``, ``deploy``, ``wait``.
+    """
+
+    rendering: Rendering
+    plan: Plan
+    report: DeployReport | None = None
+    waited: WaitReport | None = None
+    images: tuple[ImageInModel, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What a person should look at, in the rendering and in the model."""
+        return (*self.rendering.warnings, *self.plan.warnings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """What came of a rehearsal.
+
+    Attributes:
+        deployment: What was deployed, and what stood in the end.
+        findings: What a real controller would have taken in silence, although it hurts later.
+    """
+
+    deployment: Deployment
+    findings: tuple[Finding, ...] = ()
+
+
+async def deploy(
+    inputs: Inputs,
+    target: JujuTarget | None = None,
+    *,
+    create_model: bool = False,
+    dry_run: bool = False,
+    wait_idle: bool = True,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+    idle_period_s: float = DEFAULT_IDLE_PERIOD_S,
+    error_grace_s: float = DEFAULT_ERROR_GRACE_S,
+    jobs: int = DEFAULT_LIMIT,
+    registry_login: RegistryLogin | None = None,
+    observer: Observer | None = None,
+) -> Deployment:
+    """Render a bundle, deploy what of it is missing in a model, and wait until all is active.
+
+    Args:
+        inputs: What to render.
+        target: The model; ``None`` is `DEFAULT_MODEL` of the current controller.
+        create_model: Make the model when it does not exist.
+        dry_run: Find out what would be done, and do nothing.
+        wait_idle: Wait until all applications of the bundle are active and idle.
+        timeout_s: How long to wait for that, in seconds.
+        idle_period_s: How long all must stay active and idle.
+        error_grace_s: How long an error must last to end the wait: Juju runs failed hooks again.
+        jobs: How many charms are uploaded and deployed at once.
+        registry_login: The login that the cluster needs to pull from the registry; it goes to the
+            controller with the images of the registry that the bundle is rendered for, and with
+            no other image.
+        observer: Is told of progress.
+
+    Raises:
+        InputError: when a file or value is wrong; before anything is done.
+        MissingError: when a charm or an image is missing; before anything is done.
+        ControllerError: when the controller or model cannot be used.
+        RefusedError: when applications of the model have other charms, images or logins than the
+            bundle gives them, before anything is done; or when the controller refused steps, and
+            the others are done.
+        WorkloadError: when an application stays in error.
+        WaitTimeoutError: when not all was active and idle in time.
+    """
+    observer = observer or Observer()
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "render"):
+        rendering = await render_release(inputs)
+    observer.on_rendered(rendering)
+    return await _deploy(
+        rendering,
+        target or JujuTarget(model=DEFAULT_MODEL),
+        _Manner(
+            create_model=create_model,
+            dry_run=dry_run,
+            wait_idle=wait_idle,
+            timeout_s=timeout_s,
+            idle_period_s=idle_period_s,
+            error_grace_s=error_grace_s,
+            jobs=jobs,
+            registry_login=registry_login,
+        ),
+        observer,
+        seconds,
+    )
+
+
+async def rehearse(
+    inputs: Inputs,
+    *,
+    model: str = DEFAULT_MODEL,
+    speed: float = DEFAULT_SPEED,
+    timeout_s: float = DEFAULT_REHEARSAL_TIMEOUT_S,
+    jobs: int = DEFAULT_LIMIT,
+    observer: Observer | None = None,
+) -> Rehearsal:
+    """Deploy a bundle on an embedded controller that lives as long as the rehearsal.
+
+    Args:
+        inputs: What to render. Without charms, stand-ins are made of what the release says about
+            its charms; without a list of images, all are taken to be in the registry.
+        model: The name of the model.
+        speed: Seconds of the deployment that pass in one second.
+        timeout_s: How long to wait until all is active and idle, in real seconds.
+        jobs: How many charms are uploaded and deployed at once.
+        observer: Is told of progress.
+
+    Raises:
+        UsageError: when there are no charms, and no release to make stand-ins from; or when Juju
+            refuses the name of the model.
+        AirgapError: what `deploy` raises.
+    """
+    observer = observer or Observer()
+    seconds: dict[str, float] = {}
+    with PrivateDirectory() as directory:
+        with _timed(seconds, "render"):
+            named, rendering = await in_thread(_render_rehearsal, inputs, directory.path)
+        observer.on_rendered(rendering)
+        controller = RehearsalController(
+            models=[model],
+            speed=speed,
+            script=Script(needed_endpoints=_needed(named, rendering)),
+            registry=str(rendering.registry),
+        )
+        async with controller:
+            deployment = await _deploy(
+                rendering,
+                JujuTarget(model=model, juju_data=controller.juju_data),
+                _Manner(
+                    timeout_s=timeout_s,
+                    jobs=jobs,
+                    idle_period_s=max(MIN_REHEARSED_IDLE_S, DEFAULT_IDLE_PERIOD_S / speed),
+                    error_grace_s=max(MIN_REHEARSED_IDLE_S, DEFAULT_ERROR_GRACE_S / speed),
+                ),
+                observer,
+                seconds,
+            )
+            findings = tuple(controller.models[model].findings)
+    return Rehearsal(deployment=deployment, findings=findings)
+
+
+async def read_model(target: JujuTarget) -> ModelSnapshot:
+    """Return what stands in a model now.
+
+    Raises:
+        ControllerError: when the controller or model cannot be used.
+    """
+    async with connect(target) as session:
+        return await read_status(session.api, session.model_name)
+
+
+async def watch(target: JujuTarget) -> AsyncIterator[ModelSnapshot]:
+    """Yield what stands in a model, and again whenever it has changed.
+
+    Raises:
+        ControllerError: when the controller or model cannot be used.
+    """
+    async with connect(target) as session:
+        async for snapshot in watch_session(session):
+            yield snapshot
+
+
+async def wait(
+    target: JujuTarget,
+    *,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+    idle_period_s: float = DEFAULT_IDLE_PERIOD_S,
+    error_grace_s: float = DEFAULT_ERROR_GRACE_S,
+    observer: Observer | None = None,
+) -> WaitReport:
+    """Wait until every application of a model has been active and idle for a while.
+
+    Args:
+        target: The model.
+        timeout_s: How long, in seconds.
+        idle_period_s: How long all must stay active and idle.
+        error_grace_s: How long an error must last to end the wait: Juju runs failed hooks again.
+        observer: Is told of progress.
+
+    Returns:
+        How it went, and the model in the end.
+
+    Raises:
+        ControllerError: when the controller or model cannot be used.
+        WorkloadError: when an application stays in error.
+        WaitTimeoutError: when not all was active and idle in time.
+    """
+    observer = observer or Observer()
+    async with connect(target) as session:
+        observer.on_connected(session)
+        return await wait_active_idle(
+            session,
+            timeout_s=timeout_s,
+            idle_period_s=idle_period_s,
+            error_grace_s=error_grace_s,
+            on_change=observer.on_change,
+            on_progress=observer.on_progress,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Manner:
+    """How a rendering is deployed."""
+
+    create_model: bool = False
+    dry_run: bool = False
+    wait_idle: bool = True
+    timeout_s: float
+    jobs: int
+    registry_login: RegistryLogin | None = None
+    idle_period_s: float = DEFAULT_IDLE_PERIOD_S
+    error_grace_s: float = DEFAULT_ERROR_GRACE_S
+
+
+async def _deploy(
+    rendering: Rendering,
+    target: JujuTarget,
+    manner: _Manner,
+    observer: Observer,
+    seconds: dict[str, float],
+) -> Deployment:
+    bundle, charms = rendering.bundle, rendering.charms
+    login = manner.registry_login
+    auth = login.at(rendering.registry) if login else None
+    # What is wrong with the bundle itself is told before a controller is looked for, or changed.
+    bare = plan_deployment(bundle, charms, LiveModel(name=target.model))
+    if manner.dry_run:
+        missing = bare if manner.create_model else None
+        plan = await _planned(bundle, charms, target, auth, missing=missing)
+        observer.on_planned(plan)
+        return Deployment(rendering=rendering, plan=plan, seconds=seconds)
+    started = time.monotonic()
+    async with connect(target, create_model=manner.create_model) as session:
+        seconds["connect"] = time.monotonic() - started
+        observer.on_connected(session)
+        with _timed(seconds, "deploy"):
+            plan = await plan_for(session, bundle, charms, registry_auth=auth)
+            observer.on_planned(plan)
+            report = await execute(
+                session,
+                plan,
+                jobs=manner.jobs,
+                registry_auth=auth,
+                on_event=observer.on_step,
+            )
+        done = Deployment(rendering=rendering, plan=plan, report=report, seconds=seconds)
+        if not manner.wait_idle:
+            return dataclasses.replace(done, images=await _images(session, rendering, auth))
+        with _timed(seconds, "wait"):
+            scales = {name: app.scale for name, app in bundle.applications.items()}
+            waited = await wait_active_idle(
+                session,
+                applications=scales,
+                expected_scale=scales,
+                timeout_s=manner.timeout_s,
+                idle_period_s=manner.idle_period_s,
+                error_grace_s=manner.error_grace_s,
+                on_change=observer.on_change,
+                on_progress=observer.on_progress,
+            )
+        images = await _images(session, rendering, auth)
+        return dataclasses.replace(done, waited=waited, images=images)
+
+
+async def _images(
+    session: Session, rendering: Rendering, auth: RegistryAuth | None
+) -> tuple[ImageInModel, ...]:
+    """Look for each image of a rendering in the model: what was asked for may not be what is."""
+    bundle, charms = rendering.bundle, rendering.charms
+    live = await read_live_model(session.api, session.model_name, bundle.applications)
+    wanted = await read_identities(bundle, charms, live, auth, read_charms=False)
+
+    def seen(need: ImageNeed) -> bool:
+        present = live.applications.get(need.application)
+        if present is None:
+            return False
+        if need.resource:
+            resource = wanted[need.application].resources.get(need.resource)
+            fingerprints = present.identity.fingerprints or {}
+            return resource is not None and holds(resource, fingerprints.get(need.resource))
+        options = bundle.applications[need.application].options
+        declared = charms[need.application].options.get(need.option)
+        value = options.get(need.option, declared.default if declared else None)
+        found = present.options.get(need.option)
+        return value is not None and found is not None and str(found) == str(value)
+
+    return tuple(
+        ImageInModel(replacement=replacement, seen=seen(replacement.need))
+        for replacement in rendering.replacements
+    )
+
+
+async def _planned(
+    bundle: Bundle,
+    charms: Mapping[str, Charm],
+    target: JujuTarget,
+    auth: RegistryAuth | None,
+    *,
+    missing: Plan | None,
+) -> Plan:
+    """Return the plan for a model; `missing` when there is none yet."""
+    try:
+        async with connect(target) as session:
+            return await plan_for(session, bundle, charms, registry_auth=auth)
+    except ModelNotFoundError:
+        if missing is None:
+            raise
+        return missing
+
+
+def _render_rehearsal(inputs: Inputs, directory: Path) -> tuple[NamedBundle, Rendering]:
+    """Render with stand-ins and the retag rule in place of what is not given; blocks."""
+    named = find_bundle(inputs.bundle)
+    if inputs.charms is None:
+        if named.release is None:
+            raise UsageError(
+                f"{named.where} is no shipped release, so there are no stand-in charms for it",
+                fix="Name the directory of its charms with --charms DIR.",
+            )
+        inputs = dataclasses.replace(inputs, charms=directory / "charms")
+        write_standins(named.release, directory / "charms")
+    if inputs.images is not None or inputs.mapping is not None:
+        return named, read_and_render(inputs, named=named)
+    registry = parse_registry(inputs) or Registry.parse(DEFAULT_REGISTRY)
+    return named, render_by_rule(inputs, named, registry)
+
+
+def _needed(named: NamedBundle, rendering: Rendering) -> Mapping[str, frozenset[str]]:
+    """Return the endpoints that units wait for: as the release says, else all that are related."""
+    if named.release is not None:
+        return needed_endpoints(named.release)
+    plan = plan_deployment(rendering.bundle, rendering.charms, LiveModel(name=DEFAULT_MODEL))
+    needed: dict[str, frozenset[str]] = {}
+    for relation in plan.relations:
+        charm = rendering.charms[relation.requirer.application].name
+        endpoint = relation.requirer.endpoint or ""
+        needed[charm] = needed.get(charm, frozenset()) | {endpoint}
+    return needed
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        seconds[part] = time.monotonic() - started

@@ -1,0 +1,137 @@
+"""From the names of files to an inventory: reads what a person names, and takes it.
+
+The edge in front of `ckf_airgap.images.inventory.take_inventory`, which is pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ckf_airgap.bundle.bundle import Bundle
+from ckf_airgap.bundle.bundlefile import load_overlay
+from ckf_airgap.bundle.checks import with_overlays
+from ckf_airgap.charms.charm import Charm
+from ckf_airgap.concurrency import in_thread
+from ckf_airgap.errors import BundleError, CharmNotFoundError, Problem, raise_all
+from ckf_airgap.facts.releases import Release
+from ckf_airgap.images.inventory import Inventory, take_inventory
+from ckf_airgap.images.lists import ImageList
+from ckf_airgap.images.rules import ImageRules
+from ckf_airgap.operations.rendering import (
+    DEFAULT_CHARMS,
+    NamedBundle,
+    added_rules,
+    find_bundle,
+    scan_charms,
+)
+from ckf_airgap.rendering.overlay import charms_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListingInputs:
+    """What an inventory is taken of, as a person names it.
+
+    Attributes:
+        bundle: The path of a bundle, or the name of a shipped release such as ``1.11``.
+        charms: The directory of ``.charm`` files. ``None`` takes a shipped release from its facts,
+            and the files of another bundle from `ckf_airgap.operations.rendering.DEFAULT_CHARMS`.
+        overlays: The user's own overlays.
+        rules: A file of image rules, added to those of the release or of the releases that
+            the channels of the charms belong to; see `ImageRules.extended_by`.
+        juju_version: Add the images of an offline controller of this version of Juju.
+        append: Lists of further images.
+    """
+
+    bundle: str | Path
+    charms: Path | None = None
+    overlays: tuple[Path, ...] = ()
+    rules: Path | None = None
+    juju_version: str | None = None
+    append: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """An inventory, and what it was taken of.
+
+    Attributes:
+        named: The bundle as it was found.
+        bundle: The bundle with its overlays.
+        charms: The charm of each application.
+        rules: The image rules that were used.
+        inventory: The images.
+        from_files: Whether charm files were read; else the facts of the shipped release.
+    """
+
+    named: NamedBundle
+    bundle: Bundle
+    charms: Mapping[str, Charm]
+    rules: ImageRules
+    inventory: Inventory
+    from_files: bool
+
+    @property
+    def taken_from(self) -> str:
+        """What the inventory was taken from, for a person."""
+        if self.from_files:
+            return f"the charm files of {self.named.where}"
+        return f"the facts of {self.named.where}, without charm files"
+
+
+async def list_images(inputs: ListingInputs) -> Listing:
+    """Read what `inputs` names and take the inventory, in a thread.
+
+    Raises:
+        MissingError: when a release, a charm file or a list is missing.
+        InputError: when a file is not what it must be.
+    """
+    return await in_thread(read_listing, inputs)
+
+
+def read_listing(inputs: ListingInputs) -> Listing:
+    """Do what `list_images` does; blocks."""
+    named = find_bundle(inputs.bundle)
+    overlays = [load_overlay(path) for path in inputs.overlays]
+    bundle, problems = with_overlays(named.bundle, overlays)
+    raise_all(BundleError, "overlays do not fit the bundle", problems)
+    from_files = inputs.charms is not None or named.release is None
+    if named.release is not None and inputs.charms is None:
+        charms = _charms_of_release(bundle, named.release)
+    else:
+        directory = (inputs.charms or DEFAULT_CHARMS).expanduser()
+        charms = charms_of(bundle, scan_charms(named.bundle, overlays, directory))
+    rules = added_rules(inputs.rules, named)
+    lists = [
+        ImageList.read(path.expanduser(), fix="Name an existing file with --append FILE.")
+        for path in inputs.append
+    ]
+    return Listing(
+        named=named,
+        bundle=bundle,
+        charms=charms,
+        rules=rules,
+        inventory=take_inventory(
+            bundle, charms, rules, juju_version=inputs.juju_version, lists=lists
+        ),
+        from_files=from_files,
+    )
+
+
+def _charms_of_release(bundle: Bundle, release: Release) -> dict[str, Charm]:
+    """Return the release's facts of each application's charm."""
+    missing = [
+        Problem(
+            f"release {release.name} has no facts of the charm {application.charm_name}",
+            f"application {name}",
+            "name the charm files with --charms DIR",
+        )
+        for name, application in bundle.applications.items()
+        if application.charm_name not in release.charms
+    ]
+    raise_all(CharmNotFoundError, "applications have no charm", missing)
+    return {
+        name: release.charms[application.charm_name]
+        for name, application in bundle.applications.items()
+    }

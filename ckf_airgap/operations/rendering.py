@@ -1,0 +1,221 @@
+"""From the names of files to a rendering: reads what a person names, and renders it.
+
+The edge in front of `ckf_airgap.rendering.overlay.render`, which is pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ckf_airgap.bundle.bundle import Bundle
+from ckf_airgap.bundle.bundlefile import load_bundle, load_overlay
+from ckf_airgap.bundle.checks import Setting, with_overlays
+from ckf_airgap.charms.charmfile import CharmDirectory
+from ckf_airgap.concurrency import in_thread
+from ckf_airgap.documents import Document, load_mapping
+from ckf_airgap.errors import InputError, ReleaseNotFoundError, UsageError, nearest
+from ckf_airgap.facts.releases import Release, load_release, release_names, rules_for_bundle
+from ckf_airgap.images.lists import ImageList, RetaggedImages
+from ckf_airgap.images.reference import Registry
+from ckf_airgap.images.retag import RetagMapping
+from ckf_airgap.images.rules import ImageRules
+from ckf_airgap.rendering.overlay import Rendering, render
+
+DEFAULT_CHARMS: Final = Path("~/charms")
+"""Where the guide of Charmed Kubeflow puts the charm files."""
+
+DEFAULT_IMAGES: Final = Path("~/retagged-images.txt")
+"""Where the guide puts the list of images in the private registry."""
+
+DEFAULT_MODEL: Final = "kubeflow"
+"""The model that Charmed Kubeflow has to be deployed into."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What a bundle is rendered from, as a person names it.
+
+    Attributes:
+        bundle: The path of a bundle, or the name of a shipped release such as ``1.11``.
+        charms: The directory of ``.charm`` files; ``None`` is `DEFAULT_CHARMS`.
+        images: The list of images in the registry; ``None`` is `DEFAULT_IMAGES`, or all of the
+            mapping when there is one.
+        mapping: The mapping file of ``images retag``, which tells where each image lies.
+        registry: The private registry, ``HOST[:PORT][/PATH]``; ``None`` takes it from the list.
+        settings: ``APP.OPTION=VALUE``, applied last.
+        overlays: The user's own overlays.
+        rules: A file of image rules, added to those of the release or of the releases that
+            the channels of the charms belong to; see `ImageRules.extended_by`.
+        relative_to: The directory that ``charm:`` paths start from; ``None`` is that of the
+            charms.
+    """
+
+    bundle: str | Path
+    charms: Path | None = None
+    images: Path | None = None
+    mapping: Path | None = None
+    registry: str | None = None
+    settings: tuple[str, ...] = ()
+    overlays: tuple[Path, ...] = ()
+    rules: Path | None = None
+    relative_to: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedBundle:
+    """A bundle, and the shipped release that it is, if it is one."""
+
+    bundle: Bundle
+    release: Release | None
+    where: str
+
+    @property
+    def rules(self) -> ImageRules:
+        """The image rules that fit the bundle."""
+        return self.release.rules if self.release else rules_for_bundle(self.bundle)
+
+
+def find_bundle(name: str | Path) -> NamedBundle:
+    """Read the bundle that a path or the name of a shipped release stands for.
+
+    A name without a slash that is a release is that release, whatever the current directory holds.
+
+    Raises:
+        ReleaseNotFoundError: when it is neither.
+        BundleError: when the file is no bundle.
+    """
+    text = str(name)
+    releases = release_names()
+    if text in releases:
+        release = load_release(text)
+        return NamedBundle(bundle=release.bundle, release=release, where=f"release {text}")
+    path = Path(name).expanduser()
+    if path.exists():
+        return NamedBundle(bundle=load_bundle(path), release=None, where=str(path))
+    hint = nearest(text, releases)
+    known = f"Shipped releases are {', '.join(releases) or 'none'}."
+    raise ReleaseNotFoundError(
+        f"{text!r} is neither a file nor a shipped release",
+        fix=f"{hint[:1].upper()}{hint[1:]} {known}".strip(),
+    )
+
+
+async def render_release(inputs: Inputs) -> Rendering:
+    """Read what `inputs` names and render it, in a thread.
+
+    Returns:
+        The overlay, the merged bundle, and every image that was exchanged.
+
+    Raises:
+        MissingError: when a release, a charm file or an image is missing.
+        InputError: when a file or a setting is not what it must be.
+        UsageError: when a setting has not the form ``APP.OPTION=VALUE``.
+    """
+    return await in_thread(read_and_render, inputs)
+
+
+def read_and_render(inputs: Inputs, *, named: NamedBundle | None = None) -> Rendering:
+    """Do what `render_release` does; blocks.
+
+    Args:
+        inputs: What to read.
+        named: The bundle, when it has been read before.
+    """
+    registry = parse_registry(inputs)
+    return _render(inputs, named or find_bundle(inputs.bundle), registry, by_rule=False)
+
+
+def render_by_rule(inputs: Inputs, named: NamedBundle, registry: Registry) -> Rendering:
+    """Render as if every image that is needed had been retagged into `registry`; blocks.
+
+    Args:
+        inputs: What to read; its list of images is not.
+        named: The bundle.
+        registry: Where the images are taken to be.
+
+    Raises:
+        InputError: as `render_release`, and when two images would share one place.
+    """
+    return _render(inputs, named, registry, by_rule=True)
+
+
+def _render(
+    inputs: Inputs, named: NamedBundle, registry: Registry | None, *, by_rule: bool
+) -> Rendering:
+    settings = parse_settings(inputs)
+    overlays = [load_overlay(path) for path in inputs.overlays]
+    charms = scan_charms(named.bundle, overlays, (inputs.charms or DEFAULT_CHARMS).expanduser())
+    return render(
+        named.bundle,
+        charms=charms,
+        images=None if by_rule else read_images(inputs, registry),
+        registry=registry,
+        rules=read_rules(inputs, named),
+        settings=settings,
+        overlays=overlays,
+        relative_to=inputs.relative_to,
+    )
+
+
+def read_images(inputs: Inputs, registry: Registry | None) -> ImageList | RetaggedImages:
+    """Read the list of images in the registry, or the mapping that tells where they lie.
+
+    Raises:
+        ImageNotFoundError: when a file is missing.
+        InputError: when a file is not what it must be.
+        UsageError: when the mapping is for another registry than the one that is named.
+    """
+    if inputs.mapping is None:
+        return ImageList.read((inputs.images or DEFAULT_IMAGES).expanduser())
+    mapping = RetagMapping.read(inputs.mapping.expanduser())
+    if registry is not None and registry != mapping.registry:
+        raise UsageError(
+            f"{inputs.mapping} is the mapping for {mapping.registry}, not for {registry}",
+            fix="Leave out --registry, or retag the list for that registry.",
+        )
+    return mapping.retagged(ImageList.read(inputs.images.expanduser()) if inputs.images else None)
+
+
+def parse_settings(inputs: Inputs) -> list[Setting]:
+    """Return the settings; `UsageError` when one has not the right form."""
+    return [Setting.parse(text) for text in inputs.settings]
+
+
+def parse_registry(inputs: Inputs) -> Registry | None:
+    """Return the registry, if one is named; `InputError` when it is none."""
+    return Registry.parse(inputs.registry) if inputs.registry else None
+
+
+def read_rules(inputs: Inputs, named: NamedBundle) -> ImageRules:
+    """Return the rules that fit the bundle, with those of the user's file added."""
+    return added_rules(inputs.rules, named)
+
+
+def added_rules(path: Path | None, named: NamedBundle) -> ImageRules:
+    """Return the rules that fit a bundle, with those of a file added; see `ImageRules.extended_by`.
+
+    Raises:
+        InputError: when the file holds no rules, or takes away images that are needed.
+    """
+    if path is None:
+        return named.rules
+    return named.rules.extended_by(read_rules_file(path), where=str(path))
+
+
+def read_rules_file(path: Path) -> ImageRules:
+    """Read image rules from a file; `InputError` when it holds none."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as exc:
+        raise InputError(f"cannot read the rules {path}: {exc.strerror}") from exc
+    where = str(path)
+    return ImageRules.from_document(load_mapping(text, where=where), where=where)
+
+
+def scan_charms(bundle: Bundle, overlays: list[Document], path: Path) -> CharmDirectory:
+    """Read the charm files of a directory; a broken one that nobody asks for is passed over."""
+    merged, _ = with_overlays(bundle, overlays)  # whoever uses the charms tells the problems
+    names = {application.charm_name for application in merged.applications.values()}
+    return CharmDirectory.scan(path, wanted=names)

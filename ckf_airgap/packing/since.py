@@ -1,0 +1,106 @@
+"""What a pack made ``--since`` a lock takes to be on the other side already."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ckf_airgap.documents import JSONValue
+from ckf_airgap.errors import InputError
+from ckf_airgap.images.reference import ImageReference
+from ckf_airgap.operations.lock import Lock
+from ckf_airgap.packing.names import ASSUMES
+
+SCHEMA: Final = "ckf-airgap/assumes/v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assumes:
+    """What is left out of a pack.
+
+    Attributes:
+        bundle: What the earlier pack was for.
+        lock_sha256: The checksum of its lock.
+        charms: The files of charms that are left out.
+        blobs: The digests of blobs that are left out.
+    """
+
+    bundle: str
+    lock_sha256: str
+    charms: frozenset[str] = frozenset()
+    blobs: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        """Return how the earlier pack is named in messages."""
+        return f"the pack of {self.bundle} with the lock {self.lock_sha256[:16]}"
+
+    @classmethod
+    def read(cls, directory: Path) -> Assumes | None:
+        """Return what a pack assumes, or ``None``; blocks on the disk.
+
+        Raises:
+            InputError: when the file is damaged.
+        """
+        path = directory / ASSUMES
+        try:
+            document: JSONValue = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, RecursionError) as exc:
+            raise InputError(f"{path} cannot be read: {exc}") from exc
+        fields = document if isinstance(document, dict) else {}
+        bundle, lock = fields.get("bundle"), fields.get("lock-sha256")
+        lists = [fields.get("charms"), fields.get("blobs")]
+        if fields.get("schema") != SCHEMA or not isinstance(bundle, str):
+            raise InputError(f"{path} is not of the form {SCHEMA}")
+        if not isinstance(lock, str) or not all(isinstance(one, list) for one in lists):
+            raise InputError(f"{path} lacks keys of the form {SCHEMA}")
+        charms, blobs = (
+            frozenset(str(item) for item in one) if isinstance(one, list) else frozenset()
+            for one in lists
+        )
+        return cls(bundle=bundle, lock_sha256=lock, charms=charms, blobs=blobs)
+
+    def to_text(self) -> str:
+        """Return the file's text."""
+        document = {
+            "schema": SCHEMA,
+            "bundle": self.bundle,
+            "lock-sha256": self.lock_sha256,
+            "charms": sorted(self.charms),
+            "blobs": sorted(self.blobs),
+        }
+        return json.dumps(document, indent=1) + "\n"
+
+
+def unchanged_charms(before: Lock, now: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """Return the files that an earlier pack brought as they are now.
+
+    Args:
+        before: The earlier pack's lock.
+        now: Name and sha384 of each file.
+    """
+    known = before.charm_checksums
+    return frozenset(file for file, sha384 in now if known.get(file) == sha384)
+
+
+def known_blobs(before: Lock, targets: Iterable[ImageReference]) -> frozenset[str]:
+    """Return the blobs that the private registry has, where a push will find them.
+
+    A registry looks for a blob in one repository, so those count that the earlier pack brought
+    into a repository that the images go to now.
+
+    Args:
+        before: The earlier pack's lock.
+        targets: Where the images go now.
+    """
+    places = {(one.registry, one.repository) for one in targets}
+    found: set[str] = set()
+    for image in before.images:
+        target = ImageReference.parse(image.target)
+        if (target.registry, target.repository) in places:
+            found.update(image.blobs)
+    return frozenset(found)

@@ -1,0 +1,154 @@
+"""What a pack says to the other side: a page to read, and a script that needs no index."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ckf_airgap.packing.since import Assumes
+
+_INSTALL: Final = """\
+#!/bin/sh
+# Installs ckf-airgap {version} from the wheels beside this script: no package index, no network.
+# Usage: sh install.sh [DIRECTORY]      (by default ~/ckf-airgap; PYTHON=... chooses the Python)
+set -eu
+
+here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+target=${{1:-"$HOME/ckf-airgap"}}
+python=${{PYTHON:-}}
+
+if [ -z "$python" ]; then
+    for candidate in python{python} python3 python; do
+        if command -v "$candidate" >/dev/null 2>&1; then
+            python=$candidate
+            break
+        fi
+    done
+fi
+if [ -z "$python" ]; then
+    echo "install.sh: there is no Python here; it takes Python {python}" >&2
+    exit 1
+fi
+
+found=$("$python" -c 'import platform, sys; print("%d.%d %s" % (sys.version_info[0],
+    sys.version_info[1], platform.machine()))')
+if [ "$found" != "{python} {machine}" ]; then
+    echo "install.sh: the wheels are for Python {python} on {machine}, and $python is $found" >&2
+    echo "Name another one with PYTHON=..., or pack with --python and --machine." >&2
+    exit 1
+fi
+
+if command -v sha256sum >/dev/null 2>&1; then
+    (cd "$here" && grep '  {wheels}/' SHA256SUMS | sha256sum --check --quiet -) || {{
+        echo "install.sh: the wheels are not those that were packed" >&2
+        exit 1
+    }}
+fi
+
+# pip runs from its own wheel, so that Pythons without ensurepip (Debian's) will do.
+"$python" -m venv --without-pip --clear "$target"
+pip=$(echo "$here"/{wheels}/pip-*.whl)
+PYTHONPATH=$pip "$target/bin/python" -m pip install --quiet --disable-pip-version-check \\
+    --no-input --no-cache-dir --isolated --no-index --find-links "$here/{wheels}" \\
+    "ckf-airgap=={version}"
+
+echo "installed: $target/bin/ckf-airgap"
+"""
+
+_README: Final = """\
+Charmed Kubeflow for an air gap: {bundle}
+{underline}
+
+Made by ckf-airgap {version}, for the registry {registry}.
+
+On a machine behind the gap:
+
+{install}  ckf-airgap verify .                 reads all once; names what is missing or altered
+  ckf-airgap unpack . --to ~          ~/charms, ~/retagged-images.txt and the rest
+  ckf-airgap images push {images} --registry {registry}{mapping}
+  ckf-airgap deploy ~/{bundle_file}   --charms ~/charms --images ~/retagged-images.txt
+
+Without ckf-airgap, the old way works as well:
+
+  sha256sum -c SHA256SUMS
+{join}  mkdir -p ~/charms && tar -xzf charms.tar.gz -C ~/charms
+  skopeo copy oci-archive:{images_file}:IMAGE docker://{registry}/...      (or: docker load -i)
+  juju deploy ~/{merged}  (next to charms/)
+
+Files
+-----
+  SHA256SUMS{pad}checksums of all others{signed}
+  ckf-airgap.lock            exactly which charms and images these are
+  charms.tar.gz              the charms
+  {images_file:<26} the images: an OCI image layout in a tar
+  images.txt                 the images as the charms name them
+  retagged-images.txt        the same in the private registry
+  bundle.yaml, overlay.yaml  the bundle as published, and what changes in it here
+  merged-bundle.yaml         both together
+{since}"""
+
+_SINCE: Final = """
+This pack holds only what is new since {assumes}.
+It needs that one to be here: its charms in ~/charms, its images in the registry. Both are checked,
+and nothing is half-loaded without them. assumes.json lists what was left out:
+{charms} charms and {blobs} blobs.
+"""
+
+
+def install_script(*, version: str, python: str, machine: str, wheels: str) -> str:
+    """Return ``install.sh``.
+
+    Args:
+        version: The version of ckf-airgap.
+        python: The Python that the wheels are for, ``3.12``.
+        machine: The machine, as ``uname -m`` says it.
+        wheels: The directory of the wheels.
+    """
+    return _INSTALL.format(version=version, python=python, machine=machine, wheels=wheels)
+
+
+def readme(
+    *,
+    bundle: str,
+    version: str,
+    registry: str,
+    images: str,
+    split: bool,
+    tool: bool,
+    mapping: bool,
+    signed: bool,
+    assumes: Assumes | None,
+) -> str:
+    """Return the page for the other side.
+
+    Args:
+        bundle: What the bundle is called.
+        version: The version of ckf-airgap.
+        registry: The private registry.
+        images: The archive of images.
+        split: Whether it was cut into parts.
+        tool: Whether ckf-airgap itself is carried.
+        mapping: Whether a mapping tells where images go.
+        signed: Whether the checksums are signed.
+        assumes: What is taken to be there already.
+    """
+    title = f"Charmed Kubeflow for an air gap: {bundle}"
+    install = "  sh install.sh ~/ckf-airgap && PATH=~/ckf-airgap/bin:$PATH\n" if tool else ""
+    since = ""
+    if assumes is not None:
+        since = _SINCE.format(assumes=assumes, charms=len(assumes.charms), blobs=len(assumes.blobs))
+    return _README.format(
+        bundle=bundle,
+        underline="=" * len(title),
+        version=version,
+        registry=registry,
+        images=f"~/{images}" if split else images,
+        images_file=images,
+        bundle_file="bundle.yaml",
+        merged="merged-bundle.yaml",
+        mapping=" --mapping ~/retag-mapping.yaml" if mapping else "",
+        install=install,
+        join=f"  cat {images}.* > {images}\n" if split else "",
+        pad=" " * 17,
+        signed=", signed in SHA256SUMS.sig" if signed else "",
+        since=since,
+    )

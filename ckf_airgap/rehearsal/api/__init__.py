@@ -1,0 +1,1 @@
+"""The API of the embedded controller: TLS, frames, facades, uploads."""

@@ -1,0 +1,133 @@
+"""Request bodies: streamed into a file while they are hashed, and never held in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from ckf_airgap.rehearsal.model.model import Model
+from ckf_airgap.rehearsal.model.users import User
+from ckf_airgap.rehearsal.wire import BAD_REQUEST, ApiError
+
+DEFAULT_LIMIT_BYTES: Final = 8 * 1024**3
+"""The largest body that is taken; charms and file resources are far smaller."""
+
+_BLOCK_BYTES: Final = 1024 * 1024
+
+
+@dataclass(slots=True, kw_only=True)
+class Body:
+    """A body that was received.
+
+    Attributes:
+        path: The file that holds it.
+        size_bytes: Its size.
+        sha256: Its SHA-256, hexadecimal.
+        sha384: Its SHA-384, hexadecimal.
+        made: What came of it, once it is kept.
+    """
+
+    path: Path
+    size_bytes: int = 0
+    sha256: str = ""
+    sha384: str = ""
+    made: str = ""
+
+    def keep(self, made: str) -> None:
+        """Let the file outlive the request; whoever keeps it removes it.
+
+        Args:
+            made: What came of it: the charm's URL, or ``application/resource``.
+        """
+        self.made = made
+
+    @property
+    def kept(self) -> bool:
+        """Whether the file outlives the request."""
+        return bool(self.made)
+
+
+@asynccontextmanager
+async def received(
+    request: web.Request, directory: Path, model: Model, user: User, *, limit_bytes: int
+) -> AsyncIterator[Body]:
+    """Receive the body of a request into a file of `directory`, removed unless it is kept.
+
+    The model records the upload with what came of it in the block.
+
+    Args:
+        request: The request.
+        directory: Where the file goes.
+        model: The model that is sent it.
+        user: Who sends it.
+        limit_bytes: The size that is refused.
+
+    Raises:
+        ApiError: when the body is larger than `limit_bytes`.
+    """
+    if (request.content_length or 0) > limit_bytes:
+        raise _too_large(limit_bytes)
+    handle, name = tempfile.mkstemp(prefix="upload-", dir=directory)
+    body = Body(path=Path(name))
+    try:
+        with os.fdopen(handle, "wb") as file:
+            sha256, sha384 = hashlib.sha256(), hashlib.sha384()
+
+            def take(block: bytes) -> None:
+                file.write(block)
+                sha256.update(block)
+                sha384.update(block)
+
+            async for block in _blocks(request):
+                body.size_bytes += len(block)
+                if body.size_bytes > limit_bytes:
+                    raise _too_large(limit_bytes)
+                if len(block) < _BLOCK_BYTES // 16:
+                    take(block)  # small ones cost less than the way to a thread
+                else:
+                    await asyncio.to_thread(take, block)
+        body.sha256, body.sha384 = sha256.hexdigest(), sha384.hexdigest()
+        refusal = ""
+        try:
+            yield body
+        except ApiError as error:
+            refusal = error.message
+            raise
+        finally:
+            model.record_upload(
+                method=request.method,
+                path=request.path,
+                size_bytes=body.size_bytes,
+                sha256=body.sha256,
+                made=body.made,
+                refusal=refusal,
+                user=user.name,
+            )
+    finally:
+        if not body.kept:
+            body.path.unlink(missing_ok=True)
+
+
+async def _blocks(request: web.Request) -> AsyncIterator[bytes]:
+    """Yield the body in blocks that are worth a thread's while."""
+    gathered = bytearray()
+    async for chunk in request.content.iter_any():
+        gathered += chunk
+        if len(gathered) >= _BLOCK_BYTES:
+            yield bytes(gathered)
+            gathered.clear()
+    if gathered:
+        yield bytes(gathered)
+
+
+def _too_large(limit_bytes: int) -> ApiError:
+    return ApiError(f"the body is larger than the {limit_bytes} bytes allowed", BAD_REQUEST)

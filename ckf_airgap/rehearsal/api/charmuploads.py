@@ -1,0 +1,222 @@
+"""Charms over HTTPS: the two ways to upload one, and the ways to get it back.
+
+python-libjuju posts to ``/model/<uuid>/charms``, the Go client puts "objects" to
+``/model-<uuid>/charms/<name>-<sha7>``. Errors have a flat body on both,
+``{"error": "...", "error-code": "..."}``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import zipfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from ckf_airgap.documents import Document
+from ckf_airgap.rehearsal.api.bodies import received
+from ckf_airgap.rehearsal.api.httpauth import authenticated
+from ckf_airgap.rehearsal.entities.charmurl import CharmURL
+from ckf_airgap.rehearsal.model.model import Model
+from ckf_airgap.rehearsal.model.state import ControllerState
+from ckf_airgap.rehearsal.model.users import User
+from ckf_airgap.rehearsal.wire import BAD_REQUEST, METHOD_NOT_ALLOWED, NOT_FOUND, ApiError
+
+CHARM_URL_HEADER: Final = "Juju-Curl"
+_ZIP: Final = "application/zip"
+_UPLOAD_FAILED: Final = "cannot upload charm"
+_DOWNLOAD_FAILED: Final = "cannot retrieve charm"
+_ONLY_MIGRATION: Final = "only be uploaded during model migration import"
+
+
+class CharmUploads:
+    """The handlers for charms.
+
+    Args:
+        controller: The controller.
+        limit_bytes: The largest charm that is taken.
+    """
+
+    def __init__(self, controller: ControllerState, *, limit_bytes: int) -> None:
+        self._controller = controller
+        self._limit_bytes = limit_bytes
+        self._objects: dict[tuple[str, str], str] = {}
+
+    def add_routes(self, app: web.Application) -> None:
+        """Register the handlers."""
+        for path in ("/model/{model_uuid}/charms", "/charms"):
+            app.router.add_post(path, self.post)
+            app.router.add_get(path, self.get, allow_head=True)
+            app.router.add_route("*", path, self.refuse_method)
+        path = "/model-{model_uuid}/charms/{object}"
+        app.router.add_put(path, self.put)
+        app.router.add_get(path, self.get_object, allow_head=True)
+        app.router.add_route("*", path, self.refuse_method)
+
+    async def post(self, request: web.Request) -> web.Response:
+        """Take a charm as python-libjuju and older clients send it."""
+        user, model = authenticated(request, self._controller, access="write")
+
+        async def take() -> str:
+            _check_content_type(request)
+            schema = request.query.get("schema", "local")
+            if schema == "ch":
+                raise ApiError(f"charms may {_ONLY_MIGRATION}")
+            if schema != "local":
+                raise ApiError(f'unsupported schema "{schema}"')
+            revision = request.query.get("revision") or None
+            if revision is not None and not revision.isdecimal():
+                raise ApiError("revision must be a number")
+            return await self._store(
+                request,
+                model,
+                user,
+                series=request.query.get("series", ""),
+                name=request.query.get("name") or None,
+                revision=None if revision is None else int(revision),
+            )
+
+        return await _answer_upload(take)
+
+    async def put(self, request: web.Request) -> web.Response:
+        """Take a charm as the Go client of 3.6 sends it."""
+        user, model = authenticated(request, self._controller, access="write")
+        path = request.match_info["object"]
+
+        async def take() -> str:
+            _check_content_type(request)
+            name, dash, sha = path.rpartition("-")
+            if not (name and dash and sha):
+                raise ApiError(f'"{path}" is not a valid charm object path')
+            header = request.headers.get(CHARM_URL_HEADER, "")
+            try:
+                wanted = CharmURL.parse(header)
+            except ApiError as error:
+                raise ApiError(f'"{header}" is not a valid charm url') from error
+            if wanted.schema != "local":
+                raise ApiError(f"non-local charms may {_ONLY_MIGRATION}")
+            url = await self._store(
+                request,
+                model,
+                user,
+                series=wanted.series,
+                name=wanted.name,
+                revision=wanted.revision if wanted.revision >= 0 else None,
+                sha=sha,
+            )
+            self._objects[model.uuid, path] = url
+            return url
+
+        return await _answer_upload(take)
+
+    async def get(self, request: web.Request) -> web.StreamResponse:
+        """Return a charm, a member of it (``file=``), or the list of its members."""
+        _, model = authenticated(request, self._controller, access="read")
+        try:
+            archive = model.charm_archive(_wanted_url(request))
+            member = request.query.get("file", "")
+            if member == "*":
+                return web.FileResponse(archive, headers={"Content-Type": _ZIP})
+            return await asyncio.to_thread(_member_response, archive, member)
+        except ApiError as error:
+            return flat_error(error.annotated(_DOWNLOAD_FAILED))
+
+    async def get_object(self, request: web.Request) -> web.StreamResponse:
+        """Return the charm that was put under a path."""
+        _, model = authenticated(request, self._controller, access="read")
+        path = request.match_info["object"]
+        url = self._objects.get((model.uuid, path))
+        try:
+            if url is not None:
+                headers = {"Content-Type": _ZIP, CHARM_URL_HEADER: url}
+                return web.FileResponse(model.charm_archive(url), headers=headers)
+            missing = ApiError(f'charm "{path}" not found', NOT_FOUND)
+        except ApiError as error:
+            missing = error
+        return flat_error(missing.annotated(_DOWNLOAD_FAILED))
+
+    async def refuse_method(self, request: web.Request) -> web.Response:
+        """Refuse a method that charms have not."""
+        authenticated(request, self._controller, access="read")
+        return flat_error(ApiError(f'unsupported method: "{request.method}"', METHOD_NOT_ALLOWED))
+
+    async def _store(
+        self,
+        request: web.Request,
+        model: Model,
+        user: User,
+        *,
+        series: str,
+        name: str | None,
+        revision: int | None,
+        sha: str | None = None,
+    ) -> str:
+        """Receive the body and give it to the model; return the charm's URL."""
+        directory = self._controller.files_of(model)
+        limit_bytes = self._limit_bytes
+        async with received(request, directory, model, user, limit_bytes=limit_bytes) as body:
+            if sha is not None and not body.sha256.startswith(sha):
+                raise ApiError(
+                    f"Uploaded charm sha256 ({body.sha256[:7]}) does not match sha in url ({sha})"
+                )
+            url = await model.add_charm(
+                body.path,
+                series=series,
+                name=name,
+                revision=revision,
+                method="POST" if sha is None else "PUT",
+            )
+            body.keep(url)
+            return url
+
+
+def flat_error(error: ApiError) -> web.Response:
+    """Return an error in the flat shape that charm requests are refused in."""
+    document: Document = {"error": error.message, "error-code": error.code}
+    return web.json_response(document, status=error.http_status)
+
+
+def _wanted_url(request: web.Request) -> str:
+    url = request.query.get("url", "")
+    if not url:
+        raise ApiError("expected url=CharmURL query argument", BAD_REQUEST)
+    return url
+
+
+def _check_content_type(request: web.Request) -> None:
+    found = request.headers.get("Content-Type", "")
+    if found != _ZIP:
+        raise ApiError(f"expected Content-Type: {_ZIP}, got: {found}")
+
+
+async def _answer_upload(take: Callable[[], Awaitable[str]]) -> web.Response:
+    """Answer with the URL of the charm, or with what is wrong: always a bad request."""
+    try:
+        url = await take()
+    except ApiError as error:
+        message = error.message
+        if not message.startswith(_UPLOAD_FAILED):
+            message = f"{_UPLOAD_FAILED}: {message}"
+        return flat_error(ApiError(message, BAD_REQUEST))
+    return web.json_response({"charm-url": url}, headers={CHARM_URL_HEADER: url})
+
+
+def _member_response(archive: Path, member: str) -> web.Response:
+    """Return a member of a charm, or the names of all of them."""
+    try:
+        with zipfile.ZipFile(archive) as charm:
+            if not member:
+                names = sorted(name for name in charm.namelist() if not name.endswith("/"))
+                return web.json_response({"files": names})
+            if member.endswith("/") or member not in charm.namelist():
+                raise ApiError(f"charm file {member} not found", NOT_FOUND)
+            content = charm.read(member)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise ApiError(f"cannot open charm archive: {error}") from error
+    digest = hashlib.sha256(content).hexdigest()
+    return web.Response(
+        body=content, content_type="application/octet-stream", headers={"ETag": f'"{digest}"'}
+    )

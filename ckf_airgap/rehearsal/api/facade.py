@@ -1,0 +1,104 @@
+"""What a facade of the API is, and how its methods are exposed to requests."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, TypeVar, overload
+
+from ckf_airgap.documents import Document
+from ckf_airgap.rehearsal.model.model import Model, ModelWatcher
+from ckf_airgap.rehearsal.model.state import ControllerState
+from ckf_airgap.rehearsal.model.users import User
+
+Scope: TypeAlias = Literal["model", "controller", "both"]
+Method: TypeAlias = "Callable[[Any, Document], Awaitable[Document]]"
+MethodT = TypeVar("MethodT", bound="Callable[[Any, Document], Awaitable[Document]]")
+
+
+@overload
+def rpc_method(named: MethodT) -> MethodT: ...
+@overload
+def rpc_method(named: str) -> Callable[[MethodT], MethodT]: ...
+def rpc_method(named: MethodT | str) -> MethodT | Callable[[MethodT], MethodT]:
+    """Expose a method of a facade: ``@rpc_method`` or ``@rpc_method("GetConfig")``.
+
+    Without a name, ``add_pending_resources`` becomes ``AddPendingResources``.
+    """
+    if isinstance(named, str):
+
+        def mark(method: MethodT) -> MethodT:
+            method.rpc_name = named  # type: ignore[attr-defined]
+            return method
+
+        return mark
+    named.rpc_name = "".join(  # type: ignore[attr-defined]
+        part.capitalize() for part in named.__name__.split("_")
+    )
+    return named
+
+
+class Caller(Protocol):
+    """The connection that a call came in on, as facades see it."""
+
+    controller: ControllerState
+    model_or_none: Model | None
+    is_controller_connection: bool
+    logged_in_user: User | None
+
+    @property
+    def model(self) -> Model:
+        """The model of the connection; `ApiError` on one to the controller."""
+
+    @property
+    def user(self) -> User:
+        """The user who is logged in; `ApiError` before the login."""
+
+    def advertised(self) -> list[Document]:
+        """Return the facades of the login reply."""
+
+    def add_watcher(self, watcher: ModelWatcher) -> str:
+        """Keep a watcher for the connection; return its id."""
+
+    def watcher(self, watcher_id: str) -> ModelWatcher:
+        """Return the watcher with an id; `ApiError` when there is none."""
+
+    def stop_watcher(self, watcher_id: str) -> None:
+        """Stop and forget a watcher; `ApiError` when there is none."""
+
+
+class Facade:
+    """One facade of the API; an instance lives for one call.
+
+    Subclasses set the class attributes and expose coroutines with `rpc_method`, each of which
+    takes the ``params`` as the client sent them and returns the ``response``. State belongs into
+    the model, the controller or the session, never into the facade.
+
+    Attributes:
+        name: The facade's name in the API.
+        versions: The versions that are advertised at login and answered.
+        scope: On which connections it works.
+        refused_on_containers: It is advertised, but refused on every Kubernetes model.
+        session: The connection that the call came in on.
+        version: The version of the call.
+        object_id: The ``id`` of the call's envelope: which watcher is meant; else empty.
+    """
+
+    name: ClassVar[str] = ""
+    versions: ClassVar[tuple[int, ...]] = ()
+    scope: ClassVar[Scope] = "model"
+    refused_on_containers: ClassVar[bool] = False
+    methods: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, session: Caller) -> None:
+        self.session = session
+        self.version = max(self.versions)
+        self.object_id = ""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        found: dict[str, str] = {}
+        for attribute in dir(cls):
+            rpc_name = getattr(getattr(cls, attribute), "rpc_name", None)
+            if rpc_name:
+                found[rpc_name] = attribute
+        cls.methods = found

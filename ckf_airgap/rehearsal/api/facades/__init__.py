@@ -1,0 +1,39 @@
+"""The facades of the controller, one module per family; `FACADES` is what is advertised."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ckf_airgap.rehearsal.api.facade import Facade
+from ckf_airgap.rehearsal.api.facades.admin import Pinger
+from ckf_airgap.rehearsal.api.facades.annotations import Annotations
+from ckf_airgap.rehearsal.api.facades.application import Application
+from ckf_airgap.rehearsal.api.facades.bundle import Bundle
+from ckf_airgap.rehearsal.api.facades.charms import Charms
+from ckf_airgap.rehearsal.api.facades.client import AllWatcher, Client
+from ckf_airgap.rehearsal.api.facades.cloud import Cloud, CredentialManager
+from ckf_airgap.rehearsal.api.facades.controller import Controller
+from ckf_airgap.rehearsal.api.facades.modelconfig import ModelConfig
+from ckf_airgap.rehearsal.api.facades.modelmanager import ModelManager
+from ckf_airgap.rehearsal.api.facades.platform import PLATFORM
+from ckf_airgap.rehearsal.api.facades.resources import Resources
+from ckf_airgap.rehearsal.api.facades.usermanager import UserManager
+
+FACADES: Final[tuple[type[Facade], ...]] = (
+    AllWatcher,
+    Annotations,
+    Application,
+    Bundle,
+    Charms,
+    Client,
+    Cloud,
+    Controller,
+    CredentialManager,
+    ModelConfig,
+    ModelManager,
+    Pinger,
+    Resources,
+    UserManager,
+    *PLATFORM,
+)
+"""Every facade that a logged-in client can reach; the session narrows them by connection."""

@@ -1,0 +1,68 @@
+"""Bundles: the plan that python-libjuju asks the controller for."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ckf_airgap.bundle.merge import merge_documents
+from ckf_airgap.documents import Document, JSONValue, as_mapping, load_all_yaml
+from ckf_airgap.errors import InputError
+from ckf_airgap.rehearsal.api.facade import Facade, Scope, rpc_method
+from ckf_airgap.rehearsal.model.bundlechanges import bundle_errors, plan_changes
+from ckf_airgap.rehearsal.wire import ApiError, text_field
+
+
+class Bundle(Facade):
+    """Plans how a bundle is deployed into an empty model."""
+
+    name: ClassVar[str] = "Bundle"
+    versions: ClassVar[tuple[int, ...]] = (6,)
+    scope: ClassVar[Scope] = "both"
+
+    @rpc_method
+    async def get_changes_map_args(self, params: Document) -> Document:
+        """Return the changes, their arguments by name.
+
+        When there are none, ``errors`` says why; else it holds one empty text per change.
+        """
+        changes, errors = _plan(params)
+        if errors:
+            return {"errors": [*errors]}
+        return {"changes": [*changes], "errors": ["" for _ in changes]}
+
+
+def _plan(params: Document) -> tuple[list[Document], list[str]]:
+    """Return the changes of a request, and the errors of its bundle."""
+    try:
+        documents = load_all_yaml(
+            text_field(params, "yaml"), where="bundle", allow_duplicate_keys=True
+        )
+        mappings = [as_mapping(document, where="bundle") for document in documents]
+    except InputError as exc:
+        raise ApiError(f"cannot read bundle YAML: {exc.message}") from exc
+    if not mappings:
+        raise ApiError("cannot read bundle YAML: bundle is empty")
+    errors = _overlay_errors(mappings) or bundle_errors(mappings[0])
+    merged = merge_documents(*mappings)
+    errors = errors or bundle_errors(merged)
+    if errors:
+        return [], errors
+    return plan_changes(merged, bundle_url=text_field(params, "bundleURL")), []
+
+
+def _overlay_errors(documents: list[Document]) -> list[str]:
+    """Return what may stand in one kind of document only, and stands in the other."""
+    errors = []
+    if any("services" in overlay for overlay in documents[1:]):
+        errors.append(
+            "bundle overlay file used deprecated 'services' key, this is not valid for bundle "
+            "overlay files"
+        )
+    applications: JSONValue = documents[0].get("applications")
+    for name, fields in (applications if isinstance(applications, dict) else {}).items():
+        errors += [
+            f"applications.{name}.{key} can only appear in an overlay section"
+            for key in ("offers", "exposed-endpoints")
+            if isinstance(fields, dict) and key in fields
+        ]
+    return errors

@@ -1,0 +1,300 @@
+"""Charms: what an uploaded one declares. The store cannot be reached."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+
+from ckf_airgap.charms.charm import Charm
+from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.rehearsal.api.facade import Facade, rpc_method
+from ckf_airgap.rehearsal.entities.charmurl import CharmURL
+from ckf_airgap.rehearsal.entities.entities import StoredCharm
+from ckf_airgap.rehearsal.model.nostore import store_unreachable
+from ckf_airgap.rehearsal.views.deltas import endpoint_document
+from ckf_airgap.rehearsal.wire import (
+    NOT_SUPPORTED,
+    ApiError,
+    mapping_field,
+    mappings_field,
+    results_of,
+    tags_field,
+    text_field,
+    texts_field,
+)
+
+
+class Charms(Facade):
+    """The charms of a model."""
+
+    name: ClassVar[str] = "Charms"
+    versions: ClassVar[tuple[int, ...]] = (5, 6)
+
+    @rpc_method
+    async def charm_info(self, params: Document) -> Document:
+        """Return everything that a charm declares."""
+        url = text_field(params, "url")
+        CharmURL.parse(url)
+        return charm_info(self.session.model.charms.get(url))
+
+    @rpc_method
+    async def list(self, params: Document) -> Document:
+        """Return the URLs of the charms, all or those with the names."""
+        names = texts_field(params, "names")
+        urls: list[JSONValue] = [
+            str(stored.url)
+            for stored in self.session.model.charms
+            if not names or stored.url.name in names
+        ]
+        return {"charm-urls": urls}
+
+    @rpc_method
+    async def is_metered(self, params: Document) -> Document:
+        """Return that a charm is not metered."""
+        self.session.model.charms.get(text_field(params, "url"))
+        return {"metered": False}
+
+    @rpc_method
+    async def add_charm(self, params: Document) -> Document:
+        """Refuse: local charms are uploaded, and the store cannot be reached."""
+        url = CharmURL.parse(text_field(params, "url"))
+        if url.schema == "local":
+            raise ApiError(f'unknown schema for charm URL "{url}"')
+        raise store_unreachable(str(url))
+
+    @rpc_method
+    async def resolve_charms(self, params: Document) -> Document:
+        """Answer for each charm that the store cannot be reached, under ``Results``."""
+        series = "supported-series" if self.version <= 6 else "supported-bases"
+        results: list[JSONValue] = []
+        for item in mappings_field(params, "resolve"):
+            reference = text_field(item, "reference")
+            results.append(
+                {
+                    "url": reference,
+                    "charm-origin": mapping_field(item, "charm-origin"),
+                    series: [],
+                    "error": store_unreachable(reference).as_document(),
+                }
+            )
+        return {"Results": results}
+
+    @rpc_method
+    async def get_download_infos(self, params: Document) -> Document:
+        """Refuse: charms are downloaded from the store only."""
+
+        async def one(item: Document) -> Document:
+            raise store_unreachable(text_field(item, "charm-url"))
+
+        return await results_of(mappings_field(params, "entities"), one)
+
+    @rpc_method
+    async def list_charm_resources(self, params: Document) -> Document:
+        """Refuse: only the store has revisions of resources."""
+        results: list[JSONValue] = []
+        for item in mappings_field(params, "entities"):
+            url = text_field(item, "tag") or text_field(item, "charm-url")
+            error = store_unreachable(url)
+            if url.startswith("local:"):
+                error = ApiError(
+                    f'charm "{url}" has no store resources: local charm not supported',
+                    NOT_SUPPORTED,
+                )
+            results.append([{"error": error.as_document()}])
+        return {"results": results}
+
+    @rpc_method
+    async def check_charm_placement(self, params: Document) -> Document:
+        """Return no objection: units of a Kubernetes model are not placed."""
+        return {"results": [{} for _ in mappings_field(params, "placements")]}
+
+    @rpc_method
+    async def check_charms(self, params: Document) -> Document:
+        """Return no objection to charms that are there."""
+
+        async def one(tag: str) -> Document:
+            self.session.model.charms.get(tag.removeprefix("charm-"))
+            return {}
+
+        return await results_of(tags_field(params), one)
+
+
+def charm_info(stored: StoredCharm) -> Document:
+    """Return the reply of ``CharmInfo``: options, metadata, actions and manifest."""
+    charm = stored.charm
+    info: Document = {
+        "revision": stored.url.revision,
+        "url": str(stored.url),
+        "config": _options(charm),
+        "meta": _meta(charm),
+    }
+    if stored.archive.actions:
+        info["actions"] = {"specs": _actions(stored.archive.actions)}
+    if charm.bases:
+        bases: list[JSONValue] = [
+            {
+                "name": base.name,
+                "channel": base.channel if "/" in base.channel else f"{base.channel}/stable",
+                "architectures": [*base.architectures],
+            }
+            for base in charm.bases
+        ]
+        info["manifest"] = {"bases": bases}
+    return info
+
+
+def _options(charm: Charm) -> Document:
+    options: Document = {}
+    for name, option in charm.options.items():
+        shown: Document = {"type": option.type}
+        if option.description:
+            shown["description"] = option.description
+        if option.default is not None:
+            shown["default"] = option.default
+        options[name] = shown
+    return options
+
+
+def _meta(charm: Charm) -> Document:
+    metadata = charm.metadata
+    meta: Document = {
+        "name": charm.name,
+        "summary": charm.summary,
+        "description": str(metadata.get("description") or ""),
+        "subordinate": charm.subordinate,
+        "min-juju-version": str(metadata.get("min-juju-version") or "0.0.0"),
+    }
+    for section, role in (("provides", "provider"), ("requires", "requirer"), ("peers", "peer")):
+        endpoints: Document = {
+            endpoint.name: endpoint_document(endpoint)
+            for endpoint in charm.endpoints.values()
+            if endpoint.role == role
+        }
+        if endpoints:
+            meta[section] = endpoints
+    if charm.series:
+        meta["series"] = [*charm.series]
+    storage = {name: _storage(name, fields) for name, fields in _entries(metadata, "storage")}
+    devices = {name: _device(name, fields) for name, fields in _entries(metadata, "devices")}
+    containers = {name: _container(fields) for name, fields in _entries(metadata, "containers")}
+    resources: Document = {
+        resource.name: {
+            "name": resource.name,
+            "type": resource.type,
+            "path": resource.filename or "",
+            "description": resource.description,
+        }
+        for resource in charm.resources.values()
+    }
+    bindings: Document = {name: name for name, _ in _entries(metadata, "extra-bindings")}
+    for section, found in (
+        ("storage", storage),
+        ("devices", devices),
+        ("containers", containers),
+        ("resources", resources),
+        ("extra-bindings", bindings),
+    ):
+        if found:
+            meta[section] = {**found}
+    if metadata.get("assumes"):
+        meta["assumes-expr"] = metadata["assumes"]
+    if metadata.get("charm-user"):
+        meta["charm-user"] = metadata["charm-user"]
+    return meta
+
+
+def _entries(metadata: Mapping[str, JSONValue], section: str) -> Iterator[tuple[str, Document]]:
+    """Yield name and fields of a section; a name without fields has none."""
+    found = metadata.get(section)
+    for name, fields in (found if isinstance(found, dict) else {}).items():
+        yield name, fields if isinstance(fields, dict) else {}
+
+
+def _storage(name: str, fields: Document) -> Document:
+    least, most = _count_range(fields)
+    shown: Document = {
+        "name": name,
+        "description": str(fields.get("description") or ""),
+        "type": str(fields.get("type") or ""),
+        "shared": fields.get("shared") is True,
+        "read-only": fields.get("read-only") is True,
+        "count-min": least,
+        "count-max": most,
+        "minimum-size": _mebibytes(fields.get("minimum-size")),
+    }
+    if fields.get("location"):
+        shown["location"] = str(fields["location"])
+    if isinstance(fields.get("properties"), list):
+        shown["properties"] = fields["properties"]
+    return shown
+
+
+def _count_range(fields: Document) -> tuple[int, int]:
+    """Return how many of a storage there may be: one, or ``multiple: {range: 0-2}``."""
+    multiple = fields.get("multiple")
+    if not isinstance(multiple, dict):
+        return 1, 1
+    text = str(multiple.get("range", "1"))
+    if text.endswith("+"):
+        return int(text[:-1]), -1
+    least, dash, most = text.partition("-")
+    return int(least or 0), (int(most) if most else -1) if dash else int(least)
+
+
+def _mebibytes(size: JSONValue) -> int:
+    """Return a size such as ``10G`` in MiB."""
+    match = re.match(r"^([0-9.]+)\s*([MGTPEZY]?)", str(size or ""))
+    if match is None:
+        return 0
+    power = max("MGTPEZY".find(match[2]), 0)
+    return math.ceil(float(match[1]) * float(1024**power))
+
+
+def _device(name: str, fields: Document) -> Document:
+    """Return a device; its keys are capitalised, since Juju gives them no names in JSON."""
+    return {
+        "Name": name,
+        "Description": str(fields.get("description") or ""),
+        "Type": str(fields.get("type") or ""),
+        "CountMin": fields.get("countmin", 1),
+        "CountMax": fields.get("countmax", 1),
+    }
+
+
+def _container(fields: Document) -> Document:
+    mounts = fields.get("mounts")
+    shown: Document = {
+        "resource": str(fields.get("resource") or ""),
+        "mounts": [
+            {
+                "storage": str(mount.get("storage") or ""),
+                "location": str(mount.get("location") or ""),
+            }
+            for mount in (mounts if isinstance(mounts, list) else [])
+            if isinstance(mount, dict)
+        ],
+    }
+    for key in ("uid", "gid"):
+        if fields.get(key) is not None:
+            shown[key] = fields[key]
+    return shown
+
+
+def _actions(actions: Document) -> Document:
+    specs: Document = {}
+    for name, action in actions.items():
+        fields = action if isinstance(action, dict) else {}
+        specs[name] = {
+            "description": str(fields.get("description") or "No description"),
+            "params": {
+                "title": name,
+                "type": "object",
+                "description": str(fields.get("description") or "No description"),
+                "properties": fields.get("params") or {},
+                "required": fields.get("required") or [],
+                "additionalProperties": fields.get("additionalProperties", False) is not False,
+            },
+        }
+    return specs

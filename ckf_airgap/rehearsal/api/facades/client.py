@@ -1,0 +1,44 @@
+"""Status, and the stream of what changes in a model."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ckf_airgap.documents import Document
+from ckf_airgap.rehearsal.api.facade import Facade, rpc_method
+from ckf_airgap.rehearsal.wire import texts_field
+
+
+class Client(Facade):
+    """The model as a whole."""
+
+    name: ClassVar[str] = "Client"
+    versions: ClassVar[tuple[int, ...]] = (6, 7, 8)
+
+    @rpc_method
+    async def full_status(self, params: Document) -> Document:
+        """Return all that ``juju status`` shows, narrowed by ``patterns``."""
+        return self.session.model.full_status(texts_field(params, "patterns"))
+
+    @rpc_method
+    async def watch_all(self, _params: Document) -> Document:
+        """Return the id of a new all-watcher, for ``AllWatcher.Next``."""
+        return {"watcher-id": self.session.add_watcher(self.session.model.watch())}
+
+
+class AllWatcher(Facade):
+    """A watcher of the model that `Client.watch_all` has made; the envelope's id says which."""
+
+    name: ClassVar[str] = "AllWatcher"
+    versions: ClassVar[tuple[int, ...]] = (3,)
+
+    @rpc_method
+    async def next(self, _params: Document) -> Document:
+        """Return what changed since the last call; wait until something has."""
+        return {"deltas": await self.session.watcher(self.object_id).next()}
+
+    @rpc_method
+    async def stop(self, _params: Document) -> Document:
+        """End the watcher; a pending `next` is answered with an error."""
+        self.session.stop_watcher(self.object_id)
+        return {}

@@ -1,0 +1,70 @@
+"""Resources: announced before an upload, listed afterwards."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.rehearsal.api.facade import Facade, rpc_method
+from ckf_airgap.rehearsal.wire import (
+    BAD_REQUEST,
+    ApiError,
+    mappings_field,
+    results_of,
+    tag_id,
+    tags_field,
+    text_field,
+)
+
+
+class Resources(Facade):
+    """The resources of a model's applications."""
+
+    name: ClassVar[str] = "Resources"
+    versions: ClassVar[tuple[int, ...]] = (3,)
+
+    @rpc_method
+    async def add_pending_resources(self, params: Document) -> Document:
+        """Announce resources of an application, which need not exist yet."""
+        try:
+            application = _application_name(text_field(params, "tag"))
+            pending: list[JSONValue] = [
+                *self.session.model.add_pending_resources(
+                    application, text_field(params, "url"), mappings_field(params, "resources")
+                )
+            ]
+        except ApiError as error:
+            return {"error": error.as_document(), "pending-ids": []}
+        return {"pending-ids": pending}
+
+    @rpc_method
+    async def list_resources(self, params: Document) -> Document:
+        """Return the resources of applications and what their units have of them."""
+
+        async def one(tag: str) -> Document:
+            application = self.session.model.topology.application(_application_name(tag))
+            resources: list[JSONValue] = [
+                resource.as_document() for resource in application.resources.values()
+            ]
+            units: list[JSONValue] = [
+                {
+                    "tag": f"unit-{name.replace('/', '-')}",
+                    "resources": [],
+                    "download-progress": None,
+                }
+                for name in application.units
+            ]
+            return {
+                "resources": resources,
+                "charm-store-resources": [],
+                "unit-resources": units,
+            }
+
+        return await results_of(tags_field(params), one)
+
+
+def _application_name(tag: str) -> str:
+    try:
+        return tag_id(tag, "application")
+    except ApiError as error:
+        raise ApiError(error.message, BAD_REQUEST) from error

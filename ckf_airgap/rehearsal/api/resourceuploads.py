@@ -1,0 +1,85 @@
+"""Resources over HTTPS: ``/model/<uuid>/applications/<application>/resources/<resource>``.
+
+Errors have the nested shape of the RPC, ``{"error": {"message": "...", "code": "..."}}``.
+"""
+
+from __future__ import annotations
+
+from email.header import decode_header, make_header
+
+from aiohttp import web
+
+from ckf_airgap.documents import Document
+from ckf_airgap.rehearsal.api.bodies import received
+from ckf_airgap.rehearsal.api.httpauth import authenticated
+from ckf_airgap.rehearsal.entities.resources import disposition_filename
+from ckf_airgap.rehearsal.model.state import ControllerState
+from ckf_airgap.rehearsal.wire import METHOD_NOT_ALLOWED, ApiError
+
+
+class ResourceUploads:
+    """The handlers for resources.
+
+    Args:
+        controller: The controller.
+        limit_bytes: The largest resource that is taken.
+    """
+
+    def __init__(self, controller: ControllerState, *, limit_bytes: int) -> None:
+        self._controller = controller
+        self._limit_bytes = limit_bytes
+
+    def add_routes(self, app: web.Application) -> None:
+        """Register the handlers."""
+        path = "/model/{model_uuid}/applications/{application}/resources/{resource}"
+        app.router.add_put(path, self.put)
+        app.router.add_get(path, self.get, allow_head=True)
+        app.router.add_route("*", path, self.refuse_method)
+
+    async def put(self, request: web.Request) -> web.Response:
+        """Take the body of a pending resource, or a new one for a live application."""
+        user, model = authenticated(request, self._controller, access="write")
+        directory, limit_bytes = self._controller.files_of(model), self._limit_bytes
+        application, resource = request.match_info["application"], request.match_info["resource"]
+        try:
+            async with received(request, directory, model, user, limit_bytes=limit_bytes) as body:
+                reply = await model.put_resource(
+                    application,
+                    resource,
+                    request.query.get("pendingid") or None,
+                    filename=_filename(request.headers.get("Content-Disposition", "")),
+                    content_type=request.headers.get("Content-Type", ""),
+                    fingerprint_hex=request.headers.get("Content-Sha384", ""),
+                    body_path=body.path,
+                )
+                body.keep(f"{application}/{resource}")
+        except ApiError as error:
+            return nested_error(error)
+        return web.json_response(reply)
+
+    async def get(self, request: web.Request) -> web.StreamResponse:
+        """Return the body of a live application's resource."""
+        _, model = authenticated(request, self._controller, access="read")
+        try:
+            path = model.resource_body(
+                request.match_info["application"], request.match_info["resource"]
+            )
+        except ApiError as error:
+            return nested_error(error)
+        return web.FileResponse(path, headers={"Content-Type": "application/octet-stream"})
+
+    async def refuse_method(self, request: web.Request) -> web.Response:
+        """Refuse a method that resources have not."""
+        authenticated(request, self._controller, access="read")
+        return nested_error(ApiError(f'unsupported method: "{request.method}"', METHOD_NOT_ALLOWED))
+
+
+def nested_error(error: ApiError) -> web.Response:
+    """Return an error in the nested shape that resource requests are refused in."""
+    document: Document = {"error": error.as_document()}
+    return web.json_response(document, status=error.http_status)
+
+
+def _filename(header: str) -> str:
+    """Return the file name of a disposition; the Go client encodes it when it is not ASCII."""
+    return str(make_header(decode_header(disposition_filename(header))))

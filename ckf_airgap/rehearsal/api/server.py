@@ -1,0 +1,181 @@
+"""The one TLS port of the rehearsal controller: websockets, uploads and downloads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Final
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from ckf_airgap.errors import ControllerError
+from ckf_airgap.rehearsal.api.bodies import DEFAULT_LIMIT_BYTES
+from ckf_airgap.rehearsal.api.charmuploads import CharmUploads
+from ckf_airgap.rehearsal.api.resourceuploads import ResourceUploads
+from ckf_airgap.rehearsal.api.session import Session
+from ckf_airgap.rehearsal.api.tls import Certificates
+from ckf_airgap.rehearsal.model.state import Address, ControllerState
+
+log = logging.getLogger(__name__)
+
+MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
+"""The largest request; python-libjuju takes as much in an answer."""
+
+_CLOSE_TIMEOUT_S: Final = 2.0
+
+_TURNS_TO_ACCEPT: Final = 10
+"""Turns of the loop before it stops listening. Until Python 3.12, asyncio loses a socket that it
+accepted in the very turn in which the listener is closed: that of somebody who only looks whether
+the port is open, say."""
+
+
+class Server:
+    """Listens, and gives every connection its session.
+
+    Args:
+        controller: The state behind it.
+        certificates: What it shows to clients.
+        limit_bytes: The largest upload that is taken.
+    """
+
+    def __init__(
+        self,
+        controller: ControllerState,
+        certificates: Certificates,
+        *,
+        limit_bytes: int = DEFAULT_LIMIT_BYTES,
+    ) -> None:
+        self._controller = controller
+        self._certificates = certificates
+        self._sockets: set[web.WebSocketResponse] = set()
+        app = web.Application()
+        for path in ("/api", "/", "/model/{model_uuid}/api"):
+            app.router.add_get(path, self._connect, allow_head=False)
+        app.router.add_get("/health", _health)
+        CharmUploads(controller, limit_bytes=limit_bytes).add_routes(app)
+        ResourceUploads(controller, limit_bytes=limit_bytes).add_routes(app)
+        app.on_shutdown.append(self._close_sockets)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            handler_cancellation=True,
+            shutdown_timeout=_CLOSE_TIMEOUT_S,
+        )
+
+    async def start(self, host: str, port: int) -> Address:
+        """Begin to listen; return where.
+
+        Args:
+            host: The address to listen on.
+            port: The port; 0 for any that is free.
+
+        Raises:
+            ControllerError: when the address cannot be used.
+        """
+        await self._runner.setup()
+        context = await asyncio.to_thread(self._certificates.server_context)
+        site = web.TCPSite(self._runner, host, port, ssl_context=context)
+        try:
+            await site.start()
+        except OSError as error:
+            await self.stop()
+            raise ControllerError(
+                f"the rehearsal controller cannot listen on {host}:{port}: {error.strerror}",
+                fix="Give another --port, or 0 for any that is free.",
+            ) from error
+        bound = self._runner.addresses[0]
+        return Address(host=bound[0], port=bound[1])
+
+    async def stop(self) -> None:
+        """Stop listening and close every connection."""
+        for _ in range(_TURNS_TO_ACCEPT):
+            await asyncio.sleep(0)
+        await self._runner.cleanup()
+
+    async def _close_sockets(self, _app: web.Application) -> None:
+        closing = [
+            socket.close(code=WSCloseCode.GOING_AWAY, message=b"the controller stops")
+            for socket in self._sockets
+        ]
+        await asyncio.gather(*closing, return_exceptions=True)
+
+    async def _connect(self, request: web.Request) -> web.StreamResponse:
+        """Serve a websocket until either side closes it."""
+        socket = web.WebSocketResponse(
+            compress=False, max_msg_size=MAX_FRAME_BYTES, timeout=_CLOSE_TIMEOUT_S
+        )
+        if not socket.can_prepare(request).ok:
+            return web.Response(status=400, text="Bad Request\n")
+        await socket.prepare(request)
+        model_uuid = request.match_info.get("model_uuid")
+        connection = _Connection(socket)
+        session = Session(
+            controller=self._controller,
+            model=self._controller.model(model_uuid) if model_uuid else None,
+            is_controller_connection=model_uuid is None,
+            disconnect=connection.close_soon,
+        )
+        self._sockets.add(socket)
+        try:
+            await connection.serve(session)
+        finally:
+            self._sockets.discard(socket)
+            session.close()
+        return socket
+
+
+class _Connection:
+    """The frames of one websocket: each request is a task, answers come as they are ready."""
+
+    def __init__(self, socket: web.WebSocketResponse) -> None:
+        self._socket = socket
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._sending = asyncio.Lock()
+
+    async def serve(self, session: Session) -> None:
+        """Answer requests until the socket closes, then end what is still being worked on."""
+        try:
+            async for message in self._socket:
+                if message.type is WSMsgType.TEXT:
+                    self._spawn(self._answer(session, message.data))
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def close_soon(self) -> None:
+        """Close the connection from elsewhere: its model is gone."""
+        if not self._socket.closed:
+            self._spawn(self._close(WSCloseCode.GOING_AWAY))
+
+    async def _answer(self, session: Session, frame: str) -> None:
+        try:
+            answer = await session.handle(frame)
+        except ValueError as error:
+            log.warning("closing a connection that sent no request: %s", error)
+            await self._close(WSCloseCode.UNSUPPORTED_DATA)
+            return
+        async with self._sending:
+            if not self._socket.closed:
+                await self._socket.send_str(answer)
+
+    async def _close(self, code: WSCloseCode) -> None:
+        await self._socket.close(code=code)
+
+    def _spawn(self, coroutine: Coroutine[None, None, None]) -> None:
+        task: asyncio.Task[None] = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            level = logging.DEBUG if isinstance(error, ConnectionError) else logging.ERROR
+            log.log(level, "a connection failed: %s", error)
+
+
+async def _health(_request: web.Request) -> web.Response:
+    """Tell that the controller is there."""
+    return web.Response(text="running\n")

@@ -1,0 +1,196 @@
+"""One websocket connection: who is logged in, to which model, and what each request comes to."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from ckf_airgap.documents import Document
+from ckf_airgap.rehearsal.api.facade import Facade
+from ckf_airgap.rehearsal.api.facades import FACADES
+from ckf_airgap.rehearsal.api.facades.admin import Admin
+from ckf_airgap.rehearsal.model.model import Model, ModelWatcher
+from ckf_airgap.rehearsal.model.state import ControllerState
+from ckf_airgap.rehearsal.model.users import User, only_reads
+from ckf_airgap.rehearsal.wire import (
+    NOT_FOUND,
+    NOT_IMPLEMENTED,
+    NOT_SUPPORTED,
+    ApiError,
+    Request,
+    unauthorized,
+)
+
+log = logging.getLogger(__name__)
+
+_BY_NAME: Final = {facade.name: facade for facade in FACADES}
+
+
+class Session:
+    """One connection of a client.
+
+    Args:
+        controller: The controller.
+        model: The model that was dialled; ``None`` on ``/api`` and for a UUID that is unknown.
+        is_controller_connection: Whether the connection is one to the controller itself.
+        disconnect: Closes the connection.
+    """
+
+    def __init__(
+        self,
+        *,
+        controller: ControllerState,
+        model: Model | None,
+        is_controller_connection: bool,
+        disconnect: Callable[[], None],
+    ) -> None:
+        self.controller = controller
+        self.model_or_none = model
+        self.is_controller_connection = is_controller_connection
+        self.disconnect = disconnect
+        self.logged_in_user: User | None = None
+        self._watchers: dict[str, ModelWatcher] = {}
+        self._watcher_count = 0
+        controller.sessions.add(self)
+
+    @property
+    def model(self) -> Model:
+        """The model of the connection.
+
+        Raises:
+            ApiError: on a connection to the controller.
+        """
+        if self.model_or_none is None:
+            raise ApiError("no model on a controller connection", NOT_SUPPORTED)
+        return self.model_or_none
+
+    @property
+    def user(self) -> User:
+        """The user who is logged in.
+
+        Raises:
+            ApiError: before the login.
+        """
+        if self.logged_in_user is None:
+            raise unauthorized()
+        return self.logged_in_user
+
+    async def handle(self, frame: str) -> str:
+        """Return the answer to a frame.
+
+        Raises:
+            ValueError: when the frame is no request at all; the connection is to be closed.
+        """
+        request = Request.parse(frame)
+        try:
+            facade = self._facade(request)
+            method = getattr(facade, type(facade).methods[request.method])
+            self._remember(request)
+            response: Document = await method(request.params)
+            return request.answer(response)
+        except ApiError as error:
+            return request.refuse(error)
+        except Exception as error:
+            log.exception("%s(%s).%s failed", request.facade, request.version, request.method)
+            return request.refuse(ApiError(f"panic serving {request.method}: {error!r}"))
+
+    def advertised(self) -> list[Document]:
+        """Return the facades of the login reply, sorted by name."""
+        return [
+            {"name": name, "versions": list(facade.versions)}
+            for name, facade in sorted(_BY_NAME.items())
+            if self._is_in_scope(facade)
+        ]
+
+    def add_watcher(self, watcher: ModelWatcher) -> str:
+        """Keep a watcher for the connection; return its id."""
+        self._watcher_count += 1
+        watcher_id = str(self._watcher_count)
+        self._watchers[watcher_id] = watcher
+        return watcher_id
+
+    def watcher(self, watcher_id: str) -> ModelWatcher:
+        """Return the watcher with an id.
+
+        Raises:
+            ApiError: ``unknown watcher id``.
+        """
+        try:
+            return self._watchers[watcher_id]
+        except KeyError:
+            raise ApiError("unknown watcher id", NOT_FOUND) from None
+
+    def stop_watcher(self, watcher_id: str) -> None:
+        """Stop and forget a watcher.
+
+        Raises:
+            ApiError: ``unknown watcher id``.
+        """
+        self.watcher(watcher_id).stop()
+        del self._watchers[watcher_id]
+
+    def close(self) -> None:
+        """Stop what belongs to the connection, once it is closed."""
+        self.controller.sessions.discard(self)
+        for watcher_id in list(self._watchers):
+            self.stop_watcher(watcher_id)
+
+    def _is_in_scope(self, facade: type[Facade]) -> bool:
+        if facade.scope == "both":
+            return True
+        return (facade.scope == "controller") == self.is_controller_connection
+
+    def _facade(self, request: Request) -> Facade:
+        """Return the facade for a request, or raise what Juju answers when there is none."""
+        name = request.facade
+        found: type[Facade] | None
+        if self.logged_in_user is None:
+            found = Admin if name == Admin.name else None
+        else:
+            found = _BY_NAME.get(name)
+            kind = "controller" if self.is_controller_connection else "model"
+            if (found is None and self.is_controller_connection) or (
+                found is not None and not self._is_in_scope(found)
+            ):
+                raise ApiError(
+                    f'facade "{name}" not supported for {kind} API connection', NOT_SUPPORTED
+                )
+        if found is None:
+            raise ApiError(f'unknown object type "{name}"', NOT_IMPLEMENTED)
+        if found.refused_on_containers:
+            raise ApiError(f'facade "{name}" not supported on container models', NOT_SUPPORTED)
+        if request.version not in found.versions:
+            raise ApiError(
+                f'unknown version ({request.version}) of interface "{name}"', NOT_IMPLEMENTED
+            )
+        if request.method not in found.methods:
+            raise ApiError(
+                f"no such request - method {name}({request.version}).{request.method} "
+                "is not implemented",
+                NOT_IMPLEMENTED,
+            )
+        self._check_access(request)
+        facade = found(self)
+        facade.version = request.version
+        facade.object_id = request.object_id
+        return facade
+
+    def _check_access(self, request: Request) -> None:
+        """Refuse changes to a model by somebody who may only read it."""
+        if self.logged_in_user is None or self.model_or_none is None:
+            return
+        if not only_reads(request.method) and not self.controller.may(
+            self.logged_in_user, self.model_or_none, "write"
+        ):
+            raise unauthorized()
+
+    def _remember(self, request: Request) -> None:
+        if self.logged_in_user is not None and self.model_or_none is not None:
+            self.model_or_none.record_request(
+                facade=request.facade,
+                version=request.version,
+                method=request.method,
+                params=request.params,
+                user=self.logged_in_user.name,
+            )

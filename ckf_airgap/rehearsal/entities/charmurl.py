@@ -1,0 +1,63 @@
+"""Charm URLs, as the controller reads and allocates them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from ckf_airgap.charms.charm import CHARM_NAME
+from ckf_airgap.rehearsal.wire import ApiError
+
+_SERIES: Final = re.compile(r"^[a-z]+([a-z0-9]+)?$")
+_URL: Final = re.compile(
+    r"^(?P<schema>[a-z]+):(?:(?P<series>[^/]+)/)?(?P<name>[^/]+?)(?:-(?P<revision>\d+))?$"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CharmURL:
+    """``local:[<series>/]<name>[-<revision>]``, or ``ch:...`` for the store."""
+
+    schema: str
+    name: str
+    series: str = ""
+    revision: int = -1
+
+    def __str__(self) -> str:
+        """Return the URL."""
+        return self.base if self.revision < 0 else f"{self.base}-{self.revision}"
+
+    @property
+    def base(self) -> str:
+        """The URL without its revision, which revisions are counted by."""
+        series = f"{self.series}/" if self.series else ""
+        return f"{self.schema}:{series}{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> CharmURL:
+        """Return the charm URL that a text is.
+
+        Raises:
+            ApiError: naming what is wrong with it.
+        """
+        match = _URL.match(text)
+        if match is None:
+            raise ApiError(f'cannot parse name and/or revision in URL "{text}": name "" not valid')
+        url = cls(
+            schema=match["schema"],
+            name=match["name"],
+            series=match["series"] or "",
+            revision=-1 if match["revision"] is None else int(match["revision"]),
+        )
+        if url.schema not in ("local", "ch"):
+            raise ApiError(f'cannot parse URL "{text}": schema "{url.schema}" not valid')
+        url.check()
+        return url
+
+    def check(self) -> None:
+        """Raise `ApiError` unless series and name follow their grammar."""
+        if self.series and not _SERIES.match(self.series):
+            raise ApiError(f'series name "{self.series}" not valid')
+        if not CHARM_NAME.match(self.name):
+            raise ApiError(f'charm name "{self.name}" not valid')

@@ -1,0 +1,236 @@
+"""What a model is made of: stored charms, applications, units and relations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from ckf_airgap.charms.charm import Base, Charm, Endpoint, OptionValue
+from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.rehearsal.entities.charmarchive import CharmArchive
+from ckf_airgap.rehearsal.entities.charmurl import CharmURL
+from ckf_airgap.rehearsal.entities.relations import RelatedApplication, Side
+from ckf_airgap.rehearsal.entities.resources import LiveResource
+
+Life: TypeAlias = Literal["alive", "dying", "dead"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that a real controller takes in silence, and that will hurt later."""
+
+    application: str
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedRequest:
+    """One request that the model was sent."""
+
+    facade: str
+    version: int
+    method: str
+    params: Document
+    user: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedUpload:
+    """One upload over HTTP that the model was sent, as far as its body arrived.
+
+    Attributes:
+        method: ``POST`` or ``PUT``.
+        path: The path of the request, without its query.
+        size_bytes: The size of the body.
+        sha256: The SHA-256 of the body, hexadecimal.
+        made: What came of it: the charm's URL, or the resource as ``application/resource``; empty
+            when it was refused or broken off.
+        refusal: Why it was refused; empty when it was not.
+        user: Who sent it.
+        at: When its answer was known, by the model's clock.
+    """
+
+    method: str
+    path: str
+    size_bytes: int
+    sha256: str
+    made: str
+    refusal: str
+    user: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusInfo:
+    """A status, and since when."""
+
+    current: str
+    message: str = ""
+    since: datetime
+    data: Mapping[str, JSONValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCharm:
+    """An uploaded charm and the URL it got."""
+
+    url: CharmURL
+    archive: CharmArchive
+
+    @property
+    def charm(self) -> Charm:
+        """What the charm declares."""
+        return self.archive.charm
+
+    @property
+    def containers(self) -> tuple[str, ...]:
+        """The names of the workload containers."""
+        return _names(self.charm.metadata.get("containers"))
+
+    @property
+    def storages(self) -> tuple[str, ...]:
+        """The names of the storages."""
+        return _names(self.charm.metadata.get("storage"))
+
+
+def _names(section: JSONValue) -> tuple[str, ...]:
+    return tuple(section) if isinstance(section, dict) else ()
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Relation:
+    """A relation between two applications, or of one with itself (peers)."""
+
+    id: int
+    key: str
+    sides: tuple[Side, ...]
+    status: StatusInfo
+    life: Life = "alive"
+    in_scope: dict[str, None] = field(default_factory=dict)
+    """The units that take part in it, in the order in which they joined."""
+
+    @property
+    def is_peer(self) -> bool:
+        """Whether it is among the units of one application."""
+        return len(self.sides) == 1
+
+    @property
+    def interface(self) -> str:
+        """The interface that both sides speak."""
+        return self.sides[0].endpoint.interface
+
+    def side(self, application: str) -> Side:
+        """Return the side of an application that takes part."""
+        return next(side for side in self.sides if side.application == application)
+
+    def other(self, application: str) -> Side:
+        """Return the other application's side; that of peers is their own."""
+        return self.sides[0] if self.sides[0].application != application else self.sides[-1]
+
+    def counterparts(self, unit: Unit) -> tuple[str, ...]:
+        """Return the units in the relation that `unit` sees."""
+        other = self.other(unit.application.name).application
+        return tuple(
+            name for name in self.in_scope if name != unit.name and name.rpartition("/")[0] == other
+        )
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Application:
+    """An application, and all that the controller was told about it."""
+
+    name: str
+    stored: StoredCharm
+    origin: Document
+    base: Base
+    status: StatusInfo
+    """``unset`` until a charm sets it; a scripted charm does not."""
+    provider_id: str
+    public_address: str
+    channel: str = ""
+    scale: int = 1
+    settings: dict[str, OptionValue] = field(default_factory=dict)
+    """The charm options that were set, whether or not to their default."""
+    own_settings: dict[str, OptionValue] = field(default_factory=dict)
+    """The application's own options that were set, ``trust`` among them."""
+    constraints: Document = field(default_factory=dict)
+    storage: Document = field(default_factory=dict)
+    devices: Document = field(default_factory=dict)
+    bindings: dict[str, str] = field(default_factory=dict)
+    placement: list[Document] = field(default_factory=list)
+    resources: dict[str, LiveResource] = field(default_factory=dict)
+    units: dict[str, Unit] = field(default_factory=dict)
+    relations: dict[int, Relation] = field(default_factory=dict)
+    leader: str = ""
+    exposed: bool = False
+    exposed_endpoints: Document = field(default_factory=dict)
+    life: Life = "alive"
+
+    @property
+    def charm(self) -> Charm:
+        """What the application's charm declares."""
+        return self.stored.charm
+
+    @property
+    def charm_url(self) -> str:
+        """The URL of the application's charm."""
+        return str(self.stored.url)
+
+    @property
+    def config(self) -> dict[str, OptionValue]:
+        """The value of every option that has one: what was set, else the charm's default."""
+        values: dict[str, OptionValue] = {
+            name: option.default
+            for name, option in self.charm.options.items()
+            if option.default is not None
+        }
+        return values | self.settings
+
+    @property
+    def empty_images(self) -> tuple[str, ...]:
+        """The image resources that nobody uploaded: units wait for them for ever."""
+        return tuple(
+            resource.name
+            for resource in self.charm.images
+            if not self.resources[resource.name].uploaded
+        )
+
+    @property
+    def related(self) -> RelatedApplication:
+        """What inference of relations has to know."""
+        return RelatedApplication(
+            name=self.name, endpoints=self.charm.endpoints, subordinate=self.charm.subordinate
+        )
+
+    def relations_at(self, endpoint: str) -> Iterator[Relation]:
+        """Yield the relations that are alive at an endpoint."""
+        for relation in self.relations.values():
+            if relation.life == "alive" and relation.side(self.name).endpoint.name == endpoint:
+                yield relation
+
+    def endpoint(self, name: str) -> Endpoint | None:
+        """Return a declared endpoint, if there is one of the name."""
+        return self.charm.endpoints.get(name)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Unit:
+    """A unit of an application."""
+
+    name: str
+    application: Application = field(repr=False)
+    number: int
+    agent: StatusInfo
+    workload: StatusInfo
+    life: Life = "alive"
+    address: str = ""
+    """The pod's address; empty until there is a pod."""
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether it leads its application."""
+        return self.application.leader == self.name

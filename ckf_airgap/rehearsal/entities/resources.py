@@ -1,0 +1,280 @@
+"""Resources of applications: announced, uploaded, and in use."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import email.message
+import hashlib
+import json
+import posixpath
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from ckf_airgap.charms.charm import Resource
+from ckf_airgap.documents import Document, JSONValue, load_yaml
+from ckf_airgap.errors import InputError
+from ckf_airgap.rehearsal.wire import NOT_FOUND, ApiError, int_field, text_field
+from ckf_airgap.rehearsal.wire import field as key
+
+OCI_IMAGE: Final = "oci-image"
+MAX_DETAILS_BYTES: Final = 1024 * 1024
+"""Size of the YAML or JSON that says where an image is."""
+
+_SHA384_BYTES: Final = 48
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageDetails:
+    """Where an image is, and what is needed to get it."""
+
+    registrypath: str = ""
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveResource:
+    """A resource of an application, or one that is still to become it.
+
+    Attributes:
+        asked_revision: The store's revision that a client asked for, which a local charm does
+            not get; ``None`` when it asked for none.
+        uploaded: Whether there is a body; without one it is an empty placeholder.
+        image: The image, for the type ``oci-image``.
+    """
+
+    application: str
+    name: str
+    type: str
+    path: str = ""
+    description: str = ""
+    pending_id: str = ""
+    asked_revision: int | None = None
+    uploaded: bool = False
+    size_bytes: int = 0
+    fingerprint: str = ""
+    timestamp: datetime | None = None
+    body: Path | None = None
+    image: ImageDetails | None = None
+
+    @property
+    def registrypath(self) -> str:
+        """The image's reference; empty for a placeholder and for files."""
+        return self.image.registrypath if self.image else ""
+
+    def as_document(self) -> Document:
+        """Return the resource as the API shows it."""
+        return {
+            "name": self.name,
+            "type": self.type,
+            "path": self.path,
+            "description": self.description,
+            "origin": "upload",
+            "revision": 0,
+            "fingerprint": base64.b64encode(bytes.fromhex(self.fingerprint)).decode(),
+            "size": self.size_bytes,
+            "id": f"{self.application}/{self.name}",
+            "pending-id": self.pending_id,
+            "application": self.application,
+            "username": "admin" if self.uploaded else "",
+            "timestamp": rfc3339(self.timestamp) if self.timestamp else "0001-01-01T00:00:00Z",
+        }
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return a time in UTC as Juju writes it."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def placeholder(application: str, resource: Resource) -> LiveResource:
+    """Return what an application has for a resource that was never uploaded."""
+    return LiveResource(
+        application=application,
+        name=resource.name,
+        type=resource.type,
+        path=resource.filename or "",
+        description=resource.description,
+    )
+
+
+class PendingResources:
+    """The resources that were announced for applications to come."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, LiveResource] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def announce(self, application: str, documents: Iterable[Document]) -> list[str]:
+        """Register resources; return a pending id for each, in order.
+
+        Raises:
+            ApiError: naming the resource that is not described well; then none is registered.
+        """
+        announced = [_announced(application, document) for document in documents]
+        self._by_id.update((resource.pending_id, resource) for resource in announced)
+        return [resource.pending_id for resource in announced]
+
+    def find(self, application: str, name: str, pending_id: str, *, shown_as: str) -> LiveResource:
+        """Return a pending resource.
+
+        Args:
+            application: The application that it is for.
+            name: Its name.
+            pending_id: Its pending id.
+            shown_as: What the message calls it: uploads and deployments differ.
+
+        Raises:
+            ApiError: not found, unless all three agree.
+        """
+        found = self._by_id.get(pending_id)
+        if found is None or (found.application, found.name) != (application, name):
+            raise ApiError(f'pending resource "{shown_as}" ({pending_id}) not found', NOT_FOUND)
+        return found
+
+    def store(self, resource: LiveResource) -> None:
+        """Keep the new state of a pending resource."""
+        self._by_id[resource.pending_id] = resource
+
+    def drop(self, pending_ids: Iterable[str]) -> None:
+        """Forget pending resources: they are in use now, or their deployment failed."""
+        for pending_id in pending_ids:
+            self._by_id.pop(pending_id, None)
+
+
+def _announced(application: str, document: Document) -> LiveResource:
+    name, kind, path = (text_field(document, name) for name in ("name", "type", "path"))
+    prefix = f'bad resource info for "{name}": '
+    if not name:
+        raise ApiError(f"{prefix}resource missing name")
+    if not kind:
+        raise ApiError(f"{prefix}resource missing type")
+    if kind not in (OCI_IMAGE, "file"):
+        raise ApiError(f'{prefix}unsupported resource type "{kind}"')
+    if not path:
+        raise ApiError(f"{prefix}resource missing filename")
+    if kind == "file" and "/" in path:
+        raise ApiError(f'{prefix}filename cannot contain "/" (got "{path}")')
+    asked = int_field(document, "revision", -1)
+    from_store = text_field(document, "origin") == "store"
+    return LiveResource(
+        application=application,
+        name=name,
+        type=kind,
+        path=path,
+        description=text_field(document, "description"),
+        pending_id=str(uuid.uuid4()),
+        asked_revision=asked if from_store and asked >= 0 else None,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceUpload:
+    """The body of a resource and the headers it came with."""
+
+    filename: str
+    fingerprint_hex: str
+    body: Path
+
+    async def apply(self, resource: LiveResource, now: datetime) -> LiveResource:
+        """Return the resource with this body.
+
+        Raises:
+            ApiError: when the upload does not fit the resource.
+        """
+        self._check_headers(resource)
+        if resource.type == OCI_IMAGE:
+            image, size = await asyncio.to_thread(_read_details, self.body)
+        else:
+            image, size = None, await asyncio.to_thread(self._check_body)
+        return replace(
+            resource,
+            uploaded=True,
+            path=resource.path or self.filename,
+            size_bytes=size,
+            fingerprint=self.fingerprint_hex,
+            timestamp=now,
+            body=self.body,
+            image=image,
+        )
+
+    def _check_headers(self, resource: LiveResource) -> None:
+        try:
+            digest = bytes.fromhex(self.fingerprint_hex)
+        except ValueError as exc:
+            raise ApiError(f"invalid fingerprint: {exc}") from exc
+        if len(digest) != _SHA384_BYTES:
+            raise ApiError("invalid fingerprint: invalid fingerprint (too small)")
+        if not self.filename:
+            raise ApiError("missing filename in resource upload request")
+        wanted = posixpath.splitext(resource.path)[1]
+        if resource.type != OCI_IMAGE and posixpath.splitext(self.filename)[1] != wanted:
+            raise ApiError(
+                f'incorrect extension on resource upload "{self.filename}", expected "{wanted}"'
+            )
+
+    def _check_body(self) -> int:
+        digest, size = hashlib.sha384(), 0
+        with self.body.open("rb") as body:
+            while chunk := body.read(1024 * 1024):
+                digest.update(chunk)
+                size += len(chunk)
+        if digest.hexdigest() != self.fingerprint_hex.lower():
+            raise ApiError("storing resource blob: hash mismatch")
+        return size
+
+
+def disposition_filename(header: str) -> str:
+    """Return the file name of a ``Content-Disposition``.
+
+    Raises:
+        ApiError: when the header is malformed or names no file.
+    """
+    message = email.message.Message()
+    message["Content-Disposition"] = header
+    kind = message.get_content_disposition()
+    if not kind or " " in kind or "=" in kind:
+        raise ApiError("badly formatted Content-Disposition: mime: no media type")
+    name = message.get_filename()
+    if not name:
+        raise ApiError("missing filename in resource upload request")
+    return name
+
+
+def _read_details(path: Path) -> tuple[ImageDetails, int]:
+    with path.open("rb") as body:
+        data = body.read(MAX_DETAILS_BYTES + 1)
+    if len(data) > MAX_DETAILS_BYTES:
+        raise ApiError("docker resource is neither valid json or yaml: it is too large")
+    document = _details_document(data)
+    username, password = key(document, "username"), key(document, "password")
+    reference = key(document, "registrypath") or key(document, "ImageName")
+    return ImageDetails(
+        registrypath=str(reference or ""),
+        username=str(username or ""),
+        password=str(password or ""),
+    ), len(data)
+
+
+def _details_document(data: bytes) -> Mapping[str, JSONValue]:
+    try:
+        document: JSONValue = json.loads(data)
+    except ValueError:
+        try:
+            document = load_yaml(data.decode(), where="image details")
+        except (InputError, UnicodeDecodeError) as exc:
+            reason = exc.message if isinstance(exc, InputError) else str(exc)
+            raise ApiError(f"docker resource is neither valid json or yaml: {reason}") from exc
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise ApiError(
+            "docker resource is neither valid json or yaml: it must be a mapping with registrypath"
+        )
+    return document

@@ -1,0 +1,269 @@
+"""The rehearsal controller: a Juju controller in this process, for any client of Juju's API.
+
+In the caller's event loop::
+
+    async with RehearsalController() as controller:
+        ...  # JUJU_DATA=controller.juju_data points clients at it
+
+or in a thread of its own, which is what clients need that block their loop while they upload, as
+python-libjuju's ``Model.deploy`` does::
+
+    with ControllerThread(RehearsalController()) as running:
+        ...
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, final
+
+from ckf_airgap.documents import JSONValue
+from ckf_airgap.errors import UsageError
+from ckf_airgap.rehearsal.api.bodies import DEFAULT_LIMIT_BYTES
+from ckf_airgap.rehearsal.api.server import Server
+from ckf_airgap.rehearsal.api.tls import make_certificates
+from ckf_airgap.rehearsal.filelock import FileLock
+from ckf_airgap.rehearsal.host.clientstore import (
+    StoredController,
+    StoredModel,
+    check_store,
+    write_store,
+)
+from ckf_airgap.rehearsal.model.model import Finding, Model
+from ckf_airgap.rehearsal.model.state import (
+    CLOUD,
+    CONTROLLER_MODEL,
+    Address,
+    ControllerState,
+)
+from ckf_airgap.rehearsal.model.users import User, Users
+from ckf_airgap.rehearsal.privatedir import PrivateDirectory, remove_left_behind
+from ckf_airgap.rehearsal.units.clock import DEFAULT_SPEED, LoopClock
+from ckf_airgap.rehearsal.units.course import Script
+from ckf_airgap.rehearsal.wire import ApiError
+
+DEFAULT_NAME: Final = "rehearsal"
+DEFAULT_MODELS: Final = ("kubeflow",)
+
+_WILDCARDS: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+
+
+@final
+class RehearsalController:
+    """A Juju controller that runs nothing, and behaves as if it did.
+
+    Args:
+        juju_data: The directory of the client store that is written; a private one, removed in the
+            end, when it is ``None``.
+        host: The address to listen on.
+        port: The port; 0 for any that is free.
+        name: What clients call the controller.
+        user: The name of its administrator.
+        password: The administrator's password; generated when it is ``None``. It is written to the
+            client store, and nowhere else.
+        models: The models to begin with; the first is the clients' current one.
+        speed: Seconds of a deployment that pass in one second; ``math.inf`` for no waiting.
+        script: The courses of applications, and the relations that charms need.
+        registry: The private registry; images from elsewhere are reported as findings.
+        limit_bytes: The largest upload that is taken.
+    """
+
+    def __init__(
+        self,
+        *,
+        juju_data: Path | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        name: str = DEFAULT_NAME,
+        user: str = "admin",
+        password: str | None = None,
+        models: Sequence[str] = DEFAULT_MODELS,
+        speed: float = DEFAULT_SPEED,
+        script: Script | None = None,
+        registry: str | None = None,
+        limit_bytes: int = DEFAULT_LIMIT_BYTES,
+    ) -> None:
+        self.name = name
+        self.script = script if script is not None else Script()
+        self._given_juju_data = juju_data
+        self._host, self._port = host, port
+        self._user = user
+        self._password = password if password is not None else secrets.token_urlsafe(24)
+        self._first_models = tuple(models)
+        self._clock = LoopClock(speed)
+        self._registry = registry
+        self._limit_bytes = limit_bytes
+        self._directory: PrivateDirectory | None = None
+        self._store_lock: FileLock | None = None
+        self._state: ControllerState | None = None
+        self._server: Server | None = None
+
+    async def __aenter__(self) -> RehearsalController:
+        """Start the controller."""
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop the controller."""
+        await self.stop()
+
+    async def start(self) -> None:
+        """Listen, then write the client store, which no other controller can have from then on.
+
+        Raises:
+            ControllerError: when the address cannot be used, or the store is somebody else's or
+                that of a controller which still runs.
+            UsageError: when a name in `models` is no model name, or is there twice.
+        """
+        if self._server is not None:
+            raise RuntimeError("the rehearsal controller is running already")
+        if self._given_juju_data is not None:
+            await asyncio.to_thread(check_store, self._given_juju_data)
+        await asyncio.to_thread(remove_left_behind)
+        self._directory = await asyncio.to_thread(PrivateDirectory)
+        try:
+            certificates = await asyncio.to_thread(make_certificates, [self._reachable_host])
+            admin = User(name=self._user, password=self._password, access="superuser")
+            state = ControllerState(
+                name=self.name,
+                uuid=str(uuid.uuid4()),
+                ca_cert=certificates.ca,
+                users=Users(admin),
+                admin=admin,
+                directory=self._directory.path / "models",
+                make_model=self._make_model,
+            )
+            self._state = state
+            for name in (CONTROLLER_MODEL, *self._first_models):
+                self._create_first_model(state, name)
+            server = Server(state, certificates, limit_bytes=self._limit_bytes)
+            self._server = server
+            bound = await server.start(self._host, self._port)
+            state.address = Address(host=self._reachable_host, port=bound.port)
+            stored = self._stored()
+            self._store_lock = await asyncio.to_thread(write_store, self.juju_data, stored)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Close all connections and forget everything; harmless when nothing runs.
+
+        A client store that was asked for stays where it is, and names a controller that is gone.
+        """
+        server, self._server = self._server, None
+        directory, self._directory = self._directory, None
+        lock, self._store_lock = self._store_lock, None
+        if self._state is not None:
+            self._state.close()
+        if server is not None:
+            await server.stop()
+        if directory is not None:
+            await asyncio.to_thread(directory.remove)
+        if lock is not None:
+            lock.release()
+
+    @property
+    def state(self) -> ControllerState:
+        """All that the controller knows.
+
+        Raises:
+            RuntimeError: before it was started.
+        """
+        if self._state is None:
+            raise RuntimeError("the rehearsal controller has not been started")
+        return self._state
+
+    @property
+    def juju_data(self) -> Path:
+        """The directory of the client store, for the environment variable ``JUJU_DATA``.
+
+        Raises:
+            RuntimeError: when the store is a private one, and the controller does not run.
+        """
+        if self._given_juju_data is not None:
+            return self._given_juju_data
+        if self._directory is None:
+            raise RuntimeError("the rehearsal controller does not run")
+        return self._directory.path / "juju-data"
+
+    @property
+    def endpoint(self) -> str:
+        """Where clients reach it: ``host:port``."""
+        return str(self.state.address)
+
+    @property
+    def models(self) -> Mapping[str, Model]:
+        """The models by name, those of other owners as ``owner/name``; without the controller's."""
+        return {
+            model.name if model.owner == self._user else f"{model.owner}/{model.name}": model
+            for model in self.state
+            if not self.state.is_controller_model(model)
+        }
+
+    @property
+    def findings(self) -> Mapping[str, Sequence[Finding]]:
+        """What a real controller would have taken in silence, by model."""
+        return {name: tuple(model.findings) for name, model in self.models.items()}
+
+    @property
+    def _reachable_host(self) -> str:
+        return _WILDCARDS.get(self._host, self._host)
+
+    def _create_first_model(self, state: ControllerState, name: str) -> None:
+        try:
+            state.create_model(name, owner=self._user)
+        except ApiError as error:
+            raise UsageError(
+                f"Juju refuses the model {name!r}: {error.message}",
+                fix="Give another --model.",
+            ) from error
+
+    def _make_model(
+        self,
+        *,
+        uuid: str,
+        name: str,
+        owner: str,
+        controller_uuid: str,
+        config: Mapping[str, JSONValue],
+    ) -> Model:
+        return Model(
+            uuid=uuid,
+            name=name,
+            owner=owner,
+            controller_uuid=controller_uuid,
+            config=config,
+            agent_version=self.state.agent_version,
+            cluster_version=self.state.cluster_version,
+            clock=self._clock,
+            script=self.script,
+            registry=self._registry,
+        )
+
+    def _stored(self) -> StoredController:
+        state = self.state
+        return StoredController(
+            name=self.name,
+            uuid=state.uuid,
+            endpoints=[self.endpoint],
+            ca_cert=state.ca_cert,
+            agent_version=state.agent_version,
+            cloud=CLOUD,
+            user=self._user,
+            password=self._password,
+            models=[
+                StoredModel(name=model.name, owner=model.owner, uuid=model.uuid) for model in state
+            ],
+            current_model=self._first_models[0] if self._first_models else None,
+        )

@@ -1,0 +1,1 @@
+"""The models of the embedded controller: what it holds and which changes it takes."""

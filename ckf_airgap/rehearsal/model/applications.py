@@ -1,0 +1,202 @@
+"""What can be done to the applications of a model: deploy, refresh, configure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from ckf_airgap.rehearsal.entities.entities import Application, StatusInfo, StoredCharm
+from ckf_airgap.rehearsal.entities.resources import LiveResource, placeholder
+from ckf_airgap.rehearsal.model.constraints import parse_constraints, with_architecture
+from ckf_airgap.rehearsal.model.deployment import (
+    Deployment,
+    base_for,
+    charm_to_deploy,
+    check_charm,
+    check_model,
+    check_name,
+    check_origin,
+    origin_base,
+)
+from ckf_airgap.rehearsal.model.findings import image_findings, option_findings, revision_finding
+from ckf_airgap.rehearsal.model.optionvalues import (
+    APPLICATION_OPTIONS,
+    Settings,
+    parse_settings,
+    unknown_option,
+)
+from ckf_airgap.rehearsal.model.refresh import Refresh, check_refresh
+from ckf_airgap.rehearsal.model.topology import service_address
+from ckf_airgap.rehearsal.wire import ApiError
+
+if TYPE_CHECKING:
+    from ckf_airgap.rehearsal.model.model import Model
+
+
+def deploy(model: Model, request: Deployment) -> Application:
+    """Deploy an application; on failure its pending resources are dropped.
+
+    Raises:
+        ApiError: for the first thing that a real controller would object to.
+    """
+    try:
+        application = _checked_application(model, request)
+    finally:
+        model.pending.drop(request.resources.values())
+    units = 0 if application.charm.subordinate else request.units
+    model.topology.add_application(application, units=units)
+    _report_resources(model, application)
+    return application
+
+
+def refresh(model: Model, request: Refresh) -> Application:
+    """Turn an application to another charm; options that it does not have are dropped.
+
+    Resources that are not in the request keep what they had; new ones are empty.
+
+    Raises:
+        ApiError: for the first thing that a real controller would object to.
+    """
+    application = model.topology.application(request.application)
+    check_origin(request.origin)
+    stored = model.charms.get(request.charm_url)
+    check_refresh(request, application=application, charm=stored.charm, facts=model.facts)
+    settings = parse_settings(
+        stored.charm.options,
+        application=application.name,
+        strings=request.settings,
+        yaml_text=request.settings_yaml,
+    )
+    before = application.resources
+    taken = _take_resources(model, application.name, stored, request.resources, before)
+    model.pending.drop(request.resources.values())
+    application.stored, application.origin = stored, request.origin
+    application.resources = taken
+    application.channel = request.channel or application.channel
+    application.base = origin_base(request.origin) or application.base
+    options = stored.charm.options
+    application.settings = {k: v for k, v in application.settings.items() if k in options}
+    _apply(application, settings)
+    model.topology.add_peers(application)
+    model.topology.restart(application)
+    _report_resources(model, application)
+    return application
+
+
+def configure(
+    model: Model, application: Application, *, strings: Mapping[str, str], yaml_text: str = ""
+) -> None:
+    """Set options of an application; its units are told when a value is another.
+
+    Raises:
+        ApiError: ``parsing settings for application: ...``.
+    """
+    try:
+        settings = parse_settings(
+            application.charm.options,
+            application=application.name,
+            strings=strings,
+            yaml_text=yaml_text,
+        )
+    except ApiError as exc:
+        raise exc.annotated("parsing settings for application") from exc
+    _change(model, application, lambda: _apply(application, settings))
+
+
+def unset(model: Model, application: Application, names: Iterable[str]) -> None:
+    """Take options back to their defaults.
+
+    Raises:
+        ApiError: when there is no such option; then nothing is changed.
+    """
+    names = list(names)
+    for name in names:
+        if name not in application.charm.options and name not in APPLICATION_OPTIONS:
+            raise unknown_option(name)
+
+    def forget() -> None:
+        for name in names:
+            application.settings.pop(name, None)
+            application.own_settings.pop(name, None)
+
+    _change(model, application, forget)
+
+
+def _change(model: Model, application: Application, change: Callable[[], None]) -> None:
+    before = (application.config, dict(application.own_settings))
+    change()
+    if (application.config, application.own_settings) != before:
+        _report_options(model, application)
+        model.topology.config_changed(application)
+
+
+def _apply(application: Application, settings: Settings) -> None:
+    for name, value in settings.charm.items():
+        if value is None:
+            application.settings.pop(name, None)
+        else:
+            application.settings[name] = value
+    application.own_settings.update(settings.application)
+
+
+def _checked_application(model: Model, request: Deployment) -> Application:
+    """Return the application that a request asks for, not yet in the model."""
+    stored = model.charms.get(str(charm_to_deploy(request)))
+    settings = check_charm(request, stored.charm, model.facts)
+    constraints = parse_constraints(request.constraints)
+    check_name(request, exists=request.application in model.applications)
+    try:
+        resources = _take_resources(model, request.application, stored, request.resources, {})
+    except ApiError as exc:
+        raise exc.annotated(f'cannot add application "{request.application}"') from exc
+    check_model(request, model.facts)
+    application = Application(
+        name=request.application,
+        stored=stored,
+        origin=request.origin or {},
+        base=base_for(request, stored.charm),
+        status=StatusInfo(current="unset", since=model.clock.now()),
+        provider_id=f"{model.name}-{request.application}",
+        public_address=service_address(request.application),
+        channel=request.channel,
+        constraints=with_architecture(constraints, model.constraints),
+        storage=request.storage,
+        devices=request.devices,
+        bindings=dict(request.bindings),
+        placement=list(request.placement),
+        resources=resources,
+    )
+    _apply(application, settings)
+    return application
+
+
+def _take_resources(
+    model: Model,
+    name: str,
+    stored: StoredCharm,
+    pending_ids: Mapping[str, str],
+    before: Mapping[str, LiveResource],
+) -> dict[str, LiveResource]:
+    """Return an application's resources: pending ones, those it had, else placeholders."""
+    resources = {
+        declared.name: before.get(declared.name) or placeholder(name, declared)
+        for declared in stored.charm.resources.values()
+    }
+    for resource, pending_id in pending_ids.items():
+        resources[resource] = model.pending.find(
+            name, resource, pending_id, shown_as=f"{name}/{resource}"
+        )
+    return resources
+
+
+def _report_resources(model: Model, application: Application) -> None:
+    for resource in application.resources.values():
+        model.report(revision_finding(resource))
+    for finding in image_findings(application):
+        model.report(finding)
+    _report_options(model, application)
+
+
+def _report_options(model: Model, application: Application) -> None:
+    for finding in option_findings(application, registry=model.registry):
+        model.report(finding)

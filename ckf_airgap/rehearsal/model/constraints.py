@@ -1,0 +1,80 @@
+"""Constraints as the controller takes them: a JSON object with known, typed keys. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.rehearsal.wire import ApiError
+
+ARCHITECTURES: Final = ("amd64", "arm64", "ppc64el", "s390x", "riscv64")
+
+_KINDS: Final[Mapping[str, str]] = {
+    "arch": "string",
+    "container": "instance.ContainerType",
+    "cores": "uint64",
+    "cpu-power": "uint64",
+    "mem": "uint64",
+    "root-disk": "uint64",
+    "root-disk-source": "string",
+    "tags": "[]string",
+    "instance-role": "string",
+    "instance-type": "string",
+    "spaces": "[]string",
+    "virt-type": "string",
+    "zones": "[]string",
+    "allocate-public-ip": "bool",
+    "image-id": "string",
+}
+
+
+def parse_constraints(document: Mapping[str, JSONValue]) -> Document:
+    """Return the constraints of a request: known keys only, without those that are ``null``.
+
+    Raises:
+        ApiError: as Go's JSON decoder words it, when a value has the wrong type.
+    """
+    found: Document = {}
+    for key, value in document.items():
+        name = key.lower()
+        kind = _KINDS.get(name)
+        if kind is None or value is None:
+            continue
+        if not _fits(kind, value):
+            raise ApiError(
+                f"json: cannot unmarshal {_json_kind(value)} into Go struct field "
+                f"Value.constraints.{name} of type {kind}"
+            )
+        found[name] = value
+    arch = found.get("arch")
+    if isinstance(arch, str) and arch and arch not in ARCHITECTURES:
+        raise ApiError(f'"{arch}" not recognized')
+    return found
+
+
+def with_architecture(
+    constraints: Mapping[str, JSONValue], model: Mapping[str, JSONValue]
+) -> Document:
+    """Return constraints with an architecture: their own, the model's, or ``amd64``."""
+    return {"arch": model.get("arch") or "amd64", **constraints}
+
+
+def _fits(kind: str, value: JSONValue) -> bool:
+    if kind == "bool":
+        return isinstance(value, bool)
+    if kind == "uint64":
+        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if kind == "[]string":
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return isinstance(value, str)
+
+
+def _json_kind(value: JSONValue) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int | float):
+        return f"number {value}" if isinstance(value, float) or value < 0 else "number"
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "object"

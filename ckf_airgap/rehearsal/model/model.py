@@ -1,0 +1,388 @@
+"""One Juju model of the rehearsal controller: all that it was told, and what became of it.
+
+Everything runs on one event loop; methods that touch the disk are coroutines, the rest is plain
+calls which never block. A refused request raises `ApiError` with the text and code of a real
+controller.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Literal
+
+from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.images.reference import Registry
+from ckf_airgap.rehearsal.entities.charmarchive import UploadMethod
+from ckf_airgap.rehearsal.entities.entities import (
+    Application,
+    Finding,
+    RecordedRequest,
+    RecordedUpload,
+    Relation,
+)
+from ckf_airgap.rehearsal.entities.resources import (
+    LiveResource,
+    PendingResources,
+    ResourceUpload,
+)
+from ckf_airgap.rehearsal.model.charmstore import CharmStore
+from ckf_airgap.rehearsal.model.deployment import ModelFacts
+from ckf_airgap.rehearsal.model.findings import upload_finding
+from ckf_airgap.rehearsal.model.topology import Topology, found
+from ckf_airgap.rehearsal.units.clock import Clock, LoopClock
+from ckf_airgap.rehearsal.units.course import Script
+from ckf_airgap.rehearsal.views.views import (
+    entity_delta,
+    entity_keys,
+    model_delta,
+    model_full_status,
+)
+from ckf_airgap.rehearsal.views.watcher import BATCH_S, ChangeFeed, ModelWatcher
+from ckf_airgap.rehearsal.wire import ApiError
+
+__all__ = ["Finding", "Model", "ModelWatcher", "RecordedRequest", "RecordedUpload"]
+
+RESOURCE_CONTENT_TYPE: Final = "application/octet-stream"
+MAX_REQUESTS: Final = 100_000
+
+
+class Model:
+    """One model.
+
+    Args:
+        uuid: The model's UUID.
+        name: Its name, ``kubeflow``.
+        owner: Its owner, ``admin``.
+        controller_uuid: The UUID of the controller.
+        config: Model config beyond the defaults, as plain values.
+        constraints: The model's constraints.
+        agent_version: Juju's version.
+        cluster_version: The version of Kubernetes.
+        clock: What units live by; an accelerated clock on the running loop when omitted.
+        script: The courses of applications, and which relations charms need; shared by models.
+        registry: The private registry, ``host[:port][/path]``; images in resources and options
+            that are elsewhere are reported as findings.
+        batch_s: How long watchers gather changes before they answer, in real seconds.
+
+    Raises:
+        ReferenceSyntaxError: when `registry` is none.
+
+    Attributes:
+        config: Model config; `config_sources` says where a value comes from, ``model`` if nowhere.
+        findings: What a real controller would have taken in silence.
+        requests: The requests that were made on connections to the model, `MAX_REQUESTS` at most.
+        uploads: The charms and resources that were sent over HTTP, `MAX_REQUESTS` at most.
+        annotations: Annotations by tag.
+        charms: The uploaded charms.
+        topology: The applications, units and relations.
+        pending: The resources of applications to come.
+    """
+
+    def __init__(
+        self,
+        *,
+        uuid: str,
+        name: str,
+        owner: str,
+        controller_uuid: str,
+        config: Mapping[str, JSONValue] | None = None,
+        constraints: Document | None = None,
+        agent_version: str = "3.6.12",
+        cluster_version: str = "1.31.0",
+        clock: Clock | None = None,
+        script: Script | None = None,
+        registry: str | None = None,
+        batch_s: float = BATCH_S,
+    ) -> None:
+        self.uuid = uuid
+        self.name = name
+        self.owner = owner
+        self.controller_uuid = controller_uuid
+        self.agent_version = agent_version
+        self.cluster_version = cluster_version
+        self.clock = clock or LoopClock()
+        self.registry = None if registry is None else Registry.parse(registry)
+        self.constraints: Document = dict(constraints or {})
+        self.created_at: datetime = self.clock.now()
+        self.life: Literal["alive", "dying", "dead"] = "alive"
+        self.findings: list[Finding] = []
+        self.requests: deque[RecordedRequest] = deque(maxlen=MAX_REQUESTS)
+        self.uploads: deque[RecordedUpload] = deque(maxlen=MAX_REQUESTS)
+        self.annotations: dict[str, dict[str, str]] = {}
+        self.charms = CharmStore()
+        self._defaults = default_config(uuid=uuid, name=name, agent_version=agent_version)
+        self.config: dict[str, JSONValue] = {**self._defaults, **(config or {})}
+        self.config_sources = {
+            key: "default" for key in self._defaults if key not in (config or {})
+        }
+        script = script or Script()
+        self._feed = ChangeFeed(
+            keys=lambda: entity_keys(self),
+            render=lambda key: entity_delta(self, key),
+            batch_s=batch_s,
+        )
+        self.topology = Topology(
+            model_uuid=uuid, owner=owner, clock=self.clock, script=script, feed=self._feed
+        )
+        self.pending = PendingResources()
+        self._on_dead: list[Callable[[], None]] = []
+        self._stop_listening = script.listen(self.topology.wake)
+
+    # What it was told, and what became of it.
+
+    @property
+    def applications(self) -> Mapping[str, Application]:
+        """The applications by name."""
+        return self.topology.applications
+
+    @property
+    def relations(self) -> tuple[Relation, ...]:
+        """The relations, those among peers too, in the order in which they were made."""
+        return tuple(self.topology.relations.values())
+
+    @property
+    def script(self) -> Script:
+        """The courses that applications take."""
+        return self.topology.script
+
+    def full_status(self, patterns: Sequence[str] = ()) -> Document:
+        """Return the reply of ``Client.FullStatus`` v8; see `status.full_status`."""
+        return model_full_status(self, patterns)
+
+    def watch(self) -> ModelWatcher:
+        """Return a new all-watcher: the whole model first, later what changed."""
+        return self._feed.watch()
+
+    def sequences(self) -> dict[str, int]:
+        """Return ``ModelConfig.Sequences``: the next number of applications' units and so on."""
+        units = {f"application-{name}": n for name, n in self.topology.next_unit.items()}
+        return {**units, "relation": self.topology.next_relation}
+
+    def record_request(
+        self, *, facade: str, version: int, method: str, params: Document, user: str
+    ) -> None:
+        """Remember a request; the RPC layer calls this for each one on a model connection."""
+        request = RecordedRequest(
+            facade=facade,
+            version=version,
+            method=method,
+            params=params,
+            user=user,
+            at=self.clock.now(),
+        )
+        self.requests.append(request)
+
+    def record_upload(
+        self,
+        *,
+        method: str,
+        path: str,
+        size_bytes: int,
+        sha256: str,
+        user: str,
+        made: str = "",
+        refusal: str = "",
+    ) -> None:
+        """Remember an upload; the HTTP layer calls this for each one whose body arrived."""
+        upload = RecordedUpload(
+            method=method,
+            path=path,
+            size_bytes=size_bytes,
+            sha256=sha256,
+            made=made,
+            refusal=refusal,
+            user=user,
+            at=self.clock.now(),
+        )
+        self.uploads.append(upload)
+
+    # The model itself.
+
+    def touch(self) -> None:
+        """Tell the watchers that config, constraints or the like of the model changed."""
+        self._feed.changed("model", self.uuid)
+
+    def reset_config(self, key: str) -> None:
+        """Take a setting of the model back to its default."""
+        self.config.pop(key, None)
+        self.config_sources.pop(key, None)
+        if key in self._defaults:
+            self.config[key] = self._defaults[key]
+            self.config_sources[key] = "default"
+
+    def annotate(self, tag: str, changes: Mapping[str, str]) -> None:
+        """Set annotations of an entity; an empty value takes one away."""
+        known = self.annotations.setdefault(tag, {})
+        known.update(changes)
+        for name in [name for name, value in known.items() if not value]:
+            del known[name]
+        self._feed.changed("annotation", tag)
+
+    def destroy(self, *, force: bool = False, on_dead: Callable[[], None] | None = None) -> None:
+        """Remove every application, then the model; `on_dead` is called once it is gone."""
+        if on_dead is not None:
+            self._on_dead.append(on_dead)
+        if self.life == "alive":
+            self.life = "dying"
+            self.touch()
+        for application in tuple(self.applications.values()):
+            self.topology.remove_application(application, force=force)
+        self._die_when_empty()
+
+    def close(self) -> None:
+        """Stop all timers and watchers, at once, for the end of the controller."""
+        self._stop_listening()
+        self.topology.close()
+        self._feed.close()
+
+    # Charms and resources.
+
+    async def add_charm(
+        self,
+        archive: Path,
+        *,
+        series: str = "",
+        name: str | None = None,
+        revision: int | None = None,
+        method: UploadMethod = "POST",
+    ) -> str:
+        """Take an uploaded charm; return its URL, such as ``local:minio-0``.
+
+        The model remembers `archive`, and the caller keeps the file as long as the model lives.
+
+        Args:
+            archive: The uploaded file, zip or not.
+            series: ``?series=`` of a POST.
+            name: The name asked for, else the one in the metadata.
+            revision: The least revision, else the archive's own.
+            method: How it came: the messages differ.
+
+        Raises:
+            ApiError: the complete text, ``cannot upload charm: ...``, code ``bad request``.
+        """
+        stored = await self.charms.add(
+            archive, series=series, name=name, revision=revision, method=method
+        )
+        self._feed.changed("charm", str(stored.url))
+        return str(stored.url)
+
+    def charm_archive(self, url: str) -> Path:
+        """Return the file of an uploaded charm; `ApiError` (not found) when there is none."""
+        return self.charms.get(url).archive.path
+
+    def add_pending_resources(
+        self,
+        application: str,
+        url: str,  # noqa: ARG002 - a local charm's resources are uploads whatever it says
+        resources: Sequence[Document],
+    ) -> list[str]:
+        """Register resources that will be uploaded; return their pending ids in order.
+
+        Args:
+            application: The application's name; it need not exist.
+            url: The charm's URL, or nothing for uploads.
+            resources: ``name``, ``type``, ``path`` and so on of each.
+
+        Raises:
+            ApiError: naming the resource that is not described well.
+        """
+        return self.pending.announce(application, resources)
+
+    async def put_resource(
+        self,
+        application: str,
+        resource: str,
+        pending_id: str | None,
+        *,
+        filename: str,
+        content_type: str,
+        fingerprint_hex: str,
+        body_path: Path,
+    ) -> Document:
+        """Take the body of a resource; return the 200 body, ``{"resource": {...}}``.
+
+        Args:
+            application: The application's name.
+            resource: The resource's name.
+            pending_id: Its pending id; without one it replaces that of a live application.
+            filename: The file name in the ``Content-Disposition`` header.
+            content_type: The ``Content-Type`` header.
+            fingerprint_hex: The ``Content-Sha384`` header.
+            body_path: The file with the body, which the caller keeps.
+
+        Raises:
+            ApiError: with the code that decides the HTTP status.
+        """
+        if content_type != RESOURCE_CONTENT_TYPE:
+            raise ApiError(f'unsupported content type "{content_type}"')
+        upload = ResourceUpload(filename=filename, fingerprint_hex=fingerprint_hex, body=body_path)
+        if pending_id:
+            before = self.pending.find(application, resource, pending_id, shown_as=resource)
+            after = await upload.apply(before, self.clock.now())
+            self.pending.store(after)
+        else:
+            live = self._live_resource(application, resource)
+            after = await upload.apply(live, self.clock.now())
+            self._attach(application, after)
+        self.report(upload_finding(after, registry=self.registry))
+        return {"resource": after.as_document()}
+
+    def resource_body(self, application: str, resource: str) -> Path:
+        """Return the file of a live resource; `ApiError` (not found) when there is none."""
+        body = self._live_resource(application, resource).body
+        return found(body, f'resource "{application}/{resource}"')
+
+    def _live_resource(self, application: str, resource: str) -> LiveResource:
+        known = self.topology.application(application).resources.get(resource)
+        return found(known, f'resource "{application}/{resource}"')
+
+    def _attach(self, name: str, resource: LiveResource) -> None:
+        application = self.topology.application(name)
+        application.resources[resource.name] = resource
+        self.topology.restart(application)
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What deployments are checked against."""
+        storage = self.config.get("workload-storage")
+        return ModelFacts(
+            name=self.name,
+            agent_version=self.agent_version,
+            cluster_version=self.cluster_version,
+            storage_class=str(storage or ""),
+            dying=self.life != "alive",
+        )
+
+    def report(self, finding: Finding | None) -> None:
+        """Remember a finding, once."""
+        if finding is not None and finding not in self.findings:
+            self.findings.append(finding)
+
+    def _die_when_empty(self) -> None:
+        """Die now, or look again soon: units take a while to go."""
+        if self.life != "dying":
+            return
+        if self.applications:
+            self.clock.call_later(1.0, self._die_when_empty)
+            return
+        self.life = "dead"
+        self._feed.removed("model", self.uuid, model_delta(self))
+        callbacks, self._on_dead = self._on_dead, []
+        for callback in callbacks:
+            callback()
+
+
+def default_config(*, uuid: str, name: str, agent_version: str) -> dict[str, JSONValue]:
+    """Return the config that every model has (``default-series`` is always there, and empty)."""
+    return {
+        "name": name,
+        "type": "kubernetes",
+        "uuid": uuid,
+        "agent-version": agent_version,
+        "default-series": "",
+        "operator-storage": "standard",
+        "workload-storage": "standard",
+    }

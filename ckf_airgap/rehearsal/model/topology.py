@@ -1,0 +1,331 @@
+"""The applications, units and relations of a model, and the agents that give them life."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from typing import TypeVar
+
+from ckf_airgap.rehearsal.entities.entities import Application, Relation, StatusInfo, Unit
+from ckf_airgap.rehearsal.entities.relations import (
+    Side,
+    infer_sides,
+    is_container_scoped,
+    ordered,
+    relation_key,
+)
+from ckf_airgap.rehearsal.units.clock import Clock
+from ckf_airgap.rehearsal.units.course import Script
+from ckf_airgap.rehearsal.units.lifecycle import UnitAgent
+from ckf_airgap.rehearsal.views.deltas import application_delta, relation_delta, unit_delta
+from ckf_airgap.rehearsal.views.status import INSTALLING
+from ckf_airgap.rehearsal.views.watcher import ChangeFeed
+from ckf_airgap.rehearsal.wire import ALREADY_EXISTS, NOT_FOUND, ApiError
+
+Known = TypeVar("Known")
+
+
+class Topology:
+    """What is deployed in a model.
+
+    Args:
+        model_uuid: The model's UUID, for deltas.
+        owner: The model's owner.
+        clock: What units live by.
+        script: The courses of applications.
+        feed: Who is told about changes.
+    """
+
+    def __init__(
+        self, *, model_uuid: str, owner: str, clock: Clock, script: Script, feed: ChangeFeed
+    ) -> None:
+        self.clock = clock
+        self.script = script
+        self.applications: dict[str, Application] = {}
+        self.relations: dict[int, Relation] = {}
+        self.next_relation = 0
+        self.next_unit: dict[str, int] = {}
+        self._model_uuid = model_uuid
+        self._owner = owner
+        self._feed = feed
+        self._agents: dict[str, UnitAgent] = {}
+        self._keys: dict[str, Relation] = {}
+
+    # What there is.
+
+    def application(self, name: str) -> Application:
+        """Return an application; `ApiError` (not found) when there is none."""
+        return found(self.applications.get(name), f'application "{name}"')
+
+    def unit(self, name: str) -> Unit:
+        """Return a unit; `ApiError` (not found) when there is none."""
+        application = self.applications.get(name.rpartition("/")[0])
+        return found(application.units.get(name) if application else None, f'unit "{name}"')
+
+    def relation_between(self, names: Sequence[str]) -> Relation:
+        """Return the relation that endpoint names mean; `ApiError` when there is none."""
+        key = relation_key(self._infer(names))
+        return found(self._keys.get(key), f'relation "{key}"')
+
+    # What is done to it.
+
+    def add_application(self, application: Application, *, units: int) -> None:
+        """Add an application with its peer relations and units."""
+        self.applications[application.name] = application
+        self._feed.changed("application", application.name)
+        self.add_peers(application)
+        self.scale(application, units)
+
+    def add_peers(self, application: Application) -> None:
+        """Relate the units of an application among each other, where they are not yet."""
+        for endpoint in application.charm.endpoints.values():
+            sides = (Side(application=application.name, endpoint=endpoint),)
+            if endpoint.role == "peer" and relation_key(sides) not in self._keys:
+                relation = self._relate(sides)
+                for unit in application.units:
+                    self._agents[unit].relation_added(relation)
+
+    def scale(self, application: Application, units: int) -> None:
+        """Bring an application to a number of units; the youngest go first.
+
+        A number that a dying unit still has is given again once that unit is gone.
+        """
+        application.scale = units
+        staying = [unit for unit in application.units.values() if unit.life == "alive"]
+        for unit in staying[units:]:
+            self._agents[unit.name].stop()
+            self._feed.changed("unit", unit.name)
+        taken = {unit.number for unit in application.units.values()}
+        for number in range(units):
+            if len(staying) >= units:
+                break
+            if number not in taken:
+                staying.append(self._add_unit(application, number))
+        self._feed.changed("application", application.name)
+
+    def add_relation(self, names: Sequence[str]) -> Relation:
+        """Relate two applications.
+
+        Args:
+            names: ``application`` or ``application:endpoint``, two of them.
+
+        Raises:
+            ApiError: when they cannot be related, or are.
+        """
+        sides = self._infer(names)
+        key = relation_key(sides)
+        try:
+            self._check_new_relation(key, sides)
+        except ApiError as exc:
+            raise exc.annotated(f'cannot add relation "{key}"') from exc
+        relation = self._relate(sides)
+        for side in sides:
+            for unit in self.applications[side.application].units.values():
+                self._agents[unit.name].relation_added(relation)
+        return relation
+
+    def remove_relation(self, relation: Relation, *, force: bool = False) -> None:
+        """Let a relation die: it is gone once every unit has left it."""
+        if relation.life == "alive":
+            relation.life = "dying"
+            for agent in self._agents_of(relation):
+                agent.relation_dying(relation)
+        if force or not relation.in_scope:
+            self._drop_relation(relation)
+
+    def remove_application(self, application: Application, *, force: bool = False) -> None:
+        """Let an application die: it is gone once its relations and units are."""
+        application.life = "dying"
+        self._feed.changed("application", application.name)
+        for relation in tuple(application.relations.values()):
+            if not relation.is_peer or not application.units:
+                self.remove_relation(relation, force=force)
+        for unit in tuple(application.units.values()):
+            self._agents[unit.name].stop(force=force)
+            self._feed.changed("unit", unit.name)
+        self._drop_if_empty(application)
+
+    def application_changed(self, application: Application) -> None:
+        """Tell the watchers that what is known of an application changed."""
+        self._feed.changed("application", application.name)
+
+    def config_changed(self, application: Application) -> None:
+        """Tell the units that an option has another value."""
+        self._feed.changed("application", application.name)
+        for unit in application.units.values():
+            self._agents[unit.name].config_changed()
+
+    def restart(self, application: Application) -> None:
+        """Roll the pods of an application: its charm or an image is another."""
+        self._feed.changed("application", application.name)
+        for unit in application.units.values():
+            self._feed.changed("unit", unit.name)
+            self._agents[unit.name].restart()
+
+    def resolve(self, unit: Unit) -> None:
+        """Let a unit whose hook failed go on; `ApiError` when none has."""
+        self._agents[unit.name].resolve()
+
+    def wake(self) -> None:
+        """Let every unit look at the script again."""
+        for agent in tuple(self._agents.values()):
+            agent.wake()
+
+    def close(self) -> None:
+        """Stop every timer."""
+        for agent in self._agents.values():
+            agent.close()
+
+    # What units' agents tell (`ckf_airgap.rehearsal.units.lifecycle.World`).
+
+    def unit_changed(self, unit: Unit) -> None:
+        """Tell the watchers that a unit's status or address changed."""
+        self._feed.changed("unit", unit.name)
+
+    def unit_gone(self, unit: Unit) -> None:
+        """Take a unit away; another one leads if it led."""
+        application = unit.application
+        for relation in tuple(application.relations.values()):
+            if unit.name in relation.in_scope:
+                self.left(relation, unit)
+        self._feed.removed("unit", unit.name, unit_delta(self._model_uuid, unit))
+        del application.units[unit.name], self._agents[unit.name]
+        if unit.is_leader:
+            application.leader = next(iter(application.units), "")
+            if application.leader:
+                self._agents[application.leader].elected()
+        if application.life == "alive" and len(application.units) < application.scale:
+            self.scale(application, application.scale)
+        self._drop_if_empty(application)
+
+    def joined(self, relation: Relation, unit: Unit) -> None:
+        """Let a unit take part in a relation; both sides learn of each other."""
+        relation.in_scope[unit.name] = None
+        if relation.status.current != "joined":
+            relation.status = StatusInfo(current="joined", since=self.clock.now())
+        for remote in relation.counterparts(unit):
+            self._agents[remote].counterpart_joined(relation, unit.name)
+            self._agents[unit.name].counterpart_joined(relation, remote)
+
+    def left(self, relation: Relation, unit: Unit) -> None:
+        """Let a unit take part in a relation no more."""
+        relation.in_scope.pop(unit.name, None)
+        for remote in relation.counterparts(unit):
+            self._agents[remote].counterpart_left(relation, unit.name)
+        if relation.life == "dying" and not relation.in_scope:
+            self._drop_relation(relation)
+
+    # How it is done.
+
+    def _infer(self, names: Sequence[str]) -> tuple[Side, ...]:
+        named = {name.partition(":")[0] for name in names}
+        known = {
+            name: self.applications[name].related for name in named if name in self.applications
+        }
+        return infer_sides(names, known)
+
+    def _check_new_relation(self, key: str, sides: Sequence[Side]) -> None:
+        if len(sides) != 2:
+            raise ApiError("relation must have two endpoints")
+        existing = self._keys.get(key)
+        if existing is not None and existing.life == "dying":
+            raise ApiError(f"relation {key} is dying, but not yet removed")
+        if existing is not None:
+            raise ApiError(f"relation {key}", ALREADY_EXISTS)
+        for side in sides:
+            application = self.applications[side.application]
+            if application.life != "alive":
+                raise ApiError(f'application "{application.name}" is not alive')
+            limit = side.endpoint.limit
+            if limit and sum(1 for _ in application.relations_at(side.endpoint.name)) >= limit:
+                raise ApiError(
+                    f"establishing a new relation for {side} would exceed its maximum relation "
+                    f"limit of {limit}"
+                )
+        bases = [self.applications[side.application].base for side in sides]
+        if is_container_scoped(sides) and not bases[0].same_os(bases[1]):
+            principal, subordinate = sorted(sides, key=lambda side: side.subordinate)
+            raise ApiError(
+                "subordinate must support principal application's base; "
+                f"{principal.application} is on {self.applications[principal.application].base}, "
+                f"{subordinate.application} on {self.applications[subordinate.application].base}"
+            )
+
+    def _relate(self, sides: Sequence[Side]) -> Relation:
+        relation = Relation(
+            id=self.next_relation,
+            key=relation_key(sides),
+            sides=ordered(sides),
+            status=StatusInfo(current="joining", since=self.clock.now()),
+        )
+        self.next_relation += 1
+        self.relations[relation.id] = self._keys[relation.key] = relation
+        for side in sides:
+            self.applications[side.application].relations[relation.id] = relation
+        self._feed.changed("relation", str(relation.id))
+        return relation
+
+    def _add_unit(self, application: Application, number: int) -> Unit:
+        now = self.clock.now()
+        unit = Unit(
+            name=f"{application.name}/{number}",
+            application=application,
+            number=number,
+            agent=StatusInfo(current="allocating", since=now),
+            workload=StatusInfo(current="waiting", message=INSTALLING, since=now),
+        )
+        application.units[unit.name] = unit
+        application.leader = application.leader or unit.name
+        known = self.next_unit.get(application.name, 0)
+        self.next_unit[application.name] = max(known, number + 1)
+        self._agents[unit.name] = agent = UnitAgent(unit, self)
+        self._feed.changed("unit", unit.name)
+        agent.start()
+        return unit
+
+    def _agents_of(self, relation: Relation) -> list[UnitAgent]:
+        return [
+            self._agents[name]
+            for side in relation.sides
+            for name in self.applications[side.application].units
+        ]
+
+    def _drop_relation(self, relation: Relation) -> None:
+        if self.relations.pop(relation.id, None) is None:
+            return
+        relation.life = "dead"
+        del self._keys[relation.key]
+        last = relation_delta(self._model_uuid, relation)
+        self._feed.removed("relation", str(relation.id), last)
+        for side in relation.sides:
+            application = self.applications[side.application]
+            application.relations.pop(relation.id, None)
+            for name in application.units:
+                self._agents[name].wake()
+            self._drop_if_empty(application)
+
+    def _drop_if_empty(self, application: Application) -> None:
+        if application.life != "dying" or application.units:
+            return
+        for relation in tuple(application.relations.values()):
+            if relation.is_peer:
+                self.remove_relation(relation)
+        if application.relations or application.name not in self.applications:
+            return
+        application.life = "dead"
+        del self.applications[application.name]
+        last = application_delta(self._model_uuid, self._owner, application)
+        self._feed.removed("application", application.name, last)
+
+
+def found(known: Known | None, what: str) -> Known:
+    """Return what is known; `ApiError` (not found) when it is ``None``."""
+    if known is None:
+        raise ApiError(f"{what} not found", NOT_FOUND)
+    return known
+
+
+def service_address(application: str) -> str:
+    """Return the address of an application's service: always the same for one name."""
+    number = zlib.crc32(application.encode())
+    return f"10.152.183.{number % 250 + 2}"

@@ -1,0 +1,1 @@
+"""The life of units on an accelerated clock."""

@@ -1,0 +1,366 @@
+"""The life of a unit: hooks one after the other, statuses as its agent and charm show them.
+
+Nothing here waits: a unit's agent decides what comes next, asks the clock to call it when that is
+over, and is woken by what happens around it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import deque
+from collections.abc import Callable
+from typing import Final, Literal, Protocol
+
+from ckf_airgap.documents import JSONValue
+from ckf_airgap.rehearsal.entities.entities import Application, Relation, StatusInfo, Unit
+from ckf_airgap.rehearsal.units.clock import Clock, Timer
+from ckf_airgap.rehearsal.units.course import Course, Script, Step
+from ckf_airgap.rehearsal.units.hooks import Hook
+from ckf_airgap.rehearsal.units.performance import Performance
+from ckf_airgap.rehearsal.wire import ApiError
+
+POD_S: Final = 20.0
+"""Seconds until a pod is scheduled, its charm image pulled, and its agent up."""
+
+POD_SPREAD_S: Final = 15.0
+"""Pods differ by up to so much, each always by the same."""
+
+AGENT_S: Final = 3.0
+
+
+class World(Protocol):
+    """What a unit's agent knows of the model around it."""
+
+    clock: Clock
+    script: Script
+
+    def unit_changed(self, unit: Unit) -> None:
+        """Tell the watchers that a unit's status or address changed."""
+
+    def unit_gone(self, unit: Unit) -> None:
+        """Take a unit away, whose last hook has run."""
+
+    def joined(self, relation: Relation, unit: Unit) -> None:
+        """Let a unit take part in a relation."""
+
+    def left(self, relation: Relation, unit: Unit) -> None:
+        """Let a unit take part in a relation no more."""
+
+
+Phase = Literal["allocated", "starting", "up", "gone"]
+
+
+class UnitAgent:
+    """The agent of one unit.
+
+    Args:
+        unit: The unit.
+        world: The model around it.
+    """
+
+    def __init__(self, unit: Unit, world: World) -> None:
+        self.unit = unit
+        self.installed = False
+        self.started = False
+        self._world = world
+        self._phase: Phase = "allocated"
+        self._hooks: deque[Hook] = deque()
+        self._running: Hook | None = None
+        self._timer: Timer | None = None
+        self._ready_containers: set[str] = set()
+        self._heard: set[int] = set()
+        self._stopping = False
+        self._performance = Performance(unit, world.clock, self.wake)
+
+    @property
+    def application(self) -> Application:
+        """The unit's application."""
+        return self.unit.application
+
+    def start(self) -> None:
+        """Give the unit a pod, unless its images are missing: then it waits for them."""
+        if self._phase == "allocated" and not self.application.empty_images:
+            self._phase = "starting"
+            spread = zlib.crc32(self.unit.name.encode()) % 1000 / 1000
+            self._later(POD_S + POD_SPREAD_S * spread, self._pod_up)
+
+    def stop(self, *, force: bool = False) -> None:
+        """Take the unit out of its relations, run its last hooks, and let it go."""
+        if self._phase == "gone" or (self._stopping and not force):
+            return
+        self._stopping = True
+        self.unit.life = "dying"
+        if force or self._phase != "up":
+            self._cancel()
+            self._running = None
+            self._later(1.0, self._gone)
+            return
+        self._hooks.clear()
+        for relation in self.application.relations.values():
+            self._queue_departure(relation)
+        self._hooks += (Hook(kind="stop"), Hook(kind="remove"))
+        self._performance.end_unless_failed()
+        self.wake()
+
+    def close(self) -> None:
+        """Stop all timers."""
+        self._phase = "gone"
+        self._cancel()
+        self._performance.close()
+
+    def wake(self) -> None:
+        """Go on, if nothing is being done just now."""
+        if self._phase == "up" and self._running is None and self._timer is None:
+            self._next()
+
+    def resolve(self) -> None:
+        """Run the failed hook again, or go on without it.
+
+        Raises:
+            ApiError: when no hook has failed.
+        """
+        if not self._performance.resolve():
+            raise ApiError(f'unit "{self.unit.name}" is not in an error state')
+        self.wake()
+
+    def config_changed(self) -> None:
+        """Run ``config-changed``, soon."""
+        if self.installed and not self._stopping:
+            hook = Hook(kind="config-changed")
+            if hook not in self._hooks:
+                self._hooks.append(hook)
+            self.wake()
+
+    def restart(self) -> None:
+        """Roll the pod: its charm or one of its images is another.
+
+        As long as an image is missing, the old pod stays.
+        """
+        if self.application.empty_images:
+            return
+        if self._phase == "allocated":
+            self.start()
+        elif self.installed and not self._stopping:
+            self._hooks += (Hook(kind="stop"), Hook(kind="upgrade-charm"))
+            self._hooks += (Hook(kind="config-changed"), *self._start_hooks())
+            self.wake()
+
+    def elected(self) -> None:
+        """Run ``leader-elected``, if the unit has got as far."""
+        if self.installed and not self._stopping:
+            self._hooks.append(Hook(kind="leader-elected"))
+            self.wake()
+
+    def relation_added(self, relation: Relation) -> None:
+        """Take part in a relation, once ``relation-created`` has run."""
+        if self.installed and not self._stopping:
+            self._hooks.append(self._about(relation, "relation-created"))
+        self.wake()
+
+    def relation_dying(self, relation: Relation) -> None:
+        """Leave a relation: ``relation-departed`` for each unit in it, then ``relation-broken``."""
+        if self._stopping:
+            return
+        self._hooks = deque(hook for hook in self._hooks if hook.relation is not relation)
+        self._queue_departure(relation)
+        self.wake()
+
+    def counterpart_joined(self, relation: Relation, remote_unit: str) -> None:
+        """Learn that a unit on the other side takes part."""
+        if not self._stopping:
+            self._hooks += (
+                self._about(relation, "relation-joined", remote_unit),
+                self._about(relation, "relation-changed", remote_unit),
+            )
+            self.wake()
+
+    def counterpart_left(self, relation: Relation, remote_unit: str) -> None:
+        """Learn that a unit on the other side does not take part any more."""
+        self._hooks = deque(
+            hook
+            for hook in self._hooks
+            if hook.relation is not relation or hook.remote_unit != remote_unit
+        )
+        if not self._stopping and relation.life == "alive":
+            self._hooks.append(self._about(relation, "relation-departed", remote_unit))
+            self.wake()
+
+    def _about(self, relation: Relation, kind: str, remote_unit: str = "") -> Hook:
+        endpoint = relation.side(self.application.name).endpoint.name
+        return Hook(kind=kind, subject=endpoint, relation=relation, remote_unit=remote_unit)
+
+    def _queue_departure(self, relation: Relation) -> None:
+        if self.unit.name in relation.in_scope:
+            for remote_unit in relation.counterparts(self.unit):
+                self._hooks.append(self._about(relation, "relation-departed", remote_unit))
+            self._hooks.append(self._about(relation, "relation-broken"))
+
+    def _pod_up(self) -> None:
+        self._timer = None
+        pod = zlib.crc32(f"pod {self.unit.name}".encode())
+        self.unit.address = f"10.1.{pod // 250 % 250}.{pod % 250 + 2}"
+        self._set(workload=("waiting", "agent initialising"))
+        self._later(AGENT_S, self._agent_up)
+
+    def _agent_up(self) -> None:
+        self._timer = None
+        self._phase = "up"
+        stored = self.application.stored
+        self._hooks += [Hook(kind="storage-attached", subject=name) for name in stored.storages]
+        self._hooks.append(Hook(kind="install"))
+        self._next()
+
+    def _next(self) -> None:
+        """Decide what comes next: a scripted step, a hook, the end, or rest."""
+        course = self._due_course()
+        step = self._performance.step(course, stopping=self._stopping)
+        holds = step is not None and (
+            step.failed_hook is not None or step.agent != "idle" or not self.installed
+        )
+        if step is not None and (holds or not self._hooks):
+            self._show(step)
+        elif self._hooks:
+            self._run(self._hooks.popleft())
+        elif self._stopping:
+            self._gone()
+        else:
+            self._set(agent=("idle", ""), workload=self._charm_status())
+
+    def _due_course(self) -> Course | None:
+        course = self._world.script.course(
+            application=self.application.name, charm=self.application.charm.name
+        )
+        if course is None or course.begins == "install" or self.started:
+            return course
+        return None
+
+    def _show(self, step: Step) -> None:
+        workload = None if step.workload is None else (step.workload, step.message)
+        data = self._failure(step.failed_hook) if step.failed_hook else None
+        self._set(agent=(step.agent, step.agent_message), workload=workload, data=data)
+
+    def _failure(self, hook: str) -> dict[str, JSONValue]:
+        """Return what the controller adds to a hook's failure: of which relation and unit."""
+        data: dict[str, JSONValue] = {"hook": hook}
+        endpoint = hook.partition("-relation-")[0]
+        relation = next(self.application.relations_at(endpoint), None)
+        if endpoint != hook and relation is not None:
+            data["relation-id"] = relation.id
+            for remote_unit in relation.counterparts(self.unit)[:1]:
+                data["remote-unit"] = remote_unit
+        return data
+
+    def _run(self, hook: Hook) -> None:
+        self._running = hook
+        workload = None
+        if hook.kind == "stop" and self._stopping:
+            workload = ("maintenance", "stopping charm software")
+        elif hook.kind == "remove":
+            workload = ("maintenance", "cleaning up prior to charm deletion")
+        elif not self.installed:
+            workload = ("maintenance", "installing charm software")
+        self._set(agent=("executing", hook.message), workload=workload)
+        self._later(hook.seconds, self._ran)
+
+    def _ran(self) -> None:
+        hook, self._timer = self._running, None
+        if hook is None:
+            return
+        if hook.kind == "install":
+            self._installed()
+        elif hook.kind == "stop":
+            self._ready_containers.clear()
+        elif hook.kind == "start":
+            self.started = not self.application.stored.containers
+        elif hook.kind == "pebble-ready":
+            self._ready_containers.add(hook.subject)
+            self.started = self._missing_container() is None
+        elif hook.relation is not None:
+            self._ran_about(hook, hook.relation)
+        if self.installed and not self._stopping and not self._performance.is_on:
+            self._set(workload=self._charm_status())
+        self._running = None
+        self.wake()
+
+    def _installed(self) -> None:
+        self.installed = True
+        for relation in self.application.relations.values():
+            if relation.life == "alive":
+                self._hooks.append(self._about(relation, "relation-created"))
+        if self.unit.is_leader:
+            self._hooks.append(Hook(kind="leader-elected"))
+        self._hooks += (Hook(kind="config-changed"), *self._start_hooks())
+
+    def _start_hooks(self) -> list[Hook]:
+        containers = self.application.stored.containers
+        ready = [Hook(kind="pebble-ready", subject=name) for name in containers]
+        return [Hook(kind="start"), *ready]
+
+    def _ran_about(self, hook: Hook, relation: Relation) -> None:
+        if hook.kind == "relation-created" and relation.life == "alive" and not self._stopping:
+            self._world.joined(relation, self.unit)
+        elif hook.kind == "relation-changed":
+            self._heard.add(relation.id)
+        elif hook.kind == "relation-broken":
+            self._heard.discard(relation.id)
+            self._world.left(relation, self.unit)
+
+    def _missing_container(self) -> str | None:
+        containers = self.application.stored.containers
+        return next((name for name in containers if name not in self._ready_containers), None)
+
+    def _charm_status(self) -> tuple[str, str]:
+        """Return what the charm makes of its containers and relations."""
+        needed = self._world.script.needs(self.application.charm.name)
+        waiting = ""
+        for endpoint in self.application.charm.endpoints:
+            if endpoint not in needed:
+                continue
+            relations = list(self.application.relations_at(endpoint))
+            if not relations:
+                return "blocked", f"Missing relation {endpoint}"
+            if not waiting and not any(relation.id in self._heard for relation in relations):
+                waiting = f"Waiting for {endpoint} relation data"
+        container = self._missing_container()
+        if not self.started or container is not None:
+            return (
+                "waiting",
+                f"Waiting for container {container}" if container else "Waiting for start",
+            )
+        return ("waiting", waiting) if waiting else ("active", "")
+
+    def _gone(self) -> None:
+        self._phase = "gone"
+        self._cancel()
+        self._performance.close()
+        self.unit.life = "dead"
+        self._set(workload=("terminated", ""))
+        self._world.unit_gone(self.unit)
+
+    def _later(self, seconds: float, callback: Callable[[], None]) -> None:
+        self._cancel()
+        self._timer = self._world.clock.call_later(seconds, callback)
+
+    def _cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _set(
+        self,
+        *,
+        agent: tuple[str, str] | None = None,
+        workload: tuple[str, str] | None = None,
+        data: dict[str, JSONValue] | None = None,
+    ) -> None:
+        """Show new statuses; what stays the same keeps its time, and nobody is told."""
+        unit, before = self.unit, (self.unit.agent, self.unit.workload, self.unit.address)
+        now = self._world.clock.now()
+        if agent is not None and agent != (unit.agent.current, unit.agent.message):
+            unit.agent = StatusInfo(current=agent[0], message=agent[1], since=now)
+        if workload is not None and workload != (unit.workload.current, unit.workload.message):
+            unit.workload = StatusInfo(
+                current=workload[0], message=workload[1], since=now, data=data or {}
+            )
+        if (unit.agent, unit.workload, unit.address) != before:
+            self._world.unit_changed(unit)

@@ -1,0 +1,1 @@
+"""What clients see of a model: status, deltas, watchers."""

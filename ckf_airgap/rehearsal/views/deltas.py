@@ -1,0 +1,120 @@
+"""The bodies of the all-watcher's deltas. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ckf_airgap.charms.charm import Base, Endpoint
+from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.rehearsal.entities.entities import (
+    Application,
+    Relation,
+    StatusInfo,
+    StoredCharm,
+    Unit,
+)
+from ckf_airgap.rehearsal.entities.resources import rfc3339
+
+
+def status_delta(status: StatusInfo) -> Document:
+    """Return a status as deltas hold it."""
+    return {
+        "current": status.current,
+        "message": status.message,
+        "since": rfc3339(status.since),
+        "version": "",
+        "data": dict(status.data),
+    }
+
+
+def endpoint_document(endpoint: Endpoint) -> Document:
+    """Return an endpoint as relations and charms show it."""
+    return {
+        "name": endpoint.name,
+        "role": endpoint.role,
+        "interface": endpoint.interface,
+        "optional": endpoint.optional,
+        "limit": endpoint.limit or 0,
+        "scope": endpoint.scope,
+    }
+
+
+def base_text(base: Base) -> str:
+    """Return a base as ``ubuntu@22.04``, or with its risk when that is not ``stable``."""
+    return f"{base.name}@{base.channel.removesuffix('/stable')}"
+
+
+def charm_delta(model_uuid: str, stored: StoredCharm) -> Document:
+    """Return the body of a charm's delta."""
+    defaults: Document = {
+        name: option.default
+        for name, option in stored.charm.options.items()
+        if option.default is not None
+    }
+    return {
+        "model-uuid": model_uuid,
+        "charm-url": str(stored.url),
+        "charm-version": stored.archive.version,
+        "life": "alive",
+        "profile": None,
+        "config": defaults,
+    }
+
+
+def application_delta(model_uuid: str, owner: str, application: Application) -> Document:
+    """Return the body of an application's delta."""
+    config: Document = dict(application.settings)
+    return {
+        "model-uuid": model_uuid,
+        "name": application.name,
+        "exposed": application.exposed,
+        "charm-url": application.charm_url,
+        "owner-tag": f"user-{owner}",
+        "life": application.life,
+        "min-units": 0,
+        "constraints": dict(application.constraints),
+        "config": config,
+        "subordinate": application.charm.subordinate,
+        "status": status_delta(application.status),
+        "workload-version": "",
+    }
+
+
+def unit_delta(model_uuid: str, unit: Unit) -> Document:
+    """Return the body of a unit's delta."""
+    return {
+        "model-uuid": model_uuid,
+        "name": unit.name,
+        "application": unit.application.name,
+        "base": base_text(unit.application.base),
+        "charm-url": unit.application.charm_url,
+        "life": unit.life,
+        "public-address": "",
+        "private-address": unit.address,
+        "machine-id": "",
+        "ports": None,
+        "port-ranges": None,
+        "principal": "",
+        "subordinate": unit.application.charm.subordinate,
+        "workload-status": status_delta(unit.workload),
+        "agent-status": status_delta(unit.agent),
+    }
+
+
+def relation_delta(model_uuid: str, relation: Relation) -> Document:
+    """Return the body of a relation's delta."""
+    endpoints: list[JSONValue] = [
+        {"application-name": side.application, "relation": endpoint_document(side.endpoint)}
+        for side in relation.sides
+    ]
+    return {
+        "model-uuid": model_uuid,
+        "key": relation.key,
+        "id": relation.id,
+        "endpoints": endpoints,
+    }
+
+
+def annotation_delta(model_uuid: str, tag: str, annotations: Mapping[str, str]) -> Document:
+    """Return the body of an annotation's delta."""
+    return {"model-uuid": model_uuid, "tag": tag, "annotations": dict(annotations)}

@@ -1,0 +1,197 @@
+"""``Client.FullStatus`` v8: the whole model as one document. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import Final
+
+from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.rehearsal.entities.entities import Application, Relation, StatusInfo, Unit
+from ckf_airgap.rehearsal.entities.resources import rfc3339
+
+SEVERITY: Final = {
+    "error": 100,
+    "blocked": 90,
+    "waiting": 80,
+    "maintenance": 70,
+    "active": 60,
+    "terminated": 50,
+    "unknown": 40,
+}
+"""How much a unit's status counts when the application's is derived from its units'."""
+
+INSTALLING: Final = "installing agent"
+SETTLING: Final = "waiting for units to settle down"
+
+
+def detailed_status(status: StatusInfo, *, life: str = "") -> Document:
+    """Return a status as ``FullStatus`` holds it."""
+    return {
+        "status": status.current,
+        "info": status.message,
+        "data": dict(status.data),
+        "since": rfc3339(status.since),
+        "kind": "",
+        "version": "",
+        "life": life,
+    }
+
+
+def application_status(application: Application) -> StatusInfo:
+    """Return what an application shows: its own status, else what its units make of it.
+
+    Units that have no agent yet are being installed; until all are active, error or blocked, they
+    are still settling; then the most severe one counts.
+    """
+    if application.status.current != "unset":
+        return application.status
+    units = [unit.workload for unit in application.units.values()]
+    if not units:
+        if application.scale == 0 or application.charm.subordinate:
+            return StatusInfo(current="unknown", since=application.status.since)
+        return StatusInfo(current="waiting", message=INSTALLING, since=application.status.since)
+    worst = max(units, key=lambda status: SEVERITY.get(status.current, 0))
+    if worst.current in ("error", "blocked"):
+        return worst
+    if all(status.message == INSTALLING for status in units):
+        return StatusInfo(current="waiting", message=INSTALLING, since=worst.since)
+    if worst.current in ("waiting", "maintenance"):
+        return StatusInfo(current="waiting", message=SETTLING, since=worst.since)
+    return worst
+
+
+def full_status(
+    *,
+    model: Document,
+    applications: Mapping[str, Application],
+    relations: Iterable[Relation],
+    patterns: Sequence[str],
+    now: datetime,
+) -> Document:
+    """Return the reply of ``FullStatus``.
+
+    Args:
+        model: The ``model`` section.
+        applications: All applications by name.
+        relations: All relations.
+        patterns: Names and globs of applications or units; none for everything. A pattern keeps
+            applications, the units of them that match (all, when the application itself does),
+            and relations of applications that are kept.
+        now: The controller's time.
+    """
+    shown: Document = {}
+    kept: set[str] = set()
+    for name, application in applications.items():
+        units = _matching_units(application, patterns)
+        if units is not None:
+            kept.add(name)
+            shown[name] = _application(application, units)
+    return {
+        "model": model,
+        "machines": {},
+        "applications": shown,
+        "remote-applications": {},
+        "offers": {},
+        "relations": [
+            _relation(relation)
+            for relation in relations
+            if not patterns or any(side.application in kept for side in relation.sides)
+        ],
+        "controller-timestamp": rfc3339(now),
+        "branches": {},
+    }
+
+
+def _matching_units(application: Application, patterns: Sequence[str]) -> list[Unit] | None:
+    """Return the units to show, or ``None`` when no pattern means the application."""
+    units = list(application.units.values())
+    if not patterns or any(fnmatchcase(application.name, pattern) for pattern in patterns):
+        return units
+    matching = [
+        unit for unit in units if any(fnmatchcase(unit.name, pattern) for pattern in patterns)
+    ]
+    return matching or None
+
+
+def _application(application: Application, units: Iterable[Unit]) -> Document:
+    related: dict[str, JSONValue] = {}
+    for endpoint, names in _related(application).items():
+        related[endpoint] = list(names)
+    shown: Document = {
+        "charm": application.charm_url,
+        "charm-version": application.stored.archive.version,
+        "charm-profile": "",
+        "charm-rev": application.stored.url.revision,
+        "base": {"name": application.base.name, "channel": application.base.channel},
+        "exposed": application.exposed,
+        "life": _life(application.life),
+        "relations": related,
+        "can-upgrade-to": "",
+        "subordinate-to": [],
+        "units": {unit.name: _unit(unit) for unit in units},
+        "meter-statuses": None,
+        "status": detailed_status(application_status(application)),
+        "workload-version": "",
+        "endpoint-bindings": {"": "alpha", **application.bindings},
+        "int": application.scale,
+        "provider-id": application.provider_id,
+        "public-address": application.public_address,
+    }
+    if application.channel:
+        shown["charm-channel"] = application.channel
+    if application.exposed_endpoints:
+        shown["exposed-endpoints"] = application.exposed_endpoints
+    return shown
+
+
+def _related(application: Application) -> dict[str, dict[str, None]]:
+    related: dict[str, dict[str, None]] = {}
+    for relation in application.relations.values():
+        endpoint = relation.side(application.name).endpoint.name
+        related.setdefault(endpoint, {})[relation.other(application.name).application] = None
+    return related
+
+
+def _unit(unit: Unit) -> Document:
+    shown: Document = {
+        "agent-status": detailed_status(unit.agent, life=_life(unit.life)),
+        "workload-status": detailed_status(unit.workload),
+        "workload-version": "",
+        "machine": "",
+        "opened-ports": None,
+        "public-address": "",
+        "charm": "",
+        "subordinates": None,
+    }
+    if unit.is_leader:
+        shown["leader"] = True
+    if unit.address:
+        shown["provider-id"] = unit.name.replace("/", "-")
+        shown["address"] = unit.address
+    return shown
+
+
+def _relation(relation: Relation) -> Document:
+    return {
+        "id": relation.id,
+        "key": relation.key,
+        "interface": relation.interface,
+        "scope": relation.sides[0].endpoint.scope,
+        "endpoints": [
+            {
+                "application": side.application,
+                "name": side.endpoint.name,
+                "role": side.endpoint.role,
+                "subordinate": side.subordinate,
+            }
+            for side in relation.sides
+        ],
+        "status": detailed_status(relation.status),
+    }
+
+
+def _life(life: str) -> str:
+    """Return a life as statuses show it: that of the living is not said."""
+    return "" if life == "alive" else life

@@ -1,0 +1,156 @@
+"""How a model looks from outside: the section of the status, and the deltas of its entities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Literal, Protocol
+
+from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.rehearsal.entities.entities import Application, Relation, StatusInfo, StoredCharm
+from ckf_airgap.rehearsal.units.clock import Clock
+from ckf_airgap.rehearsal.views.deltas import (
+    annotation_delta,
+    application_delta,
+    charm_delta,
+    relation_delta,
+    status_delta,
+    unit_delta,
+)
+from ckf_airgap.rehearsal.views.status import detailed_status, full_status
+from ckf_airgap.rehearsal.views.watcher import Key
+
+
+class Charms(Protocol):
+    """The uploaded charms of a model."""
+
+    def __iter__(self) -> Iterator[StoredCharm]:
+        """Yield them all."""
+
+    def find(self, url: str) -> StoredCharm | None:
+        """Return the one with a URL."""
+
+
+class Topology(Protocol):
+    """The relations of a model, by id."""
+
+    @property
+    def relations(self) -> Mapping[int, Relation]:
+        """The relations."""
+
+
+class Viewed(Protocol):
+    """A model, as far as clients see it."""
+
+    uuid: str
+    name: str
+    owner: str
+    controller_uuid: str
+    agent_version: str
+    life: Literal["alive", "dying", "dead"]
+    created_at: datetime
+    clock: Clock
+    config: dict[str, JSONValue]
+    constraints: Document
+    annotations: dict[str, dict[str, str]]
+
+    @property
+    def charms(self) -> Charms:
+        """The uploaded charms."""
+
+    @property
+    def topology(self) -> Topology:
+        """What of the model has an id."""
+
+    @property
+    def applications(self) -> Mapping[str, Application]:
+        """The applications by name."""
+
+    @property
+    def relations(self) -> Sequence[Relation]:
+        """The relations."""
+
+
+def model_status(model: Viewed) -> StatusInfo:
+    """Return the status of the model itself."""
+    current = "available" if model.life == "alive" else "destroying"
+    return StatusInfo(current=current, since=model.created_at)
+
+
+def model_full_status(model: Viewed, patterns: Sequence[str]) -> Document:
+    """Return the reply of ``Client.FullStatus`` v8."""
+    section: Document = {
+        "name": model.name,
+        "type": "caas",
+        "cloud-tag": "cloud-k8s",
+        "version": model.agent_version,
+        "available-version": "",
+        "model-status": detailed_status(model_status(model)),
+        "meter-status": {"color": "", "message": ""},
+        "sla": "unsupported",
+    }
+    return full_status(
+        model=section,
+        applications=model.applications,
+        relations=model.relations,
+        patterns=patterns,
+        now=model.clock.now(),
+    )
+
+
+def model_delta(model: Viewed) -> Document:
+    """Return the body of the model's own delta."""
+    return {
+        "model-uuid": model.uuid,
+        "name": model.name,
+        "life": model.life,
+        "owner": model.owner,
+        "controller-uuid": model.controller_uuid,
+        "is-controller": False,
+        "config": dict(model.config),
+        "status": status_delta(model_status(model)),
+        "constraints": dict(model.constraints),
+        "sla": {"level": "unsupported", "owner": ""},
+        "type": "caas",
+        "cloud": "k8s",
+        "cloud-region": "",
+        "version": model.agent_version,
+    }
+
+
+def entity_keys(model: Viewed) -> Iterable[Key]:
+    """Yield the key of everything that watchers see."""
+    yield ("model", model.uuid)
+    for stored in model.charms:
+        yield ("charm", str(stored.url))
+    for application in model.applications.values():
+        yield ("application", application.name)
+        for unit in application.units:
+            yield ("unit", unit)
+    for relation in model.relations:
+        yield ("relation", str(relation.id))
+    for tag in model.annotations:
+        yield ("annotation", tag)
+
+
+def entity_delta(model: Viewed, key: Key) -> Document | None:
+    """Return the body of an entity's delta, or ``None`` when it is gone."""
+    kind, name = key
+    if kind == "model":
+        return model_delta(model)
+    if kind == "charm":
+        stored = model.charms.find(name)
+        return None if stored is None else charm_delta(model.uuid, stored)
+    if kind == "application":
+        application = model.applications.get(name)
+        if application is None:
+            return None
+        return application_delta(model.uuid, model.owner, application)
+    if kind == "unit":
+        principal = model.applications.get(name.rpartition("/")[0])
+        unit = principal.units.get(name) if principal else None
+        return None if unit is None else unit_delta(model.uuid, unit)
+    if kind == "relation":
+        relation = model.topology.relations.get(int(name))
+        return None if relation is None else relation_delta(model.uuid, relation)
+    return annotation_delta(model.uuid, name, model.annotations.get(name, {}))

@@ -1,0 +1,1 @@
+"""A Docker Engine, as a store and as a carrier."""

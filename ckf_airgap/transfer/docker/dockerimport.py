@@ -1,0 +1,214 @@
+"""Brings the images of ``docker save`` archives into a store: layers compressed, each once."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import threading
+from collections.abc import AsyncIterator, Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from ckf_airgap.concurrency import in_thread
+from ckf_airgap.errors import AirgapError, IntegrityError, TransferError
+from ckf_airgap.files import disk_error
+from ckf_airgap.transfer.events import (
+    BlobDone,
+    BlobsPlanned,
+    BytesMoved,
+    ImageDone,
+    ImageResult,
+    Listener,
+    Status,
+    Way,
+    ignore,
+)
+from ckf_airgap.transfer.oci import Descriptor, Digest, Manifest
+from ckf_airgap.transfer.protocols import BlobStore
+from ckf_airgap.transfer.stores.dockersave import (
+    DOCKER_LAYER,
+    SavedImage,
+    config_descriptor,
+    image_manifest,
+    layer_chunks,
+)
+from ckf_airgap.transfer.stores.layers import LayerPacker, PackedLayer
+from ckf_airgap.transfer.stores.region import run_to_end
+from ckf_airgap.transfer.tree import keep_manifest
+
+_KNOWN: Final = "layers.json"
+
+NEW_DIGEST: Final = (
+    "an archive of docker save holds no manifest: the image got a new one, with a new digest"
+)
+
+
+class DockerImport:
+    """Imports images into a store, and remembers across runs what each layer became.
+
+    Args:
+        store: Where they go.
+        scratch: A directory for layers while they are compressed; the caller removes it when all
+            is done.
+        listener: Is told the progress.
+    """
+
+    def __init__(self, store: BlobStore, scratch: Path, listener: Listener = ignore) -> None:
+        self._store = store
+        self.scratch = scratch
+        self._listener = listener
+        self._stop = threading.Event()
+        self._packer = LayerPacker(scratch, self._stop.is_set)
+        self._layers: dict[Digest, PackedLayer] = {}
+
+    @contextlib.asynccontextmanager
+    async def opened(self) -> AsyncIterator[DockerImport]:
+        """Make the scratch directory, and close all at the end."""
+        try:
+            await in_thread(self._begin)
+            yield self
+        except OSError as exc:
+            raise disk_error(exc, self.scratch) from exc
+        finally:
+            self._stop.set()
+            self._packer.close()
+
+    def stop(self) -> None:
+        """Have compression end at its next piece."""
+        self._stop.set()
+
+    def packer(self) -> LayerPacker:
+        """Return what compresses layers for this import."""
+        return self._packer
+
+    def add_packed(self, layer: PackedLayer) -> None:
+        """Take a layer that was compressed already."""
+        self._layers[layer.diff_id] = layer
+
+    async def run(self, images: Sequence[SavedImage]) -> list[ImageResult]:
+        """Bring in all images; one that fails does not stop the others.
+
+        Returns:
+            A result for each name of each image.
+        """
+        results = []
+        for image in images:
+            names = image.names or (f"sha256:{Digest.of(image.config).hexadecimal}",)
+            try:
+                manifest, moved = await self._add(image)
+                for name in image.names:
+                    await self._store.set_reference(name, manifest.descriptor)
+                status = Status.COPIED if moved else Status.PRESENT
+                found = [
+                    ImageResult(
+                        source=name,
+                        target=name,
+                        digest=manifest.digest,
+                        status=status,
+                        bytes_sent=moved if number == 0 else 0,
+                        notes=(NEW_DIGEST,),
+                    )
+                    for number, name in enumerate(image.names)
+                ]
+                if not image.names:
+                    found = [_failed(names[0], TransferError("it has no tag to go by"))]
+            except AirgapError as exc:
+                found = [_failed(name, exc) for name in names]
+            for result in found:
+                self._listener(ImageDone(result=result))
+            results += found
+        return results
+
+    async def _add(self, image: SavedImage) -> tuple[Manifest, int]:
+        moved = 0
+        layers = []
+        for diff_id, chunks in zip(image.diff_ids, image.layers, strict=True):
+            layer = self._layers.get(diff_id)
+            if layer is None or not (layer.path.exists() or await self._store.has(_blob(layer))):
+                packed: list[PackedLayer] = []
+                await run_to_end(
+                    lambda c=chunks, p=packed: p.append(self._packer.pack(c())),  # type: ignore[misc]
+                    self.scratch,
+                    on_cancel=self.stop,
+                )
+                layer = packed[0]
+            if layer.diff_id != diff_id:
+                layer.path.unlink(missing_ok=True)
+                raise IntegrityError(
+                    f"a layer has the digest {layer.diff_id} where the image says {diff_id}",
+                    fix="Save or copy the archive again.",
+                )
+            moved += await self._put(layer)
+            layers.append(layer)
+        config = config_descriptor(image.config)
+        if not await self._store.has(config):
+            async with self._store.writer(config) as blob:
+                await blob.restart()
+                await blob.write(image.config)
+                await blob.commit()
+            moved += config.size
+        manifest = image_manifest(image.config, layers)
+        await keep_manifest(self._store, manifest)
+        return manifest, moved
+
+    async def _put(self, layer: PackedLayer) -> int:
+        """Put a layer into the store, unless it is there; return the bytes that were moved."""
+        blob = _blob(layer)
+        moved = 0
+        if not await self._store.has(blob):
+            self._listener(BlobsPlanned(count=1, size=layer.size))
+            async with self._store.writer(blob) as writer:
+                await writer.restart()
+                chunks = layer_chunks(layer.path)
+                while chunk := await in_thread(next, chunks, b""):
+                    await writer.write(chunk)
+                    self._listener(BytesMoved(digest=layer.digest, count=len(chunk)))
+                await writer.commit()
+            moved = layer.size
+            self._listener(BlobDone(descriptor=blob, way=Way.COPIED))
+        self._layers[layer.diff_id] = layer
+        await in_thread(self._remember)
+        await in_thread(lambda: layer.path.unlink(missing_ok=True))
+        return moved
+
+    def _begin(self) -> None:
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        for stale in self.scratch.glob("layer-*.gz"):
+            stale.unlink()
+        try:
+            known = json.loads((self.scratch / _KNOWN).read_text(encoding="utf-8"))
+            for diff_id, (digest, size) in known.items():
+                layer = PackedLayer(
+                    Digest.parse(diff_id), Digest.parse(digest), int(size), self.scratch / "gone"
+                )
+                self._layers[layer.diff_id] = layer
+        except (OSError, ValueError, TypeError, AttributeError, IntegrityError):
+            self._layers.clear()
+
+    def _remember(self) -> None:
+        known = {
+            str(layer.diff_id): [str(layer.digest), layer.size] for layer in self._layers.values()
+        }
+        path = self.scratch / _KNOWN
+        temporary = path.with_suffix(".part")
+        temporary.write_text(json.dumps(known), encoding="utf-8")
+        temporary.replace(path)
+
+
+def remove_scratch(scratch: Path) -> None:
+    """Remove the directory of an import that is done; blocks on the disk."""
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _blob(layer: PackedLayer) -> Descriptor:
+    return Descriptor(DOCKER_LAYER, layer.digest, layer.size)
+
+
+def _failed(name: str, error: AirgapError) -> ImageResult:
+    return ImageResult(source=name, target=name, status=Status.FAILED, error=error)
+
+
+def failures(results: Iterable[ImageResult]) -> list[ImageResult]:
+    """Return the results of images that failed."""
+    return [result for result in results if result.status is Status.FAILED]

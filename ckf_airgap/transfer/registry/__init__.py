@@ -1,0 +1,1 @@
+"""Registries: one session for each host, logins, uploads and downloads."""

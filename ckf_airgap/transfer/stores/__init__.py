@@ -1,0 +1,1 @@
+"""Stores on disk: OCI layouts, and the archive that crosses the gap."""

@@ -1,0 +1,91 @@
+"""What images are read from, whoever made it: a layout, an archive, tars of ``docker save``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias, final
+
+from ckf_airgap.errors import AbsentError
+from ckf_airgap.transfer.stores.archive import Archive
+from ckf_airgap.transfer.stores.dockersave import SavedImage, saved_images
+from ckf_airgap.transfer.stores.layout import LayoutDirectory
+from ckf_airgap.transfer.stores.tarindex import TarIndex
+from ckf_airgap.transfer.stores.volume import open_volume
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class DockerTars:
+    """Tars of ``docker save``, which have to be imported into a store before they are pushed.
+
+    Attributes:
+        path: The file, or the directory with the files.
+        images: Their images.
+        indexes: The open files.
+    """
+
+    path: Path
+    images: tuple[SavedImage, ...]
+    indexes: tuple[TarIndex, ...]
+
+    def close(self) -> None:
+        """Close the files."""
+        for index in self.indexes:
+            index.volume.close()
+
+
+ImageSource: TypeAlias = "LayoutDirectory | Archive | DockerTars"
+"""What `open_source` gives."""
+
+
+def open_source(path: Path) -> ImageSource:
+    """Open images by their path; blocks on the disk.
+
+    Args:
+        path: An OCI image layout, an archive of ours or of ``docker save``, the guide's
+            ``images.tar.gz`` of tars, or a directory with such tars in it.
+
+    Raises:
+        AbsentError: when there is nothing of the kind.
+        IntegrityError: when it is damaged, cut or hostile.
+    """
+    if path.is_dir():
+        if (path / "oci-layout").is_file():
+            return LayoutDirectory.open(path)
+        return _tars(path, sorted(path.glob("*.tar")))
+    volume = open_volume(path)
+    try:
+        index = TarIndex.scan(volume, str(path))
+        if index.find("index.json") is not None:
+            return Archive.of(index)
+        return DockerTars(path, saved_images(index), (index,))
+    except BaseException:
+        volume.close()
+        raise
+
+
+def _tars(path: Path, files: list[Path]) -> DockerTars:
+    """Open what unpacking the guide's ``images.tar.gz`` gives."""
+    if not files:
+        raise AbsentError(
+            f"{path} holds no images: neither an OCI image layout nor tars of docker save",
+            fix="Name what `ckf-airgap images pull` or `images save` made.",
+        )
+    opened: list[TarIndex] = []
+    images: list[SavedImage] = []
+    try:
+        for file in files:
+            volume = open_volume(file)
+            try:
+                index = TarIndex.scan(volume, str(file))
+            except BaseException:
+                volume.close()
+                raise
+            opened.append(index)
+            images += saved_images(index)
+    except BaseException:
+        for index in opened:
+            index.volume.close()
+        raise
+    return DockerTars(path, tuple(images), tuple(opened))

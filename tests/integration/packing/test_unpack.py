@@ -1,0 +1,184 @@
+"""Laying out: what is there stays, what differs is not overwritten, nothing is half-done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.packing.conftest import Pets
+from tests.integration.packing.connected import contents
+from tests.integration.packing.test_verify import flip, reseal, rewrite_tar
+
+
+@pytest.fixture
+def pack(pets: Pets) -> Path:
+    return pets.packed()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+def test_the_guide_finds_what_it_looks_for(pets: Pets, pack: Path, home: Path) -> None:
+    result = pets.call("unpack", pack, "--to", home, "--json")
+
+    assert result.exit_code == 0, result.output
+    assert sorted(contents(home)) == [
+        "bundle.yaml",
+        "charms/cat_r3.charm",
+        "charms/dog_r5.charm",
+        "ckf-airgap.lock",
+        "images.txt",
+        "merged-bundle.yaml",
+        "overlay.yaml",
+        "retagged-images.txt",
+    ]
+    assert json.loads(result.stdout)["images"] == str(pack / "images.tar.gz")
+
+
+def test_the_old_way_works_too(pack: Path, tmp_path: Path) -> None:
+    for name in ("charms", "images"):
+        (tmp_path / name).mkdir()
+        archive = pack / f"{name}.tar.gz"
+        subprocess.run(["tar", "-xzf", archive, "-C", tmp_path / name], check=True)
+
+    lock = json.loads((pack / "ckf-airgap.lock").read_text())
+    for charm in lock["charms"]:
+        content = (tmp_path / "charms" / charm["file"]).read_bytes()
+        assert hashlib.sha384(content).hexdigest() == charm["sha384"]
+    for digest in lock["blobs"]:
+        content = (tmp_path / "images" / "blobs" / digest.replace(":", "/")).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == digest.partition(":")[2]
+
+
+def test_a_second_time_nothing_is_written(pets: Pets, pack: Path, home: Path) -> None:
+    pets.call("unpack", pack, "--to", home)
+    before = {path: path.stat().st_mtime_ns for path in home.rglob("*")}
+
+    result = pets.call("unpack", pack, "--to", home)
+
+    assert "0 files written, 8 were there" in result.stdout
+    assert {path: path.stat().st_mtime_ns for path in home.rglob("*")} == before
+
+
+def test_files_that_differ_are_all_named_and_nothing_is_written(
+    pets: Pets, pack: Path, home: Path
+) -> None:
+    (home / "charms").mkdir(parents=True)
+    (home / "charms" / "dog_r5.charm").write_bytes(b"mine")
+    (home / "retagged-images.txt").write_text("mine")
+
+    result = pets.call("unpack", pack, "--to", home)
+
+    assert result.exit_code == 3
+    assert "dog_r5.charm: it is another file" in result.stderr
+    assert "retagged-images.txt: it is another file" in result.stderr
+    assert sorted(contents(home)) == ["charms/dog_r5.charm", "retagged-images.txt"]
+
+
+def test_force_overwrites_what_differs(pets: Pets, pack: Path, home: Path) -> None:
+    (home / "charms").mkdir(parents=True)
+    (home / "charms" / "dog_r5.charm").write_bytes(b"mine")
+
+    assert pets.call("unpack", pack, "--to", home, "--force").exit_code == 0
+    assert len((home / "charms" / "dog_r5.charm").read_bytes()) > 70_000
+
+
+def test_a_link_at_the_place_of_a_file_is_not_followed(
+    pets: Pets, pack: Path, home: Path, tmp_path: Path
+) -> None:
+    (home / "charms").mkdir(parents=True)
+    (home / "charms" / "dog_r5.charm").symlink_to(tmp_path / "precious")
+
+    refused = pets.call("unpack", pack, "--to", home)
+    forced = pets.call("unpack", pack, "--to", home, "--force")
+
+    assert (refused.exit_code, forced.exit_code) == (3, 0)
+    assert not (tmp_path / "precious").exists()
+    assert not (home / "charms" / "dog_r5.charm").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["../evil.charm", "/tmp/evil.charm", "sub/evil.charm", "evil.sh"])  # noqa: S108
+def test_members_that_do_not_belong_are_refused(
+    pets: Pets, pack: Path, home: Path, name: str
+) -> None:
+    rewrite_tar(pack / "charms.tar.gz", lambda members: members.update({name: b"evil"}))
+    reseal(pack)
+
+    result = pets.call("unpack", pack, "--to", home)
+
+    assert result.exit_code == 9
+    assert not [path for path in home.parent.rglob("evil*") if "shelf" not in path.parts]
+
+
+def test_an_altered_charm_is_not_laid_out(pets: Pets, pack: Path, home: Path) -> None:
+    rewrite_tar(pack / "charms.tar.gz", lambda members: members.update({"dog_r5.charm": b"evil"}))
+
+    result = pets.call("unpack", pack, "--to", home)
+
+    assert result.exit_code == 9
+    assert "the charm dog_r5.charm is not that of the lock" in result.stderr
+    assert sorted(contents(home)) == ["charms/cat_r3.charm"]
+
+
+def test_an_altered_text_is_not_laid_out(pets: Pets, pack: Path, home: Path) -> None:
+    flip(pack / "retagged-images.txt", 3)
+
+    result = pets.call("unpack", pack, "--to", home)
+
+    assert result.exit_code == 9
+    assert not home.exists()
+
+
+def test_parts_are_joined(pets: Pets, home: Path, tmp_path: Path) -> None:
+    whole = pets.packed(out=tmp_path / "whole")
+    pack = pets.packed("--split", "64KiB")
+
+    result = pets.call("unpack", pack, "--to", home, "--json")
+
+    assert json.loads(result.stdout)["images"] == str(home / "images.tar.gz")
+    assert (home / "images.tar.gz").read_bytes() == (whole / "images.tar.gz").read_bytes()
+    assert "cat images.tar.gz.* > images.tar.gz" in (pack / "README.txt").read_text()
+
+
+def test_an_altered_part_is_not_joined(pets: Pets, home: Path) -> None:
+    pack = pets.packed("--split", "64KiB")
+    flip(pack / "images.tar.gz.002", 10)
+
+    result = pets.call("unpack", pack, "--to", home)
+
+    assert result.exit_code == 9
+    assert not (home / "images.tar.gz").exists()
+
+
+@pytest.fixture
+def sealed(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A directory that nobody may write to, and what the system says of it."""
+    directory = tmp_path / "sealed"
+    directory.mkdir(mode=0o500)
+    if os.geteuid() != 0:
+        yield directory, "Permission denied"
+        return
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", directory], check=True)
+    try:
+        yield directory, "Read-only file system"
+    finally:
+        subprocess.run(["umount", directory], check=True)
+
+
+def test_a_place_that_cannot_be_written_is_told(
+    pets: Pets, pack: Path, sealed: tuple[Path, str]
+) -> None:
+    directory, why = sealed
+
+    result = pets.call("unpack", pack, "--to", directory)
+
+    assert result.exit_code == 9
+    assert why in result.stderr

@@ -1,0 +1,604 @@
+"""Bundles are checked in Juju's words, all at once, and merged by Juju's rules."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ckf_airgap.bundle.bundle import (
+    Application,
+    Bundle,
+    EndpointRef,
+    Relation,
+    is_local_charm,
+    store_name,
+)
+from ckf_airgap.bundle.bundlefile import load_bundle, load_document
+from ckf_airgap.bundle.merge import merge_documents, without_strays
+from ckf_airgap.charms.charm import Base
+from ckf_airgap.documents import Document, load_mapping
+from ckf_airgap.errors import BundleError, ExitCode
+
+
+def doc(text: str) -> Document:
+    return load_mapping(text, where="test")
+
+
+def bundle(text: str) -> Bundle:
+    return Bundle.from_document(doc(text), where="x.yaml")
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(BundleError) as raised:
+        bundle(text)
+    assert raised.value.exit_code is ExitCode.INPUT
+    assert str(raised.value).startswith("the bundle x.yaml cannot be used:\n")
+    return [str(problem) for problem in raised.value.problems]
+
+
+# What a bundle says
+
+WHOLE = """
+bundle: kubernetes
+name: kubeflow
+series: jammy
+default-base: ubuntu@22.04
+docs: https://discourse.example
+applications:
+  minio:
+    charm: minio
+    channel: ckf-1.9/stable
+    revision: 5
+    scale: 2
+    trust: true
+    series: focal
+    options: {port: 9000, name: x, ratio: 0.5, debug: false}
+    resources: {oci-image: a/b:1, other: 7}
+    constraints: mem=2G
+    annotations: {gui-x: 5, note: }
+    storage: {database: 1G}
+    devices: {gpu: 1}
+    bindings: {'': alpha}
+    expose: true
+    to: [a, b]
+    _github_repo_name: minio-operator
+  db: {charm: ./mysql-k8s_r5.charm, num_units: 3, base: ubuntu@22.04/stable}
+relations:
+- [minio:object-storage, db:s3]
+- [minio, db]
+"""
+
+
+def test_every_field_of_a_bundle_is_read() -> None:
+    found = bundle(WHOLE)
+    assert (found.name, found.kind, found.series) == ("kubeflow", "kubernetes", "jammy")
+    assert str(found.default_base) == "ubuntu@22.04"
+    assert found.applications["minio"] == Application(
+        name="minio",
+        charm="minio",
+        channel="ckf-1.9/stable",
+        revision=5,
+        scale=2,
+        trust=True,
+        series="focal",
+        options={"port": 9000, "name": "x", "ratio": 0.5, "debug": False},
+        resources={"oci-image": "a/b:1", "other": 7},
+        constraints="mem=2G",
+        annotations={"gui-x": "5", "note": ""},
+        storage={"database": "1G"},
+        devices={"gpu": "1"},
+        bindings={"": "alpha"},
+        expose=True,
+        placement=("a", "b"),
+    )
+    assert found.applications["db"].scale == 3
+    assert found.applications["db"].base == Base(name="ubuntu", channel="22.04/stable")
+    assert [str(relation) for relation in found.relations] == [
+        "minio:object-storage db:s3",
+        "minio db",
+    ]
+    assert found.relations[0].ends == (
+        EndpointRef("minio", "object-storage"),
+        EndpointRef("db", "s3"),
+    )
+
+
+def test_what_is_left_out_has_its_default() -> None:
+    found = bundle("applications: {a: {charm: a}}")
+    assert found.applications["a"] == Application(name="a", charm="a")
+    assert (found.name, found.kind, found.relations) == (None, None, ())
+
+
+def test_null_fields_count_as_left_out() -> None:
+    fields = "channel: , revision: , scale: , trust: , series: , options: , resources: , to: "
+    found = bundle(f"{{applications: {{a: {{charm: a, {fields}}}}}, relations: , series: }}")
+    assert found.applications["a"] == Application(name="a", charm="a")
+
+
+def test_numbers_that_are_meant_as_text_are_text() -> None:
+    found = bundle("{name: 1.9, applications: {a: {charm: a, channel: 1.9}}}")
+    assert (found.name, found.applications["a"].channel) == ("1.9", "1.9")
+
+
+def test_unknown_keys_are_kept_and_written_back() -> None:
+    found = bundle(WHOLE)
+    assert doc(found.to_yaml()) == doc(WHOLE)
+
+
+def test_a_relation_with_several_right_ends_is_several_relations() -> None:
+    found = bundle(
+        "{applications: {a: {charm: a}, b: {charm: b}, c: {charm: c}},"
+        " relations: [['a:x', ['b:y', c]]]}"
+    )
+    assert [str(relation) for relation in found.relations] == ["a:x b:y", "a:x c"]
+
+
+def test_the_old_name_of_applications_is_read() -> None:
+    assert set(bundle("services: {a: {charm: a}}").applications) == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("charm", "name", "local"),
+    [
+        ("minio", "minio", False),
+        ("ch:minio", "minio", False),
+        ("ch:amd64/minio", "minio", False),
+        ("ch:amd64/jammy/minio", "minio", False),
+        ("./minio_r5.charm", "minio", True),
+        ("../charms/minio.charm", "minio", True),
+        ("/charms/mysql-k8s_abc.charm", "mysql-k8s", True),
+    ],
+)
+def test_a_charm_is_a_name_in_the_store_or_a_path(charm: str, name: str, local: bool) -> None:
+    assert is_local_charm(charm) is local
+    found = bundle(f"applications: {{a: {{charm: '{charm}'}}}}").applications["a"]
+    assert (found.charm_name, found.is_local) == (name, local)
+    assert local or store_name(charm) == name
+
+
+@pytest.mark.parametrize("text", ["a", "a:b", "katib-db:db-admin", "a:Ab_c.d-e"])
+def test_an_end_of_a_relation_is_written_back(text: str) -> None:
+    assert str(EndpointRef.parse(text)) == text
+
+
+@pytest.mark.parametrize("text", ["", ":", "a:", ":b", "a:b:c", "A:b", "a b", "a:b c", "a:b\n"])
+def test_what_is_no_end_of_a_relation_is_refused(text: str) -> None:
+    with pytest.raises(BundleError, match="invalid relation syntax"):
+        EndpointRef.parse(text)
+
+
+# What is wrong
+
+
+@pytest.mark.parametrize("text", ["{}", "applications: ", "applications: {}", "applications: [a]"])
+def test_a_bundle_has_applications(text: str) -> None:
+    assert problems(text) == ["at least one application must be specified"]
+
+
+def application(fields: str) -> str:
+    return f"{{applications: {{a: {{charm: a, {fields}}}, b: {{charm: b}}}}}}"
+
+
+def relations(text: str) -> str:
+    return f"{{applications: {{a: {{charm: a}}, b: {{charm: b}}}}, relations: {text}}}"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "{bundle: openstack, applications: {a: {charm: a}}}",
+            'bundle has an invalid type "openstack"',
+        ),
+        (
+            "{bundle: kubernetes, machines: {'0': {}}, applications: {a: {charm: a}}}",
+            "bundle machines not valid for Kubernetes bundles",
+        ),
+        (
+            "{series: JAMMY, applications: {a: {charm: a}}}",
+            'bundle declares an invalid series "JAMMY"',
+        ),
+        (
+            "{default-base: jam, applications: {a: {charm: a}}}",
+            "default-base: 'jam' is not a base such as ubuntu@22.04",
+        ),
+        (
+            "{series: jammy, default-base: ubuntu@24.04, applications: {a: {charm: a}}}",
+            'bundle series "jammy" and base "ubuntu@24.04" must match if both supplied',
+        ),
+        ("{name: [a], applications: {a: {charm: a}}}", "name must be text, not a list"),
+        ("{applications: {A_b: {charm: a}}}", 'invalid application name "A_b" in bundle'),
+        ("{applications: {a: minio}}", "application a: expected a mapping, found text"),
+        ("{applications: {a: }}", "application a: expected a mapping, found nothing"),
+        ("{applications: {a: {}}}", "application a: empty charm path"),
+        ("{applications: {a: {charm: ''}}}", "application a: empty charm path"),
+        ("{applications: {a: {charm: [b]}}}", "application a: charm must be text, not a list"),
+        (
+            "{applications: {a: {charm: 'ch:minio-5'}}}",
+            'application a: cannot specify revision in "ch:minio-5", please use revision',
+        ),
+        (
+            "{applications: {a: {charm: minio_r5.charm}}}",
+            (
+                'invalid charm URL in application "a": "minio_r5.charm"'
+                " (a path must begin with ./ or /)"
+            ),
+        ),
+        (
+            "{applications: {a: {charm: 'cs:~u/minio'}}}",
+            'invalid charm URL in application "a": "cs:~u/minio"',
+        ),
+        (
+            "{applications: {a: {charm: Minio}}}",
+            'invalid charm URL in application "a": "Minio"',
+        ),
+        (
+            application("revision: 5"),
+            (
+                'application "a" with a revision requires a channel for future upgrades, '
+                "please use channel"
+            ),
+        ),
+        (
+            application("channel: x, revision: -1"),
+            "the revision must be an integer, zero or greater, not -1",
+        ),
+        (
+            application("channel: x, revision: '5'"),
+            "revision must be an integer, zero or greater, not '5'",
+        ),
+        (
+            application("channel: x, revision: true"),
+            "revision must be an integer, zero or greater, not True",
+        ),
+        (application("scale: -1"), "application a: negative number of units specified"),
+        (application("scale: two"), "application a: scale must be an integer, not 'two'"),
+        (application("num_units: 1.5"), "application a: num_units must be an integer, not 1.5"),
+        (
+            application("scale: 1, num_units: 2"),
+            "application a: cannot specify both scale and num_units",
+        ),
+        (application("to: [x, y]"), 'too many placement directives for application "a"'),
+        (application("to: {x: y}"), "application a: to must be a list of placement directives"),
+        (application("trust: 'yes'"), "application a: trust must be true or false, not 'yes'"),
+        (application("expose: 1"), "application a: expose must be true or false, not 1"),
+        (application("series: A"), 'application "a" declares an invalid series "A"'),
+        (application("base: A"), "application a: base: 'A' is not a base such as ubuntu@22.04"),
+        (
+            application("series: focal, base: ubuntu@22.04"),
+            'application "a" series "focal" and base "ubuntu@22.04" must match if both supplied',
+        ),
+        (application("options: [x]"), "application a: options must be a mapping, not a list"),
+        (
+            application("options: {x: [y]}"),
+            (
+                "application a, option x: the value must be a scalar, not a list "
+                "(write YAML inside an option as text: option: |)"
+            ),
+        ),
+        (application("resources: x"), "application a: resources must be a mapping, not text"),
+        (
+            application("resources: {x: [y]}"),
+            'application a: resource revision "x" is not int or string',
+        ),
+        (
+            application("resources: {x: true}"),
+            'application a: resource revision "x" is not int or string',
+        ),
+        (application("storage: {'1x': 1G}"), 'invalid storage name "1x" in application "a"'),
+        (application("constraints: [mem]"), "application a: constraints must be text, not a list"),
+        (relations("{a: b}"), "relations must be a list, not a mapping"),
+        (relations("[[a, 5]]"), "a relation must be a pair of texts, not ['a', 5]"),
+        (relations("['a:x b:y']"), "a relation must be a pair of texts, not 'a:x b:y'"),
+        (relations("[[a]]"), 'relation ["a"] has 1 endpoint(s), not 2'),
+        (relations("[[a, b, a]]"), 'relation ["a" "b" "a"] has 3 endpoint(s), not 2'),
+        (
+            relations("[['a:x', 'bb:y']]"),
+            (
+                'relation ["a:x" "bb:y"] refers to application "bb" not defined in this bundle '
+                "(did you mean 'b'?)"
+            ),
+        ),
+        (relations("[['a:x', 'a:y']]"), 'relation ["a:x" "a:y"] relates an application to itself'),
+        (
+            relations("[['a:x', 'b:y'], ['b:y', 'a:x']]"),
+            'relation ["b:y" "a:x"] is defined more than once',
+        ),
+        (relations("[['a::x', b]]"), "invalid relation syntax 'a::x'"),
+    ],
+)
+def test_what_is_wrong_is_said_in_jujus_words(text: str, problem: str) -> None:
+    found = problems(text)
+    assert len(found) == 1
+    assert problem in found[0]
+
+
+def test_all_problems_are_reported_together() -> None:
+    found = problems(
+        "{bundle: x, applications: {A: {}, a: {scale: -1, trust: 5, options: {x: {}}}},"
+        " relations: [[a], [b, c]]}"
+    )
+    assert len(found) == 8
+
+
+def test_more_directives_than_needed_units_are_taken_with_units() -> None:
+    assert bundle(application("scale: 2, to: [x, y]")).applications["a"].placement == ("x", "y")
+
+
+def test_a_relation_to_another_model_is_known_by_its_saas_entry() -> None:
+    found = bundle(
+        "{applications: {a: {charm: a}}, saas: {b: {url: x}}, relations: [['a:x', 'b:y']]}"
+    )
+    assert found.relations == (Relation(EndpointRef("a", "x"), EndpointRef("b", "y")),)
+
+
+# Files
+
+
+def test_a_bundle_is_a_file_or_a_directory_with_one(tmp_path: Path) -> None:
+    file = tmp_path / "bundle.yaml"
+    file.write_text("applications: {a: {charm: a}}")
+    assert load_bundle(file) == load_bundle(tmp_path)
+
+
+def test_further_documents_in_the_file_are_overlays(tmp_path: Path) -> None:
+    file = tmp_path / "b.yaml"
+    file.write_text("applications: {a: {charm: a}, b: {charm: b}}\n---\napplications: {b: }\n")
+    assert set(load_bundle(file).applications) == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty, expected a bundle"),
+        (b"---\n", "is empty, expected a bundle"),
+        (b"- a", "must be a mapping, not a list"),
+        (b"a: [", "is not valid YAML"),
+        (b"\xff\xfe", "not UTF-8"),
+        (b"applications: {a: {charm: a}, a: {charm: b}}", "has the key 'a' twice"),
+        (
+            b"applications: {a: {charm: a, offers: {o: {endpoints: [x]}}, exposed-endpoints: {}}}",
+            "applications.a.offers can only appear in an overlay section",
+        ),
+        (b"applications: {a: {charm: a}}\n---\nservices: {a: {scale: 2}}", "deprecated 'services'"),
+        (b"applications: {}", "at least one application must be specified"),
+    ],
+)
+def test_a_bad_file_is_refused_by_its_name(tmp_path: Path, content: bytes, message: str) -> None:
+    file = tmp_path / "b.yaml"
+    file.write_bytes(content)
+    with pytest.raises(BundleError) as raised:
+        load_bundle(file)
+    assert message in str(raised.value)
+    assert raised.value.exit_code is ExitCode.INPUT
+
+
+def test_a_missing_file_is_refused_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"none\.yaml: No such file"):
+        load_document(tmp_path / "none.yaml")
+    with pytest.raises(BundleError, match=r"bundle\.yaml: No such file"):
+        load_document(tmp_path)
+
+
+def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "b.yaml"
+    with file.open("wb") as stream:
+        stream.truncate(1024**3)
+    with pytest.raises(BundleError, match="too large"):
+        load_document(file)
+
+
+def test_offers_are_taken_from_an_overlay(tmp_path: Path) -> None:
+    file = tmp_path / "b.yaml"
+    file.write_text(
+        "applications: {a: {charm: a}}\n---\napplications: {a: {offers: {o: {endpoints: [x]}}}}\n"
+    )
+    applications = load_bundle(file).document["applications"]
+    assert applications == {"a": {"charm": "a", "offers": {"o": {"endpoints": ["x"]}}}}
+
+
+# Merging
+
+BASE = """
+bundle: kubernetes
+description: before
+series: focal
+default-base: ubuntu@20.04
+machines: {'0': {}}
+saas: {s: {url: x}}
+applications:
+  a:
+    charm: a
+    channel: 1/stable
+    scale: 1
+    trust: true
+    to: [x]
+    constraints: mem=1G cores=2
+    options: {x: 1, y: text}
+    resources: {i: a/b:1, j: c/d:1}
+    annotations: {gui-x: '1', gui-y: '2'}
+    storage: {db: 1G}
+    devices: {gpu: '1'}
+    bindings: {'': alpha}
+  b: {charm: b, num_units: 2}
+relations: [['a:x', 'b:y'], ['s:z', 'a:z'], ['b:p', ['a:q', 's:r']]]
+"""
+
+
+@pytest.mark.parametrize(
+    ("overlay", "path", "expected"),
+    [
+        ("applications: {a: {charm: ./a.charm}}", "applications a charm", "./a.charm"),
+        ("applications: {a: {channel: stable}}", "applications a channel", "stable"),
+        ("applications: {a: {revision: 5}}", "applications a revision", 5),
+        ("applications: {a: {scale: 3}}", "applications a scale", 3),
+        ("applications: {b: {scale: 3}}", "applications b", {"charm": "b", "scale": 3}),
+        ("applications: {a: {trust: false}}", "applications a trust", False),
+        ("applications: {a: {to: [y, z]}}", "applications a to", ["y", "z"]),
+        ("applications: {a: {constraints: mem=2G}}", "applications a constraints", "mem=2G"),
+        ("applications: {a: {options: {y: z}}}", "applications a options", {"x": 1, "y": "z"}),
+        ("applications: {a: {options: {x: }}}", "applications a options", {"y": "text"}),
+        ("applications: {a: {options: {q: }}}", "applications a options", {"x": 1, "y": "text"}),
+        ("applications: {a: {options: }}", "applications a options", None),
+        ("applications: {a: {options: {}}}", "applications a options", {"x": 1, "y": "text"}),
+        ("applications: {b: {options: {z: 1}}}", "applications b options", {"z": 1}),
+        ("applications: {a: {resources: {i: }}}", "applications a resources", {"j": "c/d:1"}),
+        (
+            "applications: {a: {annotations: {gui-x: , n: m}}}",
+            "applications a annotations",
+            {"gui-x": "", "gui-y": "2", "n": "m"},
+        ),
+        ("applications: {a: {storage: {db: }}}", "applications a storage", {"db": ""}),
+        (
+            "applications: {a: {devices: {cpu: '2'}}}",
+            "applications a devices",
+            {"gpu": "1", "cpu": "2"},
+        ),
+        ("applications: {a: {bindings: {x: beta}}}", "applications a bindings x", "beta"),
+        ("applications: {a: }", "applications", {"b": {"charm": "b", "num_units": 2}}),
+        ("applications: {a: }", "relations", [["b:p", ["s:r"]]]),
+        ("applications: {b: }", "relations", [["s:z", "a:z"]]),
+        ("applications: {c: {charm: c}}", "applications c", {"charm": "c"}),
+        ("applications: {c: }", "applications c", None),
+        ("relations: [['a:n', 'b:n']]", "relations 3", ["a:n", "b:n"]),
+        ("series: jammy", "series", "jammy"),
+        ("default-base: ubuntu@22.04", "default-base", "ubuntu@20.04"),
+        ("bundle: other", "bundle", "kubernetes"),
+        ("description: after", "description", "before"),
+        ("machines: {'1': {}}", "machines", {"1": {}}),
+        ("saas: {t: {url: y}}", "saas", {"s": {"url": "x"}, "t": {"url": "y"}}),
+        ("saas: {s: {url: y}}", "saas", {"s": {"url": "y"}}),
+        ("saas: {s: }", "relations", [["a:x", "b:y"], ["b:p", ["a:q"]]]),
+    ],
+)
+def test_each_rule_of_the_merge(overlay: str, path: str, expected: object) -> None:
+    merged = merge_documents(doc(BASE), doc(overlay))
+    found: object = merged
+    for key in path.split():
+        if isinstance(found, list):
+            found = found[int(key)]
+        else:
+            assert isinstance(found, dict)
+            found = found.get(key)
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    "overlay", ["{}", "applications: ", "applications: {a: {}}", "relations: []", "relations: "]
+)
+def test_what_says_nothing_changes_nothing(overlay: str) -> None:
+    assert merge_documents(doc(BASE), doc(overlay)) == doc(BASE)
+
+
+def test_overlays_are_merged_in_order() -> None:
+    merged = merge_documents(
+        doc("applications: {a: {charm: a, num_units: 1}}"),
+        doc("applications: {a: {scale: 2}}"),
+        doc("applications: {a: {scale: 3}}"),
+    )
+    assert merged == {"applications": {"a": {"charm": "a", "scale": 3}}}
+
+
+@pytest.mark.parametrize(
+    ("base", "overlays", "expected"),
+    [
+        ("applications: {a: {charm: x}}", ["applications: {a: {scale: 2}}"], []),
+        ("services: {a: {charm: x}}", ["applications: {a: {scale: 2}}"], []),
+        ("applications: {a: {charm: x}}", ["applications: {c: {charm: y}}"], []),
+        (
+            "applications: {a: {charm: x}}",
+            ["applications: {c: {charm: y}}", "applications: {c: {scale: 2}}"],
+            [],
+        ),
+        ("applications: {a: {charm: x}}", ["applications: {none: }", "series: focal"], []),
+        (
+            "applications: {dex-auth: {charm: x}}",
+            ["applications: {dex-aut: {options: {x: 1}}, dex-auth: {scale: 2}}"],
+            ["overlay: there is no application dex-aut (did you mean 'dex-auth'?)"],
+        ),
+        (
+            "applications: {a: {charm: x}, b: {charm: x}}",
+            ["applications: {b: }", "applications: {b: {scale: 2}, zzz: {}}"],
+            [
+                "overlay 2: there is no application b (name its charm, if it is to be added)",
+                "overlay 2: there is no application zzz (name its charm, if it is to be added)",
+            ],
+        ),
+    ],
+)
+def test_an_overlay_changes_what_there_is_or_names_a_charm(
+    base: str, overlays: list[str], expected: list[str]
+) -> None:
+    kept, problems = without_strays(doc(base), [doc(overlay) for overlay in overlays])
+    assert [str(problem) for problem in problems] == expected
+    Bundle.from_document(merge_documents(doc(base), *kept), where="x")
+
+
+def test_the_old_name_of_applications_is_merged_into() -> None:
+    merged = merge_documents(doc("services: {a: {charm: a}}"), doc("applications: {a: {scale: 2}}"))
+    assert merged == {"applications": {"a": {"charm": "a", "scale": 2}}}
+
+
+def test_both_names_of_scale_in_an_overlay_are_still_an_error() -> None:
+    merged = merge_documents(doc(BASE), doc("applications: {a: {scale: 2, num_units: 3}}"))
+    with pytest.raises(BundleError, match="cannot specify both scale and num_units"):
+        Bundle.from_document(merged, where="x")
+
+
+def test_nothing_that_is_given_is_changed_or_shared() -> None:
+    base, overlay = doc(BASE), doc("applications: {c: {options: {x: 1}}}")
+    copies = copy.deepcopy((base, overlay))
+    merged = merge_documents(base, overlay)
+    merge_into = merged["applications"]
+    assert isinstance(merge_into, dict)
+    merge_into.clear()
+    assert (base, overlay) == copies
+
+
+keys = st.sampled_from(["x", "y"])
+values = st.sampled_from([1, "text", True])
+fields = st.fixed_dictionaries(
+    {},
+    optional={
+        "charm": st.sampled_from(["a", "./a.charm"]),
+        "scale": st.integers(0, 3),
+        "options": st.dictionaries(keys, values, max_size=2),
+        "annotations": st.dictionaries(keys, values, max_size=2),
+        "to": st.lists(keys, max_size=2),
+    },
+)
+documents = st.fixed_dictionaries(
+    {},
+    optional={
+        "applications": st.dictionaries(st.sampled_from(["a", "b", "c"]), fields, max_size=3),
+        "relations": st.lists(st.lists(keys, min_size=2, max_size=2), max_size=2),
+        "series": st.sampled_from(["jammy", "focal"]),
+    },
+)
+
+
+@given(documents)
+def test_an_empty_overlay_changes_nothing(base: Document) -> None:
+    assert merge_documents(base, {}) == base
+    assert merge_documents({}, base) == base
+
+
+@given(documents, documents, documents)
+def test_overlays_without_nulls_may_be_merged_first(
+    base: Document, one: Document, other: Document
+) -> None:
+    assert merge_documents(base, merge_documents(one, other)) == merge_documents(base, one, other)
+
+
+@given(documents, documents)
+def test_merging_an_overlay_twice_differs_in_relations_only(
+    base: Document, overlay: Document
+) -> None:
+    once, twice = merge_documents(base, overlay), merge_documents(base, overlay, overlay)
+    once.pop("relations", None)
+    twice.pop("relations", None)
+    assert once == twice

@@ -1,0 +1,313 @@
+"""What looks like an image is taken for one, refused, doubted or left alone; none is overlooked."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ckf_airgap.charms.charm import Charm, DefaultImages, Option
+from ckf_airgap.documents import load_yaml
+from ckf_airgap.errors import OptionError
+from ckf_airgap.images.options import OptionPlan, plan_options
+from ckf_airgap.images.recognise import find_candidates, images_in_text, syntax_doubt
+from ckf_airgap.images.reference import ImageReference, Registry, retag
+from ckf_airgap.images.rules import ImageRules
+from ckf_airgap.images.scalars import ValueText
+
+R = Registry("172.17.0.2:5000")
+
+
+def plans(
+    option: str, default: str = "", *, value: str | None = None, file: str = "", known: str = ""
+) -> tuple[OptionPlan, ...]:
+    """Return the plans of a charm with one option, of which the bundle may give the value."""
+    path = "src/default-custom-images.json"
+    files = [DefaultImages(path=path, text=file, value=load_yaml(file, where="x"))] if file else []
+    charm = Charm(
+        name="a-charm",
+        options={option: Option(name=option, type="string", default=default)},
+        default_images=tuple(files),
+    )
+    listed = {ImageReference.parse(text) for text in known.split()}
+    values = {} if value is None else {option: value}
+    return plan_options(charm, values, ImageRules.empty(), known=listed.__contains__)
+
+
+def told(found: tuple[OptionPlan, ...]) -> list[str]:
+    return [str(warning) for plan in found for warning in plan.warnings]
+
+
+def images(found: tuple[OptionPlan, ...]) -> list[str]:
+    return [str(use.reference) for plan in found for use in plan.uses]
+
+
+# Malformed references
+
+MALFORMED = [
+    "quay.io/Bad::y",
+    "quay.io/Acme/cat:1",
+    "quay.io/acme/cat:@x",
+    "quay.io/acme/cat:1\u200b",
+    "quay.io//cat:1",
+    "quay.io/acme/cat@sha256:8e60",
+    "quay.io/acme/cat:1:2",
+    "acme/cat:-1",
+    "é/b:1.2",
+]
+
+
+@pytest.mark.parametrize("value", MALFORMED)
+def test_a_malformed_image_of_the_bundle_is_an_error_with_its_option(value: str) -> None:
+    with pytest.raises(OptionError) as raised:
+        plans("plain-image", "acme/cat:1", value=value)
+    (problem,) = raised.value.problems
+    assert problem.where == "option plain-image"
+    assert "is not an image reference: " in problem.what
+
+
+@pytest.mark.parametrize("value", MALFORMED)
+def test_a_malformed_image_that_is_the_charms_default_is_a_warning(value: str) -> None:
+    (warning,) = told(plans("plain-image", value))
+    assert warning.startswith("option plain-image: ")
+    assert warning.endswith("; it is the charm's default (set it with --set)")
+    assert told(plans("plain-image", value, value=value)) == [warning]
+
+
+def test_every_malformed_image_is_named_with_its_key() -> None:
+    charm = Charm(
+        name="a-charm",
+        options={
+            name: Option(name=name, type="string", default="")
+            for name in ("plain-image", "custom_images", "more-images", "text-images", "config")
+        },
+    )
+    values = {
+        "plain-image": "quay.io/Bad::y",
+        "custom_images": "agent: a/b:1\nlogger: a/B:1\n",
+        "more-images": "['a/b:1', 'a/b:1:2']",
+        "text-images": "a/b:1, a/b::2",
+        "config": json.dumps({"spec": "pod: {image: 'a//b:1', mount: 'Data:/var'}"}),
+    }
+    with pytest.raises(OptionError) as raised:
+        plan_options(charm, values, ImageRules.empty())
+    assert [problem.where for problem in raised.value.problems] == [
+        "option plain-image",
+        "option custom_images, key logger",
+        "option more-images, item [1]",
+        "option text-images",
+        "option config, key spec.pod.image",
+    ]
+
+
+def test_a_malformed_image_in_the_charms_file_is_a_warning() -> None:
+    file = '{"agent": "a/b:1", "logger": "a/b::1"}'
+    for default in ("", "agent: ''\nlogger: ''\n", "agent: ''\n"):
+        (warning,) = told(plans("custom_images", default, file=file))
+        assert warning.startswith("option custom_images, key logger: 'a/b::1' is not an image")
+    assert told(plans("custom_images", value="logger: c/d:1", file=file)) == []
+
+
+OTHER_THINGS = [
+    "https://Example.com/a/B:1",
+    "oci://r.io/A",
+    "12:30",
+    "12:30:45",
+    "2024-01-01T12:30:45Z",
+    "12:30pm",
+    "1.5",
+    "Minio:9000",
+    "[fd00::1]:5000",
+    "fd00::1/64",
+    "::1",
+    "{{ registry }}/a/B:1",
+    "{{registry}}/B:{{tag}}",
+    "{registry}/B",
+    "${REGISTRY}/B",
+    "%(registry)s/B",
+    "<host>/B:<tag>",
+    "docker.io/*",
+    "/var/Run:x",
+    "./Bundle:x",
+    "../B",
+    "~/B:x",
+    "C:\\Images\\a:b",
+    "C:/Images",
+    "--image:B/c",
+    "Key=a/B",
+    "me@example.com:8080/a:1.2",
+    "git@github.com:Org/repo",
+    "IfNotPresent",
+    "Some text: with/Separators::and blanks",
+    "",
+]
+
+
+@pytest.mark.parametrize("value", OTHER_THINGS)
+@pytest.mark.parametrize("option", ["plain-image", "x-images"])
+def test_what_is_plainly_something_else_is_no_malformed_image(option: str, value: str) -> None:
+    found = plans(option, "a/b:1", value=value)
+    assert [warning for warning in told(found) if "the option is empty" not in warning] == []
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("image-pull-secrets", "Ns/Secret"),
+        ("image-path", "Some/Path"),
+        ("config", "mount: 'Data:/var'\n"),
+        ("config", "{image: 'a/b:1', mount: 'Data:/var', note: 'A/B'}"),
+        ("custom_images", "{a: {image: 'a/b:1', mount: 'Data:/var'}}"),
+        ("config", "Bad::y/z"),
+    ],
+)
+def test_what_nothing_calls_an_image_is_no_malformed_one(option: str, value: str) -> None:
+    assert told(plans(option, value=value)) == []
+
+
+def test_what_names_begin_with_is_told_but_no_error() -> None:
+    (warning,) = told(plans("image-prefix", value="quay.io/acme/"))
+    assert "ends in a slash" in warning
+
+
+# Names without separators
+
+
+def test_a_bare_name_in_an_option_for_an_image_is_one_if_it_is_listed_else_a_warning() -> None:
+    assert images(plans("worker-image", "busybox", known="busybox")) == ["busybox"]
+    found = plans("worker-image", "busybox")
+    assert images(found) == []
+    assert told(found) == [
+        (
+            "option worker-image: 'busybox' may be an image of Docker Hub, and stays as it is "
+            "(add it to the list of images if it is one; if not, --set the option as it is)"
+        )
+    ]
+    written = plans("worker-image", "busybox", value="docker.io/library/busybox")
+    assert images(written) == ["docker.io/library/busybox"]
+    assert told(written) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "where"),
+    [
+        ("config", "{worker_image: busybox}", "option config, key worker_image"),
+        ("config", "{pods: [{image: busybox}]}", "option config, key pods[0].image"),
+        ("x-images", "[a/b:1, busybox]", "option x-images, item [1]"),
+        ("x-image", "busybox\n", "option x-image"),
+    ],
+)
+def test_a_bare_name_is_told_with_its_key(option: str, value: str, where: str) -> None:
+    (warning,) = told(plans(option, value))
+    assert warning.startswith(f"{where}: 'busybox' may be an image of Docker Hub")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("IfNotPresent", "ifnotpresent", "Always", "Never", "true", "false", "latest", "none"),
+        *("1.9", "v2", "8080", "nvcr.io", "Busybox", "two words", "null"),
+        *("0123456789abcdef" * 4, "a" * 300),
+    ],
+)
+def test_a_word_that_names_no_image_is_not_told(value: str) -> None:
+    found = told(plans("worker-image", "a/b:1", value=value))
+    assert [warning for warning in found if "may be an image" in warning] == []
+
+
+@pytest.mark.parametrize("option", ["image-pull-policy", "worker", "image-name", "images"])
+def test_a_bare_name_elsewhere_is_not_told(option: str) -> None:
+    assert told(plans(option, "busybox")) == []
+
+
+# Neighbours
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{x: 'quay.io/pets/a:1', y: 'quay.io/pets/cat'}",
+        "['quay.io/pets/a:1', 'quay.io/pets/cat']",
+        "- quay.io/pets/cat\n- quay.io/pets/a:1\n",
+        '{"spec": {"x": "quay.io/pets/a:1", "y": "quay.io/pets/cat"}}',
+        "spec: |\n  x: docker.io/a/b:1\n  y: quay.io/pets/cat\n",
+    ],
+)
+def test_a_hosted_name_without_tag_is_an_image_beside_one(value: str) -> None:
+    found = plans("config", value)
+    assert "quay.io/pets/cat" in images(found)
+    (plan,) = found
+    assert "quay.io" not in plan.render(lambda source: retag(source, R))
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        ("quay.io/pets/cat:latest", "image"),
+        ("quay.io/cat", "image"),
+        ("registry.k8s.io/pause", "image"),
+        ("reg.example.com:5000/cat", "image"),
+        ("localhost:5000/cat", "image"),
+        ("172.17.0.2/pets/cat", "image"),
+        ("nvidia.com/gpu", "doubt"),
+        ("kubernetes.io/hostname", "doubt"),
+        ("networking.k8s.io/v1", "nothing"),
+        ("github.com/acme/cat", "nothing"),
+        ("10.0.0.0/8", "nothing"),
+        ("pets/cat", "nothing"),
+        ("cat", "nothing"),
+        ("minio.svc/x:8080", "nothing"),
+        ("https://quay.io/pets/cat", "nothing"),
+        ("quay.io", "nothing"),
+        ("/etc/x.d/y", "nothing"),
+    ],
+)
+def test_what_else_stands_beside_an_image(other: str, expected: str) -> None:
+    found = plans("config", json.dumps({"x": "quay.io/pets/a:1", "y": other}))
+    assert images(found) == ["quay.io/pets/a:1", *([other] if expected == "image" else [])]
+    assert len(told(found)) == (expected == "doubt")
+    listed = plans(
+        "config", json.dumps({"x": "quay.io/pets/a:1", "y": other}), known="nvidia.com/gpu"
+    )
+    assert ("nvidia.com/gpu" in images(listed)) == (other == "nvidia.com/gpu")
+
+
+def test_an_image_in_another_mapping_is_no_neighbour() -> None:
+    found = plans("config", "{x: {image: 'quay.io/pets/a:1'}, y: {z: 'quay.io/pets/cat'}}")
+    assert images(found) == ["quay.io/pets/a:1"]
+
+
+def test_names_without_tag_between_commas_are_images_where_the_option_says_so() -> None:
+    value = "quay.io/pets/cat, quay.io/pets/a:1"
+    assert images(plans("x-images", value)) == ["quay.io/pets/cat", "quay.io/pets/a:1"]
+    assert images(plans("words", value)) == ["quay.io/pets/a:1"]
+
+
+def test_images_in_a_text_leave_out_what_is_in_doubt() -> None:
+    found = images_in_text("{image: busybox, x: 'a/b:1', y: nvidia.com/gpu, z: 'c/D:1'}", "config")
+    assert [str(image) for image in found] == ["a/b:1"]
+
+
+# Whatever comes
+
+
+@given(st.text(max_size=40))
+def test_no_doubt_about_a_reference(text: str) -> None:
+    doubt = syntax_doubt(text)
+    if doubt:
+        assert "is not an image reference" in doubt
+
+
+@pytest.mark.parametrize("piece", [" ", "a", "a-", "a/", "a:", "@a.", "a,", "[", ".", "a@", "A/:"])
+def test_long_values_are_judged_at_once(piece: str) -> None:
+    for text in (f"a{piece * 50_000}b", f"x: a/b:v1\ny: a{piece * 50_000}b"):
+        assert len(list(find_candidates(ValueText.parse(text), "x-image"))) <= 50_002
+
+
+@given(st.text(max_size=60), st.sampled_from(["x-image", "images", "config", ""]))
+def test_no_value_is_too_strange(text: str, option: str) -> None:
+    for value in (text, json.dumps([text, "a/b:v1"]), json.dumps({"image": text, "b": "a/b:v1"})):
+        for candidate in find_candidates(ValueText.parse(value), option):
+            assert candidate.reference is not None or candidate.doubt
