@@ -1,4 +1,4 @@
-"""The map is the house: every path on it exists, every room is on it, and the picture is current."""
+"""The map is the house: its paths exist, every room is on it, and the picture is current."""
 
 from __future__ import annotations
 
