@@ -11,12 +11,7 @@ from typing import Final
 from ckf_airgap._version import __version__
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.documents import dump_yaml
-from ckf_airgap.errors import (
-    ImagesFailedError,
-    IntegrityError,
-    Problem,
-    StorageFullError,
-)
+from ckf_airgap.errors import ImagesFailedError, IntegrityError, Problem, StorageFullError
 from ckf_airgap.files import disk_error, write_text
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.retag import RetagMapping, retag_images

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from typing import Final
 
 from ckf_airgap.packing.since import Assumes
@@ -9,11 +10,32 @@ from ckf_airgap.packing.since import Assumes
 _INSTALL: Final = """\
 #!/bin/sh
 # Installs ckf-airgap {version} from the wheels beside this script: no package index, no network.
-# Usage: sh install.sh [DIRECTORY]      (by default ~/ckf-airgap; PYTHON=... chooses the Python)
+# It checks the wheels, but nothing checks this script: before you run it, compare the whole pack
+# with SHA256SUMS and, if it is signed, SHA256SUMS with its signature (docs/pack.md says how).
 set -eu
 
-here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
-target=${{1:-"$HOME/ckf-airgap"}}
+{{ # one group, so that a script that was cut short is an error and runs nothing
+
+usage="usage: sh install.sh [DIRECTORY]
+
+Installs ckf-airgap {version} into DIRECTORY (by default ~/ckf-airgap): a new or an empty one,
+or one that an earlier run made. PYTHON=... names the Python, which must be {python} on {machine}."
+
+case ${{1-}} in
+    -h | --help)
+        printf '%s\\n' "$usage"
+        exit 0
+        ;;
+    -*)
+        printf 'install.sh: there is no option %s\\n%s\\n' "$1" "$usage" >&2
+        exit 2
+        ;;
+esac
+if [ $# -gt 1 ] || [ "${{1-default}}" = "" ]; then
+    printf 'install.sh: it takes one DIRECTORY\\n%s\\n' "$usage" >&2
+    exit 2
+fi
+target=${{1:-${{HOME:?"is not set: name a DIRECTORY"}}/ckf-airgap}}
 python=${{PYTHON:-}}
 
 if [ -z "$python" ]; then
@@ -29,29 +51,19 @@ if [ -z "$python" ]; then
     exit 1
 fi
 
-found=$("$python" -c 'import platform, sys; print("%d.%d %s" % (sys.version_info[0],
-    sys.version_info[1], platform.machine()))')
+# -I: nothing is imported from the current directory or from PYTHONPATH.
+found=$("$python" -I -c 'import platform, sys; print("%d.%d %s" % (sys.version_info[0],
+    sys.version_info[1], platform.machine()))' 2>/dev/null) || found="not a Python 3 that runs"
 if [ "$found" != "{python} {machine}" ]; then
     echo "install.sh: the wheels are for Python {python} on {machine}, and $python is $found" >&2
     echo "Name another one with PYTHON=..., or pack with --python and --machine." >&2
     exit 1
 fi
 
-if command -v sha256sum >/dev/null 2>&1; then
-    (cd "$here" && grep '  {wheels}/' SHA256SUMS | sha256sum --check --quiet -) || {{
-        echo "install.sh: the wheels are not those that were packed" >&2
-        exit 1
-    }}
-fi
-
-# pip runs from its own wheel, so that Pythons without ensurepip (Debian's) will do.
-"$python" -m venv --without-pip --clear "$target"
-pip=$(echo "$here"/{wheels}/pip-*.whl)
-PYTHONPATH=$pip "$target/bin/python" -m pip install --quiet --disable-pip-version-check \\
-    --no-input --no-cache-dir --isolated --no-index --find-links "$here/{wheels}" \\
-    "ckf-airgap=={version}"
-
-echo "installed: $target/bin/ckf-airgap"
+"$python" -I - "$0" "$target" {wheels} {version} <<'END_OF_PYTHON'
+{installer}END_OF_PYTHON
+exit
+}}
 """
 
 _README: Final = """\
@@ -60,7 +72,7 @@ Charmed Kubeflow for an air gap: {bundle}
 
 Made by ckf-airgap {version}, for the registry {registry}.
 
-On a machine behind the gap:
+{check}On a machine behind the gap:
 
 {install}  ckf-airgap verify .                 reads all once; names what is missing or altered
   ckf-airgap unpack . --to ~          ~/charms, ~/retagged-images.txt and the rest
@@ -86,6 +98,18 @@ Files
   merged-bundle.yaml         both together
 {since}"""
 
+_CHECK: Final = """\
+Check this directory before you run anything in it{key}:
+
+{signature}  sha256sum -c --quiet SHA256SUMS
+
+"""
+
+_SIGNATURE: Final = """\
+  base64 -d SHA256SUMS.sig > ~/sig
+  openssl pkeyutl -verify -pubin -inkey ~/pub.pem -rawin -in SHA256SUMS -sigfile ~/sig
+"""
+
 _SINCE: Final = """
 This pack holds only what is new since {assumes}.
 It needs that one to be here: its charms in ~/charms, its images in the registry. Both are checked,
@@ -103,7 +127,10 @@ def install_script(*, version: str, python: str, machine: str, wheels: str) -> s
         machine: The machine, as ``uname -m`` says it.
         wheels: The directory of the wheels.
     """
-    return _INSTALL.format(version=version, python=python, machine=machine, wheels=wheels)
+    installer = resources.files(__package__).joinpath("installer.py").read_text(encoding="utf-8")
+    return _INSTALL.format(
+        version=version, python=python, machine=machine, wheels=wheels, installer=installer
+    )
 
 
 def readme(
@@ -133,6 +160,10 @@ def readme(
     """
     title = f"Charmed Kubeflow for an air gap: {bundle}"
     install = "  sh install.sh ~/ckf-airgap && PATH=~/ckf-airgap/bin:$PATH\n" if tool else ""
+    check = _CHECK.format(
+        key=" (the key must not come with the pack)" if signed else "",
+        signature=_SIGNATURE if signed else "",
+    )
     since = ""
     if assumes is not None:
         since = _SINCE.format(assumes=assumes, charms=len(assumes.charms), blobs=len(assumes.blobs))
@@ -146,6 +177,7 @@ def readme(
         bundle_file="bundle.yaml",
         merged="merged-bundle.yaml",
         mapping=" --mapping ~/retag-mapping.yaml" if mapping else "",
+        check=check if tool else "",
         install=install,
         join=f"  cat {images}.* > {images}\n" if split else "",
         pad=" " * 17,
