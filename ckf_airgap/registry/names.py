@@ -177,12 +177,8 @@ def notes_of(descriptor: Descriptor) -> tuple[str, ...]:
     if not descriptor.beside:
         return ()
     others = ", ".join(map(str, descriptor.beside))
-    return (
-        (
-            f"taken instead of {others}, left out: the same name, but a signature or the like,"
-            " not an image"
-        ),
-    )
+    note = f"taken instead of {others} of the same name: no image, but a signature or the like"
+    return (note,)
 
 
 async def _sorted_out(
