@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ from ckf_airgap.errors import IntegrityError
 from ckf_airgap.registry.archive import READ_BYTES, load_json
 from ckf_airgap.registry.archivetail import DOCKER_CONFIG, MAX_CONFIG_BYTES
 from ckf_airgap.registry.layers import PackedLayer
+from ckf_airgap.registry.names import one_each
 from ckf_airgap.registry.oci import (
     DOCKER_MANIFEST,
     Descriptor,
@@ -47,6 +48,11 @@ class SavedImage:
     config: bytes
     diff_ids: tuple[Digest, ...]
     layers: tuple[Callable[[], Iterator[bytes]], ...]
+
+    @property
+    def image_id(self) -> Digest:
+        """The digest of its config, by which Docker knows it."""
+        return Digest.of(self.config)
 
 
 def saved_images(index: TarIndex) -> tuple[SavedImage, ...]:
@@ -79,6 +85,23 @@ def saved_images(index: TarIndex) -> tuple[SavedImage, ...]:
             raise IntegrityError(f"{inner.where} is no archive of docker save")
         images += saved_images(inner)
     return tuple(images)
+
+
+def distinct_images(images: Sequence[SavedImage], where: str) -> tuple[SavedImage, ...]:
+    """Return images with each name once; one that is there again under the same names goes.
+
+    Raises:
+        IntegrityError: when different images have the same name.
+    """
+    one_each([(name, image.image_id) for image in images for name in image.names], where=where)
+    known: set[str] = set()
+    distinct: list[SavedImage] = []
+    for image in images:
+        fresh = tuple(name for name in dict.fromkeys(image.names) if name not in known)
+        known.update(fresh)
+        if fresh or not image.names:
+            distinct.append(replace(image, names=fresh))
+    return tuple(distinct)
 
 
 def manifest_entries(document: JSONValue, where: str) -> list[Document]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 
 from ckf_airgap.concurrency import DEFAULT_LIMIT, Outcome, bounded_outcomes
 from ckf_airgap.errors import AbsentError, AirgapError, IntegrityError
 from ckf_airgap.registry.download import Meter
+from ckf_airgap.registry.names import notes_of
 from ckf_airgap.registry.oci import Descriptor, Digest, Platform
 from ckf_airgap.registry.shared import Shared, raise_failures
 from ckf_airgap.registry.transport import (
@@ -71,7 +73,8 @@ async def relay(
                 f"{name} was carried for {', '.join(map(str, carried))} only,"
                 f" not for {', '.join(strange)}"
             )
-        return await read_tree(source, top, wanted_platforms or carried)
+        tree = await read_tree(source, top, wanted_platforms or carried)
+        return replace(tree, remarks=notes_of(descriptor))
 
     trees = await bounded_outcomes(read, wanted, jobs)
     run = _Relay(source, store, jobs, listener)
