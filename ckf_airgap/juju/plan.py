@@ -13,6 +13,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from ckf_airgap.bases import choose_base
 from ckf_airgap.bundle import Application, Bundle, Relation
 from ckf_airgap.charm import Charm
 from ckf_airgap.documents import Document
@@ -24,8 +25,8 @@ from ckf_airgap.errors import (
     nearest,
     raise_all,
 )
-from ckf_airgap.juju.bases import architecture_of, choose_base
 from ckf_airgap.juju.constraints import (
+    architecture_of,
     parse_constraints,
     parse_device,
     parse_storage,

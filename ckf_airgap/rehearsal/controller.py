@@ -1,4 +1,4 @@
-"""The rehearsal controller: a Juju controller in this process, for any client of Juju's API.
+"""The rehearsal controller: a Juju controller in this process, for clients of Juju's API.
 
 In the caller's event loop::
 
