@@ -7,7 +7,17 @@ from typing import Final
 from ckf_airgap.bundle.merge import KEYWISE, NULL_DELETES, SECTIONS, merge_documents
 from ckf_airgap.documents import Document, JSONValue
 
-_ORDER: Final = ("charm", "channel", "series", "base", "scale", "trust", "resources", "options")
+_ORDER: Final = (
+    "charm",
+    "channel",
+    "revision",
+    "series",
+    "base",
+    "scale",
+    "trust",
+    "resources",
+    "options",
+)
 
 
 def difference(base: Document, target: Document) -> Document:

@@ -30,7 +30,7 @@ SCHEMA: Final = "ckf-airgap/controller/v1"
 @click.command(
     "controller",
     epilog="""\b
-Example, with any client of Juju in another terminal:
+Example, with Juju's own client in another terminal:
   ckf-airgap controller --juju-data /tmp/rehearsal --port 17070
   JUJU_DATA=/tmp/rehearsal juju status
 """,
@@ -89,8 +89,8 @@ def command(
 ) -> None:
     """Run the embedded controller until stopped.
 
-    It speaks Juju's API over TLS: `juju`, libjuju and any other client can add models, deploy
-    local charms, integrate and wait, as far as that needs no cluster. It prints one line beginning
+    It speaks Juju's API over TLS: `juju`, libjuju and other clients can add models, deploy local
+    charms, integrate and wait, as far as that needs no cluster. It prints one line beginning
     with `ready` when clients can connect, and ends well on Ctrl-C and SIGTERM.
     """
     terminal = Terminal.current()

@@ -13,21 +13,15 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from ckf_airgap.bundle.bases import choose_base
 from ckf_airgap.bundle.bundle import Application, Bundle, Relation
 from ckf_airgap.bundle.checks import option_problems, resource_problems
 from ckf_airgap.bundle.endpoints import resolve_relations
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.documents import Document
-from ckf_airgap.errors import (
-    BundleError,
-    CharmError,
-    Problem,
-    RefusedError,
-    nearest,
-    raise_all,
-)
-from ckf_airgap.juju.bases import architecture_of, choose_base
+from ckf_airgap.errors import BundleError, CharmError, Problem, RefusedError, nearest, raise_all
 from ckf_airgap.juju.constraints import (
+    architecture_of,
     parse_constraints,
     parse_device,
     parse_storage,

@@ -51,7 +51,7 @@ def transfer_options(
             "--plain-http",
             multiple=True,
             metavar="HOST[:PORT]",
-            help="A registry without TLS; may be repeated.",
+            help="A registry, its storage or its token server without TLS; may be repeated.",
         ),
         click.option(
             "--docker-config",

@@ -1,4 +1,4 @@
-"""The rehearsal controller: a Juju controller in this process, for any client of Juju's API.
+"""The rehearsal controller: a Juju controller in this process, for clients of Juju's API.
 
 In the caller's event loop::
 
@@ -35,12 +35,7 @@ from ckf_airgap.rehearsal.host.clientstore import (
     write_store,
 )
 from ckf_airgap.rehearsal.model.model import Finding, Model
-from ckf_airgap.rehearsal.model.state import (
-    CLOUD,
-    CONTROLLER_MODEL,
-    Address,
-    ControllerState,
-)
+from ckf_airgap.rehearsal.model.state import CLOUD, CONTROLLER_MODEL, Address, ControllerState
 from ckf_airgap.rehearsal.model.users import User, Users
 from ckf_airgap.rehearsal.privatedir import PrivateDirectory, remove_left_behind
 from ckf_airgap.rehearsal.units.clock import DEFAULT_SPEED, LoopClock

@@ -71,7 +71,7 @@ async def save_images(
     """
     wanted: dict[ImageReference, EngineImage] = {}
     results: dict[ImageReference, ImageResult] = {}
-    known = {} if before is None else dict(await before.references())
+    known = await _names_of(before)
     chosen = tuple(dict.fromkeys(references))
     listener(ImagesPlanned(count=len(chosen)))
     for reference in chosen:
@@ -247,6 +247,14 @@ async def _loaded(
         loading.reference,
         error or AbsentError(f"Docker loaded {loading.reference} and has it not"),
     )
+
+
+async def _names_of(before: BlobSource | None) -> Mapping[str, Descriptor]:
+    """Return the images that an earlier run stored; none when it cannot be told which they are."""
+    try:
+        return {} if before is None else await before.references()
+    except TransferError:
+        return {}
 
 
 async def _kept(before: BlobSource, descriptor: Descriptor, found: EngineImage) -> Manifest | None:

@@ -22,6 +22,7 @@ from ckf_airgap.errors import (
     IntegrityError,
     Problem,
     StorageFullError,
+    TransferError,
     raise_all,
 )
 from ckf_airgap.files import disk_error
@@ -227,8 +228,7 @@ class ArchiveWriter:
 
     async def references(self) -> Mapping[str, Descriptor]:
         """Return the images of the archive that this one replaces, and those named in this run."""
-        before = {} if self._old is None else dict(await self._old.references())
-        return {**before, **self._references}
+        return {**await self._names_before(), **self._references}
 
     @contextlib.asynccontextmanager
     async def writer(self, descriptor: Descriptor) -> AsyncIterator[RegionWriter]:
@@ -385,12 +385,19 @@ class ArchiveWriter:
     async def _old_is_same(self, needed: Mapping[Digest, Descriptor]) -> bool:
         if self._old is None or any(region.written for region in self._regions.values()):
             return False
-        before = await self._old.references()
+        before = await self._names_before()
         now = self._references
         same = {name: one.digest for name, one in before.items()} == {
             name: one.digest for name, one in now.items()
         }
         return same and await self._old_suffices({one.digest: one.size for one in needed.values()})
+
+    async def _names_before(self) -> Mapping[str, Descriptor]:
+        """Return the images of the archive that this one replaces; none where names are unclear."""
+        try:
+            return {} if self._old is None else await self._old.references()
+        except TransferError:
+            return {}
 
     async def _old_suffices(self, wanted: Mapping[Digest, int]) -> bool:
         if self._old is None:

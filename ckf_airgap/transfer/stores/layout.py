@@ -23,6 +23,7 @@ from ckf_airgap.concurrency import in_thread
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import AbsentError, IntegrityError, StorageFullError, TransferError
 from ckf_airgap.files import disk_error, write_text
+from ckf_airgap.transfer.names import kept_entries, named_images
 from ckf_airgap.transfer.oci import (
     OCI_INDEX,
     REF_NAME,
@@ -31,7 +32,6 @@ from ckf_airgap.transfer.oci import (
     Manifest,
     descriptor_document,
     descriptor_from_document,
-    named_images,
     parse_manifest,
 )
 from ckf_airgap.transfer.stores.partial import (
@@ -189,8 +189,12 @@ class LayoutDirectory:
             raise IntegrityError(f"{path} is damaged: {exc.message}", fix=exc.fix) from exc
 
     async def references(self) -> Mapping[str, Descriptor]:
-        """Return the images of ``index.json`` that have a name."""
-        return named_images(self._entries)
+        """Return the images of ``index.json`` that have a name.
+
+        Raises:
+            IntegrityError: when a name is that of different images.
+        """
+        return await named_images(self._entries, self.manifest, where=str(self.path))
 
     @contextlib.asynccontextmanager
     async def writer(self, descriptor: Descriptor) -> AsyncIterator[PartialBlob]:
@@ -226,10 +230,7 @@ class LayoutDirectory:
         """
         named = replace(descriptor, annotations={**descriptor.annotations, REF_NAME: reference})
         async with self._index_lock:
-            entries = [
-                entry for entry in self._entries if entry.annotations.get(REF_NAME) != reference
-            ]
-            entries.append(named)
+            entries = [*kept_entries(self._entries, reference, named.digest), named]
             if entries == self._entries and named.annotations == self._entries[-1].annotations:
                 return
             path = self.path / "index.json"

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from ckf_airgap.bundle.bases import choose_base
 from ckf_airgap.bundle.bundle import EndpointRef
 from ckf_airgap.charms.charm import Base, Charm
 from ckf_airgap.errors import BundleError, CharmError
 from ckf_airgap.facts.releases import load_release, release_names
-from ckf_airgap.juju.bases import architecture_of, choose_base
+from ckf_airgap.juju.constraints import architecture_of
 from ckf_airgap.juju.identity import HeldIdentity
 from ckf_airgap.juju.live import LiveApplication, LiveModel, charm_name_of_url, live_model
 from ckf_airgap.juju.plan import plan_deployment
