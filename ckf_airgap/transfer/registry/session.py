@@ -291,37 +291,38 @@ class RegistrySession:
         except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as exc:
             if feed is not None and feed.error is not None:
                 raise feed.error from exc
-            raise self._failure(exc) from exc
+            raise self._failure(exc, url) from exc
         try:
             async with response:
                 yield response
         except (aiohttp.ClientError, asyncio.TimeoutError, ConnectionError) as exc:
             raise TransientError(_text(exc), unreachable=True) from exc
 
-    def _failure(self, error: BaseException) -> Exception:
+    def _failure(self, error: BaseException, url: URL) -> Exception:
         """Return what an error of the HTTP client is: transient, or one of ours."""
         host = self.endpoint.host
+        where = host if self._origins.is_own(url) else f"{address_of(url)} (named by {host})"
         text = _text(error)
         cause = error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
             return TransferError(
-                f"the certificate of {host} is not trusted: {text}",
+                f"the certificate of {where} is not trusted: {text}",
                 fix=f"Give its CA with --ca FILE, or as /etc/docker/certs.d/{host}/ca.crt.",
             )
         if "WRONG_VERSION_NUMBER" in str(cause) or "RECORD_LAYER_FAILURE" in str(cause):
-            return TransferError(
-                f"{host} does not speak TLS",
-                fix=f"If it is meant to be plain HTTP, allow it with --plain-http {host}.",
-            )
+            fix = f"If it is meant to be plain HTTP, allow it with --plain-http {host}."
+            if where != host:
+                fix = f"Its address begins with https in the configuration of {host}: correct that."
+            return TransferError(f"{where} does not speak TLS", fix=fix)
         if _WANTS_CERTIFICATE.search(str(cause)):
             return LoginError(
-                f"{host} wants a client certificate: {text}",
+                f"{where} wants a client certificate: {text}",
                 fix=f"Put client.cert and client.key into /etc/docker/certs.d/{host}/.",
             )
         unknown = isinstance(getattr(error, "os_error", None), socket.gaierror)
         if unknown and not self._answered:
             return ConnectionFailedError(
-                f"the host of {host} is not known: {text}",
+                f"the host of {where} is not known: {text}",
                 fix="Check the address; a name without a dot may need its domain.",
             )
         if isinstance(error, aiohttp.ClientHttpProxyError):

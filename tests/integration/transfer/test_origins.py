@@ -399,6 +399,25 @@ async def test_what_is_not_on_the_web_is_refused_at_once(
     assert proxy.count("GET", "/manifests/") == 1
 
 
+async def test_another_host_that_does_not_speak_tls_is_not_told_as_the_registry(
+    proxy: FaultProxy, tmp_path: Path
+) -> None:
+    """So that nobody is advised to speak plain HTTP with the registry because of its storage."""
+    async with elsewhere(nothing) as other:
+
+        async def send_on(exchange: Exchange) -> web.Response | None:
+            if "/manifests/" in exchange.path:
+                headers = {"Location": f"https://{other.host}/x"}
+                return web.Response(status=307, headers=headers)
+            return None
+
+        proxy.faults.append(send_on)
+        async with make_client(proxy.host) as client:
+            result = await pull_from(client, proxy.host, tmp_path / "back")
+    assert f"{other.host} (named by {proxy.host}) does not speak TLS" in str(result.error)
+    assert "--plain-http" not in str(result.error)
+
+
 async def test_a_login_in_an_address_that_a_registry_names_is_not_used(
     private: RegistryServer, proxy: FaultProxy, tmp_path: Path
 ) -> None:
