@@ -238,7 +238,7 @@ async def test_an_address_without_the_api_is_told(
     elsewhere = dataclasses.replace(options, url=f"{server.url}/elsewhere/")
 
     async with CharmStore(elsewhere) as store:
-        with pytest.raises(AbsentError, match="/elsewhere/v2/charms/refresh is not there"):
+        with pytest.raises(AbsentError, match="/elsewhere/v2/charms/refresh does not exist"):
             await store.resolve([wanted("cat")])
 
 
