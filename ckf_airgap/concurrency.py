@@ -1,9 +1,9 @@
 """Bounded concurrency, threads for blocking calls, and timeouts.
 
-The one place that touches ``asyncio-pool``. That library hands out slots well, and has traps that
-stay in here: `map` returns exceptions as values and refuses empty input, leaving its context
-manager waits for all children instead of cancelling them, and a child that is cancelled before its
-first step leaves a coroutine that nobody awaits.
+The only module that uses ``asyncio-pool``, so that its pitfalls stay in here: `map` returns
+exceptions as values and refuses empty input, leaving its context manager waits for all children
+instead of cancelling them, and a child that is cancelled before its first step leaves a coroutine
+that nobody awaits.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ async def bounded_map(
 
     Args:
         fn: An async function of one item.
-        items: The items; none gives an empty list.
+        items: The items; without any, the result is empty.
         limit: How many calls may run at the same time, at least 1.
 
     Returns:
@@ -123,8 +123,8 @@ async def bounded_outcomes(
 ) -> list[Outcome[Item, Result]]:
     """Return the outcome of ``fn(item)`` for each item, whatever fails, at most `limit` at once.
 
-    As `bounded_map`, but a failure stops nothing: each is kept beside the item it belongs to.
-    Cancelling the caller still cancels all.
+    As `bounded_map`, but a failure stops nothing: each is kept with the item it belongs to.
+    Cancelling the caller still cancels all calls.
     """
 
     async def attempt(item: Item) -> Outcome[Item, Result]:
@@ -141,13 +141,13 @@ async def in_thread(
 ) -> Result:
     """Return ``fn(*args, **kwargs)``, called in a thread of the loop's executor.
 
-    A thread cannot be cancelled: when the caller is cancelled, `fn` runs to its end unheard.
+    A thread cannot be cancelled: when the caller is, `fn` runs to its end and its result is lost.
     """
     return await asyncio.to_thread(fn, *args, **kwargs)
 
 
 async def run_to_end(work: Coroutine[object, object, Result]) -> Result:
-    """Return the result of `work`, which goes on to its end even when the caller is cancelled.
+    """Return the result of `work`, which runs to its end even when the caller is cancelled.
 
     For cleaning up. The caller's cancellation is raised afterwards, also when `work` swallows
     cancellations, since it runs in a task of its own. A timeout belongs inside of `work`.
@@ -196,7 +196,7 @@ def _is_failure(future: asyncio.Future[Result]) -> bool:
 
 
 async def _stop(pool: AioPool, futures: Sequence[asyncio.Future[Result]]) -> None:
-    """Cancel what still runs and wait until it has ended, also when cancelled meanwhile."""
+    """Cancel what is still running and wait until it has ended, even when cancelled meanwhile."""
     try:
         if not all(future.done() for future in futures):
             await run_to_end(pool.cancel(get_result=getres.dont))

@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever sees half of one."""
+"""Writing files so that nobody ever sees a partial one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ckf_airgap.errors import InputError, StorageFullError, TransferError
 def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all; blocks on the disk.
 
-    A file that is there keeps its mode and is replaced; a new one gets the user's umask. A device
+    An existing file keeps its mode and is replaced; a new one gets the user's umask. A device
     or a pipe (``/dev/stdout``) is written to directly.
 
     Raises:
@@ -67,7 +67,7 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def disk_error(error: OSError, path: Path) -> TransferError:
-    """Return an error of the disk as one of ours."""
+    """Return a disk error as a `TransferError`."""
     if error.errno in _FULL:
         return StorageFullError(
             f"no room left on the disk of {path.parent}",

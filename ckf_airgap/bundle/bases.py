@@ -19,11 +19,11 @@ def choose_base(application: Application, bundle: Bundle, charm: Charm) -> Base:
     """Return the base that an application is deployed on.
 
     In this order: the application's ``base``, its ``series``, the bundle's ``default-base``, its
-    ``series`` (``kubernetes`` says nothing and is passed over), the first base of the charm's
+    ``series`` (``kubernetes`` names no base and is ignored), the first base of the charm's
     manifest, the first series of its metadata (``kubernetes`` is 20.04).
 
     Raises:
-        CharmError: when the charm does not support what the bundle asks for, or names no base.
+        CharmError: when the charm does not support what the bundle asks for, or declares no base.
     """
     supported = charm.bases or tuple(
         PODSPEC_BASE

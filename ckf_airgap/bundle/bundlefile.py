@@ -31,7 +31,7 @@ def load_document(path: Path) -> Document:
     `load_overlay`.
 
     Raises:
-        BundleError: when it cannot be read, is too large, is no YAML mapping, has what only an
+        BundleError: when it cannot be read, is too large, is not a YAML mapping, has what only an
             overlay may have, or includes a file that cannot be read.
     """
     file = path / "bundle.yaml" if path.is_dir() else path
@@ -57,7 +57,7 @@ def load_overlay(path: Path) -> Document:
     from the directory of the overlay.
 
     Raises:
-        BundleError: when it cannot be read, is too large, is no YAML mapping, or includes a file
+        BundleError: when it cannot be read, is too large, is not a YAML mapping, or includes a file
             that cannot be read.
     """
     return merge_documents(*_documents(path))

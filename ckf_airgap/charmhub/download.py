@@ -1,4 +1,4 @@
-"""Fetching charms into a directory: each once, checked, and continued where a run was cut."""
+"""Fetch charms into a directory: each once, verified, and resumed where a run was cut off."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from ckf_airgap.files import disk_error
 _T = TypeVar("_T")
 
 PART_SUFFIX: Final = ".part"
-"""Ends the name of a charm that is not whole yet."""
+"""The suffix of a charm file that is not complete yet."""
 
 LOCK_HASH: Final = "sha384"
-"""The checksum that is taken of each charm, whatever the store tells."""
+"""The checksum that is computed for each charm, whichever ones the store has."""
 
 _READ_BYTES: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchedCharm:
-    """A charm that is in the directory, whole and checked.
+    """A charm that is in the directory, complete and verified.
 
     Attributes:
         name: The charm.
-        channel: The channel that it was asked from; ``None`` for a revision.
+        channel: The channel that it was requested from; ``None`` for a revision.
         revision: Its revision.
         bases: The bases that it runs on.
         path: The file.
-        size: Its bytes.
+        size: Its size in bytes.
         sha384: Its checksum.
         received: Bytes that came over the network; 0 when it was there.
         resumed: Bytes that an earlier run had fetched.
@@ -65,7 +65,7 @@ class FetchedCharm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CharmsPlanned:
-    """It is known what is fetched: how many files, and their bytes."""
+    """What will be fetched is known: how many files, and their bytes."""
 
     count: int
     size: int
@@ -81,7 +81,7 @@ class CharmBytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CharmDone:
-    """A charm is there."""
+    """A charm is complete."""
 
     fetched: FetchedCharm
 
@@ -92,7 +92,7 @@ CharmListener: TypeAlias = Callable[[CharmEvent], None]
 
 
 def ignore_charm(_event: CharmEvent) -> None:
-    """Listen to nothing."""
+    """Ignore the event."""
 
 
 async def download_charms(
@@ -104,22 +104,22 @@ async def download_charms(
     jobs: int = 4,
     listener: CharmListener = ignore_charm,
 ) -> list[FetchedCharm]:
-    """Fetch charms, each file once, whatever fails.
+    """Fetch charms, each file once; one that fails does not stop the others.
 
     Args:
         store: The store, open.
         wanted: The charms.
-        directory: Where to; made when it is not there.
-        expected: The sha384 that files must have, by file name, as a lock tells them.
+        directory: Where to; created if it does not exist.
+        expected: The sha384 that files must have, by file name, as recorded in a lock.
         jobs: How many are fetched at the same time.
-        listener: Is told the progress.
+        listener: Called with the progress.
 
     Returns:
         One for each file, in the order in which they were first wanted.
 
     Raises:
         CharmNotFoundError: when the store lacks some; nothing is fetched then.
-        IntegrityError: when a file has another checksum than the store or the lock tells.
+        IntegrityError: when a file's checksum is not that of the store or the lock.
         TransferError: when some could not be fetched; all others were, and all are named.
     """
     asked = list(dict.fromkeys(wanted))
@@ -174,7 +174,7 @@ class _Part:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise TransferError(
-                    f"{path} is being written by another run", fix="Wait for it."
+                    f"{path} is being written by another run", fix="Wait until it has finished."
                 ) from None
             part.digests = {name: hashlib.new(name) for name in part.algorithms}
             if stream.seek(0, os.SEEK_END) > most:
@@ -204,7 +204,7 @@ class _Part:
         self.digests = {name: hashlib.new(name) for name in self.algorithms}
 
     def finish(self, path: Path) -> None:
-        """Give the file its name."""
+        """Give the file its final name."""
         os.fsync(self.stream.fileno())
         self.path.replace(path)
         directory = os.open(path.parent, os.O_RDONLY)
@@ -227,7 +227,7 @@ class _Part:
 
 @final
 class _Fetch:
-    """Brings one charm."""
+    """Fetches one charm."""
 
     def __init__(
         self,
@@ -247,7 +247,7 @@ class _Fetch:
         self._reached = 0
 
     async def run(self, expected: str | None) -> FetchedCharm:
-        """Bring it; `expected` is the sha384 of a lock."""
+        """Fetch it; `expected` is the sha384 of a lock."""
         self._expected = expected
         self._check_lock()
         there = await _disk(self._look, self._path)
@@ -269,7 +269,7 @@ class _Fetch:
         told = self._hashes.get(LOCK_HASH)
         if self._expected is not None and told is not None and told != self._expected:
             raise IntegrityError(
-                f"the store has another file for {self._charm.file_name} than the lock:"
+                f"the store's {self._charm.file_name} is not the file of the lock:"
                 f" sha384 {told[:16]}… instead of {self._expected[:16]}…",
                 fix="Revisions never change; find out which of the two is right.",
             )
@@ -313,11 +313,11 @@ class _Fetch:
             await _disk(part.clear, part.path)
             if not resumed:
                 raise IntegrityError(
-                    f"{what} arrived with another checksum than it should have: {wrong}",
+                    f"{what} arrived with the wrong checksum: {wrong}",
                     fix="Nothing of it was kept. Something between here and the store alters "
-                    "files; try again, or another network.",
+                    "files; try again, or use another network.",
                 )
-            resumed = 0  # what an earlier run left may be what is wrong: once more, from nothing
+            resumed = 0  # what an earlier run left may be damaged: once more, from the start
 
     async def _renew(self) -> None:
         """Ask for the file's address again."""
@@ -330,7 +330,7 @@ class _Fetch:
         self._charm = charm
 
     def _wrong(self, found: Mapping[str, str]) -> str:
-        """Return which checksum differs, or an empty text."""
+        """Return which checksum differs, or an empty string."""
         wanted = dict(self._hashes)
         if self._expected is not None:
             wanted[LOCK_HASH] = self._expected

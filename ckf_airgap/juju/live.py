@@ -1,4 +1,4 @@
-"""What a model holds already, as far as a plan must know it. Pure."""
+"""What a model has already, as far as a plan needs to know it. Pure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class LiveApplication:
     """Each option's value in force: set by a user, or the default."""
     constraints: Document = field(default_factory=dict)
     identity: HeldIdentity = field(default_factory=HeldIdentity)
-    """What it is made of, as far as the controller says."""
+    """Its charm and resources, as far as the controller says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,7 +65,7 @@ class ApplicationSnapshot:
         charm_url: Its charm, ``local:minio-0``.
         status: What the charm set for the application; ``unset`` when it did not.
         units: Its units, by number.
-        scale: How many units are asked for; ``None`` when the source does not tell.
+        scale: How many units are asked for; ``None`` when the source does not say.
     """
 
     name: str
@@ -170,7 +170,7 @@ class Change:
 
 
 def changes_between(before: ModelSnapshot | None, after: ModelSnapshot) -> list[Change]:
-    """Return what a person is told: changes of workload and application statuses, not of agents."""
+    """Return the changes to show: those of workload and application statuses, not of agents."""
     changes: list[Change] = []
     old_applications = before.applications if before else {}
     for name in sorted({*old_applications, *after.applications}):

@@ -20,7 +20,7 @@ from ckf_airgap.juju.snapshot import (
 )
 
 POD_STATES: Final = frozenset({"error", "blocked"})
-"""Workload states that only ``FullStatus`` tells, from the pod: an image that cannot be pulled, a
+"""Workload states that only ``FullStatus`` has, from the pod: an image that cannot be pulled, a
 crash loop, no node to run on."""
 
 
@@ -48,7 +48,7 @@ def snapshot_of_status(model: str, status: Document) -> ModelSnapshot:
 
 
 class ModelTables:
-    """The model as the deltas of the watcher tell it, kept current and without history.
+    """The model as the deltas of the watcher describe it, kept current and without history.
 
     Args:
         model: The model's name.
@@ -63,7 +63,7 @@ class ModelTables:
         self._seen = ModelSnapshot(model=model)
 
     def clear(self) -> None:
-        """Forget all: a new watcher tells the whole model again, but not what was removed."""
+        """Forget all: a new watcher reports the whole model again, but not what was removed."""
         for table in (self._applications, self._units, self._relations, self._pods):
             table.clear()
         self._seen = ModelSnapshot(model=self.model)
@@ -92,11 +92,11 @@ class ModelTables:
         return True
 
     def apply_status(self, status: Document, *, asked_at: ModelSnapshot) -> bool:
-        """Take a response of ``Client.FullStatus``; return whether it told something new.
+        """Take a response of ``Client.FullStatus``; return whether it had anything new.
 
-        It tells what the watcher does not: the state of pods (`POD_STATES`), who is leader, scales,
-        bases and addresses, and that something is gone which was removed while the watcher was cut
-        off.
+        It has what the watcher does not: the state of pods (`POD_STATES`), who is leader, scales,
+        bases and addresses. And it no longer has what was removed while the watcher was
+        disconnected.
 
         Args:
             status: The response.
@@ -147,7 +147,7 @@ class ModelTables:
         )
 
     def _application(self, name: str, units: list[UnitSnapshot]) -> ApplicationSnapshot:
-        """Return an application with its units, and with what only the status told."""
+        """Return an application with its units, and with what only the status has."""
         application = replace(self._applications[name], units=tuple(units))
         told = self._seen.applications.get(name)
         if told is None:
