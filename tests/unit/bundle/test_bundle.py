@@ -549,6 +549,46 @@ def test_both_names_of_scale_in_an_overlay_are_still_an_error() -> None:
         Bundle.from_document(merged, where="x")
 
 
+@pytest.mark.parametrize("old", ["scale", "num_units"])
+@pytest.mark.parametrize("new", ["scale", "num_units"])
+def test_the_scale_of_an_overlay_replaces_that_of_the_bundle_under_either_name(
+    old: str, new: str
+) -> None:
+    merged = merge_documents(
+        doc(f"applications: {{a: {{charm: a, {old}: 1}}}}"),
+        doc(f"applications: {{a: {{{new}: 3}}}}"),
+    )
+    assert merged == {"applications": {"a": {"charm": "a", new: 3}}}
+    assert Bundle.from_document(merged, where="x").applications["a"].scale == 3
+
+
+def test_a_series_that_is_null_in_an_overlay_leaves_that_of_the_bundle() -> None:
+    base = doc("{series: focal, applications: {a: {charm: a}}}")
+    assert merge_documents(base, doc("series: "))["series"] == "focal"
+    assert merge_documents(base, doc("series: jammy"))["series"] == "jammy"
+
+
+def test_what_is_merged_can_be_changed_without_changing_the_overlays() -> None:
+    overlay = doc("{applications: {c: {charm: c, to: [a], options: {x: 1}}}, relations: [[a, b]]}")
+    again = doc("applications: {c: {options: {x: 2}, annotations: {k: v}}}")
+    copies = copy.deepcopy((overlay, again))
+    merged = merge_documents({}, overlay, again)
+    assert merged == doc(
+        "{applications: {c: {charm: c, to: [a], options: {x: 2}, annotations: {k: v}}},"
+        " relations: [[a, b]]}"
+    )
+    assert (overlay, again) == copies
+    applications, relations = merged["applications"], merged["relations"]
+    assert isinstance(applications, dict)
+    assert isinstance(relations, list)
+    application, relation = applications["c"], relations[0]
+    assert isinstance(application, dict)
+    assert isinstance(relation, list)
+    application.clear()
+    relation.clear()
+    assert (overlay, again) == copies
+
+
 def test_nothing_that_is_given_is_changed_or_shared() -> None:
     base, overlay = doc(BASE), doc("applications: {c: {options: {x: 1}}}")
     copies = copy.deepcopy((base, overlay))

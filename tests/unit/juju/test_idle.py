@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 import pytest
@@ -136,6 +137,17 @@ def test_only_the_expected_applications_matter() -> None:
     verdict = subject.observe(model(unit("a/0"), unit("z/0", "error: hook failed")), 0)
     assert verdict.done
     assert verdict.failures == ()
+
+
+@pytest.mark.parametrize("life", ["dying", "dead"])
+def test_an_application_that_is_going_away_is_not_ready(life: str) -> None:
+    running = model(unit("a/0"))
+    ending = dataclasses.replace(running.applications["a"], life=life)
+    verdict = tracker("a", idle=0).observe(
+        dataclasses.replace(running, applications={"a": ending}), 0
+    )
+    assert not verdict.done
+    assert whats(verdict) == [f"a is {life}"]
 
 
 def test_nothing_to_wait_for_is_done_at_once() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -452,3 +453,64 @@ def test_offers_are_refused_rather_than_left_out() -> None:
 
     with pytest.raises(BundleError, match="application minio, offers: the bundle offers its"):
         plan(text)
+
+
+def present(**changes: Any) -> LiveModel:
+    """Return a model that has minio already, as ``app``, with one unit."""
+    application = LiveApplication(name="app", charm="minio", scale=1, **changes)
+    return LiveModel(name="m", applications={"app": application})
+
+
+@pytest.mark.parametrize("fields", ["trust: true", "options: {trust: true}"])
+@pytest.mark.parametrize("trusted", [False, True])
+def test_trust_is_given_to_an_application_that_is_there_however_the_bundle_says_it(
+    fields: str, trusted: bool
+) -> None:
+    steps = plan(one(f"scale: 1, {fields}"), present(trust=trusted), {"app": MINIO}).steps
+    wanted = SetOptions(application="app", options={"trust": "true"})
+    assert steps == (() if trusted else (wanted,))
+
+
+def test_every_charm_has_the_endpoint_juju_info_to_bind() -> None:
+    (step,) = plan(
+        one("bindings: {juju-info: alpha, object-storage: beta, '': gamma}"), charms={"app": MINIO}
+    ).deploys
+    assert step.bindings == {"juju-info": "alpha", "object-storage": "beta", "": "gamma"}
+    text = problems(one("bindings: {juju-inf: alpha}"), charms={"app": MINIO})
+    assert 'binding of unknown endpoint "juju-inf"' in text
+
+
+def test_one_placement_directive_is_taken_and_a_second_one_refused() -> None:
+    (step,) = plan(one("scale: 1, to: [a=b]"), charms={"app": MINIO}).deploys
+    assert step.placement == ("a=b",)
+    text = problems(one("scale: 2, to: [a=b, c=d]"), charms={"app": MINIO})
+    assert "only 1 placement directive is supported for container models, got 2" in text
+
+
+def test_the_path_of_an_image_is_its_reference_and_that_of_a_file_its_name_in_the_charm() -> None:
+    subject = charm(
+        """
+        name: x
+        resources:
+          image: {type: oci-image, filename: image.json}
+          named: {type: file, filename: tuning.cnf}
+          bare: {type: file}
+        """
+    )
+    text = one("resources: {image: reg/x:1, named: /etc/a.cnf, bare: /etc/b.cnf}", subject)
+    (step,) = plan(text, charms={"app": subject}).deploys
+    assert {resource.name: resource.path for resource in step.resources} == {
+        "image": "reg/x:1",
+        "named": "tuning.cnf",
+        "bare": "/etc/b.cnf",
+    }
+
+
+def test_an_architecture_that_the_bundle_names_is_not_overwritten_by_the_live_one() -> None:
+    model = present(constraints={"arch": "amd64", "mem": 1024})
+    same = plan(one("scale: 1, constraints: arch=amd64 mem=1G"), model, {"app": MINIO})
+    other = plan(one("scale: 1, constraints: arch=arm64 mem=1G"), model, {"app": MINIO})
+    assert same.steps == ()
+    assert other.steps == (
+        SetConstraints(application="app", constraints={"arch": "arm64", "mem": 1024}),
+    )

@@ -715,6 +715,13 @@ def test_a_pinned_revision_is_taken_or_missed_by_its_number() -> None:
     assert "4, 5" in str(raised.value)
 
 
+def test_a_revision_beside_a_local_path_does_not_choose_the_file() -> None:
+    text = ZOO.replace("channel: 1/stable", "channel: 1/stable, revision: 4")
+    assert zoo(text.replace("charm: cat", "charm: ./cat_r9.charm")).charms["tom"] is CAT
+    assert zoo(text.replace("charm: cat", "charm: ./cat_r5.charm")).charms["tom"] is CAT
+    assert zoo(text).charms["tom"] is OLD_CAT
+
+
 def test_a_charm_that_the_bundle_gives_as_a_file_is_that_file() -> None:
     assert zoo(ZOO.replace("charm: cat", "charm: ./cat_r4.charm")).charms["tom"] is OLD_CAT
     assert zoo(ZOO.replace("charm: cat", "charm: ./cat_r9.charm")).charms["tom"] is CAT
