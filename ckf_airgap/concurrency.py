@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import sys
 from collections.abc import (
     AsyncIterator,
@@ -146,6 +147,37 @@ async def in_thread(
     return await asyncio.to_thread(fn, *args, **kwargs)
 
 
+async def in_thread_to_end(
+    work: Callable[[], Result],
+    *,
+    on_cancel: Callable[[], object] | None = None,
+    discard: Callable[[Result], object] | None = None,
+) -> Result:
+    """Return what `work` returns, called in a thread that has ended when this returns or raises.
+
+    For work on files: what comes after a cancellation (closing, removing, taking back) must not
+    meet a thread that still writes. However often the caller is cancelled, the thread is waited
+    for, and the cancellation is raised then.
+
+    Args:
+        work: The work.
+        on_cancel: Called once when the caller is cancelled, to have long work end early.
+        discard: Called with the result when the caller was cancelled, to close what was opened.
+
+    Raises:
+        Exception: what `work` raises, when the caller was not cancelled.
+    """
+    # A future and not a task: the end of an event loop cancels all tasks, which would leave the
+    # thread running unheard.
+    loop = asyncio.get_running_loop()
+    future = loop.run_in_executor(None, contextvars.copy_context().run, work)
+    if await _outlast(future, on_cancel):
+        if discard is not None and not future.cancelled() and future.exception() is None:
+            discard(future.result())
+        raise asyncio.CancelledError
+    return future.result()
+
+
 async def run_to_end(work: Coroutine[object, object, Result]) -> Result:
     """Return the result of `work`, which runs to its end even when the caller is cancelled.
 
@@ -156,17 +188,26 @@ async def run_to_end(work: Coroutine[object, object, Result]) -> Result:
         Exception: what `work` raises, when the caller was not cancelled.
     """
     task = asyncio.ensure_future(work)
-    interrupted = False
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError:
-            interrupted = True
-    if interrupted:
-        if not task.cancelled():
-            task.exception()  # mark as retrieved
+    if await _outlast(task):
         raise asyncio.CancelledError
     return task.result()
+
+
+async def _outlast(
+    future: asyncio.Future[Result], on_cancel: Callable[[], object] | None = None
+) -> bool:
+    """Wait until something has ended; return whether the caller was cancelled meanwhile."""
+    interrupted = False
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError:
+            if not interrupted and on_cancel is not None:
+                on_cancel()
+            interrupted = True
+    if interrupted and not future.cancelled():
+        future.exception()  # mark as retrieved: nobody is going to ask for it
+    return interrupted
 
 
 @contextlib.asynccontextmanager

@@ -11,7 +11,7 @@ from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.merge import merge_documents, without_strays
 from ckf_airgap.charms.charm import Charm, Option, OptionValue
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.errors import BundleError, Problem, UsageError, nearest
+from ckf_airgap.errors import BundleError, Problem, UsageError, nearest, raise_all
 
 APPLICATION_OPTIONS: Final = frozenset(
     {
@@ -122,6 +122,17 @@ def with_overlays(bundle: Bundle, overlays: Sequence[Document]) -> tuple[Bundle,
     except BundleError as exc:
         raise BundleError(exc.message, problems=[*problems, *exc.problems], fix=exc.fix) from exc
     return merged, problems
+
+
+def overlaid(bundle: Bundle, overlays: Sequence[Document]) -> Bundle:
+    """Return the bundle with its overlays.
+
+    Raises:
+        BundleError: when an overlay breaks the bundle, or is for an application that there is not.
+    """
+    merged, problems = with_overlays(bundle, overlays)
+    raise_all(BundleError, "overlays do not fit the bundle", problems)
+    return merged
 
 
 def document_of_settings(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import fcntl
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,9 +14,9 @@ from typing import BinaryIO, Final, TypeAlias, TypeVar, final
 from ckf_airgap.charmhub.refresh import StoreCharm, WantedCharm
 from ckf_airgap.charmhub.store import CharmStore, ExpiredAddressError
 from ckf_airgap.charms.charm import Base
-from ckf_airgap.concurrency import bounded_outcomes, in_thread
+from ckf_airgap.concurrency import bounded_outcomes, in_thread, in_thread_to_end
 from ckf_airgap.errors import AirgapError, IntegrityError, Problem, TransferError
-from ckf_airgap.files import disk_error
+from ckf_airgap.files import disk_error, disk_errors, open_locked, open_regular, publish
 
 _T = TypeVar("_T")
 
@@ -145,9 +143,14 @@ async def download_charms(
 
 
 def hash_file(path: Path, algorithms: Iterable[str]) -> dict[str, str]:
-    """Return a file's checksums in hexadecimal, by algorithm; reads it once, and blocks."""
+    """Return a file's checksums in hexadecimal, by algorithm; reads it once, and blocks.
+
+    Raises:
+        InputError: when it is not a regular file.
+        OSError: when it cannot be read.
+    """
     digests = {name: hashlib.new(name) for name in algorithms}
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         while chunk := stream.read(_READ_BYTES):
             for digest in digests.values():
                 digest.update(chunk)
@@ -167,15 +170,12 @@ class _Part:
     @classmethod
     def open(cls, path: Path, algorithms: Iterable[str], most: int) -> _Part:
         """Open the file, take the lock on it, and hash what is in it; blocks on the disk."""
-        stream = path.open("a+b", buffering=0)
+        descriptor = open_locked(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        if descriptor is None:
+            raise TransferError(f"{path} is being written by another run", fix="Wait for it.")
+        stream = os.fdopen(descriptor, "a+b", buffering=0)
         part = cls(path, stream, tuple(algorithms))
         try:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise TransferError(
-                    f"{path} is being written by another run", fix="Wait until it has finished."
-                ) from None
             part.digests = {name: hashlib.new(name) for name in part.algorithms}
             if stream.seek(0, os.SEEK_END) > most:
                 part.clear()
@@ -204,14 +204,8 @@ class _Part:
         self.digests = {name: hashlib.new(name) for name in self.algorithms}
 
     def finish(self, path: Path) -> None:
-        """Give the file its final name."""
-        os.fsync(self.stream.fileno())
-        self.path.replace(path)
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        """Give the file its name."""
+        publish(self.stream.fileno(), self.path, path)
 
     def close(self) -> None:
         if self.size == 0:
@@ -360,15 +354,9 @@ class _Fetch:
 
 
 async def _disk(work: Callable[[], _T], path: Path) -> _T:
-    """Run disk work in a thread, which has ended when this returns, cancelled or not."""
-    running = asyncio.ensure_future(in_thread(work))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait((running,))
-        raise
-    except OSError as exc:
-        raise disk_error(exc, path) from exc
+    """Run disk work in a thread, and tell what the disk refuses as an error of ours."""
+    with disk_errors(path):
+        return await in_thread_to_end(work)
 
 
 def _raise_failures(failures: Sequence[tuple[str, Exception]]) -> None:

@@ -19,6 +19,7 @@ from typing import Final
 from ckf_airgap.charms.charm import Charm, DefaultImages, charm_from_documents, charm_name_of_path
 from ckf_airgap.documents import Document, load_mapping, load_yaml
 from ckf_airgap.errors import AirgapError, CharmError, CharmNotFoundError, Problem, nearest
+from ckf_airgap.files import open_regular
 
 MAX_DOCUMENT_BYTES: Final = 4 * 1024 * 1024
 """Largest document that is read in a charm; the largest known has 60 kB."""
@@ -55,11 +56,11 @@ def read_charm(path: Path) -> Charm:
     ``manifest.yaml`` for the bases; ``src/default-*images.json`` and ``.yaml`` for default images.
 
     Raises:
-        CharmError: when the file cannot be read, is truncated, is not a zip archive, is a zip
-            bomb, or has no valid metadata; the message names the file.
+        CharmError: when the file cannot be read, is not a regular file, is truncated, is not a
+            zip archive, is a zip bomb, or has no valid metadata; the message names the file.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path, error=CharmError) as stream, zipfile.ZipFile(stream) as archive:
             return _read_archive(archive, path)
     except zipfile.BadZipFile as exc:
         raise CharmError(
@@ -300,7 +301,7 @@ def _content(charm: Charm) -> str:
     """Return the SHA-256 of a file; read only when two files claim the same."""
     digest = hashlib.sha256()
     if charm.path is not None:
-        with charm.path.open("rb") as stream:
+        with open_regular(charm.path, error=CharmError) as stream:
             while chunk := stream.read(1024 * 1024):
                 digest.update(chunk)
     return digest.hexdigest()

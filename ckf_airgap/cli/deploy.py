@@ -29,6 +29,7 @@ from ckf_airgap.errors import (
     WaitTimeoutError,
     WorkloadError,
 )
+from ckf_airgap.files import read_small_text
 from ckf_airgap.juju.store import JujuTarget
 from ckf_airgap.juju.upload import RegistryLogin
 from ckf_airgap.operations.deploying import Deployment, deploy
@@ -37,6 +38,8 @@ from ckf_airgap.operations.rendering import Inputs
 SCHEMA: Final = "ckf-airgap/deploy/v1"
 PLAN_SCHEMA: Final = "ckf-airgap/plan/v1"
 PASSWORD_VARIABLE: Final = "CKF_AIRGAP_REGISTRY_PASSWORD"  # noqa: S105 - a name
+MAX_PASSWORD_BYTES: Final = 64 * 1024
+"""Size of a password's file; tokens that registries take for one have a few thousand bytes."""
 
 
 @click.command(
@@ -138,7 +141,8 @@ def _registry_login(username: str | None, password_file: Path | None) -> Registr
         return None
     if password_file is not None:
         try:
-            password = password_file.read_text(encoding="utf-8").rstrip("\r\n")
+            text = read_small_text(password_file, MAX_PASSWORD_BYTES, what="a password", pipes=True)
+            password = text.rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as exc:
             raise InputError(f"cannot read the password file {password_file}: {exc}") from exc
     else:

@@ -20,6 +20,7 @@ from typing import Final, Literal, TypeAlias
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import CharmError, OptionError, Problem, ReferenceSyntaxError
+from ckf_airgap.files import open_regular
 from ckf_airgap.images.inventory import Inventory
 from ckf_airgap.images.mentions import Mention, find_mentions, may_mention
 from ckf_airgap.images.options import plan_options
@@ -256,7 +257,10 @@ def audit_charm(
     files_read = 0
     workload = bool(charm.metadata.get("containers"))
     try:
-        with zipfile.ZipFile(charm.path) as archive:
+        with (
+            open_regular(charm.path, error=CharmError) as file,
+            zipfile.ZipFile(file) as archive,
+        ):
             wanted = _members(archive.infolist(), charm.name, skipped, dependencies=dependencies)
             for member in wanted:
                 with archive.open(member) as stream:

@@ -13,7 +13,9 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
+from ckf_airgap.documents import MAX_BYTES
 from ckf_airgap.errors import ImageNotFoundError, InputError, Problem, ReferenceSyntaxError
+from ckf_airgap.files import read_small_text
 from ckf_airgap.images.reference import ImageReference, Registry, retag, retag_candidates
 
 SIMILAR: Final = 0.75
@@ -74,16 +76,20 @@ class ImageList:
 
         Raises:
             ImageNotFoundError: when the file is missing or cannot be read.
-            InputError: when a line is not a reference, or the file is not text.
+            InputError: when a line is not a reference, or the file is not text, or is larger than
+                any list.
         """
         try:
-            return cls.parse(path.read_text(encoding="utf-8-sig"), where=str(path))
+            text = read_small_text(
+                path, MAX_BYTES, what="a list of images", encoding="utf-8-sig", pipes=True
+            )
         except UnicodeDecodeError as exc:
             raise InputError(f"{path} is not a list of images: it is not UTF-8 text") from exc
         except OSError as exc:
             raise ImageNotFoundError(
                 f"cannot read the list of images {path}: {exc.strerror}", fix=fix
             ) from exc
+        return cls.parse(text, where=str(path))
 
     def __iter__(self) -> Iterator[ImageReference]:
         """Yield the references."""

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from ckf_airgap.documents import Document, JSONValue, as_mapping, dump_yaml, load_mapping
+from ckf_airgap.documents import MAX_BYTES, Document, JSONValue, as_mapping, dump_yaml, load_mapping
 from ckf_airgap.errors import ImageNotFoundError, InputError, Problem, UsageError, raise_all
+from ckf_airgap.files import read_small_text
 from ckf_airgap.images.lists import ImageList, ListedImage, RetaggedImages
 from ckf_airgap.images.reference import MAX_NAME, ImageReference, Registry, retag
 
@@ -149,7 +150,7 @@ class RetagMapping:
             InputError: as `from_document`.
         """
         try:
-            text = path.read_text(encoding="utf-8")
+            text = read_small_text(path, MAX_BYTES, what="a mapping", pipes=True)
         except UnicodeDecodeError as exc:
             raise InputError(f"{path} is not a mapping: it is not UTF-8 text") from exc
         except OSError as exc:

@@ -127,8 +127,9 @@ class _Verification:
                 self._wrong(exc.message, LOCK_NAME)
 
     def _read_lock(self) -> None:
-        if (self._directory / LOCK_NAME).is_file():
-            self._lock = Lock.read(self._directory / LOCK_NAME)
+        path = self._directory / LOCK_NAME
+        if self._is_plain(path):
+            self._lock = Lock.read(path)
 
     def _read_assumes(self) -> None:
         self._found.assumes = Assumes.read(self._directory)

@@ -24,10 +24,10 @@ from typing import Final, final
 
 from ckf_airgap.documents import JSONValue
 from ckf_airgap.errors import UsageError
+from ckf_airgap.files import FileLock
 from ckf_airgap.rehearsal.api.bodies import DEFAULT_LIMIT_BYTES
 from ckf_airgap.rehearsal.api.server import Server
 from ckf_airgap.rehearsal.api.tls import make_certificates
-from ckf_airgap.rehearsal.filelock import FileLock
 from ckf_airgap.rehearsal.host.clientstore import (
     StoredController,
     StoredModel,

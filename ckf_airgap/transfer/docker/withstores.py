@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
+from ckf_airgap.concurrency import in_thread_to_end
 from ckf_airgap.errors import AbsentError, AirgapError, IntegrityError, TransferError
+from ckf_airgap.files import disk_errors
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.transfer.docker.docker import BlockingChunks, DockerEngine, EngineImage
 from ckf_airgap.transfer.docker.dockerimport import DockerImport
@@ -43,7 +45,7 @@ from ckf_airgap.transfer.stores.dockersave import (
     saved_image,
 )
 from ckf_airgap.transfer.stores.layers import LayerPacker, PackedLayer
-from ckf_airgap.transfer.stores.region import member_bytes, member_header, run_to_end
+from ckf_airgap.transfer.stores.region import member_bytes, member_header
 from ckf_airgap.transfer.tree import keep_manifest
 
 
@@ -318,11 +320,11 @@ async def _saved(
     async with contextlib.aclosing(engine.save(str(one) for one in ids)) as chunks:
         reader = BlockingChunks(chunks, asyncio.get_running_loop())
         try:
-            await run_to_end(
-                lambda: _sort(reader, importer.packer(), small, packed),
-                importer.scratch,
-                on_cancel=importer.stop,
-            )
+            with disk_errors(importer.scratch):
+                await in_thread_to_end(
+                    lambda: _sort(reader, importer.packer(), small, packed),
+                    on_cancel=importer.stop,
+                )
         except TransferError:
             if reader.error is not None:
                 raise reader.error from None
