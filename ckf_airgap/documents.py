@@ -50,6 +50,8 @@ _NUMBERS: Final = {
 }
 """PyYAML's numbers without those to base 60, such as ``12:30``, which Juju reads as text."""
 
+_DIGITS: Final = re.compile(r"([0-9]+)")
+
 _KINDS: Final = frozenset(
     f"tag:yaml.org,2002:{kind}"
     for kind in ("null", "bool", "int", "float", "str", "seq", "map", "merge")
@@ -180,6 +182,18 @@ def as_mapping(value: JSONValue, *, where: str, error: type[InputError] = InputE
     if not isinstance(value, dict):
         raise error(f"{where} must be a mapping, not {type_name(value)}")
     return value
+
+
+def mappings(section: JSONValue) -> list[tuple[str, Document]]:
+    """Return the entries of a mapping that are mappings themselves; none of anything else."""
+    if not isinstance(section, dict):
+        return []
+    return [(name, fields) for name, fields in section.items() if isinstance(fields, dict)]
+
+
+def natural(name: str) -> tuple[str | int, ...]:
+    """Return a key that sorts names as people do: ``a/9`` before ``a/10``."""
+    return tuple(int(part) if part.isdecimal() else part for part in _DIGITS.split(name))
 
 
 def dump_yaml(value: JSONValue | Mapping[str, JSONValue]) -> str:

@@ -239,6 +239,11 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"did you mean {match[0]!r}?" if match else ""
 
 
+def capitalised(text: str) -> str:
+    """Return a text with its first letter in upper case and the rest as it is, for a sentence."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def raise_all(
     error: type[AirgapError], message: str, problems: Sequence[Problem], *, fix: str = ""
 ) -> None:

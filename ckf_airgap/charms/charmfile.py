@@ -18,7 +18,14 @@ from typing import Final
 
 from ckf_airgap.charms.charm import Charm, DefaultImages, charm_from_documents, charm_name_of_path
 from ckf_airgap.documents import Document, load_mapping, load_yaml
-from ckf_airgap.errors import AirgapError, CharmError, CharmNotFoundError, Problem, nearest
+from ckf_airgap.errors import (
+    AirgapError,
+    CharmError,
+    CharmNotFoundError,
+    Problem,
+    capitalised,
+    nearest,
+)
 from ckf_airgap.files import open_regular
 
 MAX_DOCUMENT_BYTES: Final = 4 * 1024 * 1024
@@ -242,7 +249,7 @@ class CharmDirectory:
         hint = self.hint(name)
         raise CharmNotFoundError(
             f"{self.path} has no file of the {what}",
-            fix=f"{hint[:1].upper()}{hint[1:]}" if hint else self.contents,
+            fix=capitalised(hint) if hint else self.contents,
         )
 
     def hint(self, name: str) -> str:

@@ -74,7 +74,7 @@ Example, with Juju's own client in another terminal:
     help="Let units wait for the relations that they need in this release.  "
     "[default: those needed in all]",
 )
-@registry_option
+@registry_option()
 @json_option
 @verbosity_options
 def command(

@@ -24,6 +24,7 @@ from ckf_airgap.cli.options import (
     json_option,
     juju_version_option,
     max_depth_option,
+    registry_option,
     rules_option,
     verbosity_options,
 )
@@ -43,13 +44,7 @@ from ckf_airgap.transfer.events import Event, Status
 SCHEMA: Final = "ckf-airgap/pack/v1"
 
 _OPTIONS: Final = [
-    click.option(
-        "--registry",
-        required=True,
-        envvar="CKF_AIRGAP_REGISTRY",
-        metavar="HOST[:PORT][/PATH]",
-        help="The private registry.",
-    ),
+    registry_option(required=True),
     click.option(
         "-o",
         "--output",

@@ -9,7 +9,14 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from ckf_airgap.cli.options import BundleName, UserPath, apply, registry_option, rules_option
+from ckf_airgap.cli.options import (
+    BundleName,
+    UserPath,
+    apply,
+    overlay_option,
+    registry_option,
+    rules_option,
+)
 from ckf_airgap.operations.rendering import DEFAULT_CHARMS, DEFAULT_IMAGES, Inputs
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -76,7 +83,7 @@ def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
                         metavar="FILE",
                         help="The mapping of `images retag`; needed when it folded paths.",
                     ),
-                    registry_option,
+                    registry_option(),
                     click.option(
                         "--set",
                         "settings",
@@ -84,14 +91,7 @@ def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
                         metavar="APP.OPTION=VALUE",
                         help="Set an option of an application; may be repeated.",
                     ),
-                    click.option(
-                        "--overlay",
-                        "overlays",
-                        type=UserPath(),
-                        multiple=True,
-                        metavar="FILE",
-                        help="An overlay of yours, applied after ours; may be repeated.",
-                    ),
+                    overlay_option,
                     rules_option,
                 ],
                 with_inputs,

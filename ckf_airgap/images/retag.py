@@ -63,11 +63,6 @@ class RetagMapping:
         """Return where an image goes, however its reference is spelled."""
         return self.places.get(source.canonical())
 
-    def source_of(self, target: ImageReference) -> ImageReference | None:
-        """Return the image that goes to this place."""
-        wanted = target.canonical()
-        return next((e.source for e in self.images if e.target.canonical() == wanted), None)
-
     @property
     def places(self) -> Mapping[ImageReference, ImageReference]:
         """The targets by the canonical form of their sources."""

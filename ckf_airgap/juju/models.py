@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.errors import ControllerError, ModelNotFoundError, nearest
+from ckf_airgap.errors import ControllerError, ModelNotFoundError, capitalised, nearest
 from ckf_airgap.juju.api import ALREADY_EXISTS, Api, CallRefusedError
 
 CONTROLLER_MODEL: Final = "controller"
@@ -72,7 +72,7 @@ async def find_model(
         has = f"It has {', '.join(usable) or 'no model yet'}."
         raise ModelNotFoundError(
             f"controller {controller} has no model {name!r}",
-            fix=f"{hint[:1].upper()}{hint[1:]} {has}".strip(),
+            fix=f"{capitalised(hint)} {has}".strip(),
         )
     owner, slash, bare = name.rpartition("/")
     try:

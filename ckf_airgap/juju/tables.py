@@ -9,14 +9,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.documents import Document, JSONValue, mappings, natural
 from ckf_airgap.juju.snapshot import (
     ApplicationSnapshot,
     ModelSnapshot,
     RelationSnapshot,
     StatusInfo,
     UnitSnapshot,
-    natural,
 )
 
 POD_STATES: Final = frozenset({"error", "blocked"})
@@ -30,7 +29,7 @@ def snapshot_of_status(model: str, status: Document) -> ModelSnapshot:
         model=model,
         applications={
             name: _status_application(name, fields)
-            for name, fields in sorted(_mappings(status.get("applications")))
+            for name, fields in sorted(mappings(status.get("applications")))
         },
         relations=tuple(
             RelationSnapshot(
@@ -209,7 +208,7 @@ def _status_application(name: str, fields: Document) -> ApplicationSnapshot:
             leader=data.get("leader") is True,
             address=_str(data.get("address")) or _str(data.get("public-address")),
         )
-        for unit, data in _mappings(fields.get("units"))
+        for unit, data in mappings(fields.get("units"))
     ]
     return ApplicationSnapshot(
         name=name,
@@ -231,12 +230,6 @@ def _full_status(value: JSONValue) -> StatusInfo:
         message=_str(fields.get("info")),
         since=_str(fields.get("since")),
     )
-
-
-def _mappings(section: JSONValue) -> list[tuple[str, Document]]:
-    if not isinstance(section, dict):
-        return []
-    return [(name, fields) for name, fields in section.items() if isinstance(fields, dict)]
 
 
 def _documents(section: JSONValue) -> list[Document]:

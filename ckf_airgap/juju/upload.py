@@ -26,6 +26,7 @@ from ckf_airgap.errors import (
     ReferenceSyntaxError,
     RefusedError,
 )
+from ckf_airgap.files import open_regular
 from ckf_airgap.images.reference import ImageReference, Registry
 from ckf_airgap.juju.api import Timeouts
 from ckf_airgap.juju.connection import HttpAccess
@@ -333,11 +334,12 @@ def file_digest(path: Path) -> tuple[str, int]:
 
     Raises:
         MissingError: when it cannot be read.
+        InputError: when it is not a regular file: a bundle may name anything as a resource.
     """
     digest = hashlib.sha384()
     size_bytes = 0
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             while chunk := stream.read(CHUNK_BYTES):
                 digest.update(chunk)
                 size_bytes += len(chunk)

@@ -15,7 +15,7 @@ from ckf_airgap.bundle.checks import Setting, with_overlays
 from ckf_airgap.charms.charmfile import CharmDirectory
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.documents import MAX_BYTES, Document, load_mapping
-from ckf_airgap.errors import InputError, ReleaseNotFoundError, UsageError, nearest
+from ckf_airgap.errors import InputError, ReleaseNotFoundError, UsageError, capitalised, nearest
 from ckf_airgap.facts.releases import Release, load_release, release_names, rules_for_bundle
 from ckf_airgap.files import read_small_text
 from ckf_airgap.images.lists import ImageList, RetaggedImages
@@ -99,7 +99,7 @@ def find_bundle(name: str | Path) -> NamedBundle:
     known = f"Shipped releases are {', '.join(releases) or 'none'}."
     raise ReleaseNotFoundError(
         f"{text!r} is neither a file nor a shipped release",
-        fix=f"{hint[:1].upper()}{hint[1:]} {known}".strip(),
+        fix=f"{capitalised(hint)} {known}".strip(),
     )
 
 

@@ -17,7 +17,8 @@ from ckf_airgap.files import replacing
 from ckf_airgap.operations.lock import FILE_NAME, LockedCharm
 from ckf_airgap.packing.names import CHARMS
 from ckf_airgap.packing.parts import PartsReader, Watch, find_parts, ignore
-from ckf_airgap.packing.tarstream import is_gzip, open_tar
+from ckf_airgap.packing.tarstream import open_tar
+from ckf_airgap.transfer.stores.archivefiles import is_gzip_name
 from ckf_airgap.transfer.stores.region import member_header
 from ckf_airgap.transfer.stores.storedgzip import StoredGzipFile
 
@@ -72,7 +73,7 @@ def salvage_charms(pack: Path, directory: Path, watch: Watch = ignore) -> None:
         contextlib.suppress(AirgapError),
         contextlib.closing(PartsReader(parts, watch)) as reader,
     ):
-        tar = open_tar(reader, str(pack / CHARMS), gzip=is_gzip(CHARMS))
+        tar = open_tar(reader, str(pack / CHARMS), gzip=is_gzip_name(CHARMS))
         for file in tar:
             target = directory / file.name
             if not FILE_NAME.match(file.name) or target.exists():

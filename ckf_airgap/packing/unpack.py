@@ -15,7 +15,8 @@ from ckf_airgap.packing.checksums import Checksums, FileSum, check_signature, re
 from ckf_airgap.packing.names import CHARMS, IMAGES, LAID_OUT, LOCK_NAME, SIGNATURE
 from ckf_airgap.packing.parts import PartsReader, Watch, find_parts, ignore, join
 from ckf_airgap.packing.since import Assumes
-from ckf_airgap.packing.tarstream import TarFile, TarReader, is_gzip, open_tar
+from ckf_airgap.packing.tarstream import TarFile, TarReader, open_tar
+from ckf_airgap.transfer.stores.archivefiles import is_gzip_name
 
 CHARMS_DIRECTORY = "charms"
 _READ_BYTES = 1024 * 1024
@@ -203,7 +204,7 @@ class _Unpacking:
             raise IntegrityError(f"{self._directory} lacks {CHARMS}")
         seen: set[str] = set()
         with contextlib.closing(PartsReader(parts, self._watch)) as reader:
-            tar = open_tar(reader, str(self._directory / CHARMS), gzip=is_gzip(CHARMS))
+            tar = open_tar(reader, str(self._directory / CHARMS), gzip=is_gzip_name(CHARMS))
             for file in tar:
                 if not FILE_NAME.match(file.name) or file.name not in wanted:
                     raise IntegrityError(

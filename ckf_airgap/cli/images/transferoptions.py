@@ -146,7 +146,7 @@ def place_options(function: _F) -> _F:
 
     return apply(
         [
-            registry_option,
+            registry_option(),
             click.option(
                 "--mapping",
                 type=UserPath(),

@@ -18,9 +18,9 @@ def part_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
 
 
-def is_gzip_name(path: Path) -> bool:
+def is_gzip_name(path: str | Path) -> bool:
     """Whether an archive of this name is gzipped."""
-    return path.name.endswith(_GZIP_SUFFIXES)
+    return str(path).endswith(_GZIP_SUFFIXES)
 
 
 def open_old(path: Path) -> Archive | None:
