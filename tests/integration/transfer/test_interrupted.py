@@ -82,6 +82,11 @@ async def publish_some(public: RegistryServer) -> list[Published]:
     return published
 
 
+def unfinished(layout: Path) -> list[int]:
+    """Return the bytes of each blob that a layout has in part."""
+    return [path.stat().st_size for path in layout.rglob(f"*{PART_SUFFIX}")]
+
+
 def on_disk(layout: Path) -> dict[str, int]:
     """Return the bytes of each blob in a layout, finished or not."""
     directory = layout / "blobs" / "sha256"
@@ -202,7 +207,10 @@ async def test_a_cancelled_pull_leaves_no_task_and_can_be_continued(
         with LayoutDirectory.create(tmp_path / "layout") as layout:
             before = asyncio.all_tasks()
             running = asyncio.ensure_future(pull(client, references, layout))
-            await asyncio.sleep(0.7)
+            # The shared layers take several writes: one with the first of them is not soon whole.
+            while not any(1 << 20 <= size < 1_400_000 for size in unfinished(tmp_path / "layout")):
+                assert not running.done()
+                await asyncio.sleep(0.01)
             running.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await running
@@ -212,7 +220,7 @@ async def test_a_cancelled_pull_leaves_no_task_and_can_be_continued(
                 if "ckf_airgap" in repr(task.get_coro())
             ]
             assert ours == []
-        assert list((tmp_path / "layout").rglob(f"*{PART_SUFFIX}"))
+        assert unfinished(tmp_path / "layout")
         public_proxy.faults.clear()
         with LayoutDirectory.create(tmp_path / "layout") as layout:
             results = await pull(client, references, layout)

@@ -172,7 +172,6 @@ def test_a_tag_is_written_out_only_where_nothing_says_which_image_is_meant(
     assert str(ref(text).with_tag()) == expected
 
 
-
 @pytest.mark.parametrize(("text", "parts"), ACCEPTED.items(), ids=lambda value: str(value)[:40])
 def test_a_reference_is_taken_apart_and_written_back(
     text: str, parts: tuple[str | None, str, str | None, str | None]

@@ -35,7 +35,7 @@ LOGIN = Credentials(username=USER, password=PASSWORD, origin="the tests")
 class NoTrust(TrustStore):
     """Trusts nobody: reading the system's authorities takes longer than a test here."""
 
-    def context(self, host: str) -> ssl.SSLContext:
+    def context(self, host: str) -> ssl.SSLContext:  # noqa: ARG002 - the same for all
         return _CONTEXT
 
 

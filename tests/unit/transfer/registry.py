@@ -245,9 +245,7 @@ class Registry:
         action = "pull" if request.method in ("GET", "HEAD") else "push"
         if "/uploads/" in request.path:
             action = "push"
-        if granted is not None and (
-            match is None or f"repository:{match[1]}:{action}" in granted
-        ):
+        if granted is not None and (match is None or f"repository:{match[1]}:{action}" in granted):
             return None
         realm = f'Bearer realm="http://{self.host}/token",service="the service"'
         return error(401, "UNAUTHORIZED", WWW_Authenticate=realm)
