@@ -97,7 +97,7 @@ class RetagMapping:
         return {
             "schema": SCHEMA,
             "registry": str(self.registry),
-            "max_depth": self.max_depth,
+            "max-depth": self.max_depth,
             "images": [image.to_json() for image in self.images],
         }
 
@@ -122,7 +122,8 @@ class RetagMapping:
                 fix="Write it with: ckf-airgap images retag --mapping FILE",
             )
         registry = Registry.parse(str(document.get("registry") or ""))
-        depth = document.get("max_depth")
+        # Before 0.1.0 the key was max_depth; such files are still about.
+        depth = document.get("max-depth", document.get("max_depth"))
         items = document.get("images")
         images: list[RetaggedImage] = []
         problems: list[Problem] = []
