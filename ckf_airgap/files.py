@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from ckf_airgap.errors import InputError, StorageFullError, TransferError
+from ckf_airgap.errors import InputError, MissingError, StorageFullError, TransferError
 
 
 def write_text(path: Path, text: str) -> None:
@@ -61,6 +61,26 @@ def _mode(path: Path) -> int:
         umask = os.umask(0)
         os.umask(umask)
         return 0o666 & ~umask
+
+
+def require_directory(path: Path, *, fix: str = "", may_be_missing: bool = False) -> None:
+    """Return when a path is a directory; blocks on the disk.
+
+    Args:
+        path: The path that a person named.
+        fix: What to do when it is none.
+        may_be_missing: Whether it may be not there, since it is made then.
+
+    Raises:
+        MissingError: when nothing is there.
+        InputError: when something else is.
+    """
+    if path.is_dir():
+        return
+    if path.exists() or path.is_symlink():
+        raise InputError(f"{path} is not a directory", fix=fix)
+    if not may_be_missing:
+        raise MissingError(f"there is no directory {path}", fix=fix)
 
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})

@@ -10,7 +10,7 @@ from typing import Final
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.merge import merge_documents
 from ckf_airgap.documents import MAX_BYTES, Document, as_mapping, load_all_yaml
-from ckf_airgap.errors import BundleError, Problem, raise_all
+from ckf_airgap.errors import BundleError, Problem, raise_all, unreadable
 
 INCLUDE_FILE: Final = "include-file://"
 INCLUDE_BASE64: Final = "include-base64://"
@@ -31,11 +31,14 @@ def load_document(path: Path) -> Document:
     `load_overlay`.
 
     Raises:
+        MissingError: when nothing is there.
         BundleError: when it cannot be read, is too large, is no YAML mapping, has what only an
             overlay may have, or includes a file that cannot be read.
     """
     file = path / "bundle.yaml" if path.is_dir() else path
-    documents = _documents(file)
+    if file != path and not file.exists():
+        raise BundleError(f"{path} is a directory without a bundle.yaml")
+    documents = _documents(file, "bundle")
     raise_all(
         BundleError,
         f"the bundle {file} cannot be used",
@@ -57,14 +60,15 @@ def load_overlay(path: Path) -> Document:
     from the directory of the overlay.
 
     Raises:
+        MissingError: when nothing is there.
         BundleError: when it cannot be read, is too large, is no YAML mapping, or includes a file
             that cannot be read.
     """
-    return merge_documents(*_documents(path))
+    return merge_documents(*_documents(path, "overlay"))
 
 
-def _documents(file: Path) -> list[Document]:
-    documents = load_all_yaml(_read_text(file), where=str(file), error=BundleError)
+def _documents(file: Path, kind: str) -> list[Document]:
+    documents = load_all_yaml(_read_text(file, kind), where=str(file), error=BundleError)
     if not documents or documents[0] is None:
         raise BundleError(f"{file} is empty, expected a bundle with applications")
     mappings = [as_mapping(document, where=str(file), error=BundleError) for document in documents]
@@ -73,17 +77,20 @@ def _documents(file: Path) -> list[Document]:
     return mappings
 
 
-def _read_text(file: Path) -> str:
+def _read_text(file: Path, kind: str) -> str:
     try:
         if file.stat().st_size > MAX_BYTES:
-            raise BundleError(f"{file} is too large for a bundle ({file.stat().st_size} bytes)")
+            raise BundleError(f"the {kind} {file} is too large ({file.stat().st_size} bytes)")
         return file.read_text(encoding="utf-8")
     except UnicodeDecodeError as exc:
-        raise BundleError(f"{file} is not a bundle: it is not UTF-8 text") from exc
+        raise BundleError(f"the {kind} {file} is not UTF-8 text") from exc
     except OSError as exc:
-        raise BundleError(
-            f"cannot read the bundle {file}: {exc.strerror}",
-            fix="Give the path of a bundle.yaml, or a shipped release ('ckf-airgap releases').",
+        fix = "Give the path of a bundle.yaml, or a shipped release ('ckf-airgap releases')."
+        raise unreadable(
+            exc,
+            f"the {kind} {file}",
+            fix=fix if kind == "bundle" else "Name an existing file with --overlay FILE.",
+            wrong=BundleError,
         ) from exc
 
 

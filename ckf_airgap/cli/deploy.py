@@ -28,6 +28,7 @@ from ckf_airgap.errors import (
     ModelNotFoundError,
     WaitTimeoutError,
     WorkloadError,
+    unreadable,
 )
 from ckf_airgap.juju.store import JujuTarget
 from ckf_airgap.juju.upload import RegistryLogin
@@ -139,8 +140,10 @@ def _registry_login(username: str | None, password_file: Path | None) -> Registr
     if password_file is not None:
         try:
             password = password_file.read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as exc:
-            raise InputError(f"cannot read the password file {password_file}: {exc}") from exc
+        except UnicodeDecodeError as exc:
+            raise InputError(f"the password file {password_file} is not UTF-8 text") from exc
+        except OSError as exc:
+            raise unreadable(exc, f"the password file {password_file}") from exc
     else:
         password = os.environ.get(PASSWORD_VARIABLE, "")
     if not password:

@@ -21,6 +21,7 @@ from ckf_airgap.errors import (
     ReferenceSyntaxError,
     UsageError,
     raise_all,
+    unreadable,
 )
 from ckf_airgap.images.reference import ImageReference, Registry, retag, retag_candidates
 
@@ -99,17 +100,16 @@ class ImageList:
             fix: What to do when it is missing.
 
         Raises:
-            ImageNotFoundError: when the file is missing or cannot be read.
-            InputError: when a line is no reference, or the file is not text.
+            ImageNotFoundError: when the file is missing.
+            InputError: when a line is no reference, or the file cannot be read or is not text.
         """
         try:
             return cls.parse(path.read_text(encoding="utf-8-sig"), where=str(path))
         except UnicodeDecodeError as exc:
             raise InputError(f"{path} is not a list of images: it is not UTF-8 text") from exc
         except OSError as exc:
-            raise ImageNotFoundError(
-                f"cannot read the list of images {path}: {exc.strerror}", fix=fix
-            ) from exc
+            what = f"the list of images {path}"
+            raise unreadable(exc, what, fix=fix, missing=ImageNotFoundError) from exc
 
     def chosen(self, need: Need) -> ImageList:
         """Return the images that are required to reach active/idle, those used later, or all.

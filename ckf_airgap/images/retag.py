@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import Final
 
 from ckf_airgap.documents import Document, JSONValue, as_mapping, dump_yaml, load_mapping
-from ckf_airgap.errors import ImageNotFoundError, InputError, Problem, UsageError, raise_all
+from ckf_airgap.errors import (
+    ImageNotFoundError,
+    InputError,
+    Problem,
+    UsageError,
+    raise_all,
+    unreadable,
+)
 from ckf_airgap.images.lists import ImageList, ListedImage, RetaggedImages
 from ckf_airgap.images.reference import MAX_NAME, ImageReference, Registry, retag
 
@@ -146,17 +153,19 @@ class RetagMapping:
         """Read a mapping file, JSON or YAML.
 
         Raises:
-            ImageNotFoundError: when the file is missing or cannot be read.
-            InputError: as `from_document`.
+            ImageNotFoundError: when the file is missing.
+            InputError: when it cannot be read, and as `from_document`.
         """
         try:
             text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError as exc:
             raise InputError(f"{path} is not a mapping: it is not UTF-8 text") from exc
         except OSError as exc:
-            raise ImageNotFoundError(
-                f"cannot read the mapping {path}: {exc.strerror}",
+            raise unreadable(
+                exc,
+                f"the mapping {path}",
                 fix="Name the file that `images retag --mapping FILE` wrote.",
+                missing=ImageNotFoundError,
             ) from exc
         return cls.from_document(load_mapping(text, where=str(path)), where=str(path))
 

@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias
 
 from ckf_airgap._version import __version__
 from ckf_airgap.bundle.bundle import Application, Bundle
-from ckf_airgap.bundle.bundlefile import load_document
+from ckf_airgap.bundle.bundlefile import load_overlay
 from ckf_airgap.bundle.merge import merge_documents
 from ckf_airgap.charmhub.channel import Channel
 from ckf_airgap.charmhub.download import (
@@ -35,7 +35,7 @@ from ckf_airgap.errors import (
     UsageError,
     raise_all,
 )
-from ckf_airgap.files import disk_error
+from ckf_airgap.files import disk_error, require_directory
 from ckf_airgap.net.patience import OnRetry, ignore_retry
 from ckf_airgap.operations.lock import FILE_NAME, Lock, LockedCharm, document_sha256
 from ckf_airgap.operations.rendering import NamedBundle, find_bundle
@@ -136,7 +136,9 @@ async def collect_charms(
         IntegrityError: when a file is not what the store or the lock says.
         TransferError: when some could not be fetched.
         UsageError: when the lock is for another bundle.
+        InputError: when `directory` is something else.
     """
+    await in_thread(lambda: require_directory(directory, may_be_missing=True))
     asked = await in_thread(_read_asked, sources)
     if sources.lock is not None:
         return await _collect_locked(
@@ -161,7 +163,13 @@ async def collect_charms(
 
 
 async def list_charms(sources: CharmSources, directory: Path) -> list[ListedCharm]:
-    """Compare the charm files of a directory with what a bundle or a lock asks for."""
+    """Compare the charm files of a directory with what a bundle or a lock asks for.
+
+    Raises:
+        MissingError: when the directory is not there.
+        InputError: when it is something else.
+    """
+    await in_thread(require_directory, directory)
     asked = await in_thread(_read_asked, sources)
     return await in_thread(_list, sources, asked, directory)
 
@@ -222,7 +230,7 @@ def _read_asked(sources: CharmSources) -> _Asked:
         names = ", ".join(str(one) for one in extra) or "charms"
         return _Asked(name=names, document_sha256=document_sha256({}), wanted=extra, local=())
     named = find_bundle(sources.bundle)
-    overlays = [load_document(path) for path in sources.overlays]
+    overlays = [load_overlay(path) for path in sources.overlays]
     bundle = Bundle.from_document(
         merge_documents(named.bundle.document, *overlays), where="with its overlays"
     )

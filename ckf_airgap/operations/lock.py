@@ -16,7 +16,7 @@ from typing import Final
 
 from ckf_airgap.charms.charm import CHARM_NAME
 from ckf_airgap.documents import MAX_BYTES, Document, JSONValue
-from ckf_airgap.errors import InputError, MissingError
+from ckf_airgap.errors import InputError, unreadable
 from ckf_airgap.images.lists import NEEDS, Need
 
 SCHEMA: Final = "ckf-airgap/lock/v1"
@@ -112,10 +112,10 @@ class Lock:
             if path.stat().st_size > 4 * MAX_BYTES:
                 raise InputError(f"{path} is too large for a lock")
             text = path.read_text(encoding="utf-8")
-        except FileNotFoundError as exc:
-            raise MissingError(f"there is no lock {path}") from exc
-        except (OSError, UnicodeDecodeError) as exc:
-            raise InputError(f"cannot read the lock {path}: {exc}") from exc
+        except UnicodeDecodeError as exc:
+            raise InputError(f"{path} is no lock: it is not UTF-8 text") from exc
+        except OSError as exc:
+            raise unreadable(exc, f"the lock {path}") from exc
         return cls.from_text(text, where=str(path))
 
     @classmethod

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ckf_airgap._version import __version__
+from ckf_airgap.bundle.bundlefile import load_overlay
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.documents import dump_yaml
 from ckf_airgap.errors import (
@@ -18,6 +19,7 @@ from ckf_airgap.errors import (
     UsageError,
 )
 from ckf_airgap.files import disk_error, write_text
+from ckf_airgap.images.lists import ImageList
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.retag import RetagMapping, retag_images
 from ckf_airgap.operations.charms import Collected, bundle_label, collect_charms
@@ -25,9 +27,10 @@ from ckf_airgap.operations.images import save_images
 from ckf_airgap.operations.imagesettings import TransferReport
 from ckf_airgap.operations.inventory import Listing, ListingInputs, list_images
 from ckf_airgap.operations.lock import LOCK_NAME, Lock
-from ckf_airgap.operations.rendering import Inputs, find_bundle, read_and_render
+from ckf_airgap.operations.rendering import Inputs, added_rules, find_bundle, read_and_render
 from ckf_airgap.packing import names
 from ckf_airgap.packing.charmsarchive import salvage_charms, write_charms
+from ckf_airgap.packing.checksums import read_private_key
 from ckf_airgap.packing.directory import begin, cut, finish, locked
 from ckf_airgap.packing.imagesarchive import lock_images, weigh_images
 from ckf_airgap.packing.plan import Packed, PackObserver, PackPlan
@@ -53,14 +56,30 @@ async def pack(plan: PackPlan, observer: PackObserver | None = None) -> Packed:
         observer: Is told the progress.
 
     Raises:
+        MissingError: when a file that the plan names is not there, before anything is fetched.
+        InputError: when one is not what it must be.
         UsageError: when the bundle has no images of `PackPlan.need`, or the lock is of others.
         AirgapError: of the kind of what failed; what was done so far stands.
     """
+    await in_thread(_check_files, plan)
     try:
         async with locked(plan):
             return await _Pack(plan, observer or PackObserver()).run()
     except OSError as exc:
         raise disk_error(exc, Path(exc.filename or plan.output)) from exc
+
+
+def _check_files(plan: PackPlan) -> None:
+    """Read the small files that a person named: hours of fetching come before some are used."""
+    named = find_bundle(plan.charms.bundle or "")
+    added_rules(plan.rules, named)
+    for overlay in plan.charms.overlays:
+        load_overlay(overlay)
+    for path in plan.append:
+        ImageList.read(path, fix="Name an existing file with --append FILE.")
+    if plan.signing_key is not None:
+        read_private_key(plan.signing_key)
+    plan.transfer.check()
 
 
 class _Pack:

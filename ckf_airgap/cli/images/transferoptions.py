@@ -117,6 +117,7 @@ def transfer_options(
                 recheck=recheck,
                 mirrors=_mirrors(mirrors),
             )
+            settings.check()
             return function(*args, settings=settings, **rest)
 
         return cast("_F", apply(decorators, with_settings))

@@ -20,7 +20,7 @@ from typing import Final
 
 from ckf_airgap.concurrency import in_thread, timeout
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.errors import LoginError
+from ckf_airgap.errors import InputError, LoginError, unreadable
 from ckf_airgap.images.reference import DOCKER_HUB
 
 HUB_KEY: Final = "https://index.docker.io/v1/"
@@ -70,6 +70,25 @@ def config_paths(environment: Mapping[str, str] | None = None) -> tuple[Path, ..
         paths.append(Path(env["XDG_RUNTIME_DIR"]) / "containers" / "auth.json")
     paths.append(home / ".config" / "containers" / "auth.json")
     return tuple(paths)
+
+
+def check_config(path: Path) -> None:
+    """Return when a file that was named is a ``config.json`` of Docker; blocks on the disk.
+
+    Of the files that are looked up by themselves none needs to be there; see `CredentialStore`.
+
+    Raises:
+        MissingError: when it is not there.
+        InputError: when it cannot be read or is something else.
+    """
+    try:
+        document: JSONValue = json.loads(path.read_bytes())
+    except OSError as exc:
+        raise unreadable(exc, f"the logins {path}") from exc
+    except (ValueError, RecursionError) as exc:
+        raise InputError(f"{path} is not valid JSON, as Docker's config.json is: {exc}") from exc
+    if not isinstance(document, dict):
+        raise InputError(f"{path} is not a config.json of Docker: it holds no mapping")
 
 
 class CredentialStore:

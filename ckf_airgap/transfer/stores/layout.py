@@ -21,8 +21,14 @@ from typing import BinaryIO, Final, final
 
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.errors import AbsentError, IntegrityError, StorageFullError, TransferError
-from ckf_airgap.files import disk_error, write_text
+from ckf_airgap.errors import (
+    AbsentError,
+    InputError,
+    IntegrityError,
+    StorageFullError,
+    TransferError,
+)
+from ckf_airgap.files import disk_error, require_directory, write_text
 from ckf_airgap.transfer.oci import (
     OCI_INDEX,
     REF_NAME,
@@ -71,13 +77,14 @@ class LayoutDirectory:
         """Open a layout for writing, and make it when there is none; blocks on the disk.
 
         Raises:
-            TransferError: when the directory holds something else, is in use by another run, or
-                cannot be written.
+            InputError: when there is something else than a layout or an empty directory.
+            TransferError: when it is in use by another run, or cannot be written.
         """
+        require_directory(path, may_be_missing=True)
         try:
             fresh = not (path / "oci-layout").exists()
             if fresh and path.is_dir() and _strangers(path):
-                raise TransferError(
+                raise InputError(
                     f"{path} is not empty, and no OCI image layout",
                     fix="Name a new directory, or one that an earlier run made.",
                 )
