@@ -224,6 +224,15 @@ append_option = click.option(
 )
 """``--append``"""
 
+need_option = click.option(
+    "--need",
+    type=click.Choice(["required", "later", "all"]),
+    default="all",
+    show_default=True,
+    help="Only the images required to reach active/idle, or only those used later.",
+)
+"""``--need``"""
+
 juju_version_option = click.option(
     "--juju-version",
     metavar="VERSION",

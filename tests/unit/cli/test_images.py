@@ -49,7 +49,7 @@ class TestList:
         assert len(result.stdout.splitlines()) > 100
         assert "taken from the facts of release 1.11, without charm files" in result.stderr
         document = json.loads(invoke("images", "list", "1.11", "--json").stdout)
-        assert document["taken_from"] == "release facts"
+        assert document["taken-from"] == "release facts"
 
     @pytest.mark.parametrize("release", ["1.8", "1.9", "1.10", "1.11"])
     def test_rules_and_lists_of_a_user_add_to_a_release_and_take_nothing_away(
@@ -105,7 +105,7 @@ class TestList:
                     "application": "dog",
                     "charm": "dog",
                     "option": "helper_image",
-                    "named_by": "charm",
+                    "named-by": "charm",
                 }
             ],
         }
