@@ -65,6 +65,7 @@ Examples:
 @click.option(
     "--registry-username",
     envvar="CKF_AIRGAP_REGISTRY_USERNAME",
+    show_envvar=True,
     metavar="NAME",
     help="Who the cluster logs in as to pull from the registry.",
 )

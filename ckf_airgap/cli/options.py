@@ -183,6 +183,7 @@ def registry_option(*, required: bool = False) -> Callable[[_F], _F]:
         "--registry",
         required=required,
         envvar="CKF_AIRGAP_REGISTRY",
+        show_envvar=True,
         metavar="HOST[:PORT][/PATH]",
         help="The private registry.",
     )

@@ -255,8 +255,8 @@ def _summary(packed: Packed) -> str:
     )
     if packed.left_out:
         text += (
-            f"\nleft out: {len(packed.left_out)} images, which {LEFT_OUT} lists; the overlay names"
-            " them all the same"
+            f"\nleft out: {len(packed.left_out)} images, listed in {LEFT_OUT}; the overlay names"
+            " these, too"
         )
     if packed.assumes is not None:
         text += (

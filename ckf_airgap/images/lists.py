@@ -256,14 +256,15 @@ def _of_document(text: str, where: str) -> Iterator[ListedImage]:
             yield _of_item(item)
         except InputError as exc:
             problems.append(Problem(exc.message, f"{where}, image {number}"))
-    raise_all(InputError, f"{where} has entries that are no images", problems)
+    raise_all(InputError, f"{where} has entries that are not images", problems)
 
 
 def _of_item(item: JSONValue) -> ListedImage:
     match item:
-        case {"image": str(image), "need": "required"}:
+        # Before 0.1.0 the key was set, and its values required and optional.
+        case {"image": str(image), "need": "required"} | {"image": str(image), "set": "required"}:
             return ListedImage(ImageReference.parse(image), 0, "required")
-        case {"image": str(image), "need": "later"}:
+        case {"image": str(image), "need": "later"} | {"image": str(image), "set": "optional"}:
             return ListedImage(ImageReference.parse(image), 0, "later")
         case _:
             raise InputError("image must be a reference, and need required or later")

@@ -62,9 +62,11 @@ async def pack(plan: PackPlan, observer: PackObserver | None = None) -> Packed:
         AirgapError: of the kind of what failed; what was done so far stands.
     """
     await in_thread(_check_files, plan)
+    run = _Pack(plan, observer or PackObserver())
+    run.check_lock()
     try:
         async with locked(plan):
-            return await _Pack(plan, observer or PackObserver()).run()
+            return await run.run()
     except OSError as exc:
         raise disk_error(exc, Path(exc.filename or plan.output)) from exc
 
@@ -91,10 +93,18 @@ class _Pack:
         self._out = plan.output
         self._charms = plan.work / "charms"
 
+    def check_lock(self) -> None:
+        """Refuse a lock of a pack of other images; `UsageError`."""
+        given = self._given
+        if given is not None and given.need != self._plan.need:
+            raise UsageError(
+                f"the lock is that of a pack made with --need {given.need},"
+                f" this one has --need {self._plan.need}",
+                fix=f"Give --need {given.need}, or leave out --lock.",
+            )
+
     async def run(self) -> Packed:
         plan, out, watch = self._plan, self._out, self._observer.on_bytes
-        if self._given is not None and self._given.need != plan.need:
-            raise UsageError(f"the lock is of a pack made with --need {self._given.need}")
         await in_thread(begin, plan, watch)
         await in_thread(salvage_charms, out, self._charms, watch)
         await self._weigh()
@@ -227,10 +237,14 @@ class _Pack:
 
     def _left_out(self, mapping: RetagMapping, lock: Lock) -> tuple[str, ...]:
         """Return the images that the overlay names and nobody brings: neither we nor the base."""
-        brought = {one.source for one in lock.images}
+        brought = {(one.source, one.target) for one in lock.images}
         if self._plan.since is not None:
-            brought |= {one.source for one in self._plan.since.images}
-        return tuple(str(one.source) for one in mapping.images if str(one.source) not in brought)
+            brought |= {(one.source, one.target) for one in self._plan.since.images}
+        return tuple(
+            str(one.source)
+            for one in mapping.images
+            if (str(one.source), str(one.target)) not in brought
+        )
 
     def _assumed(self, mapping: RetagMapping) -> frozenset[Digest]:
         if self._plan.since is None:

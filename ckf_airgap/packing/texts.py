@@ -102,15 +102,17 @@ Files
 {left_out}{since}"""
 
 _LEFT_OUT: Final = """
-This pack holds the images that are {which}: {carried} of {total}. images.txt lists these;
-the overlay and retagged-images.txt name all of the bundle.{rest}
-To check those that were brought:
+This pack holds the images that are {which}:
+{carried} of {total}, listed in images.txt.
+The overlay and retagged-images.txt name all images of the bundle.{rest}
+To check that those of this pack have arrived:
 
   ckf-airgap images verify images.txt --registry {registry}{mapping}
 """
 
-_REST: Final = """ left-out-images.txt lists
-{count} that nobody brought yet: {what}. To bring them,
+_REST: Final = """
+left-out-images.txt lists the {count} that are missing until another pack brings them:
+{what}. To bring them,
 pack again with --need {other} --since ckf-airgap.lock."""
 
 _WHICH: Final = {"required": "required to reach active/idle", "later": "used later"}

@@ -124,6 +124,7 @@ def store_options(function: _F) -> _F:
                 "--store-ca",
                 type=UserPath(),
                 envvar="CKF_AIRGAP_STORE_CA",
+                show_envvar=True,
                 metavar="FILE",
                 help="A CA of the store.  [default: the system's]",
             ),

@@ -44,6 +44,7 @@ def transfer_options(
             "--ca",
             type=UserPath(),
             envvar="CKF_AIRGAP_CA",
+            show_envvar=True,
             metavar="FILE",
             help="A CA of the registry.  [default: the system's, and /etc/docker/certs.d]",
         ),
