@@ -6,7 +6,7 @@ next, and each has one exit code, which scripts may rely on::
     AirgapError                 1   a failure that no branch below describes
     ├── UsageError              2   fix the command line
     ├── InputError              3   fix a file: bundle, overlay, charm, image list, release data
-    ├── MissingError            4   fetch what is missing: a charm file, an image, a release
+    ├── MissingError            4   fetch what is missing: a path, a charm file, an image, a release
     ├── ControllerError         5   the controller cannot be used: address, CA, credentials, model
     ├── RefusedError            6   the controller refused a step of the deployment
     ├── WorkloadError           7   a unit or application failed while it settled
@@ -96,7 +96,7 @@ class UsageError(AirgapError):
 
 
 class InputError(AirgapError):
-    """A file or value that was given is not what it must be."""
+    """A path or value that was given is not what it must be."""
 
     exit_code = ExitCode.INPUT
 
@@ -118,7 +118,7 @@ class OptionError(InputError):
 
 
 class MissingError(AirgapError):
-    """Something that the bundle asks for is not there."""
+    """A path that was given, or something that the bundle asks for, is not there."""
 
     exit_code = ExitCode.MISSING
 
@@ -231,6 +231,28 @@ class InterruptedRunError(AirgapError):
     """The run was stopped by the user; what was done so far is kept."""
 
     exit_code = ExitCode.INTERRUPTED
+
+
+def unreadable(
+    error: OSError,
+    what: str,
+    *,
+    fix: str = "",
+    missing: type[MissingError] = MissingError,
+    wrong: type[InputError] = InputError,
+) -> AirgapError:
+    """Return what the system says of a path that a person named as one of our errors.
+
+    Args:
+        error: What reading it raised.
+        what: The path, and what it should be: ``the list of images images.txt``.
+        fix: What to do.
+        missing: The class when nothing is there.
+        wrong: The class when something is there that cannot be read, such as a directory.
+    """
+    gone = isinstance(error, FileNotFoundError | NotADirectoryError)
+    message = f"cannot read {what}: {error.strerror or error}"
+    return (missing if gone else wrong)(message, fix=fix)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -19,7 +19,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final, final
 
-from ckf_airgap.errors import AirgapError, InputError, StorageFullError, TransferError
+from ckf_airgap.errors import (
+    AirgapError,
+    InputError,
+    MissingError,
+    StorageFullError,
+    TransferError,
+)
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NO_SYNC: Final = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF})
@@ -323,6 +329,26 @@ def _is_at(path: Path, descriptor: int) -> bool:
         return False
 
 
+def require_directory(path: Path, *, fix: str = "", may_be_missing: bool = False) -> None:
+    """Return when a path is a directory; blocks on the disk.
+
+    Args:
+        path: The path that a person named.
+        fix: What to do when it is not one.
+        may_be_missing: Whether it may be absent, since it is made then.
+
+    Raises:
+        MissingError: when nothing is there.
+        InputError: when something else is.
+    """
+    if path.is_dir():
+        return
+    if path.exists() or path.is_symlink():
+        raise InputError(f"{path} is not a directory", fix=fix)
+    if not may_be_missing:
+        raise MissingError(f"there is no directory {path}", fix=fix)
+
+
 # Reading
 
 
@@ -362,6 +388,14 @@ def read_small(
     if len(content) > limit:
         raise error(f"{path} is too large for {what}: it has more than {_size_text(limit)}")
     return content
+
+
+def reads_once(path: Path) -> bool:
+    """Whether what is there gives its content only once, as ``<(command)`` and terminals do.
+
+    What looks at a file before it is used leaves such a one alone.
+    """
+    return path.is_fifo() or path.is_char_device()
 
 
 def read_small_text(

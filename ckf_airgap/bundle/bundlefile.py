@@ -10,7 +10,7 @@ from typing import Final
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.merge import merge_documents
 from ckf_airgap.documents import MAX_BYTES, Document, as_mapping, load_all_yaml
-from ckf_airgap.errors import BundleError, Problem, raise_all
+from ckf_airgap.errors import BundleError, Problem, raise_all, unreadable
 from ckf_airgap.files import read_small, read_small_text
 
 INCLUDE_FILE: Final = "include-file://"
@@ -32,11 +32,14 @@ def load_document(path: Path) -> Document:
     `load_overlay`.
 
     Raises:
+        MissingError: when nothing is there.
         BundleError: when it cannot be read, is too large, is not a YAML mapping, has what only an
             overlay may have, or includes a file that cannot be read.
     """
     file = path / "bundle.yaml" if path.is_dir() else path
-    documents = _documents(file, pipes=file is path)
+    if file is not path and not file.exists():
+        raise BundleError(f"{path} is a directory without a bundle.yaml")
+    documents = _documents(file, "bundle", pipes=file is path)
     raise_all(
         BundleError,
         f"the bundle {file} cannot be used",
@@ -58,10 +61,11 @@ def load_overlay(path: Path) -> Document:
     from the directory of the overlay.
 
     Raises:
+        MissingError: when nothing is there.
         BundleError: when it cannot be read, is too large, is not a YAML mapping, or includes a file
             that cannot be read.
     """
-    return merge_documents(*_documents(path))
+    return merge_documents(*_documents(path, "overlay"))
 
 
 def load_overlays(paths: Iterable[Path]) -> list[Document]:
@@ -69,8 +73,9 @@ def load_overlays(paths: Iterable[Path]) -> list[Document]:
     return [load_overlay(path) for path in paths]
 
 
-def _documents(file: Path, *, pipes: bool = True) -> list[Document]:
-    documents = load_all_yaml(_read_text(file, pipes=pipes), where=str(file), error=BundleError)
+def _documents(file: Path, kind: str, *, pipes: bool = True) -> list[Document]:
+    text = _read_text(file, kind, pipes=pipes)
+    documents = load_all_yaml(text, where=str(file), error=BundleError)
     if not documents or documents[0] is None:
         raise BundleError(f"{file} is empty, expected a bundle with applications")
     mappings = [as_mapping(document, where=str(file), error=BundleError) for document in documents]
@@ -79,15 +84,19 @@ def _documents(file: Path, *, pipes: bool = True) -> list[Document]:
     return mappings
 
 
-def _read_text(file: Path, *, pipes: bool) -> str:
+def _read_text(file: Path, kind: str, *, pipes: bool) -> str:
+    what = "a bundle" if kind == "bundle" else "an overlay"
     try:
-        return read_small_text(file, MAX_BYTES, what="a bundle", pipes=pipes, error=BundleError)
+        return read_small_text(file, MAX_BYTES, what=what, pipes=pipes, error=BundleError)
     except UnicodeDecodeError as exc:
-        raise BundleError(f"{file} is not a bundle: it is not UTF-8 text") from exc
+        raise BundleError(f"the {kind} {file} is not UTF-8 text") from exc
     except OSError as exc:
-        raise BundleError(
-            f"cannot read the bundle {file}: {exc.strerror}",
-            fix="Give the path of a bundle.yaml, or a shipped release ('ckf-airgap releases').",
+        fix = "Give the path of a bundle.yaml, or a shipped release ('ckf-airgap releases')."
+        raise unreadable(
+            exc,
+            f"the {kind} {file}",
+            fix=fix if kind == "bundle" else "Name an existing file with --overlay FILE.",
+            wrong=BundleError,
         ) from exc
 
 

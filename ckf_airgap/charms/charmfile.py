@@ -200,9 +200,11 @@ class CharmDirectory:
 
         Raises:
             CharmNotFoundError: when the directory does not exist.
-            CharmError: when files are broken, or two files claim the same charm and revision
-                with different content; all findings are reported together.
+            CharmError: when it is no directory, files are broken, or two files claim the same
+                charm and revision with different content; all findings are reported together.
         """
+        if path.exists() and not path.is_dir():
+            raise CharmError(f"{path} is not a directory", fix="Name one with --charms DIR.")
         if not path.is_dir():
             raise CharmNotFoundError(
                 f"there is no charms directory {path}",

@@ -28,6 +28,7 @@ from ckf_airgap.errors import (
     ModelNotFoundError,
     WaitTimeoutError,
     WorkloadError,
+    unreadable,
 )
 from ckf_airgap.files import read_small_text
 from ckf_airgap.juju.store import JujuTarget
@@ -64,6 +65,7 @@ Examples:
 @click.option(
     "--registry-username",
     envvar="CKF_AIRGAP_REGISTRY_USERNAME",
+    show_envvar=True,
     metavar="NAME",
     help="Who the cluster logs in as to pull from the registry.",
 )
@@ -143,8 +145,10 @@ def _registry_login(username: str | None, password_file: Path | None) -> Registr
         try:
             text = read_small_text(password_file, MAX_PASSWORD_BYTES, what="a password", pipes=True)
             password = text.rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as exc:
-            raise InputError(f"cannot read the password file {password_file}: {exc}") from exc
+        except UnicodeDecodeError as exc:
+            raise InputError(f"the password file {password_file} is not UTF-8 text") from exc
+        except OSError as exc:
+            raise unreadable(exc, f"the password file {password_file}") from exc
     else:
         password = os.environ.get(PASSWORD_VARIABLE, "")
     if not password:

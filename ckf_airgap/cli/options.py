@@ -183,6 +183,7 @@ def registry_option(*, required: bool = False) -> Callable[[_F], _F]:
         "--registry",
         required=required,
         envvar="CKF_AIRGAP_REGISTRY",
+        show_envvar=True,
         metavar="HOST[:PORT][/PATH]",
         help="The private registry.",
     )
@@ -223,6 +224,15 @@ append_option = click.option(
     help="A list of further images; may be repeated.",
 )
 """``--append``"""
+
+need_option = click.option(
+    "--need",
+    type=click.Choice(["required", "later", "all"]),
+    default="all",
+    show_default=True,
+    help="Only the images required to reach active/idle, or only those used later.",
+)
+"""``--need``"""
 
 juju_version_option = click.option(
     "--juju-version",

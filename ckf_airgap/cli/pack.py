@@ -24,6 +24,7 @@ from ckf_airgap.cli.options import (
     json_option,
     juju_version_option,
     max_depth_option,
+    need_option,
     registry_option,
     rules_option,
     verbosity_options,
@@ -32,11 +33,13 @@ from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import size_text
 from ckf_airgap.errors import InterruptedRunError
+from ckf_airgap.images.lists import Need
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.operations.charms import CharmSources
 from ckf_airgap.operations.imagesettings import TransferSettings
 from ckf_airgap.operations.lock import Lock
 from ckf_airgap.packing.build import pack
+from ckf_airgap.packing.names import LEFT_OUT
 from ckf_airgap.packing.plan import Packed, PackObserver, PackPlan
 from ckf_airgap.packing.tool import PYTHONS, ToolTarget
 from ckf_airgap.transfer.events import Event, Status
@@ -63,6 +66,7 @@ _OPTIONS: Final = [
     ),
     append_option,
     juju_version_option,
+    need_option,
     click.option(
         "--set",
         "settings_",
@@ -138,6 +142,7 @@ def command(
     form: str,
     append: tuple[Path, ...],
     juju_version: str | None,
+    need: Need,
     settings_: tuple[str, ...],
     rules: Path | None,
     max_depth: int | None,
@@ -161,6 +166,7 @@ def command(
         registry=Registry.parse(registry),
         output=output,
         transfer=settings,
+        need=need,
         gzip=form == "tar.gz",
         append=append,
         juju_version=juju_version,
@@ -247,6 +253,11 @@ def _summary(packed: Packed) -> str:
         f"fetched in this run: {packed.charms_fetched} charms,"
         f" {packed.images.count(Status.COPIED)} images ({size_text(packed.images.bytes_moved)})"
     )
+    if packed.left_out:
+        text += (
+            f"\nleft out: {len(packed.left_out)} images, listed in {LEFT_OUT}; the overlay names"
+            " these, too"
+        )
     if packed.assumes is not None:
         text += (
             f"\nonly what is new since {packed.assumes}:"
@@ -265,7 +276,9 @@ def _document(packed: Packed) -> dict[str, object]:
         "lock-sha256": packed.lock.sha256,
         "charms": len(packed.lock.charms),
         "charms-fetched": packed.charms_fetched,
+        "need": packed.lock.need,
         "images": len(packed.lock.images),
+        "images-left-out": len(packed.left_out),
         "image-bytes-received": packed.images.bytes_moved,
         "assumes": None
         if packed.assumes is None

@@ -139,9 +139,9 @@ class CharmAudit:
         return {
             "charm": self.charm,
             "file": str(self.path),
-            "files_read": self.files_read,
-            "tells_images": self.tells_images,
-            "can_hold_images": self.can_hold_images,
+            "files-read": self.files_read,
+            "tells-images": self.tells_images,
+            "can-hold-images": self.can_hold_images,
             "findings": [finding.to_json() for finding in self.findings],
             "skipped": [{"what": item.what, "where": item.where} for item in self.skipped],
         }

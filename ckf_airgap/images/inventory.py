@@ -22,7 +22,7 @@ from ckf_airgap.errors import (
     UsageError,
 )
 from ckf_airgap.images.discover import ApplicationImages, discover_images
-from ckf_airgap.images.lists import ImageList, nearest_image
+from ckf_airgap.images.lists import ImageList, Need, nearest_image
 from ckf_airgap.images.options import ImageUse, OptionPlan
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.rules import Composite, ImageRules, OptionRule, Used
@@ -106,7 +106,7 @@ class Reason:
             "resource": self.resource,
             "option": self.option,
             "path": list(self.path),
-            "named_by": self.named_by,
+            "named-by": self.named_by,
             "file": self.file,
             "line": self.line,
             "why": self.why,
@@ -127,11 +127,16 @@ class InventoryImage:
         """Whether a pod that the deployment itself creates runs it."""
         return any(reason.used == "start" for reason in self.reasons)
 
+    @property
+    def need(self) -> Literal["required", "later"]:
+        """What it is needed for: to reach active/idle, or later."""
+        return "required" if self.required else "later"
+
     def to_json(self) -> Document:
         """Return the image as a JSON document."""
         return {
             "image": str(self.reference),
-            "set": "required" if self.required else "optional",
+            "need": self.need,
             "reasons": [reason.to_json() for reason in self.reasons],
         }
 
@@ -156,11 +161,11 @@ class Inventory:
         """Return the number of images."""
         return len(self.images)
 
-    def chosen(self, only: Literal["required", "optional"] | None) -> Inventory:
-        """Return the images that are needed to reach active/idle, or those used later."""
-        if only is None:
+    def chosen(self, need: Need) -> Inventory:
+        """Return the images that are required to reach active/idle, those used later, or all."""
+        if need == "all":
             return self
-        kept = tuple(image for image in self.images if image.required == (only == "required"))
+        kept = tuple(image for image in self.images if image.need == need)
         return Inventory(images=kept, warnings=self.warnings)
 
     def find(self, reference: ImageReference) -> InventoryImage:
@@ -203,7 +208,8 @@ def take_inventory(
         charms: The charm of each application, by the application's name.
         rules: What the charms do not declare.
         juju_version: Add the images of a controller of this version, such as ``3.6.9``.
-        lists: Lists to append, such as images for tests; they count as required.
+        lists: Lists to append, such as images for tests; they count as required unless they say
+            otherwise.
 
     Raises:
         OptionError: when parts of a hub, tag and names are missing or make no valid reference.
@@ -220,7 +226,15 @@ def take_inventory(
         found += _of_juju(rules, juju_version)
     for images in lists:
         found += [
-            (line.reference, Reason(asker="list", used="start", file=images.where, line=line.line))
+            (
+                line.reference,
+                Reason(
+                    asker="list",
+                    used="later" if line.need == "later" else "start",
+                    file=images.where,
+                    line=line.line or None,
+                ),
+            )
             for line in images.entries
         ]
     warnings = [warning for entry in entries for warning in entry.warnings()]

@@ -1,7 +1,8 @@
 """Image lists: ``images.txt`` and ``retagged-images.txt``, and where an image is in the registry.
 
 Both files have one reference per line; blank lines, ``#`` comments and surrounding blanks are
-allowed.
+allowed. The JSON document of ``images list`` is read as a list as well, and says which images are
+used later.
 """
 
 from __future__ import annotations
@@ -11,12 +12,28 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
-from ckf_airgap.documents import MAX_BYTES
-from ckf_airgap.errors import ImageNotFoundError, InputError, Problem, ReferenceSyntaxError
+from ckf_airgap.documents import MAX_BYTES, JSONValue, load_mapping
+from ckf_airgap.errors import (
+    ImageNotFoundError,
+    InputError,
+    Problem,
+    ReferenceSyntaxError,
+    UsageError,
+    raise_all,
+    unreadable,
+)
 from ckf_airgap.files import read_small_text
 from ckf_airgap.images.reference import ImageReference, Registry, retag, retag_candidates
+
+SCHEMA: Final = "ckf-airgap/images/v1"
+"""The form of a list as a JSON document; a document of another form is refused."""
+
+Need: TypeAlias = Literal["required", "later", "all"]
+"""Which images are meant: those that active/idle takes, those used later, or both."""
+
+NEEDS: Final[tuple[Need, ...]] = ("required", "later", "all")
 
 SIMILAR: Final = 0.75
 """The `difflib` ratio from which the last part of one name may be a misspelling of another's."""
@@ -24,14 +41,21 @@ SIMILAR: Final = 0.75
 
 @dataclass(frozen=True, slots=True)
 class ListedImage:
-    """A line of an image list: its reference, and its number counted from 1."""
+    """An image of a list.
+
+    Attributes:
+        reference: Its reference.
+        line: Its line, counted from 1; 0 in a JSON document.
+        need: What it is needed for, where the list says so.
+    """
 
     reference: ImageReference
     line: int
+    need: Literal["required", "later", ""] = ""
 
     def __str__(self) -> str:
         """Return ``reference (line N)``."""
-        return f"{self.reference} (line {self.line})"
+        return f"{self.reference} (line {self.line})" if self.line else str(self.reference)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +67,13 @@ class ImageList:
 
     @classmethod
     def parse(cls, text: str, *, where: str) -> ImageList:
-        """Return the list that a text holds.
+        """Return the list that a text holds, which may be the JSON document of ``images list``.
 
         Raises:
             InputError: naming every line that is not a reference.
         """
+        if text.lstrip().startswith("{"):  # no reference does
+            return cls(where, tuple(_of_document(text, where)))
         entries, problems = [], []
         for number, line in enumerate(text.split("\n"), start=1):
             content = line.partition("#")[0].strip()
@@ -75,9 +101,9 @@ class ImageList:
             fix: What to do when it is missing.
 
         Raises:
-            ImageNotFoundError: when the file is missing or cannot be read.
-            InputError: when a line is not a reference, or the file is not text, or is larger than
-                any list.
+            ImageNotFoundError: when the file is missing.
+            InputError: when a line is not a reference, or the file cannot be read, is not text, or
+                is larger than any list.
         """
         try:
             text = read_small_text(
@@ -86,10 +112,25 @@ class ImageList:
         except UnicodeDecodeError as exc:
             raise InputError(f"{path} is not a list of images: it is not UTF-8 text") from exc
         except OSError as exc:
-            raise ImageNotFoundError(
-                f"cannot read the list of images {path}: {exc.strerror}", fix=fix
-            ) from exc
+            what = f"the list of images {path}"
+            raise unreadable(exc, what, fix=fix, missing=ImageNotFoundError) from exc
         return cls.parse(text, where=str(path))
+
+    def chosen(self, need: Need) -> ImageList:
+        """Return the images that are required to reach active/idle, those used later, or all.
+
+        Raises:
+            UsageError: when the list does not say what its images are needed for.
+        """
+        if need == "all":
+            return self
+        if not all(entry.need for entry in self.entries):
+            raise UsageError(
+                f"{self.where} does not say which of its images are {need}",
+                fix="Make a list that has only those: ckf-airgap images list BUNDLE --need "
+                f"{need} -o FILE; or give the document of: ckf-airgap images list BUNDLE --json",
+            )
+        return ImageList(self.where, tuple(entry for entry in self.entries if entry.need == need))
 
     def __iter__(self) -> Iterator[ImageReference]:
         """Yield the references."""
@@ -197,6 +238,36 @@ class RetaggedImages:
         """Return the line most similar to the place where an image should be, if any is."""
         found = nearest_image(retag(reference, self.registry), self.targets)
         return self.targets[found] if found else None
+
+
+def _of_document(text: str, where: str) -> Iterator[ListedImage]:
+    """Yield the images of the JSON document that ``images list`` prints."""
+    document = load_mapping(text, where=where)
+    items = document.get("images")
+    if document.get("schema") != SCHEMA or not isinstance(items, list):
+        raise InputError(
+            f"{where} is not a list of images: its schema is {document.get('schema')!r}, "
+            f"not {SCHEMA!r}",
+            fix="Write it with: ckf-airgap images list BUNDLE --json > FILE",
+        )
+    problems = []
+    for number, item in enumerate(items, start=1):
+        try:
+            yield _of_item(item)
+        except InputError as exc:
+            problems.append(Problem(exc.message, f"{where}, image {number}"))
+    raise_all(InputError, f"{where} has entries that are not images", problems)
+
+
+def _of_item(item: JSONValue) -> ListedImage:
+    match item:
+        # Before 0.1.0 the key was set, and its values required and optional.
+        case {"image": str(image), "need": "required"} | {"image": str(image), "set": "required"}:
+            return ListedImage(ImageReference.parse(image), 0, "required")
+        case {"image": str(image), "need": "later"} | {"image": str(image), "set": "optional"}:
+            return ListedImage(ImageReference.parse(image), 0, "later")
+        case _:
+            raise InputError("image must be a reference, and need required or later")
 
 
 def nearest_image(wanted: ImageReference, known: Iterable[ImageReference]) -> ImageReference | None:

@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import Final
 
 from ckf_airgap.documents import MAX_BYTES, Document, JSONValue, as_mapping, dump_yaml, load_mapping
-from ckf_airgap.errors import ImageNotFoundError, InputError, Problem, UsageError, raise_all
+from ckf_airgap.errors import (
+    ImageNotFoundError,
+    InputError,
+    Problem,
+    UsageError,
+    raise_all,
+    unreadable,
+)
 from ckf_airgap.files import read_small_text
 from ckf_airgap.images.lists import ImageList, ListedImage, RetaggedImages
 from ckf_airgap.images.reference import MAX_NAME, ImageReference, Registry, retag
@@ -93,7 +100,7 @@ class RetagMapping:
         return {
             "schema": SCHEMA,
             "registry": str(self.registry),
-            "max_depth": self.max_depth,
+            "max-depth": self.max_depth,
             "images": [image.to_json() for image in self.images],
         }
 
@@ -118,7 +125,8 @@ class RetagMapping:
                 fix="Write it with: ckf-airgap images retag --mapping FILE",
             )
         registry = Registry.parse(str(document.get("registry") or ""))
-        depth = document.get("max_depth")
+        # Before 0.1.0 the key was max_depth; such files are still about.
+        depth = document.get("max-depth", document.get("max_depth"))
         items = document.get("images")
         images: list[RetaggedImage] = []
         problems: list[Problem] = []
@@ -141,17 +149,19 @@ class RetagMapping:
         """Read a mapping file, JSON or YAML.
 
         Raises:
-            ImageNotFoundError: when the file is missing or cannot be read.
-            InputError: as `from_document`.
+            ImageNotFoundError: when the file is missing.
+            InputError: when it cannot be read, and as `from_document`.
         """
         try:
             text = read_small_text(path, MAX_BYTES, what="a mapping", pipes=True)
         except UnicodeDecodeError as exc:
             raise InputError(f"{path} is not a mapping: it is not UTF-8 text") from exc
         except OSError as exc:
-            raise ImageNotFoundError(
-                f"cannot read the mapping {path}: {exc.strerror}",
+            raise unreadable(
+                exc,
+                f"the mapping {path}",
                 fix="Name the file that `images retag --mapping FILE` wrote.",
+                missing=ImageNotFoundError,
             ) from exc
         return cls.from_document(load_mapping(text, where=str(path)), where=str(path))
 

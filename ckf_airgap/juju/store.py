@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ckf_airgap.documents import Document, JSONValue, load_mapping
 from ckf_airgap.errors import ControllerError, InputError, nearest
+from ckf_airgap.files import require_directory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +77,12 @@ def read_controller(name: str | None = None, juju_data: Path | None = None) -> S
         juju_data: The store's directory; ``None`` is `default_juju_data`.
 
     Raises:
+        MissingError: when the directory that was named is not there.
+        InputError: when it is something else.
         ControllerError: when there is no store, no such controller, or no way to log in.
     """
+    if juju_data is not None:
+        require_directory(juju_data, fix="Set JUJU_DATA or --juju-data to Juju's client store.")
     directory = juju_data if juju_data is not None else default_juju_data()
     document = _read(directory, "controllers.yaml")
     controllers = _section(document, "controllers")

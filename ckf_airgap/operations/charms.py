@@ -35,7 +35,7 @@ from ckf_airgap.errors import (
     UsageError,
     raise_all,
 )
-from ckf_airgap.files import disk_error, replacing
+from ckf_airgap.files import disk_error, replacing, require_directory
 from ckf_airgap.net.patience import OnRetry, ignore_retry
 from ckf_airgap.operations.lock import FILE_NAME, Lock, LockedCharm, document_sha256
 from ckf_airgap.operations.rendering import NamedBundle, find_bundle
@@ -136,7 +136,9 @@ async def collect_charms(
         IntegrityError: when a file is not what the store or the lock says.
         TransferError: when some could not be fetched.
         UsageError: when the lock is for another bundle.
+        InputError: when `directory` is something else.
     """
+    await in_thread(lambda: require_directory(directory, may_be_missing=True))
     asked = await in_thread(_read_asked, sources)
     if sources.lock is not None:
         return await _collect_locked(
@@ -161,7 +163,13 @@ async def collect_charms(
 
 
 async def list_charms(sources: CharmSources, directory: Path) -> list[ListedCharm]:
-    """Compare the charm files of a directory with what a bundle or a lock asks for."""
+    """Compare the charm files of a directory with what a bundle or a lock asks for.
+
+    Raises:
+        MissingError: when the directory is not there.
+        InputError: when it is something else.
+    """
+    await in_thread(require_directory, directory)
     asked = await in_thread(_read_asked, sources)
     return await in_thread(_list, sources, asked, directory)
 

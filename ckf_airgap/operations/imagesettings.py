@@ -11,9 +11,10 @@ from ckf_airgap.concurrency import DEFAULT_LIMIT
 from ckf_airgap.errors import UsageError
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.net.limits import Limits, Policy
+from ckf_airgap.net.trust import check_authorities
 from ckf_airgap.transfer.events import ImageResult, Listener, Status, ignore
 from ckf_airgap.transfer.oci import Platform
-from ckf_airgap.transfer.registry.credentials import CredentialStore
+from ckf_airgap.transfer.registry.credentials import CredentialStore, check_config
 from ckf_airgap.transfer.registry.endpoint import ClientOptions
 from ckf_airgap.transfer.registry.remote import RegistryClient
 from ckf_airgap.transfer.stores.archivetail import DEFAULT_PLATFORM
@@ -53,6 +54,18 @@ class TransferSettings:
     only: Only = frozenset()
     mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     listener: Listener = field(default=ignore, compare=False)
+
+    def check(self) -> None:
+        """Return when the files that are named can be used; blocks on the disk.
+
+        Raises:
+            MissingError: when one is not there.
+            InputError: when one is not what it must be.
+        """
+        if self.ca_file is not None:
+            check_authorities(self.ca_file)
+        if self.docker_config is not None:
+            check_config(self.docker_config)
 
     def client(self) -> RegistryClient:
         """Return a registry client, to be used as an asynchronous context."""

@@ -15,7 +15,14 @@ from ckf_airgap.bundle.checks import Setting, with_overlays
 from ckf_airgap.charms.charmfile import CharmDirectory
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.documents import MAX_BYTES, Document, load_mapping
-from ckf_airgap.errors import InputError, ReleaseNotFoundError, UsageError, capitalised, nearest
+from ckf_airgap.errors import (
+    InputError,
+    ReleaseNotFoundError,
+    UsageError,
+    capitalised,
+    nearest,
+    unreadable,
+)
 from ckf_airgap.facts.releases import Release, load_release, release_names, rules_for_bundle
 from ckf_airgap.files import read_small_text
 from ckf_airgap.images.lists import ImageList, RetaggedImages
@@ -198,6 +205,7 @@ def added_rules(path: Path | None, named: NamedBundle) -> ImageRules:
     """Return the rules that fit a bundle, with those of a file added; see `ImageRules.extended_by`.
 
     Raises:
+        MissingError: when the file is not there.
         InputError: when the file holds no rules, or takes away images that are needed.
     """
     if path is None:
@@ -206,13 +214,19 @@ def added_rules(path: Path | None, named: NamedBundle) -> ImageRules:
 
 
 def read_rules_file(path: Path) -> ImageRules:
-    """Read image rules from a file; `InputError` when it holds none."""
+    """Read image rules from a file.
+
+    Raises:
+        MissingError: when the file is not there.
+        InputError: when it holds no rules.
+    """
     try:
         text = read_small_text(path, MAX_BYTES, what="a file of rules", pipes=True)
     except UnicodeDecodeError as exc:
         raise InputError(f"{path} is not a file of rules: it is not UTF-8 text") from exc
     except OSError as exc:
-        raise InputError(f"cannot read the rules {path}: {exc.strerror}") from exc
+        fix = "Name an existing file with --rules FILE."
+        raise unreadable(exc, f"the rules {path}", fix=fix) from exc
     where = str(path)
     return ImageRules.from_document(load_mapping(text, where=where), where=where)
 

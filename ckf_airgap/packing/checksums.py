@@ -14,8 +14,8 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
-from ckf_airgap.errors import InputError, IntegrityError
-from ckf_airgap.files import read_small
+from ckf_airgap.errors import InputError, IntegrityError, unreadable
+from ckf_airgap.files import read_small, require_directory
 from ckf_airgap.packing.names import CHECKSUMS, SIGNATURE, safe_path
 
 HEADER: Final = "# ckf-airgap checksums v1"
@@ -88,8 +88,11 @@ class Checksums:
         """Return the checksums of a pack, and their file; blocks on the disk.
 
         Raises:
-            IntegrityError: when there are none, or they are damaged.
+            MissingError: when there is no such directory.
+            InputError: when it has no checksums.
+            IntegrityError: when they are damaged.
         """
+        require_directory(directory)
         path = directory / CHECKSUMS
         try:
             content = read_small(
@@ -97,7 +100,7 @@ class Checksums:
             )
             text = content.decode("utf-8")
         except FileNotFoundError as exc:
-            raise IntegrityError(
+            raise InputError(
                 f"{directory} has no {CHECKSUMS}: it is no pack, or one that is not finished",
                 fix="Make it again with: ckf-airgap pack BUNDLE --registry R -o DIR",
             ) from exc
@@ -126,31 +129,38 @@ def sign(content: bytes, key: Path) -> str:
         key: The private key, PEM (``openssl genpkey -algorithm ed25519``), not encrypted.
 
     Raises:
+        MissingError: when it is not there.
         InputError: when it is no such key.
     """
+    return base64.b64encode(read_private_key(key).sign(content)).decode() + "\n"
+
+
+def read_private_key(key: Path) -> Ed25519PrivateKey:
+    """Return the private key that a file holds; see `sign`."""
     try:
         private = load_pem_private_key(_read_key(key), password=None)
     except OSError as exc:
-        raise InputError(f"cannot read the key {key}: {exc.strerror}") from exc
+        raise unreadable(exc, f"the key {key}") from exc
     except (ValueError, TypeError, UnsupportedAlgorithm) as exc:
         raise InputError(
             f"{key} is no private key that can be used: {_first_line(exc)}", fix=_KEY_FIX
         ) from exc
     if not isinstance(private, Ed25519PrivateKey):
         raise InputError(f"{key} is not an Ed25519 key", fix=_KEY_FIX)
-    return base64.b64encode(private.sign(content)).decode() + "\n"
+    return private
 
 
 def read_public_key(key: Path) -> Ed25519PublicKey:
     """Return the public key that a file holds, PEM; blocks on the disk.
 
     Raises:
+        MissingError: when it is not there.
         InputError: when it is none.
     """
     try:
         public = load_pem_public_key(_read_key(key))
     except OSError as exc:
-        raise InputError(f"cannot read the key {key}: {exc.strerror}") from exc
+        raise unreadable(exc, f"the key {key}") from exc
     except (ValueError, UnsupportedAlgorithm) as exc:
         raise InputError(f"{key} is no public key: {_first_line(exc)}", fix=_PUBLIC_FIX) from exc
     if not isinstance(public, Ed25519PublicKey):

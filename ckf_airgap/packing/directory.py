@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from ckf_airgap.concurrency import in_thread
-from ckf_airgap.errors import Problem, UsageError, raise_all
-from ckf_airgap.files import open_locked, write_text
+from ckf_airgap.errors import InputError, Problem, UsageError, raise_all
+from ckf_airgap.files import open_locked, require_directory, write_text
 from ckf_airgap.packing import names
 from ckf_airgap.packing.checksums import Checksums, FileSum, sign
 from ckf_airgap.packing.parts import PartsReader, Watch, find_parts, ignore, join_in_place, split
@@ -27,10 +27,12 @@ async def locked(plan: PackPlan) -> AsyncIterator[None]:
     """Make the directories, and keep other runs away from them.
 
     Raises:
+        InputError: when there is something else than a directory.
         UsageError: when another run is at work there.
     """
 
     def lock() -> int:
+        require_directory(plan.output, may_be_missing=True)
         plan.output.mkdir(parents=True, exist_ok=True)
         plan.work.mkdir(parents=True, exist_ok=True)
         fd = open_locked(plan.output, os.O_RDONLY | os.O_DIRECTORY)
@@ -49,7 +51,7 @@ def begin(plan: PackPlan, watch: Watch = ignore) -> None:
     """Make a pack unfinished: without checksums, and with archives in one piece; blocks.
 
     Raises:
-        UsageError: when the directory holds something else.
+        InputError: when the directory holds something else.
     """
     out = plan.output
     strangers = [
@@ -57,7 +59,7 @@ def begin(plan: PackPlan, watch: Watch = ignore) -> None:
         for name in sorted(path.name for path in out.iterdir())
         if not _is_ours(name)
     ]
-    raise_all(UsageError, f"{out} is not a directory of a pack", strangers)
+    raise_all(InputError, f"{out} is not a directory of a pack", strangers)
     for name in (names.CHECKSUMS, names.SIGNATURE):
         (out / name).unlink(missing_ok=True)
     for name in (*names.IMAGES, names.CHARMS):

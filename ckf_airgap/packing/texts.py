@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib import resources
 from typing import Final
 
+from ckf_airgap.images.lists import Need
 from ckf_airgap.packing.since import Assumes
 
 _INSTALL: Final = """\
@@ -97,7 +99,28 @@ Files
   retagged-images.txt        the same in the private registry
   bundle.yaml, overlay.yaml  the bundle as published, and what changes in it here
   merged-bundle.yaml         both together
-{since}"""
+{left_out}{since}"""
+
+_LEFT_OUT: Final = """
+This pack holds the images that are {which}:
+{carried} of {total}, listed in images.txt.
+The overlay and retagged-images.txt name all images of the bundle.{rest}
+To check that those of this pack have arrived:
+
+  ckf-airgap images verify images.txt --registry {registry}{mapping}
+"""
+
+_REST: Final = """
+left-out-images.txt lists the {count} that are missing until another pack brings them:
+{what}. To bring them,
+pack again with --need {other} --since ckf-airgap.lock."""
+
+_WHICH: Final = {"required": "required to reach active/idle", "later": "used later"}
+_OTHERS: Final = {
+    "required": ("later", "pods that use them cannot start"),
+    "later": ("required", "nothing becomes active without them"),
+}
+"""By ``--need``, the other half, and what happens without it."""
 
 _CHECK: Final = """\
 Check this directory before you run anything in it{key}:
@@ -117,6 +140,23 @@ It needs that one to be here: its charms in ~/charms, its images in the registry
 and nothing is half-loaded without them. assumes.json lists what was left out:
 {charms} charms and {blobs} blobs.
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """How much of a bundle's images a pack holds.
+
+    Attributes:
+        need: Which of them.
+        carried: How many these are.
+        total: How many the bundle has.
+        left_out: How many of the others the pack before it did not bring either.
+    """
+
+    need: Need
+    carried: int
+    total: int
+    left_out: int
 
 
 def install_script(*, version: str, python: str, machine: str, wheels: str) -> str:
@@ -145,6 +185,7 @@ def readme(
     mapping: bool,
     signed: bool,
     assumes: Assumes | None,
+    share: Share,
 ) -> str:
     """Return the page for the other side.
 
@@ -158,7 +199,9 @@ def readme(
         mapping: Whether a mapping tells where images go.
         signed: Whether the checksums are signed.
         assumes: What is taken to be there already.
+        share: How much of the bundle's images it holds.
     """
+    at_mapping = " --mapping ~/retag-mapping.yaml" if mapping else ""
     title = f"Charmed Kubeflow for an air gap: {bundle}"
     install = "  sh install.sh ~/ckf-airgap && PATH=~/ckf-airgap/bin:$PATH\n" if tool else ""
     check = _CHECK.format(
@@ -177,11 +220,29 @@ def readme(
         images_file=images,
         bundle_file="bundle.yaml",
         merged="merged-bundle.yaml",
-        mapping=" --mapping ~/retag-mapping.yaml" if mapping else "",
+        mapping=at_mapping,
         check=check if tool else "",
         install=install,
         join=f"  cat {images}.* > {images}\n" if split else "",
         pad=" " * 17,
         signed=", signed in SHA256SUMS.sig" if signed else "",
+        left_out=_left_out(share, registry, at_mapping),
         since=since,
+    )
+
+
+def _left_out(share: Share, registry: str, mapping: str) -> str:
+    """Return what a pack of some images says about the others."""
+    if share.need == "all":
+        return ""
+    other, what = _OTHERS[share.need]
+    count = share.left_out
+    rest = _REST.format(count=count, what=what, other=other) if count else ""
+    return _LEFT_OUT.format(
+        which=_WHICH[share.need],
+        carried=share.carried,
+        total=share.total,
+        rest=rest,
+        registry=registry,
+        mapping=mapping,
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ckf_airgap.errors import CharmNotFoundError, InputError, IntegrityError, Problem, raise_all
-from ckf_airgap.files import disk_error, open_regular, read_small, replacing
+from ckf_airgap.files import disk_error, open_regular, read_small, replacing, require_directory
 from ckf_airgap.operations.lock import FILE_NAME, MAX_LOCK_BYTES, Lock
 from ckf_airgap.packing.checksums import Checksums, FileSum, check_signature, read_public_key
 from ckf_airgap.packing.names import CHARMS, IMAGES, LAID_OUT, LOCK_NAME, SIGNATURE
@@ -64,11 +64,15 @@ def unpack(
         watch: Is told how far the reading is.
 
     Raises:
+        MissingError: when the directory or the key is not there.
         CharmNotFoundError: when it is made ``--since`` a pack whose charms are not there.
-        InputError: when files are there that differ; nothing is written then.
+        InputError: when the directory is no pack, the key none, `target` no directory, or files are
+            there that differ; nothing is written then.
         IntegrityError: when the pack is damaged, hostile or not signed with the key.
         TransferError: when the disk is full or fails.
     """
+    require_directory(directory)
+    require_directory(target, may_be_missing=True)
     public = read_public_key(key) if key is not None else None
     checksums, content = Checksums.read(directory)
     if public is not None and (wrong := check_signature(directory, content, public)):

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from ckf_airgap.errors import AirgapError, InputError, IntegrityError, Problem
+from ckf_airgap.errors import AirgapError, IntegrityError, Problem
+from ckf_airgap.files import require_directory
 from ckf_airgap.operations.lock import Lock
 from ckf_airgap.packing.checksums import Checksums, FileSum, check_signature, read_public_key
 from ckf_airgap.packing.names import CHARMS, CHECKSUMS, IMAGES, LOCK_NAME, SIGNATURE, whole_of
@@ -61,11 +62,11 @@ def verify_pack(directory: Path, *, key: Path | None = None, watch: Watch = igno
         What was found; `Verified.problems` is empty when all is right.
 
     Raises:
-        InputError: when the directory or the key cannot be read.
-        IntegrityError: when there are no checksums to compare with.
+        MissingError: when the directory or the key is not there.
+        InputError: when the directory is no pack, or the key none.
+        IntegrityError: when the checksums themselves are damaged.
     """
-    if not directory.is_dir():
-        raise InputError(f"there is no directory {directory}")
+    require_directory(directory)
     public = read_public_key(key) if key is not None else None
     checksums, content = Checksums.read(directory)
     return _Verification(directory, checksums, watch).run(

@@ -34,7 +34,7 @@ class Exchange:
         return {
             "source": str(self.source),
             "target": str(self.target),
-            "needed_by": [str(need) for need in self.needs],
+            "needed-by": [str(need) for need in self.needs],
         }
 
 

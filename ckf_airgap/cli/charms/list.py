@@ -32,6 +32,7 @@ Example:
     "--charms",
     type=UserPath("directory"),
     envvar="CKF_AIRGAP_CHARMS",
+    show_envvar=True,
     default=str(DEFAULT_CHARMS),
     show_default=True,
     metavar="DIR",

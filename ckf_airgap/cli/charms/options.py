@@ -15,6 +15,7 @@ from ckf_airgap.charmhub.store import DEFAULT_STORE, StoreOptions
 from ckf_airgap.charms.charm import CHARM_NAME, Base
 from ckf_airgap.cli.options import BundleName, UserPath, apply, overlay_option
 from ckf_airgap.errors import AirgapError, UsageError
+from ckf_airgap.net.trust import check_authorities
 from ckf_airgap.operations.charms import DEFAULT_ARCHITECTURE, CharmSources
 from ckf_airgap.operations.lock import Lock
 
@@ -104,6 +105,8 @@ def store_options(function: _F) -> _F:
 
     @functools.wraps(function)
     def with_store(*args: Any, store: str, store_ca: Path | None, **rest: Any) -> Any:
+        if store_ca is not None:
+            check_authorities(store_ca)
         return function(*args, store=StoreOptions(url=store, ca_file=store_ca), **rest)
 
     return apply(
@@ -121,6 +124,7 @@ def store_options(function: _F) -> _F:
                 "--store-ca",
                 type=UserPath(),
                 envvar="CKF_AIRGAP_STORE_CA",
+                show_envvar=True,
                 metavar="FILE",
                 help="A CA of the store.  [default: the system's]",
             ),

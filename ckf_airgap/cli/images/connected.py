@@ -15,9 +15,10 @@ from ckf_airgap.cli.images.transferoptions import (
     transfer_options,
 )
 from ckf_airgap.cli.images.transferview import carry
-from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
+from ckf_airgap.cli.options import UserPath, json_option, need_option, verbosity_options
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import UsageError
+from ckf_airgap.images.lists import Need
 from ckf_airgap.operations.images import copy_images, pull_images, save_images, save_per_image
 from ckf_airgap.operations.imagesettings import TransferReport, TransferSettings
 from ckf_airgap.operations.imagestores import Mapper
@@ -93,6 +94,7 @@ Examples:
     is_flag=True,
     help="One tar for each image, as the guide's scripts; several times larger. Needs --from.",
 )
+@need_option
 @place_options
 @engine_option
 @transfer_options(platforms=True)
@@ -104,6 +106,7 @@ def save_command(
     output: Path,
     source: Path | None,
     per_image: bool,
+    need: Need,
     mapper: Mapper | None,
     engine: str,
     settings: TransferSettings,
@@ -113,17 +116,23 @@ def save_command(
     It is an OCI image layout in a tar, with each layer once, and what `docker load` needs. It is
     written as FILE.part and gets its name when all images are in; a run that was stopped or failed
     is continued by the next one. With --registry, `docker load` gives the images their names in
-    that registry, too.
+    that registry, too. --need takes a list that says what its images are needed for: the document
+    of `images list --json`.
     """
     if images is None and source is None:
         raise UsageError("neither a list of images nor --from is given")
     if engine == "docker" and (source is not None or images is None):
         raise UsageError("--engine docker takes a list of images, and no --from")
+    if images is None and need != "all":
+        raise UsageError(
+            f"{source} does not say which of its images are {need}",
+            fix="Give the document of `ckf-airgap images list BUNDLE --json` as well.",
+        )
     if engine == "docker" and settings.platforms:
         raise UsageError("--engine docker saves what the engine has, and takes no --platform")
     if per_image:
         one_platform(settings, "a tar of one image")
-    references = None if images is None else read_list(images)
+    references = None if images is None else read_list(images, need)
 
     async def save(how: TransferSettings) -> TransferReport:
         if not per_image:

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import click
 
 from ckf_airgap.cli.images.options import listing_options
-from ckf_airgap.cli.options import BundleName, UserPath, json_option, verbosity_options
+from ckf_airgap.cli.options import (
+    BundleName,
+    UserPath,
+    json_option,
+    need_option,
+    verbosity_options,
+)
 from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.concurrency import in_thread
+from ckf_airgap.errors import UsageError
 from ckf_airgap.files import write_text
 from ckf_airgap.images.inventory import Inventory
+from ckf_airgap.images.lists import SCHEMA, Need
 from ckf_airgap.operations.inventory import Listing, ListingInputs, list_images
 
-SCHEMA: Final = "ckf-airgap/images/v1"
+_NO_SET: Final = "images list has no --set, which sets options of applications in other commands"
+
+
+def _refuse_set(_ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    """Say what took the place of the ``--set required|optional`` of before 0.1.0."""
+    if value is not None:
+        need = {"optional": "later"}.get(value, value)
+        named = need if need in ("required", "later") else "required|later|all"
+        raise UsageError(_NO_SET, fix=f"Choose images with: --need {named}")
 
 
 @click.command(
@@ -28,12 +44,8 @@ Example:
 )
 @click.argument("bundle", type=BundleName())
 @listing_options()
-@click.option(
-    "--set",
-    "only",
-    type=click.Choice(["required", "optional"]),
-    help="Only the images needed to reach active/idle, or only those used later.",
-)
+@need_option
+@click.option("--set", hidden=True, expose_value=False, callback=_refuse_set)
 @click.option(
     "-o",
     "--output",
@@ -43,9 +55,7 @@ Example:
 )
 @json_option
 @verbosity_options
-def list_command(
-    inputs: ListingInputs, only: Literal["required", "optional"] | None, output: Path | None
-) -> None:
+def list_command(inputs: ListingInputs, need: Need, output: Path | None) -> None:
     """Write the list of all images that a bundle pulls, one reference a line.
 
     The images are those of resources, of options of any shape, of files in the charms, of the
@@ -53,11 +63,11 @@ def list_command(
     files: its facts name the images of the charms it was made from.
     """
     terminal = Terminal.current()
-    listing = run(_list(inputs, only, output))
+    listing = run(_list(inputs, need, output))
     inventory = listing.inventory
     for warning in inventory.warnings:
         terminal.warn(str(warning))
-    chosen = inventory.chosen(only)
+    chosen = inventory.chosen(need)
     if terminal.json:
         terminal.document(_list_document(listing, chosen, output))
     elif output is None:
@@ -71,12 +81,10 @@ def list_command(
     )
 
 
-async def _list(
-    inputs: ListingInputs, only: Literal["required", "optional"] | None, output: Path | None
-) -> Listing:
+async def _list(inputs: ListingInputs, need: Need, output: Path | None) -> Listing:
     listing = await list_images(inputs)
     if output is not None:
-        await in_thread(write_text, output, listing.inventory.chosen(only).to_text())
+        await in_thread(write_text, output, listing.inventory.chosen(need).to_text())
     return listing
 
 
@@ -84,7 +92,7 @@ def _list_document(listing: Listing, chosen: Inventory, output: Path | None) -> 
     return {
         "schema": SCHEMA,
         "bundle": listing.named.where,
-        "taken_from": "charm files" if listing.from_files else "release facts",
+        "taken-from": "charm files" if listing.from_files else "release facts",
         "images": [image.to_json() for image in chosen],
         "warnings": [
             {"what": warning.what, "where": warning.where, "fix": warning.fix}

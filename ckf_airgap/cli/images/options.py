@@ -36,6 +36,7 @@ def listing_options(*, more_images: bool = True) -> Callable[[_F], _F]:
             "--charms",
             type=UserPath("directory"),
             envvar="CKF_AIRGAP_CHARMS",
+            show_envvar=True,
             metavar="DIR",
             help="The .charm files.  [default: the facts of a shipped release, "
             f"{DEFAULT_CHARMS} for another bundle]"

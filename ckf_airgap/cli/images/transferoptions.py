@@ -12,7 +12,7 @@ import click
 from ckf_airgap.cli.options import UserPath, apply, max_depth_option, registry_option
 from ckf_airgap.concurrency import DEFAULT_LIMIT
 from ckf_airgap.errors import UsageError
-from ckf_airgap.images.lists import ImageList
+from ckf_airgap.images.lists import ImageList, Need
 from ckf_airgap.images.reference import ImageReference, Registry
 from ckf_airgap.images.retag import RetagMapping, retag_images
 from ckf_airgap.operations.imagesettings import TransferSettings
@@ -44,6 +44,7 @@ def transfer_options(
             "--ca",
             type=UserPath(),
             envvar="CKF_AIRGAP_CA",
+            show_envvar=True,
             metavar="FILE",
             help="A CA of the registry.  [default: the system's, and /etc/docker/certs.d]",
         ),
@@ -117,6 +118,7 @@ def transfer_options(
                 recheck=recheck,
                 mirrors=_mirrors(mirrors),
             )
+            settings.check()
             return function(*args, settings=settings, **rest)
 
         return cast("_F", apply(decorators, with_settings))
@@ -199,15 +201,19 @@ def one_registry(path: Path, references: Sequence[ImageReference]) -> None:
         )
 
 
-def read_list(path: Path) -> tuple[ImageReference, ...]:
+def read_list(path: Path, need: Need = "all") -> tuple[ImageReference, ...]:
     """Read a list of images; blocks on the disk.
 
     Raises:
-        InputError: when it cannot be read, or is empty.
+        MissingError: when it is not there.
+        InputError: when it cannot be read.
+        UsageError: when it has no images that are needed so, or does not say what they are for.
     """
     images = ImageList.read(path, fix="Write it with: ckf-airgap images list BUNDLE -o images.txt")
+    images = images.chosen(need)
     if not len(images):
-        raise UsageError(f"{path} lists no images")
+        which = "" if need == "all" else f" that are {'used ' if need == 'later' else ''}{need}"
+        raise UsageError(f"{path} lists no images{which}")
     return tuple(images)
 
 

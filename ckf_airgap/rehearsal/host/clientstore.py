@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from ckf_airgap.documents import Document, as_mapping, dump_yaml, load_mapping
 from ckf_airgap.errors import ControllerError, InputError
-from ckf_airgap.files import FileLock, replacing
+from ckf_airgap.files import FileLock, replacing, require_directory
 
 MARKER: Final = ".ckf-airgap-rehearsal"
 """The file that marks a store as ours: the name of the controller that was written, then the id of
@@ -148,9 +148,11 @@ def check_store(directory: Path) -> None:
     """Return when `directory` may be written: absent, without controllers, or left by one of ours.
 
     Raises:
+        InputError: when there is something else than a directory.
         ControllerError: when it holds controllers that a rehearsal did not write, or those of a
             rehearsal that still runs, or cannot be read.
     """
+    require_directory(directory, may_be_missing=True)
     with _as_controller_error(directory):
         _check_owner(directory)
         try:

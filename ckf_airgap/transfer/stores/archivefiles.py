@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from ckf_airgap.errors import AbsentError, IntegrityError, TransferError
+from ckf_airgap.errors import AbsentError, InputError, IntegrityError, TransferError
 from ckf_airgap.files import open_locked
 from ckf_airgap.transfer.stores.archive import Archive
 
@@ -27,8 +27,10 @@ def open_old(path: Path) -> Archive | None:
     """Return the archive that is there already; of a damaged one, what can be read.
 
     Raises:
-        TransferError: when the file there is something else.
+        InputError: when what is there is something else.
     """
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a directory", fix="Name a file in it.")
     try:
         return Archive.open(path)
     except AbsentError:
@@ -38,7 +40,7 @@ def open_old(path: Path) -> Archive | None:
         if old.blobs():
             return old
         old.close()
-        raise TransferError(
+        raise InputError(
             f"{path} is there and is no archive of images",
             fix="Remove it, or name another file with -o.",
         ) from None

@@ -100,8 +100,8 @@ class ArchiveWriter:
             gzip: Whether it is gzipped; told from the name when not given.
 
         Raises:
-            TransferError: when it cannot be written, is being written by another run, or the file
-                there is something else than an archive of images.
+            InputError: when what is there is something else than an archive of images.
+            TransferError: when it cannot be written, or is being written by another run.
         """
         if gzip is None:
             gzip = is_gzip_name(path)

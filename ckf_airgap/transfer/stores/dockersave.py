@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.errors import IntegrityError
+from ckf_airgap.errors import InputError, IntegrityError
 from ckf_airgap.transfer.names import one_each
 from ckf_airgap.transfer.oci import (
     DOCKER_MANIFEST,
@@ -59,7 +59,8 @@ def saved_images(index: TarIndex) -> tuple[SavedImage, ...]:
     """Return the images of an archive of ``docker save``, or of a tar of such archives.
 
     Raises:
-        IntegrityError: when it is neither, or is damaged.
+        InputError: when it is neither.
+        IntegrityError: when it is damaged.
     """
     if index.find("manifest.json") is not None:
         return tuple(
@@ -73,7 +74,7 @@ def saved_images(index: TarIndex) -> tuple[SavedImage, ...]:
         )
     nested = [member for member in index.members.values() if _is_tar(index, member)]
     if not nested:
-        raise IntegrityError(
+        raise InputError(
             f"{index.where} holds no images: neither index.json nor manifest.json is in it, and no"
             " tar that might have them",
             fix="If it should, it was cut while it was written or copied; do that again.",
@@ -82,7 +83,7 @@ def saved_images(index: TarIndex) -> tuple[SavedImage, ...]:
     for member in nested:
         inner = TarIndex.scan(index.part(member), f"{index.where}: {member.name}")
         if inner.find("manifest.json") is None:
-            raise IntegrityError(f"{inner.where} is no archive of docker save")
+            raise InputError(f"{inner.where} is no archive of docker save")
         images += saved_images(inner)
     return tuple(images)
 

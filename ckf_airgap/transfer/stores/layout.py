@@ -20,8 +20,21 @@ from typing import BinaryIO, Final, final
 
 from ckf_airgap.concurrency import in_thread, in_thread_to_end
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.errors import AbsentError, IntegrityError, StorageFullError, TransferError
-from ckf_airgap.files import FileLock, disk_error, open_regular, read_small, write_text
+from ckf_airgap.errors import (
+    AbsentError,
+    InputError,
+    IntegrityError,
+    StorageFullError,
+    TransferError,
+)
+from ckf_airgap.files import (
+    FileLock,
+    disk_error,
+    open_regular,
+    read_small,
+    require_directory,
+    write_text,
+)
 from ckf_airgap.transfer.names import kept_entries, named_images
 from ckf_airgap.transfer.oci import (
     MAX_MANIFEST_BYTES,
@@ -71,13 +84,14 @@ class LayoutDirectory:
         """Open a layout for writing, and make it when there is none; blocks on the disk.
 
         Raises:
-            TransferError: when the directory holds something else, is in use by another run, or
-                cannot be written.
+            InputError: when there is something else than a layout or an empty directory.
+            TransferError: when it is in use by another run, or cannot be written.
         """
+        require_directory(path, may_be_missing=True)
         try:
             fresh = not (path / "oci-layout").exists()
             if fresh and path.is_dir() and _strangers(path):
-                raise TransferError(
+                raise InputError(
                     f"{path} is not empty, and no OCI image layout",
                     fix="Name a new directory, or one that an earlier run made.",
                 )

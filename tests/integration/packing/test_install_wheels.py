@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ckf_airgap._version import __version__
-from ckf_airgap.packing.texts import readme
+from ckf_airgap.packing.texts import Share, readme
 from tests.integration.packing.smallpack import (
     TOOL,
     Far,
@@ -376,6 +376,7 @@ def test_the_page_of_a_pack_has_it_checked_before_anything_in_it_is_run(signed: 
         mapping=False,
         signed=signed,
         assumes=None,
+        share=Share(need="all", carried=2, total=2, left_out=0),
     )
 
     before, _, _ = page.partition("sh install.sh ~/ckf-airgap")

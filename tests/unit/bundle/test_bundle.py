@@ -21,7 +21,7 @@ from ckf_airgap.bundle.bundlefile import load_bundle, load_document
 from ckf_airgap.bundle.merge import merge_documents, without_strays
 from ckf_airgap.charms.charm import Base
 from ckf_airgap.documents import Document, load_mapping
-from ckf_airgap.errors import BundleError, ExitCode
+from ckf_airgap.errors import BundleError, ExitCode, MissingError
 
 
 def doc(text: str) -> Document:
@@ -378,7 +378,7 @@ def test_a_bad_file_is_refused_by_its_name(tmp_path: Path, content: bytes, messa
 
 
 def test_a_missing_file_is_refused_by_its_name(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match=r"none\.yaml: No such file"):
+    with pytest.raises(MissingError, match=r"none\.yaml: No such file"):
         load_document(tmp_path / "none.yaml")
     with pytest.raises(BundleError, match=r"bundle\.yaml: No such file"):
         load_document(tmp_path)

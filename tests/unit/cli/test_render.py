@@ -166,7 +166,7 @@ class TestFailure:
         self.check(invoke("render", *world.args, "--registry", "http://x/"), 3, "http://x/")
 
     def test_rules_that_are_missing(self, world: World, invoke: Invoke) -> None:
-        self.check(invoke("render", *world.args, "--rules", "/no/rules.yaml"), 3, "/no/rules.yaml")
+        self.check(invoke("render", *world.args, "--rules", "/no/rules.yaml"), 4, "/no/rules.yaml")
 
     def test_output_in_a_directory_that_is_missing(self, world: World, invoke: Invoke) -> None:
         self.check(

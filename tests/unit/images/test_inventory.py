@@ -282,11 +282,13 @@ class TestUsed:
             in found.find(ImageReference.parse("b/side:0")).reasons[0].why
         )
 
-    def test_the_two_sets_are_the_whole(self) -> None:
+    def test_what_is_required_and_what_is_used_later_are_the_whole(self) -> None:
         found = of_release("1.10")
-        required, optional = found.chosen("required"), found.chosen("optional")
-        assert len(required) + len(optional) == len(found)
-        assert found.chosen(None) is found
+        required, later = found.chosen("required"), found.chosen("later")
+        assert required
+        assert later
+        assert len(required) + len(later) == len(found)
+        assert found.chosen("all") is found
         assert required.to_text().splitlines() == [str(image.reference) for image in required]
 
 
