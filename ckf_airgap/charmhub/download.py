@@ -86,7 +86,7 @@ class CharmDone:
     fetched: FetchedCharm
 
 
-CharmEvent: TypeAlias = "CharmsPlanned | CharmBytes | CharmDone"
+CharmEvent: TypeAlias = CharmsPlanned | CharmBytes | CharmDone
 CharmListener: TypeAlias = Callable[[CharmEvent], None]
 """Takes the events of a download; called on the event loop."""
 

@@ -38,7 +38,7 @@ from ckf_airgap.operations.lock import Lock
 from ckf_airgap.packing.build import pack
 from ckf_airgap.packing.plan import Packed, PackObserver, PackPlan
 from ckf_airgap.packing.tool import PYTHONS, ToolTarget
-from ckf_airgap.transfer.events import Event, Status
+from ckf_airgap.transfer.events import ImageStatus, TransferEvent
 
 SCHEMA: Final = "ckf-airgap/pack/v1"
 
@@ -230,7 +230,7 @@ class _View(PackObserver):
         self._disk.stop()
         self._terminal.stopping(name)
 
-    def listen(self, event: Event) -> None:
+    def listen(self, event: TransferEvent) -> None:
         """Take an event of a transfer."""
         if self._images is not None:
             self._images.listen(event)
@@ -250,7 +250,7 @@ def _summary(packed: Packed) -> str:
         f"{packed.directory} is ready: {len(lock.charms)} charms, {len(lock.images)} images,"
         f" {packed.files} files of {size_text(packed.size)}\n"
         f"fetched in this run: {packed.charms_fetched} charms,"
-        f" {packed.images.count(Status.COPIED)} images ({size_text(packed.images.bytes_moved)})"
+        f" {packed.images.count(ImageStatus.COPIED)} images ({size_text(packed.images.bytes_moved)})"
     )
     if packed.assumes is not None:
         text += (

@@ -29,7 +29,7 @@ from ckf_airgap.images.rules import Composite, ImageRules, OptionRule, Used
 from ckf_airgap.images.scalars import KeyPath, ValueText, format_path
 
 Asker: TypeAlias = Literal["resource", "option", "rule", "charm base", "juju", "list"]
-"""What asks for an image: see `Reason`."""
+"""What asks for an image: see `ImageReason`."""
 
 FIRST_JUJU_WITHOUT_MONGODB: Final = 4
 """Juju 4 keeps its state in Dqlite, and needs no juju-db."""
@@ -38,7 +38,7 @@ _FOCAL: Final = Base(name="ubuntu", channel="20.04")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
+class ImageReason:
     """Why an image is in the inventory: one place that asks for it.
 
     Attributes:
@@ -120,7 +120,7 @@ class InventoryImage:
 
     reference: ImageReference
     """As the first place that asks for it writes it."""
-    reasons: tuple[Reason, ...]
+    reasons: tuple[ImageReason, ...]
 
     @property
     def required(self) -> bool:
@@ -211,7 +211,7 @@ def take_inventory(
         UsageError: when the version of Juju is none.
     """
     entries = discover_images(bundle, charms, rules)
-    found: list[tuple[ImageReference, Reason]] = []
+    found: list[tuple[ImageReference, ImageReason]] = []
     for entry in entries:
         found += _of_application(entry, rules)
     found += _of_rules(bundle, rules)
@@ -220,7 +220,10 @@ def take_inventory(
         found += _of_juju(rules, juju_version)
     for images in lists:
         found += [
-            (line.reference, Reason(asker="list", used="start", file=images.where, line=line.line))
+            (
+                line.reference,
+                ImageReason(asker="list", used="start", file=images.where, line=line.line),
+            )
             for line in images.entries
         ]
     warnings = [warning for entry in entries for warning in entry.warnings()]
@@ -249,10 +252,10 @@ def base_in_use(application: Application, charm: Charm, bundle: Bundle) -> Base 
     return charm.bases[0] if charm.bases else None
 
 
-def _merged(found: Iterable[tuple[ImageReference, Reason]]) -> tuple[InventoryImage, ...]:
+def _merged(found: Iterable[tuple[ImageReference, ImageReason]]) -> tuple[InventoryImage, ...]:
     """Return one entry for each image, whatever its spellings."""
     spelled: dict[ImageReference, ImageReference] = {}
-    reasons: dict[ImageReference, dict[Reason, None]] = {}
+    reasons: dict[ImageReference, dict[ImageReason, None]] = {}
     for reference, reason in found:
         image = reference.canonical()
         spelled.setdefault(image, reference)
@@ -265,13 +268,13 @@ def _merged(found: Iterable[tuple[ImageReference, Reason]]) -> tuple[InventoryIm
 
 def _of_application(
     entry: ApplicationImages, rules: ImageRules
-) -> Iterator[tuple[ImageReference, Reason]]:
+) -> Iterator[tuple[ImageReference, ImageReason]]:
     application, charm = entry.application, entry.charm
     for resource, reference in entry.resources.items():
         in_bundle = isinstance(application.resources.get(resource), str)
         yield (
             reference,
-            Reason(
+            ImageReason(
                 asker="resource",
                 used="start",
                 application=application.name,
@@ -291,12 +294,12 @@ def _of_application(
 
 def _option_reason(
     entry: ApplicationImages, plan: OptionPlan, use: ImageUse, rule: OptionRule
-) -> Reason:
+) -> ImageReason:
     key = str(use.path[0]) if use.path else ""
     choice = bool(use.path) and plan.composite is None
     file, line = _place_in_charm(entry.charm, plan.option, use.path, use.origin == "file")
     named = {"bundle": "bundle", "option": "charm", "file": "file", "rule": "rules"}
-    return Reason(
+    return ImageReason(
         asker="option",
         used=rule.used_for(key) or ("later" if choice else "start"),
         application=entry.application.name,
@@ -312,7 +315,7 @@ def _option_reason(
 
 def _when_emptied(
     entry: ApplicationImages, option: str, rule: OptionRule
-) -> Iterator[tuple[ImageReference, Reason]]:
+) -> Iterator[tuple[ImageReference, ImageReason]]:
     """Yield the images that are pulled only when a value is left empty."""
     emptied = [("", rule.otherwise)]
     emptied += [(key, image.otherwise) for key, image in rule.images.items()]
@@ -320,7 +323,7 @@ def _when_emptied(
         if otherwise:
             yield (
                 ImageReference.parse(otherwise),
-                Reason(
+                ImageReason(
                     asker="option",
                     used="later",
                     application=entry.application.name,
@@ -335,7 +338,7 @@ def _when_emptied(
 
 def _when_set(
     entry: ApplicationImages, plan: OptionPlan, composite: Composite, rule: OptionRule
-) -> Iterator[tuple[ImageReference, Reason]]:
+) -> Iterator[tuple[ImageReference, ImageReason]]:
     """Yield the images of a hub and tag that are pulled only when other options are set."""
     values = {scalar.path: scalar.value or "" for scalar in ValueText.parse(plan.value).scalars}
     hub, tag = values[(composite.hub,)], values[(composite.tag,)]
@@ -346,7 +349,7 @@ def _when_set(
         condition = " and ".join(extra.when_set)
         yield (
             reference,
-            Reason(
+            ImageReason(
                 asker="option",
                 used=rule.used_by_key.get(extra.name, "later"),
                 application=entry.application.name,
@@ -373,7 +376,7 @@ def _place_in_charm(
     return defaults.path, None
 
 
-def _of_rules(bundle: Bundle, rules: ImageRules) -> Iterator[tuple[ImageReference, Reason]]:
+def _of_rules(bundle: Bundle, rules: ImageRules) -> Iterator[tuple[ImageReference, ImageReason]]:
     users: dict[str, list[str]] = {}
     for name, application in bundle.applications.items():
         users.setdefault(application.charm_name, []).append(name)
@@ -381,7 +384,7 @@ def _of_rules(bundle: Bundle, rules: ImageRules) -> Iterator[tuple[ImageReferenc
         for name in users.get(extra.charm, []) if extra.charm else [""]:
             yield (
                 ImageReference.parse(extra.image),
-                Reason(
+                ImageReason(
                     asker="rule",
                     used=extra.used,
                     application=name,
@@ -394,7 +397,7 @@ def _of_rules(bundle: Bundle, rules: ImageRules) -> Iterator[tuple[ImageReferenc
 
 def _charm_bases(
     bundle: Bundle, charms: Mapping[str, Charm], rules: ImageRules
-) -> Iterator[tuple[ImageReference, Reason]]:
+) -> Iterator[tuple[ImageReference, ImageReason]]:
     if rules.charm_bases is None:
         return
     for name, application in bundle.applications.items():
@@ -402,7 +405,7 @@ def _charm_bases(
         if base is not None:
             yield (
                 ImageReference.parse(rules.charm_bases.image(base.track)),
-                Reason(
+                ImageReason(
                     asker="charm base",
                     used="start",
                     application=name,
@@ -425,7 +428,7 @@ def _unknown_bases(bundle: Bundle, charms: Mapping[str, Charm]) -> list[Problem]
     ]
 
 
-def _of_juju(rules: ImageRules, version: str) -> Iterator[tuple[ImageReference, Reason]]:
+def _of_juju(rules: ImageRules, version: str) -> Iterator[tuple[ImageReference, ImageReason]]:
     if rules.juju is None:
         raise InputError(
             "the image rules do not tell the images of a Juju controller",
@@ -443,7 +446,7 @@ def _of_juju(rules: ImageRules, version: str) -> Iterator[tuple[ImageReference, 
             continue
         yield (
             reference,
-            Reason(
+            ImageReason(
                 asker="juju",
                 used="start",
                 named_by="rules",

@@ -32,12 +32,12 @@ from ckf_airgap.transfer import push as pushing
 from ckf_airgap.transfer import verify as verifying
 from ckf_airgap.transfer.docker.dockerimport import DockerImport, remove_scratch
 from ckf_airgap.transfer.events import (
-    Event,
     ImageDone,
     ImageResult,
     ImagesPlanned,
+    ImageStatus,
     Listener,
-    Status,
+    TransferEvent,
 )
 from ckf_airgap.transfer.oci import Digest
 from ckf_airgap.transfer.relay import relay
@@ -287,7 +287,7 @@ async def push_images(
         with await in_thread(LayoutDirectory.create, staging) as store:
             quiet = replace(settings, listener=_without_images(settings.listener))
             loaded = await _load(opened, store, staging, quiet)
-            failed = [one for one in loaded if one.status is Status.FAILED]
+            failed = [one for one in loaded if one.status is ImageStatus.FAILED]
             results = [*failed, *await _push(store, mapping, settings)]
     finally:
         opened.close()
@@ -472,7 +472,7 @@ async def _load(
     scratch = directory.with_name(f".{directory.name}{_SCRATCH_SUFFIX}")
     async with DockerImport(store, scratch, settings.listener).opened() as importer:
         results = await importer.run(images)
-    if all(result.status is not Status.FAILED for result in results):
+    if all(result.status is not ImageStatus.FAILED for result in results):
         await in_thread(remove_scratch, scratch)
     return results
 
@@ -480,8 +480,8 @@ async def _load(
 def _without_images(listener: Listener) -> Listener:
     """Return a listener that hears of an image only when it failed: more is to be done with it."""
 
-    def listen(event: Event) -> None:
-        failed = isinstance(event, ImageDone) and event.result.status is Status.FAILED
+    def listen(event: TransferEvent) -> None:
+        failed = isinstance(event, ImageDone) and event.result.status is ImageStatus.FAILED
         if failed or not isinstance(event, ImageDone | ImagesPlanned):
             listener(event)
 

@@ -11,7 +11,7 @@ from ckf_airgap.concurrency import DEFAULT_LIMIT
 from ckf_airgap.errors import UsageError
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.net.limits import Limits, Policy
-from ckf_airgap.transfer.events import ImageResult, Listener, Status, ignore
+from ckf_airgap.transfer.events import ImageResult, ImageStatus, Listener, ignore
 from ckf_airgap.transfer.oci import Platform
 from ckf_airgap.transfer.registry.credentials import CredentialStore
 from ckf_airgap.transfer.registry.endpoint import ClientOptions
@@ -117,9 +117,9 @@ class TransferReport:
     @property
     def failed(self) -> tuple[ImageResult, ...]:
         """The images that failed."""
-        return tuple(one for one in self.results if one.status is Status.FAILED)
+        return tuple(one for one in self.results if one.status is ImageStatus.FAILED)
 
-    def count(self, status: Status) -> int:
+    def count(self, status: ImageStatus) -> int:
         """Return how many images ended so."""
         return sum(one.status is status for one in self.results)
 
