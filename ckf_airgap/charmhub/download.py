@@ -95,7 +95,7 @@ def ignore_charm(_event: CharmEvent) -> None:
     """Listen to nothing."""
 
 
-async def download_charms(
+async def fetch_charms(
     store: CharmStore,
     wanted: Sequence[WantedCharm],
     directory: Path,

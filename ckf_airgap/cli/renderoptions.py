@@ -9,8 +9,9 @@ from typing import Any, TypeVar, cast
 
 import click
 
+import ckf_airgap
 from ckf_airgap.cli.options import BundleName, UserPath, apply, registry_option, rules_option
-from ckf_airgap.operations.rendering import DEFAULT_CHARMS, DEFAULT_IMAGES, Inputs
+from ckf_airgap.defaults import DEFAULT_CHARMS, DEFAULT_IMAGES
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -38,7 +39,7 @@ def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
             rules: Path | None,
             **rest: Any,
         ) -> Any:
-            inputs = Inputs(
+            inputs = ckf_airgap.Inputs(
                 bundle=bundle,
                 charms=charms,
                 images=images,

@@ -79,7 +79,7 @@ _WORKLOAD: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class AuditFinding:
     """A mention of an image in a file of a charm."""
 
     charm: str
@@ -122,7 +122,7 @@ class CharmAudit:
 
     charm: str
     path: Path
-    findings: tuple[Finding, ...]
+    findings: tuple[AuditFinding, ...]
     files_read: int
     tells_images: bool
     can_hold_images: bool
@@ -152,7 +152,7 @@ class AuditReport:
 
     charms: tuple[CharmAudit, ...]
 
-    def of_standing(self, standing: Standing) -> tuple[Finding, ...]:
+    def of_standing(self, standing: Standing) -> tuple[AuditFinding, ...]:
         """Return the findings of one kind."""
         return tuple(
             finding
@@ -251,7 +251,7 @@ def audit_charm(
         raise CharmError(
             f"charm {charm.name} has no file to audit", fix="Name the files with --charms DIR."
         )
-    found: dict[Finding, None] = {}
+    found: dict[AuditFinding, None] = {}
     skipped: list[Problem] = []
     files_read = 0
     workload = bool(charm.metadata.get("containers"))
@@ -315,9 +315,9 @@ def _mentions(path: str, data: bytes, known: Known) -> tuple[Mention, ...]:
 
 def _finding(
     charm: str, file: str, mention: Mention, covered: frozenset[ImageReference]
-) -> Finding:
+) -> AuditFinding:
     known = mention.reference is not None and mention.reference.canonical() in covered
-    return Finding(
+    return AuditFinding(
         charm=charm,
         file=file,
         line=mention.line,

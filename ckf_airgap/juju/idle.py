@@ -6,18 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from ckf_airgap.defaults import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S
 from ckf_airgap.errors import Problem
 from ckf_airgap.juju.snapshot import ApplicationSnapshot, ModelSnapshot, StatusInfo, UnitSnapshot
-
-DEFAULT_IDLE_PERIOD_S: Final = 10.0
-"""How long everything must stay active/idle: a charm may be active between two hooks."""
-
-DEFAULT_ERROR_GRACE_S: Final = 120.0
-"""How long an error must last before the wait fails.
-
-Juju runs a failed hook again after 5, 10, 20, 40 ... seconds, and the kubelet pulls an image
-again; charms of Kubeflow use that to get over what other charms have not done yet. Two minutes are
-four more attempts."""
 
 _ERRORS: Final = frozenset({"error", "failed", "lost"})
 _APPLICATION_READY: Final = frozenset({"active", "unset", "unknown", ""})

@@ -19,7 +19,6 @@ from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.retag import RetagMapping
 from ckf_airgap.operations.imagesettings import TransferReport, TransferSettings
 from ckf_airgap.operations.imagestores import (
-    Mapper,
     Stored,
     names_of,
     names_there,
@@ -27,6 +26,7 @@ from ckf_airgap.operations.imagestores import (
     parsed_name,
     references_of,
 )
+from ckf_airgap.operations.places import Mapper
 from ckf_airgap.transfer import pull as pulling
 from ckf_airgap.transfer import push as pushing
 from ckf_airgap.transfer import verify as verifying
@@ -66,6 +66,8 @@ async def pull_images(
         StorageFullError: when they do not fit, before anything is moved.
     """
     started = time.monotonic()
+    if directory is None:
+        settings.require_one_platform("a Docker Engine")
     chosen = settings.chosen(references)
     if directory is None:
         from ckf_airgap.transfer.docker.withregistries import (  # noqa: PLC0415 - docker's SDK is slow to import
@@ -197,6 +199,7 @@ async def save_per_image(
         mapping: Gives their places in the private registry, which the tars then name.
     """
     started = time.monotonic()
+    settings.require_one_platform("a tar of one image")
     async with opened_store(source) as stored:
         names = await names_of(stored, references, settings)
         more = names_there(mapping, names)
@@ -227,6 +230,8 @@ async def load_images(
             names, too.
     """
     started = time.monotonic()
+    if directory is None:
+        settings.require_one_platform("a Docker Engine")
     opened = await in_thread(open_source, archive)
     try:
         if directory is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from ckf_airgap.concurrency import DEFAULT_LIMIT
+from ckf_airgap.defaults import DEFAULT_LIMIT
 from ckf_airgap.errors import UsageError
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.net.limits import Limits, Policy
@@ -82,6 +82,15 @@ class TransferSettings:
     def prefer(self) -> Platform:
         """The image of an index that a Docker Engine gets."""
         return self.platforms[0] if self.platforms else DEFAULT_PLATFORM
+
+    def require_one_platform(self, what: str) -> None:
+        """Return when at most one platform is named: `what` has one of an image only.
+
+        Raises:
+            UsageError: when there are several.
+        """
+        if len(self.platforms) > 1:
+            raise UsageError(f"{what} has one platform of an image", fix="Name one --platform.")
 
     def chosen(self, references: Iterable[ImageReference]) -> tuple[ImageReference, ...]:
         """Return the images to do.

@@ -11,8 +11,8 @@ from typing import TypeAlias
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.errors import AbsentError, IntegrityError, ReferenceSyntaxError, UsageError
 from ckf_airgap.images.reference import ImageReference
-from ckf_airgap.images.retag import RetagMapping
 from ckf_airgap.operations.imagesettings import TransferSettings
+from ckf_airgap.operations.places import Mapper
 from ckf_airgap.transfer.oci import Descriptor
 from ckf_airgap.transfer.stores.archive import Archive
 from ckf_airgap.transfer.stores.layout import LayoutDirectory
@@ -20,9 +20,6 @@ from ckf_airgap.transfer.stores.opening import DockerTars, open_source
 
 Stored: TypeAlias = "LayoutDirectory | Archive"
 """A store that images are read from."""
-
-Mapper: TypeAlias = "Callable[[Sequence[ImageReference]], RetagMapping]"
-"""Gives images their places in the private registry."""
 
 
 @asynccontextmanager

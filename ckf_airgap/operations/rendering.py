@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.bundlefile import load_bundle, load_overlay
 from ckf_airgap.bundle.checks import Setting, with_overlays
 from ckf_airgap.charms.charmfile import CharmDirectory
 from ckf_airgap.concurrency import in_thread
+from ckf_airgap.defaults import DEFAULT_CHARMS, DEFAULT_IMAGES
 from ckf_airgap.documents import Document, load_mapping
 from ckf_airgap.errors import InputError, ReleaseNotFoundError, UsageError, nearest
 from ckf_airgap.facts.releases import Release, load_release, release_names, rules_for_bundle
@@ -22,15 +22,6 @@ from ckf_airgap.images.reference import Registry
 from ckf_airgap.images.retag import RetagMapping
 from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.rendering.overlay import Rendering, render
-
-DEFAULT_CHARMS: Final = Path("~/charms")
-"""Where the guide of Charmed Kubeflow puts the charm files."""
-
-DEFAULT_IMAGES: Final = Path("~/retagged-images.txt")
-"""Where the guide puts the list of images in the private registry."""
-
-DEFAULT_MODEL: Final = "kubeflow"
-"""The model that Charmed Kubeflow has to be deployed into."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

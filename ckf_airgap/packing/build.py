@@ -15,7 +15,7 @@ from ckf_airgap.errors import ImagesFailedError, IntegrityError, Problem, Storag
 from ckf_airgap.files import disk_error, write_text
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.retag import RetagMapping, retag_images
-from ckf_airgap.operations.charms import Collected, bundle_label, collect_charms
+from ckf_airgap.operations.charms import DownloadedCharms, bundle_label, download_charms
 from ckf_airgap.operations.images import save_images
 from ckf_airgap.operations.imagesettings import TransferReport
 from ckf_airgap.operations.inventory import Listing, ListingInputs, list_images
@@ -36,7 +36,7 @@ _ROOM_BYTES: Final = 64 * 1024 * 1024
 """Bytes for everything that is neither a charm nor an image."""
 
 
-async def pack(plan: PackPlan, observer: PackObserver | None = None) -> Packed:
+async def pack_release(plan: PackPlan, observer: PackObserver | None = None) -> Packed:
     """Make a pack, or go on with one.
 
     A run that was stopped or killed is continued by the next one: what is there and intact is not
@@ -58,7 +58,7 @@ async def pack(plan: PackPlan, observer: PackObserver | None = None) -> Packed:
 
 
 class _Pack:
-    """One run of `pack`."""
+    """One run of `pack_release`."""
 
     def __init__(self, plan: PackPlan, observer: PackObserver) -> None:
         self._plan = plan
@@ -159,9 +159,9 @@ class _Pack:
                 fix="Free some space there, or pack onto another disk.",
             )
 
-    async def _collect(self) -> Collected:
+    async def _collect(self) -> DownloadedCharms:
         self._step("fetching charms")
-        collected = await collect_charms(
+        collected = await download_charms(
             self._plan.charms,
             self._charms,
             listener=self._observer.on_charm,

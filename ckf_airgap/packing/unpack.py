@@ -43,7 +43,7 @@ class Unpacked:
     assumes: Assumes | None
 
 
-def unpack(
+def unpack_pack(
     directory: Path,
     target: Path,
     *,
@@ -83,7 +83,7 @@ def unpack(
 
 
 class _Unpacking:
-    """One run of `unpack`."""
+    """One run of `unpack_pack`."""
 
     def __init__(
         self, directory: Path, target: Path, checksums: Checksums, *, force: bool, watch: Watch

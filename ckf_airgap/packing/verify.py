@@ -24,7 +24,7 @@ _MAX_INDEX_BYTES: Final = 64 * 1024 * 1024
 
 
 @dataclass(slots=True, kw_only=True)
-class Verified:
+class VerifiedPack:
     """What a check found.
 
     Attributes:
@@ -48,7 +48,7 @@ class Verified:
     problems: list[Problem] = field(default_factory=list)
 
 
-def verify_pack(directory: Path, *, key: Path | None = None, watch: Watch = ignore) -> Verified:
+def verify_pack(directory: Path, *, key: Path | None = None, watch: Watch = ignore) -> VerifiedPack:
     """Read everything in a pack once, and return what is wrong with it; blocks on the disk.
 
     Args:
@@ -57,7 +57,7 @@ def verify_pack(directory: Path, *, key: Path | None = None, watch: Watch = igno
         watch: Is told how far the reading is.
 
     Returns:
-        What was found; `Verified.problems` is empty when all is right.
+        What was found; `VerifiedPack.problems` is empty when all is right.
 
     Raises:
         InputError: when the directory or the key cannot be read.
@@ -72,7 +72,7 @@ def verify_pack(directory: Path, *, key: Path | None = None, watch: Watch = igno
     )
 
 
-def raise_problems(directory: Path, verified: Verified) -> None:
+def raise_problems(directory: Path, verified: VerifiedPack) -> None:
     """Raise `IntegrityError` with everything that is wrong, or return when nothing is."""
     if verified.problems:
         raise IntegrityError(
@@ -87,10 +87,10 @@ class _Verification:
         self._directory = directory
         self._checksums = checksums
         self._watch = watch
-        self._found = Verified()
+        self._found = VerifiedPack()
         self._lock: Lock | None = None
 
-    def run(self, signature: Callable[[], str | None]) -> Verified:
+    def run(self, signature: Callable[[], str | None]) -> VerifiedPack:
         self._found.has_signature = (self._directory / SIGNATURE).exists()
         wrong = signature()
         if wrong:

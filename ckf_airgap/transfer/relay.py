@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Iterable
 from functools import partial
 
-from ckf_airgap.concurrency import DEFAULT_LIMIT, Outcome, bounded_outcomes
+from ckf_airgap.concurrency import Outcome, bounded_outcomes
+from ckf_airgap.defaults import DEFAULT_LIMIT
 from ckf_airgap.errors import AbsentError, AirgapError, IntegrityError
 from ckf_airgap.transfer.events import (
     BlobDone,

@@ -55,7 +55,8 @@ async def verify(
         listener: Is told when one is done.
 
     Returns:
-        A result for each, in order: `ImageStatus.PRESENT`, or `ImageStatus.FAILED` with what is missing.
+        A result for each, in order: `ImageStatus.PRESENT`, or `ImageStatus.FAILED` with what is
+        missing.
     """
     blobs: Shared[tuple[str, Descriptor], bool] = Shared()
     wanted = tuple(images)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
+import ckf_airgap
 from ckf_airgap.cli.images.options import listing_options
 from ckf_airgap.cli.options import BundleName, UserPath, json_option, verbosity_options
-from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
-from ckf_airgap.concurrency import in_thread
-from ckf_airgap.files import write_text
-from ckf_airgap.images.inventory import Inventory
-from ckf_airgap.operations.inventory import Listing, ListingInputs, list_images
+
+if TYPE_CHECKING:
+    from ckf_airgap import Inventory, Listing, ListingInputs
 
 SCHEMA: Final = "ckf-airgap/images/v1"
 
@@ -52,6 +51,8 @@ def list_command(
     release's rules, and the bases that Juju runs charms in. A shipped release needs no charm
     files: its facts name the images of the charms it was made from.
     """
+    from ckf_airgap.cli.runner import run
+
     terminal = Terminal.current()
     listing = run(_list(inputs, only, output))
     inventory = listing.inventory
@@ -74,7 +75,10 @@ def list_command(
 async def _list(
     inputs: ListingInputs, only: Literal["required", "optional"] | None, output: Path | None
 ) -> Listing:
-    listing = await list_images(inputs)
+    from ckf_airgap.concurrency import in_thread
+    from ckf_airgap.files import write_text
+
+    listing = await ckf_airgap.list_images(inputs)
     if output is not None:
         await in_thread(write_text, output, listing.inventory.chosen(only).to_text())
     return listing

@@ -22,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, final
 
+from ckf_airgap.defaults import DEFAULT_SPEED
 from ckf_airgap.documents import JSONValue
 from ckf_airgap.errors import UsageError
 from ckf_airgap.rehearsal.api.bodies import DEFAULT_LIMIT_BYTES
@@ -43,7 +44,7 @@ from ckf_airgap.rehearsal.model.state import (
 )
 from ckf_airgap.rehearsal.model.users import User, Users
 from ckf_airgap.rehearsal.privatedir import PrivateDirectory, remove_left_behind
-from ckf_airgap.rehearsal.units.clock import DEFAULT_SPEED, LoopClock
+from ckf_airgap.rehearsal.units.clock import LoopClock
 from ckf_airgap.rehearsal.units.course import Script
 from ckf_airgap.rehearsal.wire import ApiError
 

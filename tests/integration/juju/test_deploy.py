@@ -15,18 +15,13 @@ from ckf_airgap.charms.charmfile import read_charm
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import BundleError, ControllerError, RefusedError
 from ckf_airgap.images.reference import Registry
-from ckf_airgap.juju import (
-    DeployEvent,
-    DeployEventKind,
-    JujuTarget,
-    RegistryAuth,
-    connect,
-    deploy,
-    read_live_model,
-    read_status,
-    wait_active_idle,
-)
+from ckf_airgap.juju.connection import connect
+from ckf_airgap.juju.deploy import DeployEvent, DeployEventKind, deploy
 from ckf_airgap.juju.identity import RECORD_KEY, Record
+from ckf_airgap.juju.status import read_live_model, read_status
+from ckf_airgap.juju.store import JujuTarget
+from ckf_airgap.juju.upload import RegistryAuth
+from ckf_airgap.juju.watch import wait_active_idle
 from ckf_airgap.rehearsal.host.controller import RehearsalController
 from ckf_airgap.rehearsal.standin import write_standin
 from tests.integration.juju.world import BUNDLE, QUICK, REGISTRY, SCALES, client_tasks, parse
