@@ -36,8 +36,8 @@ DEFAULT_ERROR_GRACE_S: Final = 120.0
 """How long an error must last to end a wait, in seconds.
 
 Juju runs a failed hook again after 5, 10, 20, 40 ... seconds, and the kubelet pulls an image
-again; charms of Kubeflow use that to get over what other charms have not done yet. Two minutes are
-four more attempts."""
+again; Kubeflow's charms rely on that to get past what other charms have not done yet. Two minutes
+allow four more attempts."""
 
 DEFAULT_SPEED: Final = 60.0
 """Seconds of a deployment that pass in one second: a release that takes minutes takes seconds."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +11,7 @@ from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.merge import merge_documents
 from ckf_airgap.documents import MAX_BYTES, Document, as_mapping, load_all_yaml
 from ckf_airgap.errors import BundleError, Problem, raise_all
+from ckf_airgap.files import read_small, read_small_text
 
 INCLUDE_FILE: Final = "include-file://"
 INCLUDE_BASE64: Final = "include-base64://"
@@ -31,11 +32,11 @@ def load_document(path: Path) -> Document:
     `load_overlay`.
 
     Raises:
-        BundleError: when it cannot be read, is too large, is no YAML mapping, has what only an
+        BundleError: when it cannot be read, is too large, is not a YAML mapping, has what only an
             overlay may have, or includes a file that cannot be read.
     """
     file = path / "bundle.yaml" if path.is_dir() else path
-    documents = _documents(file)
+    documents = _documents(file, pipes=file is path)
     raise_all(
         BundleError,
         f"the bundle {file} cannot be used",
@@ -57,14 +58,19 @@ def load_overlay(path: Path) -> Document:
     from the directory of the overlay.
 
     Raises:
-        BundleError: when it cannot be read, is too large, is no YAML mapping, or includes a file
+        BundleError: when it cannot be read, is too large, is not a YAML mapping, or includes a file
             that cannot be read.
     """
     return merge_documents(*_documents(path))
 
 
-def _documents(file: Path) -> list[Document]:
-    documents = load_all_yaml(_read_text(file), where=str(file), error=BundleError)
+def load_overlays(paths: Iterable[Path]) -> list[Document]:
+    """Read overlays; see `load_overlay`."""
+    return [load_overlay(path) for path in paths]
+
+
+def _documents(file: Path, *, pipes: bool = True) -> list[Document]:
+    documents = load_all_yaml(_read_text(file, pipes=pipes), where=str(file), error=BundleError)
     if not documents or documents[0] is None:
         raise BundleError(f"{file} is empty, expected a bundle with applications")
     mappings = [as_mapping(document, where=str(file), error=BundleError) for document in documents]
@@ -73,11 +79,9 @@ def _documents(file: Path) -> list[Document]:
     return mappings
 
 
-def _read_text(file: Path) -> str:
+def _read_text(file: Path, *, pipes: bool) -> str:
     try:
-        if file.stat().st_size > MAX_BYTES:
-            raise BundleError(f"{file} is too large for a bundle ({file.stat().st_size} bytes)")
-        return file.read_text(encoding="utf-8")
+        return read_small_text(file, MAX_BYTES, what="a bundle", pipes=pipes, error=BundleError)
     except UnicodeDecodeError as exc:
         raise BundleError(f"{file} is not a bundle: it is not UTF-8 text") from exc
     except OSError as exc:
@@ -122,6 +126,4 @@ def _as_base64(path: Path) -> str:
 
 
 def _content(path: Path) -> bytes:
-    if path.stat().st_size > MAX_BYTES:
-        raise BundleError("it is too large for an option")
-    return path.read_bytes()
+    return read_small(path, MAX_BYTES, what="an option", error=BundleError)

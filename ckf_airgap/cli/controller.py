@@ -28,7 +28,7 @@ SCHEMA: Final = "ckf-airgap/controller/v1"
 @click.command(
     "controller",
     epilog="""\b
-Example, with any client of Juju in another terminal:
+Example, with Juju's own client in another terminal:
   ckf-airgap controller --juju-data /tmp/rehearsal --port 17070
   JUJU_DATA=/tmp/rehearsal juju status
 """,
@@ -72,7 +72,7 @@ Example, with any client of Juju in another terminal:
     help="Let units wait for the relations that they need in this release.  "
     "[default: those needed in all]",
 )
-@registry_option
+@registry_option()
 @json_option
 @verbosity_options
 def command(
@@ -87,8 +87,8 @@ def command(
 ) -> None:
     """Run the embedded controller until stopped.
 
-    It speaks Juju's API over TLS: `juju`, libjuju and any other client can add models, deploy
-    local charms, integrate and wait, as far as that needs no cluster. It prints one line beginning
+    It speaks Juju's API over TLS: `juju`, libjuju and other clients can add models, deploy local
+    charms, integrate and wait, as far as that needs no cluster. It prints one line beginning
     with `ready` when clients can connect, and ends well on Ctrl-C and SIGTERM.
     """
     from ckf_airgap.cli.runner import run

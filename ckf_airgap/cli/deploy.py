@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 SCHEMA: Final = "ckf-airgap/deploy/v1"
 PLAN_SCHEMA: Final = "ckf-airgap/plan/v1"
 PASSWORD_VARIABLE: Final = "CKF_AIRGAP_REGISTRY_PASSWORD"  # noqa: S105 - a name
+MAX_PASSWORD_BYTES: Final = 64 * 1024
+"""Size of a password's file; tokens that registries take for one have a few thousand bytes."""
 
 
 @click.command(
@@ -137,11 +139,14 @@ def _print_plan(terminal: Terminal, deployment: Deployment) -> None:
 
 def _registry_login(username: str | None, password_file: Path | None) -> RegistryLogin | None:
     """Return the login to the registry; a password never comes from the command line."""
+    from ckf_airgap.files import read_small_text
+
     if username is None:
         return None
     if password_file is not None:
         try:
-            password = password_file.read_text(encoding="utf-8").rstrip("\r\n")
+            text = read_small_text(password_file, MAX_PASSWORD_BYTES, what="a password", pipes=True)
+            password = text.rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as exc:
             raise InputError(f"cannot read the password file {password_file}: {exc}") from exc
     else:

@@ -176,13 +176,15 @@ def timeout_option(default: str) -> Callable[[_F], _F]:
     )
 
 
-registry_option = click.option(
-    "--registry",
-    envvar="CKF_AIRGAP_REGISTRY",
-    metavar="HOST[:PORT][/PATH]",
-    help="The private registry.",
-)
-"""``--registry``"""
+def registry_option(*, required: bool = False) -> Callable[[_F], _F]:
+    """Return ``--registry``."""
+    return click.option(
+        "--registry",
+        required=required,
+        envvar="CKF_AIRGAP_REGISTRY",
+        metavar="HOST[:PORT][/PATH]",
+        help="The private registry.",
+    )
 
 
 jobs_option = click.option(
@@ -200,7 +202,7 @@ overlay_option = click.option(
     type=UserPath(),
     multiple=True,
     metavar="FILE",
-    help="An overlay of yours; may be repeated.",
+    help="A bundle overlay of your own; may be repeated.",
 )
 """``--overlay``, as ``overlays``"""
 
@@ -232,6 +234,6 @@ max_depth_option = click.option(
     "--max-depth",
     type=click.IntRange(1, 64),
     metavar="N",
-    help="The levels that a path in the registry may have; as for `images retag`.",
+    help="The levels that a path in the registry may have; longer paths are folded.",
 )
 """``--max-depth``"""

@@ -21,6 +21,7 @@ from ckf_airgap.cli.options import (
     json_option,
     juju_version_option,
     max_depth_option,
+    registry_option,
     rules_option,
     verbosity_options,
 )
@@ -35,13 +36,7 @@ if TYPE_CHECKING:
 SCHEMA: Final = "ckf-airgap/pack/v1"
 
 _OPTIONS: Final = [
-    click.option(
-        "--registry",
-        required=True,
-        envvar="CKF_AIRGAP_REGISTRY",
-        metavar="HOST[:PORT][/PATH]",
-        help="The private registry.",
-    ),
+    registry_option(required=True),
     click.option(
         "-o",
         "--output",

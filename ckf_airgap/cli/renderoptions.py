@@ -10,7 +10,14 @@ from typing import Any, TypeVar, cast
 import click
 
 import ckf_airgap
-from ckf_airgap.cli.options import BundleName, UserPath, apply, registry_option, rules_option
+from ckf_airgap.cli.options import (
+    BundleName,
+    UserPath,
+    apply,
+    overlay_option,
+    registry_option,
+    rules_option,
+)
 from ckf_airgap.defaults import DEFAULT_CHARMS, DEFAULT_IMAGES
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -77,7 +84,7 @@ def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
                         metavar="FILE",
                         help="The mapping of `images retag`; needed when it folded paths.",
                     ),
-                    registry_option,
+                    registry_option(),
                     click.option(
                         "--set",
                         "settings",
@@ -85,14 +92,7 @@ def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
                         metavar="APP.OPTION=VALUE",
                         help="Set an option of an application; may be repeated.",
                     ),
-                    click.option(
-                        "--overlay",
-                        "overlays",
-                        type=UserPath(),
-                        multiple=True,
-                        metavar="FILE",
-                        help="An overlay of yours, applied after ours; may be repeated.",
-                    ),
+                    overlay_option,
                     rules_option,
                 ],
                 with_inputs,

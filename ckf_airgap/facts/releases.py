@@ -1,7 +1,7 @@
 """The releases of Charmed Kubeflow that are shipped with ckf-airgap.
 
 Each is a directory of facts under ``bundles/``: the bundle as published, what its charms declare,
-and what those do not tell about images. ``docs/bundles.md`` describes the three files; each names
+and the images that they do not. ``docs/bundles.md`` describes the three files; each names
 the repositories and commits it was made from.
 """
 
@@ -72,7 +72,7 @@ class Release:
     sources: Mapping[str, ReleaseSource]
     """Where each charm's facts were read."""
     files: Mapping[str, tuple[str, ...]]
-    """The documents that lie inside each packed charm, as paths in the archive."""
+    """The documents inside each packed charm, as paths in the archive."""
     rules: ImageRules
 
     @property
@@ -84,7 +84,7 @@ class Release:
 def data_directory() -> Path:
     """Return the directory that holds a directory for each release.
 
-    An installed package carries it inside; a checkout has it beside the package.
+    An installed package has it inside, a checkout next to the package.
     """
     package = Path(__file__).resolve().parents[1]
     installed = package / "bundles"
@@ -159,7 +159,7 @@ def common_needed_endpoints() -> Mapping[str, frozenset[str]]:
 
 
 def rules_for_bundle(bundle: Bundle) -> ImageRules:
-    """Return the image rules for a bundle that need not be shipped.
+    """Return the image rules for a bundle, shipped or not.
 
     Each application whose charm and channel are those of a shipped release gets that release's
     rules for the charm (of several releases, the newest), so that a customised copy of a release
@@ -215,7 +215,7 @@ def _age(name: str) -> tuple[bool, tuple[int, ...], str]:
 def _directory(name: str) -> Path:
     names = release_names()
     if name not in names:
-        shipped = f"Shipped are: {', '.join(names) or 'none'}."
+        shipped = f"Shipped releases: {', '.join(names) or 'none'}."
         hint = nearest(name, names)
         raise ReleaseNotFoundError(
             f"there is no shipped release {name!r}", fix=f"{hint} {shipped}".strip()
@@ -253,7 +253,7 @@ def _charm(name: str, fields: Document, where: str) -> Charm:
 
 
 def _without_marks(metadata: Document) -> Document:
-    """Return the metadata as the charm has it: ``needed`` is ours."""
+    """Return the metadata as the charm has it: only our facts have ``needed``."""
     plain = dict(metadata)
     requires = plain.get("requires")
     if isinstance(requires, dict):
@@ -267,7 +267,7 @@ def _without_marks(metadata: Document) -> Document:
 
 
 def _file_text(path: str, value: JSONValue) -> str:
-    """Return a file of default images in the dialect that its name asks for."""
+    """Return a file of default images in the format that its name implies."""
     return json.dumps(value, indent=4) + "\n" if path.endswith(".json") else dump_yaml(value)
 
 

@@ -1,7 +1,7 @@
-"""The inventory: every image that a deployment will pull, with who asks for it and when.
+"""The inventory: every image that a deployment will pull, with what asks for it and when.
 
 Pure. It puts together what the charms declare (`ckf_airgap.images.discover`), what the release's
-rules add, the images that Juju itself runs charms and controllers in, and lists that a person
+rules add, the images that Juju itself runs charms and controllers in, and lists that the user
 appends.
 """
 
@@ -42,19 +42,19 @@ class ImageReason:
     """Why an image is in the inventory: one place that asks for it.
 
     Attributes:
-        asker: The kind of the place. A ``rule`` is of the release's ``images.yaml`` and stands for
-            no option of its own; an option's image that a rule names has the asker ``option``.
+        asker: The kind of the place. ``rule`` is an image of the release's ``images.yaml`` that
+            belongs to no option; where a rule names the image of an option, it is ``option``.
         used: When the image is pulled because of this place.
-        application: The application of the bundle, if it is for one.
+        application: The application that asks for it, if one does.
         charm: The application's charm.
         resource: The resource that is the image.
         option: The option that names it.
         path: The place in the option's value: keys, and indexes of lists.
-        named_by: Who gives the option's value: the bundle, the charm's default, a file of the
-            charm, or the release's rules.
+        named_by: Where the option's value comes from: the bundle, the charm's default, a file of
+            the charm, or the release's rules.
         file: The file that holds the reference: a path in the charm, or the appended list.
         line: The line in that file, counted from 1.
-        why: Which pod or job runs it, where a fact tells.
+        why: Which pod or job runs it, if known.
     """
 
     asker: Asker
@@ -71,7 +71,7 @@ class ImageReason:
 
     @property
     def where(self) -> str:
-        """The place for a person, without the application."""
+        """The place in words, without the application."""
         match self.asker:
             case "resource":
                 place = f"resource {self.resource}"
@@ -97,7 +97,7 @@ class ImageReason:
         return f"{who}{self.where}" + (f" - {self.why}" if self.why else "")
 
     def to_json(self) -> Document:
-        """Return the reason as a JSON document without what is empty."""
+        """Return the reason as a JSON document without its empty fields."""
         fields: Document = {
             "asker": self.asker,
             "used": self.used,
@@ -116,15 +116,15 @@ class ImageReason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InventoryImage:
-    """An image, and everybody who asks for it."""
+    """An image, and everything that asks for it."""
 
     reference: ImageReference
-    """As the first place that asks for it writes it."""
+    """As written in the first place that asks for it."""
     reasons: tuple[ImageReason, ...]
 
     @property
     def required(self) -> bool:
-        """Whether a pod that the deployment itself makes runs it."""
+        """Whether a pod that the deployment itself creates runs it."""
         return any(reason.used == "start" for reason in self.reasons)
 
     def to_json(self) -> Document:
@@ -141,8 +141,8 @@ class Inventory:
     """The images of a bundle, in the order of their references.
 
     Attributes:
-        images: One entry for each image; ``docker.io/x`` and ``x`` are one.
-        warnings: What leaves open which image is meant.
+        images: One entry for each image; ``docker.io/x`` and ``x`` are the same image.
+        warnings: Where it is not clear which image is meant.
     """
 
     images: tuple[InventoryImage, ...]
@@ -167,7 +167,7 @@ class Inventory:
         """Return the entry of an image, however its reference is spelled.
 
         Raises:
-            ImageNotFoundError: when nothing asks for it; the message names the nearest.
+            ImageNotFoundError: when nothing asks for it; the message suggests the nearest.
         """
         wanted = reference.canonical()
         for image in self.images:
@@ -180,7 +180,7 @@ class Inventory:
         )
 
     def to_text(self) -> str:
-        """Return an ``images.txt``: one reference a line."""
+        """Return an ``images.txt``: one reference per line."""
         return "".join(f"{image.reference}\n" for image in self.images)
 
 
@@ -194,21 +194,21 @@ def take_inventory(
 ) -> Inventory:
     """Return every image that a bundle with its charms pulls.
 
-    Beside the images that the bundle pulls as it is, the inventory has those that it pulls once an
-    option is set or emptied (istio's CNI plugin, a default in a charm's code), so that a later
-    overlay does not need a second trip; they count as used later.
+    In addition to the images that the bundle pulls as it is, the inventory has those that it pulls
+    once an option is set or cleared (istio's CNI plugin, a default in a charm's code), so that a
+    later overlay does not need a second trip; they count as used later.
 
     Args:
         bundle: The bundle, with its overlays merged in.
         charms: The charm of each application, by the application's name.
-        rules: What the charms do not tell.
+        rules: What the charms do not declare.
         juju_version: Add the images of a controller of this version, such as ``3.6.9``.
-        lists: Lists to append, such as images for tests; taken as required.
+        lists: Lists to append, such as images for tests; they count as required.
 
     Raises:
-        OptionError: when the parts of a hub, tag and names are missing or are no reference.
+        OptionError: when parts of a hub, tag and names are missing or make no valid reference.
         InputError: when a resource has no image, or a reference is malformed.
-        UsageError: when the version of Juju is none.
+        UsageError: when ``juju_version`` is not a version of Juju.
     """
     entries = discover_images(bundle, charms, rules)
     found: list[tuple[ImageReference, ImageReason]] = []
@@ -232,9 +232,9 @@ def take_inventory(
 
 
 def base_in_use(application: Application, charm: Charm, bundle: Bundle) -> Base | None:
-    """Return the base that Juju runs an application's charm in, or ``None`` if nothing tells.
+    """Return the base that Juju runs an application's charm in, or ``None`` if it is unknown.
 
-    The application's base or series counts, then the bundle's, then the first base of the charm.
+    The application's base or series wins, then the bundle's, then the first base of the charm.
     Juju runs charms of the series kubernetes in Ubuntu 20.04 (``PodSpec charms now use focal`` in
     its ``caasoperatorprovisioner``).
     """
@@ -253,7 +253,7 @@ def base_in_use(application: Application, charm: Charm, bundle: Bundle) -> Base 
 
 
 def _merged(found: Iterable[tuple[ImageReference, ImageReason]]) -> tuple[InventoryImage, ...]:
-    """Return one entry for each image, whatever its spellings."""
+    """Return one entry for each image, however it is spelled."""
     spelled: dict[ImageReference, ImageReference] = {}
     reasons: dict[ImageReference, dict[ImageReason, None]] = {}
     for reference, reason in found:
@@ -296,6 +296,9 @@ def _option_reason(
     entry: ApplicationImages, plan: OptionPlan, use: ImageUse, rule: OptionRule
 ) -> ImageReason:
     key = str(use.path[0]) if use.path else ""
+    # Where no rule says when an image is used: lists and mappings offer choices, or name what is
+    # run on demand (docs/bundles.md). Anything else is required: an image too many costs space,
+    # one too few stops the deployment.
     choice = bool(use.path) and plan.composite is None
     file, line = _place_in_charm(entry.charm, plan.option, use.path, use.origin == "file")
     named = {"bundle": "bundle", "option": "charm", "file": "file", "rule": "rules"}
@@ -419,7 +422,7 @@ def _charm_bases(
 def _unknown_bases(bundle: Bundle, charms: Mapping[str, Charm]) -> list[Problem]:
     return [
         Problem(
-            f"charm {charms[name].name} names no base, so its charm base image is not known",
+            f"charm {charms[name].name} declares no base, so its charm base image is unknown",
             f"application {name}",
             "append the image to the list",
         )
@@ -431,8 +434,8 @@ def _unknown_bases(bundle: Bundle, charms: Mapping[str, Charm]) -> list[Problem]
 def _of_juju(rules: ImageRules, version: str) -> Iterator[tuple[ImageReference, ImageReason]]:
     if rules.juju is None:
         raise InputError(
-            "the image rules do not tell the images of a Juju controller",
-            fix="Give rules with a juju section (docs/bundles.md).",
+            "the image rules do not list the images of a Juju controller",
+            fix="Use rules with a juju section (docs/bundles.md).",
         )
     major = version.partition(".")[0]
     try:

@@ -1,6 +1,7 @@
 """Image lists: ``images.txt`` and ``retagged-images.txt``, and where an image is in the registry.
 
-Both files have one reference a line; blank lines, ``#`` comments and blanks around are allowed.
+Both files have one reference per line; blank lines, ``#`` comments and surrounding blanks are
+allowed.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
+from ckf_airgap.documents import MAX_BYTES
 from ckf_airgap.errors import ImageNotFoundError, InputError, Problem, ReferenceSyntaxError
+from ckf_airgap.files import read_small_text
 from ckf_airgap.images.reference import ImageReference, Registry, retag, retag_candidates
 
 SIMILAR: Final = 0.75
-"""How like (`difflib` ratio) the last parts of two names must be for one to be a slip of the other.
-"""
+"""The `difflib` ratio from which the last part of one name may be a misspelling of another's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class ImageList:
             except ReferenceSyntaxError as exc:
                 problems.append(Problem(exc.message, f"{where}, line {number}"))
         if problems:
-            raise InputError(f"{where} has lines that are no image references", problems=problems)
+            raise InputError(f"{where} has lines that are not image references", problems=problems)
         return cls(where, tuple(entries))
 
     @classmethod
@@ -64,7 +66,7 @@ class ImageList:
         cls,
         path: Path,
         *,
-        fix: str = "Name it with --images FILE; it is retagged-images.txt of the connected side.",
+        fix: str = "Give it with --images FILE; the connected side wrote it (retagged-images.txt).",
     ) -> ImageList:
         """Read a list from a file.
 
@@ -74,16 +76,20 @@ class ImageList:
 
         Raises:
             ImageNotFoundError: when the file is missing or cannot be read.
-            InputError: when a line is no reference, or the file is not text.
+            InputError: when a line is not a reference, or the file is not text, or is larger than
+                any list.
         """
         try:
-            return cls.parse(path.read_text(encoding="utf-8-sig"), where=str(path))
+            text = read_small_text(
+                path, MAX_BYTES, what="a list of images", encoding="utf-8-sig", pipes=True
+            )
         except UnicodeDecodeError as exc:
             raise InputError(f"{path} is not a list of images: it is not UTF-8 text") from exc
         except OSError as exc:
             raise ImageNotFoundError(
                 f"cannot read the list of images {path}: {exc.strerror}", fix=fix
             ) from exc
+        return cls.parse(text, where=str(path))
 
     def __iter__(self) -> Iterator[ImageReference]:
         """Yield the references."""
@@ -103,7 +109,7 @@ class RetaggedImages:
         images: The list.
         targets: The list's references, for exact look-up.
         places: Where a mapping file puts images, by the canonical form of their references; the
-            rule decides on all others.
+            retag rule places all others.
     """
 
     registry: Registry
@@ -123,13 +129,13 @@ class RetaggedImages:
 
         Args:
             images: The list.
-            registry: The private registry. When it is not given it is taken from the list: the
-                host that all lines share, with as many of the path components that all lines
-                share as let most of the needed images be found.
-            needed: References that will be looked up; used only to tell a registry's path.
+            registry: The private registry. By default it is inferred from the list: the host that
+                all lines share, followed by as many of their common path components as make the
+                most needed images found.
+            needed: References that will be looked up; used only to infer the registry's path.
 
         Raises:
-            InputError: when the list names several registries and none is given, or a line lies
+            InputError: when the list names several registries and none is given, or a line is
                 outside the registry that is given.
         """
         if registry is None:
@@ -154,7 +160,7 @@ class RetaggedImages:
     def by_rule(
         cls, sources: Iterable[ImageReference], registry: Registry, *, where: str = "the retag rule"
     ) -> RetaggedImages:
-        """Return the list that retagging `sources` gives, as if it had been read from a file.
+        """Return the list that retagging `sources` makes, as if it had been read from a file.
 
         Raises:
             InputError: when two different images would share one place in the registry.
@@ -176,9 +182,8 @@ class RetaggedImages:
     def find(self, reference: ImageReference) -> ImageReference | None:
         """Return the retagged image of exactly this reference, or ``None``.
 
-        What is found is the place that the mapping gives, else the one of the retag rule, or one
-        of the places that older lists use (`retag_candidates`). Nothing is matched by a part of a
-        name.
+        The mapping's place counts if it has one; otherwise that of the retag rule, or one that
+        older lists use (`retag_candidates`). Nothing is matched by part of a name.
         """
         placed = self.places.get(reference.canonical())
         if placed is not None:
@@ -189,16 +194,16 @@ class RetaggedImages:
         return None
 
     def nearest(self, reference: ImageReference) -> ListedImage | None:
-        """Return the line that is most like the place where an image should be, if one is."""
+        """Return the line most similar to the place where an image should be, if any is."""
         found = nearest_image(retag(reference, self.registry), self.targets)
         return self.targets[found] if found else None
 
 
 def nearest_image(wanted: ImageReference, known: Iterable[ImageReference]) -> ImageReference | None:
-    """Return the reference that may have been meant, or ``None`` when none is like it.
+    """Return the reference that may have been meant, or ``None`` when none is similar.
 
     The last part of the name decides, since registry and path are alike in most lists: it must be
-    the same or similar. Of several, one of the same whole name comes first, then the most similar
+    the same or similar. Of several, one with the same whole name comes first, then the most similar
     text.
     """
     by_last: dict[str, list[ImageReference]] = {}
@@ -227,7 +232,7 @@ def infer_registry(images: ImageList, needed: Iterable[ImageReference] = ()) -> 
     if len(hosts) != 1 or None in hosts:
         named = ", ".join(sorted(str(host or "no registry") for host in hosts)) or "no image"
         raise InputError(
-            f"{images.where} does not tell the private registry: it names {named}",
+            f"cannot infer the private registry from {images.where}: it names {named}",
             fix="Name the registry with --registry HOST[:PORT][/PATH].",
         )
     (host,) = hosts

@@ -1,4 +1,4 @@
-"""Read what a bundle makes its applications of: the checksums of charm files and resources."""
+"""Read the checksums of the charm files and resources that a bundle deploys."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def read_identities(
     *,
     read_charms: bool = True,
 ) -> dict[str, WantedIdentity]:
-    """Return what those applications of a bundle are made of that a model has already.
+    """Return the identities of those applications of a bundle that a model already has.
 
     A charm file is read only when the model has a record to compare it with.
 
@@ -36,7 +36,7 @@ async def read_identities(
         charms: The charm of each application.
         live: The model.
         registry_auth: The login that images of the private registry are deployed with.
-        read_charms: Whether charm files are read at all; resources alone need none.
+        read_charms: Whether charm files are read at all; resources do not need them.
 
     Raises:
         MissingError: when the file of a charm or of a resource cannot be read.

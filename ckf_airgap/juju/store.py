@@ -85,7 +85,7 @@ def read_controller(name: str | None = None, juju_data: Path | None = None) -> S
     chosen = name or (current if isinstance(current, str) else None)
     if not chosen:
         raise ControllerError(
-            f"no controller is current in {directory}",
+            f"there is no current controller in {directory}",
             fix=f"Name one with --controller ({_names(controllers)}), or run 'juju switch'.",
         )
     if chosen not in controllers:

@@ -10,8 +10,8 @@ from typing import Literal, TypeAlias
 
 from ckf_airgap._version import __version__
 from ckf_airgap.bundle.bundle import Application, Bundle
-from ckf_airgap.bundle.bundlefile import load_document
-from ckf_airgap.bundle.merge import merge_documents
+from ckf_airgap.bundle.bundlefile import load_overlays
+from ckf_airgap.bundle.checks import overlaid
 from ckf_airgap.charmhub.channel import Channel
 from ckf_airgap.charmhub.download import (
     LOCK_HASH,
@@ -36,7 +36,7 @@ from ckf_airgap.errors import (
     UsageError,
     raise_all,
 )
-from ckf_airgap.files import disk_error
+from ckf_airgap.files import disk_error, replacing
 from ckf_airgap.net.patience import OnRetry, ignore_retry
 from ckf_airgap.operations.lock import FILE_NAME, Lock, LockedCharm, document_sha256
 from ckf_airgap.operations.rendering import NamedBundle, find_bundle
@@ -221,10 +221,7 @@ def _read_asked(sources: CharmSources) -> _Asked:
         names = ", ".join(str(one) for one in extra) or "charms"
         return _Asked(name=names, document_sha256=document_sha256({}), wanted=extra, local=())
     named = find_bundle(sources.bundle)
-    overlays = [load_document(path) for path in sources.overlays]
-    bundle = Bundle.from_document(
-        merge_documents(named.bundle.document, *overlays), where="with its overlays"
-    )
+    bundle = overlaid(named.bundle, load_overlays(sources.overlays))
     wanted = wanted_charms(bundle, architecture=sources.architecture, base=sources.base)
     return _Asked(
         name=bundle_label(named, sources.bundle),
@@ -268,9 +265,8 @@ def _copy_local(files: Iterable[Path], directory: Path) -> list[LockedCharm]:
         try:
             directory.mkdir(parents=True, exist_ok=True)
             if _sha384(target) != sha384:
-                part = target.with_name(f"{target.name}.part")
-                shutil.copyfile(file, part)
-                part.replace(target)
+                with file.open("rb") as source, replacing(target) as copy:
+                    shutil.copyfileobj(source, copy)
         except OSError as exc:
             raise disk_error(exc, target) from exc
         copied.append(
@@ -364,7 +360,7 @@ def _locked(one: FetchedCharm) -> LockedCharm:
 def _sha384(path: Path) -> str:
     try:
         return hash_file(path, [LOCK_HASH])[LOCK_HASH]
-    except FileNotFoundError:
+    except (FileNotFoundError, InputError):  # nothing, or something else than a file
         return ""
 
 

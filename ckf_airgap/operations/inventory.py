@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ckf_airgap.bundle.bundle import Bundle
-from ckf_airgap.bundle.bundlefile import load_overlay
-from ckf_airgap.bundle.checks import with_overlays
+from ckf_airgap.bundle.bundlefile import load_overlays
+from ckf_airgap.bundle.checks import overlaid
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.defaults import DEFAULT_CHARMS
 from ckf_airgap.errors import (
-    BundleError,
     CharmNotFoundError,
     ImageNotFoundError,
     Problem,
@@ -125,9 +124,8 @@ async def list_images(inputs: ListingInputs) -> Listing:
 def read_listing(inputs: ListingInputs) -> Listing:
     """Do what `list_images` does; blocks."""
     named = find_bundle(inputs.bundle)
-    overlays = [load_overlay(path) for path in inputs.overlays]
-    bundle, problems = with_overlays(named.bundle, overlays)
-    raise_all(BundleError, "overlays do not fit the bundle", problems)
+    overlays = load_overlays(inputs.overlays)
+    bundle = overlaid(named.bundle, overlays)
     from_files = inputs.charms is not None or named.release is None
     if named.release is not None and inputs.charms is None:
         charms = _charms_of_release(bundle, named.release)

@@ -15,11 +15,15 @@ from pathlib import Path
 from typing import Final
 
 from ckf_airgap.charms.charm import CHARM_NAME
-from ckf_airgap.documents import MAX_BYTES, Document, JSONValue
+from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import InputError, MissingError
+from ckf_airgap.files import read_small_text
 
 SCHEMA: Final = "ckf-airgap/lock/v1"
 LOCK_NAME: Final = "ckf-airgap.lock"
+MAX_LOCK_BYTES: Final = 64 * 1024 * 1024
+"""Size that a lock may have; an image of twenty layers takes some 4 kB."""
+
 
 FILE_NAME: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*\.charm\Z")
 """What a charm's file may be called: it becomes a path."""
@@ -106,9 +110,7 @@ class Lock:
             InputError: when it is none, or of another schema.
         """
         try:
-            if path.stat().st_size > 4 * MAX_BYTES:
-                raise InputError(f"{path} is too large for a lock")
-            text = path.read_text(encoding="utf-8")
+            text = read_small_text(path, MAX_LOCK_BYTES, what="a lock", pipes=True)
         except FileNotFoundError as exc:
             raise MissingError(f"there is no lock {path}") from exc
         except (OSError, UnicodeDecodeError) as exc:

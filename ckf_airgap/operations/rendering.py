@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ckf_airgap.bundle.bundle import Bundle
-from ckf_airgap.bundle.bundlefile import load_bundle, load_overlay
+from ckf_airgap.bundle.bundlefile import load_bundle, load_overlays
 from ckf_airgap.bundle.checks import Setting, with_overlays
 from ckf_airgap.charms.charmfile import CharmDirectory
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.defaults import DEFAULT_CHARMS, DEFAULT_IMAGES
-from ckf_airgap.documents import Document, load_mapping
-from ckf_airgap.errors import InputError, ReleaseNotFoundError, UsageError, nearest
+from ckf_airgap.documents import MAX_BYTES, Document, load_mapping
+from ckf_airgap.errors import InputError, ReleaseNotFoundError, UsageError, capitalised, nearest
 from ckf_airgap.facts.releases import Release, load_release, release_names, rules_for_bundle
+from ckf_airgap.files import read_small_text
 from ckf_airgap.images.lists import ImageList, RetaggedImages
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.images.retag import RetagMapping
@@ -89,7 +90,7 @@ def find_bundle(name: str | Path) -> NamedBundle:
     known = f"Shipped releases are {', '.join(releases) or 'none'}."
     raise ReleaseNotFoundError(
         f"{text!r} is neither a file nor a shipped release",
-        fix=f"{hint[:1].upper()}{hint[1:]} {known}".strip(),
+        fix=f"{capitalised(hint)} {known}".strip(),
     )
 
 
@@ -136,7 +137,7 @@ def _render(
     inputs: Inputs, named: NamedBundle, registry: Registry | None, *, by_rule: bool
 ) -> Rendering:
     settings = parse_settings(inputs)
-    overlays = [load_overlay(path) for path in inputs.overlays]
+    overlays = load_overlays(inputs.overlays)
     charms = scan_charms(named.bundle, overlays, (inputs.charms or DEFAULT_CHARMS).expanduser())
     return render(
         named.bundle,
@@ -198,7 +199,9 @@ def added_rules(path: Path | None, named: NamedBundle) -> ImageRules:
 def read_rules_file(path: Path) -> ImageRules:
     """Read image rules from a file; `InputError` when it holds none."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_small_text(path, MAX_BYTES, what="a file of rules", pipes=True)
+    except UnicodeDecodeError as exc:
+        raise InputError(f"{path} is not a file of rules: it is not UTF-8 text") from exc
     except OSError as exc:
         raise InputError(f"cannot read the rules {path}: {exc.strerror}") from exc
     where = str(path)

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from ckf_airgap.errors import InputError, IntegrityError
+from ckf_airgap.files import read_small
 from ckf_airgap.packing.names import CHECKSUMS, SIGNATURE, safe_path
 
 HEADER: Final = "# ckf-airgap checksums v1"
@@ -23,6 +24,13 @@ _LINE: Final = re.compile(r"^(?P<hex>[0-9a-f]{64}) [ *](?P<name>.+)\Z")
 _SIZE: Final = re.compile(r"^# size (?P<size>[0-9]+) (?P<name>.+)\Z")
 _WHOLE: Final = re.compile(r"^# whole (?P<hex>[0-9a-f]{64}) (?P<size>[0-9]+) (?P<name>.+)\Z")
 _MAX_BYTES: Final = 16 * 1024 * 1024
+"""Of the checksums: a pack has some fifty files, and a line has less than 200 bytes."""
+
+_MAX_KEY_BYTES: Final = 64 * 1024
+"""Of a key: one in PEM has less than 200 bytes, and may have text around it."""
+
+_MAX_SIGNATURE_BYTES: Final = 1024
+"""Of the signature: it has 89."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +92,9 @@ class Checksums:
         """
         path = directory / CHECKSUMS
         try:
-            if path.is_symlink() or path.stat().st_size > _MAX_BYTES:
-                raise IntegrityError(f"{path} is no list of checksums")
-            content = path.read_bytes()
+            content = read_small(
+                path, _MAX_BYTES, what="a list of checksums", follow=False, error=IntegrityError
+            )
             text = content.decode("utf-8")
         except FileNotFoundError as exc:
             raise IntegrityError(
@@ -121,7 +129,7 @@ def sign(content: bytes, key: Path) -> str:
         InputError: when it is no such key.
     """
     try:
-        private = load_pem_private_key(key.read_bytes(), password=None)
+        private = load_pem_private_key(_read_key(key), password=None)
     except OSError as exc:
         raise InputError(f"cannot read the key {key}: {exc.strerror}") from exc
     except (ValueError, TypeError, UnsupportedAlgorithm) as exc:
@@ -140,7 +148,7 @@ def read_public_key(key: Path) -> Ed25519PublicKey:
         InputError: when it is none.
     """
     try:
-        public = load_pem_public_key(key.read_bytes())
+        public = load_pem_public_key(_read_key(key))
     except OSError as exc:
         raise InputError(f"cannot read the key {key}: {exc.strerror}") from exc
     except (ValueError, UnsupportedAlgorithm) as exc:
@@ -150,11 +158,18 @@ def read_public_key(key: Path) -> Ed25519PublicKey:
     return public
 
 
+def _read_key(key: Path) -> bytes:
+    return read_small(key, _MAX_KEY_BYTES, what="a key", pipes=True)
+
+
 def check_signature(directory: Path, content: bytes, key: Ed25519PublicKey) -> str:
     """Return what is wrong with the signature of a pack, or an empty text; blocks on the disk."""
-    path = directory / SIGNATURE
     try:
-        text = path.read_bytes()[:1000]
+        text = read_small(
+            directory / SIGNATURE, _MAX_SIGNATURE_BYTES, what="a signature", follow=False
+        )
+    except InputError:
+        return "its file is none that a signature can be in"
     except OSError:
         return "there is none, although a key was given"
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -14,7 +13,7 @@ from typing import Final
 
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.errors import Problem, UsageError, raise_all
-from ckf_airgap.files import write_text
+from ckf_airgap.files import open_locked, write_text
 from ckf_airgap.packing import names
 from ckf_airgap.packing.checksums import Checksums, FileSum, sign
 from ckf_airgap.packing.parts import PartsReader, Watch, find_parts, ignore, join_in_place, split
@@ -34,14 +33,9 @@ async def locked(plan: PackPlan) -> AsyncIterator[None]:
     def lock() -> int:
         plan.output.mkdir(parents=True, exist_ok=True)
         plan.work.mkdir(parents=True, exist_ok=True)
-        fd = os.open(plan.output, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(fd)
-            raise UsageError(
-                f"{plan.output} is being written by another run", fix="Wait for it."
-            ) from None
+        fd = open_locked(plan.output, os.O_RDONLY | os.O_DIRECTORY)
+        if fd is None:
+            raise UsageError(f"{plan.output} is being written by another run", fix="Wait for it.")
         return fd
 
     fd = await in_thread(lock)

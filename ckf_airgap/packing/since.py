@@ -10,8 +10,9 @@ from typing import Final
 
 from ckf_airgap.documents import JSONValue
 from ckf_airgap.errors import InputError
+from ckf_airgap.files import read_small_text
 from ckf_airgap.images.reference import ImageReference
-from ckf_airgap.operations.lock import Lock
+from ckf_airgap.operations.lock import MAX_LOCK_BYTES, Lock
 from ckf_airgap.packing.names import ASSUMES
 
 SCHEMA: Final = "ckf-airgap/assumes/v1"
@@ -46,7 +47,9 @@ class Assumes:
         """
         path = directory / ASSUMES
         try:
-            document: JSONValue = json.loads(path.read_text(encoding="utf-8"))
+            # The names in it are some of those in a lock.
+            text = read_small_text(path, MAX_LOCK_BYTES, what="such a list", follow=False)
+            document: JSONValue = json.loads(text)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, RecursionError) as exc:

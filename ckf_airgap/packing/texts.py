@@ -84,7 +84,8 @@ Without ckf-airgap, the old way works as well:
   sha256sum -c SHA256SUMS
 {join}  mkdir -p ~/charms && tar -xzf charms.tar.gz -C ~/charms
   skopeo copy oci-archive:{images_file}:IMAGE docker://{registry}/...      (or: docker load -i)
-  juju deploy ~/{merged}  (next to charms/)
+  cp {merged} ~                                                    (next to charms/)
+  juju deploy ~/{merged} --trust
 
 Files
 -----

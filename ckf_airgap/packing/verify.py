@@ -17,7 +17,8 @@ from ckf_airgap.packing.checksums import Checksums, FileSum, check_signature, re
 from ckf_airgap.packing.names import CHARMS, CHECKSUMS, IMAGES, LOCK_NAME, SIGNATURE, whole_of
 from ckf_airgap.packing.parts import PartsReader, Watch, find_parts, ignore
 from ckf_airgap.packing.since import Assumes
-from ckf_airgap.packing.tarstream import TarFile, TarReader, is_gzip, open_tar
+from ckf_airgap.packing.tarstream import TarFile, TarReader, open_tar
+from ckf_airgap.transfer.stores.archivefiles import is_gzip_name
 
 _FIX: Final = "Copy the pack again; if it is made so, do not use it, and ask who made it."
 _MAX_INDEX_BYTES: Final = 64 * 1024 * 1024
@@ -127,8 +128,9 @@ class _Verification:
                 self._wrong(exc.message, LOCK_NAME)
 
     def _read_lock(self) -> None:
-        if (self._directory / LOCK_NAME).is_file():
-            self._lock = Lock.read(self._directory / LOCK_NAME)
+        path = self._directory / LOCK_NAME
+        if self._is_plain(path):
+            self._lock = Lock.read(path)
 
     def _read_assumes(self) -> None:
         self._found.assumes = Assumes.read(self._directory)
@@ -241,7 +243,7 @@ class _Verification:
         with contextlib.closing(self._reader(paths)) as reader:
             whole = True
             try:
-                tar = open_tar(reader, name, gzip=is_gzip(name))
+                tar = open_tar(reader, name, gzip=is_gzip_name(name))
                 for file in tar:
                     member(file, tar)
             except IntegrityError as exc:

@@ -6,17 +6,15 @@ wherever they are made: nothing in them is compressed, dated or ordered by chanc
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from ckf_airgap.charms.charm import ROLES, Base, Charm, Endpoint, Option, Resource
 from ckf_airgap.documents import Document, JSONValue, dump_yaml
 from ckf_airgap.facts.releases import Release
+from ckf_airgap.files import replacing
 
 Layout: TypeAlias = Literal["metadata", "charmcraft"]
 """Where the charm says what it declares: ``metadata.yaml`` and ``config.yaml``, as packed charms
@@ -111,7 +109,8 @@ def write_standin(
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{charm.name}_r{revision}.charm"
     with (
-        _replacing(path) as stream,
+        # Not forced to the disk, since a rehearsal makes some fifty of them, and can do so again.
+        replacing(path, mode=0o644, durable=False) as stream,
         zipfile.ZipFile(stream, mode="w", compression=zipfile.ZIP_STORED) as archive,
     ):
         files = standin_files(charm, layout=layout, empty_config=empty_config)
@@ -235,18 +234,3 @@ def _pad(archive: zipfile.ZipFile, size_bytes: int) -> None:
         left = size_bytes
         while left > 0:
             left -= stream.write(_CHUNK[: min(left, len(_CHUNK))])
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Yield a stream whose content becomes the file at `path` when the block ends well."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            yield stream
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

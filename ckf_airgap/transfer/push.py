@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ckf_airgap.concurrency import Outcome, bounded_map, bounded_outcomes
 from ckf_airgap.errors import (
@@ -26,6 +26,7 @@ from ckf_airgap.transfer.events import (
     Listener,
     ignore,
 )
+from ckf_airgap.transfer.names import notes_of
 from ckf_airgap.transfer.oci import Descriptor, Digest, Manifest, Platform
 from ckf_airgap.transfer.protocols import BlobSource
 from ckf_airgap.transfer.registry.harbor import create_project
@@ -98,7 +99,8 @@ async def push(
         if descriptor is None:
             raise AbsentError(f"{item.source} is not among the images that were carried")
         top = await source.manifest(descriptor.digest)
-        return await read_tree(source, top, carried_platforms(descriptor))
+        tree = await read_tree(source, top, carried_platforms(descriptor))
+        return replace(tree, remarks=notes_of(descriptor))
 
     trees = await bounded_outcomes(read, wanted)
     return await _Push(client, source, options or PushOptions(), listener).run(trees)
@@ -195,7 +197,7 @@ class _Push:
         return [result.unwrap() for result in results]
 
     async def _image(self, tree: Outcome[PushItem, ImageTree]) -> ImageResult:
-        moved = _Moved()
+        moved = _Moved(notes=list(tree.result.remarks) if tree.result is not None else [])
         error: AirgapError | None = None
         digest = tree.result.top.digest if tree.result is not None else None
         try:

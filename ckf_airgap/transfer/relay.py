@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 
 from ckf_airgap.concurrency import Outcome, bounded_outcomes
@@ -20,6 +21,7 @@ from ckf_airgap.transfer.events import (
     Listener,
     ignore,
 )
+from ckf_airgap.transfer.names import notes_of
 from ckf_airgap.transfer.oci import Descriptor, Digest, Platform
 from ckf_airgap.transfer.protocols import BlobSource, BlobStore
 from ckf_airgap.transfer.registry.download import Meter
@@ -71,7 +73,8 @@ async def relay(
                 f"{name} was carried for {', '.join(map(str, carried))} only,"
                 f" not for {', '.join(strange)}"
             )
-        return await read_tree(source, top, wanted_platforms or carried)
+        tree = await read_tree(source, top, wanted_platforms or carried)
+        return replace(tree, remarks=notes_of(descriptor))
 
     trees = await bounded_outcomes(read, wanted, jobs)
     run = _Relay(source, store, jobs, listener)

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 import ckf_airgap
-from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
+from ckf_airgap.cli.options import (
+    UserPath,
+    json_option,
+    max_depth_option,
+    registry_option,
+    verbosity_options,
+)
 from ckf_airgap.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -24,19 +30,8 @@ Example:
 """,
 )
 @click.argument("images", metavar="IMAGES", type=UserPath())
-@click.option(
-    "--registry",
-    envvar="CKF_AIRGAP_REGISTRY",
-    required=True,
-    metavar="HOST[:PORT][/PATH]",
-    help="The private registry.",
-)
-@click.option(
-    "--max-depth",
-    type=click.IntRange(1, 64),
-    metavar="N",
-    help="The levels that a path in the registry may have; longer ones are folded.",
-)
+@registry_option(required=True)
+@max_depth_option
 @click.option(
     "-o",
     "--output",

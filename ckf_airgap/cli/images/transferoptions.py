@@ -49,7 +49,7 @@ def transfer_options(
             "--plain-http",
             multiple=True,
             metavar="HOST[:PORT]",
-            help="A registry without TLS; may be repeated.",
+            help="A registry, its storage or its token server without TLS; may be repeated.",
         ),
         click.option(
             "--docker-config",
@@ -144,7 +144,7 @@ def place_options(function: _F) -> _F:
 
     return apply(
         [
-            registry_option,
+            registry_option(),
             click.option(
                 "--mapping",
                 type=UserPath(),

@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
+from ckf_airgap.concurrency import in_thread_to_end
 from ckf_airgap.errors import AbsentError, AirgapError, IntegrityError, TransferError
+from ckf_airgap.files import disk_errors
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.transfer.docker.docker import BlockingChunks, DockerEngine, EngineImage
 from ckf_airgap.transfer.docker.dockerimport import DockerImport
@@ -43,7 +45,7 @@ from ckf_airgap.transfer.stores.dockersave import (
     saved_image,
 )
 from ckf_airgap.transfer.stores.layers import LayerPacker, PackedLayer
-from ckf_airgap.transfer.stores.region import member_bytes, member_header, run_to_end
+from ckf_airgap.transfer.stores.region import member_bytes, member_header
 from ckf_airgap.transfer.tree import keep_manifest
 
 
@@ -71,7 +73,7 @@ async def save_images(
     """
     wanted: dict[ImageReference, EngineImage] = {}
     results: dict[ImageReference, ImageResult] = {}
-    known = {} if before is None else dict(await before.references())
+    known = await _names_of(before)
     chosen = tuple(dict.fromkeys(references))
     listener(ImagesPlanned(count=len(chosen)))
     for reference in chosen:
@@ -249,6 +251,14 @@ async def _loaded(
     )
 
 
+async def _names_of(before: BlobSource | None) -> Mapping[str, Descriptor]:
+    """Return the images that an earlier run stored; none when it cannot be told which they are."""
+    try:
+        return {} if before is None else await before.references()
+    except TransferError:
+        return {}
+
+
 async def _kept(before: BlobSource, descriptor: Descriptor, found: EngineImage) -> Manifest | None:
     """Return the manifest that an earlier run stored for the very image that the engine has."""
     manifest = await before.manifest(descriptor.digest)
@@ -310,11 +320,11 @@ async def _saved(
     async with contextlib.aclosing(engine.save(str(one) for one in ids)) as chunks:
         reader = BlockingChunks(chunks, asyncio.get_running_loop())
         try:
-            await run_to_end(
-                lambda: _sort(reader, importer.packer(), small, packed),
-                importer.scratch,
-                on_cancel=importer.stop,
-            )
+            with disk_errors(importer.scratch):
+                await in_thread_to_end(
+                    lambda: _sort(reader, importer.packer(), small, packed),
+                    on_cancel=importer.stop,
+                )
         except TransferError:
             if reader.error is not None:
                 raise reader.error from None

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Final
 
 from ckf_airgap.concurrency import in_thread, timeout
-from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.errors import LoginError
+from ckf_airgap.documents import MAX_BYTES, Document, JSONValue
+from ckf_airgap.errors import InputError, LoginError
+from ckf_airgap.files import read_small
 from ckf_airgap.images.reference import DOCKER_HUB
 
 HUB_KEY: Final = "https://index.docker.io/v1/"
@@ -122,11 +123,15 @@ class CredentialStore:
 
     def _read(self, path: Path) -> Document | None:
         try:
-            document: JSONValue = json.loads(path.read_bytes())
+            content = read_small(path, MAX_BYTES, what="a file of logins", pipes=True)
+            document: JSONValue = json.loads(content)
         except FileNotFoundError:
             return None
         except OSError as exc:
             self.troubles.append(f"{path} cannot be read: {exc.strerror}")
+            return None
+        except InputError as exc:
+            self.troubles.append(exc.message)
             return None
         except ValueError:
             self.troubles.append(f"{path} is not valid JSON")

@@ -8,7 +8,7 @@ from typing import TypeAlias, final
 
 from ckf_airgap.errors import AbsentError
 from ckf_airgap.transfer.stores.archive import Archive
-from ckf_airgap.transfer.stores.dockersave import SavedImage, saved_images
+from ckf_airgap.transfer.stores.dockersave import SavedImage, distinct_images, saved_images
 from ckf_airgap.transfer.stores.layout import LayoutDirectory
 from ckf_airgap.transfer.stores.tarindex import TarIndex
 from ckf_airgap.transfer.stores.volume import open_volume
@@ -59,7 +59,7 @@ def open_source(path: Path) -> ImageSource:
         index = TarIndex.scan(volume, str(path))
         if index.find("index.json") is not None:
             return Archive.of(index)
-        return DockerTars(path, saved_images(index), (index,))
+        return DockerTars(path, distinct_images(saved_images(index), str(path)), (index,))
     except BaseException:
         volume.close()
         raise
@@ -84,8 +84,8 @@ def _tars(path: Path, files: list[Path]) -> DockerTars:
                 raise
             opened.append(index)
             images += saved_images(index)
+        return DockerTars(path, distinct_images(images, str(path)), tuple(opened))
     except BaseException:
         for index in opened:
             index.volume.close()
         raise
-    return DockerTars(path, tuple(images), tuple(opened))

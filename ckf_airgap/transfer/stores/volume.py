@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from ckf_airgap.errors import AbsentError, IntegrityError
+from ckf_airgap.files import regular_descriptor
 from ckf_airgap.transfer.stores.positioned import fill_from, read_at
 from ckf_airgap.transfer.stores.storedgzip import StoredGzipVolume, is_stored_gzip
 
@@ -62,10 +63,11 @@ def open_volume(path: Path, *, whole: bool = True) -> Volume:
 
     Raises:
         AbsentError: when the file cannot be opened.
-        IntegrityError: when it is gzipped and damaged or cut, or compressed with something else.
+        IntegrityError: when it is not a regular file, gzipped and damaged or cut, or compressed
+            with something else.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = regular_descriptor(path, error=IntegrityError)
     except OSError as exc:
         raise AbsentError(f"cannot read the archive {path}: {exc.strerror}") from exc
     try:

@@ -83,7 +83,7 @@ async def test_a_base_that_is_given_is_not_exchanged_for_another(
         with pytest.raises(CharmNotFoundError) as caught:
             await store.resolve([wanted("dog", base=Base(name="ubuntu", channel="22.04"))])
 
-    assert caught.value.problems[0].fix == "it is there for ubuntu@20.04"
+    assert caught.value.problems[0].fix == "it is available for ubuntu@20.04"
 
 
 async def test_a_revision_is_asked_for_without_channel_and_base(
@@ -238,7 +238,7 @@ async def test_an_address_without_the_api_is_told(
     elsewhere = dataclasses.replace(options, url=f"{server.url}/elsewhere/")
 
     async with CharmStore(elsewhere) as store:
-        with pytest.raises(AbsentError, match="/elsewhere/v2/charms/refresh is not there"):
+        with pytest.raises(AbsentError, match="/elsewhere/v2/charms/refresh does not exist"):
             await store.resolve([wanted("cat")])
 
 
@@ -270,7 +270,7 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
         ({}, "neither charm nor error"),
         ({"name": "../../etc", "revision": 1}, "answered '../../etc'"),
         ({"name": "cat", "type": "bundle"}, "is a bundle in the store"),
-        ({"name": "cat", "revision": "1"}, "gave cat stable no revision"),
+        ({"name": "cat", "revision": "1"}, "has no revision of cat stable"),
         ({"name": "cat", "revision": 1, "download": {"url": "x"}}, "no address or size"),
         (
             {

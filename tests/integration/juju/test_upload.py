@@ -100,7 +100,7 @@ async def test_an_upload_that_stalls_is_given_up(charm: Path) -> None:
     )
     quick = JujuTimeouts(upload_s=0.3, upload_bytes_per_s=1e9)
     async with Uploader(http, quick, 1) as uploader:
-        with pytest.raises(ControllerError, match="was not done within"):
+        with pytest.raises(ControllerError, match="did not finish within"):
             await uploader.upload_charm(charm)
     stop.set()
     await asyncio.sleep(0.05)

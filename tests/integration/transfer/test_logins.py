@@ -188,13 +188,13 @@ async def test_a_login_that_may_only_read_is_told_so_and_finds_what_is_there(
     token_registry: RegistryServer, tokens: TokenServer, carried: Path
 ) -> None:
     host = token_registry.host
-    async with make_client(host, credentials=logged_in(host)) as client:
+    async with make_client(host, tokens.host, credentials=logged_in(host)) as client:
         assert (await push_to(client, carried, host)).status is ImageStatus.COPIED
     tokens.allow = {"pull"}
-    async with make_client(host, credentials=logged_in(host)) as client:
+    async with make_client(host, tokens.host, credentials=logged_in(host)) as client:
         assert (await push_to(client, carried, host)).status is ImageStatus.PRESENT
     token_registry.empty()
-    async with make_client(host, credentials=logged_in(host)) as client:
+    async with make_client(host, tokens.host, credentials=logged_in(host)) as client:
         result = await push_to(client, carried, host)
     assert isinstance(result.error, LoginError)
     assert "does not allow this login to write to some/image" in str(result.error)
@@ -213,7 +213,7 @@ async def test_tokens_that_last_a_moment_are_renewed(
 
         proxy.faults.append(slow)
         store = logged_in(proxy.host)
-        async with make_client(proxy.host, credentials=store) as client:
+        async with make_client(proxy.host, tokens.host, credentials=store) as client:
             result = await push_to(client, carried, proxy.host)
     assert result.status is ImageStatus.COPIED
     assert len(tokens.requests) > 1
@@ -249,7 +249,7 @@ async def test_an_identity_token_is_used_to_get_tokens(
     config = write_config(
         tmp_path, {"auths": {host: {"auth": "", "identitytoken": tokens.refresh_token}}}
     )
-    async with make_client(host, credentials=CredentialStore((config,))) as client:
+    async with make_client(host, tokens.host, credentials=CredentialStore((config,))) as client:
         result = await push_to(client, carried, host)
     assert result.status is ImageStatus.COPIED
 
@@ -297,7 +297,7 @@ async def test_a_redirect_to_another_host_gets_no_credentials(
     """As registries do that keep their blobs in an object store."""
     await publish(f"http://{public.host}", "some/image", "1", SAMPLE)
     host = token_registry.host
-    async with make_client(public.host, host, credentials=logged_in(host)) as client:
+    async with make_client(public.host, host, tokens.host, credentials=logged_in(host)) as client:
         with LayoutDirectory.create(tmp_path / "there") as layout:
             await pull(client, [ImageReference(public.host, "some/image", "1")], layout)
         await push_to(client, tmp_path / "there", host)
@@ -311,7 +311,8 @@ async def test_a_redirect_to_another_host_gets_no_credentials(
 
         front.faults.append(redirect)
         tokens.anonymous = set()
-        async with make_client(front.host, credentials=logged_in(front.host)) as client:
+        plain = (front.host, tokens.host, f"127.0.0.1:{public_proxy._port}")
+        async with make_client(*plain, credentials=logged_in(front.host)) as client:
             with LayoutDirectory.create(tmp_path / "back") as layout:
                 reference = ImageReference(front.host, "some/image", "1")
                 (result,) = await pull(client, [reference], layout)
@@ -349,7 +350,7 @@ async def test_nothing_is_read_from_where_a_registry_with_tls_sends_on_without(
                 (result,) = await pull(client, [ImageReference(host, "some/image", "1")], layout)
     finally:
         await runner.cleanup()
-    assert "on to localhost without TLS" in str(result.error)
+    assert f"on to {public.host} without TLS" in str(result.error)
 
 
 async def test_nothing_is_sent_where_a_registry_with_tls_names_an_upload_without() -> None:
@@ -359,7 +360,7 @@ async def test_nothing_is_sent_where_a_registry_with_tls_names_an_upload_without
         assert session.locate("http://registry.example.com:5000/v2/x?a=%2F", there) == (
             "https://registry.example.com/v2/x?a=%2F"
         )
-        with pytest.raises(TransferError, match=r"to other\.example\.com without TLS"):
+        with pytest.raises(TransferError, match=r"to other\.example\.com:80 without TLS"):
             session.locate("http://other.example.com/v2/x", there)
 
 

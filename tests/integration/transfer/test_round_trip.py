@@ -126,12 +126,13 @@ async def test_a_registry_behind_a_token_server(
 ) -> None:
     images = await publish_set(public.host)
     host = token_registry.host
-    async with make_client(public.host, host, credentials=logged_in(host)) as client:
+    plain = (host, tokens.host)
+    async with make_client(public.host, *plain, credentials=logged_in(host)) as client:
         with await carry(client, images, tmp_path / "layout") as layout:
             results = await push(client, layout, items(images, host))
             assert_done(results, images, ImageStatus.COPIED)
     targets = [item.target for item in items(images, host)]
-    async with make_client(host) as anonymous:
+    async with make_client(*plain) as anonymous:
         with LayoutDirectory.create(tmp_path / "back") as back:
             pulled = await pull(anonymous, targets, back)
             assert [result.digest for result in pulled] == [one.sample.digest for one in images]

@@ -292,8 +292,8 @@ def relations(text: str) -> str:
         (application("storage: {'1x': 1G}"), 'invalid storage name "1x" in application "a"'),
         (application("constraints: [mem]"), "application a: constraints must be text, not a list"),
         (relations("{a: b}"), "relations must be a list, not a mapping"),
-        (relations("[[a, 5]]"), "a relation must be a pair of texts, not ['a', 5]"),
-        (relations("['a:x b:y']"), "a relation must be a pair of texts, not 'a:x b:y'"),
+        (relations("[[a, 5]]"), "a relation must be a pair of strings, not ['a', 5]"),
+        (relations("['a:x b:y']"), "a relation must be a pair of strings, not 'a:x b:y'"),
         (relations("[[a]]"), 'relation ["a"] has 1 endpoint(s), not 2'),
         (relations("[[a, b, a]]"), 'relation ["a" "b" "a"] has 3 endpoint(s), not 2'),
         (
@@ -524,8 +524,8 @@ def test_overlays_are_merged_in_order() -> None:
             "applications: {a: {charm: x}, b: {charm: x}}",
             ["applications: {b: }", "applications: {b: {scale: 2}, zzz: {}}"],
             [
-                "overlay 2: there is no application b (name its charm, if it is to be added)",
-                "overlay 2: there is no application zzz (name its charm, if it is to be added)",
+                "overlay 2: there is no application b (name its charm to add it)",
+                "overlay 2: there is no application zzz (name its charm to add it)",
             ],
         ),
     ],
@@ -547,6 +547,46 @@ def test_both_names_of_scale_in_an_overlay_are_still_an_error() -> None:
     merged = merge_documents(doc(BASE), doc("applications: {a: {scale: 2, num_units: 3}}"))
     with pytest.raises(BundleError, match="cannot specify both scale and num_units"):
         Bundle.from_document(merged, where="x")
+
+
+@pytest.mark.parametrize("old", ["scale", "num_units"])
+@pytest.mark.parametrize("new", ["scale", "num_units"])
+def test_the_scale_of_an_overlay_replaces_that_of_the_bundle_under_either_name(
+    old: str, new: str
+) -> None:
+    merged = merge_documents(
+        doc(f"applications: {{a: {{charm: a, {old}: 1}}}}"),
+        doc(f"applications: {{a: {{{new}: 3}}}}"),
+    )
+    assert merged == {"applications": {"a": {"charm": "a", new: 3}}}
+    assert Bundle.from_document(merged, where="x").applications["a"].scale == 3
+
+
+def test_a_series_that_is_null_in_an_overlay_leaves_that_of_the_bundle() -> None:
+    base = doc("{series: focal, applications: {a: {charm: a}}}")
+    assert merge_documents(base, doc("series: "))["series"] == "focal"
+    assert merge_documents(base, doc("series: jammy"))["series"] == "jammy"
+
+
+def test_what_is_merged_can_be_changed_without_changing_the_overlays() -> None:
+    overlay = doc("{applications: {c: {charm: c, to: [a], options: {x: 1}}}, relations: [[a, b]]}")
+    again = doc("applications: {c: {options: {x: 2}, annotations: {k: v}}}")
+    copies = copy.deepcopy((overlay, again))
+    merged = merge_documents({}, overlay, again)
+    assert merged == doc(
+        "{applications: {c: {charm: c, to: [a], options: {x: 2}, annotations: {k: v}}},"
+        " relations: [[a, b]]}"
+    )
+    assert (overlay, again) == copies
+    applications, relations = merged["applications"], merged["relations"]
+    assert isinstance(applications, dict)
+    assert isinstance(relations, list)
+    application, relation = applications["c"], relations[0]
+    assert isinstance(application, dict)
+    assert isinstance(relation, list)
+    application.clear()
+    relation.clear()
+    assert (overlay, again) == copies
 
 
 def test_nothing_that_is_given_is_changed_or_shared() -> None:

@@ -322,8 +322,8 @@ class TestBases:
     def test_a_charm_without_base_is_told(self) -> None:
         found = take_inventory(a_bundle(), {"app": a_charm(bases=())}, self.RULES)
         assert len(found) == 0
-        assert "names no base" in str(found.warnings[0])
+        assert "declares no base" in str(found.warnings[0])
 
     def test_rules_without_juju_cannot_list_a_controller(self) -> None:
-        with pytest.raises(InputError, match="do not tell the images of a Juju controller"):
+        with pytest.raises(InputError, match="do not list the images of a Juju controller"):
             take_inventory(a_bundle(), {"app": a_charm()}, self.RULES, juju_version="3.6.9")

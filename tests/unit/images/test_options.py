@@ -446,6 +446,14 @@ def test_an_extra_image_is_needed_when_all_its_options_are_set() -> None:
     assert rendered(both[0]) == rendered(one[0])
 
 
+def test_a_composite_whose_images_have_no_tag_in_the_registry_gets_latest() -> None:
+    found = plan(composite(), PARTS)
+    assert found is not None
+    value = found.render(lambda source: R.place(source.repository, None))
+    assert scalars(value)[("global-tag",)] == "latest"
+    assert scalars(value)[("global-hub",)] == f"{R}/istio"
+
+
 def test_images_that_lie_in_different_places_cannot_share_hub_and_tag() -> None:
     found = plan(composite(), PARTS)
     assert found is not None
@@ -455,7 +463,7 @@ def test_images_that_lie_in_different_places_cannot_share_hub_and_tag() -> None:
         name = source.repository.rpartition("/")[2]
         return ImageReference.parse(targets.get(name, f"{R}/{name}:1"))
 
-    with pytest.raises(OptionError, match="lie in different places") as raised:
+    with pytest.raises(OptionError, match="are in different places") as raised:
         found.render(find)
     assert [problem.what for problem in raised.value.problems] == [
         f"{R}/istio with tag 1.22.0: {R}/istio/pilot:1.22.0",

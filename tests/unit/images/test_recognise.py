@@ -102,6 +102,26 @@ def test_every_malformed_image_is_named_with_its_key() -> None:
     ]
 
 
+@pytest.mark.parametrize("value", ["{image: {agent: 'a//b:1'}}", "{image: 'a//b:1'}"])
+def test_the_innermost_key_that_names_images_decides_what_must_be_one(value: str) -> None:
+    for outer in ("images", "other"):
+        with pytest.raises(OptionError) as raised:
+            plans("config", value=f"{outer}: {{pod: {value}}}")
+        (problem,) = raised.value.problems
+        assert str(problem.where).startswith(f"option config, key {outer}.pod.image")
+    assert plans("config", value="images: {pod: {command: {agent: 'a//b:1'}}}") == ()
+
+
+def test_an_image_in_a_text_is_found_by_its_line_and_column() -> None:
+    text = "run a/b:1.2 or\n  c/d:3, not e/f\nor g/h:4.5"
+    found = find_candidates(ValueText.parse(text), "words")
+    assert [(candidate.path, candidate.text) for candidate in found] == [
+        (("line 1 column 5",), "a/b:1.2"),
+        (("line 2 column 3",), "c/d:3"),
+        (("line 3 column 4",), "g/h:4.5"),
+    ]
+
+
 def test_a_malformed_image_in_the_charms_file_is_a_warning() -> None:
     file = '{"agent": "a/b:1", "logger": "a/b::1"}'
     for default in ("", "agent: ''\nlogger: ''\n", "agent: ''\n"):
@@ -181,8 +201,8 @@ def test_a_bare_name_in_an_option_for_an_image_is_one_if_it_is_listed_else_a_war
     assert images(found) == []
     assert told(found) == [
         (
-            "option worker-image: 'busybox' may be an image of Docker Hub, and stays as it is "
-            "(add it to the list of images if it is one; if not, --set the option as it is)"
+            "option worker-image: 'busybox' may be an image on Docker Hub, but is left unchanged "
+            "(add it to the list of images if it is one; if not, --set it to the same value)"
         )
     ]
     written = plans("worker-image", "busybox", value="docker.io/library/busybox")
@@ -201,7 +221,7 @@ def test_a_bare_name_in_an_option_for_an_image_is_one_if_it_is_listed_else_a_war
 )
 def test_a_bare_name_is_told_with_its_key(option: str, value: str, where: str) -> None:
     (warning,) = told(plans(option, value))
-    assert warning.startswith(f"{where}: 'busybox' may be an image of Docker Hub")
+    assert warning.startswith(f"{where}: 'busybox' may be an image on Docker Hub")
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,29 @@ REFUSED = [
 ]
 
 
+def test_64_hexadecimal_digits_are_an_image_id_only_when_they_stand_alone() -> None:
+    with pytest.raises(ReferenceSyntaxError, match="64 hexadecimal digits are an image ID"):
+        ref(HEX)
+    for text in (f"{HEX}@sha256:{HEX}", f"{HEX}:1", f"a/{HEX}", HEX[1:], f"{HEX}0"):
+        assert str(ref(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a/b", "a/b:latest"),
+        ("r.io:5000/a/b", "r.io:5000/a/b:latest"),
+        ("a/b:1", "a/b:1"),
+        (f"a/b@sha256:{HEX}", f"a/b@sha256:{HEX}"),
+        (f"a/b:1@sha256:{HEX}", f"a/b:1@sha256:{HEX}"),
+    ],
+)
+def test_a_tag_is_written_out_only_where_nothing_says_which_image_is_meant(
+    text: str, expected: str
+) -> None:
+    assert str(ref(text).with_tag()) == expected
+
+
 @pytest.mark.parametrize(("text", "parts"), ACCEPTED.items(), ids=lambda value: str(value)[:40])
 def test_a_reference_is_taken_apart_and_written_back(
     text: str, parts: tuple[str | None, str, str | None, str | None]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 import pytest
@@ -91,7 +92,7 @@ def test_applications_that_come_and_go_are_counted() -> None:
         ("c", 1.5, 1),
     ]
     assert str(short[0].problem("m")) == (
-        "a: has been active/idle for 1.5 s only, after it was interrupted 3 times "
+        "a: has been active/idle for only 1.5 s, after it was interrupted 3 times "
         "(see what it runs: juju debug-log -m m --replay --include a)"
     )
     assert subject.short_of_idle(18) == []
@@ -138,6 +139,17 @@ def test_only_the_expected_applications_matter() -> None:
     assert verdict.failures == ()
 
 
+@pytest.mark.parametrize("life", ["dying", "dead"])
+def test_an_application_that_is_going_away_is_not_ready(life: str) -> None:
+    running = model(unit("a/0"))
+    ending = dataclasses.replace(running.applications["a"], life=life)
+    verdict = tracker("a", idle=0).observe(
+        dataclasses.replace(running, applications={"a": ending}), 0
+    )
+    assert not verdict.done
+    assert whats(verdict) == [f"a is {life}"]
+
+
 def test_nothing_to_wait_for_is_done_at_once() -> None:
     assert tracker().observe(model(), 5).done
 
@@ -176,7 +188,7 @@ def test_blocked_is_no_error_however_long() -> None:
     verdict = subject.observe(model(unit("a/0", "blocked: Missing relation with mysql")), 9999)
     assert verdict.failures == ()
     (obstacle,) = verdict.obstacles
-    assert "a person must act" in str(obstacle.problem("kubeflow"))
+    assert "it needs action" in str(obstacle.problem("kubeflow"))
 
 
 def test_an_image_that_cannot_be_pulled_says_what_to_look_at() -> None:

@@ -3,14 +3,16 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ckf_airgap.bundle.bases import choose_base
 from ckf_airgap.bundle.bundle import EndpointRef
 from ckf_airgap.charms.charm import Base, Charm
 from ckf_airgap.errors import BundleError, CharmError
 from ckf_airgap.facts.releases import load_release, release_names
-from ckf_airgap.juju.bases import architecture_of, choose_base
+from ckf_airgap.juju.constraints import architecture_of
 from ckf_airgap.juju.identity import HeldIdentity
 from ckf_airgap.juju.live import LiveApplication, LiveModel, charm_name_of_url, live_model
 from ckf_airgap.juju.plan import plan_deployment
@@ -261,7 +263,7 @@ def test_all_problems_are_in_one_error() -> None:
         "application kfp-db, resource mysql-image: 12 is a revision in the store",
         'application kfp-db, storage: charm mysql-k8s has no storage "databse"',
         "application kfp-api, resource oci-image: the value is empty",
-        "application lost: no charm is given for it",
+        "application lost: no charm was given for it",
         "relation kfp-api kfp-db: ambiguous relation",
         'relation minio:object-store kfp-api: application "minio" has no "object-store" relation',
     ):
@@ -272,7 +274,7 @@ def test_all_problems_are_in_one_error() -> None:
 def test_a_charm_without_file_cannot_be_deployed() -> None:
     facts = charm("{name: minio}")
     text = problems(one("scale: 1", facts), charms={"app": dataclasses.replace(facts, path=None)})
-    assert "there is no .charm file of charm minio" in text
+    assert "there is no .charm file for charm minio" in text
 
 
 @pytest.mark.parametrize(
@@ -419,7 +421,7 @@ def filed(*documents: str, has_code: bool = True) -> dict[str, Charm]:
 def test_a_charm_with_charmcraft_yaml_alone_is_refused_before_the_controller_does() -> None:
     text = problems(BUNDLE, charms=filed("charmcraft.yaml", "manifest.yaml"))
     assert text.count("\n  - ") == 1
-    assert "application minio, minio_r278.charm: charm minio has all in charmcraft.yaml" in text
+    assert "minio_r278.charm: charm minio has everything in charmcraft.yaml" in text
     assert "charmcraft pack" in text
 
 
@@ -427,7 +429,7 @@ def test_options_that_only_charmcraft_yaml_declares_cannot_be_set() -> None:
     charms = filed("metadata.yaml", "charmcraft.yaml")
     text = problems(BUNDLE, charms=charms)
     assert text.count("\n  - ") == 1
-    assert "knows none of them: port, secret-key, debug, ratio" in text
+    assert "does not know them: port, secret-key, debug, ratio" in text
     options = 'options: {port: "9001", secret-key: hunter2, debug: true, ratio: 1}'
     assert plan(BUNDLE.replace(options, "options: {trust: true}"), charms=charms).deploys
 
@@ -451,3 +453,64 @@ def test_offers_are_refused_rather_than_left_out() -> None:
 
     with pytest.raises(BundleError, match="application minio, offers: the bundle offers its"):
         plan(text)
+
+
+def present(**changes: Any) -> LiveModel:
+    """Return a model that has minio already, as ``app``, with one unit."""
+    application = LiveApplication(name="app", charm="minio", scale=1, **changes)
+    return LiveModel(name="m", applications={"app": application})
+
+
+@pytest.mark.parametrize("fields", ["trust: true", "options: {trust: true}"])
+@pytest.mark.parametrize("trusted", [False, True])
+def test_trust_is_given_to_an_application_that_is_there_however_the_bundle_says_it(
+    fields: str, trusted: bool
+) -> None:
+    steps = plan(one(f"scale: 1, {fields}"), present(trust=trusted), {"app": MINIO}).steps
+    wanted = SetOptions(application="app", options={"trust": "true"})
+    assert steps == (() if trusted else (wanted,))
+
+
+def test_every_charm_has_the_endpoint_juju_info_to_bind() -> None:
+    (step,) = plan(
+        one("bindings: {juju-info: alpha, object-storage: beta, '': gamma}"), charms={"app": MINIO}
+    ).deploys
+    assert step.bindings == {"juju-info": "alpha", "object-storage": "beta", "": "gamma"}
+    text = problems(one("bindings: {juju-inf: alpha}"), charms={"app": MINIO})
+    assert 'binding of unknown endpoint "juju-inf"' in text
+
+
+def test_one_placement_directive_is_taken_and_a_second_one_refused() -> None:
+    (step,) = plan(one("scale: 1, to: [a=b]"), charms={"app": MINIO}).deploys
+    assert step.placement == ("a=b",)
+    text = problems(one("scale: 2, to: [a=b, c=d]"), charms={"app": MINIO})
+    assert "only 1 placement directive is supported for container models, got 2" in text
+
+
+def test_the_path_of_an_image_is_its_reference_and_that_of_a_file_its_name_in_the_charm() -> None:
+    subject = charm(
+        """
+        name: x
+        resources:
+          image: {type: oci-image, filename: image.json}
+          named: {type: file, filename: tuning.cnf}
+          bare: {type: file}
+        """
+    )
+    text = one("resources: {image: reg/x:1, named: /etc/a.cnf, bare: /etc/b.cnf}", subject)
+    (step,) = plan(text, charms={"app": subject}).deploys
+    assert {resource.name: resource.path for resource in step.resources} == {
+        "image": "reg/x:1",
+        "named": "tuning.cnf",
+        "bare": "/etc/b.cnf",
+    }
+
+
+def test_an_architecture_that_the_bundle_names_is_not_overwritten_by_the_live_one() -> None:
+    model = present(constraints={"arch": "amd64", "mem": 1024})
+    same = plan(one("scale: 1, constraints: arch=amd64 mem=1G"), model, {"app": MINIO})
+    other = plan(one("scale: 1, constraints: arch=arm64 mem=1G"), model, {"app": MINIO})
+    assert same.steps == ()
+    assert other.steps == (
+        SetConstraints(application="app", constraints={"arch": "arm64", "mem": 1024}),
+    )
