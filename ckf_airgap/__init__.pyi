@@ -21,6 +21,7 @@ from ckf_airgap.charmhub.download import CharmEvent as CharmEvent
 from ckf_airgap.charmhub.download import CharmsPlanned as CharmsPlanned
 from ckf_airgap.charmhub.download import FetchedCharm as FetchedCharm
 from ckf_airgap.charmhub.refresh import WantedCharm as WantedCharm
+from ckf_airgap.charmhub.store import ExpiredAddressError as ExpiredAddressError
 from ckf_airgap.charmhub.store import StoreOptions as StoreOptions
 from ckf_airgap.charms.charm import Base as Base
 from ckf_airgap.charms.charm import Charm as Charm
@@ -79,6 +80,7 @@ from ckf_airgap.images.audit import AuditFinding as AuditFinding
 from ckf_airgap.images.audit import AuditReport as AuditReport
 from ckf_airgap.images.audit import CharmAudit as CharmAudit
 from ckf_airgap.images.audit import audit_charms as audit_charms
+from ckf_airgap.images.discover import ApplicationImages as ApplicationImages
 from ckf_airgap.images.discover import ImageNeed as ImageNeed
 from ckf_airgap.images.discover import discover_images as discover_images
 from ckf_airgap.images.inventory import ImageReason as ImageReason
@@ -88,6 +90,8 @@ from ckf_airgap.images.inventory import take_inventory as take_inventory
 from ckf_airgap.images.lists import ImageList as ImageList
 from ckf_airgap.images.lists import ListedImage as ListedImage
 from ckf_airgap.images.lists import RetaggedImages as RetaggedImages
+from ckf_airgap.images.options import ImageUse as ImageUse
+from ckf_airgap.images.options import OptionPlan as OptionPlan
 from ckf_airgap.images.reference import ImageReference as ImageReference
 from ckf_airgap.images.reference import Registry as Registry
 from ckf_airgap.images.retag import RetaggedImage as RetaggedImage
@@ -103,12 +107,14 @@ from ckf_airgap.images.rules import JujuImages as JujuImages
 from ckf_airgap.images.rules import OptionRule as OptionRule
 from ckf_airgap.images.rules import RuleImage as RuleImage
 from ckf_airgap.images.rules import SameAs as SameAs
+from ckf_airgap.juju.api import CallRefusedError as CallRefusedError
 from ckf_airgap.juju.api import JujuTimeouts as JujuTimeouts
 from ckf_airgap.juju.connection import Session as Session
 from ckf_airgap.juju.connection import connect as connect
 from ckf_airgap.juju.deploy import DeployEvent as DeployEvent
 from ckf_airgap.juju.deploy import DeployEventKind as DeployEventKind
 from ckf_airgap.juju.deploy import DeployReport as DeployReport
+from ckf_airgap.juju.identity import DeploymentRecord as DeploymentRecord
 from ckf_airgap.juju.identity import HeldIdentity as HeldIdentity
 from ckf_airgap.juju.identity import WantedIdentity as WantedIdentity
 from ckf_airgap.juju.identity import WantedResource as WantedResource
@@ -220,4 +226,5 @@ from ckf_airgap.transfer.events import TransferEvent as TransferEvent
 from ckf_airgap.transfer.oci import Descriptor as Descriptor
 from ckf_airgap.transfer.oci import Digest as Digest
 from ckf_airgap.transfer.oci import Platform as Platform
+from ckf_airgap.transfer.registry.remote import MissingPartsError as MissingPartsError
 from ckf_airgap.transfer.stores.archivewriter import ArchiveSummary as ArchiveSummary

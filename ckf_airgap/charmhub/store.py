@@ -52,6 +52,7 @@ from ckf_airgap.net.patience import (
 )
 from ckf_airgap.net.proxies import Proxies
 from ckf_airgap.net.trust import TrustStore
+from ckf_airgap.paths import settle
 
 _BATCH: Final = 20
 """Charms that one request asks for; the store's limit is not published."""
@@ -85,6 +86,9 @@ class StoreOptions:
     retries: Retries = field(default_factory=Retries)
     timeouts: HttpTimeouts = field(default_factory=HttpTimeouts)
     proxies: Proxies = field(default_factory=Proxies.from_environment)
+
+    def __post_init__(self) -> None:
+        settle(self)
 
 
 class ExpiredAddressError(TransferError):

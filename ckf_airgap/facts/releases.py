@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -64,16 +64,16 @@ class Release:
 
     name: str
     directory: Path
-    bundle: Bundle
+    bundle: Bundle = field(repr=False)
     source: ReleaseSource
     """Where the bundle was published."""
-    charms: Mapping[str, Charm]
+    charms: Mapping[str, Charm] = field(repr=False)
     """What the charms of the bundle declare, by charm name; without revision and file."""
-    sources: Mapping[str, ReleaseSource]
+    sources: Mapping[str, ReleaseSource] = field(repr=False)
     """Where each charm's facts were read."""
-    files: Mapping[str, tuple[str, ...]]
+    files: Mapping[str, tuple[str, ...]] = field(repr=False)
     """The documents inside each packed charm, as paths in the archive."""
-    rules: ImageRules
+    rules: ImageRules = field(repr=False)
 
     @property
     def bundle_path(self) -> Path:

@@ -13,7 +13,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal, TypeAlias
 
@@ -151,7 +151,7 @@ class CharmAudit:
 class AuditReport:
     """What was found in the charms of a bundle."""
 
-    charms: tuple[CharmAudit, ...]
+    charms: tuple[CharmAudit, ...] = field(repr=False)
 
     def of_standing(self, standing: Standing) -> tuple[AuditFinding, ...]:
         """Return the findings of one kind."""

@@ -8,7 +8,7 @@ appends.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 from ckf_airgap.bundle.bundle import Application, Bundle
@@ -145,7 +145,7 @@ class Inventory:
         warnings: Where it is not clear which image is meant.
     """
 
-    images: tuple[InventoryImage, ...]
+    images: tuple[InventoryImage, ...] = field(repr=False)
     warnings: tuple[Problem, ...] = ()
 
     def __iter__(self) -> Iterator[InventoryImage]:

@@ -17,6 +17,7 @@ from ckf_airgap.documents import MAX_BYTES
 from ckf_airgap.errors import ImageNotFoundError, InputError, Problem, ReferenceSyntaxError
 from ckf_airgap.files import read_small_text
 from ckf_airgap.images.reference import ImageReference, Registry, retag, retag_candidates
+from ckf_airgap.paths import StrPath
 
 SIMILAR: Final = 0.75
 """The `difflib` ratio from which the last part of one name may be a misspelling of another's."""
@@ -39,7 +40,7 @@ class ImageList:
     """The references of an image list, in the file's order."""
 
     where: str
-    entries: tuple[ListedImage, ...]
+    entries: tuple[ListedImage, ...] = field(repr=False)
 
     @classmethod
     def parse(cls, text: str, *, where: str) -> ImageList:
@@ -64,7 +65,7 @@ class ImageList:
     @classmethod
     def read(
         cls,
-        path: Path,
+        path: StrPath,
         *,
         fix: str = "Give it with --images FILE; the connected side wrote it (retagged-images.txt).",
     ) -> ImageList:
@@ -79,6 +80,7 @@ class ImageList:
             InputError: when a line is not a reference, or the file is not text, or is larger than
                 any list.
         """
+        path = Path(path)
         try:
             text = read_small_text(
                 path, MAX_BYTES, what="a list of images", encoding="utf-8-sig", pipes=True

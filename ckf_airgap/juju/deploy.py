@@ -24,7 +24,7 @@ from ckf_airgap.juju.api import ALREADY_EXISTS, CallRefusedError
 from ckf_airgap.juju.arguments import deploy_arguments, resource_arguments
 from ckf_airgap.juju.connection import Session
 from ckf_airgap.juju.identities import read_identities
-from ckf_airgap.juju.identity import RECORD_KEY, Record
+from ckf_airgap.juju.identity import RECORD_KEY, DeploymentRecord
 from ckf_airgap.juju.plan import plan_deployment
 from ckf_airgap.juju.status import read_live_model
 from ckf_airgap.juju.steps import (
@@ -97,8 +97,8 @@ class DeployReport:
     """
 
     plan: Plan
-    deployed: tuple[str, ...] = ()
-    related: tuple[str, ...] = ()
+    deployed: tuple[str, ...] = field(default=(), repr=False)
+    related: tuple[str, ...] = field(default=(), repr=False)
     uploads: int = 0
     took_s: float = 0.0
 
@@ -340,7 +340,7 @@ class _Execution:
 
     async def _finish(self, step: DeployApplication, charm: UploadedCharm) -> None:
         """Do what the API does not accept as part of a deployment."""
-        record = Record(
+        record = DeploymentRecord(
             charm_url=charm.url,
             charm_sha256=charm.sha256,
             charm_file=step.charm_path.name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from ckf_airgap.defaults import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S
@@ -56,9 +56,9 @@ class Verdict:
     """
 
     done: bool
-    ready: tuple[str, ...]
-    obstacles: tuple[Obstacle, ...]
-    failures: tuple[Obstacle, ...]
+    ready: tuple[str, ...] = field(repr=False)
+    obstacles: tuple[Obstacle, ...] = field(repr=False)
+    failures: tuple[Obstacle, ...] = field(repr=False)
     next_check_at: float | None
 
 

@@ -65,7 +65,7 @@ class Progress:
 
     snapshot: ModelSnapshot
     verdict: Verdict
-    expected: tuple[str, ...]
+    expected: tuple[str, ...] = field(repr=False)
     elapsed_s: float
 
 
@@ -83,7 +83,7 @@ class WaitReport:
     snapshot: ModelSnapshot
     took_s: float
     idle_period_s: float
-    ready_after_s: Mapping[str, float] = field(default_factory=dict)
+    ready_after_s: Mapping[str, float] = field(default_factory=dict, repr=False)
 
     def to_json(self) -> Document:
         """Return the report as JSON."""

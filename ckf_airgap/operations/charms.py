@@ -40,6 +40,7 @@ from ckf_airgap.files import disk_error, replacing
 from ckf_airgap.net.patience import OnRetry, ignore_retry
 from ckf_airgap.operations.lock import FILE_NAME, Lock, LockedCharm, document_sha256
 from ckf_airgap.operations.rendering import NamedBundle, find_bundle
+from ckf_airgap.paths import StrPath, settle
 
 CharmState: TypeAlias = Literal["present", "missing", "damaged", "surplus"]
 """How a charm file stands to the bundle; ``surplus`` is one that nobody asks for."""
@@ -69,6 +70,9 @@ class CharmSources:
     store: StoreOptions = field(default_factory=StoreOptions)
     jobs: int = 4
 
+    def __post_init__(self) -> None:
+        settle(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownloadedCharms:
@@ -83,12 +87,12 @@ class DownloadedCharms:
         surplus: Charm files in the directory that nobody asks for.
     """
 
-    charms: tuple[LockedCharm, ...]
+    charms: tuple[LockedCharm, ...] = field(repr=False)
     lock: Lock
     directory: Path
     received: int
     fetched: int
-    surplus: tuple[Path, ...]
+    surplus: tuple[Path, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +121,7 @@ class _Asked:
 
 async def download_charms(
     sources: CharmSources,
-    directory: Path,
+    directory: StrPath,
     *,
     listener: CharmListener = ignore_charm,
     retrying: OnRetry = ignore_retry,
@@ -136,6 +140,7 @@ async def download_charms(
         TransferError: when some could not be fetched.
         UsageError: when the lock is for another bundle.
     """
+    directory = Path(directory)
     asked = await in_thread(_read_asked, sources)
     if sources.lock is not None:
         return await _collect_locked(
@@ -159,8 +164,9 @@ async def download_charms(
     return await _collected(charms, lock, directory, fetched)
 
 
-async def list_charms(sources: CharmSources, directory: Path) -> list[ListedCharm]:
+async def list_charms(sources: CharmSources, directory: StrPath) -> list[ListedCharm]:
     """Compare the charm files of a directory with what a bundle or a lock asks for."""
+    directory = Path(directory)
     asked = await in_thread(_read_asked, sources)
     return await in_thread(_list, sources, asked, directory)
 

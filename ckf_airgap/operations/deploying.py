@@ -132,7 +132,7 @@ class Deployment:
     plan: Plan
     report: DeployReport | None = None
     waited: WaitReport | None = None
-    images: tuple[ImageInModel, ...] = ()
+    images: tuple[ImageInModel, ...] = field(default=(), repr=False)
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property

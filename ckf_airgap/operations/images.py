@@ -20,6 +20,7 @@ from ckf_airgap.images.retag import RetagMapping
 from ckf_airgap.operations.imagesettings import TransferReport, TransferSettings
 from ckf_airgap.operations.imagestores import (
     Stored,
+    expected_after_push,
     names_of,
     names_there,
     opened_store,
@@ -27,6 +28,7 @@ from ckf_airgap.operations.imagestores import (
     references_of,
 )
 from ckf_airgap.operations.places import Mapper
+from ckf_airgap.paths import StrPath, optional_path
 from ckf_airgap.transfer import pull as pulling
 from ckf_airgap.transfer import push as pushing
 from ckf_airgap.transfer import verify as verifying
@@ -47,13 +49,12 @@ from ckf_airgap.transfer.stores.archivewriter import ArchiveWriter
 from ckf_airgap.transfer.stores.layout import LayoutDirectory
 from ckf_airgap.transfer.stores.opening import DockerTars, open_source
 from ckf_airgap.transfer.stores.perimage import write_per_image
-from ckf_airgap.transfer.tree import carried_platforms, read_tree, reduced
 
 _SCRATCH_SUFFIX: Final = ".layers"
 
 
 async def pull_images(
-    references: Iterable[ImageReference], directory: Path | None, settings: TransferSettings
+    references: Iterable[ImageReference], directory: StrPath | None, settings: TransferSettings
 ) -> TransferReport:
     """Pull images from their registries.
 
@@ -64,12 +65,13 @@ async def pull_images(
 
     Raises:
         StorageFullError: when they do not fit, before anything is moved.
+        UsageError: when several platforms are asked for of the Docker Engine, which keeps one.
     """
+    directory = optional_path(directory)
     started = time.monotonic()
-    if directory is None:
-        settings.require_one_platform("a Docker Engine")
     chosen = settings.chosen(references)
     if directory is None:
+        settings.require_one_platform("a Docker Engine")
         from ckf_airgap.transfer.docker.withregistries import (  # noqa: PLC0415 - docker's SDK is slow to import
             pull_images as engine_pull,
         )
@@ -98,10 +100,10 @@ async def pull_images(
 
 async def save_images(
     references: Sequence[ImageReference] | None,
-    archive: Path,
+    archive: StrPath,
     settings: TransferSettings,
     *,
-    source: Path | None = None,
+    source: StrPath | None = None,
     engine: bool = False,
     mapping: Mapper | None = None,
     assumed: frozenset[Digest] = frozenset(),
@@ -127,6 +129,7 @@ async def save_images(
         since: What these are part of, for those who load the archive without it.
         pins: The manifests to take of references, whatever their tags mean now.
     """
+    archive, source = Path(archive), optional_path(source)
     started = time.monotonic()
     writer = await in_thread(ArchiveWriter.create, archive)
     writer.assumed = assumed
@@ -183,10 +186,10 @@ async def save_images(
 
 async def save_per_image(
     references: Sequence[ImageReference] | None,
-    archive: Path,
+    archive: StrPath,
     settings: TransferSettings,
     *,
-    source: Path,
+    source: StrPath,
     mapping: Mapper | None = None,
 ) -> TransferReport:
     """Write an archive with one tar for each image, as the guide's scripts do.
@@ -197,7 +200,11 @@ async def save_per_image(
         settings: How.
         source: The layout or archive to take them from.
         mapping: Gives their places in the private registry, which the tars then name.
+
+    Raises:
+        UsageError: when several platforms are asked for: such a tar has one.
     """
+    archive, source = Path(archive), Path(source)
     started = time.monotonic()
     settings.require_one_platform("a tar of one image")
     async with opened_store(source) as stored:
@@ -214,8 +221,8 @@ async def save_per_image(
 
 
 async def load_images(
-    archive: Path,
-    directory: Path | None,
+    archive: StrPath,
+    directory: StrPath | None,
     settings: TransferSettings,
     *,
     mapping: Mapper | None = None,
@@ -228,7 +235,11 @@ async def load_images(
         settings: How.
         mapping: Gives the places of images in the private registry; the engine then gets these
             names, too.
+
+    Raises:
+        UsageError: when several platforms are asked for of the Docker Engine, which keeps one.
     """
+    archive, directory = Path(archive), optional_path(directory)
     started = time.monotonic()
     if directory is None:
         settings.require_one_platform("a Docker Engine")
@@ -269,7 +280,7 @@ async def load_images(
 
 
 async def push_images(
-    source: Path,
+    source: StrPath,
     mapping: Mapper,
     settings: TransferSettings,
 ) -> TransferReport:
@@ -283,6 +294,7 @@ async def push_images(
         mapping: Gives the places of the images in the private registry.
         settings: How.
     """
+    source = Path(source)
     started = time.monotonic()
     opened = await in_thread(open_source, source)
     try:
@@ -366,7 +378,7 @@ async def verify_images(
     targets: Iterable[ImageReference],
     settings: TransferSettings,
     *,
-    source: Path | None = None,
+    source: StrPath | None = None,
     mapping: Mapper | None = None,
 ) -> TransferReport:
     """Look whether images are in the private registry, whole.
@@ -381,12 +393,13 @@ async def verify_images(
     Raises:
         UsageError: when an image has no place there, or is not in `source`.
     """
+    source = optional_path(source)
     started = time.monotonic()
     expected: dict[ImageReference, verifying.Expected] = {}
     places: dict[ImageReference, ImageReference] = {}
     if source is not None:
         async with opened_store(source) as stored:
-            expected, places = await _expected(stored, settings, mapping)
+            expected, places = await expected_after_push(stored, settings, mapping)
     listed = tuple(targets) or tuple(one.target for one in expected.values())
     others = tuple(one for one in listed if one.canonical() not in places.keys() | expected.keys())
     if source is not None and others:
@@ -405,30 +418,6 @@ async def verify_images(
     async with settings.client() as client:
         results = await verifying.verify(client, items, listener=settings.listener)
     return _report(results, started)
-
-
-async def _expected(
-    stored: Stored, settings: TransferSettings, mapping: Mapper | None
-) -> tuple[dict[ImageReference, verifying.Expected], dict[ImageReference, ImageReference]]:
-    """Return what a push from a store leaves in the registry, by its place there; and the places.
-
-    Both by the canonical form of references: those there, and those of the store.
-    """
-    known = await references_of(stored, replace(settings, only=frozenset()))
-    mapped = mapping(tuple(known)) if mapping is not None else None
-    expected, places = {}, {}
-    for reference, descriptor in known.items():
-        target = (mapped.target_of(reference) if mapped is not None else None) or reference
-        places[reference.canonical()] = target
-        platforms = carried_platforms(descriptor)
-        other = None
-        if platforms:
-            top = await stored.manifest(descriptor.digest)
-            other = reduced(await read_tree(stored, top, platforms))[-1].digest
-        expected[target.canonical()] = verifying.Expected(
-            target=target, digest=descriptor.digest, platforms=platforms, reduced=other
-        )
-    return expected, places
 
 
 async def _push(

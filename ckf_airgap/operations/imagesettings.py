@@ -11,6 +11,7 @@ from ckf_airgap.defaults import DEFAULT_LIMIT
 from ckf_airgap.errors import UsageError
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.net.limits import Limits, Policy
+from ckf_airgap.paths import settle
 from ckf_airgap.transfer.events import ImageResult, ImageStatus, Listener, ignore
 from ckf_airgap.transfer.oci import Platform
 from ckf_airgap.transfer.registry.credentials import CredentialStore
@@ -53,6 +54,9 @@ class TransferSettings:
     only: Only = frozenset()
     mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     listener: Listener = field(default=ignore, compare=False)
+
+    def __post_init__(self) -> None:
+        settle(self)
 
     def client(self) -> RegistryClient:
         """Return a registry client, to be used as an asynchronous context."""
@@ -119,7 +123,7 @@ class TransferReport:
         archive: The archive that was written.
     """
 
-    results: tuple[ImageResult, ...]
+    results: tuple[ImageResult, ...] = field(repr=False)
     seconds: float
     archive: ArchiveSummary | None = None
 

@@ -6,7 +6,7 @@ The edge in front of `ckf_airgap.images.inventory.take_inventory`, which is pure
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ckf_airgap.bundle.bundle import Bundle
@@ -29,6 +29,7 @@ from ckf_airgap.images.lists import ImageList
 from ckf_airgap.images.reference import ImageReference, Registry, retag_candidates
 from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.operations.rendering import NamedBundle, added_rules, find_bundle, scan_charms
+from ckf_airgap.paths import settle
 from ckf_airgap.rendering.overlay import charms_of
 
 
@@ -54,6 +55,9 @@ class ListingInputs:
     juju_version: str | None = None
     append: tuple[Path, ...] = ()
 
+    def __post_init__(self) -> None:
+        settle(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
@@ -70,8 +74,8 @@ class Listing:
 
     named: NamedBundle
     bundle: Bundle
-    charms: Mapping[str, Charm]
-    rules: ImageRules
+    charms: Mapping[str, Charm] = field(repr=False)
+    rules: ImageRules = field(repr=False)
     inventory: Inventory
     from_files: bool
 

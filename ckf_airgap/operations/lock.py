@@ -18,6 +18,7 @@ from ckf_airgap.charms.charm import CHARM_NAME
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import InputError, MissingError
 from ckf_airgap.files import read_small_text
+from ckf_airgap.paths import StrPath
 
 SCHEMA: Final = "ckf-airgap/lock/v1"
 LOCK_NAME: Final = "ckf-airgap.lock"
@@ -97,18 +98,19 @@ class Lock:
     bundle_sha256: str
     architecture: str
     registry: str | None = None
-    charms: tuple[LockedCharm, ...] = ()
-    images: tuple[LockedImage, ...] = ()
-    blobs: Mapping[str, int] = field(default_factory=dict)
+    charms: tuple[LockedCharm, ...] = field(default=(), repr=False)
+    images: tuple[LockedImage, ...] = field(default=(), repr=False)
+    blobs: Mapping[str, int] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def read(cls, path: Path) -> Lock:
+    def read(cls, path: StrPath) -> Lock:
         """Read a lock; blocks on the disk.
 
         Raises:
             MissingError: when there is none.
             InputError: when it is none, or of another schema.
         """
+        path = Path(path)
         try:
             text = read_small_text(path, MAX_LOCK_BYTES, what="a lock", pipes=True)
         except FileNotFoundError as exc:

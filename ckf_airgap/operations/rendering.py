@@ -22,6 +22,7 @@ from ckf_airgap.images.lists import ImageList, RetaggedImages
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.images.retag import RetagMapping
 from ckf_airgap.images.rules import ImageRules
+from ckf_airgap.paths import settle
 from ckf_airgap.rendering.overlay import Rendering, render
 
 
@@ -53,6 +54,9 @@ class Inputs:
     overlays: tuple[Path, ...] = ()
     rules: Path | None = None
     relative_to: Path | None = None
+
+    def __post_init__(self) -> None:
+        settle(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from ckf_airgap.packing.names import CHARMS, IMAGES, LAID_OUT, LOCK_NAME, SIGNAT
 from ckf_airgap.packing.parts import PartsReader, Watch, find_parts, ignore, join
 from ckf_airgap.packing.since import Assumes
 from ckf_airgap.packing.tarstream import TarFile, TarReader, open_tar
+from ckf_airgap.paths import StrPath, optional_path
 from ckf_airgap.transfer.stores.archivefiles import is_gzip_name
 
 CHARMS_DIRECTORY = "charms"
@@ -44,11 +45,11 @@ class Unpacked:
 
 
 def unpack_pack(
-    directory: Path,
-    target: Path,
+    directory: StrPath,
+    target: StrPath,
     *,
     force: bool = False,
-    key: Path | None = None,
+    key: StrPath | None = None,
     watch: Watch = ignore,
 ) -> Unpacked:
     """Lay out ``charms/``, ``retagged-images.txt`` and the rest; blocks on the disk.
@@ -69,6 +70,7 @@ def unpack_pack(
         IntegrityError: when the pack is damaged, hostile or not signed with the key.
         TransferError: when the disk is full or fails.
     """
+    directory, target, key = Path(directory), Path(target), optional_path(key)
     public = read_public_key(key) if key is not None else None
     checksums, content = Checksums.read(directory)
     if public is not None and (wrong := check_signature(directory, content, public)):

@@ -18,6 +18,7 @@ from ckf_airgap.packing.names import CHARMS, CHECKSUMS, IMAGES, LOCK_NAME, SIGNA
 from ckf_airgap.packing.parts import PartsReader, Watch, find_parts, ignore
 from ckf_airgap.packing.since import Assumes
 from ckf_airgap.packing.tarstream import TarFile, TarReader, open_tar
+from ckf_airgap.paths import StrPath, optional_path
 from ckf_airgap.transfer.stores.archivefiles import is_gzip_name
 
 _FIX: Final = "Copy the pack again; if it is made so, do not use it, and ask who made it."
@@ -49,7 +50,9 @@ class VerifiedPack:
     problems: list[Problem] = field(default_factory=list)
 
 
-def verify_pack(directory: Path, *, key: Path | None = None, watch: Watch = ignore) -> VerifiedPack:
+def verify_pack(
+    directory: StrPath, *, key: StrPath | None = None, watch: Watch = ignore
+) -> VerifiedPack:
     """Read everything in a pack once, and return what is wrong with it; blocks on the disk.
 
     Args:
@@ -64,6 +67,7 @@ def verify_pack(directory: Path, *, key: Path | None = None, watch: Watch = igno
         InputError: when the directory or the key cannot be read.
         IntegrityError: when there are no checksums to compare with.
     """
+    directory, key = Path(directory), optional_path(key)
     if not directory.is_dir():
         raise InputError(f"there is no directory {directory}")
     public = read_public_key(key) if key is not None else None

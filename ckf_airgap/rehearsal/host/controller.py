@@ -86,7 +86,7 @@ class RehearsalController:
     ) -> None:
         self.name = name
         self.script = script if script is not None else Script()
-        self._given_juju_data = juju_data
+        self._given_juju_data = None if juju_data is None else Path(juju_data)
         self._host, self._port = host, port
         self._user = user
         self._password = password if password is not None else secrets.token_urlsafe(24)

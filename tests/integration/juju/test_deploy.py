@@ -20,7 +20,7 @@ from ckf_airgap.errors import BundleError, ControllerError, RefusedError
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.juju.connection import connect
 from ckf_airgap.juju.deploy import DeployEvent, DeployEventKind, deploy
-from ckf_airgap.juju.identity import RECORD_KEY, Record
+from ckf_airgap.juju.identity import RECORD_KEY, DeploymentRecord
 from ckf_airgap.juju.status import read_live_model, read_status
 from ckf_airgap.juju.store import JujuTarget
 from ckf_airgap.juju.upload import RegistryAuth
@@ -85,7 +85,7 @@ async def test_a_bundle_is_deployed_as_it_says(
     assert minio.constraints == {"arch": "amd64", "mem": 1536}
     annotations = controller.models["kubeflow"].annotations["application-minio"]
     assert annotations.pop("gui-x") == "10"
-    record = Record.parse(annotations.pop(RECORD_KEY))
+    record = DeploymentRecord.parse(annotations.pop(RECORD_KEY))
     assert annotations == {}
     assert record is not None
     assert record.charm_url == "local:minio-0"
