@@ -22,10 +22,12 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import dataclass
-from typing import Final, Generic, ParamSpec, TypeVar, cast
+from typing import Generic, ParamSpec, TypeVar, cast
 
 from asyncio_pool import AioPool
 from asyncio_pool.results import getres
+
+from ckf_airgap.defaults import DEFAULT_LIMIT
 
 if sys.version_info < (3, 11):
     import async_timeout
@@ -33,9 +35,6 @@ if sys.version_info < (3, 11):
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Params = ParamSpec("Params")
-
-DEFAULT_LIMIT: Final = 8
-"""How many things are done at once unless the caller says otherwise (``--jobs``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

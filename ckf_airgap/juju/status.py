@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ckf_airgap.concurrency import DEFAULT_LIMIT, bounded_map
+from ckf_airgap.concurrency import bounded_map
+from ckf_airgap.defaults import DEFAULT_LIMIT
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.juju.api import NOT_FOUND, Api, CallRefusedError
 from ckf_airgap.juju.live import LiveModel, live_model

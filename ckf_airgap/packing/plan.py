@@ -16,6 +16,7 @@ from ckf_airgap.operations.lock import Lock
 from ckf_airgap.packing import names
 from ckf_airgap.packing.since import Assumes
 from ckf_airgap.packing.tool import ToolTarget
+from ckf_airgap.paths import settle
 
 WORK_SUFFIX: Final = ".work"
 """Ends the name of the directory beside a pack that holds what is not finished."""
@@ -58,6 +59,9 @@ class PackPlan:
     since: Lock | None = None
     signing_key: Path | None = None
     tool: ToolTarget | None = None
+
+    def __post_init__(self) -> None:
+        settle(self)
 
     @property
     def work(self) -> Path:

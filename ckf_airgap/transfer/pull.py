@@ -13,12 +13,12 @@ from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.transfer.events import (
     BlobDone,
     BlobsPlanned,
+    BlobWay,
     ImageDone,
     ImageResult,
     ImagesPlanned,
+    ImageStatus,
     Listener,
-    Status,
-    Way,
     ignore,
 )
 from ckf_airgap.transfer.oci import Descriptor, Digest, Platform
@@ -123,7 +123,7 @@ class _Pull:
         )
         for check in checks:
             if check.unwrap():
-                self._listener(BlobDone(descriptor=check.item, way=Way.PRESENT))
+                self._listener(BlobDone(descriptor=check.item, way=BlobWay.PRESENT))
             else:
                 self._missing[check.item.digest] = check.item
         self._named = await self._store.references()
@@ -146,7 +146,11 @@ class _Pull:
             source=name,
             target=name,
             digest=digest,
-            status=Status.FAILED if error else Status.PRESENT if same else Status.COPIED,
+            status=ImageStatus.FAILED
+            if error
+            else ImageStatus.PRESENT
+            if same
+            else ImageStatus.COPIED,
             bytes_sent=moved.received,
             error=error,
             notes=tree.result.notes if tree.result is not None else (),
@@ -173,7 +177,7 @@ class _Pull:
             moved.fetched = True
             received = await download_blob(places, blob, writer, self._listener)
             moved.received += received
-        self._listener(BlobDone(descriptor=blob, way=Way.COPIED, resumed=resumed))
+        self._listener(BlobDone(descriptor=blob, way=BlobWay.COPIED, resumed=resumed))
 
     async def _is_here(self, blob: Descriptor, *, recheck: bool) -> bool:
         if not await self._store.has(blob):
