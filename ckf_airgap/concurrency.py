@@ -27,8 +27,6 @@ from typing import Generic, ParamSpec, TypeVar, cast
 from asyncio_pool import AioPool
 from asyncio_pool.results import getres
 
-from ckf_airgap.defaults import DEFAULT_LIMIT
-
 if sys.version_info < (3, 11):
     import async_timeout
 
@@ -79,7 +77,7 @@ class _Call(Generic[Item, Result]):
 
 
 async def bounded_map(
-    fn: Callable[[Item], Awaitable[Result]], items: Iterable[Item], limit: int = DEFAULT_LIMIT
+    fn: Callable[[Item], Awaitable[Result]], items: Iterable[Item], limit: int
 ) -> list[Result]:
     """Return ``fn(item)`` for each item, in the order of the items, at most `limit` at once.
 
@@ -119,7 +117,7 @@ async def bounded_map(
 
 
 async def bounded_outcomes(
-    fn: Callable[[Item], Awaitable[Result]], items: Iterable[Item], limit: int = DEFAULT_LIMIT
+    fn: Callable[[Item], Awaitable[Result]], items: Iterable[Item], limit: int
 ) -> list[Outcome[Item, Result]]:
     """Return the outcome of ``fn(item)`` for each item, whatever fails, at most `limit` at once.
 

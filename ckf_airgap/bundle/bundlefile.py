@@ -12,7 +12,7 @@ from ckf_airgap.bundle.merge import merge_documents
 from ckf_airgap.documents import MAX_BYTES, Document, as_mapping, load_all_yaml
 from ckf_airgap.errors import BundleError, Problem, raise_all, unreadable
 from ckf_airgap.files import read_small, read_small_text
-from ckf_airgap.paths import StrPath
+from ckf_airgap.files.paths import StrPath
 
 INCLUDE_FILE: Final = "include-file://"
 INCLUDE_BASE64: Final = "include-base64://"

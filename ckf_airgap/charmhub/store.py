@@ -31,7 +31,6 @@ from ckf_airgap.charmhub.refresh import (
     runs_on,
 )
 from ckf_airgap.concurrency import in_thread
-from ckf_airgap.defaults import DEFAULT_STORE
 from ckf_airgap.documents import JSONValue
 from ckf_airgap.errors import (
     AbsentError,
@@ -41,6 +40,8 @@ from ckf_airgap.errors import (
     Problem,
     TransferError,
 )
+from ckf_airgap.facts.defaults import DEFAULT_STORE
+from ckf_airgap.files.paths import settle
 from ckf_airgap.net.limits import HttpTimeouts, Retries
 from ckf_airgap.net.patience import (
     Health,
@@ -52,7 +53,6 @@ from ckf_airgap.net.patience import (
 )
 from ckf_airgap.net.proxies import Proxies
 from ckf_airgap.net.trust import TrustStore
-from ckf_airgap.paths import settle
 
 _BATCH: Final = 20
 """Charms that one request asks for; the store's limit is not published."""

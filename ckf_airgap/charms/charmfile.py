@@ -27,7 +27,7 @@ from ckf_airgap.errors import (
     nearest,
 )
 from ckf_airgap.files import open_regular
-from ckf_airgap.paths import StrPath
+from ckf_airgap.files.paths import StrPath
 
 MAX_DOCUMENT_BYTES: Final = 4 * 1024 * 1024
 """Largest document that is read in a charm; the largest known has 60 kB."""

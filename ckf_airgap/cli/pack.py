@@ -28,8 +28,8 @@ from ckf_airgap.cli.options import (
 )
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import size_text
-from ckf_airgap.defaults import PYTHONS
 from ckf_airgap.errors import InterruptedRunError
+from ckf_airgap.facts.defaults import PYTHONS
 from ckf_airgap.packing.names import LEFT_OUT
 
 if TYPE_CHECKING:

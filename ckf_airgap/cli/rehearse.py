@@ -16,8 +16,8 @@ from ckf_airgap.cli.options import (
 from ckf_airgap.cli.renderoptions import rendering_options
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import plural
-from ckf_airgap.defaults import DEFAULT_MODEL, DEFAULT_SPEED
 from ckf_airgap.errors import ExitCode, InterruptedRunError, WaitTimeoutError, WorkloadError
+from ckf_airgap.facts.defaults import DEFAULT_MODEL, DEFAULT_SPEED
 
 if TYPE_CHECKING:
     from ckf_airgap import Inputs

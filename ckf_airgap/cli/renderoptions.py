@@ -18,7 +18,7 @@ from ckf_airgap.cli.options import (
     registry_option,
     rules_option,
 )
-from ckf_airgap.defaults import DEFAULT_CHARMS, DEFAULT_IMAGES
+from ckf_airgap.facts.defaults import DEFAULT_CHARMS, DEFAULT_IMAGES
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

@@ -12,7 +12,7 @@ import click
 
 import ckf_airgap
 from ckf_airgap.cli.options import Duration, UserPath, apply
-from ckf_airgap.defaults import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S, DEFAULT_MODEL
+from ckf_airgap.facts.defaults import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S, DEFAULT_MODEL
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

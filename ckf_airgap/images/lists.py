@@ -25,8 +25,8 @@ from ckf_airgap.errors import (
     unreadable,
 )
 from ckf_airgap.files import read_small_text
+from ckf_airgap.files.paths import StrPath
 from ckf_airgap.images.reference import ImageReference, Registry, retag, retag_candidates
-from ckf_airgap.paths import StrPath
 
 SCHEMA: Final = "ckf-airgap/images/v1"
 """The form of a list as a JSON document; a document of another form is refused."""

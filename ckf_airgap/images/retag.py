@@ -23,9 +23,9 @@ from ckf_airgap.errors import (
     unreadable,
 )
 from ckf_airgap.files import read_small_text
+from ckf_airgap.files.paths import StrPath
 from ckf_airgap.images.lists import ImageList, ListedImage, RetaggedImages
 from ckf_airgap.images.reference import MAX_NAME, ImageReference, Registry, retag
-from ckf_airgap.paths import StrPath
 
 SCHEMA: Final = "ckf-airgap/retag-mapping/v1"
 """The schema of a mapping file; a file with another one is refused."""

@@ -17,7 +17,6 @@ from typing import TypeAlias
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.concurrency import bounded_map
-from ckf_airgap.defaults import DEFAULT_LIMIT
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import AirgapError, ControllerError, Problem, RefusedError
 from ckf_airgap.juju.api import ALREADY_EXISTS, CallRefusedError
@@ -39,6 +38,7 @@ from ckf_airgap.juju.steps import (
     UploadCharm,
 )
 from ckf_airgap.juju.upload import RegistryAuth, UploadedCharm, Uploader
+from ckf_airgap.net.limits import DEFAULT_LIMIT
 
 
 class DeployEventKind(enum.Enum):

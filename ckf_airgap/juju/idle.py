@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from ckf_airgap.defaults import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S
 from ckf_airgap.errors import Problem
+from ckf_airgap.facts.defaults import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S
 from ckf_airgap.juju.snapshot import ApplicationSnapshot, ModelSnapshot, StatusInfo, UnitSnapshot
 
 _ERRORS: Final = frozenset({"error", "failed", "lost"})

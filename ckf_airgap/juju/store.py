@@ -10,7 +10,7 @@ from pathlib import Path
 from ckf_airgap.documents import Document, JSONValue, load_mapping
 from ckf_airgap.errors import ControllerError, InputError, nearest
 from ckf_airgap.files import require_directory
-from ckf_airgap.paths import settle
+from ckf_airgap.files.paths import settle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

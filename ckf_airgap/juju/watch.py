@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Protocol, TypeAlias
 
 from ckf_airgap.concurrency import timeout
-from ckf_airgap.defaults import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import ControllerError, Problem, WaitTimeoutError, WorkloadError
+from ckf_airgap.facts.defaults import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S
 from ckf_airgap.juju.api import Api
 from ckf_airgap.juju.idle import IdleTracker, Obstacle, Verdict, times
 from ckf_airgap.juju.modelfeed import ModelFeed

@@ -6,9 +6,10 @@ import random
 from dataclasses import dataclass, field
 from typing import Final
 
-from ckf_airgap.defaults import DEFAULT_LIMIT
-
 MEBIBYTE: Final = 1024 * 1024
+
+DEFAULT_LIMIT: Final = 8
+"""How many things are done at once unless the caller says otherwise (``--jobs``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

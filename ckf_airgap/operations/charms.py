@@ -26,7 +26,6 @@ from ckf_airgap.charmhub.store import CharmStore, StoreOptions
 from ckf_airgap.charms.charm import Base, charm_name_of_path
 from ckf_airgap.charms.charmfile import read_charm
 from ckf_airgap.concurrency import in_thread
-from ckf_airgap.defaults import DEFAULT_ARCHITECTURE
 from ckf_airgap.errors import (
     AirgapError,
     CharmNotFoundError,
@@ -36,11 +35,12 @@ from ckf_airgap.errors import (
     UsageError,
     raise_all,
 )
+from ckf_airgap.facts.defaults import DEFAULT_ARCHITECTURE
 from ckf_airgap.files import disk_error, replacing, require_directory
+from ckf_airgap.files.paths import StrPath, settle
 from ckf_airgap.net.patience import OnRetry, ignore_retry
 from ckf_airgap.operations.lock import FILE_NAME, Lock, LockedCharm, document_sha256
 from ckf_airgap.operations.rendering import NamedBundle, find_bundle
-from ckf_airgap.paths import StrPath, settle
 
 CharmState: TypeAlias = Literal["present", "missing", "damaged", "surplus"]
 """How a charm file stands to the bundle; ``surplus`` is one that nobody asks for."""

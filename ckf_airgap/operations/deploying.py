@@ -21,15 +21,14 @@ from typing import Final
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.concurrency import in_thread
-from ckf_airgap.defaults import (
+from ckf_airgap.documents import Document
+from ckf_airgap.errors import ModelNotFoundError, Problem, UsageError
+from ckf_airgap.facts.defaults import (
     DEFAULT_ERROR_GRACE_S,
     DEFAULT_IDLE_PERIOD_S,
-    DEFAULT_LIMIT,
     DEFAULT_MODEL,
     DEFAULT_SPEED,
 )
-from ckf_airgap.documents import Document
-from ckf_airgap.errors import ModelNotFoundError, Problem, UsageError
 from ckf_airgap.facts.releases import needed_endpoints
 from ckf_airgap.images.discover import ImageNeed
 from ckf_airgap.images.reference import Registry
@@ -45,6 +44,7 @@ from ckf_airgap.juju.steps import Plan
 from ckf_airgap.juju.store import JujuTarget
 from ckf_airgap.juju.upload import RegistryAuth, RegistryLogin
 from ckf_airgap.juju.watch import DEFAULT_TIMEOUT_S, Progress, WaitReport, wait_active_idle, watch
+from ckf_airgap.net.limits import DEFAULT_LIMIT
 from ckf_airgap.operations.rendering import (
     Inputs,
     NamedBundle,

@@ -15,6 +15,7 @@ from typing import Final
 
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.errors import UsageError
+from ckf_airgap.files.paths import StrPath, optional_path
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.retag import RetagMapping
 from ckf_airgap.operations.imagesettings import TransferReport, TransferSettings
@@ -28,7 +29,6 @@ from ckf_airgap.operations.imagestores import (
     references_of,
 )
 from ckf_airgap.operations.places import Mapper
-from ckf_airgap.paths import StrPath, optional_path
 from ckf_airgap.transfer import pull as pulling
 from ckf_airgap.transfer import push as pushing
 from ckf_airgap.transfer import verify as verifying

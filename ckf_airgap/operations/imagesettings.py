@@ -7,12 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from ckf_airgap.defaults import DEFAULT_LIMIT
 from ckf_airgap.errors import UsageError
+from ckf_airgap.files.paths import settle
 from ckf_airgap.images.reference import ImageReference
-from ckf_airgap.net.limits import Limits, Policy
+from ckf_airgap.net.limits import DEFAULT_LIMIT, Limits, Policy
 from ckf_airgap.net.trust import check_authorities
-from ckf_airgap.paths import settle
 from ckf_airgap.transfer.events import ImageResult, ImageStatus, Listener, ignore
 from ckf_airgap.transfer.oci import Platform
 from ckf_airgap.transfer.registry.credentials import CredentialStore, check_config

@@ -14,7 +14,6 @@ from ckf_airgap.bundle.bundlefile import load_overlays
 from ckf_airgap.bundle.checks import overlaid
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.concurrency import in_thread
-from ckf_airgap.defaults import DEFAULT_CHARMS
 from ckf_airgap.errors import (
     CharmNotFoundError,
     ImageNotFoundError,
@@ -22,14 +21,15 @@ from ckf_airgap.errors import (
     nearest,
     raise_all,
 )
+from ckf_airgap.facts.defaults import DEFAULT_CHARMS
 from ckf_airgap.facts.releases import Release, release_names
+from ckf_airgap.files.paths import settle
 from ckf_airgap.images.audit import AuditReport, audit_charms
 from ckf_airgap.images.inventory import Inventory, InventoryImage, take_inventory
 from ckf_airgap.images.lists import ImageList
 from ckf_airgap.images.reference import ImageReference, Registry, retag_candidates
 from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.operations.rendering import NamedBundle, added_rules, find_bundle, scan_charms
-from ckf_airgap.paths import settle
 from ckf_airgap.rendering.overlay import charms_of
 
 

@@ -18,8 +18,8 @@ from ckf_airgap.charms.charm import CHARM_NAME
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import InputError, unreadable
 from ckf_airgap.files import read_small_text
+from ckf_airgap.files.paths import StrPath
 from ckf_airgap.images.lists import NEEDS, Need
-from ckf_airgap.paths import StrPath
 
 SCHEMA: Final = "ckf-airgap/lock/v1"
 LOCK_NAME: Final = "ckf-airgap.lock"

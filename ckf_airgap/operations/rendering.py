@@ -13,7 +13,6 @@ from ckf_airgap.bundle.bundlefile import load_bundle, load_overlays
 from ckf_airgap.bundle.checks import Setting, with_overlays
 from ckf_airgap.charms.charmfile import CharmDirectory
 from ckf_airgap.concurrency import in_thread
-from ckf_airgap.defaults import DEFAULT_CHARMS, DEFAULT_IMAGES
 from ckf_airgap.documents import MAX_BYTES, Document, load_mapping
 from ckf_airgap.errors import (
     InputError,
@@ -23,13 +22,14 @@ from ckf_airgap.errors import (
     nearest,
     unreadable,
 )
+from ckf_airgap.facts.defaults import DEFAULT_CHARMS, DEFAULT_IMAGES
 from ckf_airgap.facts.releases import Release, load_release, release_names, rules_for_bundle
 from ckf_airgap.files import read_small_text
+from ckf_airgap.files.paths import settle
 from ckf_airgap.images.lists import ImageList, RetaggedImages
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.images.retag import RetagMapping
 from ckf_airgap.images.rules import ImageRules
-from ckf_airgap.paths import settle
 from ckf_airgap.rendering.overlay import Rendering, render
 
 

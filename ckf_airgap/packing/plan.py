@@ -8,6 +8,7 @@ from typing import Final
 
 from ckf_airgap.charmhub.download import CharmEvent
 from ckf_airgap.errors import Problem
+from ckf_airgap.files.paths import settle
 from ckf_airgap.images.lists import Need
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.operations.charms import CharmSources
@@ -16,7 +17,6 @@ from ckf_airgap.operations.lock import Lock
 from ckf_airgap.packing import names
 from ckf_airgap.packing.since import Assumes
 from ckf_airgap.packing.tool import ToolTarget
-from ckf_airgap.paths import settle
 
 WORK_SUFFIX: Final = ".work"
 """Ends the name of the directory beside a pack that holds what is not finished."""

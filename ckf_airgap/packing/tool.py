@@ -23,8 +23,8 @@ from typing import Final
 
 from ckf_airgap._version import __version__
 from ckf_airgap.concurrency import in_thread
-from ckf_airgap.defaults import PYTHONS
 from ckf_airgap.errors import AirgapError, InputError
+from ckf_airgap.facts.defaults import PYTHONS
 from ckf_airgap.files import write_text
 
 STAMP: Final = "wheels.json"

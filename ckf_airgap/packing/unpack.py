@@ -10,13 +10,13 @@ from pathlib import Path
 
 from ckf_airgap.errors import CharmNotFoundError, InputError, IntegrityError, Problem, raise_all
 from ckf_airgap.files import disk_error, open_regular, read_small, replacing, require_directory
+from ckf_airgap.files.paths import StrPath, optional_path
 from ckf_airgap.operations.lock import FILE_NAME, MAX_LOCK_BYTES, Lock
 from ckf_airgap.packing.checksums import Checksums, FileSum, check_signature, read_public_key
 from ckf_airgap.packing.names import CHARMS, IMAGES, LAID_OUT, LOCK_NAME, SIGNATURE
 from ckf_airgap.packing.parts import PartsReader, Watch, find_parts, ignore, join
 from ckf_airgap.packing.since import Assumes
 from ckf_airgap.packing.tarstream import TarFile, TarReader, open_tar
-from ckf_airgap.paths import StrPath, optional_path
 from ckf_airgap.transfer.stores.archivefiles import is_gzip_name
 
 CHARMS_DIRECTORY = "charms"

@@ -13,13 +13,13 @@ from typing import Final
 
 from ckf_airgap.errors import AirgapError, IntegrityError, Problem
 from ckf_airgap.files import require_directory
+from ckf_airgap.files.paths import StrPath, optional_path
 from ckf_airgap.operations.lock import Lock
 from ckf_airgap.packing.checksums import Checksums, FileSum, check_signature, read_public_key
 from ckf_airgap.packing.names import CHARMS, CHECKSUMS, IMAGES, LOCK_NAME, SIGNATURE, whole_of
 from ckf_airgap.packing.parts import PartsReader, Watch, find_parts, ignore
 from ckf_airgap.packing.since import Assumes
 from ckf_airgap.packing.tarstream import TarFile, TarReader, open_tar
-from ckf_airgap.paths import StrPath, optional_path
 from ckf_airgap.transfer.stores.archivefiles import is_gzip_name
 
 _FIX: Final = "Copy the pack again; if it is made so, do not use it, and ask who made it."

@@ -15,7 +15,7 @@ from ckf_airgap.charms.charm import ROLES, Base, Charm, Endpoint, Option, Resour
 from ckf_airgap.documents import Document, JSONValue, dump_yaml
 from ckf_airgap.facts.releases import Release
 from ckf_airgap.files import replacing
-from ckf_airgap.paths import StrPath
+from ckf_airgap.files.paths import StrPath
 
 Layout: TypeAlias = Literal["metadata", "charmcraft"]
 """Where the charm says what it declares: ``metadata.yaml`` and ``config.yaml``, as packed charms

@@ -10,6 +10,7 @@ from functools import partial
 from ckf_airgap.concurrency import Outcome, bounded_outcomes
 from ckf_airgap.errors import AirgapError, IntegrityError, TransferError
 from ckf_airgap.images.reference import ImageReference
+from ckf_airgap.net.limits import DEFAULT_LIMIT
 from ckf_airgap.transfer.events import (
     BlobDone,
     BlobsPlanned,
@@ -113,13 +114,13 @@ class _Pull:
             blob.digest: blob for tree in trees for blob in tree.blobs if blob.digest not in assumed
         }
         foreign = [blob for blob in blobs.values() if blob.urls]
-        for outcome in await bounded_outcomes(self._source.has, foreign):
+        for outcome in await bounded_outcomes(self._source.has, foreign, DEFAULT_LIMIT):
             if outcome.result is False:  # to be had from its URLs only, as base layers of Windows
                 del blobs[outcome.item.digest]
         size = sum(blob.size for blob in blobs.values())
         self._listener(BlobsPlanned(count=len(blobs), size=size))
         checks = await bounded_outcomes(
-            lambda blob: self._is_here(blob, recheck=recheck), blobs.values()
+            lambda blob: self._is_here(blob, recheck=recheck), blobs.values(), DEFAULT_LIMIT
         )
         for check in checks:
             if check.unwrap():

@@ -15,6 +15,7 @@ from ckf_airgap.errors import (
     TransferError,
 )
 from ckf_airgap.images.reference import ImageReference
+from ckf_airgap.net.limits import DEFAULT_LIMIT
 from ckf_airgap.transfer.events import (
     BlobDone,
     BlobsPlanned,
@@ -102,7 +103,7 @@ async def push(
         tree = await read_tree(source, top, carried_platforms(descriptor))
         return replace(tree, remarks=notes_of(descriptor))
 
-    trees = await bounded_outcomes(read, wanted)
+    trees = await bounded_outcomes(read, wanted, DEFAULT_LIMIT)
     return await _Push(client, source, options or PushOptions(), listener).run(trees)
 
 
@@ -279,7 +280,9 @@ class _Push:
             if not state.present:
                 others = [one for one in state.wanted if one not in state.absent]
                 await bounded_map(
-                    lambda other: self._look_quietly(registry, other, blob, state), others
+                    lambda other: self._look_quietly(registry, other, blob, state),
+                    others,
+                    DEFAULT_LIMIT,
                 )
             donor = next(iter(state.present), None)
             try:
@@ -348,7 +351,9 @@ async def _has_children(registry: RemoteRegistry, repository: str, tree: ImageTr
     """
     digests = [manifest.digest for manifest in tree.manifests[:-1]]
     found = await bounded_map(
-        lambda digest: registry.find_manifest(repository, digest, writing=True), digests
+        lambda digest: registry.find_manifest(repository, digest, writing=True),
+        digests,
+        DEFAULT_LIMIT,
     )
     return None not in found
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from functools import partial
 
 from ckf_airgap.concurrency import Outcome, bounded_outcomes
-from ckf_airgap.defaults import DEFAULT_LIMIT
 from ckf_airgap.errors import AbsentError, AirgapError, IntegrityError
+from ckf_airgap.net.limits import DEFAULT_LIMIT
 from ckf_airgap.transfer.events import (
     BlobDone,
     BlobsPlanned,

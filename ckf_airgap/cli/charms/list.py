@@ -12,8 +12,8 @@ from ckf_airgap.cli.charms.options import charm_options
 from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import size_text
-from ckf_airgap.defaults import DEFAULT_CHARMS
 from ckf_airgap.errors import ExitCode
+from ckf_airgap.facts.defaults import DEFAULT_CHARMS
 
 if TYPE_CHECKING:
     from ckf_airgap import CharmSources

@@ -12,8 +12,8 @@ import click
 import ckf_airgap
 from ckf_airgap.charmhub.channel import ARCHITECTURES
 from ckf_airgap.cli.options import BundleName, UserPath, apply, overlay_option
-from ckf_airgap.defaults import DEFAULT_ARCHITECTURE, DEFAULT_STORE
 from ckf_airgap.errors import AirgapError, UsageError
+from ckf_airgap.facts.defaults import DEFAULT_ARCHITECTURE, DEFAULT_STORE
 
 if TYPE_CHECKING:
     from ckf_airgap import Base, WantedCharm

@@ -18,7 +18,7 @@ from ckf_airgap.cli.options import (
     overlay_option,
     rules_option,
 )
-from ckf_airgap.defaults import DEFAULT_CHARMS
+from ckf_airgap.facts.defaults import DEFAULT_CHARMS
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

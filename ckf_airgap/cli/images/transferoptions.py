@@ -11,8 +11,8 @@ import click
 
 import ckf_airgap
 from ckf_airgap.cli.options import UserPath, apply, max_depth_option, registry_option
-from ckf_airgap.defaults import DEFAULT_LIMIT
 from ckf_airgap.errors import UsageError
+from ckf_airgap.net.limits import DEFAULT_LIMIT
 
 if TYPE_CHECKING:
     from ckf_airgap import ImageReference, Mapper

@@ -22,9 +22,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, final
 
-from ckf_airgap.defaults import DEFAULT_SPEED
 from ckf_airgap.documents import JSONValue
 from ckf_airgap.errors import UsageError
+from ckf_airgap.facts.defaults import DEFAULT_SPEED
 from ckf_airgap.files import FileLock
 from ckf_airgap.rehearsal.api.bodies import DEFAULT_LIMIT_BYTES
 from ckf_airgap.rehearsal.api.server import Server

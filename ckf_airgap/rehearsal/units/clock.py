@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Protocol
 
-from ckf_airgap.defaults import DEFAULT_SPEED
+from ckf_airgap.facts.defaults import DEFAULT_SPEED
 
 
 class Timer(Protocol):

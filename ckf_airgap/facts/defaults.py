@@ -25,9 +25,6 @@ DEFAULT_STORE: Final = "https://api.charmhub.io"
 DEFAULT_ARCHITECTURE: Final = "amd64"
 """The architecture that charms are fetched for."""
 
-DEFAULT_LIMIT: Final = 8
-"""How many things are done at once unless the caller says otherwise (``--jobs``)."""
-
 DEFAULT_IDLE_PERIOD_S: Final = 10.0
 """How long all must stay active and idle before a wait ends, in seconds: a charm may be active
 between two hooks."""
