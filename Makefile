@@ -1,19 +1,24 @@
 # Everything here does its own set-up: a checkout and Python 3.10 or newer are enough.
 #
 #   make demo      rehearse Charmed Kubeflow 1.11 (RELEASE=1.9 for another one)
-#   make test      all checks and all tests (PYTEST_ARGS="-k render" for some)
+#   make test      all checks and all tests (PYTEST_ARGS="-k render" for some, JOBS=0 one by one)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check-tools lint types imports format unit integration install dev clean
+.PHONY: help demo test check-tools lint types imports format unit integration mutate install dev clean
 .DELETE_ON_ERROR:
 
 VENV        ?= .venv
 RELEASE     ?= 1.11
 PYTEST_ARGS ?=
+JOBS        ?= 2
+MODULE      ?=
 
 BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --disable-pip-version-check --quiet
 META := pyproject.toml ckf_airgap/_version.py
+
+# Tests that share a costly fixture stay together on one worker (tests/conftest.py).
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -22,7 +27,7 @@ demo: $(VENV)/.installed  ## Rehearse a whole release on the embedded controller
 	$(BIN)/ckf-airgap rehearse $(RELEASE)
 
 test: lint types imports check-tools  ## Run all checks and all tests
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev  ## Check style and formatting
 	$(BIN)/ruff check .
@@ -39,10 +44,13 @@ format: $(VENV)/.installed-dev  ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 
 unit: $(VENV)/.installed-dev  ## Run the unit tests
-	$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
+	$(PYTEST) tests/unit $(PYTEST_ARGS)
 
 integration: $(VENV)/.installed-dev check-tools  ## Run the tests against the embedded controller
-	$(BIN)/python -m pytest tests/integration $(PYTEST_ARGS)
+	$(PYTEST) tests/integration $(PYTEST_ARGS)
+
+mutate: $(VENV)/.installed-dev  ## Find what the unit tests of MODULE=ckf_airgap/... do not notice
+	VENV=$(VENV) tools/mutate $(MODULE)
 
 install: $(VENV)/.installed  ## Create .venv and install the project into it
 

@@ -26,10 +26,10 @@ def program(name: str) -> str:
     return found
 
 
-def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(directory: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command,
-        cwd=HERE,
+        cwd=directory,
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
@@ -38,17 +38,20 @@ def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture(scope="session", autouse=True)
-def packages() -> None:
-    """Install the pinned packages next to this file."""
-    installed = run(
-        program("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"
-    )
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of the client, with the pinned packages."""
+    directory = tmp_path_factory.mktemp("client")
+    for name in ("client.mjs", "package.json", "package-lock.json"):
+        shutil.copy(HERE / name, directory)
+    words = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
+    installed = run(directory, program("npm"), *words)
     assert installed.returncode == 0, installed.stderr
+    return directory
 
 
 @pytest.fixture(scope="module")
-def answer(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def answer(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Return what the client reports."""
     directory = tmp_path_factory.mktemp("charms")
     provider = write_charm(
@@ -63,6 +66,7 @@ def answer(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     rehearsal.script.needed_endpoints = {"kfp": frozenset({"storage"})}
     with ControllerThread(rehearsal) as controller:
         done = run(
+            packages,
             program("node"),
             "client.mjs",
             str(provider),
@@ -126,18 +130,20 @@ def test_what_it_removes_is_gone(answer: dict[str, Any]) -> None:
     assert answer["left"] == ["minio"]
 
 
-def test_a_wrong_password_is_refused(tmp_path: Path) -> None:
+def test_a_wrong_password_is_refused(packages: Path, tmp_path: Path) -> None:
     with ControllerThread(RehearsalController(juju_data=tmp_path / "store")):
         path = tmp_path / "store" / "accounts.yaml"
         accounts = yaml.safe_load(path.read_text())
         accounts["controllers"]["rehearsal"]["password"] = "wrong"
         path.write_text(yaml.safe_dump(accounts))
-        done = run(program("node"), "client.mjs", "-", "-", JUJU_DATA=str(tmp_path / "store"))
+        done = run(
+            packages, program("node"), "client.mjs", "-", "-", JUJU_DATA=str(tmp_path / "store")
+        )
     assert done.returncode == 1
     assert "Have you been granted permission to a model on this controller?" in done.stderr
 
 
-def test_a_wrong_ca_is_refused(tmp_path: Path) -> None:
+def test_a_wrong_ca_is_refused(packages: Path, tmp_path: Path) -> None:
     with (
         ControllerThread(RehearsalController(juju_data=tmp_path / "store")),
         ControllerThread(RehearsalController()) as other,
@@ -146,6 +152,8 @@ def test_a_wrong_ca_is_refused(tmp_path: Path) -> None:
         controllers = yaml.safe_load(path.read_text())
         controllers["controllers"]["rehearsal"]["ca-cert"] = other.controller.state.ca_cert
         path.write_text(yaml.safe_dump(controllers))
-        done = run(program("node"), "client.mjs", "-", "-", JUJU_DATA=str(tmp_path / "store"))
+        done = run(
+            packages, program("node"), "client.mjs", "-", "-", JUJU_DATA=str(tmp_path / "store")
+        )
     assert done.returncode == 1
     assert "cannot connect WebSocket" in done.stderr

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import shutil
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from ckf_airgap.juju import JujuTarget, Timeouts, connect
 from ckf_airgap.rehearsal.api.tls import make_certificates
 from ckf_airgap.rehearsal.host.controller import RehearsalController
 from tests.integration.juju.world import QUICK, client_tasks
+from tests.ports import free_port
 
 Target = Callable[[str], JujuTarget]
 
@@ -142,12 +142,6 @@ async def test_a_store_that_is_no_yaml(store: Path) -> None:
     with pytest.raises(ControllerError, match="cannot read Juju's client store"):
         async with connect(JujuTarget(model="kubeflow", juju_data=store)):
             pass
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def test_a_controller_that_cannot_be_reached_is_told_at_once(store: Path) -> None:

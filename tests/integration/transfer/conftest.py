@@ -22,11 +22,11 @@ from tests.integration.transfer.servers import (
     USER,
     RegistryServer,
     TokenServer,
-    free_port,
     htpasswd,
     scratch,
 )
 from tests.integration.transfer.tools import Engine
+from tests.ports import free_port
 
 QUICK = Policy(
     limits=Limits(

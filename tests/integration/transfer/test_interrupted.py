@@ -23,7 +23,7 @@ from ckf_airgap.transfer.oci import Descriptor, Digest
 from ckf_airgap.transfer.pull import pull
 from ckf_airgap.transfer.push import PushItem, push
 from ckf_airgap.transfer.stores.layout import LayoutDirectory
-from ckf_airgap.transfer.stores.partial import CHUNK_BYTES, PART_SUFFIX
+from ckf_airgap.transfer.stores.partial import CHUNK_BYTES, PART_SUFFIX, file_size
 from tests.integration.transfer.conftest import make_client
 from tests.integration.transfer.faults import Exchange, FaultProxy
 from tests.integration.transfer.samples import Published, image, layer, publish, publish_big
@@ -77,6 +77,12 @@ async def publish_some(public: RegistryServer) -> list[Published]:
         await publish(f"http://{public.host}", reference.repository, "1", one)
         published.append(Published(reference, one))
     return published
+
+
+def unfinished(layout: Path) -> list[int]:
+    """Return the bytes of each blob that a layout has in part."""
+    sizes = map(file_size, layout.rglob(f"*{PART_SUFFIX}"))
+    return [size for size in sizes if size is not None]  # one may be whole by now
 
 
 def on_disk(layout: Path) -> dict[str, int]:
@@ -199,7 +205,12 @@ async def test_a_cancelled_pull_leaves_no_task_and_can_be_continued(
         with LayoutDirectory.create(tmp_path / "layout") as layout:
             before = asyncio.all_tasks()
             running = asyncio.ensure_future(pull(client, references, layout))
-            await asyncio.sleep(0.7)
+            # The shared layers take several writes: one with the first of them is not soon whole.
+            while not any(
+                CHUNK_BYTES <= size < 1_400_000 for size in unfinished(tmp_path / "layout")
+            ):
+                assert not running.done()
+                await asyncio.sleep(0.01)
             running.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await running
@@ -209,7 +220,7 @@ async def test_a_cancelled_pull_leaves_no_task_and_can_be_continued(
                 if "ckf_airgap" in repr(task.get_coro())
             ]
             assert ours == []
-        assert list((tmp_path / "layout").rglob(f"*{PART_SUFFIX}"))
+        assert unfinished(tmp_path / "layout")
         public_proxy.faults.clear()
         with LayoutDirectory.create(tmp_path / "layout") as layout:
             results = await pull(client, references, layout)
