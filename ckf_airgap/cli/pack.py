@@ -9,6 +9,7 @@ from typing import Final
 
 import click
 
+from ckf_airgap.bundle.checks import Setting
 from ckf_airgap.charmhub.download import CharmEvent
 from ckf_airgap.charmhub.store import StoreOptions
 from ckf_airgap.cli.charms.options import charm_options, store_options
@@ -24,6 +25,7 @@ from ckf_airgap.cli.options import (
     json_option,
     juju_version_option,
     max_depth_option,
+    need_for,
     need_option,
     registry_option,
     rules_option,
@@ -32,7 +34,7 @@ from ckf_airgap.cli.options import (
 from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import size_text
-from ckf_airgap.errors import InterruptedRunError
+from ckf_airgap.errors import InterruptedRunError, UsageError
 from ckf_airgap.images.lists import Need
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.operations.charms import CharmSources
@@ -45,6 +47,21 @@ from ckf_airgap.packing.tool import PYTHONS, ToolTarget
 from ckf_airgap.transfer.events import Event, Status
 
 SCHEMA: Final = "ckf-airgap/pack/v1"
+
+
+def _settings(
+    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Refuse what is not a setting before anything is fetched."""
+    for value in values:
+        if value in ("required", "optional", "later", "all"):
+            raise UsageError(
+                f"--set takes APP.OPTION=VALUE, not {value!r}",
+                fix=f"To choose images, give {need_for(value)}.",
+            )
+        Setting.parse(value)
+    return values
+
 
 _OPTIONS: Final = [
     registry_option(required=True),
@@ -71,6 +88,7 @@ _OPTIONS: Final = [
         "--set",
         "settings_",
         multiple=True,
+        callback=_settings,
         metavar="APP.OPTION=VALUE",
         help="Set an option of an application in the overlay; may be repeated.",
     ),
