@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 
 import ckf_airgap
 from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.errors import UsageError
 
 if TYPE_CHECKING:  # generic in click 8.4 and later, plain before
     _FloatType = click.ParamType[float]
@@ -232,6 +233,24 @@ need_option = click.option(
     help="Only the images required to reach active/idle, or only those used later.",
 )
 """``--need``"""
+
+
+def need_for(value: str) -> str:
+    """Return the ``--need`` that the ``--set required|optional`` of before 0.1.0 has become."""
+    need = {"optional": "later"}.get(value, value)
+    return f"--need {need if need in ('required', 'later', 'all') else 'required|later|all'}"
+
+
+def _refuse_set(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        raise UsageError(
+            f"{ctx.info_name} has no --set, which sets options of applications in other commands",
+            fix=f"To choose images, give {need_for(value)}.",
+        )
+
+
+no_set_option = click.option("--set", hidden=True, expose_value=False, callback=_refuse_set)
+"""A ``--set`` that says what took its place, for commands that had or might have it."""
 
 juju_version_option = click.option(
     "--juju-version",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 import ckf_airgap
+from ckf_airgap.bundle.checks import Setting
 from ckf_airgap.cli.charms.options import charm_options, store_options
 from ckf_airgap.cli.images.transferoptions import transfer_options
 from ckf_airgap.cli.options import (
@@ -21,6 +22,7 @@ from ckf_airgap.cli.options import (
     json_option,
     juju_version_option,
     max_depth_option,
+    need_for,
     need_option,
     registry_option,
     rules_option,
@@ -28,7 +30,7 @@ from ckf_airgap.cli.options import (
 )
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import size_text
-from ckf_airgap.errors import InterruptedRunError
+from ckf_airgap.errors import InterruptedRunError, UsageError
 from ckf_airgap.facts.defaults import PYTHONS
 from ckf_airgap.packing.names import LEFT_OUT
 
@@ -37,6 +39,21 @@ if TYPE_CHECKING:
     from ckf_airgap.images.lists import Need
 
 SCHEMA: Final = "ckf-airgap/pack/v1"
+
+
+def _settings(
+    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Refuse what is not a setting before anything is fetched."""
+    for value in values:
+        if value in ("required", "optional", "later", "all"):
+            raise UsageError(
+                f"--set takes APP.OPTION=VALUE, not {value!r}",
+                fix=f"To choose images, give {need_for(value)}.",
+            )
+        Setting.parse(value)
+    return values
+
 
 _OPTIONS: Final = [
     registry_option(required=True),
@@ -63,6 +80,7 @@ _OPTIONS: Final = [
         "--set",
         "settings_",
         multiple=True,
+        callback=_settings,
         metavar="APP.OPTION=VALUE",
         help="Set an option of an application in the overlay; may be repeated.",
     ),

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 
 from ckf_airgap.errors import InputError, IntegrityError, unreadable
 from ckf_airgap.files import read_small, require_directory
-from ckf_airgap.packing.names import CHECKSUMS, SIGNATURE, safe_path
+from ckf_airgap.packing.names import BEGUN, CHECKSUMS, SIGNATURE, safe_path
 
 HEADER: Final = "# ckf-airgap checksums v1"
 
@@ -89,8 +89,8 @@ class Checksums:
 
         Raises:
             MissingError: when there is no such directory.
-            InputError: when it has no checksums.
-            IntegrityError: when they are damaged.
+            InputError: when nothing in it is of a pack.
+            IntegrityError: when the checksums are damaged, or absent from what is there of a pack.
         """
         require_directory(directory)
         path = directory / CHECKSUMS
@@ -100,8 +100,13 @@ class Checksums:
             )
             text = content.decode("utf-8")
         except FileNotFoundError as exc:
-            raise InputError(
-                f"{directory} has no {CHECKSUMS}: it is no pack, or one that is not finished",
+            if not any((directory / name).exists() for name in BEGUN):
+                raise InputError(
+                    f"{directory} is not a pack: it has no {CHECKSUMS}",
+                    fix="Name the directory that `ckf-airgap pack` wrote.",
+                ) from exc
+            raise IntegrityError(
+                f"{directory} has no {CHECKSUMS}: the pack is not finished, or has lost it",
                 fix="Make it again with: ckf-airgap pack BUNDLE --registry R -o DIR",
             ) from exc
         except UnicodeDecodeError as exc:

@@ -33,6 +33,9 @@ README: Final = "README.txt"
 INSTALL: Final = "install.sh"
 WHEELS: Final = "wheels"
 
+BEGUN: Final = (*IMAGES, *(f"{name}.part" for name in IMAGES), CHARMS, LOCK_NAME, README)
+"""Files that show that a directory without checksums is an unfinished pack."""
+
 LAID_OUT: Final = (RETAGGED, MAPPING, IMAGE_LIST, LEFT_OUT, BUNDLE, OVERLAY, MERGED, LOCK_NAME)
 """Small files that unpacking copies as they are."""
 

@@ -15,7 +15,13 @@ from ckf_airgap.cli.images.transferoptions import (
     read_list,
     transfer_options,
 )
-from ckf_airgap.cli.options import UserPath, json_option, need_option, verbosity_options
+from ckf_airgap.cli.options import (
+    UserPath,
+    json_option,
+    need_option,
+    no_set_option,
+    verbosity_options,
+)
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import UsageError
 
@@ -95,6 +101,7 @@ Examples:
     help="One tar for each image, as the guide's scripts; several times larger. Needs --from.",
 )
 @need_option
+@no_set_option
 @place_options
 @engine_option
 @transfer_options(platforms=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,25 +14,14 @@ from ckf_airgap.cli.options import (
     UserPath,
     json_option,
     need_option,
+    no_set_option,
     verbosity_options,
 )
 from ckf_airgap.cli.terminal import Terminal
-from ckf_airgap.errors import UsageError
 
 if TYPE_CHECKING:
     from ckf_airgap import Inventory, Listing, ListingInputs
     from ckf_airgap.images.lists import Need
-
-
-_NO_SET: Final = "images list has no --set, which sets options of applications in other commands"
-
-
-def _refuse_set(_ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
-    """Say what took the place of the ``--set required|optional`` of before 0.1.0."""
-    if value is not None:
-        need = {"optional": "later"}.get(value, value)
-        named = need if need in ("required", "later") else "required|later|all"
-        raise UsageError(_NO_SET, fix=f"Choose images with: --need {named}")
 
 
 @click.command(
@@ -45,7 +34,7 @@ Example:
 @click.argument("bundle", type=BundleName())
 @listing_options()
 @need_option
-@click.option("--set", hidden=True, expose_value=False, callback=_refuse_set)
+@no_set_option
 @click.option(
     "-o",
     "--output",

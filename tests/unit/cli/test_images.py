@@ -127,7 +127,7 @@ class TestList:
             (("1.9", "--juju-version", "new"), 2, "not a version of Juju"),
             (("1.9", "--charms", "/none"), 4, "no charms directory"),
             (("1.9", "--need", "some"), 2, "'some' is not one of"),
-            (("1.9", "--set", "required"), 2, "--need required"),
+            (("1.9", "--set", "required"), 2, "give --need required"),
             (("1.9", "--set", "optional"), 2, "--need later"),
             (("1.9", "--set", "some"), 2, "--need required|later|all"),
             (("1.9", "-o", "/none/images.txt"), 3, "there is no directory /none"),

@@ -7,11 +7,10 @@ them with the commands.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import pytest
 from click.testing import Result
 
@@ -19,6 +18,7 @@ from ckf_airgap.charms.charm import Charm
 from ckf_airgap.cli import main
 from ckf_airgap.cli.options import BundleName, UserPath
 from ckf_airgap.rehearsal.standin import write_standin
+from tests.unit.cli.commandtree import commands
 from tests.unit.cli.conftest import REGISTRY, World
 
 Invoke = Callable[..., Result]
@@ -266,18 +266,6 @@ def test_a_file_to_write_needs_its_directory(
 ) -> None:
     path = tmp_path / "nowhere" / "file"
     check(invoke(*places.words(WRITTEN_FILES[row], path)), 3, path)
-
-
-def commands(command: click.Command, words: str = "") -> Iterator[tuple[str, click.Command]]:
-    """Yield every command with its words."""
-    if not isinstance(command, click.Group):
-        yield words.strip(), command
-        return
-    context = click.Context(command)
-    for name in command.list_commands(context):
-        found = command.get_command(context, name)
-        assert found is not None
-        yield from commands(found, f"{words} {name}")
 
 
 def test_every_path_of_every_command_has_a_row() -> None:

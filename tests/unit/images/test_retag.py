@@ -230,6 +230,13 @@ class TestMappingFile:
             }
         ]
 
+    @pytest.mark.parametrize("key", ["max-depth", "max_depth"])
+    def test_the_depth_is_read_by_its_key_and_by_that_of_before(self, key: str) -> None:
+        found = RetagMapping.from_document(self.document(**{key: 4}), where="m.json")
+        assert found.max_depth == 4
+        assert found.to_json()["max-depth"] == 4
+        assert "max_depth" not in found.to_json()
+
     def test_a_missing_file_is_told(self, tmp_path: Path) -> None:
         with pytest.raises(ImageNotFoundError, match="cannot read the mapping"):
             RetagMapping.read(tmp_path / "none.json")
