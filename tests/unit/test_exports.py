@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import os
 import pkgutil
 import re
 import subprocess
 import sys
 import types
+import zipfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -270,6 +272,24 @@ def test_importing_the_package_loads_nothing_else() -> None:
         [sys.executable, "-c", code.format(show)], check=True, capture_output=True, text=True
     )
     assert done.stdout.split() == ["ckf_airgap"]
+
+
+def test_a_package_in_a_zip_file_has_its_names(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "package.zip", "w") as archive:
+        for path in PACKAGE.rglob("*.py*"):
+            if path.suffix in {".py", ".pyi"}:
+                archive.write(path, path.relative_to(PACKAGE.parent))
+    code = "import ckf_airgap; from ckf_airgap import Problem; print(ckf_airgap.__file__, Problem)"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "package.zip")}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=tmp_path,
+    )
+    assert done.stdout.startswith(str(tmp_path))
 
 
 def test_rendering_loads_neither_libjuju_nor_an_http_client() -> None:
