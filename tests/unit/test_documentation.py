@@ -61,6 +61,7 @@ def test_there_is_python_to_look_at() -> None:
 @pytest.mark.parametrize(("line", "where"), commands())
 def test_commands_have_the_arguments_that_are_shown(line: str, where: str) -> None:
     args = shlex.split(line, comments=True)[1:]
+    args = args[: args.index(">")] if ">" in args else args
     command: click.Command = main
     with click.Context(main) as context:
         while isinstance(command, click.Group):
