@@ -1,15 +1,16 @@
 """Bounded concurrency, threads for blocking calls, and timeouts.
 
-The one place that touches ``asyncio-pool``. That library hands out slots well, and has traps that
-stay in here: `map` returns exceptions as values and refuses empty input, leaving its context
-manager waits for all children instead of cancelling them, and a child that is cancelled before its
-first step leaves a coroutine that nobody awaits.
+The only module that uses ``asyncio-pool``, so that its pitfalls stay in here: `map` returns
+exceptions as values and refuses empty input, leaving its context manager waits for all children
+instead of cancelling them, and a child that is cancelled before its first step leaves a coroutine
+that nobody awaits.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import sys
 from collections.abc import (
     AsyncIterator,
@@ -21,7 +22,7 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import dataclass
-from typing import Final, Generic, ParamSpec, TypeVar, cast
+from typing import Generic, ParamSpec, TypeVar, cast
 
 from asyncio_pool import AioPool
 from asyncio_pool.results import getres
@@ -32,9 +33,6 @@ if sys.version_info < (3, 11):
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Params = ParamSpec("Params")
-
-DEFAULT_LIMIT: Final = 8
-"""How many things are done at once unless the caller says otherwise (``--jobs``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +77,7 @@ class _Call(Generic[Item, Result]):
 
 
 async def bounded_map(
-    fn: Callable[[Item], Awaitable[Result]], items: Iterable[Item], limit: int = DEFAULT_LIMIT
+    fn: Callable[[Item], Awaitable[Result]], items: Iterable[Item], limit: int
 ) -> list[Result]:
     """Return ``fn(item)`` for each item, in the order of the items, at most `limit` at once.
 
@@ -88,7 +86,7 @@ async def bounded_map(
 
     Args:
         fn: An async function of one item.
-        items: The items; none gives an empty list.
+        items: The items; without any, the result is empty.
         limit: How many calls may run at the same time, at least 1.
 
     Returns:
@@ -119,12 +117,12 @@ async def bounded_map(
 
 
 async def bounded_outcomes(
-    fn: Callable[[Item], Awaitable[Result]], items: Iterable[Item], limit: int = DEFAULT_LIMIT
+    fn: Callable[[Item], Awaitable[Result]], items: Iterable[Item], limit: int
 ) -> list[Outcome[Item, Result]]:
     """Return the outcome of ``fn(item)`` for each item, whatever fails, at most `limit` at once.
 
-    As `bounded_map`, but a failure stops nothing: each is kept beside the item it belongs to.
-    Cancelling the caller still cancels all.
+    As `bounded_map`, but a failure stops nothing: each is kept with the item it belongs to.
+    Cancelling the caller still cancels all calls.
     """
 
     async def attempt(item: Item) -> Outcome[Item, Result]:
@@ -141,13 +139,44 @@ async def in_thread(
 ) -> Result:
     """Return ``fn(*args, **kwargs)``, called in a thread of the loop's executor.
 
-    A thread cannot be cancelled: when the caller is cancelled, `fn` runs to its end unheard.
+    A thread cannot be cancelled: when the caller is, `fn` runs to its end and its result is lost.
     """
     return await asyncio.to_thread(fn, *args, **kwargs)
 
 
+async def in_thread_to_end(
+    work: Callable[[], Result],
+    *,
+    on_cancel: Callable[[], object] | None = None,
+    discard: Callable[[Result], object] | None = None,
+) -> Result:
+    """Return what `work` returns, called in a thread that has ended when this returns or raises.
+
+    For work on files: what comes after a cancellation (closing, removing, taking back) must not
+    meet a thread that still writes. However often the caller is cancelled, the thread is waited
+    for, and the cancellation is raised then.
+
+    Args:
+        work: The work.
+        on_cancel: Called once when the caller is cancelled, to have long work end early.
+        discard: Called with the result when the caller was cancelled, to close what was opened.
+
+    Raises:
+        Exception: what `work` raises, when the caller was not cancelled.
+    """
+    # A future and not a task: the end of an event loop cancels all tasks, which would leave the
+    # thread running unheard.
+    loop = asyncio.get_running_loop()
+    future = loop.run_in_executor(None, contextvars.copy_context().run, work)
+    if await _outlast(future, on_cancel):
+        if discard is not None and not future.cancelled() and future.exception() is None:
+            discard(future.result())
+        raise asyncio.CancelledError
+    return future.result()
+
+
 async def run_to_end(work: Coroutine[object, object, Result]) -> Result:
-    """Return the result of `work`, which goes on to its end even when the caller is cancelled.
+    """Return the result of `work`, which runs to its end even when the caller is cancelled.
 
     For cleaning up. The caller's cancellation is raised afterwards, also when `work` swallows
     cancellations, since it runs in a task of its own. A timeout belongs inside of `work`.
@@ -156,17 +185,26 @@ async def run_to_end(work: Coroutine[object, object, Result]) -> Result:
         Exception: what `work` raises, when the caller was not cancelled.
     """
     task = asyncio.ensure_future(work)
-    interrupted = False
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError:
-            interrupted = True
-    if interrupted:
-        if not task.cancelled():
-            task.exception()  # mark as retrieved
+    if await _outlast(task):
         raise asyncio.CancelledError
     return task.result()
+
+
+async def _outlast(
+    future: asyncio.Future[Result], on_cancel: Callable[[], object] | None = None
+) -> bool:
+    """Wait until something has ended; return whether the caller was cancelled meanwhile."""
+    interrupted = False
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError:
+            if not interrupted and on_cancel is not None:
+                on_cancel()
+            interrupted = True
+    if interrupted and not future.cancelled():
+        future.exception()  # mark as retrieved: nobody is going to ask for it
+    return interrupted
 
 
 @contextlib.asynccontextmanager
@@ -196,7 +234,7 @@ def _is_failure(future: asyncio.Future[Result]) -> bool:
 
 
 async def _stop(pool: AioPool, futures: Sequence[asyncio.Future[Result]]) -> None:
-    """Cancel what still runs and wait until it has ended, also when cancelled meanwhile."""
+    """Cancel what is still running and wait until it has ended, even when cancelled meanwhile."""
     try:
         if not all(future.done() for future in futures):
             await run_to_end(pool.cancel(get_result=getres.dont))

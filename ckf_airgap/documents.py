@@ -3,7 +3,7 @@
 Everything that reads YAML goes through here: duplicate keys are an error that names the line, a
 document may not expand beyond a fixed number of nodes (aliases are counted as often as they are
 used, so that a YAML bomb is refused before it is built), keys are text, and timestamps and times
-of day stay text, as Juju reads them. Tags that no JSON value has are refused.
+of day stay text, as Juju reads them. Tags for values that JSON does not have are refused.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MAX_DEPTH: Final = 100
 """Levels of nesting that a document may have."""
 
 MAX_BYTES: Final = 16 * 1024 * 1024
-"""Size of a text that is read as YAML at all."""
+"""Characters of the longest text that is read as YAML at all."""
 
 _BaseLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -48,7 +48,9 @@ _NUMBERS: Final = {
         r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z"
     ),
 }
-"""PyYAML's numbers without those to the base of 60, such as ``12:30``, which Juju does not know."""
+"""PyYAML's numbers without those to base 60, such as ``12:30``, which Juju reads as text."""
+
+_DIGITS: Final = re.compile(r"([0-9]+)")
 
 _KINDS: Final = frozenset(
     f"tag:yaml.org,2002:{kind}"
@@ -74,7 +76,7 @@ _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class _BlockDumper(_Dumper):  # type: ignore[misc, valid-type]
-    """The C safe dumper; text of several lines becomes a literal block, and nothing is aliased."""
+    """The C safe dumper; multi-line text becomes a literal block, and nothing is aliased."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002
         return True
@@ -104,7 +106,7 @@ def load_yaml(
         allow_duplicate_keys: Let the last of two equal keys win, as Juju does for charm metadata.
 
     Raises:
-        InputError: (as `error`) when it is no YAML, has several documents, repeats a key, or is
+        InputError: (as `error`) when it is not YAML, has several documents, repeats a key, or is
             larger, deeper or more expanded than `MAX_BYTES`, `MAX_DEPTH`, `MAX_NODES` allow.
     """
     documents = load_all_yaml(
@@ -145,9 +147,9 @@ def load_all_yaml(
 
 
 def yaml_events(text: str) -> list[yaml.Event] | None:
-    """Return the events of a YAML text in which nothing is expanded, or ``None`` for no YAML.
+    """Return the events of a YAML text in which nothing is expanded, or ``None`` if it is not YAML.
 
-    A text beyond `MAX_BYTES` or nested deeper than `MAX_DEPTH` is none either.
+    It is also ``None`` for a text beyond `MAX_BYTES`, or nested deeper than `MAX_DEPTH`.
     """
     if len(text) > MAX_BYTES:
         return None
@@ -182,8 +184,20 @@ def as_mapping(value: JSONValue, *, where: str, error: type[InputError] = InputE
     return value
 
 
+def mappings(section: JSONValue) -> list[tuple[str, Document]]:
+    """Return the entries of a mapping that are mappings themselves; none of anything else."""
+    if not isinstance(section, dict):
+        return []
+    return [(name, fields) for name, fields in section.items() if isinstance(fields, dict)]
+
+
+def natural(name: str) -> tuple[str | int, ...]:
+    """Return a key that sorts names as people do: ``a/9`` before ``a/10``."""
+    return tuple(int(part) if part.isdecimal() else part for part in _DIGITS.split(name))
+
+
 def dump_yaml(value: JSONValue | Mapping[str, JSONValue]) -> str:
-    """Return `value` as YAML: keys in order, literal blocks for text of several lines."""
+    """Return `value` as YAML: keys in order, literal blocks for multi-line text."""
     return yaml.dump(
         value,
         Dumper=_BlockDumper,
@@ -195,7 +209,7 @@ def dump_yaml(value: JSONValue | Mapping[str, JSONValue]) -> str:
 
 
 def type_name(value: object) -> str:
-    """Return what a person calls the type of a YAML value."""
+    """Return the name of a YAML value's type for a message."""
     names: dict[type, str] = {
         dict: "a mapping",
         list: "a list",
@@ -218,7 +232,7 @@ def _one_line(error: yaml.YAMLError) -> str:
 
 
 def _events(text: str, where: str, error: type[InputError]) -> Iterator[yaml.Event]:
-    """Yield events and refuse deep nesting, which would use the C stack when it is composed."""
+    """Yield events and refuse deep nesting, which would overflow the C stack when composed."""
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -269,7 +283,7 @@ def _check_node(
 
 
 def _text_key(key: yaml.Node) -> yaml.Node:
-    """Return a key as the text that it was written as: ``1`` and ``true`` are names."""
+    """Return a key as the text that was written: ``1`` and ``true`` are names."""
     if isinstance(key, yaml.ScalarNode) and key.tag in (_INT, _FLOAT, _BOOL, _NULL):
         return yaml.ScalarNode(_STR, key.value, key.start_mark, key.end_mark)
     return key

@@ -1,23 +1,22 @@
 """The errors of ckf-airgap and the exit codes of its command line.
 
-Every error that a user can meet is an `AirgapError`. Its branches are cut by what the user does
+Every error that a user can meet is an `AirgapError`. Its branches differ by what the user does
 next, and each has one exit code, which scripts may rely on::
 
     AirgapError                 1   a failure that no branch below describes
-    ├── UsageError              2   mend the command line
-    ├── InputError              3   mend a file: bundle, overlay, charm, image list, release data
-    ├── MissingError            4   fetch what is missing: a charm file, an image, a release
+    ├── UsageError              2   fix the command line
+    ├── InputError              3   fix a file: bundle, overlay, charm, image list, release data
+    ├── MissingError            4   fetch what is missing: a path, a charm file, an image, a release
     ├── ControllerError         5   the controller cannot be used: address, CA, credentials, model
     ├── RefusedError            6   the controller refused a step of the deployment
     ├── WorkloadError           7   a unit or application failed while it settled
-    ├── WaitTimeoutError        8   not all was active/idle in time
+    ├── WaitTimeoutError        8   not everything was active/idle in time
     ├── TransferError           9   an image or charm could not be carried: network, disk, digest
     └── InterruptedRunError   130   stopped by Ctrl-C or SIGTERM
 """
 
 from __future__ import annotations
 
-import difflib
 import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -68,7 +67,7 @@ class AirgapError(Exception):
 
     Args:
         message: What failed, naming the object, without a full stop.
-        problems: The single findings behind it; several are reported together.
+        problems: The individual findings behind it; all are reported together.
         fix: What the user should do next; printed on a line of its own.
     """
 
@@ -90,13 +89,13 @@ class AirgapError(Exception):
 
 
 class UsageError(AirgapError):
-    """The command line or the arguments of a call contradict each other or name nothing."""
+    """The command line or the arguments of a call are invalid or contradict each other."""
 
     exit_code = ExitCode.USAGE
 
 
 class InputError(AirgapError):
-    """A file or value that was given is not what it must be."""
+    """A path or value that was given is not what it must be."""
 
     exit_code = ExitCode.INPUT
 
@@ -118,7 +117,7 @@ class OptionError(InputError):
 
 
 class MissingError(AirgapError):
-    """Something that the bundle asks for is not there."""
+    """A path that was given, or something that the bundle asks for, is not there."""
 
     exit_code = ExitCode.MISSING
 
@@ -156,7 +155,7 @@ class RefusedError(AirgapError):
 
 
 class WorkloadError(AirgapError):
-    """A unit or an application stayed in error while we waited; a blocked one ends as a timeout."""
+    """A unit or an application stayed in error; one that stays blocked ends as a timeout."""
 
     exit_code = ExitCode.WORKLOAD
 
@@ -182,7 +181,7 @@ class ConnectionFailedError(TransferError):
 
 
 class LoginError(TransferError):
-    """A registry refused the credentials, or what they allow."""
+    """A registry refused the credentials, or they do not allow what was asked."""
 
 
 class AbsentError(TransferError):
@@ -194,11 +193,11 @@ class ProjectMissingError(TransferError):
 
 
 class NameRefusedError(TransferError):
-    """The registry does not take a repository of this name or depth."""
+    """The registry does not accept a repository of this name or depth."""
 
 
 class ImmutableTagError(TransferError):
-    """A tag is taken by another digest, and must not be moved."""
+    """A tag already names another digest, and must not be moved."""
 
 
 class StorageFullError(TransferError):
@@ -210,8 +209,8 @@ class ImagesFailedError(TransferError):
 
     Args:
         message: How many failed of how many.
-        problems: The images, each with why.
-        fix: The command that does only the rest.
+        problems: The images that failed, each with the reason.
+        fix: The command that retries only these.
         report: The result for each image, for machines; part of the error's JSON document.
     """
 
@@ -228,15 +227,44 @@ class ImagesFailedError(TransferError):
 
 
 class InterruptedRunError(AirgapError):
-    """The run was stopped by the user; what was done so far stands."""
+    """The run was stopped by the user; what was done so far is kept."""
 
     exit_code = ExitCode.INTERRUPTED
 
 
+def unreadable(
+    error: OSError,
+    what: str,
+    *,
+    fix: str = "",
+    missing: type[MissingError] = MissingError,
+    wrong: type[InputError] = InputError,
+) -> AirgapError:
+    """Return what the system says of a path that a person named as one of our errors.
+
+    Args:
+        error: What reading it raised.
+        what: The path, and what it should be: ``the list of images images.txt``.
+        fix: What to do.
+        missing: The class when nothing is there.
+        wrong: The class when something is there that cannot be read, such as a directory.
+    """
+    gone = isinstance(error, FileNotFoundError | NotADirectoryError)
+    message = f"cannot read {what}: {error.strerror or error}"
+    return (missing if gone else wrong)(message, fix=fix)
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return ``did you mean 'x'?`` for the known word nearest to `word`, or an empty string."""
+    import difflib  # noqa: PLC0415 - every command imports this module, few need a hint
+
     match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f"did you mean {match[0]!r}?" if match else ""
+
+
+def capitalised(text: str) -> str:
+    """Return a text with its first letter in upper case and the rest as it is, for a sentence."""
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def raise_all(

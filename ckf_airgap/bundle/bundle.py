@@ -1,7 +1,7 @@
-"""Bundles: what a document of one says, checked as Juju checks it.
+"""Bundles: what a bundle document says, checked as Juju checks it.
 
-A bundle is kept twice: as the document that it was, which is what overlays merge into and what is
-written back, and as frozen values, which is what everything else works with.
+A bundle is kept twice: as the original document, which overlays merge into and which is written
+back, and as frozen values, which everything else works with.
 """
 
 from __future__ import annotations
@@ -122,8 +122,8 @@ class Bundle:
     """The bundle's type: ``kubernetes``, or ``None``."""
     series: str | None = None
     default_base: Base | None = None
-    applications: Mapping[str, Application] = field(default_factory=dict)
-    relations: tuple[Relation, ...] = ()
+    applications: Mapping[str, Application] = field(default_factory=dict, repr=False)
+    relations: tuple[Relation, ...] = field(default=(), repr=False)
     document: Document = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -212,7 +212,7 @@ class _Reader:
     def _application(self, name: str, fields: Document, where: str) -> Application:
         charm = self._text(fields, "charm", where)
         if not charm and not isinstance(fields.get("charm"), list | dict | bool):
-            self.wrong("empty charm path", where, "say which charm it is: charm: NAME")
+            self.wrong("empty charm path", where, "name its charm: charm: NAME")
         self._check_charm(name, charm or "", fields, where)
         scale = self._scale(fields, where)
         placement = self._placement(fields, where)
@@ -246,7 +246,7 @@ class _Reader:
         )
 
     def _check_charm(self, name: str, charm: str, fields: Document, where: str) -> None:
-        """Check a charm's URL; that of a path is a matter of finding the file."""
+        """Check a charm's URL; a path is checked when its file is looked up."""
         if not charm or is_local_charm(charm):
             return
         match = _STORE_URL.match(charm)
@@ -274,7 +274,7 @@ class _Reader:
             self.wrong(f'{what} series "{series}" and base "{base}" must match if both supplied')
 
     def _text(self, fields: Mapping[str, JSONValue], key: str, where: str) -> str | None:
-        """Return a scalar as text: ``1.9`` may be a number in YAML and still be meant."""
+        """Return a scalar as text: an unquoted ``1.9`` is a number in YAML, but meant as text."""
         value = fields.get(key)
         if value is None or isinstance(value, str):
             return value
@@ -397,7 +397,7 @@ class _Reader:
 
     def _relation(self, ends: JSONValue, known: set[str]) -> Relation | None:
         if not isinstance(ends, list) or any(not isinstance(end, str) for end in ends):
-            self.wrong(f"a relation must be a pair of texts, not {ends!r}")
+            self.wrong(f"a relation must be a pair of strings, not {ends!r}")
             return None
         if len(ends) != 2:
             self.wrong(f"relation {_quoted(ends)} has {len(ends)} endpoint(s), not 2")

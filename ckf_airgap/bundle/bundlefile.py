@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.merge import merge_documents
 from ckf_airgap.documents import MAX_BYTES, Document, as_mapping, load_all_yaml
-from ckf_airgap.errors import BundleError, Problem, raise_all
+from ckf_airgap.errors import BundleError, Problem, raise_all, unreadable
+from ckf_airgap.files import read_small, read_small_text
+from ckf_airgap.files.paths import StrPath
 
 INCLUDE_FILE: Final = "include-file://"
 INCLUDE_BASE64: Final = "include-base64://"
@@ -18,8 +20,9 @@ INCLUDE_BASE64: Final = "include-base64://"
 _ONLY_IN_OVERLAYS: Final = ("offers", "exposed-endpoints")
 
 
-def load_bundle(path: Path) -> Bundle:
+def load_bundle(path: StrPath) -> Bundle:
     """Read and check a bundle; see `load_document` and `Bundle.from_document`."""
+    path = Path(path)
     return Bundle.from_document(load_document(path), where=str(path))
 
 
@@ -31,11 +34,14 @@ def load_document(path: Path) -> Document:
     `load_overlay`.
 
     Raises:
-        BundleError: when it cannot be read, is too large, is no YAML mapping, has what only an
+        MissingError: when nothing is there.
+        BundleError: when it cannot be read, is too large, is not a YAML mapping, has what only an
             overlay may have, or includes a file that cannot be read.
     """
     file = path / "bundle.yaml" if path.is_dir() else path
-    documents = _documents(file)
+    if file is not path and not file.exists():
+        raise BundleError(f"{path} is a directory without a bundle.yaml")
+    documents = _documents(file, "bundle", pipes=file is path)
     raise_all(
         BundleError,
         f"the bundle {file} cannot be used",
@@ -49,7 +55,7 @@ def load_document(path: Path) -> Document:
     return merge_documents(*documents)
 
 
-def load_overlay(path: Path) -> Document:
+def load_overlay(path: StrPath) -> Document:
     """Read an overlay.
 
     ``include-file://PATH`` as the value of an option or annotation stands for the file's text, and
@@ -57,14 +63,21 @@ def load_overlay(path: Path) -> Document:
     from the directory of the overlay.
 
     Raises:
-        BundleError: when it cannot be read, is too large, is no YAML mapping, or includes a file
+        MissingError: when nothing is there.
+        BundleError: when it cannot be read, is too large, is not a YAML mapping, or includes a file
             that cannot be read.
     """
-    return merge_documents(*_documents(path))
+    return merge_documents(*_documents(Path(path), "overlay"))
 
 
-def _documents(file: Path) -> list[Document]:
-    documents = load_all_yaml(_read_text(file), where=str(file), error=BundleError)
+def load_overlays(paths: Iterable[Path]) -> list[Document]:
+    """Read overlays; see `load_overlay`."""
+    return [load_overlay(path) for path in paths]
+
+
+def _documents(file: Path, kind: str, *, pipes: bool = True) -> list[Document]:
+    text = _read_text(file, kind, pipes=pipes)
+    documents = load_all_yaml(text, where=str(file), error=BundleError)
     if not documents or documents[0] is None:
         raise BundleError(f"{file} is empty, expected a bundle with applications")
     mappings = [as_mapping(document, where=str(file), error=BundleError) for document in documents]
@@ -73,17 +86,19 @@ def _documents(file: Path) -> list[Document]:
     return mappings
 
 
-def _read_text(file: Path) -> str:
+def _read_text(file: Path, kind: str, *, pipes: bool) -> str:
+    what = "a bundle" if kind == "bundle" else "an overlay"
     try:
-        if file.stat().st_size > MAX_BYTES:
-            raise BundleError(f"{file} is too large for a bundle ({file.stat().st_size} bytes)")
-        return file.read_text(encoding="utf-8")
+        return read_small_text(file, MAX_BYTES, what=what, pipes=pipes, error=BundleError)
     except UnicodeDecodeError as exc:
-        raise BundleError(f"{file} is not a bundle: it is not UTF-8 text") from exc
+        raise BundleError(f"the {kind} {file} is not UTF-8 text") from exc
     except OSError as exc:
-        raise BundleError(
-            f"cannot read the bundle {file}: {exc.strerror}",
-            fix="Give the path of a bundle.yaml, or a shipped release ('ckf-airgap releases').",
+        fix = "Give the path of a bundle.yaml, or a shipped release ('ckf-airgap releases')."
+        raise unreadable(
+            exc,
+            f"the {kind} {file}",
+            fix=fix if kind == "bundle" else "Name an existing file with --overlay FILE.",
+            wrong=BundleError,
         ) from exc
 
 
@@ -122,6 +137,4 @@ def _as_base64(path: Path) -> str:
 
 
 def _content(path: Path) -> bytes:
-    if path.stat().st_size > MAX_BYTES:
-        raise BundleError("it is too large for an option")
-    return path.read_bytes()
+    return read_small(path, MAX_BYTES, what="an option", error=BundleError)

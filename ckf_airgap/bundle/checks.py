@@ -1,4 +1,4 @@
-"""What an overlay or a person changes in a bundle, checked against the bundle and its charms."""
+"""What an overlay or the user changes in a bundle, checked against the bundle and its charms."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.merge import merge_documents, without_strays
 from ckf_airgap.charms.charm import Charm, Option, OptionValue
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.errors import BundleError, Problem, UsageError, nearest
+from ckf_airgap.errors import BundleError, Problem, UsageError, nearest, raise_all
 
 APPLICATION_OPTIONS: Final = frozenset(
     {
@@ -46,7 +46,7 @@ _FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """An option value that a person gives: ``APP.OPTION=VALUE``."""
+    """An option value that the user gives: ``APP.OPTION=VALUE``."""
 
     application: str
     option: str
@@ -57,10 +57,10 @@ class Setting:
         """Return a text as a setting: the first ``=`` ends the name, its first dot the application.
 
         Option names may have dots (``knative-serving.istio.gateway.name=x``), application names
-        have none.
+        cannot.
 
         Raises:
-            UsageError: when the text has not this form.
+            UsageError: when the text does not have this form.
         """
         name, equals, value = text.partition("=")
         application, dot, option = name.partition(".")
@@ -78,7 +78,7 @@ class Setting:
 
 
 def convert(option: Option, value: OptionValue) -> OptionValue:
-    """Return a value in the option's type; a text is read as Juju reads it.
+    """Return a value in the option's type; a string is read as Juju reads it.
 
     Raises:
         ValueError: when the value does not fit; the message says what was expected.
@@ -102,7 +102,7 @@ def convert(option: Option, value: OptionValue) -> OptionValue:
 
 
 def _number(kind: type[int | float], option: Option, value: str) -> OptionValue:
-    """Read a number as Go does, which knows no blanks, underscores or digits of other scripts."""
+    """Read a number as Go does, which accepts no blanks, underscores or digits of other scripts."""
     if not (_INTEGER if kind is int else _FLOAT).match(value):
         raise ValueError(f"expected {option.type}, got {value!r}")
     return kind(value)
@@ -112,7 +112,7 @@ def with_overlays(bundle: Bundle, overlays: Sequence[Document]) -> tuple[Bundle,
     """Return the bundle with its overlays, and a problem for each application that they mistype.
 
     Raises:
-        BundleError: when an overlay breaks the bundle; with those problems, too.
+        BundleError: when an overlay breaks the bundle; it includes those problems.
     """
     kept, problems = without_strays(bundle.document, overlays)
     try:
@@ -122,6 +122,17 @@ def with_overlays(bundle: Bundle, overlays: Sequence[Document]) -> tuple[Bundle,
     except BundleError as exc:
         raise BundleError(exc.message, problems=[*problems, *exc.problems], fix=exc.fix) from exc
     return merged, problems
+
+
+def overlaid(bundle: Bundle, overlays: Sequence[Document]) -> Bundle:
+    """Return the bundle with its overlays.
+
+    Raises:
+        BundleError: when an overlay breaks the bundle, or is for an application that there is not.
+    """
+    merged, problems = with_overlays(bundle, overlays)
+    raise_all(BundleError, "overlays do not fit the bundle", problems)
+    return merged
 
 
 def document_of_settings(
@@ -156,7 +167,7 @@ def document_of_settings(
 
 
 def option_problems(bundle: Bundle, charms: Mapping[str, Charm]) -> list[Problem]:
-    """Return a problem for each option of the bundle that its charm lacks or types otherwise."""
+    """Return a problem for each option that its charm lacks, or whose value has another type."""
     problems = []
     for name, application in bundle.applications.items():
         for option, value in application.options.items():

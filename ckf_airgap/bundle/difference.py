@@ -7,15 +7,25 @@ from typing import Final
 from ckf_airgap.bundle.merge import KEYWISE, NULL_DELETES, SECTIONS, merge_documents
 from ckf_airgap.documents import Document, JSONValue
 
-_ORDER: Final = ("charm", "channel", "series", "base", "scale", "trust", "resources", "options")
+_ORDER: Final = (
+    "charm",
+    "channel",
+    "revision",
+    "series",
+    "base",
+    "scale",
+    "trust",
+    "resources",
+    "options",
+)
 
 
 def difference(base: Document, target: Document) -> Document:
-    """Return the smallest overlay for which ``merge_documents(base, overlay)`` gives `target`.
+    """Return the smallest overlay for which ``merge_documents(base, overlay)`` returns `target`.
 
-    `target` must have come from `base` by merging. What one overlay cannot do is not looked for,
+    `target` must have come from `base` by merging. What one overlay cannot do is not attempted,
     such as dropping a relation while both its applications stay, or removing an application and
-    giving another one its name; fields that would have to vanish for it become null.
+    giving its name to another one; fields that would have to go for that become null.
     """
     overlay: Document = {}
     removed: Document = {}
@@ -85,7 +95,7 @@ def _keys(section: str, base: Document, target: Document) -> Document:
 
 
 def _same(one: JSONValue, other: JSONValue) -> bool:
-    """Whether two values are written alike: ``1``, ``1.0`` and ``true`` are not."""
+    """Whether two values are written the same way: ``1``, ``1.0`` and ``true`` are not."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):

@@ -1,4 +1,4 @@
-"""Which endpoints a relation of a bundle means, found as the controller finds them. Pure."""
+"""The endpoints that a bundle's relation means, resolved as the controller does it. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ckf_airgap.charms.charm import Charm, Endpoint
 from ckf_airgap.errors import Problem, nearest
 
 JUJU_INFO: Final = Endpoint(name="juju-info", role="provider", interface="juju-info")
-"""The endpoint that every charm provides without saying so."""
+"""The endpoint that every charm provides without declaring it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class ResolvedRelation:
 
     @property
     def ends(self) -> frozenset[str]:
-        """Both ends as texts, in no order, to compare with what a model has."""
+        """Both ends as strings, in no order, to compare with what a model has."""
         return frozenset((str(self.requirer), str(self.provider)))
 
 
@@ -49,7 +49,7 @@ def resolve_relation(relation: Relation, charms: Mapping[str, Charm]) -> Resolve
             return Problem(
                 f'application "{end.application}" is not deployed by this bundle',
                 where,
-                nearest(end.application, charms) or "relations to other models are not made",
+                nearest(end.application, charms) or "cross-model relations are not supported",
             )
     left = _candidates(relation.left, charms, where)
     if isinstance(left, Problem):
@@ -80,7 +80,7 @@ def resolve_relation(relation: Relation, charms: Mapping[str, Charm]) -> Resolve
 def resolve_relations(
     relations: Iterable[Relation], charms: Mapping[str, Charm]
 ) -> tuple[list[ResolvedRelation], list[Problem]]:
-    """Return the endpoints that relations mean, each pair once, and all that is wrong with them.
+    """Return the endpoints that relations mean, each pair once, and a problem for each bad one.
 
     Args:
         relations: Relations of the bundle.

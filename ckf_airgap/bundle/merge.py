@@ -15,7 +15,7 @@ KEYWISE: Final = frozenset(
 """Maps of an application that are merged key by key."""
 
 NULL_DELETES: Final = frozenset({"options", "resources"})
-"""Maps of an application in which a null value deletes the key; elsewhere it is an empty text."""
+"""Maps of an application in which a null value deletes the key; elsewhere it is an empty string."""
 
 SECTIONS: Final = ("applications", "saas")
 """Sections that are merged entry by entry."""
@@ -27,8 +27,8 @@ def merge_documents(base: Document, *overlays: Document) -> Document:
     An application that is null in the overlay is removed together with its relations, and an empty
     mapping changes nothing. Scalars and lists of an application overwrite; its maps merge by key; a
     null map clears the map; a null value deletes the key in options and resources, and becomes an
-    empty text elsewhere. Relations are appended; ``series`` overrides; ``default-base``,
-    ``bundle`` and ``description`` of an overlay are ignored. Nothing given is changed.
+    empty string elsewhere. Relations are appended; ``series`` overrides; ``default-base``,
+    ``bundle`` and ``description`` of an overlay are ignored. The arguments are not modified.
 
     Raises:
         BundleError: when an overlay has ``services``, the old name of ``applications``.
@@ -50,11 +50,11 @@ def merge_documents(base: Document, *overlays: Document) -> Document:
 def without_strays(
     base: Document, overlays: Sequence[Document]
 ) -> tuple[list[Document], list[Problem]]:
-    """Return the overlays without the applications that there are none of, and a problem for each.
+    """Return the overlays without the applications that do not exist, and a problem for each.
 
     An overlay may change an application of the bundle or of an overlay before it, or add one, for
-    which it names the charm. Juju takes everything else for an application without a charm, and
-    says so of it; it is a slip in a name.
+    which it names the charm. Juju takes everything else for a new application and reports that it
+    has no charm, where in truth a name is mistyped.
     """
     known = {*_applications(base), *_applications({"applications": base.get("services")})}
     kept, problems = [], []
@@ -66,7 +66,7 @@ def without_strays(
                 continue
             strays.add(name)
             where = "overlay" if len(overlays) == 1 else f"overlay {number}"
-            fix = nearest(name, known) or "name its charm, if it is to be added"
+            fix = nearest(name, known) or "name its charm to add it"
             problems.append(Problem(f"there is no application {name}", where, fix))
         rest = {name: item for name, item in _applications(overlay).items() if name not in strays}
         kept.append({**overlay, "applications": rest} if strays else overlay)

@@ -35,7 +35,7 @@ class Channel:
         A risk that is not given is ``stable``; no track is added (Juju's ``charm.ParseChannel``).
 
         Raises:
-            InputError: when it is no channel.
+            InputError: when it is not a channel.
         """
         parts = text.split("/")
         if not all(parts) or len(parts) > 3 or any(part != part.strip() for part in parts):
@@ -46,7 +46,7 @@ class Channel:
             return cls(risk=parts[0], branch=parts[1])
         if parts[1] not in RISKS:
             raise InputError(
-                f"{text!r} is not a channel: {parts[1]!r} is no risk, which are {', '.join(RISKS)}"
+                f"{text!r} is not a channel: {parts[1]!r} is not a risk ({', '.join(RISKS)})"
             )
         return cls(track=parts[0], risk=parts[1], branch=parts[2] if len(parts) == 3 else None)
 
@@ -55,7 +55,7 @@ class Channel:
         return "/".join(part for part in (self.track, self.risk, self.branch) if part)
 
     def matches(self, other: Channel) -> bool:
-        """Whether both are one channel; the store may leave out the track ``latest``."""
+        """Whether both are the same channel; the store may leave out the track ``latest``."""
         return (self.track or "latest", self.risk, self.branch) == (
             other.track or "latest",
             other.risk,

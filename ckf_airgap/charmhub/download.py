@@ -1,10 +1,8 @@
-"""Fetching charms into a directory: each once, checked, and continued where a run was cut."""
+"""Fetch charms into a directory: each once, verified, and resumed where a run was cut off."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import fcntl
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,32 +14,32 @@ from typing import BinaryIO, Final, TypeAlias, TypeVar, final
 from ckf_airgap.charmhub.refresh import StoreCharm, WantedCharm
 from ckf_airgap.charmhub.store import CharmStore, ExpiredAddressError
 from ckf_airgap.charms.charm import Base
-from ckf_airgap.concurrency import bounded_outcomes, in_thread
+from ckf_airgap.concurrency import bounded_outcomes, in_thread, in_thread_to_end
 from ckf_airgap.errors import AirgapError, IntegrityError, Problem, TransferError
-from ckf_airgap.files import disk_error
+from ckf_airgap.files import disk_error, disk_errors, open_locked, open_regular, publish
 
 _T = TypeVar("_T")
 
 PART_SUFFIX: Final = ".part"
-"""Ends the name of a charm that is not whole yet."""
+"""The suffix of a charm file that is not complete yet."""
 
 LOCK_HASH: Final = "sha384"
-"""The checksum that is taken of each charm, whatever the store tells."""
+"""The checksum that is computed for each charm, whichever ones the store has."""
 
 _READ_BYTES: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchedCharm:
-    """A charm that is in the directory, whole and checked.
+    """A charm that is in the directory, complete and verified.
 
     Attributes:
         name: The charm.
-        channel: The channel that it was asked from; ``None`` for a revision.
+        channel: The channel that it was requested from; ``None`` for a revision.
         revision: Its revision.
         bases: The bases that it runs on.
         path: The file.
-        size: Its bytes.
+        size: Its size in bytes.
         sha384: Its checksum.
         received: Bytes that came over the network; 0 when it was there.
         resumed: Bytes that an earlier run had fetched.
@@ -65,7 +63,7 @@ class FetchedCharm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CharmsPlanned:
-    """It is known what is fetched: how many files, and their bytes."""
+    """What will be fetched is known: how many files, and their bytes."""
 
     count: int
     size: int
@@ -81,21 +79,21 @@ class CharmBytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CharmDone:
-    """A charm is there."""
+    """A charm is complete."""
 
     fetched: FetchedCharm
 
 
-CharmEvent: TypeAlias = "CharmsPlanned | CharmBytes | CharmDone"
+CharmEvent: TypeAlias = CharmsPlanned | CharmBytes | CharmDone
 CharmListener: TypeAlias = Callable[[CharmEvent], None]
 """Takes the events of a download; called on the event loop."""
 
 
 def ignore_charm(_event: CharmEvent) -> None:
-    """Listen to nothing."""
+    """Ignore the event."""
 
 
-async def download_charms(
+async def fetch_charms(
     store: CharmStore,
     wanted: Sequence[WantedCharm],
     directory: Path,
@@ -104,22 +102,22 @@ async def download_charms(
     jobs: int = 4,
     listener: CharmListener = ignore_charm,
 ) -> list[FetchedCharm]:
-    """Fetch charms, each file once, whatever fails.
+    """Fetch charms, each file once; one that fails does not stop the others.
 
     Args:
         store: The store, open.
         wanted: The charms.
-        directory: Where to; made when it is not there.
-        expected: The sha384 that files must have, by file name, as a lock tells them.
+        directory: Where to; created if it does not exist.
+        expected: The sha384 that files must have, by file name, as recorded in a lock.
         jobs: How many are fetched at the same time.
-        listener: Is told the progress.
+        listener: Called with the progress.
 
     Returns:
         One for each file, in the order in which they were first wanted.
 
     Raises:
         CharmNotFoundError: when the store lacks some; nothing is fetched then.
-        IntegrityError: when a file has another checksum than the store or the lock tells.
+        IntegrityError: when a file's checksum is not that of the store or the lock.
         TransferError: when some could not be fetched; all others were, and all are named.
     """
     asked = list(dict.fromkeys(wanted))
@@ -145,9 +143,14 @@ async def download_charms(
 
 
 def hash_file(path: Path, algorithms: Iterable[str]) -> dict[str, str]:
-    """Return a file's checksums in hexadecimal, by algorithm; reads it once, and blocks."""
+    """Return a file's checksums in hexadecimal, by algorithm; reads it once, and blocks.
+
+    Raises:
+        InputError: when it is not a regular file.
+        OSError: when it cannot be read.
+    """
     digests = {name: hashlib.new(name) for name in algorithms}
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         while chunk := stream.read(_READ_BYTES):
             for digest in digests.values():
                 digest.update(chunk)
@@ -167,15 +170,12 @@ class _Part:
     @classmethod
     def open(cls, path: Path, algorithms: Iterable[str], most: int) -> _Part:
         """Open the file, take the lock on it, and hash what is in it; blocks on the disk."""
-        stream = path.open("a+b", buffering=0)
+        descriptor = open_locked(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        if descriptor is None:
+            raise TransferError(f"{path} is being written by another run", fix="Wait for it.")
+        stream = os.fdopen(descriptor, "a+b", buffering=0)
         part = cls(path, stream, tuple(algorithms))
         try:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise TransferError(
-                    f"{path} is being written by another run", fix="Wait for it."
-                ) from None
             part.digests = {name: hashlib.new(name) for name in part.algorithms}
             if stream.seek(0, os.SEEK_END) > most:
                 part.clear()
@@ -205,13 +205,7 @@ class _Part:
 
     def finish(self, path: Path) -> None:
         """Give the file its name."""
-        os.fsync(self.stream.fileno())
-        self.path.replace(path)
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        publish(self.stream.fileno(), self.path, path)
 
     def close(self) -> None:
         if self.size == 0:
@@ -227,7 +221,7 @@ class _Part:
 
 @final
 class _Fetch:
-    """Brings one charm."""
+    """Fetches one charm."""
 
     def __init__(
         self,
@@ -247,7 +241,7 @@ class _Fetch:
         self._reached = 0
 
     async def run(self, expected: str | None) -> FetchedCharm:
-        """Bring it; `expected` is the sha384 of a lock."""
+        """Fetch it; `expected` is the sha384 of a lock."""
         self._expected = expected
         self._check_lock()
         there = await _disk(self._look, self._path)
@@ -269,7 +263,7 @@ class _Fetch:
         told = self._hashes.get(LOCK_HASH)
         if self._expected is not None and told is not None and told != self._expected:
             raise IntegrityError(
-                f"the store has another file for {self._charm.file_name} than the lock:"
+                f"the store's {self._charm.file_name} is not the file of the lock:"
                 f" sha384 {told[:16]}… instead of {self._expected[:16]}…",
                 fix="Revisions never change; find out which of the two is right.",
             )
@@ -313,11 +307,11 @@ class _Fetch:
             await _disk(part.clear, part.path)
             if not resumed:
                 raise IntegrityError(
-                    f"{what} arrived with another checksum than it should have: {wrong}",
+                    f"{what} arrived with the wrong checksum: {wrong}",
                     fix="Nothing of it was kept. Something between here and the store alters "
-                    "files; try again, or another network.",
+                    "files; try again, or use another network.",
                 )
-            resumed = 0  # what an earlier run left may be what is wrong: once more, from nothing
+            resumed = 0  # what an earlier run left may be damaged: once more, from the start
 
     async def _renew(self) -> None:
         """Ask for the file's address again."""
@@ -330,7 +324,7 @@ class _Fetch:
         self._charm = charm
 
     def _wrong(self, found: Mapping[str, str]) -> str:
-        """Return which checksum differs, or an empty text."""
+        """Return which checksum differs, or an empty string."""
         wanted = dict(self._hashes)
         if self._expected is not None:
             wanted[LOCK_HASH] = self._expected
@@ -360,15 +354,9 @@ class _Fetch:
 
 
 async def _disk(work: Callable[[], _T], path: Path) -> _T:
-    """Run disk work in a thread, which has ended when this returns, cancelled or not."""
-    running = asyncio.ensure_future(in_thread(work))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait((running,))
-        raise
-    except OSError as exc:
-        raise disk_error(exc, path) from exc
+    """Run disk work in a thread, and tell what the disk refuses as an error of ours."""
+    with disk_errors(path):
+        return await in_thread_to_end(work)
 
 
 def _raise_failures(failures: Sequence[tuple[str, Exception]]) -> None:

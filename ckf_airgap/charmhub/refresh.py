@@ -1,7 +1,7 @@
-"""What is asked of the store, and what it answers: ``POST /v2/charms/refresh``.
+"""Requests to the store, and its answers: ``POST /v2/charms/refresh``.
 
-Pure: builds the request and reads the response. ``docs/charmhub.md`` has the fields and where they
-are known from.
+Pure: builds the request and reads the response. ``docs/charmhub.md`` has the fields and their
+sources.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import InputError, TransferError
 
 FIELDS: Final = ("bases", "download", "id", "name", "revision", "type", "version")
-"""What is asked for of a charm."""
+"""What is requested for each charm."""
 
 DEFAULT_BASE: Final = Base(name="ubuntu", channel="24.04")
-"""What is asked for first when nobody names a base, as ``juju download`` of Juju 3.6 does."""
+"""The base that is tried first when none is given, as ``juju download`` of Juju 3.6 does."""
 
 TRANSIENT_CODES: Final = frozenset(
     {"api-error", "remote-service-unavailable", "rate-limit-exceeded"}
@@ -47,7 +47,7 @@ class WantedCharm:
     Attributes:
         name: Its name in the store.
         channel: The channel to follow.
-        revision: The revision to take instead; the store then looks at neither channel nor base.
+        revision: The revision to take instead; the store then ignores channel and base.
         architecture: The architecture that it must run on.
         base: The base that it must run on; ``None`` for the newest that the channel has.
     """
@@ -71,7 +71,7 @@ class Download:
 
     Attributes:
         url: Where it is; often on another host than the store.
-        size: Its bytes.
+        size: Its size in bytes.
         hashes: Its checksums in hexadecimal, by the names of `hashlib`; never empty.
     """
 
@@ -103,7 +103,7 @@ class Refused:
 
     Attributes:
         code: Its error code, such as ``revision-not-found``.
-        message: Its words.
+        message: Its message.
         releases: Channel and base of what there is instead.
         default_bases: Bases that it proposes.
     """
@@ -115,7 +115,7 @@ class Refused:
 
     @property
     def is_transient(self) -> bool:
-        """Whether the same question may be answered later."""
+        """Whether the same request may succeed later."""
         return self.code in TRANSIENT_CODES
 
     def bases_for(self, wanted: WantedCharm) -> tuple[Base, ...]:
@@ -154,7 +154,7 @@ def read_refresh(document: JSONValue, wanted: Sequence[WantedCharm]) -> list[Ans
     """Return the answer for each charm of the request, whatever the order of the results.
 
     Raises:
-        TransferError: when the response is not one, or lacks a charm.
+        TransferError: when the response is malformed, or lacks a charm.
     """
     results = document.get("results") if isinstance(document, dict) else None
     if not isinstance(results, list):
@@ -172,7 +172,7 @@ def read_refresh(document: JSONValue, wanted: Sequence[WantedCharm]) -> list[Ans
 
 
 def read_error_list(document: JSONValue) -> list[tuple[str, str]]:
-    """Return code and message of the errors that are about a whole request."""
+    """Return code and message of the errors that concern the whole request."""
     errors = document.get("error-list") if isinstance(document, dict) else None
     return [
         (str(error.get("code") or ""), str(error.get("message") or ""))
@@ -224,7 +224,7 @@ def _answer(result: Document, wanted: WantedCharm) -> Answer:
         )
     revision = charm.get("revision")
     if not isinstance(revision, int) or isinstance(revision, bool) or revision < 0:
-        raise TransferError(f"the store gave {wanted} no revision")
+        raise TransferError(f"the store's answer has no revision of {wanted}")
     if wanted.revision not in (None, revision):
         raise TransferError(f"the store answered revision {revision} when asked for {wanted}")
     effective = result.get("effective-channel")
@@ -265,7 +265,7 @@ def _download(value: JSONValue, wanted: WantedCharm) -> Download:
         if isinstance(text := fields.get(key), str) and _is_hash(text.lower(), algorithm)
     }
     if not isinstance(url, str) or not isinstance(size, int) or isinstance(size, bool) or size < 0:
-        raise TransferError(f"the store's answer tells no address or size of {wanted}")
+        raise TransferError(f"the store's answer has no address or size of {wanted}")
     if not hashes:
         raise TransferError(
             f"the store's answer has no checksum of {wanted}",
@@ -310,7 +310,7 @@ def _runs_on(base: Base, architecture: str) -> bool:
 
 
 def _version(base: Base) -> tuple[bool, tuple[int, ...], str]:
-    """Order bases by their version; one that is no number comes first."""
+    """Order bases by their version; one that is not a number comes first."""
     parts = base.track.split(".")
     numeric = all(part.isdigit() for part in parts)
     return (numeric, tuple(int(part) for part in parts) if numeric else (), base.name)

@@ -1,4 +1,4 @@
-"""Speaking with the store: small questions and large files, through proxies, cuts and refusals."""
+"""Talk to the store: small requests and large files, through proxies, cuts and refusals."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ from ckf_airgap.errors import (
     Problem,
     TransferError,
 )
-from ckf_airgap.net.limits import Retries, Timeouts
+from ckf_airgap.facts.defaults import DEFAULT_STORE
+from ckf_airgap.files.paths import settle
+from ckf_airgap.net.limits import HttpTimeouts, Retries
 from ckf_airgap.net.patience import (
     Health,
     OnRetry,
@@ -52,9 +54,6 @@ from ckf_airgap.net.patience import (
 from ckf_airgap.net.proxies import Proxies
 from ckf_airgap.net.trust import TrustStore
 
-DEFAULT_STORE: Final = "https://api.charmhub.io"
-"""The public store."""
-
 _BATCH: Final = 20
 """Charms that one request asks for; the store's limit is not published."""
 
@@ -63,7 +62,7 @@ _MOST_REDIRECTS: Final = 10
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _EXPIRED: Final = frozenset({401, 403, 404, 410})
-"""Answers to a download that a fresh address may cure."""
+"""Responses to a download after which a fresh address may help."""
 
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)\Z")
 _PROGRESS_BYTES: Final = 64 * 1024
@@ -72,25 +71,28 @@ _CHUNK_BYTES: Final = 256 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreOptions:
-    """How the store is spoken to.
+    """How to talk to the store.
 
     Attributes:
         url: Its address, which may have a path: the public one, a mirror, a store on premises.
-        ca_file: Certificate authorities to trust besides the system's.
+        ca_file: Certificate authorities to trust in addition to the system's.
         retries: How often to try again.
         timeouts: How long to wait.
-        proxies: The proxies; those of the environment.
+        proxies: The proxies; by default those of the environment.
     """
 
     url: str = DEFAULT_STORE
     ca_file: Path | None = None
     retries: Retries = field(default_factory=Retries)
-    timeouts: Timeouts = field(default_factory=Timeouts)
+    timeouts: HttpTimeouts = field(default_factory=HttpTimeouts)
     proxies: Proxies = field(default_factory=Proxies.from_environment)
+
+    def __post_init__(self) -> None:
+        settle(self)
 
 
 class ExpiredAddressError(TransferError):
-    """The address of a file is not valid any more; the store has to be asked again."""
+    """The address of a file is no longer valid; the store has to be asked again."""
 
 
 @final
@@ -98,11 +100,11 @@ class CharmStore:
     """A client of the store; use it as ``async with``.
 
     Args:
-        options: How to speak with it.
-        listener: Is told when something is tried again.
+        options: How to talk to it.
+        listener: Called when something is tried again.
 
     Raises:
-        InputError: when the address is none.
+        InputError: when the address is not valid.
     """
 
     def __init__(self, options: StoreOptions, listener: OnRetry = ignore_retry) -> None:
@@ -142,11 +144,11 @@ class CharmStore:
     async def resolve(self, wanted: Sequence[WantedCharm]) -> list[StoreCharm]:
         """Return what the store has for each charm.
 
-        A charm that has nothing on the base that was tried first is asked for again on the newest
+        A charm that has nothing on the base that was tried first is requested again on the newest
         base that the store names, unless its base was given.
 
         Raises:
-            CharmNotFoundError: naming every charm that the store has not, and why.
+            CharmNotFoundError: naming every charm that the store does not have, and why.
             TransferError: when the store cannot be reached, or its answer makes no sense.
         """
         answers = await self._ask_all(wanted)
@@ -182,13 +184,13 @@ class CharmStore:
         return found
 
     async def read(self, download: Download, what: str, offset: int) -> AsyncIterator[bytes | None]:
-        """Yield a file's bytes from `offset` on, through cuts of the connection.
+        """Yield a file's bytes from `offset` on, even if the connection is cut.
 
-        ``None`` among them says that the server does no ranges: all bytes come anew, from the
-        first.
+        ``None`` among them means that the server does not support ranges: all bytes follow again,
+        from the first.
 
         Raises:
-            ExpiredAddressError: when the address is not valid any more.
+            ExpiredAddressError: when the address is no longer valid.
             IntegrityError: when the file has another size.
             TransferError: when it cannot be fetched.
         """
@@ -222,7 +224,7 @@ class CharmStore:
 
     async def _ask(self, wanted: Sequence[WantedCharm]) -> list[Answer]:
         """Ask for some charms, and again for those that the store was too busy for."""
-        patience = self._patience("the question which charms there are")
+        patience = self._patience("the charm look-up")
         answers: dict[int, Answer] = {}
         left = list(range(len(wanted)))
         while True:
@@ -263,11 +265,11 @@ class CharmStore:
                 raise TransientError(said, retry_after_s=after)
             if response.status == 404:
                 raise AbsentError(
-                    f"{url} is not there: {said}",
+                    f"{url} does not exist: {said}",
                     fix="Check the address of the store (--store).",
                 )
             if not 200 <= response.status <= 204 or errors or document is None:
-                raise TransferError(f"{self.host} refused the question for charms: {said}")
+                raise TransferError(f"{self.host} refused the charm look-up: {said}")
             return document
 
     async def _attempt(
@@ -298,7 +300,7 @@ class CharmStore:
                 left -= len(chunk)
                 if left < 0:
                     raise IntegrityError(
-                        f"{what} is longer than the {download.size} bytes that the store tells"
+                        f"{what} is longer than the {download.size} bytes that the store announced"
                     )
                 yield chunk
 
@@ -306,7 +308,7 @@ class CharmStore:
     async def _exchange(
         self, method: str, url: URL, *, headers: dict[str, str], body: bytes | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Make a request, and follow where the store sends a reader."""
+        """Make a request, and follow redirects."""
         for _ in range(_MOST_REDIRECTS + 1):
             async with self._send(method, url, headers, body) as response:
                 self._health.given_up = False
@@ -315,17 +317,19 @@ class CharmStore:
                     yield response
                     return
                 if method != "GET" and response.status not in (307, 308):
-                    raise TransferError(f"{self.host} sends the question on to {target[:200]}")
+                    raise TransferError(f"{self.host} redirects the look-up to {target[:200]}")
                 url = response.url.join(URL(target, encoded=True))
-        raise TransferError(f"{url.host} sends on without an end")
+        raise TransferError(f"{url.host} redirects too many times")
 
     @contextlib.asynccontextmanager
     async def _send(
         self, method: str, url: URL, headers: dict[str, str], body: bytes | None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
+        # No login goes to a store, and a file must have the checksum that the store told. So one
+        # that was named without TLS may have its files on other hosts without TLS.
         allowed = {"https", self._url.scheme}
         if url.scheme not in allowed or not url.host:
-            raise TransferError(f"{self.host} names an address without TLS: {url.scheme}://...")
+            raise TransferError(f"{self.host} returned an address without TLS: {url.scheme}://...")
         assert self._http is not None  # noqa: S101 - open, or nobody could call this
         timeouts = self._options.timeouts
         try:
@@ -353,7 +357,7 @@ class CharmStore:
         except asyncio.TimeoutError as exc:
             raise TransientError("no answer in time", unreachable=True) from exc
         except (aiohttp.ClientError, OSError) as exc:
-            raise TransientError(_printable(str(exc)) or "cut", unreachable=True) from exc
+            raise TransientError(_printable(str(exc)) or "cut off", unreachable=True) from exc
 
     async def _content(self, response: aiohttp.ClientResponse) -> bytes:
         content = bytearray()
@@ -387,7 +391,7 @@ def _problem(wanted: WantedCharm, refused: Refused) -> Problem:
         return Problem("the store has no charm of this name", str(wanted))
     fix = ""
     if wanted.base is not None and (bases := refused.bases_for(wanted)):
-        fix = f"it is there for {', '.join(map(str, bases))}"
+        fix = f"it is available for {', '.join(map(str, bases))}"
     elif wanted.revision is None and refused.channels:
         fix = f"it has {', '.join(refused.channels[:12])}"
     return Problem(f"{_printable(refused.message)} ({refused.code})", str(wanted), fix)

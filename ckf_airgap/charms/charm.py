@@ -1,6 +1,6 @@
 """What a charm declares: resources, options, endpoints, bases, and its default images.
 
-Pure: made from documents that somebody else has read (`ckf_airgap.charms.charmfile` reads
+Pure: made from documents that other modules have read (`ckf_airgap.charms.charmfile` reads
 ``.charm`` files, `ckf_airgap.facts.releases` the facts of a shipped release).
 """
 
@@ -76,7 +76,7 @@ class Endpoint:
     optional: bool = False
     scope: Literal["global", "container"] = "global"
     needed: bool = False
-    """The unit stays blocked without this relation. No charm says so: releases' facts do."""
+    """The unit stays blocked without this relation. No charm declares that: releases' facts do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -126,13 +126,13 @@ class DefaultImages:
     path: str
     """The file's path inside the charm."""
     text: str
-    """The file as it is."""
+    """The content of the file."""
     value: JSONValue
-    """The file read: a mapping of key to reference, or a list of references."""
+    """The content as a document: a mapping of key to reference, or a list of references."""
 
     @property
     def stem(self) -> str:
-        """What the file is the default of: ``custom-images`` for ``default-custom-images.json``."""
+        """What the file has defaults for: ``custom-images`` for ``default-custom-images.json``."""
         return Path(self.path).stem.removeprefix("default-")
 
     def is_for(self, option: str) -> bool:
@@ -158,7 +158,7 @@ class Charm:
     series: tuple[str, ...] = ()
     default_images: tuple[DefaultImages, ...] = ()
     metadata: Mapping[str, JSONValue] = field(default_factory=dict, repr=False)
-    """The metadata document itself: containers, storage, assumes and what else it says."""
+    """The metadata document itself: containers, storage, assumes and everything else."""
     documents: frozenset[str] | None = None
     """Which of its documents the ``.charm`` file has, such as ``metadata.yaml``; ``None`` when the
     facts come from elsewhere."""
@@ -197,7 +197,7 @@ def charm_from_documents(
     """Return the charm that the documents describe.
 
     Args:
-        metadata: ``metadata.yaml``, or ``charmcraft.yaml`` where that holds all.
+        metadata: ``metadata.yaml``, or ``charmcraft.yaml`` where that holds everything.
         config: ``config.yaml``; ``charmcraft.yaml``'s ``config`` is used when it is ``None``.
         manifest: ``manifest.yaml``, the authority on the bases.
         charmcraft: ``charmcraft.yaml``, for the bases when there is no manifest.
@@ -277,7 +277,7 @@ def _options(config: Document, where: str) -> dict[str, Option]:
         default = fields.get("default")
         if isinstance(default, list | dict):
             raise CharmError(
-                f"{place} has {type_name(default)} as default, Juju takes scalars only"
+                f"{place} has {type_name(default)} as its default, but Juju accepts only scalars"
             )
         found[name] = Option(
             name=name,
@@ -320,7 +320,7 @@ def _bases(manifest: Document | None, charmcraft: Document | None, where: str) -
 def bases_from_charmcraft(charmcraft: Document, where: str) -> tuple[Base, ...]:
     """Return the bases of a ``charmcraft.yaml``: ``bases`` with ``run-on``, or ``platforms``.
 
-    ``platforms`` keys are ``ubuntu@24.04:amd64``, or plain architectures beside a ``base`` key, or
+    ``platforms`` keys are ``ubuntu@24.04:amd64``, or plain architectures next to a ``base`` key, or
     any names with ``build-for`` or ``build-on`` (charmcraft's reference of project keys).
     """
     found: list[Base] = []

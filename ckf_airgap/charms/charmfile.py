@@ -12,25 +12,34 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ckf_airgap.charms.charm import Charm, DefaultImages, charm_from_documents, charm_name_of_path
 from ckf_airgap.documents import Document, load_mapping, load_yaml
-from ckf_airgap.errors import AirgapError, CharmError, CharmNotFoundError, Problem, nearest
+from ckf_airgap.errors import (
+    AirgapError,
+    CharmError,
+    CharmNotFoundError,
+    Problem,
+    capitalised,
+    nearest,
+)
+from ckf_airgap.files import open_regular
+from ckf_airgap.files.paths import StrPath
 
 MAX_DOCUMENT_BYTES: Final = 4 * 1024 * 1024
-"""The size of a document inside a charm; the largest known has 60 kB."""
+"""Largest document that is read in a charm; the largest known has 60 kB."""
 
 MAX_MEMBERS: Final = 200_000
-"""The number of files in a charm; the largest known has about 10,000."""
+"""Most files that a charm may have; the largest known has about 10,000."""
 
 MAX_UNPACKED_BYTES: Final = 16 * 1024**3
-"""The size of a charm when unpacked."""
+"""Most bytes that a charm may have when unpacked."""
 
 MAX_RATIO: Final = 200
-"""How many times its own size a charm may have when unpacked; deflate of text reaches 10."""
+"""How many times its packed size a charm may unpack to; deflate reaches 10 on text."""
 
 _COMPRESSIONS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """What Go's archive/zip, and so Juju, can unpack."""
@@ -48,18 +57,19 @@ def revision_of(file_name: str) -> int | None:
     return int(match["revision"]) if match else None
 
 
-def read_charm(path: Path) -> Charm:
+def read_charm(path: StrPath) -> Charm:
     """Return what the charm in a ``.charm`` file declares.
 
-    Reads ``metadata.yaml`` and ``config.yaml``, or ``charmcraft.yaml`` where that holds all;
+    Reads ``metadata.yaml`` and ``config.yaml``, or ``charmcraft.yaml`` where that holds everything;
     ``manifest.yaml`` for the bases; ``src/default-*images.json`` and ``.yaml`` for default images.
 
     Raises:
-        CharmError: when the file cannot be read, is truncated, is no zip archive, is a zip bomb,
-            or has no or bad metadata; the message names the file.
+        CharmError: when the file cannot be read, is not a regular file, is truncated, is not a
+            zip archive, is a zip bomb, or has no valid metadata; the message names the file.
     """
+    path = Path(path)
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path, error=CharmError) as stream, zipfile.ZipFile(stream) as archive:
             return _read_archive(archive, path)
     except zipfile.BadZipFile as exc:
         raise CharmError(
@@ -145,10 +155,10 @@ def read_default_images(name: str, text: str, where: str) -> DefaultImages:
 
 
 def refuse_bomb(members: Sequence[zipfile.ZipInfo], where: str, size_bytes: int) -> None:
-    """Raise `CharmError` when an archive is one to fill a disk or to write outside of it.
+    """Raise `CharmError` when an archive would fill the disk, or write outside its directory.
 
     Args:
-        members: Its members, as its directory tells them.
+        members: Its members, as its directory lists them.
         where: The archive, for the message.
         size_bytes: Its size.
     """
@@ -178,23 +188,26 @@ class CharmDirectory:
     """
 
     path: Path
-    charms: Mapping[str, Charm]
-    all_files: tuple[Charm, ...] = ()
+    charms: Mapping[str, Charm] = field(repr=False)
+    all_files: tuple[Charm, ...] = field(default=(), repr=False)
 
     @classmethod
-    def scan(cls, path: Path, *, wanted: Iterable[str] | None = None) -> CharmDirectory:
-        """Read the ``.charm`` files of a directory (not hidden ones, nor in directories below it).
+    def scan(cls, path: StrPath, *, wanted: Iterable[str] | None = None) -> CharmDirectory:
+        """Read the ``.charm`` files of a directory (not hidden ones, and not its subdirectories).
 
         Args:
             path: The directory.
             wanted: Names of charms that are needed; a broken file whose name says that it is some
-                other charm is passed over. ``None``: every file must be intact.
+                other charm is ignored. ``None`` means that every file must be intact.
 
         Raises:
             CharmNotFoundError: when the directory does not exist.
-            CharmError: when files are broken, or two files claim the same charm and revision
-                with different content; all findings are reported together.
+            CharmError: when it is no directory, files are broken, or two files claim the same
+                charm and revision with different content; all findings are reported together.
         """
+        path = Path(path)
+        if path.exists() and not path.is_dir():
+            raise CharmError(f"{path} is not a directory", fix="Name one with --charms DIR.")
         if not path.is_dir():
             raise CharmNotFoundError(
                 f"there is no charms directory {path}",
@@ -241,13 +254,13 @@ class CharmDirectory:
         hint = self.hint(name)
         raise CharmNotFoundError(
             f"{self.path} has no file of the {what}",
-            fix=f"{hint[:1].upper()}{hint[1:]}" if hint else self.contents,
+            fix=capitalised(hint) if hint else self.contents,
         )
 
     def hint(self, name: str) -> str:
-        """Return what comes near a charm that is missing: its other revisions, or a similar name.
+        """Return what is close to a missing charm: its other revisions, or a similar name.
 
-        An empty text when nothing does.
+        An empty string when nothing is.
         """
         others = [charm.revision for charm in self.all_files if charm.name == name]
         if not others:
@@ -300,7 +313,7 @@ def _content(charm: Charm) -> str:
     """Return the SHA-256 of a file; read only when two files claim the same."""
     digest = hashlib.sha256()
     if charm.path is not None:
-        with charm.path.open("rb") as stream:
+        with open_regular(charm.path, error=CharmError) as stream:
             while chunk := stream.read(1024 * 1024):
                 digest.update(chunk)
     return digest.hexdigest()

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+import ckf_airgap
 from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.errors import UsageError
 
 if TYPE_CHECKING:  # generic in click 8.4 and later, plain before
     _FloatType = click.ParamType[float]
@@ -85,9 +87,7 @@ class BundleName(_TextType):
         incomplete: str,
     ) -> list[CompletionItem]:
         """Offer the releases, and files."""
-        from ckf_airgap.facts.releases import release_names  # noqa: PLC0415 - only to complete
-
-        names = [name for name in release_names() if name.startswith(incomplete)]
+        names = [name for name in ckf_airgap.release_names() if name.startswith(incomplete)]
         return [CompletionItem(name) for name in names] + [CompletionItem(incomplete, type="file")]
 
 
@@ -177,13 +177,16 @@ def timeout_option(default: str) -> Callable[[_F], _F]:
     )
 
 
-registry_option = click.option(
-    "--registry",
-    envvar="CKF_AIRGAP_REGISTRY",
-    metavar="HOST[:PORT][/PATH]",
-    help="The private registry.",
-)
-"""``--registry``"""
+def registry_option(*, required: bool = False) -> Callable[[_F], _F]:
+    """Return ``--registry``."""
+    return click.option(
+        "--registry",
+        required=required,
+        envvar="CKF_AIRGAP_REGISTRY",
+        show_envvar=True,
+        metavar="HOST[:PORT][/PATH]",
+        help="The private registry.",
+    )
 
 
 jobs_option = click.option(
@@ -201,7 +204,7 @@ overlay_option = click.option(
     type=UserPath(),
     multiple=True,
     metavar="FILE",
-    help="An overlay of yours; may be repeated.",
+    help="A bundle overlay of your own; may be repeated.",
 )
 """``--overlay``, as ``overlays``"""
 
@@ -222,6 +225,33 @@ append_option = click.option(
 )
 """``--append``"""
 
+need_option = click.option(
+    "--need",
+    type=click.Choice(["required", "later", "all"]),
+    default="all",
+    show_default=True,
+    help="Only the images required to reach active/idle, or only those used later.",
+)
+"""``--need``"""
+
+
+def need_for(value: str) -> str:
+    """Return the ``--need`` that the ``--set required|optional`` of before 0.1.0 has become."""
+    need = {"optional": "later"}.get(value, value)
+    return f"--need {need if need in ('required', 'later', 'all') else 'required|later|all'}"
+
+
+def _refuse_set(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        raise UsageError(
+            f"{ctx.info_name} has no --set, which sets options of applications in other commands",
+            fix=f"To choose images, give {need_for(value)}.",
+        )
+
+
+no_set_option = click.option("--set", hidden=True, expose_value=False, callback=_refuse_set)
+"""A ``--set`` that says what took its place, for commands that had or might have it."""
+
 juju_version_option = click.option(
     "--juju-version",
     metavar="VERSION",
@@ -233,6 +263,6 @@ max_depth_option = click.option(
     "--max-depth",
     type=click.IntRange(1, 64),
     metavar="N",
-    help="The levels that a path in the registry may have; as for `images retag`.",
+    help="The levels that a path in the registry may have; longer paths are folded.",
 )
 """``--max-depth``"""

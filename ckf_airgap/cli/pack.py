@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import platform
+import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from ckf_airgap.charmhub.download import CharmEvent
-from ckf_airgap.charmhub.store import StoreOptions
+import ckf_airgap
+from ckf_airgap.bundle.checks import Setting
 from ckf_airgap.cli.charms.options import charm_options, store_options
-from ckf_airgap.cli.charms.view import DownloadView
-from ckf_airgap.cli.diskview import DiskView
 from ckf_airgap.cli.images.transferoptions import transfer_options
-from ckf_airgap.cli.images.transferview import TransferView
 from ckf_airgap.cli.options import (
     Size,
     UserPath,
@@ -24,32 +22,41 @@ from ckf_airgap.cli.options import (
     json_option,
     juju_version_option,
     max_depth_option,
+    need_for,
+    need_option,
+    registry_option,
     rules_option,
     verbosity_options,
 )
-from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import size_text
-from ckf_airgap.errors import InterruptedRunError
-from ckf_airgap.images.reference import Registry
-from ckf_airgap.operations.charms import CharmSources
-from ckf_airgap.operations.imagesettings import TransferSettings
-from ckf_airgap.operations.lock import Lock
-from ckf_airgap.packing.build import pack
-from ckf_airgap.packing.plan import Packed, PackObserver, PackPlan
-from ckf_airgap.packing.tool import PYTHONS, ToolTarget
-from ckf_airgap.transfer.events import Event, Status
+from ckf_airgap.errors import InterruptedRunError, UsageError
+from ckf_airgap.facts.defaults import PYTHONS
+from ckf_airgap.packing.names import LEFT_OUT
+
+if TYPE_CHECKING:
+    from ckf_airgap import CharmSources, Packed, StoreOptions, TransferSettings
+    from ckf_airgap.images.lists import Need
 
 SCHEMA: Final = "ckf-airgap/pack/v1"
 
+
+def _settings(
+    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Refuse what is not a setting before anything is fetched."""
+    for value in values:
+        if value in ("required", "optional", "later", "all"):
+            raise UsageError(
+                f"--set takes APP.OPTION=VALUE, not {value!r}",
+                fix=f"To choose images, give {need_for(value)}.",
+            )
+        Setting.parse(value)
+    return values
+
+
 _OPTIONS: Final = [
-    click.option(
-        "--registry",
-        required=True,
-        envvar="CKF_AIRGAP_REGISTRY",
-        metavar="HOST[:PORT][/PATH]",
-        help="The private registry.",
-    ),
+    registry_option(required=True),
     click.option(
         "-o",
         "--output",
@@ -68,10 +75,12 @@ _OPTIONS: Final = [
     ),
     append_option,
     juju_version_option,
+    need_option,
     click.option(
         "--set",
         "settings_",
         multiple=True,
+        callback=_settings,
         metavar="APP.OPTION=VALUE",
         help="Set an option of an application in the overlay; may be repeated.",
     ),
@@ -105,7 +114,7 @@ _OPTIONS: Final = [
     click.option(
         "--python",
         type=click.Choice(PYTHONS),
-        default=ToolTarget().python,
+        default=f"{sys.version_info.major}.{sys.version_info.minor}",
         show_default=True,
         help="The Python on the other side.",
     ),
@@ -143,6 +152,7 @@ def command(
     form: str,
     append: tuple[Path, ...],
     juju_version: str | None,
+    need: Need,
     settings_: tuple[str, ...],
     rules: Path | None,
     max_depth: int | None,
@@ -160,12 +170,16 @@ def command(
     itself with an install script that needs no index. A run that was stopped or killed is continued
     by the next one. --lock makes the pack of a lock again, byte for byte.
     """
+    from ckf_airgap.cli.packview import PackView
+    from ckf_airgap.cli.runner import run
+
     terminal = Terminal.current()
-    plan = PackPlan(
+    plan = ckf_airgap.PackPlan(
         charms=replace(sources, store=store, jobs=settings.jobs),
-        registry=Registry.parse(registry),
+        registry=ckf_airgap.Registry.parse(registry),
         output=output,
         transfer=settings,
+        need=need,
         gzip=form == "tar.gz",
         append=append,
         juju_version=juju_version,
@@ -173,15 +187,15 @@ def command(
         settings=settings_,
         max_depth=max_depth,
         part_bytes=part_bytes,
-        since=Lock.read(since) if since is not None else None,
+        since=ckf_airgap.Lock.read(since) if since is not None else None,
         signing_key=signing_key,
-        tool=ToolTarget(python=python, machine=machine) if tool else None,
+        tool=ckf_airgap.ToolTarget(python=python, machine=machine) if tool else None,
     )
-    view = _View(terminal)
+    view = PackView(terminal)
     plan = replace(plan, transfer=replace(settings, listener=view.listen))
     with view:
         try:
-            packed = run(pack(plan, view), on_stop=view.on_stop)
+            packed = run(ckf_airgap.pack_release(plan, view), on_stop=view.on_stop)
         except InterruptedRunError as exc:
             raise InterruptedRunError(
                 f"{exc.message}; what was done stands",
@@ -192,66 +206,20 @@ def command(
     terminal.result(_summary(packed), document=_document(packed))
 
 
-class _View(PackObserver):
-    """Shows the steps, and the charms and images within them; use it as ``with``."""
-
-    def __init__(self, terminal: Terminal) -> None:
-        self._terminal = terminal
-        self._charms: DownloadView | None = None
-        self._images: TransferView | None = None
-        self._disk = DiskView(terminal, "working on the disk")
-
-    def __enter__(self) -> _View:  # noqa: PYI034 - a leaf
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self._end()
-
-    def on_step(self, text: str) -> None:
-        """Tell what is done now, and draw what belongs to it."""
-        self._end()
-        self._terminal.note(text)
-        if text.startswith("fetching charms"):
-            self._charms = DownloadView(self._terminal).__enter__()
-        elif text.startswith("saving"):
-            self._images = TransferView(self._terminal, "saving", "saved").__enter__()
-
-    def on_charm(self, event: CharmEvent) -> None:
-        """Take an event of the download."""
-        if self._charms is not None:
-            self._charms.listen(event)
-
-    def on_bytes(self, count: int) -> None:
-        """Stop the work of a thread when a signal was heard."""
-        self._disk.watch(count)
-
-    def on_stop(self, name: str) -> None:
-        """Tell that a signal was heard."""
-        self._disk.stop()
-        self._terminal.stopping(name)
-
-    def listen(self, event: Event) -> None:
-        """Take an event of a transfer."""
-        if self._images is not None:
-            self._images.listen(event)
-        elif self._charms is not None:
-            self._charms.retrying(event)
-
-    def _end(self) -> None:
-        for view in (self._charms, self._images):
-            if view is not None:
-                view.__exit__(None, None, None)
-        self._charms = self._images = None
-
-
 def _summary(packed: Packed) -> str:
-    lock = packed.lock
+    lock, images = packed.lock, packed.images
     text = (
         f"{packed.directory} is ready: {len(lock.charms)} charms, {len(lock.images)} images,"
         f" {packed.files} files of {size_text(packed.size)}\n"
         f"fetched in this run: {packed.charms_fetched} charms,"
-        f" {packed.images.count(Status.COPIED)} images ({size_text(packed.images.bytes_moved)})"
+        f" {images.count(ckf_airgap.ImageStatus.COPIED)} images"
+        f" ({size_text(images.bytes_moved)})"
     )
+    if packed.left_out:
+        text += (
+            f"\nleft out: {len(packed.left_out)} images, listed in {LEFT_OUT}; the overlay names"
+            " these, too"
+        )
     if packed.assumes is not None:
         text += (
             f"\nonly what is new since {packed.assumes}:"
@@ -270,7 +238,9 @@ def _document(packed: Packed) -> dict[str, object]:
         "lock-sha256": packed.lock.sha256,
         "charms": len(packed.lock.charms),
         "charms-fetched": packed.charms_fetched,
+        "need": packed.lock.need,
         "images": len(packed.lock.images),
+        "images-left-out": len(packed.left_out),
         "image-bytes-received": packed.images.bytes_moved,
         "assumes": None
         if packed.assumes is None

@@ -9,8 +9,16 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from ckf_airgap.cli.options import BundleName, UserPath, apply, registry_option, rules_option
-from ckf_airgap.operations.rendering import DEFAULT_CHARMS, DEFAULT_IMAGES, Inputs
+import ckf_airgap
+from ckf_airgap.cli.options import (
+    BundleName,
+    UserPath,
+    apply,
+    overlay_option,
+    registry_option,
+    rules_option,
+)
+from ckf_airgap.facts.defaults import DEFAULT_CHARMS, DEFAULT_IMAGES
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -38,7 +46,7 @@ def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
             rules: Path | None,
             **rest: Any,
         ) -> Any:
-            inputs = Inputs(
+            inputs = ckf_airgap.Inputs(
                 bundle=bundle,
                 charms=charms,
                 images=images,
@@ -59,6 +67,7 @@ def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
                         "--charms",
                         type=UserPath("directory"),
                         envvar="CKF_AIRGAP_CHARMS",
+                        show_envvar=True,
                         metavar="DIR",
                         help=f"The .charm files.  [default: {charms_default}]",
                     ),
@@ -66,6 +75,7 @@ def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
                         "--images",
                         type=UserPath(),
                         envvar="CKF_AIRGAP_IMAGES",
+                        show_envvar=True,
                         metavar="FILE",
                         help=f"The list of images in the registry.  [default: {images_default}]",
                     ),
@@ -73,10 +83,11 @@ def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
                         "--mapping",
                         type=UserPath(),
                         envvar="CKF_AIRGAP_MAPPING",
+                        show_envvar=True,
                         metavar="FILE",
                         help="The mapping of `images retag`; needed when it folded paths.",
                     ),
-                    registry_option,
+                    registry_option(),
                     click.option(
                         "--set",
                         "settings",
@@ -84,14 +95,7 @@ def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
                         metavar="APP.OPTION=VALUE",
                         help="Set an option of an application; may be repeated.",
                     ),
-                    click.option(
-                        "--overlay",
-                        "overlays",
-                        type=UserPath(),
-                        multiple=True,
-                        metavar="FILE",
-                        help="An overlay of yours, applied after ours; may be repeated.",
-                    ),
+                    overlay_option,
                     rules_option,
                 ],
                 with_inputs,

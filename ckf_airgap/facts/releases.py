@@ -1,7 +1,7 @@
 """The releases of Charmed Kubeflow that are shipped with ckf-airgap.
 
 Each is a directory of facts under ``bundles/``: the bundle as published, what its charms declare,
-and what those do not tell about images. ``docs/bundles.md`` describes the three files; each names
+and the images that they do not. ``docs/bundles.md`` describes the three files; each names
 the repositories and commits it was made from.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -47,7 +47,7 @@ _RISKS: Final = ("stable", "candidate", "beta", "edge")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class ReleaseSource:
     """Where facts were read: a path in a GitHub repository at a commit."""
 
     repo: str
@@ -64,16 +64,16 @@ class Release:
 
     name: str
     directory: Path
-    bundle: Bundle
-    source: Source
+    bundle: Bundle = field(repr=False)
+    source: ReleaseSource
     """Where the bundle was published."""
-    charms: Mapping[str, Charm]
+    charms: Mapping[str, Charm] = field(repr=False)
     """What the charms of the bundle declare, by charm name; without revision and file."""
-    sources: Mapping[str, Source]
+    sources: Mapping[str, ReleaseSource] = field(repr=False)
     """Where each charm's facts were read."""
-    files: Mapping[str, tuple[str, ...]]
-    """The documents that lie inside each packed charm, as paths in the archive."""
-    rules: ImageRules
+    files: Mapping[str, tuple[str, ...]] = field(repr=False)
+    """The documents inside each packed charm, as paths in the archive."""
+    rules: ImageRules = field(repr=False)
 
     @property
     def bundle_path(self) -> Path:
@@ -84,7 +84,7 @@ class Release:
 def data_directory() -> Path:
     """Return the directory that holds a directory for each release.
 
-    An installed package carries it inside; a checkout has it beside the package.
+    An installed package has it inside, a checkout next to the package.
     """
     package = Path(__file__).resolve().parents[1]
     installed = package / "bundles"
@@ -112,7 +112,7 @@ def load_release(name: str) -> Release:
     where = str(directory / CHARMS_FILE)
     _only(facts, {"release", "source", "charms"}, where)
     charms: dict[str, Charm] = {}
-    sources: dict[str, Source] = {}
+    sources: dict[str, ReleaseSource] = {}
     files: dict[str, tuple[str, ...]] = {}
     for charm_name, value in _mapping(facts, "charms", where).items():
         place = f"{where}: {charm_name}"
@@ -159,7 +159,7 @@ def common_needed_endpoints() -> Mapping[str, frozenset[str]]:
 
 
 def rules_for_bundle(bundle: Bundle) -> ImageRules:
-    """Return the image rules for a bundle that need not be shipped.
+    """Return the image rules for a bundle, shipped or not.
 
     Each application whose charm and channel are those of a shipped release gets that release's
     rules for the charm (of several releases, the newest), so that a customised copy of a release
@@ -215,7 +215,7 @@ def _age(name: str) -> tuple[bool, tuple[int, ...], str]:
 def _directory(name: str) -> Path:
     names = release_names()
     if name not in names:
-        shipped = f"Shipped are: {', '.join(names) or 'none'}."
+        shipped = f"Shipped releases: {', '.join(names) or 'none'}."
         hint = nearest(name, names)
         raise ReleaseNotFoundError(
             f"there is no shipped release {name!r}", fix=f"{hint} {shipped}".strip()
@@ -253,7 +253,7 @@ def _charm(name: str, fields: Document, where: str) -> Charm:
 
 
 def _without_marks(metadata: Document) -> Document:
-    """Return the metadata as the charm has it: ``needed`` is ours."""
+    """Return the metadata as the charm has it: only our facts have ``needed``."""
     plain = dict(metadata)
     requires = plain.get("requires")
     if isinstance(requires, dict):
@@ -267,17 +267,17 @@ def _without_marks(metadata: Document) -> Document:
 
 
 def _file_text(path: str, value: JSONValue) -> str:
-    """Return a file of default images in the dialect that its name asks for."""
+    """Return a file of default images in the format that its name implies."""
     return json.dumps(value, indent=4) + "\n" if path.endswith(".json") else dump_yaml(value)
 
 
-def _source(fields: Document, where: str) -> Source:
+def _source(fields: Document, where: str) -> ReleaseSource:
     _only(fields, {"repo", "branch", "commit", "path"}, where)
     texts = {key: value for key, value in fields.items() if isinstance(value, str)}
     missing = [key for key in ("repo", "commit", "path") if key not in texts]
     if missing:
         raise InputError(f"{where} has no {' and no '.join(missing)}")
-    return Source(
+    return ReleaseSource(
         repo=texts["repo"],
         commit=texts["commit"],
         path=texts["path"],

@@ -1,4 +1,4 @@
-"""The audit: images in the files of the charms that no resource, option or rule tells.
+"""The audit: images in the files of charms that no resource, option or rule declares.
 
 It reads the ``.charm`` files as streams, member by member, and grades what
 `ckf_airgap.images.mentions.find_mentions` finds. An image that the charm declares elsewhere is
@@ -13,13 +13,14 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal, TypeAlias
 
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import CharmError, OptionError, Problem, ReferenceSyntaxError
+from ckf_airgap.files import open_regular
 from ckf_airgap.images.inventory import Inventory
 from ckf_airgap.images.mentions import Mention, find_mentions, may_mention
 from ckf_airgap.images.options import plan_options
@@ -33,10 +34,10 @@ Known: TypeAlias = "dict[tuple[str, bytes], tuple[Mention, ...]]"
 """The mentions in a file, by its path in the charm and the SHA-256 of its content."""
 
 MAX_MEMBER_BYTES: Final = 8 * 1024 * 1024
-"""Size of a file that is read; a larger one is named in the report."""
+"""Largest file that is read; larger ones are listed in the report."""
 
 MAX_READ_BYTES: Final = 512 * 1024 * 1024
-"""What is read of one charm."""
+"""Most bytes that are read of one charm."""
 
 _TEXT: Final = frozenset(
     {
@@ -79,14 +80,14 @@ _WORKLOAD: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class AuditFinding:
     """A mention of an image in a file of a charm."""
 
     charm: str
     file: str
     line: int
     image: str
-    """As it is written; what a template fills in is ``{}``."""
+    """As written, with ``{}`` for what a template fills in."""
     standing: Standing
     excerpt: str
 
@@ -122,7 +123,7 @@ class CharmAudit:
 
     charm: str
     path: Path
-    findings: tuple[Finding, ...]
+    findings: tuple[AuditFinding, ...]
     files_read: int
     tells_images: bool
     can_hold_images: bool
@@ -130,7 +131,7 @@ class CharmAudit:
 
     @property
     def is_silent(self) -> bool:
-        """Whether it must run images and names none."""
+        """Whether it runs workloads but names no image."""
         return self.can_hold_images and not self.tells_images
 
     def to_json(self) -> Document:
@@ -138,9 +139,9 @@ class CharmAudit:
         return {
             "charm": self.charm,
             "file": str(self.path),
-            "files_read": self.files_read,
-            "tells_images": self.tells_images,
-            "can_hold_images": self.can_hold_images,
+            "files-read": self.files_read,
+            "tells-images": self.tells_images,
+            "can-hold-images": self.can_hold_images,
             "findings": [finding.to_json() for finding in self.findings],
             "skipped": [{"what": item.what, "where": item.where} for item in self.skipped],
         }
@@ -150,9 +151,9 @@ class CharmAudit:
 class AuditReport:
     """What was found in the charms of a bundle."""
 
-    charms: tuple[CharmAudit, ...]
+    charms: tuple[CharmAudit, ...] = field(repr=False)
 
-    def of_standing(self, standing: Standing) -> tuple[Finding, ...]:
+    def of_standing(self, standing: Standing) -> tuple[AuditFinding, ...]:
         """Return the findings of one kind."""
         return tuple(
             finding
@@ -163,7 +164,7 @@ class AuditReport:
 
     @property
     def silent(self) -> tuple[CharmAudit, ...]:
-        """The charms that must run images and name none."""
+        """The charms that run workloads but name no image."""
         return tuple(audit for audit in self.charms if audit.is_silent)
 
 
@@ -179,12 +180,12 @@ def audit_charms(
     Args:
         charms: The charm of each application, with its file.
         inventory: The inventory of the bundle.
-        rules: What the charms do not tell.
-        dependencies: Search the charm's Python dependencies (``venv``), too. Their tests and
+        rules: What the charms do not declare.
+        dependencies: Also search the charm's Python dependencies (``venv``), whose tests and
             examples mention images that no charm pulls.
 
     Raises:
-        CharmError: when a file cannot be read, or a charm has none.
+        CharmError: when a file cannot be read, or a charm has no file.
     """
     by_name = {charm.name: charm for charm in charms.values()}
     audits = []
@@ -243,20 +244,23 @@ def audit_charm(
     Args:
         charm: The charm, with its file.
         covered: The canonical references that it declares.
-        dependencies: Search its Python dependencies, too.
-        known: What was found in files of other charms; charms share their libraries.
+        dependencies: Also search its Python dependencies.
+        known: What was found in the files of other charms, since charms share libraries.
     """
     known = {} if known is None else known
     if charm.path is None:
         raise CharmError(
             f"charm {charm.name} has no file to audit", fix="Name the files with --charms DIR."
         )
-    found: dict[Finding, None] = {}
+    found: dict[AuditFinding, None] = {}
     skipped: list[Problem] = []
     files_read = 0
     workload = bool(charm.metadata.get("containers"))
     try:
-        with zipfile.ZipFile(charm.path) as archive:
+        with (
+            open_regular(charm.path, error=CharmError) as file,
+            zipfile.ZipFile(file) as archive,
+        ):
             wanted = _members(archive.infolist(), charm.name, skipped, dependencies=dependencies)
             for member in wanted:
                 with archive.open(member) as stream:
@@ -295,9 +299,7 @@ def _members(
             continue
         if member.file_size > MAX_MEMBER_BYTES or total + member.file_size > MAX_READ_BYTES:
             size = f"{member.file_size / 1024**2:.0f} MB"
-            skipped.append(
-                Problem(f"not searched, since it is too large ({size})", f"{charm}: {path}")
-            )
+            skipped.append(Problem(f"not searched: too large ({size})", f"{charm}: {path}"))
             continue
         total += member.file_size
         yield member
@@ -315,9 +317,9 @@ def _mentions(path: str, data: bytes, known: Known) -> tuple[Mention, ...]:
 
 def _finding(
     charm: str, file: str, mention: Mention, covered: frozenset[ImageReference]
-) -> Finding:
+) -> AuditFinding:
     known = mention.reference is not None and mention.reference.canonical() in covered
-    return Finding(
+    return AuditFinding(
         charm=charm,
         file=file,
         line=mention.line,

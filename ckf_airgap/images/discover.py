@@ -1,4 +1,4 @@
-"""Which images a bundle with its charms needs, and who needs each."""
+"""The images that a bundle and its charms need, and what needs each of them."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class ApplicationImages:
                 )
 
     def warnings(self) -> Iterable[Problem]:
-        """Yield what the options leave open."""
+        """Yield the warnings about the options."""
         for plan in self.options:
             for warning in plan.warnings:
                 place = f"application {self.application.name}, {warning.where}"
@@ -91,14 +91,14 @@ def discover_images(
     Args:
         bundle: The bundle, with its overlays merged in.
         charms: The charm of each application, by the application's name.
-        rules: What the charms do not tell.
-        known: Tells whether a reference is in the list of images; see `plan_options`.
-        skip_options: Options that are left as they are; they must be well-formed all the same.
-        skip_resources: Resources that are left as they are, likewise.
+        rules: What the charms do not declare.
+        known: Whether a reference is in the list of images; see `plan_options`.
+        skip_options: Options to leave as they are; they must still be well-formed.
+        skip_resources: Resources to leave as they are, likewise.
 
     Raises:
-        OptionError: when options do not tell their images; see `plan_options`. All are named.
-        InputError: when a resource has no image or one that is no reference; all are named.
+        OptionError: when the images of options cannot be determined; see `plan_options`.
+        InputError: when resources have no image, or one that is not a valid reference.
     """
     found, problems, option_errors = [], [], []
     for name, application in bundle.applications.items():
@@ -112,9 +112,9 @@ def discover_images(
             if not text and not skipped:
                 problems.append(
                     Problem(
-                        f"charm {charm.name} does not say which image it is",
+                        f"charm {charm.name} does not declare its image",
                         where,
-                        "name it in the bundle or an overlay, under resources",
+                        "set it under resources in the bundle or an overlay",
                     )
                 )
             if not text:
@@ -142,7 +142,7 @@ def discover_images(
             )
         )
     if option_errors:
-        raise OptionError("options do not tell their images", problems=option_errors + problems)
+        raise OptionError("cannot determine images of options", problems=option_errors + problems)
     if problems:
-        raise InputError("resources do not tell their images", problems=problems)
+        raise InputError("cannot determine images of resources", problems=problems)
     return tuple(found)

@@ -1,14 +1,14 @@
-"""The inventory: every image that a deployment will pull, with who asks for it and when.
+"""The inventory: every image that a deployment will pull, with what asks for it and when.
 
 Pure. It puts together what the charms declare (`ckf_airgap.images.discover`), what the release's
-rules add, the images that Juju itself runs charms and controllers in, and lists that a person
+rules add, the images that Juju itself runs charms and controllers in, and lists that the user
 appends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 from ckf_airgap.bundle.bundle import Application, Bundle
@@ -22,14 +22,14 @@ from ckf_airgap.errors import (
     UsageError,
 )
 from ckf_airgap.images.discover import ApplicationImages, discover_images
-from ckf_airgap.images.lists import ImageList, nearest_image
+from ckf_airgap.images.lists import ImageList, Need, nearest_image
 from ckf_airgap.images.options import ImageUse, OptionPlan
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.rules import Composite, ImageRules, OptionRule, Used
 from ckf_airgap.images.scalars import KeyPath, ValueText, format_path
 
 Asker: TypeAlias = Literal["resource", "option", "rule", "charm base", "juju", "list"]
-"""What asks for an image: see `Reason`."""
+"""What asks for an image: see `ImageReason`."""
 
 FIRST_JUJU_WITHOUT_MONGODB: Final = 4
 """Juju 4 keeps its state in Dqlite, and needs no juju-db."""
@@ -38,23 +38,23 @@ _FOCAL: Final = Base(name="ubuntu", channel="20.04")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
+class ImageReason:
     """Why an image is in the inventory: one place that asks for it.
 
     Attributes:
-        asker: The kind of the place. A ``rule`` is of the release's ``images.yaml`` and stands for
-            no option of its own; an option's image that a rule names has the asker ``option``.
+        asker: The kind of the place. ``rule`` is an image of the release's ``images.yaml`` that
+            belongs to no option; where a rule names the image of an option, it is ``option``.
         used: When the image is pulled because of this place.
-        application: The application of the bundle, if it is for one.
+        application: The application that asks for it, if one does.
         charm: The application's charm.
         resource: The resource that is the image.
         option: The option that names it.
         path: The place in the option's value: keys, and indexes of lists.
-        named_by: Who gives the option's value: the bundle, the charm's default, a file of the
-            charm, or the release's rules.
+        named_by: Where the option's value comes from: the bundle, the charm's default, a file of
+            the charm, or the release's rules.
         file: The file that holds the reference: a path in the charm, or the appended list.
         line: The line in that file, counted from 1.
-        why: Which pod or job runs it, where a fact tells.
+        why: Which pod or job runs it, if known.
     """
 
     asker: Asker
@@ -71,7 +71,7 @@ class Reason:
 
     @property
     def where(self) -> str:
-        """The place for a person, without the application."""
+        """The place in words, without the application."""
         match self.asker:
             case "resource":
                 place = f"resource {self.resource}"
@@ -97,7 +97,7 @@ class Reason:
         return f"{who}{self.where}" + (f" - {self.why}" if self.why else "")
 
     def to_json(self) -> Document:
-        """Return the reason as a JSON document without what is empty."""
+        """Return the reason as a JSON document without its empty fields."""
         fields: Document = {
             "asker": self.asker,
             "used": self.used,
@@ -106,7 +106,7 @@ class Reason:
             "resource": self.resource,
             "option": self.option,
             "path": list(self.path),
-            "named_by": self.named_by,
+            "named-by": self.named_by,
             "file": self.file,
             "line": self.line,
             "why": self.why,
@@ -116,22 +116,27 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InventoryImage:
-    """An image, and everybody who asks for it."""
+    """An image, and everything that asks for it."""
 
     reference: ImageReference
-    """As the first place that asks for it writes it."""
-    reasons: tuple[Reason, ...]
+    """As written in the first place that asks for it."""
+    reasons: tuple[ImageReason, ...]
 
     @property
     def required(self) -> bool:
-        """Whether a pod that the deployment itself makes runs it."""
+        """Whether a pod that the deployment itself creates runs it."""
         return any(reason.used == "start" for reason in self.reasons)
+
+    @property
+    def need(self) -> Literal["required", "later"]:
+        """What it is needed for: to reach active/idle, or later."""
+        return "required" if self.required else "later"
 
     def to_json(self) -> Document:
         """Return the image as a JSON document."""
         return {
             "image": str(self.reference),
-            "set": "required" if self.required else "optional",
+            "need": self.need,
             "reasons": [reason.to_json() for reason in self.reasons],
         }
 
@@ -141,11 +146,11 @@ class Inventory:
     """The images of a bundle, in the order of their references.
 
     Attributes:
-        images: One entry for each image; ``docker.io/x`` and ``x`` are one.
-        warnings: What leaves open which image is meant.
+        images: One entry for each image; ``docker.io/x`` and ``x`` are the same image.
+        warnings: Where it is not clear which image is meant.
     """
 
-    images: tuple[InventoryImage, ...]
+    images: tuple[InventoryImage, ...] = field(repr=False)
     warnings: tuple[Problem, ...] = ()
 
     def __iter__(self) -> Iterator[InventoryImage]:
@@ -156,18 +161,18 @@ class Inventory:
         """Return the number of images."""
         return len(self.images)
 
-    def chosen(self, only: Literal["required", "optional"] | None) -> Inventory:
-        """Return the images that are needed to reach active/idle, or those used later."""
-        if only is None:
+    def chosen(self, need: Need) -> Inventory:
+        """Return the images that are required to reach active/idle, those used later, or all."""
+        if need == "all":
             return self
-        kept = tuple(image for image in self.images if image.required == (only == "required"))
+        kept = tuple(image for image in self.images if image.need == need)
         return Inventory(images=kept, warnings=self.warnings)
 
     def find(self, reference: ImageReference) -> InventoryImage:
         """Return the entry of an image, however its reference is spelled.
 
         Raises:
-            ImageNotFoundError: when nothing asks for it; the message names the nearest.
+            ImageNotFoundError: when nothing asks for it; the message suggests the nearest.
         """
         wanted = reference.canonical()
         for image in self.images:
@@ -180,7 +185,7 @@ class Inventory:
         )
 
     def to_text(self) -> str:
-        """Return an ``images.txt``: one reference a line."""
+        """Return an ``images.txt``: one reference per line."""
         return "".join(f"{image.reference}\n" for image in self.images)
 
 
@@ -194,24 +199,25 @@ def take_inventory(
 ) -> Inventory:
     """Return every image that a bundle with its charms pulls.
 
-    Beside the images that the bundle pulls as it is, the inventory has those that it pulls once an
-    option is set or emptied (istio's CNI plugin, a default in a charm's code), so that a later
-    overlay does not need a second trip; they count as used later.
+    In addition to the images that the bundle pulls as it is, the inventory has those that it pulls
+    once an option is set or cleared (istio's CNI plugin, a default in a charm's code), so that a
+    later overlay does not need a second trip; they count as used later.
 
     Args:
         bundle: The bundle, with its overlays merged in.
         charms: The charm of each application, by the application's name.
-        rules: What the charms do not tell.
+        rules: What the charms do not declare.
         juju_version: Add the images of a controller of this version, such as ``3.6.9``.
-        lists: Lists to append, such as images for tests; taken as required.
+        lists: Lists to append, such as images for tests; they count as required unless they say
+            otherwise.
 
     Raises:
-        OptionError: when the parts of a hub, tag and names are missing or are no reference.
+        OptionError: when parts of a hub, tag and names are missing or make no valid reference.
         InputError: when a resource has no image, or a reference is malformed.
-        UsageError: when the version of Juju is none.
+        UsageError: when ``juju_version`` is not a version of Juju.
     """
     entries = discover_images(bundle, charms, rules)
-    found: list[tuple[ImageReference, Reason]] = []
+    found: list[tuple[ImageReference, ImageReason]] = []
     for entry in entries:
         found += _of_application(entry, rules)
     found += _of_rules(bundle, rules)
@@ -220,7 +226,15 @@ def take_inventory(
         found += _of_juju(rules, juju_version)
     for images in lists:
         found += [
-            (line.reference, Reason(asker="list", used="start", file=images.where, line=line.line))
+            (
+                line.reference,
+                ImageReason(
+                    asker="list",
+                    used="later" if line.need == "later" else "start",
+                    file=images.where,
+                    line=line.line or None,
+                ),
+            )
             for line in images.entries
         ]
     warnings = [warning for entry in entries for warning in entry.warnings()]
@@ -229,9 +243,9 @@ def take_inventory(
 
 
 def base_in_use(application: Application, charm: Charm, bundle: Bundle) -> Base | None:
-    """Return the base that Juju runs an application's charm in, or ``None`` if nothing tells.
+    """Return the base that Juju runs an application's charm in, or ``None`` if it is unknown.
 
-    The application's base or series counts, then the bundle's, then the first base of the charm.
+    The application's base or series wins, then the bundle's, then the first base of the charm.
     Juju runs charms of the series kubernetes in Ubuntu 20.04 (``PodSpec charms now use focal`` in
     its ``caasoperatorprovisioner``).
     """
@@ -249,10 +263,10 @@ def base_in_use(application: Application, charm: Charm, bundle: Bundle) -> Base 
     return charm.bases[0] if charm.bases else None
 
 
-def _merged(found: Iterable[tuple[ImageReference, Reason]]) -> tuple[InventoryImage, ...]:
-    """Return one entry for each image, whatever its spellings."""
+def _merged(found: Iterable[tuple[ImageReference, ImageReason]]) -> tuple[InventoryImage, ...]:
+    """Return one entry for each image, however it is spelled."""
     spelled: dict[ImageReference, ImageReference] = {}
-    reasons: dict[ImageReference, dict[Reason, None]] = {}
+    reasons: dict[ImageReference, dict[ImageReason, None]] = {}
     for reference, reason in found:
         image = reference.canonical()
         spelled.setdefault(image, reference)
@@ -265,13 +279,13 @@ def _merged(found: Iterable[tuple[ImageReference, Reason]]) -> tuple[InventoryIm
 
 def _of_application(
     entry: ApplicationImages, rules: ImageRules
-) -> Iterator[tuple[ImageReference, Reason]]:
+) -> Iterator[tuple[ImageReference, ImageReason]]:
     application, charm = entry.application, entry.charm
     for resource, reference in entry.resources.items():
         in_bundle = isinstance(application.resources.get(resource), str)
         yield (
             reference,
-            Reason(
+            ImageReason(
                 asker="resource",
                 used="start",
                 application=application.name,
@@ -291,12 +305,15 @@ def _of_application(
 
 def _option_reason(
     entry: ApplicationImages, plan: OptionPlan, use: ImageUse, rule: OptionRule
-) -> Reason:
+) -> ImageReason:
     key = str(use.path[0]) if use.path else ""
+    # Where no rule says when an image is used: lists and mappings offer choices, or name what is
+    # run on demand (docs/bundles.md). Anything else is required: an image too many costs space,
+    # one too few stops the deployment.
     choice = bool(use.path) and plan.composite is None
     file, line = _place_in_charm(entry.charm, plan.option, use.path, use.origin == "file")
     named = {"bundle": "bundle", "option": "charm", "file": "file", "rule": "rules"}
-    return Reason(
+    return ImageReason(
         asker="option",
         used=rule.used_for(key) or ("later" if choice else "start"),
         application=entry.application.name,
@@ -312,7 +329,7 @@ def _option_reason(
 
 def _when_emptied(
     entry: ApplicationImages, option: str, rule: OptionRule
-) -> Iterator[tuple[ImageReference, Reason]]:
+) -> Iterator[tuple[ImageReference, ImageReason]]:
     """Yield the images that are pulled only when a value is left empty."""
     emptied = [("", rule.otherwise)]
     emptied += [(key, image.otherwise) for key, image in rule.images.items()]
@@ -320,7 +337,7 @@ def _when_emptied(
         if otherwise:
             yield (
                 ImageReference.parse(otherwise),
-                Reason(
+                ImageReason(
                     asker="option",
                     used="later",
                     application=entry.application.name,
@@ -335,7 +352,7 @@ def _when_emptied(
 
 def _when_set(
     entry: ApplicationImages, plan: OptionPlan, composite: Composite, rule: OptionRule
-) -> Iterator[tuple[ImageReference, Reason]]:
+) -> Iterator[tuple[ImageReference, ImageReason]]:
     """Yield the images of a hub and tag that are pulled only when other options are set."""
     values = {scalar.path: scalar.value or "" for scalar in ValueText.parse(plan.value).scalars}
     hub, tag = values[(composite.hub,)], values[(composite.tag,)]
@@ -346,7 +363,7 @@ def _when_set(
         condition = " and ".join(extra.when_set)
         yield (
             reference,
-            Reason(
+            ImageReason(
                 asker="option",
                 used=rule.used_by_key.get(extra.name, "later"),
                 application=entry.application.name,
@@ -373,7 +390,7 @@ def _place_in_charm(
     return defaults.path, None
 
 
-def _of_rules(bundle: Bundle, rules: ImageRules) -> Iterator[tuple[ImageReference, Reason]]:
+def _of_rules(bundle: Bundle, rules: ImageRules) -> Iterator[tuple[ImageReference, ImageReason]]:
     users: dict[str, list[str]] = {}
     for name, application in bundle.applications.items():
         users.setdefault(application.charm_name, []).append(name)
@@ -381,7 +398,7 @@ def _of_rules(bundle: Bundle, rules: ImageRules) -> Iterator[tuple[ImageReferenc
         for name in users.get(extra.charm, []) if extra.charm else [""]:
             yield (
                 ImageReference.parse(extra.image),
-                Reason(
+                ImageReason(
                     asker="rule",
                     used=extra.used,
                     application=name,
@@ -394,7 +411,7 @@ def _of_rules(bundle: Bundle, rules: ImageRules) -> Iterator[tuple[ImageReferenc
 
 def _charm_bases(
     bundle: Bundle, charms: Mapping[str, Charm], rules: ImageRules
-) -> Iterator[tuple[ImageReference, Reason]]:
+) -> Iterator[tuple[ImageReference, ImageReason]]:
     if rules.charm_bases is None:
         return
     for name, application in bundle.applications.items():
@@ -402,7 +419,7 @@ def _charm_bases(
         if base is not None:
             yield (
                 ImageReference.parse(rules.charm_bases.image(base.track)),
-                Reason(
+                ImageReason(
                     asker="charm base",
                     used="start",
                     application=name,
@@ -416,7 +433,7 @@ def _charm_bases(
 def _unknown_bases(bundle: Bundle, charms: Mapping[str, Charm]) -> list[Problem]:
     return [
         Problem(
-            f"charm {charms[name].name} names no base, so its charm base image is not known",
+            f"charm {charms[name].name} declares no base, so its charm base image is unknown",
             f"application {name}",
             "append the image to the list",
         )
@@ -425,11 +442,11 @@ def _unknown_bases(bundle: Bundle, charms: Mapping[str, Charm]) -> list[Problem]
     ]
 
 
-def _of_juju(rules: ImageRules, version: str) -> Iterator[tuple[ImageReference, Reason]]:
+def _of_juju(rules: ImageRules, version: str) -> Iterator[tuple[ImageReference, ImageReason]]:
     if rules.juju is None:
         raise InputError(
-            "the image rules do not tell the images of a Juju controller",
-            fix="Give rules with a juju section (docs/bundles.md).",
+            "the image rules do not list the images of a Juju controller",
+            fix="Use rules with a juju section (docs/bundles.md).",
         )
     major = version.partition(".")[0]
     try:
@@ -443,7 +460,7 @@ def _of_juju(rules: ImageRules, version: str) -> Iterator[tuple[ImageReference, 
             continue
         yield (
             reference,
-            Reason(
+            ImageReason(
                 asker="juju",
                 used="start",
                 named_by="rules",

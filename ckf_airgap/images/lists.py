@@ -1,6 +1,8 @@
 """Image lists: ``images.txt`` and ``retagged-images.txt``, and where an image is in the registry.
 
-Both files have one reference a line; blank lines, ``#`` comments and blanks around are allowed.
+Both files have one reference per line; blank lines, ``#`` comments and surrounding blanks are
+allowed. The JSON document of ``images list`` is read as a list as well, and says which images are
+used later.
 """
 
 from __future__ import annotations
@@ -10,26 +12,51 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
-from ckf_airgap.errors import ImageNotFoundError, InputError, Problem, ReferenceSyntaxError
+from ckf_airgap.documents import MAX_BYTES, JSONValue, load_mapping
+from ckf_airgap.errors import (
+    ImageNotFoundError,
+    InputError,
+    Problem,
+    ReferenceSyntaxError,
+    UsageError,
+    raise_all,
+    unreadable,
+)
+from ckf_airgap.files import read_small_text
+from ckf_airgap.files.paths import StrPath
 from ckf_airgap.images.reference import ImageReference, Registry, retag, retag_candidates
 
+SCHEMA: Final = "ckf-airgap/images/v1"
+"""The form of a list as a JSON document; a document of another form is refused."""
+
+Need: TypeAlias = Literal["required", "later", "all"]
+"""Which images are meant: those that active/idle takes, those used later, or both."""
+
+NEEDS: Final[tuple[Need, ...]] = ("required", "later", "all")
+
 SIMILAR: Final = 0.75
-"""How like (`difflib` ratio) the last parts of two names must be for one to be a slip of the other.
-"""
+"""The `difflib` ratio from which the last part of one name may be a misspelling of another's."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListedImage:
-    """A line of an image list: its reference, and its number counted from 1."""
+    """An image of a list.
+
+    Attributes:
+        reference: Its reference.
+        line: Its line, counted from 1; 0 in a JSON document.
+        need: What it is needed for, where the list says so.
+    """
 
     reference: ImageReference
     line: int
+    need: Literal["required", "later", ""] = ""
 
     def __str__(self) -> str:
         """Return ``reference (line N)``."""
-        return f"{self.reference} (line {self.line})"
+        return f"{self.reference} (line {self.line})" if self.line else str(self.reference)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +64,17 @@ class ImageList:
     """The references of an image list, in the file's order."""
 
     where: str
-    entries: tuple[ListedImage, ...]
+    entries: tuple[ListedImage, ...] = field(repr=False)
 
     @classmethod
     def parse(cls, text: str, *, where: str) -> ImageList:
-        """Return the list that a text holds.
+        """Return the list that a text holds, which may be the JSON document of ``images list``.
 
         Raises:
             InputError: naming every line that is not a reference.
         """
+        if text.lstrip().startswith("{"):  # no reference does
+            return cls(where, tuple(_of_document(text, where)))
         entries, problems = [], []
         for number, line in enumerate(text.split("\n"), start=1):
             content = line.partition("#")[0].strip()
@@ -56,15 +85,15 @@ class ImageList:
             except ReferenceSyntaxError as exc:
                 problems.append(Problem(exc.message, f"{where}, line {number}"))
         if problems:
-            raise InputError(f"{where} has lines that are no image references", problems=problems)
+            raise InputError(f"{where} has lines that are not image references", problems=problems)
         return cls(where, tuple(entries))
 
     @classmethod
     def read(
         cls,
-        path: Path,
+        path: StrPath,
         *,
-        fix: str = "Name it with --images FILE; it is retagged-images.txt of the connected side.",
+        fix: str = "Give it with --images FILE; the connected side wrote it (retagged-images.txt).",
     ) -> ImageList:
         """Read a list from a file.
 
@@ -73,17 +102,37 @@ class ImageList:
             fix: What to do when it is missing.
 
         Raises:
-            ImageNotFoundError: when the file is missing or cannot be read.
-            InputError: when a line is no reference, or the file is not text.
+            ImageNotFoundError: when the file is missing.
+            InputError: when a line is not a reference, or the file cannot be read, is not text, or
+                is larger than any list.
         """
+        path = Path(path)
         try:
-            return cls.parse(path.read_text(encoding="utf-8-sig"), where=str(path))
+            text = read_small_text(
+                path, MAX_BYTES, what="a list of images", encoding="utf-8-sig", pipes=True
+            )
         except UnicodeDecodeError as exc:
             raise InputError(f"{path} is not a list of images: it is not UTF-8 text") from exc
         except OSError as exc:
-            raise ImageNotFoundError(
-                f"cannot read the list of images {path}: {exc.strerror}", fix=fix
-            ) from exc
+            what = f"the list of images {path}"
+            raise unreadable(exc, what, fix=fix, missing=ImageNotFoundError) from exc
+        return cls.parse(text, where=str(path))
+
+    def chosen(self, need: Need) -> ImageList:
+        """Return the images that are required to reach active/idle, those used later, or all.
+
+        Raises:
+            UsageError: when the list does not say what its images are needed for.
+        """
+        if need == "all":
+            return self
+        if not all(entry.need for entry in self.entries):
+            raise UsageError(
+                f"{self.where} does not say which of its images are {need}",
+                fix="Make a list that has only those: ckf-airgap images list BUNDLE --need "
+                f"{need} -o FILE; or give the document of: ckf-airgap images list BUNDLE --json",
+            )
+        return ImageList(self.where, tuple(entry for entry in self.entries if entry.need == need))
 
     def __iter__(self) -> Iterator[ImageReference]:
         """Yield the references."""
@@ -103,7 +152,7 @@ class RetaggedImages:
         images: The list.
         targets: The list's references, for exact look-up.
         places: Where a mapping file puts images, by the canonical form of their references; the
-            rule decides on all others.
+            retag rule places all others.
     """
 
     registry: Registry
@@ -123,13 +172,13 @@ class RetaggedImages:
 
         Args:
             images: The list.
-            registry: The private registry. When it is not given it is taken from the list: the
-                host that all lines share, with as many of the path components that all lines
-                share as let most of the needed images be found.
-            needed: References that will be looked up; used only to tell a registry's path.
+            registry: The private registry. By default it is inferred from the list: the host that
+                all lines share, followed by as many of their common path components as make the
+                most needed images found.
+            needed: References that will be looked up; used only to infer the registry's path.
 
         Raises:
-            InputError: when the list names several registries and none is given, or a line lies
+            InputError: when the list names several registries and none is given, or a line is
                 outside the registry that is given.
         """
         if registry is None:
@@ -154,7 +203,7 @@ class RetaggedImages:
     def by_rule(
         cls, sources: Iterable[ImageReference], registry: Registry, *, where: str = "the retag rule"
     ) -> RetaggedImages:
-        """Return the list that retagging `sources` gives, as if it had been read from a file.
+        """Return the list that retagging `sources` makes, as if it had been read from a file.
 
         Raises:
             InputError: when two different images would share one place in the registry.
@@ -176,9 +225,8 @@ class RetaggedImages:
     def find(self, reference: ImageReference) -> ImageReference | None:
         """Return the retagged image of exactly this reference, or ``None``.
 
-        What is found is the place that the mapping gives, else the one of the retag rule, or one
-        of the places that older lists use (`retag_candidates`). Nothing is matched by a part of a
-        name.
+        The mapping's place counts if it has one; otherwise that of the retag rule, or one that
+        older lists use (`retag_candidates`). Nothing is matched by part of a name.
         """
         placed = self.places.get(reference.canonical())
         if placed is not None:
@@ -189,16 +237,46 @@ class RetaggedImages:
         return None
 
     def nearest(self, reference: ImageReference) -> ListedImage | None:
-        """Return the line that is most like the place where an image should be, if one is."""
+        """Return the line most similar to the place where an image should be, if any is."""
         found = nearest_image(retag(reference, self.registry), self.targets)
         return self.targets[found] if found else None
 
 
+def _of_document(text: str, where: str) -> Iterator[ListedImage]:
+    """Yield the images of the JSON document that ``images list`` prints."""
+    document = load_mapping(text, where=where)
+    items = document.get("images")
+    if document.get("schema") != SCHEMA or not isinstance(items, list):
+        raise InputError(
+            f"{where} is not a list of images: its schema is {document.get('schema')!r}, "
+            f"not {SCHEMA!r}",
+            fix="Write it with: ckf-airgap images list BUNDLE --json > FILE",
+        )
+    problems = []
+    for number, item in enumerate(items, start=1):
+        try:
+            yield _of_item(item)
+        except InputError as exc:
+            problems.append(Problem(exc.message, f"{where}, image {number}"))
+    raise_all(InputError, f"{where} has entries that are not images", problems)
+
+
+def _of_item(item: JSONValue) -> ListedImage:
+    match item:
+        # Before 0.1.0 the key was set, and its values required and optional.
+        case {"image": str(image), "need": "required"} | {"image": str(image), "set": "required"}:
+            return ListedImage(ImageReference.parse(image), 0, "required")
+        case {"image": str(image), "need": "later"} | {"image": str(image), "set": "optional"}:
+            return ListedImage(ImageReference.parse(image), 0, "later")
+        case _:
+            raise InputError("image must be a reference, and need required or later")
+
+
 def nearest_image(wanted: ImageReference, known: Iterable[ImageReference]) -> ImageReference | None:
-    """Return the reference that may have been meant, or ``None`` when none is like it.
+    """Return the reference that may have been meant, or ``None`` when none is similar.
 
     The last part of the name decides, since registry and path are alike in most lists: it must be
-    the same or similar. Of several, one of the same whole name comes first, then the most similar
+    the same or similar. Of several, one with the same whole name comes first, then the most similar
     text.
     """
     by_last: dict[str, list[ImageReference]] = {}
@@ -227,7 +305,7 @@ def infer_registry(images: ImageList, needed: Iterable[ImageReference] = ()) -> 
     if len(hosts) != 1 or None in hosts:
         named = ", ".join(sorted(str(host or "no registry") for host in hosts)) or "no image"
         raise InputError(
-            f"{images.where} does not tell the private registry: it names {named}",
+            f"cannot infer the private registry from {images.where}: it names {named}",
             fix="Name the registry with --registry HOST[:PORT][/PATH].",
         )
     (host,) = hosts

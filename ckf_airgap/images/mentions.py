@@ -1,9 +1,9 @@
 """Mentions of images in the files of a charm: templates, YAML, JSON, Python, and strings in them.
 
-Pure. A mention is graded by where it stands. Only a reference in the place of a value (behind a
-colon, an equals sign, in quotes of its own) is taken for one that the code uses; in a comment, a
-docstring, a sentence, a document or a test it is text. Templates cannot be parsed before they are
-rendered, so everything but Python is read line by line.
+Pure. A mention is graded by its place. Only a reference used as a value (after a colon or an equals
+sign, or in its own quotes) counts as one that the code uses; in a comment, a docstring, a sentence,
+a document or a test it is text. Templates cannot be parsed before they are rendered, so everything
+but Python is read line by line.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from ckf_airgap.images.recognise import names_images
 from ckf_airgap.images.reference import ImageReference
 
 Grade: TypeAlias = Literal["hidden", "templated", "text"]
-"""``hidden``: the image is pulled as it is written. ``templated``: a variable makes a part of it,
-or takes its place when it is set. ``text``: it is mentioned, not used."""
+"""``hidden``: the image is pulled as it is written. ``templated``: a variable fills in part of it,
+or replaces it when set. ``text``: it is mentioned, not used."""
 
 HOLE: Final = "\ue000"
-"""Stands for what a template or a format string fills in; a private character of Unicode."""
+"""Stands for what a template or a format string fills in; a private-use character of Unicode."""
 
 MAX_LINE: Final = 20_000
-"""Characters of a line that are looked at; longer lines are generated data."""
+"""Characters of a line that are searched; longer lines are generated data."""
 
 MAX_EXCERPT: Final = 160
 
 _WINDOW: Final = 80
-"""Characters on both sides of a reference that tell what it is there for."""
+"""Characters on either side of a reference that are read to see what it is for."""
 
 _REGISTRIES: Final = re.compile(
     r"^(?:docker\.io|index\.docker\.io|(?:[\w-]+\.)?gcr\.io|ghcr\.io|quay\.io|nvcr\.io|"
@@ -40,7 +40,7 @@ _REGISTRIES: Final = re.compile(
     r"[\w.-]+\.azurecr\.io|[\w.-]+\.pkg\.dev|[\w.-]+\.amazonaws\.com|"
     r"(?:registry|docker|rocks|cr)\.[\w.-]+)(?::\d+)?$"
 )
-"""Hosts that are registries by their names, so that a path behind one is an image."""
+"""Hosts whose names show that they are registries, so that a path after one is an image."""
 
 _PART = rf"[a-z0-9{HOLE}]+(?:(?:[._]|__|-+)[a-z0-9{HOLE}]+)*"
 _TOKEN: Final = re.compile(
@@ -75,7 +75,7 @@ _PORT: Final = re.compile(r"^[0-9]{2,5}$")
 _NO_IMAGE_NAMES: Final = frozenset(
     {"true", "false", "null", "none", "string", "object", "array", "str", "image", "latest"}
 )
-"""What stands behind the key ``image`` in schemas and settings, and names no image."""
+"""Values of the key ``image`` in schemas and settings that are not images."""
 _LINE_CANDIDATE: Final = re.compile(r"[a-z0-9})]/.*[:@]|(?i:image)[\w\"'\])\\. -]*[:=,(|]|-image\b")
 _COMMENT: Final = re.compile(r"(?:^|\s)#")
 _EXAMPLE_DIRECTORIES: Final = frozenset({"test", "tests", "doc", "docs", "example", "examples"})
@@ -87,7 +87,7 @@ _DESCRIBING: Final = frozenset({"description", "summary", "message", "title", "h
 _CANDIDATE: Final = re.compile(
     rb"[a-z0-9})]/[\w.{}$%()/ -]*[:@][\w{%$]|(?i:image)|sha256:",
 )
-"""What a text must have: a path with a tag, a digest, or a word that names an image."""
+"""What a text must contain: a path with a tag, a digest, or the word image."""
 
 _PYTHON_CANDIDATES: Final = (
     # a path with a tag, or a digest
@@ -102,7 +102,7 @@ _PYTHON_CANDIDATES: Final = (
         rb"|image[\w\"'\])\\]*\s*[:=, ]\s*[\"'\\]*[\w.{}%-]+/"
     ),
 )
-"""What a module must have, or, beside the word image:"""
+"""What a module must contain, unless it has the word image and what `_PYTHON_QUOTED` finds."""
 
 _PYTHON_QUOTED: Final = re.compile(
     rb"[\"'][\"'`\\\s]*(?:[\w.%$()\[\]:-]|\{\{[^}\n]*\}\}|[{}])+[:/][\w{%$]"
@@ -115,11 +115,11 @@ class Mention:
     """A reference in a file.
 
     Attributes:
-        text: The reference as it is written; what a template fills in is written ``{}``.
-        reference: The same, parsed; ``None`` when a template fills in a part.
+        text: The reference as written, with ``{}`` for what a template fills in.
+        reference: The same, parsed; ``None`` when a template fills in part of it.
         grade: See `Grade`.
         line: The line in the file, counted from 1.
-        excerpt: The line, cut.
+        excerpt: The line, shortened.
     """
 
     text: str
@@ -141,7 +141,7 @@ def find_mentions(path: str, text: str) -> list[Mention]:
     """Return the references in a file of a charm, in the order of its lines.
 
     Args:
-        path: Its path in the charm, which tells the language and whether it is there for people.
+        path: Its path in the charm, which shows the language and whether it is written for people.
         text: Its content.
     """
     pure = PurePosixPath(path)
@@ -173,7 +173,7 @@ def _in_lines(text: str, *, comments: bool, first: int = 1, name: str = "") -> I
         text: The text.
         comments: Whether ``#`` begins a comment.
         first: The number of its first line.
-        name: What the whole text is called, if it is a value.
+        name: The name of the whole text, if it is a value.
     """
     text = _without_template_comments(text)
     described: int | None = None  # the indentation of a key whose block is written for people
@@ -200,7 +200,7 @@ def _in_lines(text: str, *, comments: bool, first: int = 1, name: str = "") -> I
 
 
 def _without_template_comments(text: str) -> str:
-    """Return a text with blanks for Jinja's comments, so that its lines keep their numbers."""
+    """Return a text without Jinja's comments, whose lines keep their numbers."""
     parts, position = [], 0
     while (start := text.find("{#", position)) >= 0 and (end := text.find("#}", start + 2)) >= 0:
         comment = text[start : end + 2]
@@ -238,7 +238,7 @@ def _in_line(line: str, number: int, *, comments: bool, name: str) -> Iterator[M
 def _versions(line: str) -> Iterator[tuple[str, bool]]:
     """Yield a line as code to search, and whether it is the inside of a placeholder.
 
-    First the insides of Jinja's placeholders, where a default may stand, then the line with a hole
+    First the insides of Jinja's placeholders, which may hold a default, then the line with a hole
     for each placeholder.
     """
     for match in _JINJA.finditer(line):
@@ -259,7 +259,7 @@ def _graded(
     keyed: bool,
     within: bool,
 ) -> Mention | None:
-    """Return the mention that a token is, or ``None`` when it is no image."""
+    """Return a token as a mention, or ``None`` when it is not an image."""
     token = match[0]
     before = line[max(0, match.start() - _WINDOW) : match.start()]
     bare_image = "image" in before and bool(_BARE_IMAGE.search(before))
@@ -310,7 +310,7 @@ def _called(before: str, bare: str) -> str:
 
 
 def _is_image(match: re.Match[str], *, called: str, bare_image: bool) -> bool:
-    """Whether a token that has the form of a reference is one.
+    """Whether a token that looks like a reference is an image.
 
     Args:
         match: The token.
@@ -318,8 +318,9 @@ def _is_image(match: re.Match[str], *, called: str, bare_image: bool) -> bool:
         bare_image: Whether the key is ``image`` and nothing else, as in the manifest of a pod,
             where any name will do.
 
-    Called an image, a name needs a path or a tag, and may be no number, time or port. Otherwise it
-    needs a digest, or a known registry and a tag, or a path with a tag that has a digit and more.
+    Under a name that says image, it needs a path or a tag, and must not be a number, time or port.
+    Otherwise it needs a digest, or a known registry and a tag, or a path and a tag that has a digit
+    without being a plain number.
     """
     name, tag = match["name"], match["tag"] or ""
     first, slash, _ = name.partition("/")

@@ -1,4 +1,4 @@
-"""Image references inside option values: find them, and exchange them for the retagged ones.
+"""Image references inside option values: find them, and replace them with the retagged ones.
 
 An option may hold one reference, a list, a mapping (with empty values whose defaults are in a file
 of the charm or in the release's rules), a hub with a tag and names, or documents inside strings;
@@ -29,10 +29,10 @@ from ckf_airgap.images.rules import Composite, ImageRules, OptionRule
 from ckf_airgap.images.scalars import KeyPath, ValueText, format_path, render_mapping
 
 Origin: TypeAlias = Literal["bundle", "option", "file", "rule"]
-"""Who names the image: the bundle, the option's default, a file of the charm, the rules."""
+"""Where the image is named: in the bundle, the option's default, a file of the charm, the rules."""
 
 Find: TypeAlias = "Callable[[ImageReference], ImageReference]"
-"""Gives the retagged reference of a reference that is known to be there."""
+"""Returns the retagged reference of one that is known to be in the registry."""
 
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 
@@ -43,33 +43,33 @@ class ImageUse:
 
     option: str
     path: KeyPath
-    """The way to it in the option's value; empty when the value is the reference."""
+    """The path to it in the option's value; empty when the whole value is the reference."""
     reference: ImageReference
     origin: Origin
     why: str = ""
 
     @property
     def where(self) -> str:
-        """The place for a person: ``option custom_images, key activator``."""
+        """The place in words: ``option custom_images, key activator``."""
         return _where(self.option, self.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptionPlan:
-    """The images of one option, and how its value is written with other ones."""
+    """The images of one option, and how to write its value with others in their place."""
 
     option: str
     value: str
-    """The value that is in force, or the text that takes the place of an empty one."""
+    """The value in force, or the text that replaces an empty one."""
     uses: tuple[ImageUse, ...]
     composite: Composite | None = None
     warnings: tuple[Problem, ...] = ()
 
     def render(self, find: Find) -> str:
-        """Return the value with every image exchanged for the one that `find` gives.
+        """Return the value with every image replaced by the one that `find` returns.
 
         Raises:
-            OptionError: when hub, tag and names cannot name the images where they lie.
+            OptionError: when hub, tag and names cannot name the images where they are.
         """
         if self.composite is not None:
             return self._render_composite(self.composite, find)
@@ -80,8 +80,8 @@ class OptionPlan:
     def _written(self, parsed: ValueText, use: ImageUse, find: Find) -> str:
         """Return a target as text; in a mapping it always has a tag.
 
-        Charms split values of a mapping at the last colon (``image, tag = value.rsplit(":", 1)``),
-        which without a tag would cut at the registry's port.
+        kserve-controller, seldon-core and kfp-profile-controller split values at the last colon
+        (``image, tag = value.rsplit(":", 1)``), which without a tag is that of the registry's port.
         """
         target = find(use.reference)
         return str(target.with_tag() if parsed.keys is not None else target)
@@ -110,7 +110,7 @@ class OptionPlan:
         if len(places) > 1:
             raise OptionError(
                 f"option {self.option}: the images that share {composite.hub} and {composite.tag} "
-                f"lie in different places",
+                f"are in different places",
                 problems=[
                     Problem(f"{hub} with tag {tag}: {', '.join(images)}")
                     for (hub, tag), images in places.items()
@@ -118,6 +118,7 @@ class OptionPlan:
                 fix="Push them to one path under one tag.",
             )
         for hub, tag in places:
+            # The workload joins the parts with a colon, so the tag has to be written out.
             values[(composite.hub,)] = hub
             values[(composite.tag,)] = tag or "latest"
         return _rewrite(parsed, (), values)
@@ -135,16 +136,16 @@ def plan_options(
     Args:
         charm: Its charm.
         values: The options that the bundle sets.
-        rules: What the charm does not tell.
-        known: Tells whether a reference is in the list of images; with it a value that may or may
-            not be a reference (``minio:9000``) is one only if it is listed.
+        rules: What the charm does not declare.
+        known: Whether a reference is in the list of images; a value that may or may not be a
+            reference (``minio:9000``) is one only if it is listed.
 
     Returns:
         A plan for each option that names an image, or that looks as if it should.
 
     Raises:
-        OptionError: when the parts of a hub, tag and names are missing, or what must be a reference
-            is malformed; all are named. A malformed default of the charm is a warning.
+        OptionError: when parts of a hub, tag and names are missing, or what must be a reference is
+            malformed; lists every one. A malformed default of the charm is a warning.
     """
     plans: dict[str, OptionPlan] = {}
     problems: list[Problem] = []
@@ -157,7 +158,9 @@ def plan_options(
         problems += planner.problems
         if plan is not None:
             plans[option.name] = plan
-    raise_all(OptionError, f"options of charm {charm.name} do not tell their images", problems)
+    raise_all(OptionError, f"cannot determine images of options of {charm.name}", problems)
+    # knative-serving takes the sidecar's image from `queue_sidecar_image` alone, which is empty by
+    # default; `custom_images: queue-proxy` names the same image, but sets only the caching Image.
     for name, option in charm.options.items():
         rule = rules.for_option(charm.name, name)
         if rule is None or rule.same_as is None:
@@ -197,7 +200,7 @@ class _Planner:
         self.problems: list[Problem] = []
 
     def plan(self) -> OptionPlan | None:
-        """Return the plan, if the option has anything to do with images; notes what is wrong."""
+        """Return the plan, if the option has anything to do with images; note what is wrong."""
         text = _text(self.values.get(self.option.name, self.option.default))
         if text.strip() in _NULLS:
             return self._plan_empty()
@@ -223,7 +226,11 @@ class _Planner:
         )
 
     def _plan_empty(self) -> OptionPlan | None:
-        """An empty option means the charm's file, or the images that the rules name."""
+        """Plan an empty option, for which the charm's file or the rules name the images.
+
+        jupyter-ui falls back to files since CKF 1.10. Rules leave an option empty that would only
+        override what others set (``related-image-*`` of seldon-core).
+        """
         if self.rule.leave_option_empty or self.rule.same_as is not None:
             return None
         if self.file is not None:
@@ -249,7 +256,7 @@ class _Planner:
     def _uses(
         self, parsed: ValueText, origin: Origin, passed_over: Container[KeyPath] = ()
     ) -> list[ImageUse]:
-        """Return the images of a value; note what should be one and is not."""
+        """Return the images of a value; note what should be an image and is not."""
         uses = []
         for found in find_candidates(
             parsed, self.option.name, hinted=self.hinted, known=self.known
@@ -272,7 +279,10 @@ class _Planner:
         )
 
     def _refuse(self, what: str, text: str, path: KeyPath, origin: Origin) -> None:
-        """Note a malformed reference: a person's own must be mended, a charm's can be outdone."""
+        """Note a malformed reference: an error in the bundle, a warning in a charm's default.
+
+        A bundle that repeats the charm's default is not to blame for it either.
+        """
         own = (_text(self.option.default), self.file.text if self.file else "")
         if origin == "bundle" and not any(text in given for given in own):
             self.problems.append(Problem(what, _where(self.option.name, path)))
@@ -280,7 +290,12 @@ class _Planner:
             self._warn(f"{what}; it is the charm's default", path, "set it with --set")
 
     def _plan_mapping(self, parsed: ValueText) -> OptionPlan | None:
-        """Keys with references; an empty value stands for the default of the file or the rules."""
+        """Plan a mapping of references; an empty value means the default of the file or the rules.
+
+        Keys that the option's default does not list are added. The charm's file is the authority on
+        keys (in CKF 1.11 kserve-controller has one that only the file lists), and the knative
+        charms take the name of any container or variable in their manifests.
+        """
         defaults = dict(self._defaults())
         empty = {scalar.path for scalar in parsed.scalars if not _text(scalar.value).strip()}
         origin = self.origin if parsed.text != self._file_text() else "file"
@@ -298,7 +313,10 @@ class _Planner:
         return self._made(parsed.text, uses)
 
     def _is_unexplained(self, key: str) -> bool:
-        """Whether an empty key may stand for an image: not when the charm's file lacks the key."""
+        """Whether an empty key may stand for an image: not when the charm's file lacks the key.
+
+        The charm ignores such a key (``frontend_image`` of kfp-profile-controller in CKF 1.8).
+        """
         return self.file is None and key not in self.rule.leave_empty
 
     def _file_text(self) -> str | None:
@@ -318,6 +336,11 @@ class _Planner:
         yield from found.items()
 
     def _plan_composite(self, parsed: ValueText, composite: Composite) -> OptionPlan | None:
+        """Plan a hub, tag and names, such as istio-pilot's ``image-configuration``.
+
+        Its charm indexes these keys, so none may be missing. Other keys of the mapping may be
+        references of their own (``grpc-bootstrap-init: busybox:1.28``).
+        """
         values = {scalar.path: scalar.value or "" for scalar in parsed.scalars}
         missing = [
             Problem(
@@ -363,7 +386,7 @@ def _file_entries(file: DefaultImages | None) -> Iterator[tuple[str, str]]:
 
 
 def _composite_in(parsed: ValueText) -> Composite | None:
-    """Return the hub, tag and names of a mapping whose keys say so, for charms without a rule."""
+    """Return the hub, tag and names that a mapping's keys suggest, for charms without a rule."""
 
     def ending(word: str) -> list[str]:
         return [key for key in parsed.keys or () if words_of(key)[-1:] == [word]]
@@ -384,7 +407,7 @@ def _composite_in(parsed: ValueText) -> Composite | None:
 def _rewrite(
     parsed: ValueText, path: KeyPath, values: Mapping[KeyPath, str], *, top: bool = False
 ) -> str:
-    """Return a text with the values put in by path, the way `find_candidates` found them."""
+    """Return a text with values replaced by path, in nested documents and words of texts too."""
     edits: dict[KeyPath, str] = {}
     inner = {given[:length] for given in values for length in range(len(given))}
     for scalar in parsed.scalars:

@@ -29,7 +29,7 @@ _SPEAKING: Final = frozenset(
         "ErrorStatus",
     }
 )
-"""Calls whose strings are said to people."""
+"""Calls whose strings are messages for people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +37,10 @@ class PythonString:
     """A string of a module.
 
     Attributes:
-        text: The string; `hole` stands for each value that an f-string puts in.
+        text: The string, with `hole` for each value that an f-string inserts.
         line: The line where it begins, counted from 1.
         name: The variable, argument or key that it is the value of, of those that `named` accepts.
-        for_people: Whether it is said to people: a docstring, a message, a log record.
+        for_people: Whether it is written for people: a docstring, a message, a log record.
     """
 
     text: str
@@ -58,9 +58,9 @@ def strings_of(source: str, *, hole: str, named: Callable[[str], bool]) -> list[
         named: Whether a name matters; the innermost one that does is noted.
 
     Raises:
-        SyntaxError: when it is no Python, or Python of another version.
+        SyntaxError: when it is not Python, or Python of another version.
         ValueError: when it has null bytes.
-        RecursionError: when it is nested too deep.
+        RecursionError: when it is nested too deeply.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the charm's code, such as bad escapes
@@ -81,7 +81,7 @@ class _Collector(ast.NodeVisitor):
         self._for_people = 0
 
     def visit_Expr(self, node: ast.Expr) -> None:
-        if isinstance(node.value, ast.Constant):  # a docstring, or a string for nothing
+        if isinstance(node.value, ast.Constant):  # a docstring, or a string that nothing uses
             self._for_people += 1
             self.generic_visit(node)
             self._for_people -= 1
@@ -167,7 +167,7 @@ class _Collector(ast.NodeVisitor):
 
 
 def _target(node: ast.AST) -> str:
-    """Return the name of a variable, attribute or key; of a call, the text that it is given."""
+    """Return the name of a variable, attribute or key; of a call, its first argument."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):

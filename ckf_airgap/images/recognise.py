@@ -1,8 +1,8 @@
 """What in an option's value is an image, judged by its text, its place and its neighbours.
 
-Many texts have the form of a reference without being one (``12:30``, ``minio:9000``,
-``nvidia.com/gpu``), and a mistyped reference has the form of none. So each value is taken for an
-image, left alone, or doubted: a `Candidate` tells which.
+Many texts look like a reference without being one (``12:30``, ``minio:9000``, ``nvidia.com/gpu``),
+and a mistyped reference does not look like one. So each value is taken for an image, left alone,
+or doubted: its `Candidate` says which.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.scalars import Dialect, KeyPath, ValueText
 
 Known: TypeAlias = "Callable[[ImageReference], bool]"
-"""Tells whether a reference is in the list of images; decides where the text alone does not."""
+"""Whether a reference is in the list of images; decides where the text alone does not."""
 
 BARE_NAME: Final = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*\Z")
 
@@ -31,18 +31,18 @@ _TOKEN: Final = re.compile(
     r"(?:\[[0-9A-Fa-f:]+\][:/])?[A-Za-z0-9][A-Za-z0-9._:/@-]*[A-Za-z0-9]"
     r"""(?=\.?(?:[\s"'`,;)<>|\]]|\Z))"""
 )
-"""A word that stands by itself: not the rest of a URL, of a Windows path or of a template."""
+"""A word of its own: not the rest of a URL, of a Windows path or of a template."""
 
 _COMMA: Final = re.compile(r"[,;|]")
 _QUOTES: Final = "\"'`()[]"
 _MARKS: Final = re.compile(r"://|[{}$%<>=*\\]|^[/.~-]|^[A-Za-z]:[/\\]")
-"""What only URLs, templates, settings, patterns, paths and flags have."""
+"""Marks found only in URLs, templates, settings, patterns, paths and flags."""
 
 _TIME: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T|[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?\s*[A-Za-z]"
 )
 _ADDRESS: Final = re.compile(r"[^/@]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?:[:/]|\Z)")
-"""A person or an account at a host; a digest has no dot in front of its colon."""
+"""An account at a host (``git@github.com:...``); a digest has no dot before its colon."""
 
 _NO_NAMES: Final = frozenset(
     {"always", "auto", "default", "disabled", "edge", "empty", "enabled", "false", "ifnotpresent"}
@@ -54,23 +54,23 @@ _NOT_IMAGES: Final = frozenset(
     {"dir", "directory", "file", "format", "path", "policy", "secret", "secrets", "size", "timeout"}
     | {"type", "url"}
 )
-"""Last words of names that have ``image`` in them and do not mean an image."""
+"""Last words of names that contain ``image`` without meaning one (``image-pull-secrets``)."""
 
 _CODE_HOSTS: Final = frozenset({"github.com", "gitlab.com", "bitbucket.org"})
-"""Hosts of source code whose registries have other names."""
+"""Hosts of source code; their registries have other host names."""
 
-_SETTLE: Final = "add it to the list of images if it is one; if not, --set the option as it is"
+_SETTLE: Final = "add it to the list of images if it is one; if not, --set it to the same value"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A value that is an image, or of which it is to be told that it is taken for none.
+    """A value that is an image, or that may be meant as one but is not taken for it.
 
     Attributes:
-        path: The way to it in the option's value; empty when the value is all of it.
+        path: The path to it in the option's value; empty when it is the whole value.
         text: The value.
         reference: The reference that it is or may be; ``None`` when it is malformed.
-        doubt: Why it is taken for no image, as a sentence; empty when it is one.
+        doubt: Why it is not taken for an image, as a sentence; empty when it is one.
         fix: What to do about the doubt.
     """
 
@@ -96,14 +96,14 @@ def find_candidates(
 ) -> Iterator[Candidate]:
     """Yield the images and the doubtful values of an option's value, in its order.
 
-    Documents inside strings are searched, too, and words of texts.
+    Documents inside strings are searched too, as are the words of texts.
 
     Args:
         parsed: The value.
         name: The option.
         hinted: Whether the option holds images; ``None`` judges by its name.
-        known: Tells whether a reference is in the list of images.
-        path: The way to `parsed`, when it is a document inside an option's value.
+        known: Whether a reference is in the list of images.
+        path: The path to `parsed`, when it is a document inside an option's value.
     """
     hinted = names_images(name) if hinted is None else hinted
     images: dict[KeyPath, ImageReference] = {}
@@ -132,8 +132,10 @@ def image_in(
 ) -> ImageReference | None:
     """Return the reference that a text is, or ``None`` if it is something else.
 
-    Where the name of the option or key says that it is an image (`hinted`), any separator will do;
-    else a digest, or a path with a tag that has a digit. What is `known` to be an image is one.
+    Where the name of the option or key says that it is an image (`hinted`), any separator will do,
+    except before a port (``minio:9000``). Elsewhere it takes a digest, or a path and a tag that has
+    a digit, since ``nvidia.com/gpu`` and ``application/json`` are references too. What is `known`
+    is always an image, but a bare word (``busybox``) only where it is hinted as well.
     """
     if not text or _NUMBERS.match(text):
         return None
@@ -172,10 +174,10 @@ def words_of(name: str) -> list[str]:
 
 
 def syntax_doubt(text: str) -> str:
-    """Return what is wrong with a text that is to be a reference.
+    """Return what is wrong with a text that should be a reference.
 
     Empty for a reference, and for what is plainly something else: a word without separators, a URL,
-    a path, a template, a time, a number, a host with its port, an address.
+    a path, a template, a time, a number, a host with a port, an address.
     """
     text = text.strip()
     if not ("/" in text or ":" in text) or _is_something_else(text):
@@ -205,7 +207,7 @@ def tokens(text: str) -> Iterator[tuple[str, int, str]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
-    """Where a text stands that is no reference as a whole."""
+    """The place of a text that is not a reference as a whole."""
 
     option: str
     path: KeyPath
@@ -226,10 +228,10 @@ class _Place:
 
     @property
     def asks_for_an_image(self) -> bool:
-        """Whether what stands here must be an image, if it has the separators of one.
+        """Whether a value here must be an image, if it has the separators of one.
 
-        So it is beside images in a list, and right below what names images: in a mapping of images
-        each value is one, but further down there may be anything (a command, a mount).
+        That holds next to images in a list, and directly below a name that says image: in a mapping
+        of images each value is one, but further down there may be anything (a command, a mount).
         """
         if any(names_images(name) and words_of(name)[-1] in _NOT_IMAGES for name in self.names):
             return False
@@ -241,7 +243,7 @@ class _Place:
 
     @property
     def asks_for_a_name(self) -> bool:
-        """Whether a word without separators may be an image of Docker Hub here."""
+        """Whether a word without separators may be a Docker Hub image here."""
         listed = self._in_list and self.beside is not None and self.is_hinted
         return listed or words_of(self.names[-1])[-1:] == ["image"]
 
@@ -251,7 +253,7 @@ class _Place:
 
 
 def _of_text(value: str, place: _Place, known: Known) -> Iterator[Candidate]:
-    """Yield what a text holds that is no reference as a whole, or not certainly one."""
+    """Yield the candidates in a text that is not, or not certainly, a reference as a whole."""
     if place.beside is not None:
         neighbour = _neighbour(value, place, place.beside)
         if neighbour is not None:
@@ -272,7 +274,7 @@ def _of_text(value: str, place: _Place, known: Known) -> Iterator[Candidate]:
             path=place.path,
             text=value,
             reference=bare,
-            doubt=f"{stripped!r} may be an image of Docker Hub, and stays as it is",
+            doubt=f"{stripped!r} may be an image on Docker Hub, but is left unchanged",
             fix=_SETTLE,
         )
     if is_list and place.asks_for_an_image:
@@ -291,18 +293,19 @@ def _malformed(text: str, place: _Place) -> Iterator[Candidate]:
             path=place.path,
             text=text,
             reference=_parsed(text.rstrip("/")),
-            doubt=f"{text!r} ends in a slash, and stays as it is",
-            fix="set it with --set if it is what names of images begin with",
+            doubt=f"{text!r} ends in a slash, and is left unchanged",
+            fix="set it with --set if it is a prefix of image names",
         )
         return
     yield Candidate(path=place.path, text=text, doubt=doubt)
 
 
 def _neighbour(value: str, place: _Place, hosts: frozenset[str | None]) -> Candidate | None:
-    """Return the image that ``host.tld/path`` is beside other images; in doubt, with the doubt.
+    """Return ``host.tld/path`` next to other images as an image, with a doubt if it is uncertain.
 
-    ``nvidia.com/gpu`` has this form, too, so a name of two parts must share the host of an image
-    beside it, or have a host that says that it is a registry.
+    ``nvidia.com/gpu`` looks the same, so a name of two parts must share the host of an image next
+    to it, or have a host that is plainly a registry. ``networking.k8s.io/v1`` (an API version) and
+    ``minio.svc/x:8080`` (a port) are no images.
     """
     reference = _parsed(value)
     if reference is None or reference.registry is None or _is_something_else(value):
@@ -318,17 +321,17 @@ def _neighbour(value: str, place: _Place, hosts: frozenset[str | None]) -> Candi
         path=place.path,
         text=value,
         reference=reference,
-        doubt="" if certain else f"{value!r} may be an image, and stays as it is",
+        doubt="" if certain else f"{value!r} may be an image, but is left unchanged",
         fix=""
         if certain
-        else "put it into the list of images if it is one; --set settles it either way",
+        else "add it to the list of images if it is one; --set settles it either way",
     )
 
 
 def _hosts_by_parent(
     images: Mapping[KeyPath, ImageReference],
 ) -> dict[KeyPath, frozenset[str | None]]:
-    """Return the hosts of the images in each list and mapping, by the way to it."""
+    """Return the hosts of the images in each list and mapping, by its path."""
     hosts: dict[KeyPath, set[str | None]] = {}
     for path, reference in images.items():
         if path:

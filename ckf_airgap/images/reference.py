@@ -30,7 +30,7 @@ MAX_NAME: Final = 255
 """Characters that registry and repository may have together (distribution's NameTotalLengthMax)."""
 
 MAX_SHOWN: Final = 100
-"""Characters of a wrong text that a message repeats."""
+"""Characters of a malformed text that a message quotes."""
 
 _HOST_LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _REGISTRY = rf"(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*|\[(?:[a-fA-F0-9:]+)\])(?::[0-9]{{1,5}})?"
@@ -65,7 +65,7 @@ class ImageReference:
 
     @classmethod
     def parse(cls, text: str) -> ImageReference:
-        """Return the reference that a text is.
+        """Return the reference that a text spells.
 
         Raises:
             ReferenceSyntaxError: saying which part is wrong.
@@ -110,10 +110,10 @@ class ImageReference:
         return self.digest.partition(":")[2] if self.digest else None
 
     def canonical(self) -> ImageReference:
-        """Return the form that is equal for two references exactly when they mean one image.
+        """Return the form that is equal for two references exactly when they mean the same image.
 
         The registry is explicit, Docker Hub's official images are under ``library/``, a reference
-        with neither tag nor digest is ``:latest``, and a tag beside a digest says nothing.
+        with neither tag nor digest is ``:latest``, and a tag next to a digest is dropped.
         """
         hub = self.registry is None or self.registry in _HUB_ALIASES
         official = hub and "/" not in self.repository
@@ -135,7 +135,7 @@ class Registry:
 
     Attributes:
         host: ``172.17.0.2:5000``, ``reg.example.com``, ``[fd00::1]:5000``.
-        path: The path below it without slashes at its ends, or an empty text.
+        path: The path below it without slashes at either end, or an empty string.
     """
 
     host: str
@@ -145,11 +145,11 @@ class Registry:
     def parse(cls, text: str) -> Registry:
         """Return the registry that ``HOST[:PORT][/PATH]`` names.
 
-        A trailing slash is cut.
+        A trailing slash is dropped.
 
         Raises:
             ReferenceSyntaxError: when host or path is malformed, a scheme is in front, or the host
-                is a plain word, which in a reference means a namespace of Docker Hub.
+                is a plain word, which in a reference means a namespace on Docker Hub.
         """
         host, _, path = text.rstrip("/").partition("/")
         if "://" in text:
@@ -165,7 +165,7 @@ class Registry:
         if _split_registry(f"{host}/name")[0] is None:
             rest = f"/{path}" if path else ""
             raise ReferenceSyntaxError(
-                f"{text!r} is not a registry: {host}/name would be a name in Docker Hub",
+                f"{text!r} is not a registry: {host}/name would be an image on Docker Hub",
                 fix=f"Write the port too, such as {host}:443{rest} or {host}:5000{rest}.",
             )
         return cls(host, path)
@@ -175,7 +175,7 @@ class Registry:
         return f"{self.host}/{self.path}" if self.path else self.host
 
     def holds(self, reference: ImageReference) -> bool:
-        """Whether a reference lies in this registry, under its path."""
+        """Whether a reference is in this registry, under its path."""
         inside = f"{reference.repository}/".startswith(f"{self.path}/") if self.path else True
         return reference.registry == self.host and inside
 
@@ -186,11 +186,11 @@ class Registry:
 
 
 def retag(reference: ImageReference, registry: Registry) -> ImageReference:
-    """Return where an image lies in the private registry.
+    """Return where an image goes in the private registry.
 
     The registry in front is replaced, or put in front where there is none; a digest becomes the
-    tag of its hexadecimal digits (a tag beside it is dropped). A reference that lies in the
-    private registry already stays in its place, so that retagging twice changes nothing.
+    tag of its hexadecimal digits (a tag next to it is dropped). A reference that is already in the
+    private registry keeps its place, so that retagging twice changes nothing.
     """
     tag = reference.hexadecimal or reference.tag
     if registry.holds(reference):
@@ -199,12 +199,12 @@ def retag(reference: ImageReference, registry: Registry) -> ImageReference:
 
 
 def retag_candidates(reference: ImageReference, registry: Registry) -> tuple[ImageReference, ...]:
-    """Return where an image may lie in the private registry, the likeliest first.
+    """Return where an image may be in the private registry, the likeliest first.
 
-    The rule of `retag` is one. The scripts before this tool took the registry of a name of two
-    parts for a namespace (``registry.k8s.io/busybox`` went to ``R/registry.k8s.io/busybox``); that
-    place is the likelier one, since no other image can have it. Last come the other spellings of a
-    Docker Hub image, and ``latest`` written out.
+    The rule of `retag` is one. The scripts that preceded this tool took the registry of a name of
+    two parts for a namespace (``registry.k8s.io/busybox`` went to ``R/registry.k8s.io/busybox``);
+    that place is the likelier one, since no other image can be there. Last come the other spellings
+    of a Docker Hub image, and ``latest`` written out.
     """
     canonical = reference.canonical()
     repositories = []
@@ -223,7 +223,7 @@ def retag_candidates(reference: ImageReference, registry: Registry) -> tuple[Ima
 
 
 def _shown(text: str) -> str:
-    """Return a text for a message: in quotes, and cut when it is long."""
+    """Return a text for a message: in quotes, and shortened when it is long."""
     return repr(text) if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]!r}…"
 
 

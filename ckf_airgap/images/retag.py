@@ -1,7 +1,7 @@
 """Retagging: where each image of a list goes in the private registry, and back.
 
 Pure text. The rule is `ckf_airgap.images.reference.retag`; a registry that allows few levels gets
-folded paths. What was done is a `RetagMapping`, which can be written to a file, so that pushing and
+folded paths. The result is a `RetagMapping`, which can be written to a file, so that pushing and
 rendering use the same places and every target leads back to its source.
 """
 
@@ -9,23 +9,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from ckf_airgap.documents import Document, JSONValue, as_mapping, dump_yaml, load_mapping
-from ckf_airgap.errors import ImageNotFoundError, InputError, Problem, UsageError, raise_all
+from ckf_airgap.documents import MAX_BYTES, Document, JSONValue, as_mapping, dump_yaml, load_mapping
+from ckf_airgap.errors import (
+    ImageNotFoundError,
+    InputError,
+    Problem,
+    UsageError,
+    raise_all,
+    unreadable,
+)
+from ckf_airgap.files import read_small_text
+from ckf_airgap.files.paths import StrPath
 from ckf_airgap.images.lists import ImageList, ListedImage, RetaggedImages
 from ckf_airgap.images.reference import MAX_NAME, ImageReference, Registry, retag
 
 SCHEMA: Final = "ckf-airgap/retag-mapping/v1"
-"""The form of a mapping file; a file of another form is refused."""
+"""The schema of a mapping file; a file with another one is refused."""
 
 FOLD: Final = "--"
-"""What takes the place of a slash in a folded path.
+"""Replaces a slash in a folded path.
 
-A repository's component may have it inside, and hardly any does, so that folded paths seldom
-collide. GitLab and OpenShift, which allow few levels, accept it.
+The grammar allows it inside a component of a repository, but hardly any has it, so that folded
+paths seldom collide. GitLab and OpenShift, which allow few levels, accept it.
 """
 
 
@@ -51,21 +60,16 @@ class RetagMapping:
     Attributes:
         registry: The private registry.
         images: In the order of the list; several spellings of an image share its target.
-        max_depth: The levels that a path in the registry may have, or ``None``.
+        max_depth: How many levels a path in the registry may have; ``None`` for any number.
     """
 
     registry: Registry
-    images: tuple[RetaggedImage, ...]
+    images: tuple[RetaggedImage, ...] = field(repr=False)
     max_depth: int | None = None
 
     def target_of(self, source: ImageReference) -> ImageReference | None:
         """Return where an image goes, however its reference is spelled."""
         return self.places.get(source.canonical())
-
-    def source_of(self, target: ImageReference) -> ImageReference | None:
-        """Return the image that goes to a place."""
-        wanted = target.canonical()
-        return next((e.source for e in self.images if e.target.canonical() == wanted), None)
 
     @property
     def places(self) -> Mapping[ImageReference, ImageReference]:
@@ -89,7 +93,7 @@ class RetagMapping:
         return replace(found, places=self.places)
 
     def to_text(self) -> str:
-        """Return a ``retagged-images.txt``: one reference a line."""
+        """Return a ``retagged-images.txt``: one reference per line."""
         return "".join(f"{target}\n" for target in dict.fromkeys(e.target for e in self.images))
 
     def to_json(self) -> Document:
@@ -97,7 +101,7 @@ class RetagMapping:
         return {
             "schema": SCHEMA,
             "registry": str(self.registry),
-            "max_depth": self.max_depth,
+            "max-depth": self.max_depth,
             "images": [image.to_json() for image in self.images],
         }
 
@@ -112,8 +116,8 @@ class RetagMapping:
         """Return the mapping that a document holds.
 
         Raises:
-            InputError: when it has another form, a reference is malformed or outside the registry,
-                or two images share a place; all findings are named.
+            InputError: when it has another schema, a reference is malformed or outside the
+                registry, or two images share a place; lists every one.
         """
         if document.get("schema") != SCHEMA:
             raise InputError(
@@ -122,7 +126,8 @@ class RetagMapping:
                 fix="Write it with: ckf-airgap images retag --mapping FILE",
             )
         registry = Registry.parse(str(document.get("registry") or ""))
-        depth = document.get("max_depth")
+        # Before 0.1.0 the key was max_depth; such files are still about.
+        depth = document.get("max-depth", document.get("max_depth"))
         items = document.get("images")
         images: list[RetaggedImage] = []
         problems: list[Problem] = []
@@ -141,21 +146,24 @@ class RetagMapping:
         )
 
     @classmethod
-    def read(cls, path: Path) -> RetagMapping:
+    def read(cls, path: StrPath) -> RetagMapping:
         """Read a mapping file, JSON or YAML.
 
         Raises:
-            ImageNotFoundError: when the file is missing or cannot be read.
-            InputError: as `from_document`.
+            ImageNotFoundError: when the file is missing.
+            InputError: when it cannot be read, and as `from_document`.
         """
+        path = Path(path)
         try:
-            text = path.read_text(encoding="utf-8")
+            text = read_small_text(path, MAX_BYTES, what="a mapping", pipes=True)
         except UnicodeDecodeError as exc:
             raise InputError(f"{path} is not a mapping: it is not UTF-8 text") from exc
         except OSError as exc:
-            raise ImageNotFoundError(
-                f"cannot read the mapping {path}: {exc.strerror}",
+            raise unreadable(
+                exc,
+                f"the mapping {path}",
                 fix="Name the file that `images retag --mapping FILE` wrote.",
+                missing=ImageNotFoundError,
             ) from exc
         return cls.from_document(load_mapping(text, where=str(path)), where=str(path))
 
@@ -165,27 +173,27 @@ def retag_images(
 ) -> RetagMapping:
     """Return where images go in a private registry.
 
-    An image that lies in the registry already stays in its place, so that a retagged list is
-    retagged to itself. Of several spellings of an image the first decides.
+    An image that is already in the registry keeps its place, so that a retagged list is retagged
+    to itself. Of several spellings of an image, the first one counts.
 
     Args:
         sources: The references, as charms name them.
         registry: The private registry.
-        max_depth: The levels that a path may have, the registry's own path among them. The front
-            of a longer path is folded into one level, its last part stays as it is:
+        max_depth: How many levels a path may have, including those of the registry's own path. The
+            front of a longer path is folded into one level, its last part stays as it is:
             ``knative-releases/knative.dev/serving/cmd/queue`` with two levels becomes
-            ``knative-releases--knative.dev--serving--cmd/queue``. With one level free, all is
-            joined.
+            ``knative-releases--knative.dev--serving--cmd/queue``. With one level left, the whole
+            path is joined.
 
     Raises:
         UsageError: when the registry's own path leaves no level free.
-        InputError: when two images would share a place, or a place has too long a name; all are
-            named.
+        InputError: when two images would share a place, or a name would be too long; lists every
+            one.
     """
     own = len(registry.path.split("/")) if registry.path else 0
     if max_depth is not None and max_depth <= own:
         raise UsageError(
-            f"{registry} has {own} levels itself, so that --max-depth {max_depth} leaves none free",
+            f"{registry} itself has {own} levels, so --max-depth {max_depth} leaves none free",
             fix=f"Allow {own + 1} or more, or name a registry with a shorter path.",
         )
     places: dict[ImageReference, tuple[ImageReference, bool]] = {}

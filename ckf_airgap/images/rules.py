@@ -1,6 +1,6 @@
-"""Image rules: what the charms of a release do not tell about the images they pull.
+"""Image rules: what the charms of a release do not declare about the images they pull.
 
-Pure. The rules of a shipped release are in ``bundles/<release>/images.yaml`` (its form is told in
+Pure. The rules of a shipped release are in ``bundles/<release>/images.yaml`` (described in
 ``docs/bundles.md``); `ckf_airgap.facts.releases` reads them, rendering and discovery use them.
 """
 
@@ -15,8 +15,8 @@ from ckf_airgap.errors import InputError, Problem, ReferenceSyntaxError, nearest
 from ckf_airgap.images.reference import ImageReference
 
 Used: TypeAlias = Literal["start", "later"]
-"""When an image is pulled: by a pod that the deployment itself makes, or by one that its users or
-their work make later (notebooks, servers, sidecars, user namespaces, workflow pods)."""
+"""When an image is pulled: by a pod that the deployment itself creates, or by one that its users or
+their work create later (notebooks, servers, sidecars, user namespaces, workflow pods)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +28,9 @@ class RuleImage:
     why: str = ""
     """Who pulls it."""
     listed: bool = True
-    """Whether the option's default lists the key; the charm takes it either way."""
+    """Whether the option's default lists the key; the charm accepts it either way."""
     otherwise: str = ""
-    """The image that is pulled instead when the key is left empty, if that is another one."""
+    """The image that is pulled instead when the key is left empty, if that is a different one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +66,12 @@ class SameAs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptionRule:
-    """What a charm does not tell about one of its options."""
+    """What a charm does not declare about one of its options."""
 
     images: Mapping[str, RuleImage] = field(default_factory=dict)
     """Keys that must be set, in order, with the image of each."""
     leave_empty: frozenset[str] = frozenset()
-    """Keys that have to stay empty: nothing is pulled for them."""
+    """Keys that must stay empty: nothing is pulled for them."""
     leave_option_empty: bool = False
     """The whole option may stay empty."""
     split: frozenset[str] = frozenset()
@@ -80,7 +80,7 @@ class OptionRule:
     same_as: SameAs | None = None
     """The option is empty by default and must name the same image as this place."""
     otherwise: str = ""
-    """The image that is pulled when the whole option is left empty, if that is another one."""
+    """The image that is pulled when the whole option is left empty, if that is a different one."""
     used: Used | None = None
     """When the option's images are pulled."""
     used_by_key: Mapping[str, Used] = field(default_factory=dict)
@@ -88,7 +88,7 @@ class OptionRule:
     why: str = ""
 
     def used_for(self, key: str) -> Used | None:
-        """Return when the image of a key is pulled; ``None`` when no fact tells."""
+        """Return when the image of a key is pulled; ``None`` when the rules do not say."""
         return self.used_by_key.get(key, self.used)
 
     def extended_by(self, other: OptionRule, where: str, problems: list[Problem]) -> OptionRule:
@@ -100,7 +100,7 @@ class OptionRule:
             for key in emptied
         ]
         if other.leave_option_empty and self.names_images:
-            problems.append(Problem("the option is left empty, but has needed images", where, fix))
+            problems.append(Problem("the option is left empty, but needs its images", where, fix))
         for key, mine, theirs in (
             ("composite", self.composite, other.composite),
             ("same-as", self.same_as, other.same_as),
@@ -162,7 +162,7 @@ class CharmBases:
 
     repository: str
     tag: str
-    """With ``{channel}`` in the place of the base's version."""
+    """With ``{channel}`` in place of the base's version."""
 
     def image(self, version: str) -> str:
         """Return the reference for an Ubuntu version such as ``22.04``."""
@@ -171,11 +171,11 @@ class CharmBases:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JujuImages:
-    """The images of a controller that is bootstrapped without internet (``caas-image-repo``)."""
+    """The images of a controller that is bootstrapped offline (``caas-image-repo``)."""
 
     repository: str
     controller: tuple[str, ...]
-    """Names with their tags, ``{version}`` in the place of Juju's version."""
+    """Names with their tags, with ``{version}`` in place of Juju's version."""
 
     def images(self, version: str) -> tuple[str, ...]:
         """Return the references for a version of Juju such as ``3.6.9``."""
@@ -190,14 +190,14 @@ class ImageRules:
 
     release: str = ""
     """The release's name; empty for rules put together for another bundle."""
-    charms: Mapping[str, CharmRules] = field(default_factory=dict)
-    extra_images: tuple[ExtraImage, ...] = ()
+    charms: Mapping[str, CharmRules] = field(default_factory=dict, repr=False)
+    extra_images: tuple[ExtraImage, ...] = field(default=(), repr=False)
     charm_bases: CharmBases | None = None
     juju: JujuImages | None = None
 
     @classmethod
     def empty(cls) -> ImageRules:
-        """Return rules that say nothing: the charms tell all."""
+        """Return no rules, for charms that declare all of their images."""
         return cls()
 
     @classmethod
@@ -219,17 +219,17 @@ class ImageRules:
     def extended_by(self, other: ImageRules, *, where: str) -> ImageRules:
         """Return these rules with those of another file added, charm by charm.
 
-        Nothing that these rules say of an image is lost: of an option that both describe, the
-        images of both are kept, and for one key the image of `other` wins. Only what there can
-        be one of (``charm-bases``, ``juju``) is taken from `other` where that says it.
+        Nothing that these rules say about an image is lost: of an option that both describe, the
+        images of both are kept, and for a key in both the image of `other` wins. Only sections
+        that exist once (``charm-bases``, ``juju``) are replaced by those of `other`, if it has any.
 
         Args:
             other: The rules of a user's file.
             where: That file, for messages.
 
         Raises:
-            InputError: listing every place where `other` has a key or option left empty that
-                these rules have an image for: that would drop an image that is needed.
+            InputError: listing every key or option that `other` leaves empty although these rules
+                have an image for it: that would drop an image that is needed.
         """
         problems: list[Problem] = []
         charms = dict(self.charms)
@@ -238,7 +238,7 @@ class ImageRules:
             charms[name] = (
                 added if known is None else known.extended_by(added, f"{where}: {name}", problems)
             )
-        raise_all(InputError, f"{where} takes needed images away", problems)
+        raise_all(InputError, f"{where} drops images that are needed", problems)
         extra = [image for image in other.extra_images if image not in self.extra_images]
         return ImageRules(
             release=self.release or other.release,
@@ -289,7 +289,7 @@ class _Fields:
         return value
 
     def reference(self, key: str, *, needed: bool = False) -> str:
-        """Return an image reference, or an empty text when there is none."""
+        """Return an image reference, or an empty string when there is none."""
         value = self.text(key, needed=needed)
         try:
             return str(ImageReference.parse(value)) if value.strip() else ""
@@ -319,7 +319,7 @@ class _Fields:
         if value is None:
             return ()
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            self.note("must be a list of texts", key=key)
+            self.note("must be a list of strings", key=key)
             return ()
         return tuple(str(item) for item in value)
 
@@ -415,7 +415,7 @@ def _option_rule(fields: _Fields) -> OptionRule:
         )
     keys = frozenset() if isinstance(whole, bool) else frozenset(fields.texts("leave-empty"))
     for key in sorted(keys & images.keys()):
-        fields.note(f"{key!r} has an image and is to stay empty")
+        fields.note(f"{key!r} has an image, but leave-empty lists it too")
     by_key = fields.child("used-by-key")
     return OptionRule(
         images=images,

@@ -1,4 +1,4 @@
-"""The scalars of a YAML or JSON text with their places, so that single values can be exchanged.
+"""The scalars of a YAML or JSON text with their places, so that single values can be replaced.
 
 An option's value keeps its dialect, its order, its quotes and its spacing when an image reference
 in it is replaced: only the characters of that scalar change.
@@ -19,12 +19,13 @@ from ckf_airgap.documents import yaml_events
 from ckf_airgap.errors import OptionError
 
 KeyPath: TypeAlias = "tuple[str | int, ...]"
-"""The way to a scalar: keys of mappings and indexes of lists, the outermost first."""
+"""The path to a scalar: keys of mappings and indexes of lists, the outermost first."""
 
 _PROPERTIES: Final = re.compile(r"(?:[&!]\S*(?:\s+|\Z))*")
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _NULL_TAG: Final = "tag:yaml.org,2002:null"
 _STR_TAG: Final = "tag:yaml.org,2002:str"
+# PyYAML rejects most of these, and reads U+0085 as a line break, so they are written as escapes.
 _ESCAPED: Final = re.compile("[\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff]")
 _PLAIN_KEY: Final = re.compile(r"^[A-Za-z_][\w./-]*\Z")
 _JSON_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
@@ -46,11 +47,11 @@ class Scalar:
     """A scalar value (never a key) of a document.
 
     Attributes:
-        path: The way to it.
+        path: The path to it.
         value: What it reads as; ``None`` for null and for an empty value.
         start: Index of its first character in the text, after anchors and tags.
-        end: Index behind its last character.
-        style: ``'``, ``"``, ``|``, ``>``, ``*`` for an alias, or an empty text for a plain one.
+        end: Index after its last character.
+        style: ``'``, ``"``, ``|``, ``>``, ``*`` for an alias, or an empty string for a plain one.
     """
 
     path: KeyPath
@@ -59,7 +60,7 @@ class Scalar:
     end: int
     style: str = ""
     lead: str = ""
-    """What has to stand between what is before and a value that is put in."""
+    """What must come between the text before it and a value that is inserted."""
     flow: bool = False
     """Whether it is inside brackets."""
     alias_of: Scalar | None = None
@@ -103,11 +104,11 @@ class ValueText:
     def edit(
         self, values: Mapping[KeyPath, str], additions: Mapping[str, str] | None = None
     ) -> str:
-        """Return the text with some scalars exchanged and some keys added to the top level.
+        """Return the text with some scalars replaced and some keys added to the top level.
 
         Args:
             values: New values by path; each scalar keeps its quotes.
-            additions: New keys of the top-level mapping, put behind the last one.
+            additions: New keys of the top-level mapping, put after the last one.
 
         Raises:
             OptionError: when keys are to be added and the top level is not a mapping.
@@ -115,6 +116,7 @@ class ValueText:
         text = self.text
         for scalar in sorted(self.scalars, key=lambda scalar: scalar.start, reverse=True):
             value = values.get(scalar.path, scalar.value)
+            # An alias follows its anchor: it is written out only if it needs another value.
             anchor = scalar.alias_of
             stays = scalar.value if anchor is None else values.get(anchor.path, anchor.value)
             if value != stays:
@@ -123,7 +125,7 @@ class ValueText:
         return _with_additions(ValueText.parse(text), additions) if additions else text
 
     def _written(self, scalar: Scalar, value: str) -> str:
-        """Return a value as it is to stand in the place of a scalar."""
+        """Return a value as written in place of a scalar."""
         if self.dialect is Dialect.TEXT:
             return value
         if self.dialect is Dialect.JSON or scalar.style == '"':
@@ -144,7 +146,7 @@ def render_mapping(values: Mapping[str, str]) -> str:
 
 
 def format_path(path: KeyPath) -> str:
-    """Return a path for a person: ``key a.b[0]``; an empty text for an empty path."""
+    """Return a path in words: ``key a.b[0]``; an empty string for an empty path."""
     text = ""
     for part in path:
         if isinstance(part, int):
@@ -155,7 +157,7 @@ def format_path(path: KeyPath) -> str:
 
 
 def _may_be_yaml(stripped: str) -> bool:
-    """Whether a text could be a YAML collection; a one-line text without a mark is none."""
+    """Whether a text could be a YAML collection; a single line without a mark of one is not."""
     return (
         "\n" in stripped
         or stripped.startswith(("{", "[", "- ", "? "))
@@ -182,6 +184,7 @@ class _YamlReader:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        # libyaml leaves a byte order mark out of its positions.
         self.shift = 1 if text.startswith("\ufeff") else 0
         self.levels: list[_Level] = []
         self.scalars: list[Scalar] = []
@@ -191,7 +194,7 @@ class _YamlReader:
         self.flow = False
 
     def read(self) -> ValueText | None:
-        """Return the document, or ``None`` when it is no single collection with plain keys."""
+        """Return the document, or ``None`` when it is not a single collection with scalar keys."""
         events = yaml_events(self.text) or []
         if sum(isinstance(event, yaml.DocumentStartEvent) for event in events) != 1:
             return None
@@ -208,7 +211,7 @@ class _YamlReader:
         )
 
     def _node(self, event: yaml.NodeEvent) -> bool:
-        """Take the next key or value in; ``False`` when it makes the text no document of ours."""
+        """Take in the next key or value; return ``False`` when this reader cannot handle it."""
         top = self.levels[-1] if self.levels else None
         if top is None and not isinstance(event, yaml.CollectionStartEvent):
             return False
@@ -231,7 +234,7 @@ class _YamlReader:
         if not isinstance(event, yaml.ScalarEvent):
             return False
         name = str(event.value)
-        if name in level.names:
+        if name in level.names:  # the last of two equal keys wins, as when the charm loads it
             path = (*level.path, name)
             self.scalars = [scalar for scalar in self.scalars if scalar.path[: len(path)] != path]
         level.names.add(name)
@@ -265,10 +268,12 @@ class _YamlReader:
         value = None if null else str(event.value)
         lead = ""
         if event.tag not in (None, "!", _STR_TAG):
+            # A tag such as !!null would change the new value, so it is replaced as well; the
+            # anchor in the same place has to stay for its aliases.
             lead = f"&{event.anchor} " if event.anchor else ""
         else:
             inside = self._behind_properties(event)
-            if start == end:
+            if start == end:  # nothing is written: `key:`, `- `, `? key`, or `{key}`
                 before = self.text[:start]
                 if before.rstrip()[-1:] not in (":", "-"):
                     if not flow:
@@ -276,7 +281,7 @@ class _YamlReader:
                     lead = ": "
                 elif not before[-1:].isspace():
                     lead = " "
-            elif inside == end:
+            elif inside == end:  # an anchor or a tag, and nothing after it
                 lead = "" if self.text[end - 1].isspace() else " "
             start = inside
         scalar = Scalar(path, value, start, end, style, lead, flow)
@@ -296,7 +301,7 @@ class _YamlReader:
 
 
 def _parse_json(text: str) -> ValueText | None:
-    """Take a JSON document apart; the standard library checks it, the tokens give the places."""
+    """Take a JSON document apart; the standard library validates it, the tokens have the places."""
     try:
         json.loads(text)
     except (ValueError, RecursionError):
@@ -345,9 +350,13 @@ def _parse_json(text: str) -> ValueText | None:
 
 
 def _with_additions(given: ValueText, additions: Mapping[str, str]) -> str:
-    """Return the text with more keys: behind the last one, or, where that fails, in front."""
+    """Return the text with more keys: after the last one, or in front where that fails.
+
+    It fails where the text after the last value belongs to it or ends the document: a block scalar
+    that keeps its line ends (``|+``), a ``...`` line, a comment before the closing bracket.
+    """
     if given.keys is None:
-        raise OptionError("keys can be added to a mapping only")
+        raise OptionError("keys can only be added to a mapping")
     bracketed = given.dialect is Dialect.JSON or given.flow
     behind, in_front = (
         _bracketed_additions(given, additions) if bracketed else _block_additions(given, additions)
@@ -394,7 +403,11 @@ def _bracketed_additions(given: ValueText, additions: Mapping[str, str]) -> tupl
 
 
 def _reindented(raw: str, old: str, value: str) -> str | None:
-    """Return a literal block with new lines, or ``None`` when they do not fit its header."""
+    """Return a literal block with new lines, or ``None`` when they do not fit its header.
+
+    A header with an indentation of its own (``|2``) or lines that begin with blanks would need
+    another header.
+    """
     header, _, body = raw.partition("\n")
     trailing = len(body) - len(body.rstrip("\n"))
     ending = len(old) - len(old.rstrip("\n"))
@@ -426,7 +439,10 @@ def _single_quoted(value: str) -> str:
 
 
 def _plain_safe(value: str, *, flow: bool) -> bool:
-    """Whether a value may stand without quotes and is read as this text, by PyYAML too."""
+    """Whether a value without quotes is still read as this text, by YAML 1.1's rules too.
+
+    Without quotes, PyYAML reads ``12:30`` as a number and ``yes`` as true.
+    """
     if not value.isprintable():
         return False
     events = yaml_events(f"[{value}, x]" if flow else f"k: {value}\n") or []

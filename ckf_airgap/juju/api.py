@@ -13,23 +13,23 @@ from ckf_airgap.documents import Document
 from ckf_airgap.errors import ControllerError, RefusedError
 
 ALREADY_EXISTS: Final = "already exists"
-"""The code of what is there already, an application or a relation; the text need not say so."""
+"""The code for an application or relation that exists already; the text need not say so."""
 
 NOT_FOUND: Final = "not found"
 UNAUTHORIZED: Final = "unauthorized access"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
+class JujuTimeouts:
     """How long each kind of waiting for a controller may take, in seconds.
 
     Attributes:
-        connect_s: To reach the port, to shake hands, to log in: each.
+        connect_s: To reach the port, to shake hands and to log in, each.
         call_s: One API call; with 300 applications a full status takes a few.
-        upload_s: One upload, beside the time that its size takes.
+        upload_s: One upload, in addition to the time that its size takes.
         upload_bytes_per_s: The slowest rate at which an upload may go.
-        reconnect_s: To come back after the connection broke.
-        close_s: To say goodbye.
+        reconnect_s: To reconnect after the connection broke.
+        close_s: To close the connection.
     """
 
     connect_s: float = 10.0
@@ -66,18 +66,18 @@ class Api(Protocol):
         Args:
             facade: The facade's name; its version is the one negotiated at login.
             method: The method's name.
-            params: As the API wants them.
+            params: As the API expects them.
 
         Raises:
             CallRefusedError: with the controller's text, when it or a part of it failed.
-            ControllerError: when the controller cannot be asked.
+            ControllerError: when the controller cannot be called.
         """
 
 
 class LibjujuApi:
     """`Api` over a connection of libjuju."""
 
-    def __init__(self, connection: Any, where: str, timeouts: Timeouts) -> None:
+    def __init__(self, connection: Any, where: str, timeouts: JujuTimeouts) -> None:
         self._connection = connection
         self._where = where
         self._timeouts = timeouts
@@ -111,7 +111,7 @@ class LibjujuApi:
         except (OSError, websockets.WebSocketException) as exc:
             raise ControllerError(
                 f"the connection to {self._where} broke during {facade}.{method}: {exc}",
-                fix="Run the command again: what is done already is not done twice.",
+                fix="Run the command again; completed steps are skipped.",
             ) from exc
         except JujuError as exc:
             raise CallRefusedError(_text(exc)) from exc

@@ -1,4 +1,4 @@
-"""Steps of a plan as the controller's API wants them. Pure.
+"""Steps of a plan as the controller's API expects them. Pure.
 
 The shapes are those of ``Application.Deploy`` and ``Resources.AddPendingResources`` of Juju 3.6.
 """
@@ -17,7 +17,7 @@ _BASE_RISK: Final = "stable"
 def deploy_arguments(
     step: DeployApplication, charm_url: str, pending: Mapping[str, JSONValue], model_uuid: str
 ) -> Document:
-    """Return an application as ``Application.Deploy`` wants it.
+    """Return an application as ``Application.Deploy`` expects it.
 
     Args:
         step: What to deploy.
@@ -60,7 +60,7 @@ def deploy_arguments(
 
 
 def resource_arguments(step: DeployApplication, charm_url: str) -> Document:
-    """Return the resources of an application as ``Resources.AddPendingResources`` wants them.
+    """Return the resources of an application as ``Resources.AddPendingResources`` expects them.
 
     Args:
         step: What will be deployed.

@@ -1,4 +1,4 @@
-"""Connect to a model: each way in which that fails has a message of its own.
+"""Connect to a model, with a message of its own for each way in which that can fail.
 
 The connection is open for a block::
 
@@ -21,7 +21,7 @@ from juju.errors import JujuAPIError, JujuError, JujuRedirectException
 
 from ckf_airgap.concurrency import timeout
 from ckf_airgap.errors import ControllerError
-from ckf_airgap.juju.api import UNAUTHORIZED, Api, LibjujuApi, Timeouts
+from ckf_airgap.juju.api import UNAUTHORIZED, Api, JujuTimeouts, LibjujuApi
 from ckf_airgap.juju.libjuju import (
     DirectConnection,
     WatchedModel,
@@ -37,7 +37,7 @@ from ckf_airgap.juju.store import JujuTarget, StoredController, read_controller,
 _log: Final = logging.getLogger(__name__)
 
 JUJU_MAJOR: Final = 3
-"""The major version of Juju that libjuju speaks with."""
+"""The major version of Juju that libjuju can talk to."""
 
 _PREFERENCE_S: Final = 0.1
 """How much later each further address is dialled, so that the first one is preferred."""
@@ -72,7 +72,7 @@ class Session:
         controller: The controller, from the client store.
         entry: The model as the controller lists it.
         api: Calls of the model's facades.
-        feed: The model's state as the watcher tells it.
+        feed: The model's state as the watcher reports it.
         http: What uploads need.
         timeouts: How long anything may take.
     """
@@ -84,7 +84,7 @@ class Session:
         entry: ModelEntry,
         watched: WatchedModel,
         connection: DirectConnection,
-        timeouts: Timeouts,
+        timeouts: JujuTimeouts,
     ) -> None:
         self.controller = controller
         self.entry = entry
@@ -106,7 +106,7 @@ class Session:
 
     @property
     def feed(self) -> ModelFeed:
-        """The model's state as the watcher tells it."""
+        """The model's state as the watcher reports it."""
         return self._watched.feed
 
     @property
@@ -132,23 +132,23 @@ class Session:
 
 @contextlib.asynccontextmanager
 async def connect(
-    target: JujuTarget, *, create_model: bool = False, timeouts: Timeouts | None = None
+    target: JujuTarget, *, create_model: bool = False, timeouts: JujuTimeouts | None = None
 ) -> AsyncIterator[Session]:
-    """Connect to a model, and to nothing else when the block ends.
+    """Connect to a model, and disconnect when the block ends.
 
     The address is dialled directly, whatever ``HTTPS_PROXY`` says: websocket and uploads must take
-    one way, and a controller behind the air gap is not behind a proxy.
+    the same route, and a controller behind the air gap is not behind a proxy.
 
     Args:
         target: Which model of which controller.
-        create_model: Make the model when it does not exist.
+        create_model: Create the model when it does not exist.
         timeouts: How long anything may take.
 
     Raises:
-        ControllerError: without client store or login; the controller cannot be reached, is not
-            trusted, refuses the login or is not Juju 3; the model does not exist.
+        ControllerError: when there is no client store or login; the controller cannot be reached,
+            is not trusted, refuses the login or is not Juju 3; the model does not exist.
     """
-    limits = timeouts if timeouts is not None else Timeouts()
+    limits = timeouts if timeouts is not None else JujuTimeouts()
     controller = await asyncio.to_thread(read_controller, target.controller, target.juju_data)
     endpoint = await reachable_endpoint(controller, limits.connect_s)
     async with _logged_in(controller, endpoint, limits) as connection:
@@ -212,7 +212,7 @@ async def reachable_endpoint(controller: StoredController, timeout_s: float) -> 
     reasons = "; ".join(f"{endpoint}: {error}" for endpoint, error in (t.result() for t in tasks))
     raise ControllerError(
         f"controller {controller.name} cannot be reached ({reasons})",
-        fix="Check that it runs and that this host may reach it; the addresses are in "
+        fix="Check that it is running and reachable from this host; its addresses are in "
         f"{controller.juju_data / 'controllers.yaml'}.",
     )
 
@@ -240,7 +240,7 @@ async def _dial(endpoint: str, delay_s: float, timeout_s: float) -> tuple[str, s
 async def _logged_in(
     controller: StoredController,
     endpoint: str,
-    limits: Timeouts,
+    limits: JujuTimeouts,
     entry: ModelEntry | None = None,
 ) -> AsyncIterator[DirectConnection]:
     """Open a connection for the block, to the controller or to one of its models."""
@@ -256,7 +256,7 @@ async def _logged_in(
 
 
 @contextlib.contextmanager
-def _explained(controller: StoredController, endpoint: str, limits: Timeouts) -> Iterator[None]:
+def _explained(controller: StoredController, endpoint: str, limits: JujuTimeouts) -> Iterator[None]:
     """Turn what fails while connecting into a `ControllerError` that says what to do."""
     name = f"controller {controller.name} at {endpoint}"
     store = controller.juju_data
@@ -292,15 +292,15 @@ def _explained(controller: StoredController, endpoint: str, limits: Timeouts) ->
             ) from exc
         raise ControllerError(f"{name} refused the connection: {exc.message}") from exc
     except JujuRedirectException as exc:
-        raise ControllerError(f"{name} sends its clients elsewhere, which is not followed") from exc
+        raise ControllerError(f"{name} redirects its clients, which is not supported") from exc
     except TimeoutError as exc:
         raise ControllerError(
-            f"{name} accepts connections but did not let us in within {2 * limits.connect_s:g} s",
+            f"{name} accepts connections, but login took longer than {2 * limits.connect_s:g} s",
             fix="Check that the address is a Juju controller, and that it is not overloaded.",
         ) from exc
     except (OSError, websockets.WebSocketException, EOFError) as exc:
         raise ControllerError(
-            f"{name} does not talk as a Juju controller does: {str(exc) or type(exc).__name__}",
+            f"{name} does not respond like a Juju controller: {str(exc) or type(exc).__name__}",
             fix="Check the address, and whether the controller is starting or stopping.",
         ) from exc
     except JujuError as exc:
@@ -313,7 +313,7 @@ def _check_version(controller: StoredController, connection: DirectConnection) -
     if major != str(JUJU_MAJOR):
         raise ControllerError(
             f"controller {controller.name} runs Juju {version}, ckf-airgap needs Juju {JUJU_MAJOR}",
-            fix="Use a Juju 3.6 controller; Charmed Kubeflow asks for it too.",
+            fix="Use a Juju 3.6 controller; Charmed Kubeflow requires it too.",
         )
 
 
@@ -329,7 +329,7 @@ async def _keep_watching(
         if isinstance(error, JujuError) and not isinstance(error, OSError):
             watched.feed.fail(ControllerError(f"{where} ended the watch: {error.message}"))
             return
-        _log.warning("the connection to %s broke, trying to come back", where)
+        _log.warning("the connection to %s broke, reconnecting", where)
         try:
             async with timeout(session.timeouts.reconnect_s):
                 while not connection.is_open:
@@ -340,16 +340,16 @@ async def _keep_watching(
         except TimeoutError:
             watched.feed.fail(
                 ControllerError(
-                    f"the connection to {where} was lost and did not come back within "
+                    f"the connection to {where} was lost and could not be restored within "
                     f"{session.timeouts.reconnect_s:g} s",
-                    fix="Run the command again when the controller is back: what is done already "
-                    "is not done twice.",
+                    fix="Run the command again when the controller is back; completed steps are "
+                    "skipped.",
                 )
             )
             return
 
 
-async def _disconnect(watched: WatchedModel, limits: Timeouts) -> None:
+async def _disconnect(watched: WatchedModel, limits: JujuTimeouts) -> None:
     try:
         async with timeout(limits.close_s):
             await watched.disconnect()

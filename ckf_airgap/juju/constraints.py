@@ -11,11 +11,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from ckf_airgap.charms.charm import Base
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import BundleError
 
 ARCHITECTURES: Final = ("amd64", "arm64", "ppc64el", "riscv64", "s390x")
 """The architectures that Juju 3.6 knows."""
+
+DEFAULT_ARCHITECTURE: Final = "amd64"
 
 _MIB: Final = {"M": 1, "G": 1024, "T": 1024**2, "P": 1024**3, "E": 1024**4}
 _STORAGE_MIB: Final = {**_MIB, "Z": 1024**5, "Y": 1024**6}
@@ -46,6 +49,15 @@ def parse_constraints(text: str) -> Document:
         except ValueError as exc:
             raise BundleError(f'bad "{name}" constraint: {exc}') from exc
     return found
+
+
+def architecture_of(base: Base, constraints: Document) -> str:
+    """Return the architecture: the ``arch`` constraint, amd64 where the base has it, its first."""
+    wanted = constraints.get("arch")
+    if isinstance(wanted, str) and wanted:
+        return wanted
+    known = [name for name in base.architectures if name in ARCHITECTURES]
+    return DEFAULT_ARCHITECTURE if not known or DEFAULT_ARCHITECTURE in known else known[0]
 
 
 def _size(value: str) -> JSONValue:

@@ -1,9 +1,9 @@
-"""Carry out a plan: charms, resources, applications and then relations, some at a time.
+"""Carry out a plan: charms, resources, applications and then relations, several at a time.
 
 Applications do not depend on each other, so that one that is refused does not stop the others; all
-refusals are told at once, in the end. What was done stands, and the same bundle deployed again does
-the rest. Relations are made one after the other: the controller retries a change that collides
-with another one on the same application only a few times.
+refusals are reported together at the end. What was done is kept, and deploying the same bundle
+again does the rest. Relations are made one after the other: the controller retries a change that
+collides with another one on the same application only a few times.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import TypeAlias
 
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.charms.charm import Charm
-from ckf_airgap.concurrency import DEFAULT_LIMIT, bounded_map
+from ckf_airgap.concurrency import bounded_map
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import AirgapError, ControllerError, Problem, RefusedError
 from ckf_airgap.juju.api import ALREADY_EXISTS, CallRefusedError
 from ckf_airgap.juju.arguments import deploy_arguments, resource_arguments
 from ckf_airgap.juju.connection import Session
 from ckf_airgap.juju.identities import read_identities
-from ckf_airgap.juju.identity import RECORD_KEY, Record
+from ckf_airgap.juju.identity import RECORD_KEY, DeploymentRecord
 from ckf_airgap.juju.plan import plan_deployment
 from ckf_airgap.juju.status import read_live_model
 from ckf_airgap.juju.steps import (
@@ -38,20 +38,21 @@ from ckf_airgap.juju.steps import (
     UploadCharm,
 )
 from ckf_airgap.juju.upload import RegistryAuth, UploadedCharm, Uploader
+from ckf_airgap.net.limits import DEFAULT_LIMIT
 
 
 class DeployEventKind(enum.Enum):
-    """What a `DeployEvent` tells."""
+    """What a `DeployEvent` reports."""
 
     UPLOADING = "uploading"
     """The upload of a charm has begun."""
     UPLOADED = "uploaded"
     DEPLOYED = "deployed"
     CHANGED = "changed"
-    """An application that was there was brought in line."""
+    """An application that was in the model was changed to match the bundle."""
     RELATED = "related"
     REFUSED = "refused"
-    """The controller refused a step; the others go on."""
+    """The controller refused a step; the others continue."""
     SKIPPED = "skipped"
     """A relation was not tried, since one of its applications was refused."""
 
@@ -65,7 +66,7 @@ class DeployEvent:
         subject: The application, the charm file, or both ends of the relation.
         done: How many steps of the plan are over, this one included.
         total: How many steps the plan has.
-        detail: The controller's text, the file's charm URL.
+        detail: The controller's text, or the URL of the uploaded charm.
     """
 
     kind: DeployEventKind
@@ -96,8 +97,8 @@ class DeployReport:
     """
 
     plan: Plan
-    deployed: tuple[str, ...] = ()
-    related: tuple[str, ...] = ()
+    deployed: tuple[str, ...] = field(default=(), repr=False)
+    related: tuple[str, ...] = field(default=(), repr=False)
     uploads: int = 0
     took_s: float = 0.0
 
@@ -123,21 +124,21 @@ async def deploy(
     registry_auth: RegistryAuth | None = None,
     on_event: OnEvent | None = None,
 ) -> DeployReport:
-    """Deploy a bundle into the model of a session, or what of it is missing there.
+    """Deploy a bundle into the model of a session, or whatever is missing there.
 
     Args:
         session: The model.
         bundle: The merged bundle, with every option and resource as it must be.
         charms: The charm of each application; two may share one file, which is uploaded once.
         jobs: How many charms are uploaded and deployed at once.
-        registry_auth: The login to the private registry, if it wants one; images of other
+        registry_auth: The login to the private registry, if it needs one; images of other
             registries do not get it.
-        on_event: Called with each step that is over; must not block.
+        on_event: Called with each completed step; must not block.
 
     Raises:
-        BundleError: with all that is wrong with the bundle, before anything is done.
+        BundleError: with everything that is wrong with the bundle, before anything is done.
         RefusedError: with every refusal of the controller, and what was done.
-        ControllerError: when the controller cannot be used any more.
+        ControllerError: when the controller can no longer be used.
     """
     plan = await plan_for(session, bundle, charms, registry_auth=registry_auth)
     return await execute(session, plan, jobs=jobs, registry_auth=registry_auth, on_event=on_event)
@@ -150,7 +151,7 @@ async def plan_for(
     *,
     registry_auth: RegistryAuth | None = None,
 ) -> Plan:
-    """Return what of a bundle is missing in the model of a session; nothing is changed.
+    """Return what is missing of a bundle in the model of a session; nothing is changed.
 
     Args:
         session: The model.
@@ -159,10 +160,10 @@ async def plan_for(
         registry_auth: The login that images of the private registry are deployed with.
 
     Raises:
-        BundleError: with all that is wrong with the bundle.
+        BundleError: with everything that is wrong with the bundle.
         MissingError: when the file of a charm or a resource cannot be read.
-        RefusedError: with every application whose charm or resource is another one in the model.
-        ControllerError: when the controller cannot be asked.
+        RefusedError: with every application that has another charm or resource in the model.
+        ControllerError: when the controller cannot be called.
     """
     live = await read_live_model(session.api, session.model_name, bundle.applications)
     identities = await read_identities(bundle, charms, live, registry_auth)
@@ -191,7 +192,7 @@ class _Group:
 
 
 class _Execution:
-    """One run of a plan, and what has come of it so far."""
+    """One run of a plan, and its results so far."""
 
     def __init__(
         self,
@@ -219,7 +220,7 @@ class _Execution:
 
         Raises:
             RefusedError: with every refusal.
-            ControllerError: when the controller cannot be used any more; says what was done.
+            ControllerError: when the controller can no longer be used; says what was done.
         """
         started = time.monotonic()
         try:
@@ -235,7 +236,7 @@ class _Execution:
                 f"the controller refused {len(self.problems)} of {len(self.plan.steps)} steps, "
                 f"{self._so_far()}",
                 problems=self.problems,
-                fix="Mend what it says and run the command again: what is done is not done twice.",
+                fix="Fix what it reports and run the command again; completed steps are skipped.",
             )
         return DeployReport(
             plan=self.plan,
@@ -246,7 +247,7 @@ class _Execution:
         )
 
     def _groups(self) -> list[_Group]:
-        """Return what may run side by side; the largest charms first, so that none comes last."""
+        """Return what may run in parallel, the largest charms first, so that none ends up last."""
         groups = [
             _Group(
                 upload=upload,
@@ -338,8 +339,8 @@ class _Execution:
         )
 
     async def _finish(self, step: DeployApplication, charm: UploadedCharm) -> None:
-        """Do what the API does not take together with a deployment."""
-        record = Record(
+        """Do what the API does not accept as part of a deployment."""
+        record = DeploymentRecord(
             charm_url=charm.url,
             charm_sha256=charm.sha256,
             charm_file=step.charm_path.name,
@@ -370,7 +371,7 @@ class _Execution:
         )
         ids = reply.get("pending-ids")
         if not isinstance(ids, list) or len(ids) != len(step.resources):
-            raise CallRefusedError("the controller did not take all resources")
+            raise CallRefusedError("the controller did not accept all resources")
         pending: dict[str, JSONValue] = {}
         for resource, pending_id in zip(step.resources, ids, strict=True):
             await self.uploader.upload_resource(

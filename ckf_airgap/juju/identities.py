@@ -1,4 +1,4 @@
-"""Read what a bundle makes its applications of: the checksums of charm files and resources."""
+"""Read the checksums of the charm files and resources that a bundle deploys."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Final
 
 from ckf_airgap.bundle.bundle import Application, Bundle
 from ckf_airgap.charms.charm import Charm
-from ckf_airgap.concurrency import DEFAULT_LIMIT, bounded_map, in_thread
+from ckf_airgap.concurrency import bounded_map, in_thread
 from ckf_airgap.errors import MissingError
 from ckf_airgap.juju.identity import WantedIdentity, WantedResource, sha384
 from ckf_airgap.juju.live import LiveModel
 from ckf_airgap.juju.upload import RegistryAuth, file_digest, image_documents
+from ckf_airgap.net.limits import DEFAULT_LIMIT
 
 _CHUNK_BYTES: Final = 1024 * 1024
 
@@ -26,7 +27,7 @@ async def read_identities(
     *,
     read_charms: bool = True,
 ) -> dict[str, WantedIdentity]:
-    """Return what those applications of a bundle are made of that a model has already.
+    """Return the identities of those applications of a bundle that a model already has.
 
     A charm file is read only when the model has a record to compare it with.
 
@@ -35,7 +36,7 @@ async def read_identities(
         charms: The charm of each application.
         live: The model.
         registry_auth: The login that images of the private registry are deployed with.
-        read_charms: Whether charm files are read at all; resources alone need none.
+        read_charms: Whether charm files are read at all; resources do not need them.
 
     Raises:
         MissingError: when the file of a charm or of a resource cannot be read.

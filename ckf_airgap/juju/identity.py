@@ -1,9 +1,9 @@
 """Whether an application of a model has the charm and the images that a bundle gives it. Pure.
 
 A controller gives each uploaded charm a revision of its own and never says which image a resource
-holds, so that neither can be read off the model. Two things can: the fingerprint of a resource,
-which is the SHA-384 of the document or file that was uploaded, and a `Record` that this tool leaves
-as an annotation of each application it deploys.
+holds, so that neither can be read from the model. Two things can: the fingerprint of a resource,
+which is the SHA-384 of the document or file that was uploaded, and a `DeploymentRecord` that this
+tool leaves as an annotation of each application it deploys.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import Problem
 
 RECORD_KEY: Final = "ckf-airgap"
-"""The annotation that holds an application's `Record`; Juju refuses keys with dots."""
+"""The annotation that holds an application's `DeploymentRecord`; Juju refuses keys with dots."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class DeploymentRecord:
     """What an application was deployed from.
 
     Attributes:
         charm_url: The URL that the controller gave the charm, ``local:minio-0``. A record whose
-            URL is no longer the application's is void: somebody refreshed the charm since.
+            URL is no longer the application's is void: the charm has been refreshed since.
         charm_sha256: The SHA-256 of the ``.charm`` file, in hexadecimal.
         charm_file: The file's name, for messages.
         images: The reference of each image resource. Logins are never part of a record.
@@ -54,8 +54,8 @@ class Record:
         return json.dumps(document, separators=(",", ":"), sort_keys=True)
 
     @classmethod
-    def parse(cls, text: JSONValue) -> Record | None:
-        """Return the record in an annotation; ``None`` when it holds none that can be read."""
+    def parse(cls, text: JSONValue) -> DeploymentRecord | None:
+        """Return the record in an annotation; ``None`` when it has none that can be read."""
         try:
             document = json.loads(text) if isinstance(text, str) else None
         except (ValueError, RecursionError):
@@ -84,7 +84,7 @@ class WantedResource:
     Attributes:
         value: The image reference, or the path of the file.
         fingerprints: The SHA-384, in hexadecimal, of each form in which a client uploads it.
-        without_login: The same of an image for which there is a login, had it been left out.
+        without_login: The same for an image that has a login, if the login were left out.
         is_image: Whether it is an image.
     """
 
@@ -96,7 +96,7 @@ class WantedResource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedIdentity:
-    """What an application of the bundle is to be made of.
+    """The charm and the resources that the bundle gives an application.
 
     Attributes:
         charm_file: The name of the ``.charm`` file.
@@ -111,7 +111,7 @@ class WantedIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldIdentity:
-    """What an application of the model is made of, as far as the controller says.
+    """The charm and the resources of an application of the model, as far as the controller says.
 
     Attributes:
         charm_url: The URL of its charm.
@@ -123,14 +123,14 @@ class HeldIdentity:
     """
 
     charm_url: str = ""
-    record: Record | None = None
+    record: DeploymentRecord | None = None
     fingerprints: Mapping[str, str] | None = None
     option_types: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """How an application of a model differs from the bundle in what it is made of.
+    """How an application of a model differs from the bundle in its charm and resources.
 
     Attributes:
         differences: What is known to differ.
@@ -149,7 +149,7 @@ def sha384(data: bytes) -> str:
 def compare(
     application: str, charm: Charm, wanted: WantedIdentity, held: HeldIdentity
 ) -> Comparison:
-    """Compare what an application is made of with what the bundle gives it.
+    """Compare an application's charm and resources with those that the bundle gives it.
 
     Args:
         application: Its name.
@@ -202,7 +202,7 @@ def _other_charm(charm: Charm, wanted: WantedIdentity, held: HeldIdentity) -> st
     if not differing:
         return ""
     return (
-        f"its charm {held.charm_url} is not that of {wanted.charm_file}: they declare different "
+        f"its charm {held.charm_url} is not the one in {wanted.charm_file}: they declare different "
         f"options ({', '.join(differing)})"
     )
 
@@ -218,14 +218,14 @@ def _other_resource(name: str, resource: WantedResource, held: HeldIdentity) -> 
     if held.fingerprints is None:
         return None
     if name not in held.fingerprints:
-        return f"the charm in the model has no such resource for {resource.value}"
+        return f"the charm in the model has no such resource, so it cannot have {resource.value}"
     fingerprint = held.fingerprints[name]
     if holds(resource, fingerprint):
         return ""
     if not fingerprint:
-        return f"it was never uploaded, and is to be {resource.value}"
+        return f"it was never uploaded, but should be {resource.value}"
     if not resource.is_image:
-        return f"the file in the model has other content than {resource.value}"
+        return f"the file in the model differs from {resource.value}"
     known = held.record.images.get(name) if held.record is not None else None
     if fingerprint in resource.without_login:
         return "the model has no login for pulling it from the registry"
@@ -234,6 +234,6 @@ def _other_resource(name: str, resource: WantedResource, held: HeldIdentity) -> 
     if known != resource.value:
         return f"the image is {known}, not {resource.value}"
     return (
-        f"{known} was deployed with another login for pulling it, or the resource was attached "
-        "anew since"
+        f"{known} was deployed with a different login, or the resource has been attached again "
+        "since"
     )

@@ -1,27 +1,18 @@
-"""When a model is active/idle, and when it will not become so. Pure: fed snapshots and times."""
+"""Decide when a model is active/idle, or will not get there. Pure: fed snapshots and times."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from ckf_airgap.errors import Problem
+from ckf_airgap.facts.defaults import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S
 from ckf_airgap.juju.snapshot import ApplicationSnapshot, ModelSnapshot, StatusInfo, UnitSnapshot
-
-DEFAULT_IDLE_PERIOD_S: Final = 10.0
-"""How long everything must stay active/idle: a charm may be active between two hooks."""
-
-DEFAULT_ERROR_GRACE_S: Final = 120.0
-"""How long an error must last before the wait fails.
-
-Juju runs a failed hook again after 5, 10, 20, 40 ... seconds, and the kubelet pulls an image
-again; charms of Kubeflow use that to get over what other charms have not done yet. Two minutes are
-four more attempts."""
 
 _ERRORS: Final = frozenset({"error", "failed", "lost"})
 _APPLICATION_READY: Final = frozenset({"active", "unset", "unknown", ""})
-"""Application statuses that do not stand in the way: most charms set only their units' status."""
+"""Application statuses that do not prevent readiness: most charms set only their units' status."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +22,9 @@ class Obstacle:
     Attributes:
         application: The application.
         unit: The unit, or ``None`` when it is the application itself.
-        what: What is the matter: ``blocked: Missing relation with a database provider``.
+        what: What is wrong: ``blocked: Missing relation with a database provider``.
         status: The workload or application state; empty when there is none.
-        is_error: Whether it is an error that does not end by waiting.
+        is_error: Whether it is an error that waiting does not cure.
     """
 
     application: str
@@ -54,20 +45,20 @@ class Obstacle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a snapshot means at a moment.
+    """What a snapshot means at a given time.
 
     Attributes:
         done: All applications were active/idle for the idle period.
         ready: The applications that are active/idle now.
-        obstacles: What keeps the others.
+        obstacles: What holds up the others.
         failures: Errors that have outlasted the grace period.
         next_check_at: When time alone may change the verdict; ``None`` when it cannot.
     """
 
     done: bool
-    ready: tuple[str, ...]
-    obstacles: tuple[Obstacle, ...]
-    failures: tuple[Obstacle, ...]
+    ready: tuple[str, ...] = field(repr=False)
+    obstacles: tuple[Obstacle, ...] = field(repr=False)
+    failures: tuple[Obstacle, ...] = field(repr=False)
     next_check_at: float | None
 
 
@@ -87,7 +78,7 @@ class ShortIdle:
 
     def problem(self, model: str) -> Problem:
         """Return it as a problem, with what to do about it."""
-        what = f"has been active/idle for {self.idle_s:.1f} s only"
+        what = f"has been active/idle for only {self.idle_s:.1f} s"
         if not self.interruptions:
             return Problem(what, self.application)
         return Problem(
@@ -101,14 +92,14 @@ class IdleTracker:
     """Decides when applications are active/idle and stay so.
 
     An application is ready when it has exactly the expected units, each with workload ``active``
-    and agent ``idle``, and its own status does not contradict. The period begins anew when any of
-    them leaves that state or its agent has run something meanwhile (which a coalesced delta shows
-    by its time only). A workload that is active while its agent is still ``allocating`` or
+    and agent ``idle``, and its own status does not contradict that. The period starts again when
+    any of them leaves that state or its agent has run something meanwhile (which a coalesced delta
+    shows only by its time). A workload that is active while its agent is still ``allocating`` or
     ``executing`` does not count, so that a state from before the first hook cannot pass.
 
     Args:
-        expected: The applications, each with its number of units; ``None`` is at least one.
-        idle_period_s: How long all must be ready.
+        expected: The applications, each with its number of units; ``None`` means at least one.
+        idle_period_s: How long all of them must be ready.
         error_grace_s: How long an error must last to be a failure.
     """
 
@@ -271,7 +262,7 @@ def _advice(obstacle: Obstacle, model: str) -> str:
     what = obstacle.what.lower()
     if "image" in what or "imagepull" in what:
         return (
-            "check that the image is in the registry and that the nodes trust and reach it: "
+            "check that the image is in the registry and that the nodes can reach and trust it: "
             f"kubectl -n {model} describe pod {pod}"
         )
     if obstacle.is_error and "hook failed" in what and unit:
@@ -279,7 +270,7 @@ def _advice(obstacle: Obstacle, model: str) -> str:
     if obstacle.is_error:
         return f"see kubectl -n {model} describe pod {pod}, and juju debug-log -m {model}"
     if obstacle.status == "blocked":
-        return "a person must act: make the relation or set the option that it asks for"
+        return "it needs action: add the relation or set the option that it asks for"
     if obstacle.what == "is not in the model":
         return "deploy it first"
     if obstacle.status in ("waiting", "maintenance", "active", "unknown") and unit:

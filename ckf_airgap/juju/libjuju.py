@@ -1,7 +1,7 @@
-"""libjuju 3.6.1.3, mended where its connection and model state get in the way.
+"""libjuju 3.6.1.3, patched where its connection and model state get in the way.
 
-The version is pinned exactly, and it is archived upstream, so that what is overridden here will not
-move. Nothing outside this module and `connection` knows libjuju's private parts.
+The version is pinned exactly, and the project is archived upstream, so that what is overridden here
+will not change. Nothing outside this module and `connection` uses libjuju's private parts.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ _RETRY_S: Final = 0.5
 
 
 class DirectConnection(Connection):  # type: ignore[misc]
-    """A connection that dials directly, once, and comes back when it breaks.
+    """A connection that dials directly, once, and reconnects when it breaks.
 
-    libjuju's own obeys ``HTTPS_PROXY`` for its websocket and not for its uploads, and after a
+    libjuju's own obeys ``HTTPS_PROXY`` for its websocket but not for its uploads, and after a
     failed dial awaits the same finished tasks again, for a minute.
     """
 
     reconnect_s: float = 0.0
-    """How long to try to come back; 0 until the first login has succeeded."""
+    """How long to try to reconnect; 0 until the first login has succeeded."""
     _receiver_task: asyncio.Task[None] | None
     _closed: Any = None
     is_final: bool = False
-    """Whether it was closed on purpose, so that nothing may come back."""
+    """Whether it was closed on purpose, so that nothing may reconnect it."""
 
     async def _connect(self, endpoints: Sequence[tuple[str, str | None]]) -> None:
         """Dial the one address, in this task, so that cancelling leaves no dial behind."""
@@ -68,7 +68,7 @@ class DirectConnection(Connection):  # type: ignore[misc]
                 await asyncio.sleep(_RETRY_S)
 
     async def reconnect(self) -> None:
-        """Come back, or leave the connection closed: libjuju asks for its status afterwards."""
+        """Reconnect, or leave the connection closed: libjuju asks for its status afterwards."""
         if self.is_final:
             return
         try:
@@ -79,9 +79,9 @@ class DirectConnection(Connection):  # type: ignore[misc]
     async def close(self, to_reconnect: bool = False) -> None:
         """Close, and leave neither an open transport nor a call that waits for its answer.
 
-        libjuju's own close swallows a cancellation of its caller, and leaves the tasks of calls
-        that were not answered behind, for ever. Python 3.10 takes a transport that the peer closed
-        for open.
+        libjuju's own close swallows a cancellation of its caller, and leaves the tasks of
+        unanswered calls behind for ever. Python 3.10 considers a transport that the peer has closed
+        to be open.
         """
         websocket = self._ws
         if websocket is None or websocket is self._closed:
@@ -94,12 +94,12 @@ class DirectConnection(Connection):  # type: ignore[misc]
             self._closed = websocket
             websocket.transport.close()
             await self.messages.put_all(websockets.ConnectionClosedOK(None, None))
-            # One turn wakes those calls, in the next they are over.
+            # One turn of the event loop wakes those calls, in the next they end.
             for _ in range(2):
                 await asyncio.sleep(0)
 
     async def close_finally(self) -> None:
-        """Close, and let no reconnection go on."""
+        """Close for good, and wait for a reconnection in progress."""
         self.is_final = True
         async with self.monitor.reconnecting:
             await self.close()
@@ -108,8 +108,8 @@ class DirectConnection(Connection):  # type: ignore[misc]
 class LeanState(ModelState):  # type: ignore[misc]
     """A model state without the history of every entity, which passes each delta to a feed.
 
-    libjuju keeps each status that any unit ever had, so that memory grows for as long as one
-    waits. Two states are enough for its observers' old and new object.
+    libjuju keeps each status that any unit ever had, so that memory grows for as long as a wait
+    lasts. Two states are enough for its observers' old and new object.
     """
 
     def __init__(self, model: Model, feed: ModelFeed) -> None:
@@ -125,7 +125,7 @@ class LeanState(ModelState):  # type: ignore[misc]
         return objects
 
     def clear(self) -> None:
-        """Forget all entities: a new watcher does not tell which are gone."""
+        """Forget all entities: a new watcher does not report which are gone."""
         self.state.clear()
 
 
@@ -154,7 +154,7 @@ class WatchedModel:
 
     @property
     def watcher(self) -> asyncio.Task[None]:
-        """The task of libjuju that reads the watcher, once it was started."""
+        """The task of libjuju that reads the watcher, once started."""
         task: asyncio.Task[None] = self.model._watcher_task  # noqa: SLF001
         return task
 
@@ -163,7 +163,7 @@ class WatchedModel:
         await self.model._after_connect(model_uuid=self._connection.uuid)  # noqa: SLF001
 
     async def restart(self) -> None:
-        """Watch anew, and return when the whole model is known."""
+        """Watch again, and return when the whole model is known."""
         self.feed.interrupt()
         self._state.clear()
         self.model._watch()  # noqa: SLF001

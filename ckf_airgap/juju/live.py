@@ -1,4 +1,4 @@
-"""What a model holds already, as far as a plan must know it. Pure."""
+"""What a model has already, as far as a plan needs to know it. Pure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.juju.identity import RECORD_KEY, HeldIdentity, Record
+from ckf_airgap.documents import Document, JSONValue, mappings
+from ckf_airgap.juju.identity import RECORD_KEY, DeploymentRecord, HeldIdentity
 
 _CHARM_URL: Final = re.compile(r"^(?:[a-z]+:)?(?:[a-z0-9]+/)*(?P<name>.+?)(?:-(?P<revision>\d+))?$")
 
@@ -34,7 +34,7 @@ class LiveApplication:
     """Each option's value in force: set by a user, or the default."""
     constraints: Document = field(default_factory=dict)
     identity: HeldIdentity = field(default_factory=HeldIdentity)
-    """What it is made of, as far as the controller says."""
+    """Its charm and resources, as far as the controller says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +42,8 @@ class LiveModel:
     """The model that a bundle is to be deployed into."""
 
     name: str
-    applications: Mapping[str, LiveApplication] = field(default_factory=dict)
-    relations: frozenset[frozenset[str]] = frozenset()
+    applications: Mapping[str, LiveApplication] = field(default_factory=dict, repr=False)
+    relations: frozenset[frozenset[str]] = field(default=frozenset(), repr=False)
     """Each relation's ends, ``application:endpoint``; peer relations have one."""
 
 
@@ -65,7 +65,7 @@ def live_model(
         annotations: The annotations of each of them.
     """
     found = {}
-    for application, fields in _mappings(status.get("applications")):
+    for application, fields in mappings(status.get("applications")):
         reply = (settings or {}).get(application, {})
         trust = _value(reply.get("application-config"), "trust")
         scale = fields.get("int")
@@ -74,12 +74,12 @@ def live_model(
         found[application] = LiveApplication(
             name=application,
             charm=charm_name_of_url(charm_url),
-            scale=scale if isinstance(scale, int) else len(dict(_mappings(fields.get("units")))),
+            scale=scale if isinstance(scale, int) else len(dict(mappings(fields.get("units")))),
             exposed=fields.get("exposed") is True,
             trust=str(trust).lower() == "true",
             options={
                 option: _value(reply.get("config"), option)
-                for option, _ in _mappings(reply.get("config"))
+                for option, _ in mappings(reply.get("config"))
             },
             constraints=constraints if isinstance(constraints, dict) else {},
             identity=_identity(
@@ -104,13 +104,13 @@ def live_model(
 def _identity(
     charm_url: str, reply: Document, resources: Document | None, annotations: Document
 ) -> HeldIdentity:
-    record = Record.parse(annotations.get(RECORD_KEY))
+    record = DeploymentRecord.parse(annotations.get(RECORD_KEY))
     return HeldIdentity(
         charm_url=charm_url,
         record=record if record is not None and record.charm_url == charm_url else None,
         fingerprints=None if resources is None else _fingerprints(resources.get("resources")),
         option_types={
-            option: str(fields.get("type")) for option, fields in _mappings(reply.get("config"))
+            option: str(fields.get("type")) for option, fields in mappings(reply.get("config"))
         }
         if "config" in reply
         else None,
@@ -129,12 +129,6 @@ def _fingerprints(listed: JSONValue) -> dict[str, str]:
                 digest = ""
             found[str(resource.get("name"))] = digest
     return found
-
-
-def _mappings(section: JSONValue) -> list[tuple[str, Document]]:
-    if not isinstance(section, dict):
-        return []
-    return [(name, fields) for name, fields in section.items() if isinstance(fields, dict)]
 
 
 def _value(section: JSONValue, option: str) -> JSONValue:

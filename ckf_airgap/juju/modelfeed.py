@@ -1,4 +1,4 @@
-"""What the watcher tells, on its way to whoever waits for it."""
+"""The model's state as the watcher reports it, for whoever waits for a change."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ckf_airgap.juju.tables import ModelTables
 class ModelFeed:
     """The current state of a model, and a way to wait until it changes.
 
-    Any number of readers may wait. While the connection is away the last state stands; when it
-    does not come back, everybody who waits or reads is told why.
+    Any number of readers may wait. While the connection is down, the last state is kept; if it
+    cannot be restored, every reader gets the error.
 
     Args:
         model: The model's name.
@@ -31,7 +31,7 @@ class ModelFeed:
 
     @property
     def is_interrupted(self) -> bool:
-        """Whether the watcher is away, and the state that of before."""
+        """Whether the watcher is down, and the state is the last one it reported."""
         return self._frozen is not None
 
     def apply(self, kind: str, data: Mapping[str, JSONValue], *, removed: bool) -> None:
@@ -45,18 +45,18 @@ class ModelFeed:
             self._changed()
 
     def interrupt(self) -> None:
-        """Keep the state as it is: the watcher ended, and a new one will tell all anew."""
+        """Keep the state as it is: the watcher ended, and a new one will report it all again."""
         if self._frozen is None:
             self._frozen = self._tables.snapshot()
         self._tables.clear()
 
     def resume(self) -> None:
-        """Show the state again: the new watcher has told the whole model."""
+        """Show the state again: the new watcher has reported the whole model."""
         self._frozen = None
         self._changed()
 
     def fail(self, error: ControllerError) -> None:
-        """Tell everybody that no change will come any more."""
+        """Let every reader fail: there will be no more changes."""
         self._error = error
         self._changed()
 

@@ -1,4 +1,4 @@
-"""The models of a controller: find one by name, or make it."""
+"""The models of a controller: find one by name, or create it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.errors import ControllerError, ModelNotFoundError, nearest
+from ckf_airgap.errors import ControllerError, ModelNotFoundError, capitalised, nearest
 from ckf_airgap.juju.api import ALREADY_EXISTS, Api, CallRefusedError
 
 CONTROLLER_MODEL: Final = "controller"
-"""The model that the controller itself lives in."""
+"""The model that the controller itself runs in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,19 +47,19 @@ async def list_models(api: Api, user: str) -> list[ModelEntry]:
 async def find_model(
     api: Api, name: str, *, controller: str, user: str, create: bool, ssh_key: str | None
 ) -> ModelEntry:
-    """Return a model of the controller, made if need be.
+    """Return a model of the controller, created if need be.
 
     Args:
         api: A connection to the controller.
-        name: The model's name, or ``owner/name``; a bare name is the user's own model first.
+        name: The model's name, or ``owner/name``; a bare name prefers the user's own model.
         controller: The controller's name, for messages.
         user: Who is logged in.
-        create: Whether to make the model when it does not exist.
-        ssh_key: The public key for a new model, as ``juju add-model`` gives it.
+        create: Whether to create the model when it does not exist.
+        ssh_key: The public key for a new model, as ``juju add-model`` sets it.
 
     Raises:
-        ModelNotFoundError: when it does not exist and is not to be made.
-        ControllerError: when it cannot be made.
+        ModelNotFoundError: when it does not exist and is not to be created.
+        ControllerError: when it cannot be created.
     """
     models = await list_models(api, user)
     found = _find(models, name, user)
@@ -72,7 +72,7 @@ async def find_model(
         has = f"It has {', '.join(usable) or 'no model yet'}."
         raise ModelNotFoundError(
             f"controller {controller} has no model {name!r}",
-            fix=f"{hint[:1].upper()}{hint[1:]} {has}".strip(),
+            fix=f"{capitalised(hint)} {has}".strip(),
         )
     owner, slash, bare = name.rpartition("/")
     try:
@@ -87,13 +87,13 @@ async def find_model(
             },
         )
     except CallRefusedError as exc:
-        if exc.code == ALREADY_EXISTS:  # somebody else was quicker
+        if exc.code == ALREADY_EXISTS:  # another client was quicker
             found = _find(await list_models(api, user), name, user)
             if found is not None:
                 return found
         raise ControllerError(
-            f"controller {controller} refused to make the model {name!r}: {exc.message}",
-            fix=f"Make it by hand: juju add-model {bare}.",
+            f"controller {controller} refused to create the model {name!r}: {exc.message}",
+            fix=f"Create it yourself: juju add-model {bare}.",
         ) from exc
     return ModelEntry(
         name=str(reply.get("name")),
@@ -106,7 +106,7 @@ async def model_info(api: Api, entry: ModelEntry) -> Document:
     """Return the controller's description of a model.
 
     Raises:
-        ControllerError: when it may not be used, goes away, or is not on Kubernetes.
+        ControllerError: when it may not be used, is being removed, or is not on Kubernetes.
     """
     try:
         reply = await api.call(
@@ -119,7 +119,7 @@ async def model_info(api: Api, entry: ModelEntry) -> Document:
     results = _documents(reply.get("results"))
     info = results[0].get("result") if results else None
     if not isinstance(info, dict):
-        raise ControllerError(f"the controller does not describe model {entry.qualified_name}")
+        raise ControllerError(f"the controller has no details of model {entry.qualified_name}")
     if info.get("life") not in (None, "", "alive"):
         raise ControllerError(
             f"model {entry.qualified_name} is {info.get('life')}: it is being removed",
@@ -144,7 +144,7 @@ def _find(models: list[ModelEntry], name: str, user: str) -> ModelEntry | None:
 
 
 async def _cloud_tag(api: Api, models: list[ModelEntry]) -> str:
-    """Return the cloud for a new model: the one that the controller lives on, else a Kubernetes."""
+    """Return the cloud for a new model: the controller's own, else another Kubernetes cloud."""
     clouds = (await api.call("Cloud", "Clouds")).get("clouds")
     known: Document = clouds if isinstance(clouds, dict) else {}
     kubernetes = [

@@ -1,9 +1,9 @@
-"""A bundle against a model: the steps that are missing. Pure, and all problems are found first.
+"""Compare a bundle with a model and plan the missing steps. Pure; all problems are found first.
 
 Nothing of a bundle is deployed while anything in it is known to be wrong: options are checked
 against the charms, relations are resolved to endpoints, each image resource must have a value,
-each application must have a base, and each charm file what the controller reads of it. The
-controller would find these one by one, mid-way.
+each application must have a base, and each charm file must have what the controller reads of it.
+The controller would find these one by one, halfway through.
 """
 
 from __future__ import annotations
@@ -13,21 +13,15 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from ckf_airgap.bundle.bases import choose_base
 from ckf_airgap.bundle.bundle import Application, Bundle, Relation
 from ckf_airgap.bundle.checks import option_problems, resource_problems
 from ckf_airgap.bundle.endpoints import resolve_relations
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.documents import Document
-from ckf_airgap.errors import (
-    BundleError,
-    CharmError,
-    Problem,
-    RefusedError,
-    nearest,
-    raise_all,
-)
-from ckf_airgap.juju.bases import architecture_of, choose_base
+from ckf_airgap.errors import BundleError, CharmError, Problem, RefusedError, nearest, raise_all
 from ckf_airgap.juju.constraints import (
+    architecture_of,
     parse_constraints,
     parse_device,
     parse_storage,
@@ -55,25 +49,25 @@ def plan_deployment(
     live: LiveModel,
     identities: Mapping[str, WantedIdentity] | None = None,
 ) -> Plan:
-    """Return the steps that make the model what the bundle says.
+    """Return the steps that make the model match the bundle.
 
     An application that is in the model with the same charm is not deployed again: its options,
-    constraints, scale and exposure are brought in line where the bundle says them. What the model
-    has beyond the bundle stays. Charms and resources are not exchanged: an application that has
-    others than the bundle gives it is refused, since options of one release on charms of another
-    would be worse than either.
+    constraints, scale and exposure are changed where the bundle sets them. What the model has
+    beyond the bundle stays. Charms and resources are not replaced: an application that has others
+    than the bundle gives it is refused, since options of one release on charms of another would be
+    worse than either.
 
     Args:
         bundle: The merged bundle; every option and resource has its final value.
         charms: The charm of each application.
-        live: What the model holds.
-        identities: What the applications that the model has are to be made of; without it, that
-            is not compared.
+        live: What the model has.
+        identities: The charms and resources that the bundle gives to applications of the model;
+            without it, they are not compared.
 
     Raises:
         BundleError: with all problems; see the module.
         RefusedError: when applications of the model have other charms or resources than those of
-            the bundle, or lack options that it sets; all differences are named.
+            the bundle, or lack options that it sets; lists every difference.
     """
     planner = _Planner(bundle, charms, live, identities or {})
     plan = planner.plan()
@@ -83,8 +77,8 @@ def plan_deployment(
         )
     raise_all(
         RefusedError,
-        f"model {live.name} has applications that differ from the bundle in what is not changed "
-        "in place; nothing was changed",
+        f"model {live.name} has applications whose charms or resources differ from the bundle; "
+        "nothing was changed",
         planner.differences,
         fix="Upgrading in place comes with a later version of ckf-airgap. Until then, change them "
         "by hand (juju refresh, juju attach-resource), or deploy into another model.",
@@ -123,7 +117,7 @@ class _Planner:
         for application in self.bundle.applications.values():
             charm = self.charms.get(application.name)
             if charm is None:
-                self.wrong(application, "no charm is given for it", "put its .charm file there")
+                self.wrong(application, "no charm was given for it", "add its .charm file")
                 continue
             self._refuse_offers(application)
             present = self.live.applications.get(application.name)
@@ -161,7 +155,7 @@ class _Planner:
         present: LiveApplication,
         options: Mapping[str, str],
     ) -> None:
-        """Note how an application of the model differs in what is not changed in place."""
+        """Note how an application of the model differs in what a plan does not change."""
         name = application.name
         wanted = self.identities.get(name)
         if wanted is not None:
@@ -194,26 +188,26 @@ class _Planner:
         self.problems.append(Problem(what, f"{where}, {place}" if place else where, fix))
 
     def _refuse_offers(self, application: Application) -> None:
-        """Offers are for other models, and nothing here makes them: better said than left out."""
+        """Refuse offers, which are for other models and not made here, rather than drop them."""
         applications = self.bundle.document.get("applications")
         fields = applications.get(application.name) if isinstance(applications, dict) else None
         if isinstance(fields, dict) and fields.get("offers"):
             self.wrong(
                 application,
-                "the bundle offers its endpoints to other models, which is not done here",
-                "take the offers out, and run juju offer when all is active",
+                "the bundle offers its endpoints to other models, which is not supported",
+                "remove the offers, and run juju offer when everything is active",
                 "offers",
             )
 
     def _refuse_layout(self, application: Application, charm: Charm) -> None:
-        """Juju reads less of a charm than we do: never ``charmcraft.yaml``, whatever it holds."""
+        """Refuse a charm that only we can read: Juju never looks at its ``charmcraft.yaml``."""
         place = charm.path.name if charm.path is not None else ""
         packed = "pack it with 'charmcraft pack', which writes metadata.yaml and config.yaml"
         if charm.documents is not None and "metadata.yaml" not in charm.documents:
             self.wrong(
                 application,
-                f"charm {charm.name} has all in charmcraft.yaml, and the controller refuses a "
-                "charm without metadata.yaml",
+                f"charm {charm.name} has everything in charmcraft.yaml, but the controller refuses "
+                "a charm without metadata.yaml",
                 packed,
                 place,
             )
@@ -222,17 +216,17 @@ class _Planner:
             if unseen:
                 self.wrong(
                     application,
-                    f"charm {charm.name} has its options in charmcraft.yaml only, and without "
-                    f"config.yaml the controller knows none of them: {', '.join(unseen)}",
+                    f"charm {charm.name} has its options only in charmcraft.yaml, and without "
+                    f"config.yaml the controller does not know them: {', '.join(unseen)}",
                     packed,
                     place,
                 )
         if not charm.has_code:
             self.wrong(
                 application,
-                f"charm {charm.name} has neither dispatch nor a file in hooks/, so that no unit of "
-                "it would ever run",
-                "fetch the file again, or pack it anew",
+                f"charm {charm.name} has neither dispatch nor a file in hooks/, so none of its "
+                "units would ever run",
+                "fetch the file again, or pack the charm again",
                 place,
             )
 
@@ -266,7 +260,7 @@ class _Planner:
             self.wrong(application, exc.message, exc.fix)
             return None
         if charm.path is None:
-            self.wrong(application, f"there is no .charm file of charm {charm.name}")
+            self.wrong(application, f"there is no .charm file for charm {charm.name}")
             return None
         return DeployApplication(
             application=application.name,
@@ -350,12 +344,14 @@ class _Planner:
             resource = charm.resources.get(name)
             if resource is None:
                 continue  # reported by resource_problems
+            # For a local charm the controller accepts both, and leaves an empty placeholder: the
+            # unit would never get its image.
             if isinstance(value, int) or not value.strip():
                 self.wrong(
                     application,
-                    f"{value!r} is a revision in the store, a local charm cannot have it"
+                    f"{value!r} is a revision in the store, which a local charm cannot use"
                     if isinstance(value, int)
-                    else "the value is empty, and the controller would take that in silence",
+                    else "the value is empty, which the controller would accept without an error",
                     "give an image reference" if resource.is_image else "give a file",
                     f"resource {name}",
                 )
@@ -392,7 +388,7 @@ class _Planner:
         return steps, len(resolved) - len(steps)
 
     def _lacks_charm(self, relation: Relation) -> bool:
-        """Whether an end is an application without charm, which is reported already."""
+        """Whether an end is an application without a charm, which is reported already."""
         return any(
             end.application in self.bundle.applications and end.application not in self.charms
             for end in relation.ends
@@ -405,7 +401,7 @@ def _changes(
     options: Mapping[str, str],
     constraints: Document,
 ) -> Iterator[ApplicationStep]:
-    """Yield what must change of an application that is there with the right charm."""
+    """Yield what must change in an application that is in the model with the right charm."""
     changed = {
         name: text
         for name, text in options.items()

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
-from ckf_airgap.documents import Document
+from ckf_airgap.documents import Document, natural
 from ckf_airgap.juju.live import charm_name_of_url
-
-_NUMBERS: Final = re.compile(r"(\d+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +61,7 @@ class ApplicationSnapshot:
         charm_url: Its charm, ``local:minio-0``.
         status: What the charm set for the application; ``unset`` when it did not.
         units: Its units, by number.
-        scale: How many units are asked for; ``None`` when the source does not tell.
+        scale: How many units are asked for; ``None`` when the source does not say.
     """
 
     name: str
@@ -123,8 +119,8 @@ class ModelSnapshot:
     """A model at one moment: applications and relations by name."""
 
     model: str
-    applications: Mapping[str, ApplicationSnapshot] = field(default_factory=dict)
-    relations: tuple[RelationSnapshot, ...] = ()
+    applications: Mapping[str, ApplicationSnapshot] = field(default_factory=dict, repr=False)
+    relations: tuple[RelationSnapshot, ...] = field(default=(), repr=False)
 
     @property
     def units(self) -> Iterator[UnitSnapshot]:
@@ -170,7 +166,7 @@ class Change:
 
 
 def changes_between(before: ModelSnapshot | None, after: ModelSnapshot) -> list[Change]:
-    """Return what a person is told: changes of workload and application statuses, not of agents."""
+    """Return the changes to show: those of workload and application statuses, not of agents."""
     changes: list[Change] = []
     old_applications = before.applications if before else {}
     for name in sorted({*old_applications, *after.applications}):
@@ -196,11 +192,6 @@ def changes_between(before: ModelSnapshot | None, after: ModelSnapshot) -> list[
                     )
                 )
     return changes
-
-
-def natural(name: str) -> tuple[str | int, ...]:
-    """Return a key that sorts ``a/10`` after ``a/9``."""
-    return tuple(int(part) if part.isdigit() else part for part in _NUMBERS.split(name))
 
 
 def _is_set(status: StatusInfo) -> bool:

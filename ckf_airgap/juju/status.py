@@ -1,15 +1,16 @@
-"""What a model holds now, asked once."""
+"""Read what a model has now, once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ckf_airgap.concurrency import DEFAULT_LIMIT, bounded_map
+from ckf_airgap.concurrency import bounded_map
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.juju.api import NOT_FOUND, Api, CallRefusedError
 from ckf_airgap.juju.live import LiveModel, live_model
 from ckf_airgap.juju.snapshot import ModelSnapshot
 from ckf_airgap.juju.tables import snapshot_of_status
+from ckf_airgap.net.limits import DEFAULT_LIMIT
 
 
 async def full_status(api: Api) -> Document:
@@ -28,12 +29,12 @@ async def read_status(api: Api, model: str) -> ModelSnapshot:
 
 
 async def read_live_model(api: Api, model: str, applications: Iterable[str]) -> LiveModel:
-    """Return what a plan must know of a model, with the options of some of its applications.
+    """Return what a plan needs to know of a model, with the options of some of its applications.
 
     Args:
         api: A connection to the model.
         model: Its name.
-        applications: Those whose options are needed, as far as they are there.
+        applications: Those whose options are needed, as far as they exist.
     """
     status = await full_status(api)
     section = status.get("applications")
@@ -67,8 +68,8 @@ async def _by_application(
 ) -> dict[str, Document]:
     """Return the result of a call that takes the tags of applications, for each of them.
 
-    One that was removed since, which fails the whole call, leaves all of them out: what is not
-    known of them is then told as such.
+    If one was removed meanwhile, the whole call fails and all of them are left out; what is not
+    known of them is then reported as unknown.
     """
     if not names:
         return {}

@@ -49,7 +49,7 @@ class ResourceUpload:
         name: The resource's name.
         type: What the charm declares it to be.
         value: An image reference, or the path of a file.
-        path: What the controller is told as its path.
+        path: What the controller gets as its path.
     """
 
     name: str
@@ -240,14 +240,14 @@ class Plan:
     Attributes:
         model: The model's name.
         steps: What will be done.
-        unchanged: Applications that are there as they should be.
-        kept_relations: How many of the bundle's relations are made already.
-        warnings: What a person should know before the plan is carried out.
+        unchanged: Applications that already are as they should be.
+        kept_relations: How many of the bundle's relations exist already.
+        warnings: What the user should know before the plan is carried out.
     """
 
     model: str
-    steps: tuple[Step, ...] = ()
-    unchanged: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = field(default=(), repr=False)
+    unchanged: tuple[str, ...] = field(default=(), repr=False)
     kept_relations: int = 0
     warnings: tuple[Problem, ...] = ()
 
@@ -263,7 +263,7 @@ class Plan:
 
     @property
     def changes(self) -> tuple[SetOptions | SetConstraints | Scale | Expose, ...]:
-        """What changes of applications that are in the model."""
+        """The changes to applications that are in the model."""
         kinds = (SetOptions, SetConstraints, Scale, Expose)
         return tuple(step for step in self.steps if isinstance(step, kinds))
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from ckf_airgap.documents import Document, JSONValue, load_mapping
 from ckf_airgap.errors import ControllerError, InputError, nearest
+from ckf_airgap.files import require_directory
+from ckf_airgap.files.paths import settle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,9 @@ class JujuTarget:
     model: str
     controller: str | None = None
     juju_data: Path | None = None
+
+    def __post_init__(self) -> None:
+        settle(self)
 
     @classmethod
     def parse(cls, text: str, *, juju_data: Path | None = None) -> JujuTarget:
@@ -76,8 +81,12 @@ def read_controller(name: str | None = None, juju_data: Path | None = None) -> S
         juju_data: The store's directory; ``None`` is `default_juju_data`.
 
     Raises:
+        MissingError: when the directory that was named is not there.
+        InputError: when it is something else.
         ControllerError: when there is no store, no such controller, or no way to log in.
     """
+    if juju_data is not None:
+        require_directory(juju_data, fix="Set JUJU_DATA or --juju-data to Juju's client store.")
     directory = juju_data if juju_data is not None else default_juju_data()
     document = _read(directory, "controllers.yaml")
     controllers = _section(document, "controllers")
@@ -85,7 +94,7 @@ def read_controller(name: str | None = None, juju_data: Path | None = None) -> S
     chosen = name or (current if isinstance(current, str) else None)
     if not chosen:
         raise ControllerError(
-            f"no controller is current in {directory}",
+            f"there is no current controller in {directory}",
             fix=f"Name one with --controller ({_names(controllers)}), or run 'juju switch'.",
         )
     if chosen not in controllers:

@@ -9,18 +9,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.documents import Document, JSONValue, mappings, natural
 from ckf_airgap.juju.snapshot import (
     ApplicationSnapshot,
     ModelSnapshot,
     RelationSnapshot,
     StatusInfo,
     UnitSnapshot,
-    natural,
 )
 
 POD_STATES: Final = frozenset({"error", "blocked"})
-"""Workload states that only ``FullStatus`` tells, from the pod: an image that cannot be pulled, a
+"""Workload states that only ``FullStatus`` has, from the pod: an image that cannot be pulled, a
 crash loop, no node to run on."""
 
 
@@ -30,7 +29,7 @@ def snapshot_of_status(model: str, status: Document) -> ModelSnapshot:
         model=model,
         applications={
             name: _status_application(name, fields)
-            for name, fields in sorted(_mappings(status.get("applications")))
+            for name, fields in sorted(mappings(status.get("applications")))
         },
         relations=tuple(
             RelationSnapshot(
@@ -48,7 +47,7 @@ def snapshot_of_status(model: str, status: Document) -> ModelSnapshot:
 
 
 class ModelTables:
-    """The model as the deltas of the watcher tell it, kept current and without history.
+    """The model as the deltas of the watcher describe it, kept current and without history.
 
     Args:
         model: The model's name.
@@ -63,7 +62,7 @@ class ModelTables:
         self._seen = ModelSnapshot(model=model)
 
     def clear(self) -> None:
-        """Forget all: a new watcher tells the whole model again, but not what was removed."""
+        """Forget all: a new watcher reports the whole model again, but not what was removed."""
         for table in (self._applications, self._units, self._relations, self._pods):
             table.clear()
         self._seen = ModelSnapshot(model=self.model)
@@ -92,11 +91,11 @@ class ModelTables:
         return True
 
     def apply_status(self, status: Document, *, asked_at: ModelSnapshot) -> bool:
-        """Take a response of ``Client.FullStatus``; return whether it told something new.
+        """Take a response of ``Client.FullStatus``; return whether it had anything new.
 
-        It tells what the watcher does not: the state of pods (`POD_STATES`), who is leader, scales,
-        bases and addresses, and that something is gone which was removed while the watcher was cut
-        off.
+        It has what the watcher does not: the state of pods (`POD_STATES`), who is leader, scales,
+        bases and addresses. And it no longer has what was removed while the watcher was
+        disconnected.
 
         Args:
             status: The response.
@@ -147,7 +146,7 @@ class ModelTables:
         )
 
     def _application(self, name: str, units: list[UnitSnapshot]) -> ApplicationSnapshot:
-        """Return an application with its units, and with what only the status told."""
+        """Return an application with its units, and with what only the status has."""
         application = replace(self._applications[name], units=tuple(units))
         told = self._seen.applications.get(name)
         if told is None:
@@ -209,7 +208,7 @@ def _status_application(name: str, fields: Document) -> ApplicationSnapshot:
             leader=data.get("leader") is True,
             address=_str(data.get("address")) or _str(data.get("public-address")),
         )
-        for unit, data in _mappings(fields.get("units"))
+        for unit, data in mappings(fields.get("units"))
     ]
     return ApplicationSnapshot(
         name=name,
@@ -231,12 +230,6 @@ def _full_status(value: JSONValue) -> StatusInfo:
         message=_str(fields.get("info")),
         since=_str(fields.get("since")),
     )
-
-
-def _mappings(section: JSONValue) -> list[tuple[str, Document]]:
-    if not isinstance(section, dict):
-        return []
-    return [(name, fields) for name, fields in section.items() if isinstance(fields, dict)]
 
 
 def _documents(section: JSONValue) -> list[Document]:

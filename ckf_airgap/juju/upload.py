@@ -1,4 +1,4 @@
-"""Charms and resources over HTTP: streamed from disk, beside the websocket.
+"""Charms and resources over HTTP, streamed from disk, separate from the websocket.
 
 Shapes and headers are those of Juju 3.6 (``POST /model/UUID/charms``,
 ``PUT /model/UUID/applications/APP/resources/NAME``).
@@ -26,8 +26,9 @@ from ckf_airgap.errors import (
     ReferenceSyntaxError,
     RefusedError,
 )
+from ckf_airgap.files import open_regular
 from ckf_airgap.images.reference import ImageReference, Registry
-from ckf_airgap.juju.api import Timeouts
+from ckf_airgap.juju.api import JujuTimeouts
 from ckf_airgap.juju.connection import HttpAccess
 from ckf_airgap.juju.steps import ResourceUpload
 
@@ -41,7 +42,7 @@ OnProgress = Callable[[int], None]
 
 
 class Hash(Protocol):
-    """What is fed with bytes and gives their checksum, as those of `hashlib`."""
+    """A running checksum, such as those of `hashlib`."""
 
     def update(self, data: bytes, /) -> None:
         """Take more bytes."""
@@ -49,10 +50,10 @@ class Hash(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadedCharm:
-    """A charm that a controller has taken.
+    """A charm that a controller has accepted.
 
     Attributes:
-        url: The URL that it gave it, ``local:minio-0``.
+        url: The URL that the controller gave it, ``local:minio-0``.
         sha256: The SHA-256 of what was sent, in hexadecimal.
     """
 
@@ -96,7 +97,7 @@ class RegistryAuth:
     registry: Registry
 
     def is_for(self, reference: str) -> bool:
-        """Whether an image lies in the registry of the login; not so when it is no reference."""
+        """Whether an image is in the registry of the login; never for an invalid reference."""
         try:
             return self.registry.holds(ImageReference.parse(reference))
         except ReferenceSyntaxError:
@@ -113,7 +114,7 @@ class Uploader:
         connections: How many uploads may run at once.
     """
 
-    def __init__(self, http: HttpAccess, timeouts: Timeouts, connections: int) -> None:
+    def __init__(self, http: HttpAccess, timeouts: JujuTimeouts, connections: int) -> None:
         self._http = http
         self._timeouts = timeouts
         self._connections = connections
@@ -161,7 +162,7 @@ class Uploader:
         )
         url = reply.get("charm-url")
         if not isinstance(url, str) or not url:
-            raise RefusedError(f"the controller took charm {path.name} and gave no URL for it")
+            raise RefusedError(f"the controller accepted charm {path.name}, but returned no URL")
         return UploadedCharm(url=url, sha256=digest.hexdigest())
 
     async def upload_resource(
@@ -235,14 +236,14 @@ class Uploader:
                 status = response.status
         except TimeoutError as exc:
             raise ControllerError(
-                f"the upload of {what} ({size_bytes} bytes) to the {where} was not done within "
+                f"the upload of {what} ({size_bytes} bytes) to the {where} did not finish within "
                 f"{limit_s:.3g} s",
                 fix="Check the connection to the controller, and the disk of its pod.",
             ) from exc
         except (aiohttp.ClientError, ssl.SSLError, OSError) as exc:
             raise ControllerError(
                 f"the upload of {what} to the {where} broke off: {str(exc) or type(exc).__name__}",
-                fix="Run the command again: what is done already is not done twice.",
+                fix="Run the command again; completed steps are skipped.",
             ) from exc
         if status == 200:
             return _document(text)
@@ -271,8 +272,8 @@ def image_documents(reference: str, auth: RegistryAuth | None) -> tuple[bytes, .
     """Return the body of an image resource in each form in which clients are known to send it.
 
     The first is that of `image_details`. Juju's own client writes the same three keys in the same
-    order, but empty texts in double quotes; its form is known only of an image without login whose
-    reference needs no quotes.
+    order, but empty strings in double quotes; its form is known only for an image without a login
+    whose reference needs no quotes.
     """
     ours = image_details(reference, auth)
     plain = ours == f"registrypath: {reference}\nusername: ''\npassword: ''\n".encode()
@@ -301,7 +302,7 @@ async def _chunks(
 ) -> AsyncIterator[bytes]:
     """Yield a file in pieces, read and hashed off the event loop.
 
-    Each piece opens the file anew, so that no thread holds an open file when the caller is
+    Each piece opens the file again, so that no thread holds an open file when the caller is
     cancelled; at a megabyte a piece that costs nothing.
     """
     offset = 0
@@ -333,11 +334,12 @@ def file_digest(path: Path) -> tuple[str, int]:
 
     Raises:
         MissingError: when it cannot be read.
+        InputError: when it is not a regular file: a bundle may name anything as a resource.
     """
     digest = hashlib.sha384()
     size_bytes = 0
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             while chunk := stream.read(CHUNK_BYTES):
                 digest.update(chunk)
                 size_bytes += len(chunk)

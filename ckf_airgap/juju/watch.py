@@ -1,7 +1,7 @@
 """Watch a model as a stream of snapshots, and wait until it is active/idle.
 
 The stream comes from the watcher that libjuju keeps anyway. One full status for the whole model,
-every 15 seconds at most and when a wait is over, adds what the watcher does not tell: pods that
+every 15 seconds at most and when a wait is over, adds what the watcher does not report: pods that
 cannot start, and which units are leaders.
 """
 
@@ -17,15 +17,9 @@ from typing import Final, Protocol, TypeAlias
 from ckf_airgap.concurrency import timeout
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import ControllerError, Problem, WaitTimeoutError, WorkloadError
+from ckf_airgap.facts.defaults import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S
 from ckf_airgap.juju.api import Api
-from ckf_airgap.juju.idle import (
-    DEFAULT_ERROR_GRACE_S,
-    DEFAULT_IDLE_PERIOD_S,
-    IdleTracker,
-    Obstacle,
-    Verdict,
-    times,
-)
+from ckf_airgap.juju.idle import IdleTracker, Obstacle, Verdict, times
 from ckf_airgap.juju.modelfeed import ModelFeed
 from ckf_airgap.juju.snapshot import Change, ModelSnapshot, changes_between
 from ckf_airgap.juju.status import full_status
@@ -51,7 +45,7 @@ class Watchable(Protocol):
 
     @property
     def feed(self) -> ModelFeed:
-        """The model's state as the watcher tells it."""
+        """The model's state as the watcher reports it."""
 
     @property
     def model_name(self) -> str:
@@ -71,7 +65,7 @@ class Progress:
 
     snapshot: ModelSnapshot
     verdict: Verdict
-    expected: tuple[str, ...]
+    expected: tuple[str, ...] = field(repr=False)
     elapsed_s: float
 
 
@@ -89,7 +83,7 @@ class WaitReport:
     snapshot: ModelSnapshot
     took_s: float
     idle_period_s: float
-    ready_after_s: Mapping[str, float] = field(default_factory=dict)
+    ready_after_s: Mapping[str, float] = field(default_factory=dict, repr=False)
 
     def to_json(self) -> Document:
         """Return the report as JSON."""
@@ -246,7 +240,7 @@ class _Reader:
         return self._source.feed.snapshot()
 
     async def _ask_status(self) -> None:
-        """Add what only a full status tells; the watcher goes on without it if need be."""
+        """Add what only a full status has; the watcher goes on without it if need be."""
         feed = self._source.feed
         asked_at = feed.snapshot()
         try:
@@ -281,12 +275,12 @@ def _timeout_error(
         f"{_count(names)} of {len(tracker.expected)} in model {model} not active/idle within "
         f"{timeout_s:g} s",
         problems=[_problem(obstacle, tracker, model) for obstacle in verdict.obstacles],
-        fix="Go on waiting with 'ckf-airgap wait', with a longer --timeout if need be.",
+        fix="Continue waiting with 'ckf-airgap wait', with a longer --timeout if needed.",
     )
 
 
 def _problem(obstacle: Obstacle, tracker: IdleTracker, model: str) -> Problem:
-    """Return an obstacle as a problem, which tells of an application that comes and goes, too."""
+    """Return an obstacle as a problem, which also says if the application comes and goes."""
     problem = obstacle.problem(model)
     before = tracker.interruptions.get(obstacle.application, 0)
     if not before:

@@ -12,7 +12,8 @@ import ssl
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ckf_airgap.errors import InputError
+from ckf_airgap.errors import InputError, MissingError, unreadable
+from ckf_airgap.files import reads_once
 
 
 def certificate_directories(environment: Mapping[str, str] | None = None) -> tuple[Path, ...]:
@@ -44,6 +45,7 @@ class TrustStore:
         """Return the context for ``HOST[:PORT]``; blocks on the disk the first time.
 
         Raises:
+            MissingError: when a file that was named is not there.
             InputError: when a certificate cannot be read, or a client certificate has no key.
         """
         if host not in self._contexts:
@@ -53,7 +55,8 @@ class TrustStore:
     def _make(self, host: str) -> ssl.SSLContext:
         named = os.environ.get("SSL_CERT_FILE")
         if named and not Path(named).is_file():
-            raise InputError(f"SSL_CERT_FILE names {named}, which is no file")
+            wrong = InputError if Path(named).exists() else MissingError
+            raise wrong(f"SSL_CERT_FILE names {named}, which is no file")
         context = ssl.create_default_context()
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         # As Docker does, and Python before 3.13: an authority of one's own may lack extensions
@@ -66,6 +69,17 @@ class TrustStore:
             if (directory / host).is_dir():
                 _add_directory(context, directory / host)
         return context
+
+
+def check_authorities(path: Path) -> None:
+    """Return when a file has certificate authorities in PEM; blocks on the disk.
+
+    Raises:
+        MissingError: when it is not there.
+        InputError: when it has none.
+    """
+    if not reads_once(path):
+        _add_authorities(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), path)
 
 
 def _add_directory(context: ssl.SSLContext, directory: Path) -> None:
@@ -89,10 +103,10 @@ def _add_directory(context: ssl.SSLContext, directory: Path) -> None:
 def _add_authorities(context: ssl.SSLContext, path: Path) -> None:
     try:
         context.load_verify_locations(cafile=path)
-    except FileNotFoundError as exc:
-        raise InputError(f"there is no certificate authority {path}") from exc
-    except (OSError, ValueError) as exc:
+    except (ssl.SSLError, ValueError) as exc:
         raise InputError(f"{path} has no certificate authority in PEM: {exc}") from exc
+    except OSError as exc:
+        raise unreadable(exc, f"the certificate authority {path}") from exc
 
 
 def _no_password() -> str:

@@ -15,11 +15,17 @@ from pathlib import Path
 from typing import Final
 
 from ckf_airgap.charms.charm import CHARM_NAME
-from ckf_airgap.documents import MAX_BYTES, Document, JSONValue
-from ckf_airgap.errors import InputError, MissingError
+from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.errors import InputError, unreadable
+from ckf_airgap.files import read_small_text
+from ckf_airgap.files.paths import StrPath
+from ckf_airgap.images.lists import NEEDS, Need
 
 SCHEMA: Final = "ckf-airgap/lock/v1"
 LOCK_NAME: Final = "ckf-airgap.lock"
+MAX_LOCK_BYTES: Final = 64 * 1024 * 1024
+"""Size that a lock may have; an image of twenty layers takes some 4 kB."""
+
 
 FILE_NAME: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*\.charm\Z")
 """What a charm's file may be called: it becomes a path."""
@@ -83,6 +89,7 @@ class Lock:
         bundle_sha256: The checksum of the bundle with its overlays; see `document_sha256`.
         architecture: The architecture of the charms.
         registry: The private registry; ``None`` when only charms were taken.
+        need: Which images of the bundle these are.
         charms: In the order of their files' names.
         images: In the order of their sources.
         blobs: The size of each blob of an image, in bytes.
@@ -93,26 +100,26 @@ class Lock:
     bundle_sha256: str
     architecture: str
     registry: str | None = None
-    charms: tuple[LockedCharm, ...] = ()
-    images: tuple[LockedImage, ...] = ()
-    blobs: Mapping[str, int] = field(default_factory=dict)
+    need: Need = "all"
+    charms: tuple[LockedCharm, ...] = field(default=(), repr=False)
+    images: tuple[LockedImage, ...] = field(default=(), repr=False)
+    blobs: Mapping[str, int] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def read(cls, path: Path) -> Lock:
+    def read(cls, path: StrPath) -> Lock:
         """Read a lock; blocks on the disk.
 
         Raises:
             MissingError: when there is none.
             InputError: when it is none, or of another schema.
         """
+        path = Path(path)
         try:
-            if path.stat().st_size > 4 * MAX_BYTES:
-                raise InputError(f"{path} is too large for a lock")
-            text = path.read_text(encoding="utf-8")
-        except FileNotFoundError as exc:
-            raise MissingError(f"there is no lock {path}") from exc
-        except (OSError, UnicodeDecodeError) as exc:
-            raise InputError(f"cannot read the lock {path}: {exc}") from exc
+            text = read_small_text(path, MAX_LOCK_BYTES, what="a lock", pipes=True)
+        except UnicodeDecodeError as exc:
+            raise InputError(f"{path} is not a lock: it is not UTF-8 text") from exc
+        except OSError as exc:
+            raise unreadable(exc, f"the lock {path}") from exc
         return cls.from_text(text, where=str(path))
 
     @classmethod
@@ -136,6 +143,8 @@ class Lock:
             "bundle": {"name": self.bundle, "sha256": self.bundle_sha256},
             "architecture": self.architecture,
             "registry": self.registry,
+            # Left out where it is all, so that locks without it keep their bytes and checksums.
+            **({} if self.need == "all" else {"need": self.need}),
             "charms": [
                 {
                     "name": one.name,
@@ -204,7 +213,11 @@ class _Reader:
             value,
             "the lock",
             "schema tool bundle architecture registry charms images blobs",
+            optional=("need",),
         )
+        need = fields.get("need", "all")
+        if need not in NEEDS:
+            raise self._wrong("need", f"must be one of {', '.join(NEEDS)}, not {need!r}")
         bundle = self._fields(fields["bundle"], "bundle", "name sha256")
         registry = fields["registry"]
         lock = Lock(
@@ -213,6 +226,7 @@ class _Reader:
             bundle_sha256=self._match(bundle, "sha256", _SHA256),
             architecture=self._text(fields, "architecture"),
             registry=None if registry is None else self._text(fields, "registry"),
+            need=need,
             charms=tuple(self._charm(one) for one in self._list(fields, "charms")),
             images=tuple(self._image(one) for one in self._list(fields, "images")),
             blobs=self._blobs(fields["blobs"]),
@@ -258,10 +272,12 @@ class _Reader:
                 raise self._wrong("blobs", f"{digest!r} is no digest")
         return {digest: self._number(value, digest) for digest in value}
 
-    def _fields(self, value: JSONValue, what: str, names: str) -> Document:
+    def _fields(
+        self, value: JSONValue, what: str, names: str, optional: Sequence[str] = ()
+    ) -> Document:
         if not isinstance(value, dict):
             raise self._wrong(what, "must be a mapping")
-        wrong = set(value) ^ set(names.split())
+        wrong = set(value).difference(optional) ^ set(names.split())
         if wrong:
             raise self._wrong(what, f"unknown or missing keys: {', '.join(sorted(wrong))}")
         return value

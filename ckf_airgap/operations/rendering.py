@@ -7,30 +7,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from ckf_airgap.bundle.bundle import Bundle
-from ckf_airgap.bundle.bundlefile import load_bundle, load_overlay
+from ckf_airgap.bundle.bundlefile import load_bundle, load_overlays
 from ckf_airgap.bundle.checks import Setting, with_overlays
 from ckf_airgap.charms.charmfile import CharmDirectory
 from ckf_airgap.concurrency import in_thread
-from ckf_airgap.documents import Document, load_mapping
-from ckf_airgap.errors import InputError, ReleaseNotFoundError, UsageError, nearest
+from ckf_airgap.documents import MAX_BYTES, Document, load_mapping
+from ckf_airgap.errors import (
+    InputError,
+    ReleaseNotFoundError,
+    UsageError,
+    capitalised,
+    nearest,
+    unreadable,
+)
+from ckf_airgap.facts.defaults import DEFAULT_CHARMS, DEFAULT_IMAGES
 from ckf_airgap.facts.releases import Release, load_release, release_names, rules_for_bundle
+from ckf_airgap.files import read_small_text
+from ckf_airgap.files.paths import settle
 from ckf_airgap.images.lists import ImageList, RetaggedImages
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.images.retag import RetagMapping
 from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.rendering.overlay import Rendering, render
-
-DEFAULT_CHARMS: Final = Path("~/charms")
-"""Where the guide of Charmed Kubeflow puts the charm files."""
-
-DEFAULT_IMAGES: Final = Path("~/retagged-images.txt")
-"""Where the guide puts the list of images in the private registry."""
-
-DEFAULT_MODEL: Final = "kubeflow"
-"""The model that Charmed Kubeflow has to be deployed into."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +61,9 @@ class Inputs:
     overlays: tuple[Path, ...] = ()
     rules: Path | None = None
     relative_to: Path | None = None
+
+    def __post_init__(self) -> None:
+        settle(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +101,7 @@ def find_bundle(name: str | Path) -> NamedBundle:
     known = f"Shipped releases are {', '.join(releases) or 'none'}."
     raise ReleaseNotFoundError(
         f"{text!r} is neither a file nor a shipped release",
-        fix=f"{hint[:1].upper()}{hint[1:]} {known}".strip(),
+        fix=f"{capitalised(hint)} {known}".strip(),
     )
 
 
@@ -145,7 +148,7 @@ def _render(
     inputs: Inputs, named: NamedBundle, registry: Registry | None, *, by_rule: bool
 ) -> Rendering:
     settings = parse_settings(inputs)
-    overlays = [load_overlay(path) for path in inputs.overlays]
+    overlays = load_overlays(inputs.overlays)
     charms = scan_charms(named.bundle, overlays, (inputs.charms or DEFAULT_CHARMS).expanduser())
     return render(
         named.bundle,
@@ -197,6 +200,7 @@ def added_rules(path: Path | None, named: NamedBundle) -> ImageRules:
     """Return the rules that fit a bundle, with those of a file added; see `ImageRules.extended_by`.
 
     Raises:
+        MissingError: when the file is not there.
         InputError: when the file holds no rules, or takes away images that are needed.
     """
     if path is None:
@@ -205,11 +209,19 @@ def added_rules(path: Path | None, named: NamedBundle) -> ImageRules:
 
 
 def read_rules_file(path: Path) -> ImageRules:
-    """Read image rules from a file; `InputError` when it holds none."""
+    """Read image rules from a file.
+
+    Raises:
+        MissingError: when the file is not there.
+        InputError: when it holds no rules.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_small_text(path, MAX_BYTES, what="a file of rules", pipes=True)
+    except UnicodeDecodeError as exc:
+        raise InputError(f"{path} is not a file of rules: it is not UTF-8 text") from exc
     except OSError as exc:
-        raise InputError(f"cannot read the rules {path}: {exc.strerror}") from exc
+        fix = "Name an existing file with --rules FILE."
+        raise unreadable(exc, f"the rules {path}", fix=fix) from exc
     where = str(path)
     return ImageRules.from_document(load_mapping(text, where=where), where=where)
 

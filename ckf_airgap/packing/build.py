@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from ckf_airgap._version import __version__
+from ckf_airgap.bundle.bundlefile import load_overlay
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.documents import dump_yaml
 from ckf_airgap.errors import (
@@ -16,23 +16,26 @@ from ckf_airgap.errors import (
     IntegrityError,
     Problem,
     StorageFullError,
+    UsageError,
 )
-from ckf_airgap.files import disk_error, write_text
+from ckf_airgap.files import disk_error, reads_once, write_text
+from ckf_airgap.images.lists import ImageList
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.retag import RetagMapping, retag_images
-from ckf_airgap.operations.charms import Collected, bundle_label, collect_charms
+from ckf_airgap.operations.charms import DownloadedCharms, bundle_label, download_charms
 from ckf_airgap.operations.images import save_images
 from ckf_airgap.operations.imagesettings import TransferReport
 from ckf_airgap.operations.inventory import Listing, ListingInputs, list_images
 from ckf_airgap.operations.lock import LOCK_NAME, Lock
-from ckf_airgap.operations.rendering import Inputs, find_bundle, read_and_render
+from ckf_airgap.operations.rendering import Inputs, added_rules, find_bundle, read_and_render
 from ckf_airgap.packing import names
 from ckf_airgap.packing.charmsarchive import salvage_charms, write_charms
+from ckf_airgap.packing.checksums import read_private_key
 from ckf_airgap.packing.directory import begin, cut, finish, locked
 from ckf_airgap.packing.imagesarchive import lock_images, weigh_images
 from ckf_airgap.packing.plan import Packed, PackObserver, PackPlan
 from ckf_airgap.packing.since import Assumes, known_blobs, unchanged_charms
-from ckf_airgap.packing.texts import install_script, readme
+from ckf_airgap.packing.texts import Share, install_script, readme
 from ckf_airgap.packing.tool import collect_wheels
 from ckf_airgap.rendering.overlay import Rendering
 from ckf_airgap.transfer.oci import Digest
@@ -41,7 +44,7 @@ _ROOM_BYTES: Final = 64 * 1024 * 1024
 """Bytes for everything that is neither a charm nor an image."""
 
 
-async def pack(plan: PackPlan, observer: PackObserver | None = None) -> Packed:
+async def pack_release(plan: PackPlan, observer: PackObserver | None = None) -> Packed:
     """Make a pack, or go on with one.
 
     A run that was stopped or killed is continued by the next one: what is there and intact is not
@@ -53,23 +56,52 @@ async def pack(plan: PackPlan, observer: PackObserver | None = None) -> Packed:
         observer: Is told the progress.
 
     Raises:
+        MissingError: when a file that the plan names is not there, before anything is fetched.
+        InputError: when one is not what it must be.
+        UsageError: when the bundle has no images of `PackPlan.need`, or the lock is of others.
         AirgapError: of the kind of what failed; what was done so far stands.
     """
+    await in_thread(_check_files, plan)
+    run = _Pack(plan, observer or PackObserver())
+    run.check_lock()
     try:
         async with locked(plan):
-            return await _Pack(plan, observer or PackObserver()).run()
+            return await run.run()
     except OSError as exc:
         raise disk_error(exc, Path(exc.filename or plan.output)) from exc
 
 
+def _check_files(plan: PackPlan) -> None:
+    """Read the small files that a person named: hours of fetching come before some are used."""
+    named = find_bundle(plan.charms.bundle or "")
+    added_rules(plan.rules, named)
+    for overlay in plan.charms.overlays:
+        load_overlay(overlay)
+    for path in plan.append:
+        ImageList.read(path, fix="Name an existing file with --append FILE.")
+    if plan.signing_key is not None and not reads_once(plan.signing_key):
+        read_private_key(plan.signing_key)
+    plan.transfer.check()
+
+
 class _Pack:
-    """One run of `pack`."""
+    """One run of `pack_release`."""
 
     def __init__(self, plan: PackPlan, observer: PackObserver) -> None:
         self._plan = plan
         self._observer = observer
         self._out = plan.output
         self._charms = plan.work / "charms"
+
+    def check_lock(self) -> None:
+        """Refuse a lock of a pack of other images; `UsageError`."""
+        given = self._given
+        if given is not None and given.need != self._plan.need:
+            raise UsageError(
+                f"the lock is that of a pack made with --need {given.need},"
+                f" this one has --need {self._plan.need}",
+                fix=f"Give --need {given.need}, or leave out --lock.",
+            )
 
     async def run(self) -> Packed:
         plan, out, watch = self._plan, self._out, self._observer.on_bytes
@@ -80,13 +112,14 @@ class _Pack:
         listing = await self._list()
         references = tuple(image.reference for image in listing.inventory)
         mapping = retag_images(references, plan.registry, max_depth=plan.max_depth)
-        assumed = self._assumed(mapping)
-        report = await self._save(references, mapping, assumed)
-        images, sizes, lacking = await lock_images(out / plan.images_name, mapping, plan.since)
+        chosen = self._chosen(listing, mapping)
+        report = await self._save(chosen, self._assumed(chosen))
+        images, sizes, lacking = await lock_images(out / plan.images_name, chosen, plan.since)
         lock = replace(
             charms.lock,
             tool=self._given.tool if self._given is not None else __version__,
             registry=str(plan.registry),
+            need=plan.need,
             charms=charms.charms,
             images=images,
             blobs=sizes,
@@ -112,6 +145,7 @@ class _Pack:
             files=files,
             charms_fetched=charms.fetched,
             images=report,
+            left_out=self._left_out(mapping, lock),
             assumes=assumes,
             warnings=rendering.warnings,
         )
@@ -139,7 +173,8 @@ class _Pack:
                 self._step("what the images weigh is known only after the charms are there")
                 return
             listing = await list_images(self._listing_inputs(from_files=False))
-            references = tuple(image.reference for image in listing.inventory)
+            chosen = listing.inventory.chosen(plan.need)
+            references = tuple(image.reference for image in chosen)
             mapping = retag_images(references, plan.registry, max_depth=plan.max_depth)
             found, size = await weigh_images(references, plan.transfer, self._assumed(mapping))
             self._step(
@@ -164,9 +199,9 @@ class _Pack:
                 fix="Free some space there, or pack onto another disk.",
             )
 
-    async def _collect(self) -> Collected:
+    async def _collect(self) -> DownloadedCharms:
         self._step("fetching charms")
-        collected = await collect_charms(
+        collected = await download_charms(
             self._plan.charms,
             self._charms,
             listener=self._observer.on_charm,
@@ -191,6 +226,26 @@ class _Pack:
         self._step("finding images")
         return await list_images(self._listing_inputs(from_files=True))
 
+    def _chosen(self, listing: Listing, mapping: RetagMapping) -> RetagMapping:
+        """Return the part of a mapping that is about the images to be packed."""
+        chosen = {image.reference for image in listing.inventory.chosen(self._plan.need)}
+        if not chosen and self._plan.need != "all":
+            which = {"required": "required", "later": "used later"}[self._plan.need]
+            raise UsageError(f"no image of {listing.named.where} is {which}")
+        images = tuple(image for image in mapping.images if image.source in chosen)
+        return replace(mapping, images=images)
+
+    def _left_out(self, mapping: RetagMapping, lock: Lock) -> tuple[str, ...]:
+        """Return the images that the overlay names and nobody brings: neither we nor the base."""
+        brought = {(one.source, one.target) for one in lock.images}
+        if self._plan.since is not None:
+            brought |= {(one.source, one.target) for one in self._plan.since.images}
+        return tuple(
+            str(one.source)
+            for one in mapping.images
+            if (str(one.source), str(one.target)) not in brought
+        )
+
     def _assumed(self, mapping: RetagMapping) -> frozenset[Digest]:
         if self._plan.since is None:
             return frozenset()
@@ -199,11 +254,11 @@ class _Pack:
 
     async def _save(
         self,
-        references: Sequence[ImageReference],
         mapping: RetagMapping,
         assumed: frozenset[Digest],
     ) -> TransferReport:
         plan = self._plan
+        references = tuple(image.source for image in mapping.images)
         self._step(f"saving {len(references)} images")
         pins: dict[ImageReference, Digest] | None = None
         if self._given is not None:
@@ -293,9 +348,11 @@ class _Pack:
         plan, out = self._plan, self._out
         bundle = listing.named.bundle
         label = bundle_label(listing.named, plan.charms.bundle or "")
-        lines = "".join(f"{image.source}\n" for image in mapping.images)
+        left_out = self._left_out(mapping, lock)
+        carried = {one.source for one in lock.images}
+        lines = [str(one.source) for one in mapping.images if str(one.source) in carried]
         texts = {
-            names.IMAGE_LIST: lines,
+            names.IMAGE_LIST: "".join(f"{line}\n" for line in lines),
             names.RETAGGED: mapping.to_text(),
             names.BUNDLE: dump_yaml(bundle.document),
             names.OVERLAY: rendering.overlay_yaml(),
@@ -311,9 +368,16 @@ class _Pack:
                 mapping=plan.max_depth is not None,
                 signed=plan.signing_key is not None,
                 assumes=assumes,
+                share=Share(
+                    need=plan.need,
+                    carried=len(lines),
+                    total=len(mapping.images),
+                    left_out=len(left_out),
+                ),
             ),
         }
         optional = {
+            names.LEFT_OUT: "".join(f"{line}\n" for line in left_out) or None,
             names.MAPPING: mapping.dump(names.MAPPING) if plan.max_depth is not None else None,
             names.ASSUMES: assumes.to_text() if assumes is not None else None,
         }

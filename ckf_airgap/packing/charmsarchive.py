@@ -6,7 +6,6 @@ Charms are zip archives, which hardly compress further, so the gzip stream store
 from __future__ import annotations
 
 import contextlib
-import os
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,10 +13,12 @@ from typing import Final
 
 from ckf_airgap.charmhub.download import LOCK_HASH, hash_file
 from ckf_airgap.errors import AirgapError, IntegrityError
+from ckf_airgap.files import replacing
 from ckf_airgap.operations.lock import FILE_NAME, LockedCharm
 from ckf_airgap.packing.names import CHARMS
 from ckf_airgap.packing.parts import PartsReader, Watch, find_parts, ignore
-from ckf_airgap.packing.tarstream import is_gzip, open_tar
+from ckf_airgap.packing.tarstream import open_tar
+from ckf_airgap.transfer.stores.archivefiles import is_gzip_name
 from ckf_airgap.transfer.stores.region import member_header
 from ckf_airgap.transfer.stores.storedgzip import StoredGzipFile
 
@@ -39,10 +40,8 @@ def write_charms(
     Raises:
         IntegrityError: when a file is not the one of the lock.
     """
-    part = archive.with_name(f"{archive.name}.part")
-    fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
-    try:
-        output = _Output(fd)
+    with replacing(archive) as new:
+        output = _Output(new.fileno())
         for charm in sorted(charms, key=lambda one: one.file):
             path = directory / charm.file
             if hash_file(path, [LOCK_HASH])[LOCK_HASH] != charm.sha384:
@@ -54,11 +53,6 @@ def write_charms(
                     watch(len(chunk))
             output.append(bytes(-charm.size % 512))
         output.finish()
-        os.fsync(fd)
-        part.replace(archive)
-    finally:
-        os.close(fd)
-        part.unlink(missing_ok=True)
 
 
 def salvage_charms(pack: Path, directory: Path, watch: Watch = ignore) -> None:
@@ -79,16 +73,15 @@ def salvage_charms(pack: Path, directory: Path, watch: Watch = ignore) -> None:
         contextlib.suppress(AirgapError),
         contextlib.closing(PartsReader(parts, watch)) as reader,
     ):
-        tar = open_tar(reader, str(pack / CHARMS), gzip=is_gzip(CHARMS))
+        tar = open_tar(reader, str(pack / CHARMS), gzip=is_gzip_name(CHARMS))
         for file in tar:
             target = directory / file.name
             if not FILE_NAME.match(file.name) or target.exists():
                 continue
-            temporary = directory / f".{file.name}.salvaged"
-            with temporary.open("wb") as stream:
+            # Not forced to the disk: it is compared with the store's checksums before it is used.
+            with replacing(target, durable=False) as stream:
                 for chunk in tar.chunks():
                     stream.write(chunk)
-            temporary.replace(target)
 
 
 class _Output:

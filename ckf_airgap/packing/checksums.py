@@ -14,8 +14,9 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
-from ckf_airgap.errors import InputError, IntegrityError
-from ckf_airgap.packing.names import CHECKSUMS, SIGNATURE, safe_path
+from ckf_airgap.errors import InputError, IntegrityError, unreadable
+from ckf_airgap.files import read_small, require_directory
+from ckf_airgap.packing.names import BEGUN, CHECKSUMS, SIGNATURE, safe_path
 
 HEADER: Final = "# ckf-airgap checksums v1"
 
@@ -23,6 +24,13 @@ _LINE: Final = re.compile(r"^(?P<hex>[0-9a-f]{64}) [ *](?P<name>.+)\Z")
 _SIZE: Final = re.compile(r"^# size (?P<size>[0-9]+) (?P<name>.+)\Z")
 _WHOLE: Final = re.compile(r"^# whole (?P<hex>[0-9a-f]{64}) (?P<size>[0-9]+) (?P<name>.+)\Z")
 _MAX_BYTES: Final = 16 * 1024 * 1024
+"""Of the checksums: a pack has some fifty files, and a line has less than 200 bytes."""
+
+_MAX_KEY_BYTES: Final = 64 * 1024
+"""Of a key: one in PEM has less than 200 bytes, and may have text around it."""
+
+_MAX_SIGNATURE_BYTES: Final = 1024
+"""Of the signature: it has 89."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +88,25 @@ class Checksums:
         """Return the checksums of a pack, and their file; blocks on the disk.
 
         Raises:
-            IntegrityError: when there are none, or they are damaged.
+            MissingError: when there is no such directory.
+            InputError: when nothing in it is of a pack.
+            IntegrityError: when the checksums are damaged, or absent from what is there of a pack.
         """
+        require_directory(directory)
         path = directory / CHECKSUMS
         try:
-            if path.is_symlink() or path.stat().st_size > _MAX_BYTES:
-                raise IntegrityError(f"{path} is no list of checksums")
-            content = path.read_bytes()
+            content = read_small(
+                path, _MAX_BYTES, what="a list of checksums", follow=False, error=IntegrityError
+            )
             text = content.decode("utf-8")
         except FileNotFoundError as exc:
+            if not any((directory / name).exists() for name in BEGUN):
+                raise InputError(
+                    f"{directory} is not a pack: it has no {CHECKSUMS}",
+                    fix="Name the directory that `ckf-airgap pack` wrote.",
+                ) from exc
             raise IntegrityError(
-                f"{directory} has no {CHECKSUMS}: it is no pack, or one that is not finished",
+                f"{directory} has no {CHECKSUMS}: the pack is not finished, or has lost it",
                 fix="Make it again with: ckf-airgap pack BUNDLE --registry R -o DIR",
             ) from exc
         except UnicodeDecodeError as exc:
@@ -118,31 +134,38 @@ def sign(content: bytes, key: Path) -> str:
         key: The private key, PEM (``openssl genpkey -algorithm ed25519``), not encrypted.
 
     Raises:
+        MissingError: when it is not there.
         InputError: when it is no such key.
     """
+    return base64.b64encode(read_private_key(key).sign(content)).decode() + "\n"
+
+
+def read_private_key(key: Path) -> Ed25519PrivateKey:
+    """Return the private key that a file holds; see `sign`."""
     try:
-        private = load_pem_private_key(key.read_bytes(), password=None)
+        private = load_pem_private_key(_read_key(key), password=None)
     except OSError as exc:
-        raise InputError(f"cannot read the key {key}: {exc.strerror}") from exc
+        raise unreadable(exc, f"the key {key}") from exc
     except (ValueError, TypeError, UnsupportedAlgorithm) as exc:
         raise InputError(
             f"{key} is no private key that can be used: {_first_line(exc)}", fix=_KEY_FIX
         ) from exc
     if not isinstance(private, Ed25519PrivateKey):
         raise InputError(f"{key} is not an Ed25519 key", fix=_KEY_FIX)
-    return base64.b64encode(private.sign(content)).decode() + "\n"
+    return private
 
 
 def read_public_key(key: Path) -> Ed25519PublicKey:
     """Return the public key that a file holds, PEM; blocks on the disk.
 
     Raises:
+        MissingError: when it is not there.
         InputError: when it is none.
     """
     try:
-        public = load_pem_public_key(key.read_bytes())
+        public = load_pem_public_key(_read_key(key))
     except OSError as exc:
-        raise InputError(f"cannot read the key {key}: {exc.strerror}") from exc
+        raise unreadable(exc, f"the key {key}") from exc
     except (ValueError, UnsupportedAlgorithm) as exc:
         raise InputError(f"{key} is no public key: {_first_line(exc)}", fix=_PUBLIC_FIX) from exc
     if not isinstance(public, Ed25519PublicKey):
@@ -150,11 +173,18 @@ def read_public_key(key: Path) -> Ed25519PublicKey:
     return public
 
 
+def _read_key(key: Path) -> bytes:
+    return read_small(key, _MAX_KEY_BYTES, what="a key", pipes=True)
+
+
 def check_signature(directory: Path, content: bytes, key: Ed25519PublicKey) -> str:
     """Return what is wrong with the signature of a pack, or an empty text; blocks on the disk."""
-    path = directory / SIGNATURE
     try:
-        text = path.read_bytes()[:1000]
+        text = read_small(
+            directory / SIGNATURE, _MAX_SIGNATURE_BYTES, what="a signature", follow=False
+        )
+    except InputError:
+        return "its file is none that a signature can be in"
     except OSError:
         return "there is none, although a key was given"
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -13,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from ckf_airgap.concurrency import in_thread
-from ckf_airgap.errors import Problem, UsageError, raise_all
-from ckf_airgap.files import write_text
+from ckf_airgap.errors import InputError, Problem, UsageError, raise_all
+from ckf_airgap.files import open_locked, require_directory, write_text
 from ckf_airgap.packing import names
 from ckf_airgap.packing.checksums import Checksums, FileSum, sign
 from ckf_airgap.packing.parts import PartsReader, Watch, find_parts, ignore, join_in_place, split
@@ -28,20 +27,17 @@ async def locked(plan: PackPlan) -> AsyncIterator[None]:
     """Make the directories, and keep other runs away from them.
 
     Raises:
+        InputError: when there is something else than a directory.
         UsageError: when another run is at work there.
     """
 
     def lock() -> int:
+        require_directory(plan.output, may_be_missing=True)
         plan.output.mkdir(parents=True, exist_ok=True)
         plan.work.mkdir(parents=True, exist_ok=True)
-        fd = os.open(plan.output, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(fd)
-            raise UsageError(
-                f"{plan.output} is being written by another run", fix="Wait for it."
-            ) from None
+        fd = open_locked(plan.output, os.O_RDONLY | os.O_DIRECTORY)
+        if fd is None:
+            raise UsageError(f"{plan.output} is being written by another run", fix="Wait for it.")
         return fd
 
     fd = await in_thread(lock)
@@ -55,7 +51,7 @@ def begin(plan: PackPlan, watch: Watch = ignore) -> None:
     """Make a pack unfinished: without checksums, and with archives in one piece; blocks.
 
     Raises:
-        UsageError: when the directory holds something else.
+        InputError: when the directory holds something else.
     """
     out = plan.output
     strangers = [
@@ -63,7 +59,7 @@ def begin(plan: PackPlan, watch: Watch = ignore) -> None:
         for name in sorted(path.name for path in out.iterdir())
         if not _is_ours(name)
     ]
-    raise_all(UsageError, f"{out} is not a directory of a pack", strangers)
+    raise_all(InputError, f"{out} is not a directory of a pack", strangers)
     for name in (names.CHECKSUMS, names.SIGNATURE):
         (out / name).unlink(missing_ok=True)
     for name in (*names.IMAGES, names.CHARMS):

@@ -18,6 +18,9 @@ SIGNATURE: Final = "SHA256SUMS.sig"
 CHARMS: Final = "charms.tar.gz"
 IMAGES: Final = ("images.tar.gz", "images.tar")
 IMAGE_LIST: Final = "images.txt"
+LEFT_OUT: Final = "left-out-images.txt"
+"""Images that the overlay names and nobody brought; only in a pack of some of them (``--need``)."""
+
 RETAGGED: Final = "retagged-images.txt"
 MAPPING: Final = "retag-mapping.yaml"
 BUNDLE: Final = "bundle.yaml"
@@ -30,7 +33,10 @@ README: Final = "README.txt"
 INSTALL: Final = "install.sh"
 WHEELS: Final = "wheels"
 
-LAID_OUT: Final = (RETAGGED, MAPPING, IMAGE_LIST, BUNDLE, OVERLAY, MERGED, LOCK_NAME)
+BEGUN: Final = (*IMAGES, *(f"{name}.part" for name in IMAGES), CHARMS, LOCK_NAME, README)
+"""Files that show that a directory without checksums is an unfinished pack."""
+
+LAID_OUT: Final = (RETAGGED, MAPPING, IMAGE_LIST, LEFT_OUT, BUNDLE, OVERLAY, MERGED, LOCK_NAME)
 """Small files that unpacking copies as they are."""
 
 _PART: Final = re.compile(r"^(?P<whole>.+)\.(?P<number>[0-9]{3,})\Z")

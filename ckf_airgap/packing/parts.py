@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from ckf_airgap.errors import IntegrityError
+from ckf_airgap.files import regular_descriptor, remove_unfinished, replacing, sync_directory
 from ckf_airgap.packing.checksums import FileSum
 from ckf_airgap.packing.names import part_name, whole_of
 
@@ -22,7 +23,6 @@ Watch: TypeAlias = "Callable[[int], None]"
 """Is told how many bytes were read or written; called in a thread. What it raises ends the work."""
 
 _COPY_BYTES: Final = 4 * 1024 * 1024
-_UNFINISHED: Final = ".part"
 
 
 def ignore(_count: int) -> None:
@@ -56,8 +56,8 @@ class PartsReader:
         """Return up to `count` bytes; none at the end of the last file."""
         while self._at < len(self._paths):
             if self._fd < 0:
-                flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
-                self._fd = os.open(self._paths[self._at], flags)
+                path = self._paths[self._at]
+                self._fd = regular_descriptor(path, follow=False, error=IntegrityError)
                 self._hash, self._size = hashlib.sha256(), 0
             chunk = os.read(self._fd, count)
             if chunk:
@@ -119,7 +119,7 @@ def split(path: Path, size: int, watch: Watch = ignore) -> list[Path]:
         os.truncate(path, begin)
     first = path.with_name(part_name(path.name, 1))
     path.replace(first)
-    _sync(path.parent)
+    sync_directory(path.parent)
     return [path.with_name(part_name(path.name, number)) for number in range(1, count + 1)]
 
 
@@ -136,7 +136,7 @@ def join_in_place(path: Path, size: int, watch: Watch = ignore) -> None:
         for part in path.parent.glob(f"{path.name}.*")
         if (found := whole_of(part.name)) is not None
     }
-    path.with_name(path.name + _UNFINISHED + ".split").unlink(missing_ok=True)
+    remove_unfinished(path.parent)  # the part that was being cut off, which takes its room twice
     if 1 in parts and not path.exists():
         parts.pop(1).replace(path)
     if not path.exists() or not parts:
@@ -163,44 +163,20 @@ def join(parts: Iterable[Path], target: Path, expected: FileSum, watch: Watch = 
     Raises:
         IntegrityError: when they are not the file that they should be.
     """
-    temporary = target.with_name(f".{target.name}{_UNFINISHED}")
-    try:
-        with (
-            contextlib.closing(PartsReader(parts, watch)) as reader,
-            temporary.open("wb") as stream,
-        ):
-            while chunk := reader.read(_COPY_BYTES):
-                stream.write(chunk)
-            stream.flush()
-            os.fsync(stream.fileno())
-            found = reader.whole
-        if found != expected:
+    with replacing(target) as stream, contextlib.closing(PartsReader(parts, watch)) as reader:
+        while chunk := reader.read(_COPY_BYTES):
+            stream.write(chunk)
+        if reader.whole != expected:
             raise IntegrityError(
                 f"the parts of {target.name} do not make the file that they should",
                 fix="Run: ckf-airgap verify DIR, which names the part.",
             )
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _copy_tail(path: Path, begin: int, target: Path, watch: Watch) -> None:
     """Copy the end of a file into another one, whole or not at all."""
-    temporary = path.with_name(path.name + _UNFINISHED + ".split")
-    with path.open("rb") as source, temporary.open("wb") as stream:
+    with path.open("rb") as source, replacing(target) as stream:
         source.seek(begin)
         while chunk := source.read(_COPY_BYTES):
             stream.write(chunk)
             watch(len(chunk))
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(target)
-    _sync(path.parent)
-
-
-def _sync(directory: Path) -> None:
-    fd = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

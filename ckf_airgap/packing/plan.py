@@ -8,6 +8,8 @@ from typing import Final
 
 from ckf_airgap.charmhub.download import CharmEvent
 from ckf_airgap.errors import Problem
+from ckf_airgap.files.paths import settle
+from ckf_airgap.images.lists import Need
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.operations.charms import CharmSources
 from ckf_airgap.operations.imagesettings import TransferReport, TransferSettings
@@ -29,6 +31,7 @@ class PackPlan:
         registry: The private registry.
         output: The directory of the pack.
         transfer: How images are moved.
+        need: Which images of the bundle are packed; the overlay names all in any case.
         gzip: Whether the images are in ``images.tar.gz``; else in ``images.tar``.
         append: Lists of further images.
         juju_version: Add the images of an offline controller of this version.
@@ -45,6 +48,7 @@ class PackPlan:
     registry: Registry
     output: Path
     transfer: TransferSettings = field(default_factory=TransferSettings)
+    need: Need = "all"
     gzip: bool = True
     append: tuple[Path, ...] = ()
     juju_version: str | None = None
@@ -55,6 +59,9 @@ class PackPlan:
     since: Lock | None = None
     signing_key: Path | None = None
     tool: ToolTarget | None = None
+
+    def __post_init__(self) -> None:
+        settle(self)
 
     @property
     def work(self) -> Path:
@@ -78,6 +85,7 @@ class Packed:
         files: How many there are.
         charms_fetched: Charms that came over the network in this run.
         images: What became of the images.
+        left_out: Images of the bundle that neither this pack nor the one before it holds.
         assumes: What is left out.
         warnings: What a person should look at.
     """
@@ -88,6 +96,7 @@ class Packed:
     files: int
     charms_fetched: int
     images: TransferReport
+    left_out: tuple[str, ...]
     assumes: Assumes | None
     warnings: tuple[Problem, ...] = ()
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from ckf_airgap.documents import JSONValue
 from ckf_airgap.errors import InputError
+from ckf_airgap.files import read_small_text
 from ckf_airgap.images.reference import ImageReference
-from ckf_airgap.operations.lock import Lock
+from ckf_airgap.operations.lock import MAX_LOCK_BYTES, Lock
 from ckf_airgap.packing.names import ASSUMES
 
 SCHEMA: Final = "ckf-airgap/assumes/v1"
@@ -30,8 +31,8 @@ class Assumes:
 
     bundle: str
     lock_sha256: str
-    charms: frozenset[str] = frozenset()
-    blobs: frozenset[str] = frozenset()
+    charms: frozenset[str] = field(default=frozenset(), repr=False)
+    blobs: frozenset[str] = field(default=frozenset(), repr=False)
 
     def __str__(self) -> str:
         """Return how the earlier pack is named in messages."""
@@ -46,7 +47,9 @@ class Assumes:
         """
         path = directory / ASSUMES
         try:
-            document: JSONValue = json.loads(path.read_text(encoding="utf-8"))
+            # The names in it are some of those in a lock.
+            text = read_small_text(path, MAX_LOCK_BYTES, what="such a list", follow=False)
+            document: JSONValue = json.loads(text)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, RecursionError) as exc:

@@ -11,7 +11,6 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Protocol
 
 from ckf_airgap.errors import IntegrityError
@@ -314,8 +313,3 @@ def open_tar(
         max_bytes: Bytes that all its files may have together.
     """
     return TarReader(GzipReader(raw, where) if gzip else raw, where, max_bytes)
-
-
-def is_gzip(path: str | Path) -> bool:
-    """Whether a file of this name is gzipped."""
-    return str(path).endswith((".gz", ".tgz"))

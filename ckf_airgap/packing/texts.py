@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from importlib import resources
 from typing import Final
 
+from ckf_airgap.images.lists import Need
 from ckf_airgap.packing.since import Assumes
 
 _INSTALL: Final = """\
 #!/bin/sh
 # Installs ckf-airgap {version} from the wheels beside this script: no package index, no network.
-# Usage: sh install.sh [DIRECTORY]      (by default ~/ckf-airgap; PYTHON=... chooses the Python)
+# It checks the wheels, but nothing checks this script: before you run it, compare the whole pack
+# with SHA256SUMS and, if it is signed, SHA256SUMS with its signature (docs/pack.md says how).
 set -eu
 
-here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
-target=${{1:-"$HOME/ckf-airgap"}}
+{{ # one group, so that a script that was cut short is an error and runs nothing
+
+usage="usage: sh install.sh [DIRECTORY]
+
+Installs ckf-airgap {version} into DIRECTORY (by default ~/ckf-airgap): a new or an empty one,
+or one that an earlier run made. PYTHON=... names the Python, which must be {python} on {machine}."
+
+case ${{1-}} in
+    -h | --help)
+        printf '%s\\n' "$usage"
+        exit 0
+        ;;
+    -*)
+        printf 'install.sh: there is no option %s\\n%s\\n' "$1" "$usage" >&2
+        exit 2
+        ;;
+esac
+if [ $# -gt 1 ] || [ "${{1-default}}" = "" ]; then
+    printf 'install.sh: it takes one DIRECTORY\\n%s\\n' "$usage" >&2
+    exit 2
+fi
+target=${{1:-${{HOME:?"is not set: name a DIRECTORY"}}/ckf-airgap}}
 python=${{PYTHON:-}}
 
 if [ -z "$python" ]; then
@@ -29,29 +53,19 @@ if [ -z "$python" ]; then
     exit 1
 fi
 
-found=$("$python" -c 'import platform, sys; print("%d.%d %s" % (sys.version_info[0],
-    sys.version_info[1], platform.machine()))')
+# -I: nothing is imported from the current directory or from PYTHONPATH.
+found=$("$python" -I -c 'import platform, sys; print("%d.%d %s" % (sys.version_info[0],
+    sys.version_info[1], platform.machine()))' 2>/dev/null) || found="not a Python 3 that runs"
 if [ "$found" != "{python} {machine}" ]; then
     echo "install.sh: the wheels are for Python {python} on {machine}, and $python is $found" >&2
     echo "Name another one with PYTHON=..., or pack with --python and --machine." >&2
     exit 1
 fi
 
-if command -v sha256sum >/dev/null 2>&1; then
-    (cd "$here" && grep '  {wheels}/' SHA256SUMS | sha256sum --check --quiet -) || {{
-        echo "install.sh: the wheels are not those that were packed" >&2
-        exit 1
-    }}
-fi
-
-# pip runs from its own wheel, so that Pythons without ensurepip (Debian's) will do.
-"$python" -m venv --without-pip --clear "$target"
-pip=$(echo "$here"/{wheels}/pip-*.whl)
-PYTHONPATH=$pip "$target/bin/python" -m pip install --quiet --disable-pip-version-check \\
-    --no-input --no-cache-dir --isolated --no-index --find-links "$here/{wheels}" \\
-    "ckf-airgap=={version}"
-
-echo "installed: $target/bin/ckf-airgap"
+"$python" -I - "$0" "$target" {wheels} {version} <<'END_OF_PYTHON'
+{installer}END_OF_PYTHON
+exit
+}}
 """
 
 _README: Final = """\
@@ -60,7 +74,7 @@ Charmed Kubeflow for an air gap: {bundle}
 
 Made by ckf-airgap {version}, for the registry {registry}.
 
-On a machine behind the gap:
+{check}On a machine behind the gap:
 
 {install}  ckf-airgap verify .                 reads all once; names what is missing or altered
   ckf-airgap unpack . --to ~          ~/charms, ~/retagged-images.txt and the rest
@@ -72,7 +86,8 @@ Without ckf-airgap, the old way works as well:
   sha256sum -c SHA256SUMS
 {join}  mkdir -p ~/charms && tar -xzf charms.tar.gz -C ~/charms
   skopeo copy oci-archive:{images_file}:IMAGE docker://{registry}/...      (or: docker load -i)
-  juju deploy ~/{merged}  (next to charms/)
+  cp {merged} ~                                                    (next to charms/)
+  juju deploy ~/{merged} --trust
 
 Files
 -----
@@ -84,7 +99,40 @@ Files
   retagged-images.txt        the same in the private registry
   bundle.yaml, overlay.yaml  the bundle as published, and what changes in it here
   merged-bundle.yaml         both together
-{since}"""
+{left_out}{since}"""
+
+_LEFT_OUT: Final = """
+This pack holds the images that are {which}:
+{carried} of {total}, listed in images.txt.
+The overlay and retagged-images.txt name all images of the bundle.{rest}
+To check that those of this pack have arrived:
+
+  ckf-airgap images verify images.txt --registry {registry}{mapping}
+"""
+
+_REST: Final = """
+left-out-images.txt lists the {count} that are missing until another pack brings them:
+{what}. To bring them,
+pack again with --need {other} --since ckf-airgap.lock."""
+
+_WHICH: Final = {"required": "required to reach active/idle", "later": "used later"}
+_OTHERS: Final = {
+    "required": ("later", "pods that use them cannot start"),
+    "later": ("required", "nothing becomes active without them"),
+}
+"""By ``--need``, the other half, and what happens without it."""
+
+_CHECK: Final = """\
+Check this directory before you run anything in it{key}:
+
+{signature}  sha256sum -c --quiet SHA256SUMS
+
+"""
+
+_SIGNATURE: Final = """\
+  base64 -d SHA256SUMS.sig > ~/sig
+  openssl pkeyutl -verify -pubin -inkey ~/pub.pem -rawin -in SHA256SUMS -sigfile ~/sig
+"""
 
 _SINCE: Final = """
 This pack holds only what is new since {assumes}.
@@ -92,6 +140,23 @@ It needs that one to be here: its charms in ~/charms, its images in the registry
 and nothing is half-loaded without them. assumes.json lists what was left out:
 {charms} charms and {blobs} blobs.
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """How much of a bundle's images a pack holds.
+
+    Attributes:
+        need: Which of them.
+        carried: How many these are.
+        total: How many the bundle has.
+        left_out: How many of the others the pack before it did not bring either.
+    """
+
+    need: Need
+    carried: int
+    total: int
+    left_out: int
 
 
 def install_script(*, version: str, python: str, machine: str, wheels: str) -> str:
@@ -103,7 +168,10 @@ def install_script(*, version: str, python: str, machine: str, wheels: str) -> s
         machine: The machine, as ``uname -m`` says it.
         wheels: The directory of the wheels.
     """
-    return _INSTALL.format(version=version, python=python, machine=machine, wheels=wheels)
+    installer = resources.files(__package__).joinpath("installer.py").read_text(encoding="utf-8")
+    return _INSTALL.format(
+        version=version, python=python, machine=machine, wheels=wheels, installer=installer
+    )
 
 
 def readme(
@@ -117,6 +185,7 @@ def readme(
     mapping: bool,
     signed: bool,
     assumes: Assumes | None,
+    share: Share,
 ) -> str:
     """Return the page for the other side.
 
@@ -130,9 +199,15 @@ def readme(
         mapping: Whether a mapping tells where images go.
         signed: Whether the checksums are signed.
         assumes: What is taken to be there already.
+        share: How much of the bundle's images it holds.
     """
+    at_mapping = " --mapping ~/retag-mapping.yaml" if mapping else ""
     title = f"Charmed Kubeflow for an air gap: {bundle}"
     install = "  sh install.sh ~/ckf-airgap && PATH=~/ckf-airgap/bin:$PATH\n" if tool else ""
+    check = _CHECK.format(
+        key=" (the key must not come with the pack)" if signed else "",
+        signature=_SIGNATURE if signed else "",
+    )
     since = ""
     if assumes is not None:
         since = _SINCE.format(assumes=assumes, charms=len(assumes.charms), blobs=len(assumes.blobs))
@@ -145,10 +220,29 @@ def readme(
         images_file=images,
         bundle_file="bundle.yaml",
         merged="merged-bundle.yaml",
-        mapping=" --mapping ~/retag-mapping.yaml" if mapping else "",
+        mapping=at_mapping,
+        check=check if tool else "",
         install=install,
         join=f"  cat {images}.* > {images}\n" if split else "",
         pad=" " * 17,
         signed=", signed in SHA256SUMS.sig" if signed else "",
+        left_out=_left_out(share, registry, at_mapping),
         since=since,
+    )
+
+
+def _left_out(share: Share, registry: str, mapping: str) -> str:
+    """Return what a pack of some images says about the others."""
+    if share.need == "all":
+        return ""
+    other, what = _OTHERS[share.need]
+    count = share.left_out
+    rest = _REST.format(count=count, what=what, other=other) if count else ""
+    return _LEFT_OUT.format(
+        which=_WHICH[share.need],
+        carried=share.carried,
+        total=share.total,
+        rest=rest,
+        registry=registry,
+        mapping=mapping,
     )

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ckf_airgap.errors import CharmNotFoundError, InputError, IntegrityError, Problem, raise_all
-from ckf_airgap.files import disk_error
-from ckf_airgap.operations.lock import FILE_NAME, Lock
+from ckf_airgap.files import disk_error, open_regular, read_small, replacing, require_directory
+from ckf_airgap.files.paths import StrPath, optional_path
+from ckf_airgap.operations.lock import FILE_NAME, MAX_LOCK_BYTES, Lock
 from ckf_airgap.packing.checksums import Checksums, FileSum, check_signature, read_public_key
 from ckf_airgap.packing.names import CHARMS, IMAGES, LAID_OUT, LOCK_NAME, SIGNATURE
 from ckf_airgap.packing.parts import PartsReader, Watch, find_parts, ignore, join
 from ckf_airgap.packing.since import Assumes
-from ckf_airgap.packing.tarstream import TarFile, TarReader, is_gzip, open_tar
+from ckf_airgap.packing.tarstream import TarFile, TarReader, open_tar
+from ckf_airgap.transfer.stores.archivefiles import is_gzip_name
 
 CHARMS_DIRECTORY = "charms"
 _READ_BYTES = 1024 * 1024
@@ -43,12 +44,12 @@ class Unpacked:
     assumes: Assumes | None
 
 
-def unpack(
-    directory: Path,
-    target: Path,
+def unpack_pack(
+    directory: StrPath,
+    target: StrPath,
     *,
     force: bool = False,
-    key: Path | None = None,
+    key: StrPath | None = None,
     watch: Watch = ignore,
 ) -> Unpacked:
     """Lay out ``charms/``, ``retagged-images.txt`` and the rest; blocks on the disk.
@@ -64,11 +65,16 @@ def unpack(
         watch: Is told how far the reading is.
 
     Raises:
+        MissingError: when the directory or the key is not there.
         CharmNotFoundError: when it is made ``--since`` a pack whose charms are not there.
-        InputError: when files are there that differ; nothing is written then.
+        InputError: when the directory is no pack, the key none, `target` no directory, or files are
+            there that differ; nothing is written then.
         IntegrityError: when the pack is damaged, hostile or not signed with the key.
         TransferError: when the disk is full or fails.
     """
+    directory, target, key = Path(directory), Path(target), optional_path(key)
+    require_directory(directory)
+    require_directory(target, may_be_missing=True)
     public = read_public_key(key) if key is not None else None
     checksums, content = Checksums.read(directory)
     if public is not None and (wrong := check_signature(directory, content, public)):
@@ -83,7 +89,7 @@ def unpack(
 
 
 class _Unpacking:
-    """One run of `unpack`."""
+    """One run of `unpack_pack`."""
 
     def __init__(
         self, directory: Path, target: Path, checksums: Checksums, *, force: bool, watch: Watch
@@ -132,7 +138,13 @@ class _Unpacking:
         expected = self._checksums.files[name]
         path = self._directory / name
         try:
-            content = path.read_bytes() if not path.is_symlink() else b""
+            content = read_small(
+                path,
+                MAX_LOCK_BYTES,
+                what=f"the {name} of a pack",
+                follow=False,
+                error=IntegrityError,
+            )
         except FileNotFoundError:
             raise IntegrityError(f"{self._directory} lacks {name}") from None
         if FileSum(hashlib.sha256(content).hexdigest(), len(content)) != expected:
@@ -198,7 +210,7 @@ class _Unpacking:
             raise IntegrityError(f"{self._directory} lacks {CHARMS}")
         seen: set[str] = set()
         with contextlib.closing(PartsReader(parts, self._watch)) as reader:
-            tar = open_tar(reader, str(self._directory / CHARMS), gzip=is_gzip(CHARMS))
+            tar = open_tar(reader, str(self._directory / CHARMS), gzip=is_gzip_name(CHARMS))
             for file in tar:
                 if not FILE_NAME.match(file.name) or file.name not in wanted:
                     raise IntegrityError(
@@ -214,19 +226,16 @@ class _Unpacking:
 
     def _extract_one(self, file: TarFile, tar: TarReader, sha384: str) -> None:
         target = self._charms / file.name
-
-        def fill(stream: _Sink) -> None:
-            digest = hashlib.sha384()
+        digest = hashlib.sha384()
+        with replacing(target) as stream:
             for chunk in tar.chunks():
                 digest.update(chunk)
-                stream(chunk)
+                stream.write(chunk)
             if digest.hexdigest() != sha384:
                 raise IntegrityError(
                     f"the charm {file.name} is not that of the lock",
                     fix="Copy the pack again; `ckf-airgap verify DIR` names all that is wrong.",
                 )
-
-        _replace(target, fill)
         self._written += 1
 
     def _images(self, images: tuple[str, list[Path]] | None) -> Path | None:
@@ -248,26 +257,9 @@ class _Unpacking:
         if _state(path, "sha256", hashlib.sha256(content).hexdigest()) == "same":
             self._kept += 1
             return
-        _replace(path, lambda stream: stream(content))
+        with replacing(path) as stream:
+            stream.write(content)
         self._written += 1
-
-
-_Sink = Callable[[bytes], object]
-
-
-def _replace(path: Path, fill: Callable[[_Sink], object]) -> None:
-    """Write a file, whole or not at all; a link at its place is replaced, not followed."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        temporary.unlink(missing_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(temporary, flags, 0o666), "wb") as stream:
-            fill(stream.write)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _state(path: Path, algorithm: str, expected: str) -> str:
@@ -276,12 +268,12 @@ def _state(path: Path, algorithm: str, expected: str) -> str:
         return "differs"
     try:
         digest = hashlib.new(algorithm)
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             for chunk in _chunks(stream.read):
                 digest.update(chunk)
     except FileNotFoundError:
         return "absent"
-    except IsADirectoryError:
+    except (IsADirectoryError, InputError):  # a directory, or a pipe, which is not waited for
         return "differs"
     return "same" if digest.hexdigest() == expected else "differs"
 

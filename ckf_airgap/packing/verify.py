@@ -11,20 +11,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from ckf_airgap.errors import AirgapError, InputError, IntegrityError, Problem
+from ckf_airgap.errors import AirgapError, IntegrityError, Problem
+from ckf_airgap.files import require_directory
+from ckf_airgap.files.paths import StrPath, optional_path
 from ckf_airgap.operations.lock import Lock
 from ckf_airgap.packing.checksums import Checksums, FileSum, check_signature, read_public_key
 from ckf_airgap.packing.names import CHARMS, CHECKSUMS, IMAGES, LOCK_NAME, SIGNATURE, whole_of
 from ckf_airgap.packing.parts import PartsReader, Watch, find_parts, ignore
 from ckf_airgap.packing.since import Assumes
-from ckf_airgap.packing.tarstream import TarFile, TarReader, is_gzip, open_tar
+from ckf_airgap.packing.tarstream import TarFile, TarReader, open_tar
+from ckf_airgap.transfer.stores.archivefiles import is_gzip_name
 
 _FIX: Final = "Copy the pack again; if it is made so, do not use it, and ask who made it."
 _MAX_INDEX_BYTES: Final = 64 * 1024 * 1024
 
 
 @dataclass(slots=True, kw_only=True)
-class Verified:
+class VerifiedPack:
     """What a check found.
 
     Attributes:
@@ -48,7 +51,9 @@ class Verified:
     problems: list[Problem] = field(default_factory=list)
 
 
-def verify_pack(directory: Path, *, key: Path | None = None, watch: Watch = ignore) -> Verified:
+def verify_pack(
+    directory: StrPath, *, key: StrPath | None = None, watch: Watch = ignore
+) -> VerifiedPack:
     """Read everything in a pack once, and return what is wrong with it; blocks on the disk.
 
     Args:
@@ -57,14 +62,15 @@ def verify_pack(directory: Path, *, key: Path | None = None, watch: Watch = igno
         watch: Is told how far the reading is.
 
     Returns:
-        What was found; `Verified.problems` is empty when all is right.
+        What was found; `VerifiedPack.problems` is empty when all is right.
 
     Raises:
-        InputError: when the directory or the key cannot be read.
-        IntegrityError: when there are no checksums to compare with.
+        MissingError: when the directory or the key is not there.
+        InputError: when the directory is no pack, or the key none.
+        IntegrityError: when the checksums themselves are damaged.
     """
-    if not directory.is_dir():
-        raise InputError(f"there is no directory {directory}")
+    directory, key = Path(directory), optional_path(key)
+    require_directory(directory)
     public = read_public_key(key) if key is not None else None
     checksums, content = Checksums.read(directory)
     return _Verification(directory, checksums, watch).run(
@@ -72,7 +78,7 @@ def verify_pack(directory: Path, *, key: Path | None = None, watch: Watch = igno
     )
 
 
-def raise_problems(directory: Path, verified: Verified) -> None:
+def raise_problems(directory: Path, verified: VerifiedPack) -> None:
     """Raise `IntegrityError` with everything that is wrong, or return when nothing is."""
     if verified.problems:
         raise IntegrityError(
@@ -87,10 +93,10 @@ class _Verification:
         self._directory = directory
         self._checksums = checksums
         self._watch = watch
-        self._found = Verified()
+        self._found = VerifiedPack()
         self._lock: Lock | None = None
 
-    def run(self, signature: Callable[[], str | None]) -> Verified:
+    def run(self, signature: Callable[[], str | None]) -> VerifiedPack:
         self._found.has_signature = (self._directory / SIGNATURE).exists()
         wrong = signature()
         if wrong:
@@ -127,8 +133,9 @@ class _Verification:
                 self._wrong(exc.message, LOCK_NAME)
 
     def _read_lock(self) -> None:
-        if (self._directory / LOCK_NAME).is_file():
-            self._lock = Lock.read(self._directory / LOCK_NAME)
+        path = self._directory / LOCK_NAME
+        if self._is_plain(path):
+            self._lock = Lock.read(path)
 
     def _read_assumes(self) -> None:
         self._found.assumes = Assumes.read(self._directory)
@@ -241,7 +248,7 @@ class _Verification:
         with contextlib.closing(self._reader(paths)) as reader:
             whole = True
             try:
-                tar = open_tar(reader, name, gzip=is_gzip(name))
+                tar = open_tar(reader, name, gzip=is_gzip_name(name))
                 for file in tar:
                     member(file, tar)
             except IntegrityError as exc:

@@ -1,7 +1,8 @@
 """The private directories of rehearsals, and the removal of those whose process was killed.
 
-Each holds a locked file, see `filelock`. A process that ends well removes its directory. One that
-is killed cannot; the next rehearsal of the same user finds that nobody holds the lock, and does.
+Each holds a locked file, see `ckf_airgap.files.FileLock`. A process that ends well removes its
+directory. One that is killed cannot; the next rehearsal of the same user finds that nobody holds
+the lock, and does.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, final
 
-from ckf_airgap.rehearsal.filelock import FileLock
+from ckf_airgap.files import FileLock
 
 PREFIX: Final = "ckf-airgap-"
 

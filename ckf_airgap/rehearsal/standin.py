@@ -6,17 +6,16 @@ wherever they are made: nothing in them is compressed, dated or ordered by chanc
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from ckf_airgap.charms.charm import ROLES, Base, Charm, Endpoint, Option, Resource
 from ckf_airgap.documents import Document, JSONValue, dump_yaml
 from ckf_airgap.facts.releases import Release
+from ckf_airgap.files import replacing
+from ckf_airgap.files.paths import StrPath
 
 Layout: TypeAlias = Literal["metadata", "charmcraft"]
 """Where the charm says what it declares: ``metadata.yaml`` and ``config.yaml``, as packed charms
@@ -60,7 +59,7 @@ def standin_revisions(release: Release) -> Mapping[str, int]:
     }
 
 
-def write_standins(release: Release, directory: Path, *, padding_bytes: int = 0) -> list[Path]:
+def write_standins(release: Release, directory: StrPath, *, padding_bytes: int = 0) -> list[Path]:
     """Write a stand-in for each charm of a release, with the revisions of `standin_revisions`.
 
     Args:
@@ -71,6 +70,7 @@ def write_standins(release: Release, directory: Path, *, padding_bytes: int = 0)
     Returns:
         The files, in the order of the charms' names.
     """
+    directory = Path(directory)
     return [
         write_standin(
             release.charms[name],
@@ -85,7 +85,7 @@ def write_standins(release: Release, directory: Path, *, padding_bytes: int = 0)
 
 def write_standin(
     charm: Charm,
-    directory: Path,
+    directory: StrPath,
     revision: int,
     *,
     padding_bytes: int = 0,
@@ -108,10 +108,12 @@ def write_standin(
     Returns:
         The path of the file.
     """
+    directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{charm.name}_r{revision}.charm"
     with (
-        _replacing(path) as stream,
+        # Not forced to the disk, since a rehearsal makes some fifty of them, and can do so again.
+        replacing(path, mode=0o644, durable=False) as stream,
         zipfile.ZipFile(stream, mode="w", compression=zipfile.ZIP_STORED) as archive,
     ):
         files = standin_files(charm, layout=layout, empty_config=empty_config)
@@ -235,18 +237,3 @@ def _pad(archive: zipfile.ZipFile, size_bytes: int) -> None:
         left = size_bytes
         while left > 0:
             left -= stream.write(_CHUNK[: min(left, len(_CHUNK))])
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Yield a stream whose content becomes the file at `path` when the block ends well."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            yield stream
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

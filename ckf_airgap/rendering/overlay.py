@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from ckf_airgap.bundle.bases import KUBERNETES_SERIES, choose_base, written
 from ckf_airgap.bundle.bundle import Application, Bundle
 from ckf_airgap.bundle.checks import (
     Setting,
@@ -23,11 +24,12 @@ from ckf_airgap.bundle.checks import (
 from ckf_airgap.bundle.difference import difference
 from ckf_airgap.bundle.endpoints import resolve_relations
 from ckf_airgap.bundle.merge import merge_documents
-from ckf_airgap.charms.charm import Base, Charm
+from ckf_airgap.charms.charm import Charm
 from ckf_airgap.charms.charmfile import CharmDirectory
 from ckf_airgap.documents import Document, JSONValue, dump_yaml
 from ckf_airgap.errors import (
     BundleError,
+    CharmError,
     CharmNotFoundError,
     ImageNotFoundError,
     OptionError,
@@ -35,12 +37,7 @@ from ckf_airgap.errors import (
     UsageError,
     raise_all,
 )
-from ckf_airgap.images.discover import (
-    ApplicationImages,
-    ImageNeed,
-    Place,
-    discover_images,
-)
+from ckf_airgap.images.discover import ApplicationImages, ImageNeed, Place, discover_images
 from ckf_airgap.images.lists import ImageList, RetaggedImages
 from ckf_airgap.images.recognise import images_in_text
 from ckf_airgap.images.reference import ImageReference, Registry
@@ -48,11 +45,12 @@ from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.images.scalars import ValueText
 from ckf_airgap.rendering.proof import Proof, prove
 
-LOCAL_CHANNEL: Final = "stable"
-"""The channel that an overlay gives an application whose bundle has one.
+NO_CHANNEL: Final = ""
+"""What an overlay gives an application that has a channel: a local charm has none.
 
-An overlay cannot take a ``channel:`` away, and ``juju deploy`` looks a local charm up under
-``stable``, so that any channel with a track is refused after the upload.
+``juju deploy`` refuses a local charm with a channel: one with a track at once, any other when the
+bundle is deployed again, since the application in the model has none. A revision counts as another
+charm then, and is taken away for the same reason.
 """
 
 
@@ -78,16 +76,17 @@ class Rendering:
     """What `render` gives.
 
     Attributes:
-        bundle: The merged bundle: no channel, every charm a path, every image a retagged one.
+        bundle: The merged bundle: no channel, every charm a path, every application its base,
+            every image a retagged one.
         overlay: What differs from the bundle that was given, for ``juju deploy --overlay``.
         charms: The charm of each application.
         registry: The private registry.
         replacements: Every image that was exchanged.
         proof: That no image was left outside; rendering fails without it.
-        warnings: What a person should look at; nothing that stops a deployment.
+        warnings: What a person should look at.
     """
 
-    bundle: Bundle
+    bundle: Bundle = field(repr=False)
     overlay: Document = field(repr=False)
     charms: Mapping[str, Charm] = field(repr=False)
     registry: Registry
@@ -182,6 +181,7 @@ def render(
     warnings = [warning for entry in found for warning in entry.warnings()]
     warnings += _left_outside(final, own_options, own_resources, retagged)
     warnings += _unquoted(found, retagged.registry)
+    warnings += _without_base(final, by_application)
     rendered = Bundle.from_document(_without_channels(target), where="as rendered")
     proof = prove(
         rendered,
@@ -338,8 +338,10 @@ def _application(
 ) -> Document:
     application = entry.application
     fields: Document = {"charm": charm_path(entry.charm, relative_to)}
-    if application.channel is not None:
-        fields["channel"] = LOCAL_CHANNEL
+    if application.channel:
+        fields["channel"] = NO_CHANNEL
+    if application.revision is not None:
+        fields["revision"] = None
     fields |= _base_fields(application, entry.charm, bundle)
     if resources:
         fields["resources"] = resources
@@ -349,20 +351,33 @@ def _application(
 
 
 def _base_fields(application: Application, charm: Charm, bundle: Bundle) -> Document:
-    """Return the base where the bundle says ``series: kubernetes``, which names no base.
+    """Return the base where the application does not name one itself.
 
-    Juju 3.x makes ubuntu@20.04 of an application's ``kubernetes``, and a base that no charm has
-    of the bundle's, so that a charm for anything else would be refused.
+    Without it, ``juju deploy`` does not recognise the application when the bundle is deployed
+    again: it takes the charm for a new one, and looks for its file where there is none. A base that
+    the charm does not have stays as it was asked for; `_without_base` warns about it.
     """
-    if application.base is not None or not charm.bases:
+    if application.base is not None:
         return {}
-    fields: Document = {"base": f"{charm.bases[0]}/stable"}
-    if application.series == "kubernetes":
-        focal = any(base.same_os(Base(name="ubuntu", channel="20.04")) for base in charm.bases)
-        return {} if focal else {"series": None, **fields}
-    if application.series is None and bundle.series == "kubernetes":
-        return fields
-    return {}
+    try:
+        fields: Document = {"base": written(choose_base(application, bundle, charm))}
+    except CharmError:
+        return {}
+    if application.series == KUBERNETES_SERIES:  # Juju refuses a base beside it
+        fields["series"] = None
+    return fields
+
+
+def _without_base(bundle: Bundle, charms: Mapping[str, Charm]) -> list[Problem]:
+    """Return a warning for each application that cannot be deployed on the base it asks for."""
+    warnings = []
+    for name, application in bundle.applications.items():
+        try:
+            choose_base(application, bundle, charms[name])
+        except CharmError as exc:
+            fix = exc.fix or "take a charm that has it, or name another base in an overlay"
+            warnings.append(Problem(exc.message, f"application {name}", fix))
+    return warnings
 
 
 def _in_force(entry: ApplicationImages, option: str) -> object:

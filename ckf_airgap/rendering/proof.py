@@ -1,14 +1,14 @@
-"""The proof that no image is left outside: a check over the merged bundle, after rendering.
+"""The proof that no image is pulled from outside: a check over the merged bundle, after rendering.
 
 Pure, and independent of how rendering came to its result: every image that the merged bundle names
-is looked for again, from the charms' resources and options, and must lie in the private registry
+is looked for again, from the charms' resources and options, and must be in the private registry
 and in the list of what was carried there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.charms.charm import Charm
@@ -22,25 +22,25 @@ from ckf_airgap.images.rules import ImageRules
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """A source, and the place in the private registry that took its place everywhere."""
+    """A source, and the place in the private registry that replaced it everywhere."""
 
     source: ImageReference
     target: ImageReference
     needs: tuple[ImageNeed, ...]
-    """Who asked for the source."""
+    """What asked for the source."""
 
     def to_json(self) -> Document:
         """Return the exchange as a JSON document."""
         return {
             "source": str(self.source),
             "target": str(self.target),
-            "needed_by": [str(need) for need in self.needs],
+            "needed-by": [str(need) for need in self.needs],
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """What was shown.
+    """What was proved.
 
     Attributes:
         mapping: Every source with its target; no two images share a target.
@@ -49,10 +49,10 @@ class Proof:
         unused: The lines that neither the bundle nor Juju itself uses.
     """
 
-    mapping: tuple[Exchange, ...]
+    mapping: tuple[Exchange, ...] = field(repr=False)
     places: int
-    used: frozenset[ImageReference]
-    unused: tuple[ListedImage, ...]
+    used: frozenset[ImageReference] = field(repr=False)
+    unused: tuple[ListedImage, ...] = field(repr=False)
 
     def to_json(self) -> Document:
         """Return the proof as a JSON document."""
@@ -80,11 +80,11 @@ def prove(
     Args:
         bundle: The merged bundle, as it is deployed.
         charms: The charm of each application.
-        rules: What the charms do not tell.
+        rules: What the charms do not declare.
         images: The list of what the registry has.
         exchanged: Each need that rendering met, with the reference it was given.
-        own_options: Options that a person set; rendering left them as they are and has warned of
-            images outside the registry, so they are not looked at.
+        own_options: Options that the user set; rendering left them unchanged and warned about
+            images outside the registry, so they are not checked.
         own_resources: The same for resources.
 
     Raises:
@@ -114,7 +114,7 @@ def prove(
             problems.append(Problem(f"{need.source} is not in {images.images.where}", str(need)))
     if problems:
         raise ProofError(
-            "the merged bundle does not hold: it would pull images that are not in the registry",
+            "check failed: the merged bundle would pull images that are not in the registry",
             problems=problems,
         )
     used = frozenset(filter(None, (_listed(need.source, images) for need in needs)))
@@ -142,7 +142,7 @@ def _mapping(
 def _collisions(mapping: Iterable[Exchange], images: RetaggedImages) -> list[Problem]:
     """Return a problem for each place that different images share.
 
-    A source that lies in the registry already is its own target, not another image.
+    A source that is already in the registry is its own target, not another image.
     """
     sharing: dict[ImageReference, dict[ImageReference, Exchange]] = {}
     for exchange in mapping:
@@ -155,7 +155,7 @@ def _collisions(mapping: Iterable[Exchange], images: RetaggedImages) -> list[Pro
             f"{' and '.join(str(exchange.source) for exchange in same.values())} are different "
             f"images, and both would be {next(iter(same.values())).target}",
             " and ".join(str(exchange.needs[0]) for exchange in same.values()),
-            "retag them with a mapping, or set one of the places yourself",
+            "retag them with a mapping file, or set one of them yourself",
         )
         for same in sharing.values()
         if len(same) > 1
@@ -163,7 +163,7 @@ def _collisions(mapping: Iterable[Exchange], images: RetaggedImages) -> list[Pro
 
 
 def _listed(reference: ImageReference, images: RetaggedImages) -> ImageReference | None:
-    """Return the line that an image of the merged bundle is; ``latest`` may be left out in one."""
+    """Return the line of an image of the merged bundle; either may leave out ``latest``."""
     if reference in images.targets:
         return reference
     wanted = reference.canonical()

@@ -141,6 +141,7 @@ class Descriptor:
         platform: The platform of an index's child.
         annotations: Its annotations.
         urls: Where a foreign layer may be had instead of from the registry.
+        beside: What else ``index.json`` has under the name of this image, such as its signature.
     """
 
     media_type: str
@@ -149,6 +150,7 @@ class Descriptor:
     platform: Platform | None = field(default=None, compare=False)
     annotations: Mapping[str, str] = field(default_factory=dict, compare=False)
     urls: tuple[str, ...] = field(default=(), compare=False)
+    beside: tuple[Digest, ...] = field(default=(), compare=False)
 
     @property
     def is_index(self) -> bool:
@@ -276,21 +278,6 @@ def descriptor_document(descriptor: Descriptor) -> Document:
     if descriptor.annotations:
         document["annotations"] = dict(descriptor.annotations)
     return document
-
-
-def named_images(entries: Iterable[Descriptor]) -> dict[str, Descriptor]:
-    """Return the images of an ``index.json`` by the names that they have there."""
-    found: dict[str, Descriptor] = {}
-    for entry in entries:
-        name = entry.annotations.get(REF_NAME, "")
-        full = entry.annotations.get(CONTAINERD_NAME, "")
-        if STAND_IN in entry.annotations:
-            continue
-        if full and (not name or full.endswith(f":{name}")):
-            name = full  # Docker puts only the tag into REF_NAME
-        if name:
-            found[name] = entry
-    return found
 
 
 def select_children(

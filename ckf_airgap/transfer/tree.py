@@ -41,6 +41,7 @@ class ImageTree:
         blobs: All blobs of these.
         omitted: Children of its indexes that are not carried.
         platforms: The platforms that are carried, if not all.
+        remarks: What to tell of it beside that.
     """
 
     top: Manifest
@@ -48,6 +49,7 @@ class ImageTree:
     blobs: tuple[Descriptor, ...]
     omitted: tuple[Descriptor, ...] = ()
     platforms: tuple[Platform, ...] = ()
+    remarks: tuple[str, ...] = ()
     children: dict[Digest, tuple[Manifest, ...]] = field(default_factory=dict, repr=False)
 
     @property
@@ -61,11 +63,12 @@ class ImageTree:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What to tell of an image that is carried for some platforms only."""
+        """What to tell of an image, as that it is carried for some platforms only."""
         if not self.omitted:
-            return ()
+            return self.remarks
         left = ", ".join(sorted({str(child.platform) for child in self.omitted}))
-        return (f"carried without {left}; the index keeps its digest {self.top.digest}",)
+        kept = f"carried without {left}; the index keeps its digest {self.top.digest}"
+        return (*self.remarks, kept)
 
 
 async def read_tree(

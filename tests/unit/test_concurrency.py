@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
 
@@ -8,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ckf_airgap.concurrency import bounded_map, bounded_outcomes, in_thread, run_to_end, timeout
+from ckf_airgap.concurrency import (
+    bounded_map,
+    bounded_outcomes,
+    in_thread,
+    in_thread_to_end,
+    run_to_end,
+    timeout,
+)
 
 
 def other_tasks() -> set[asyncio.Task[object]]:
@@ -216,3 +224,61 @@ async def test_cleaning_up_gives_its_result_or_its_error() -> None:
     assert await run_to_end(clean(fails=False)) == 5
     with pytest.raises(LookupError):
         await run_to_end(clean(fails=True))
+
+
+async def test_work_on_the_disk_that_is_told_to_end_leaves_no_complaint() -> None:
+    complaints: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, one: complaints.append(one))
+    told, begun = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        told.wait(10)
+        raise InterruptedError
+
+    task = asyncio.ensure_future(in_thread_to_end(work, on_cancel=told.set))
+    assert await asyncio.to_thread(begun.wait, 10)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    del task
+    gc.collect()
+    await asyncio.sleep(0)
+    assert complaints == []
+
+
+async def test_work_in_a_thread_has_ended_even_when_the_caller_is_cancelled_twice() -> None:
+    release, ended = threading.Event(), threading.Event()
+
+    def work() -> None:
+        release.wait(10)
+        ended.set()
+
+    task = asyncio.ensure_future(in_thread_to_end(work))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    await asyncio.sleep(0.05)
+    task.cancel()
+    await asyncio.sleep(0.05)
+    assert not task.done()
+    release.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended.is_set()
+
+
+async def test_what_was_opened_for_a_cancelled_caller_is_handed_to_discard() -> None:
+    release = threading.Event()
+    discarded: list[str] = []
+
+    def work() -> str:
+        release.wait(10)
+        return "open file"
+
+    task = asyncio.ensure_future(in_thread_to_end(work, discard=discarded.append))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    release.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert discarded == ["open file"]

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+import ckf_airgap
 from ckf_airgap.cli.images.transferoptions import (
     engine_option,
     needed,
-    one_platform,
     place_options,
     read_list,
     transfer_options,
 )
-from ckf_airgap.cli.images.transferview import carry
-from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
+from ckf_airgap.cli.options import (
+    UserPath,
+    json_option,
+    need_option,
+    no_set_option,
+    verbosity_options,
+)
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import UsageError
-from ckf_airgap.operations.images import copy_images, pull_images, save_images, save_per_image
-from ckf_airgap.operations.imagesettings import TransferReport, TransferSettings
-from ckf_airgap.operations.imagestores import Mapper
+
+if TYPE_CHECKING:
+    from ckf_airgap import Mapper, TransferReport, TransferSettings
+    from ckf_airgap.images.lists import Need
 
 
 @click.command(
@@ -50,16 +57,16 @@ def pull_command(images: Path, output: Path, engine: str, settings: TransferSett
     The directory is an OCI image layout: each layer once, manifests byte for byte. Every tag is
     looked up anew, and only what is missing is fetched. `images save` needs no pull before it.
     """
+    from ckf_airgap.cli.images.transferview import carry
+
     references = read_list(images)
     directory = None if engine == "docker" else output
-    if directory is None:
-        one_platform(settings, "a Docker Engine")
     carry(
         Terminal.current(),
         settings,
         "pulling",
         "pulled",
-        lambda how: pull_images(references, directory, how),
+        lambda how: ckf_airgap.pull_images(references, directory, how),
     )
 
 
@@ -93,6 +100,8 @@ Examples:
     is_flag=True,
     help="One tar for each image, as the guide's scripts; several times larger. Needs --from.",
 )
+@need_option
+@no_set_option
 @place_options
 @engine_option
 @transfer_options(platforms=True)
@@ -104,6 +113,7 @@ def save_command(
     output: Path,
     source: Path | None,
     per_image: bool,
+    need: Need,
     mapper: Mapper | None,
     engine: str,
     settings: TransferSettings,
@@ -113,21 +123,27 @@ def save_command(
     It is an OCI image layout in a tar, with each layer once, and what `docker load` needs. It is
     written as FILE.part and gets its name when all images are in; a run that was stopped or failed
     is continued by the next one. With --registry, `docker load` gives the images their names in
-    that registry, too.
+    that registry, too. --need takes a list that says what its images are needed for: the document
+    of `images list --json`.
     """
+    from ckf_airgap.cli.images.transferview import carry
+
     if images is None and source is None:
         raise UsageError("neither a list of images nor --from is given")
     if engine == "docker" and (source is not None or images is None):
         raise UsageError("--engine docker takes a list of images, and no --from")
+    if images is None and need != "all":
+        raise UsageError(
+            f"{source} does not say which of its images are {need}",
+            fix="Give the document of `ckf-airgap images list BUNDLE --json` as well.",
+        )
     if engine == "docker" and settings.platforms:
         raise UsageError("--engine docker saves what the engine has, and takes no --platform")
-    if per_image:
-        one_platform(settings, "a tar of one image")
-    references = None if images is None else read_list(images)
+    references = None if images is None else read_list(images, need)
 
     async def save(how: TransferSettings) -> TransferReport:
         if not per_image:
-            return await save_images(
+            return await ckf_airgap.save_images(
                 references,
                 output,
                 how,
@@ -139,7 +155,9 @@ def save_command(
             raise UsageError(
                 "--per-image needs --from", fix="Pull first: ckf-airgap images pull IMAGES -o DIR"
             )
-        return await save_per_image(references, output, how, source=source, mapping=mapper)
+        return await ckf_airgap.save_per_image(
+            references, output, how, source=source, mapping=mapper
+        )
 
     carry(Terminal.current(), settings, "saving", "saved", save)
 
@@ -164,11 +182,13 @@ def copy_command(
 
     For a machine that sees both. Nothing is written to a disk here.
     """
+    from ckf_airgap.cli.images.transferview import carry
+
     mapping = needed(mapper)(read_list(images))
     carry(
         Terminal.current(),
         settings.with_projects(create=create_project),
         "copying",
         "copied",
-        lambda how: copy_images(mapping, how),
+        lambda how: ckf_airgap.copy_images(mapping, how),
     )

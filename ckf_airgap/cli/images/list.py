@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING
 
 import click
 
+import ckf_airgap
 from ckf_airgap.cli.images.options import listing_options
-from ckf_airgap.cli.options import BundleName, UserPath, json_option, verbosity_options
-from ckf_airgap.cli.runner import run
+from ckf_airgap.cli.options import (
+    BundleName,
+    UserPath,
+    json_option,
+    need_option,
+    no_set_option,
+    verbosity_options,
+)
 from ckf_airgap.cli.terminal import Terminal
-from ckf_airgap.concurrency import in_thread
-from ckf_airgap.files import write_text
-from ckf_airgap.images.inventory import Inventory
-from ckf_airgap.operations.inventory import Listing, ListingInputs, list_images
 
-SCHEMA: Final = "ckf-airgap/images/v1"
+if TYPE_CHECKING:
+    from ckf_airgap import Inventory, Listing, ListingInputs
+    from ckf_airgap.images.lists import Need
 
 
 @click.command(
@@ -28,12 +33,8 @@ Example:
 )
 @click.argument("bundle", type=BundleName())
 @listing_options()
-@click.option(
-    "--set",
-    "only",
-    type=click.Choice(["required", "optional"]),
-    help="Only the images needed to reach active/idle, or only those used later.",
-)
+@need_option
+@no_set_option
 @click.option(
     "-o",
     "--output",
@@ -43,21 +44,21 @@ Example:
 )
 @json_option
 @verbosity_options
-def list_command(
-    inputs: ListingInputs, only: Literal["required", "optional"] | None, output: Path | None
-) -> None:
+def list_command(inputs: ListingInputs, need: Need, output: Path | None) -> None:
     """Write the list of all images that a bundle pulls, one reference a line.
 
     The images are those of resources, of options of any shape, of files in the charms, of the
     release's rules, and the bases that Juju runs charms in. A shipped release needs no charm
     files: its facts name the images of the charms it was made from.
     """
+    from ckf_airgap.cli.runner import run
+
     terminal = Terminal.current()
-    listing = run(_list(inputs, only, output))
+    listing = run(_list(inputs, need, output))
     inventory = listing.inventory
     for warning in inventory.warnings:
         terminal.warn(str(warning))
-    chosen = inventory.chosen(only)
+    chosen = inventory.chosen(need)
     if terminal.json:
         terminal.document(_list_document(listing, chosen, output))
     elif output is None:
@@ -71,20 +72,23 @@ def list_command(
     )
 
 
-async def _list(
-    inputs: ListingInputs, only: Literal["required", "optional"] | None, output: Path | None
-) -> Listing:
-    listing = await list_images(inputs)
+async def _list(inputs: ListingInputs, need: Need, output: Path | None) -> Listing:
+    from ckf_airgap.concurrency import in_thread
+    from ckf_airgap.files import write_text
+
+    listing = await ckf_airgap.list_images(inputs)
     if output is not None:
-        await in_thread(write_text, output, listing.inventory.chosen(only).to_text())
+        await in_thread(write_text, output, listing.inventory.chosen(need).to_text())
     return listing
 
 
 def _list_document(listing: Listing, chosen: Inventory, output: Path | None) -> dict[str, object]:
+    from ckf_airgap.images.lists import SCHEMA
+
     return {
         "schema": SCHEMA,
         "bundle": listing.named.where,
-        "taken_from": "charm files" if listing.from_files else "release facts",
+        "taken-from": "charm files" if listing.from_files else "release facts",
         "images": [image.to_json() for image in chosen],
         "warnings": [
             {"what": warning.what, "where": warning.where, "fix": warning.fix}

@@ -19,6 +19,7 @@ from aiohttp import web
 from ckf_airgap.documents import Document
 from ckf_airgap.rehearsal.api.bodies import received
 from ckf_airgap.rehearsal.api.httpauth import authenticated
+from ckf_airgap.rehearsal.api.jsonreply import json_reply
 from ckf_airgap.rehearsal.entities.charmurl import CharmURL
 from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.model.state import ControllerState
@@ -176,7 +177,7 @@ class CharmUploads:
 def flat_error(error: ApiError) -> web.Response:
     """Return an error in the flat shape that charm requests are refused in."""
     document: Document = {"error": error.message, "error-code": error.code}
-    return web.json_response(document, status=error.http_status)
+    return json_reply(document, status=error.http_status)
 
 
 def _wanted_url(request: web.Request) -> str:
@@ -201,7 +202,7 @@ async def _answer_upload(take: Callable[[], Awaitable[str]]) -> web.Response:
         if not message.startswith(_UPLOAD_FAILED):
             message = f"{_UPLOAD_FAILED}: {message}"
         return flat_error(ApiError(message, BAD_REQUEST))
-    return web.json_response({"charm-url": url}, headers={CHARM_URL_HEADER: url})
+    return json_reply({"charm-url": url}, headers={CHARM_URL_HEADER: url})
 
 
 def _member_response(archive: Path, member: str) -> web.Response:
@@ -210,7 +211,7 @@ def _member_response(archive: Path, member: str) -> web.Response:
         with zipfile.ZipFile(archive) as charm:
             if not member:
                 names = sorted(name for name in charm.namelist() if not name.endswith("/"))
-                return web.json_response({"files": names})
+                return json_reply({"files": [*names]})
             if member.endswith("/") or member not in charm.namelist():
                 raise ApiError(f"charm file {member} not found", NOT_FOUND)
             content = charm.read(member)

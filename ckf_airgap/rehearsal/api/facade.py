@@ -11,7 +11,6 @@ from ckf_airgap.rehearsal.model.state import ControllerState
 from ckf_airgap.rehearsal.model.users import User
 
 Scope: TypeAlias = Literal["model", "controller", "both"]
-Method: TypeAlias = "Callable[[Any, Document], Awaitable[Document]]"
 MethodT = TypeVar("MethodT", bound="Callable[[Any, Document], Awaitable[Document]]")
 
 

@@ -12,6 +12,7 @@ from aiohttp import web
 from ckf_airgap.documents import Document
 from ckf_airgap.rehearsal.api.bodies import received
 from ckf_airgap.rehearsal.api.httpauth import authenticated
+from ckf_airgap.rehearsal.api.jsonreply import json_reply
 from ckf_airgap.rehearsal.entities.resources import disposition_filename
 from ckf_airgap.rehearsal.model.state import ControllerState
 from ckf_airgap.rehearsal.wire import METHOD_NOT_ALLOWED, ApiError
@@ -55,7 +56,7 @@ class ResourceUploads:
                 body.keep(f"{application}/{resource}")
         except ApiError as error:
             return nested_error(error)
-        return web.json_response(reply)
+        return json_reply(reply)
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         """Return the body of a live application's resource."""
@@ -77,7 +78,7 @@ class ResourceUploads:
 def nested_error(error: ApiError) -> web.Response:
     """Return an error in the nested shape that resource requests are refused in."""
     document: Document = {"error": error.as_document()}
-    return web.json_response(document, status=error.http_status)
+    return json_reply(document, status=error.http_status)
 
 
 def _filename(header: str) -> str:

@@ -10,6 +10,7 @@ from ckf_airgap.documents import Document
 from ckf_airgap.rehearsal.api.facade import Facade
 from ckf_airgap.rehearsal.api.facades import FACADES
 from ckf_airgap.rehearsal.api.facades.admin import Admin
+from ckf_airgap.rehearsal.api.notplayed import not_played
 from ckf_airgap.rehearsal.model.model import Model, ModelWatcher
 from ckf_airgap.rehearsal.model.state import ControllerState
 from ckf_airgap.rehearsal.model.users import User, only_reads
@@ -150,9 +151,9 @@ class Session:
         else:
             found = _BY_NAME.get(name)
             kind = "controller" if self.is_controller_connection else "model"
-            if (found is None and self.is_controller_connection) or (
-                found is not None and not self._is_in_scope(found)
-            ):
+            if found is None and name != Admin.name:
+                raise not_played(name, request.method)
+            if found is not None and not self._is_in_scope(found):
                 raise ApiError(
                     f'facade "{name}" not supported for {kind} API connection', NOT_SUPPORTED
                 )
@@ -165,11 +166,7 @@ class Session:
                 f'unknown version ({request.version}) of interface "{name}"', NOT_IMPLEMENTED
             )
         if request.method not in found.methods:
-            raise ApiError(
-                f"no such request - method {name}({request.version}).{request.method} "
-                "is not implemented",
-                NOT_IMPLEMENTED,
-            )
+            raise not_played(name, request.method)
         self._check_access(request)
         facade = found(self)
         facade.version = request.version

@@ -67,8 +67,8 @@ class LiveResource:
         """The image's reference; empty for a placeholder and for files."""
         return self.image.registrypath if self.image else ""
 
-    def as_document(self) -> Document:
-        """Return the resource as the API shows it."""
+    def charm_document(self) -> Document:
+        """Return what the charm's side of the resource is: ``CharmResource`` of the API."""
         return {
             "name": self.name,
             "type": self.type,
@@ -78,6 +78,12 @@ class LiveResource:
             "revision": 0,
             "fingerprint": base64.b64encode(bytes.fromhex(self.fingerprint)).decode(),
             "size": self.size_bytes,
+        }
+
+    def as_document(self) -> Document:
+        """Return the resource as the API shows it: ``Resource``."""
+        return {
+            **self.charm_document(),
             "id": f"{self.application}/{self.name}",
             "pending-id": self.pending_id,
             "application": self.application,
@@ -157,7 +163,7 @@ def _announced(application: str, document: Document) -> LiveResource:
         raise ApiError(f"{prefix}resource missing type")
     if kind not in (OCI_IMAGE, "file"):
         raise ApiError(f'{prefix}unsupported resource type "{kind}"')
-    if not path:
+    if kind == "file" and not path:
         raise ApiError(f"{prefix}resource missing filename")
     if kind == "file" and "/" in path:
         raise ApiError(f'{prefix}filename cannot contain "/" (got "{path}")')

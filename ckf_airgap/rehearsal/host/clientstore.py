@@ -8,7 +8,6 @@ marker stays locked as long as the controller runs, so that no second one takes 
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from ckf_airgap.documents import Document, as_mapping, dump_yaml, load_mapping
 from ckf_airgap.errors import ControllerError, InputError
-from ckf_airgap.rehearsal.filelock import FileLock
+from ckf_airgap.files import FileLock, replacing, require_directory
 
 MARKER: Final = ".ckf-airgap-rehearsal"
 """The file that marks a store as ours: the name of the controller that was written, then the id of
@@ -149,9 +148,11 @@ def check_store(directory: Path) -> None:
     """Return when `directory` may be written: absent, without controllers, or left by one of ours.
 
     Raises:
+        InputError: when there is something else than a directory.
         ControllerError: when it holds controllers that a rehearsal did not write, or those of a
             rehearsal that still runs, or cannot be read.
     """
+    require_directory(directory, may_be_missing=True)
     with _as_controller_error(directory):
         _check_owner(directory)
         try:
@@ -213,16 +214,8 @@ def _as_controller_error(directory: Path) -> Iterator[None]:
 
 def _write(path: Path, text: str) -> None:
     """Replace `path` by `text` at once, readable by its owner only."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path, mode=0o600) as stream:
+        stream.write(text.encode("utf-8"))
 
 
 def _write_ssh_key(directory: Path) -> None:

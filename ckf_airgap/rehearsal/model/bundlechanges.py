@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ckf_airgap.charms.charm import CHARM_NAME, SERIES_CHANNELS
-from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.documents import Document, JSONValue, natural
 
 KUBERNETES: Final = "kubernetes"
 
@@ -79,11 +79,6 @@ def plan_changes(document: Document, *, bundle_url: str) -> list[Document]:
             for _ in range(_units(application)):
                 plan.add("addUnit", {"application": f"${deployed[name]}"}, deployed[name])
     return plan.changes
-
-
-def natural(name: str) -> tuple[tuple[str, int], ...]:
-    """Return a sort key that puts ``app-2`` before ``app-10``."""
-    return tuple((text, int(number or 0)) for text, number in re.findall(r"(\D*)(\d*)", name))
 
 
 def _decorate(plan: ChangePlan, application: Document, deployed: str, bundle_url: str) -> None:

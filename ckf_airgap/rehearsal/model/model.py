@@ -23,11 +23,7 @@ from ckf_airgap.rehearsal.entities.entities import (
     RecordedUpload,
     Relation,
 )
-from ckf_airgap.rehearsal.entities.resources import (
-    LiveResource,
-    PendingResources,
-    ResourceUpload,
-)
+from ckf_airgap.rehearsal.entities.resources import LiveResource, PendingResources, ResourceUpload
 from ckf_airgap.rehearsal.model.charmstore import CharmStore
 from ckf_airgap.rehearsal.model.deployment import ModelFacts
 from ckf_airgap.rehearsal.model.findings import upload_finding
@@ -71,6 +67,7 @@ class Model:
         ReferenceSyntaxError: when `registry` is none.
 
     Attributes:
+        credential: The tag of its credential for the cloud; empty when it has none.
         config: Model config; `config_sources` says where a value comes from, ``model`` if nowhere.
         findings: What a real controller would have taken in silence.
         requests: The requests that were made on connections to the model, `MAX_REQUESTS` at most.
@@ -108,6 +105,7 @@ class Model:
         self.constraints: Document = dict(constraints or {})
         self.created_at: datetime = self.clock.now()
         self.life: Literal["alive", "dying", "dead"] = "alive"
+        self.credential = ""
         self.findings: list[Finding] = []
         self.requests: deque[RecordedRequest] = deque(maxlen=MAX_REQUESTS)
         self.uploads: deque[RecordedUpload] = deque(maxlen=MAX_REQUESTS)

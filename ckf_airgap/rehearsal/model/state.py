@@ -24,6 +24,9 @@ CLUSTER_VERSION: Final = "1.31.0"
 CONTROLLER_MODEL: Final = "controller"
 CLOUD: Final = "k8s"
 
+_TOKEN: Final[Document] = {"Token": ""}
+"""The attributes of the controller's own credential: there is no cluster to show a token to."""
+
 _MODEL_NAME: Final = re.compile(r"^[a-z0-9]+[a-z0-9-]*$")
 
 
@@ -81,6 +84,7 @@ class ControllerState:
         make_model: Makes the state of a model.
         agent_version: The version of Juju that it claims.
         address: Where it listens, once it does.
+        credentials: The credentials for the cloud, by tag.
         sessions: The open connections.
     """
 
@@ -98,8 +102,20 @@ class ControllerState:
     sessions: set[Connection] = field(default_factory=set)
     _models: dict[str, Model] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Hold the credential that a controller is made with.
+
+        A user's only credential for a cloud is the one that the ``juju`` client adds models with.
+        """
+        self.credentials.setdefault(self.own_credential, {"auth-type": "oauth2", "attrs": _TOKEN})
+
     def __iter__(self) -> Iterator[Model]:
         return iter(list(self._models.values()))
+
+    @property
+    def own_credential(self) -> str:
+        """The tag of the credential that the controller was made with, which is its admin's."""
+        return f"cloudcred-{CLOUD}_{self.admin.name}_{CLOUD}"
 
     @property
     def controller_model(self) -> Model:
@@ -151,13 +167,29 @@ class ControllerState:
         raise KeyError(name)
 
     def create_model(
-        self, name: str, *, owner: str, config: Mapping[str, JSONValue] | None = None
+        self,
+        name: str,
+        *,
+        owner: str,
+        config: Mapping[str, JSONValue] | None = None,
+        credential: str = "",
     ) -> Model:
         """Make a model.
 
+        Args:
+            name: Its name.
+            owner: The name of the user who owns it.
+            config: Model config beyond the defaults.
+            credential: The tag of the credential for the cloud; without one, models of the admin
+                have the controller's own.
+
         Raises:
-            ApiError: when the name is no model name, or the owner has such a model.
+            ApiError: when the name is no model name, the owner has such a model, or there is no
+                such credential.
         """
+        if credential and credential not in self.credentials:
+            named = credential.removeprefix("cloudcred-").replace("_", "/", 2)
+            raise ApiError(f'getting credential: cloud credential "{named}" not found', NOT_FOUND)
         if not _MODEL_NAME.match(name):
             raise ApiError(
                 "failed to create config: creating config from values failed: "
@@ -176,6 +208,7 @@ class ControllerState:
             controller_uuid=self.uuid,
             config=dict(config or {}),
         )
+        model.credential = credential or (self.own_credential if owner == self.admin.name else "")
         self.files_of(model).mkdir(parents=True, exist_ok=True)
         self._models[model.uuid] = model
         return model

@@ -18,7 +18,7 @@ from ckf_airgap.rehearsal.units.clock import Clock
 from ckf_airgap.rehearsal.units.course import Script
 from ckf_airgap.rehearsal.units.lifecycle import UnitAgent
 from ckf_airgap.rehearsal.views.deltas import application_delta, relation_delta, unit_delta
-from ckf_airgap.rehearsal.views.status import INSTALLING
+from ckf_airgap.rehearsal.views.status import INSTALLING, application_status
 from ckf_airgap.rehearsal.views.watcher import ChangeFeed
 from ckf_airgap.rehearsal.wire import ALREADY_EXISTS, NOT_FOUND, ApiError
 
@@ -50,6 +50,7 @@ class Topology:
         self._feed = feed
         self._agents: dict[str, UnitAgent] = {}
         self._keys: dict[str, Relation] = {}
+        self._shown: dict[str, tuple[str, str]] = {}
 
     # What there is.
 
@@ -179,8 +180,19 @@ class Topology:
     # What units' agents tell (`ckf_airgap.rehearsal.units.lifecycle.World`).
 
     def unit_changed(self, unit: Unit) -> None:
-        """Tell the watchers that a unit's status or address changed."""
+        """Tell the watchers that a unit's status or address changed.
+
+        The application's status follows from those of its units, and its delta is sent again when
+        that changes: ``juju wait-for model`` derives the status once from each delta of the
+        application, and keeps it.
+        """
         self._feed.changed("unit", unit.name)
+        application = unit.application
+        derived = application_status(application)
+        shown = (derived.current, derived.message)
+        if self._shown.get(application.name) != shown:
+            self._shown[application.name] = shown
+            self._feed.changed("application", application.name)
 
     def unit_gone(self, unit: Unit) -> None:
         """Take a unit away; another one leads if it led."""
@@ -314,6 +326,7 @@ class Topology:
             return
         application.life = "dead"
         del self.applications[application.name]
+        self._shown.pop(application.name, None)
         last = application_delta(self._model_uuid, self._owner, application)
         self._feed.removed("application", application.name, last)
 

@@ -6,22 +6,22 @@ import contextlib
 import json
 import shutil
 import threading
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from ckf_airgap.concurrency import in_thread
+from ckf_airgap.concurrency import in_thread, in_thread_to_end
 from ckf_airgap.errors import AirgapError, IntegrityError, TransferError
-from ckf_airgap.files import disk_error
+from ckf_airgap.files import disk_error, disk_errors, write_text
 from ckf_airgap.transfer.events import (
     BlobDone,
     BlobsPlanned,
+    BlobWay,
     BytesMoved,
     ImageDone,
     ImageResult,
+    ImageStatus,
     Listener,
-    Status,
-    Way,
     ignore,
 )
 from ckf_airgap.transfer.oci import Descriptor, Digest, Manifest
@@ -34,7 +34,6 @@ from ckf_airgap.transfer.stores.dockersave import (
     layer_chunks,
 )
 from ckf_airgap.transfer.stores.layers import LayerPacker, PackedLayer
-from ckf_airgap.transfer.stores.region import run_to_end
 from ckf_airgap.transfer.tree import keep_manifest
 
 _KNOWN: Final = "layers.json"
@@ -99,7 +98,7 @@ class DockerImport:
                 manifest, moved = await self._add(image)
                 for name in image.names:
                     await self._store.set_reference(name, manifest.descriptor)
-                status = Status.COPIED if moved else Status.PRESENT
+                status = ImageStatus.COPIED if moved else ImageStatus.PRESENT
                 found = [
                     ImageResult(
                         source=name,
@@ -126,13 +125,7 @@ class DockerImport:
         for diff_id, chunks in zip(image.diff_ids, image.layers, strict=True):
             layer = self._layers.get(diff_id)
             if layer is None or not (layer.path.exists() or await self._store.has(_blob(layer))):
-                packed: list[PackedLayer] = []
-                await run_to_end(
-                    lambda c=chunks, p=packed: p.append(self._packer.pack(c())),  # type: ignore[misc]
-                    self.scratch,
-                    on_cancel=self.stop,
-                )
-                layer = packed[0]
+                layer = await self._pack(chunks)
             if layer.diff_id != diff_id:
                 layer.path.unlink(missing_ok=True)
                 raise IntegrityError(
@@ -152,6 +145,10 @@ class DockerImport:
         await keep_manifest(self._store, manifest)
         return manifest, moved
 
+    async def _pack(self, chunks: Callable[[], Iterator[bytes]]) -> PackedLayer:
+        with disk_errors(self.scratch):
+            return await in_thread_to_end(lambda: self._packer.pack(chunks()), on_cancel=self.stop)
+
     async def _put(self, layer: PackedLayer) -> int:
         """Put a layer into the store, unless it is there; return the bytes that were moved."""
         blob = _blob(layer)
@@ -166,7 +163,7 @@ class DockerImport:
                     self._listener(BytesMoved(digest=layer.digest, count=len(chunk)))
                 await writer.commit()
             moved = layer.size
-            self._listener(BlobDone(descriptor=blob, way=Way.COPIED))
+            self._listener(BlobDone(descriptor=blob, way=BlobWay.COPIED))
         self._layers[layer.diff_id] = layer
         await in_thread(self._remember)
         await in_thread(lambda: layer.path.unlink(missing_ok=True))
@@ -190,10 +187,7 @@ class DockerImport:
         known = {
             str(layer.diff_id): [str(layer.digest), layer.size] for layer in self._layers.values()
         }
-        path = self.scratch / _KNOWN
-        temporary = path.with_suffix(".part")
-        temporary.write_text(json.dumps(known), encoding="utf-8")
-        temporary.replace(path)
+        write_text(self.scratch / _KNOWN, json.dumps(known))
 
 
 def remove_scratch(scratch: Path) -> None:
@@ -206,9 +200,9 @@ def _blob(layer: PackedLayer) -> Descriptor:
 
 
 def _failed(name: str, error: AirgapError) -> ImageResult:
-    return ImageResult(source=name, target=name, status=Status.FAILED, error=error)
+    return ImageResult(source=name, target=name, status=ImageStatus.FAILED, error=error)
 
 
 def failures(results: Iterable[ImageResult]) -> list[ImageResult]:
     """Return the results of images that failed."""
-    return [result for result in results if result.status is Status.FAILED]
+    return [result for result in results if result.status is ImageStatus.FAILED]

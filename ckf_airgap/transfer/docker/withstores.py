@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
+from ckf_airgap.concurrency import in_thread_to_end
 from ckf_airgap.errors import AbsentError, AirgapError, IntegrityError, TransferError
+from ckf_airgap.files import disk_errors
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.transfer.docker.docker import BlockingChunks, DockerEngine, EngineImage
 from ckf_airgap.transfer.docker.dockerimport import DockerImport
@@ -22,8 +24,8 @@ from ckf_airgap.transfer.events import (
     ImageDone,
     ImageResult,
     ImagesPlanned,
+    ImageStatus,
     Listener,
-    Status,
     ignore,
 )
 from ckf_airgap.transfer.oci import Descriptor, Digest, Manifest, Platform
@@ -43,7 +45,7 @@ from ckf_airgap.transfer.stores.dockersave import (
     saved_image,
 )
 from ckf_airgap.transfer.stores.layers import LayerPacker, PackedLayer
-from ckf_airgap.transfer.stores.region import member_bytes, member_header, run_to_end
+from ckf_airgap.transfer.stores.region import member_bytes, member_header
 from ckf_airgap.transfer.tree import keep_manifest
 
 
@@ -71,7 +73,7 @@ async def save_images(
     """
     wanted: dict[ImageReference, EngineImage] = {}
     results: dict[ImageReference, ImageResult] = {}
-    known = {} if before is None else dict(await before.references())
+    known = await _names_of(before)
     chosen = tuple(dict.fromkeys(references))
     listener(ImagesPlanned(count=len(chosen)))
     for reference in chosen:
@@ -84,7 +86,7 @@ async def save_images(
                 continue
             await keep_manifest(store, kept)
             await store.set_reference(str(reference), kept.descriptor)
-            results[reference] = _result(reference, kept.digest, Status.PRESENT)
+            results[reference] = _result(reference, kept.digest, ImageStatus.PRESENT)
         except AirgapError as exc:
             results[reference] = _failure(reference, exc)
         listener(ImageDone(result=results[reference]))
@@ -124,7 +126,7 @@ async def load_images(
         try:
             loading = await _loading(source, reference, descriptor, prefer, tuple(names(reference)))
             if await _has_loaded(engine, loading):
-                results[reference] = _result(reference, descriptor.digest, Status.PRESENT)
+                results[reference] = _result(reference, descriptor.digest, ImageStatus.PRESENT)
             else:
                 waiting[reference] = loading
                 continue
@@ -145,7 +147,7 @@ async def load_images(
             error = exc
         for one in left:
             result = await _loaded(engine, one, references[one.reference], error)
-            if result.status is Status.FAILED and len(group) > 1:
+            if result.status is ImageStatus.FAILED and len(group) > 1:
                 continue
             results[one.reference] = result
             listener(ImageDone(result=result))
@@ -240,13 +242,21 @@ async def _loaded(
     try:
         if await _has_loaded(engine, loading):
             moved = sum(blob.size for blob in loading.manifest.blobs)
-            return _result(loading.reference, descriptor.digest, Status.COPIED, moved)
+            return _result(loading.reference, descriptor.digest, ImageStatus.COPIED, moved)
     except AirgapError as exc:
         error = error or exc
     return _failure(
         loading.reference,
         error or AbsentError(f"Docker loaded {loading.reference} and has it not"),
     )
+
+
+async def _names_of(before: BlobSource | None) -> Mapping[str, Descriptor]:
+    """Return the images that an earlier run stored; none when it cannot be told which they are."""
+    try:
+        return {} if before is None else await before.references()
+    except TransferError:
+        return {}
 
 
 async def _kept(before: BlobSource, descriptor: Descriptor, found: EngineImage) -> Manifest | None:
@@ -310,11 +320,11 @@ async def _saved(
     async with contextlib.aclosing(engine.save(str(one) for one in ids)) as chunks:
         reader = BlockingChunks(chunks, asyncio.get_running_loop())
         try:
-            await run_to_end(
-                lambda: _sort(reader, importer.packer(), small, packed),
-                importer.scratch,
-                on_cancel=importer.stop,
-            )
+            with disk_errors(importer.scratch):
+                await in_thread_to_end(
+                    lambda: _sort(reader, importer.packer(), small, packed),
+                    on_cancel=importer.stop,
+                )
         except TransferError:
             if reader.error is not None:
                 raise reader.error from None
@@ -375,7 +385,7 @@ def _gone() -> NoReturn:
 
 
 def _result(
-    reference: ImageReference, digest: Digest, status: Status, moved: int = 0
+    reference: ImageReference, digest: Digest, status: ImageStatus, moved: int = 0
 ) -> ImageResult:
     name = str(reference)
     return ImageResult(source=name, target=name, digest=digest, status=status, bytes_sent=moved)
@@ -383,4 +393,4 @@ def _result(
 
 def _failure(reference: ImageReference, error: AirgapError) -> ImageResult:
     name = str(reference)
-    return ImageResult(source=name, target=name, status=Status.FAILED, error=error)
+    return ImageResult(source=name, target=name, status=ImageStatus.FAILED, error=error)

@@ -8,6 +8,7 @@ scopes such as ``repository:kubeflow/notebook:pull,push``.
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +19,7 @@ from yarl import URL
 
 from ckf_airgap.errors import LoginError
 from ckf_airgap.transfer.registry.credentials import Credentials, CredentialStore
+from ckf_airgap.transfer.registry.origins import Origins, address_of, how_to_allow
 
 CLIENT_ID: Final = "ckf-airgap"
 
@@ -77,10 +79,104 @@ class TokenFetcher(Protocol):
         """Return the status and the JSON object of the answer."""
 
 
-@dataclass(frozen=True, slots=True)
+MOST_REFUSALS: Final = 20
+"""Refused tokens after which one request is given up, whatever became of them."""
+
+MOST_FUTILE: Final = 3
+"""Refused tokens after which one request is given up when no request at all got on with them."""
+
+
+@dataclass(slots=True, eq=False)
 class _Token:
+    """A token, or a login that goes along itself, and what became of the requests with it.
+
+    Attributes:
+        header: The ``Authorization`` header.
+        expires_at: When it is not used any more.
+        worked: Whether a request was accepted with it, or its time was over.
+        unanswered: How many requests with it have no answer yet.
+    """
+
     header: str = field(repr=False)
-    expires_at: float
+    expires_at: float = math.inf
+    worked: bool = False
+    unanswered: int = 0
+
+    @property
+    def is_futile(self) -> bool:
+        """Whether it was never good for anything."""
+        return not self.worked and not self.unanswered
+
+
+class Attempts:
+    """The attempts at one request: a header for each, and whether a refusal is worth another one.
+
+    A token that is refused may have been used up by others before this request had its turn, or
+    have expired on the way. So a request asks for a new one as long as the refused ones were good
+    for something, to a limit. A login that may not do what is asked gets new tokens without an
+    end, and each is refused from the first; that is given up soon.
+
+    Args:
+        authorizer: Gives the tokens.
+        scopes: What the request needs.
+    """
+
+    def __init__(self, authorizer: Authorizer, scopes: Sequence[str]) -> None:
+        self._authorizer = authorizer
+        self._scopes = frozenset(scopes)
+        self._sent: _Token | None = None
+        self._refused: list[_Token] = []
+        self._went_without = False
+
+    async def header(self) -> str | None:
+        """Return the header of the next attempt.
+
+        Raises:
+            LoginError: when the token server refuses the login.
+        """
+        self._sent = await self._authorizer.token(self._scopes)
+        if self._sent is None:
+            return None
+        self._sent.unanswered += 1
+        return self._sent.header
+
+    def accepted(self) -> None:
+        """Take note that the registry took the header."""
+        if self._sent is not None:
+            self._sent.worked = True
+        self.end()
+
+    def refused(self, headers: Iterable[str]) -> bool:
+        """Take note of a 401, and say whether another attempt may help.
+
+        Args:
+            headers: The ``WWW-Authenticate`` headers of the answer.
+
+        Raises:
+            LoginError: when the registry wants something that is not understood.
+        """
+        token = self._sent
+        self.end()
+        self._authorizer.challenged(headers, self._scopes, token)
+        if token is None:
+            again, self._went_without = not self._went_without, True
+            return again
+        token.worked |= token.expires_at <= time.monotonic()
+        known = {one.header for one in self._refused}
+        self._refused.append(token)
+        futile = sum(one.is_futile for one in self._refused)
+        return (
+            token.header not in known
+            and not self._authorizer.is_basic(token)
+            and futile < MOST_FUTILE
+            and len(self._refused) < MOST_REFUSALS
+        )
+
+    def end(self) -> None:
+        """End an attempt, answered or not."""
+        if self._sent is not None:
+            self._sent.unanswered -= 1
+            self._sent = None
 
 
 class Authorizer:
@@ -90,23 +186,27 @@ class Authorizer:
         host: The registry, as its login is named.
         store: The logins.
         fetch: Makes requests to token servers.
-        plain_http: Whether credentials may go to a token server over plain HTTP.
+        origins: Tells which token servers may be asked.
     """
 
     def __init__(
-        self, host: str, store: CredentialStore, fetch: TokenFetcher, *, plain_http: bool
+        self, host: str, store: CredentialStore, fetch: TokenFetcher, origins: Origins
     ) -> None:
         self._host = host
         self._store = store
         self._fetch = fetch
-        self._plain_http = plain_http
+        self._origins = origins
         self._challenge: Challenge | None = None
         self._tokens: dict[frozenset[str], _Token] = {}
         self._locks: dict[frozenset[str], asyncio.Lock] = {}
         self._named: dict[frozenset[str], str] = {}
 
-    async def header(self, scopes: Sequence[str]) -> str | None:
-        """Return the header for a request that needs `scopes`, from a token that still lasts.
+    def attempts(self, scopes: Sequence[str]) -> Attempts:
+        """Return the attempts at a request that needs `scopes`."""
+        return Attempts(self, scopes)
+
+    async def token(self, wanted: frozenset[str]) -> _Token | None:
+        """Return what goes along with a request that needs some scopes, and still lasts.
 
         Raises:
             LoginError: when the token server refuses the login.
@@ -115,24 +215,28 @@ class Authorizer:
             return None
         if self._challenge.scheme == "basic":
             login = await self._store.find(self._host)
-            return login.basic() if login is not None and login.username else None
-        wanted = frozenset(scopes)
+            return _Token(login.basic()) if login is not None and login.username else None
         async with self._locks.setdefault(wanted, asyncio.Lock()):
             token = self._tokens.get(wanted)
             if token is None or token.expires_at <= time.monotonic():
-                token = await self._token(self._challenge, wanted)
+                token = await self._fetched(self._challenge, wanted)
                 self._tokens[wanted] = token
-            return token.header
+            return token
 
-    async def challenged(
-        self, headers: Iterable[str], scopes: Sequence[str], used: str | None
-    ) -> bool:
-        """Take note of a 401, and say whether asking again may help.
+    def is_basic(self, token: _Token) -> bool:
+        """Whether the registry would be given the same login again."""
+        basic = self._challenge is not None and self._challenge.scheme == "basic"
+        return basic and token.header.startswith("Basic ")
+
+    def challenged(
+        self, headers: Iterable[str], wanted: frozenset[str], used: _Token | None = None
+    ) -> None:
+        """Learn how the registry wants to be asked, and forget the token that it refused.
 
         Args:
             headers: The ``WWW-Authenticate`` headers of the answer.
-            scopes: What the request needed.
-            used: The header that was refused.
+            wanted: What the request needed.
+            used: What went along with it.
 
         Raises:
             LoginError: when the registry wants something that is not understood.
@@ -144,16 +248,12 @@ class Authorizer:
         if chosen is None:
             schemes = ", ".join(one.scheme for one in known) or "nothing that it names"
             raise LoginError(f"{self._host} wants a login by {schemes}, which is not supported")
-        repeated = used is not None and chosen.scheme == "basic"
         self._challenge = chosen
-        wanted = frozenset(scopes)
         if chosen.parameters.get("scope"):
             # Registries behind one name may know a repository by another.
             self._named[wanted] = chosen.parameters["scope"]
-        token = self._tokens.get(wanted)
-        if token is not None and token.header == used:
+        if used is not None and self._tokens.get(wanted) is used:
             del self._tokens[wanted]
-        return not repeated
 
     async def refusal(self, message: str) -> LoginError:
         """Return the error of a refused login, with what is known about the credentials."""
@@ -170,17 +270,27 @@ class Authorizer:
         """Return the login for this registry, or ``None``."""
         return await self._store.find(self._host)
 
-    async def _token(self, challenge: Challenge, scopes: frozenset[str]) -> _Token:
-        realm = URL(challenge.parameters.get("realm", ""))
+    def _realm(self, challenge: Challenge) -> URL:
+        """Return the token server that the registry names."""
+        named = challenge.parameters.get("realm", "")
+        try:
+            realm = URL(named).with_user(None)
+        except ValueError:
+            realm = URL()
         if realm.scheme not in ("http", "https") or not realm.host:
-            raise LoginError(f"{self._host} names the token server {str(realm)[:200]!r}")
+            raise LoginError(f"{self._host} names the token server {named[:200]!r}")
+        if not self._origins.allows(realm):
+            raise LoginError(
+                f"{self._host} would have its login and tokens sent unencrypted, by its token"
+                f" server {address_of(realm)}",
+                fix=how_to_allow(realm),
+            )
+        return realm
+
+    async def _fetched(self, challenge: Challenge, scopes: frozenset[str]) -> _Token:
+        realm = self._realm(challenge)
         asked = sorted(scopes | frozenset(self._named.get(scopes, "").split()))
         credentials = await self._store.find(self._host)
-        if credentials is not None and realm.scheme == "http" and not self._plain_http:
-            raise LoginError(
-                f"{self._host} would have its credentials sent to {realm.host} unencrypted",
-                fix=f"If that is meant, allow it with --plain-http {self._host}.",
-            )
         parameters = [("service", challenge.parameters.get("service", ""))]
         parameters += [("scope", scope) for scope in asked]
         started = time.monotonic()

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Final
 
 from ckf_airgap.concurrency import in_thread, timeout
-from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.errors import LoginError
+from ckf_airgap.documents import MAX_BYTES, Document, JSONValue
+from ckf_airgap.errors import InputError, LoginError, unreadable
+from ckf_airgap.files import read_small, reads_once
 from ckf_airgap.images.reference import DOCKER_HUB
 
 HUB_KEY: Final = "https://index.docker.io/v1/"
@@ -70,6 +71,27 @@ def config_paths(environment: Mapping[str, str] | None = None) -> tuple[Path, ..
         paths.append(Path(env["XDG_RUNTIME_DIR"]) / "containers" / "auth.json")
     paths.append(home / ".config" / "containers" / "auth.json")
     return tuple(paths)
+
+
+def check_config(path: Path) -> None:
+    """Return when a file that was named is a ``config.json`` of Docker; blocks on the disk.
+
+    Of the files that are looked up by themselves none needs to be there; see `CredentialStore`.
+
+    Raises:
+        MissingError: when it is not there.
+        InputError: when it cannot be read or is something else.
+    """
+    if reads_once(path):
+        return
+    try:
+        document: JSONValue = json.loads(read_small(path, MAX_BYTES, what="a file of logins"))
+    except OSError as exc:
+        raise unreadable(exc, f"the logins {path}") from exc
+    except (ValueError, RecursionError) as exc:
+        raise InputError(f"{path} is not valid JSON, as Docker's config.json is: {exc}") from exc
+    if not isinstance(document, dict):
+        raise InputError(f"{path} is not a config.json of Docker: it does not hold a mapping")
 
 
 class CredentialStore:
@@ -122,11 +144,15 @@ class CredentialStore:
 
     def _read(self, path: Path) -> Document | None:
         try:
-            document: JSONValue = json.loads(path.read_bytes())
+            content = read_small(path, MAX_BYTES, what="a file of logins", pipes=True)
+            document: JSONValue = json.loads(content)
         except FileNotFoundError:
             return None
         except OSError as exc:
             self.troubles.append(f"{path} cannot be read: {exc.strerror}")
+            return None
+        except InputError as exc:
+            self.troubles.append(exc.message)
             return None
         except ValueError:
             self.troubles.append(f"{path} is not valid JSON")

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from yarl import URL
+
 from ckf_airgap.errors import InputError
 from ckf_airgap.images.reference import DOCKER_HUB, Registry
 from ckf_airgap.net.limits import Policy
@@ -51,6 +53,7 @@ class ClientOptions:
 
     Attributes:
         plain_http: Hosts (``HOST[:PORT]``) that are spoken to without TLS; all others with it.
+            They may be registries, and what these name: storage, token servers.
         mirrors: For a registry's host the registries to try before it, as ``HOST[:PORT][/PATH]``.
         ca_file: Certificate authorities to trust besides the system's.
         trust_env: Whether the environment's proxies are used.
@@ -64,7 +67,7 @@ class ClientOptions:
     policy: Policy = field(default_factory=Policy)
 
     def __post_init__(self) -> None:
-        strange = [host for host in self.plain_http if "/" in host]
+        strange = [host for host in self.plain_http if not _is_host(host)]
         if strange:
             raise InputError(
                 f"{strange[0]!r} is not a host to speak plain HTTP with",
@@ -82,3 +85,12 @@ class ClientOptions:
         return tuple(
             Location(self.endpoint(name), path) for name, path in (*places, (host, repository))
         )
+
+
+def _is_host(text: str) -> bool:
+    """Whether a text is ``HOST[:PORT]``."""
+    try:
+        url = URL(f"http://{text}")
+    except ValueError:
+        return False
+    return bool(url.host) and not url.user and "/" not in text and not url.query_string

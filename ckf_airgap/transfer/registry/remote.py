@@ -248,6 +248,7 @@ class RegistryClient:
                     endpoint,
                     context,
                     store=self._credentials,
+                    plain_http=self.options.plain_http,
                     proxies=self._proxies,
                     policy=self.options.policy,
                     listener=self.listener,

@@ -28,6 +28,7 @@ from ckf_airgap.transfer.registry.answers import TRANSIENT, Refusal
 from ckf_airgap.transfer.registry.auth import Authorizer
 from ckf_airgap.transfer.registry.credentials import CredentialStore
 from ckf_airgap.transfer.registry.endpoint import Endpoint
+from ckf_airgap.transfer.registry.origins import Origins, address_of
 from ckf_airgap.transfer.registry.uploadbody import Body, Feed
 
 USER_AGENT: Final = f"ckf-airgap/{__version__}"
@@ -55,6 +56,7 @@ class Request:
         body: The body.
         writing: Whether it is part of a push.
         patience_s: Seconds to wait for the answer once the body is sent, if not the usual.
+        login: An ``Authorization`` header that goes to the registry instead of a token.
     """
 
     method: str
@@ -67,6 +69,7 @@ class Request:
     body: bytes | Body | None = None
     writing: bool = False
     patience_s: float | None = None
+    login: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,7 @@ class RegistrySession:
         endpoint: The registry's address.
         context: The TLS context.
         store: The logins.
+        plain_http: All hosts that are spoken to without TLS.
         proxies: The proxies.
         policy: Limits, timeouts, retries.
         listener: Is told about retries.
@@ -99,6 +103,7 @@ class RegistrySession:
         context: ssl.SSLContext,
         *,
         store: CredentialStore,
+        plain_http: frozenset[str],
         proxies: Proxies,
         policy: Policy,
         listener: Listener,
@@ -110,13 +115,11 @@ class RegistrySession:
         self._context = context
         self._proxies = proxies
         self._health = Health()
-        self._origin = URL(endpoint.base).origin()
+        self._origins = Origins(endpoint, plain_http)
         self._small = asyncio.Semaphore(policy.limits.requests)
         self._greeting: asyncio.Future[None] | None = None
         self._answered = False
-        self.auth = Authorizer(
-            endpoint.host, store, self._fetch_token, plain_http=endpoint.plain_http
-        )
+        self.auth = Authorizer(endpoint.host, store, self._fetch_token, self._origins)
 
     def patience(self, what: str) -> Patience:
         """Return the count of attempts for one thing."""
@@ -159,8 +162,7 @@ class RegistrySession:
         login = await self.auth.credentials()
         if login is None or not login.username:
             raise await self.auth.refusal(f"{self.endpoint.host} wants a login for {request.what};")
-        headers = {**request.headers, "Authorization": login.basic()}
-        return await self._ask(replace(request, headers=headers), authorized=False)
+        return await self._ask(replace(request, login=login.basic()), authorized=False)
 
     @contextlib.asynccontextmanager
     async def open(self, request: Request) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -178,35 +180,33 @@ class RegistrySession:
     async def _open(
         self, request: Request, authorized: bool
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        for final in (False, False, True):
-            used = await self.auth.header(request.scopes) if authorized else None
-            async with self._send(request, used) as response:
-                self._health.given_up = False
-                self._answered = True
-                if response.status == 401 and authorized and not final:
-                    named = response.headers.getall("WWW-Authenticate", [])
-                    if named and await self.auth.challenged(named, request.scopes, used):
-                        continue
-                if response.status not in request.accept:
-                    raise await self._refusal(request, response)
-                yield response
-                return
+        attempts = self.auth.attempts(request.scopes)
+        while True:
+            used = await attempts.header() if authorized else request.login
+            try:
+                async with self._send(request, used) as response:
+                    self._health.given_up = False
+                    self._answered = True
+                    if response.status != 401 or not self._origins.is_own(response.url):
+                        attempts.accepted()
+                    elif authorized:
+                        named = response.headers.getall("WWW-Authenticate", [])
+                        if named and attempts.refused(named):
+                            continue
+                    if response.status not in request.accept:
+                        raise await self._refusal(request, response)
+                    yield response
+                    return
+            finally:
+                attempts.end()
 
     def locate(self, location: str, response_url: URL) -> str:
-        """Return the URL of a ``Location`` header.
-
-        A registry behind a proxy often names itself by a wrong scheme or port, and its query may
-        hold what must not be encoded anew; so only path and query count for its own host.
+        """Return the URL of an upload by its ``Location`` header.
 
         Raises:
-            TransferError: when it leads to another host without TLS.
+            TransferError: when it leads to another host without TLS that was not named.
         """
-        url = response_url.join(URL(location, encoded=True))
-        if url.host in (self._origin.host, response_url.host):
-            return f"{self.endpoint.base}{url.raw_path_qs}"
-        if url.scheme != "https" and not self.endpoint.plain_http:
-            raise TransferError(f"{self.endpoint.host} sends uploads on to {url.host} without TLS")
-        return str(url)
+        return self._origins.upload(response_url, location)
 
     async def _greet(self) -> None:
         request = Request(
@@ -216,8 +216,8 @@ class RegistrySession:
             accept=frozenset({200, 301, 302, 307, 400, 401, 403, 404, 405}),
         )
         answer = await self._ask(request, authorized=False)
-        if answer.status == 401:
-            await self.auth.challenged(answer.headers.getall("WWW-Authenticate", []), (), None)
+        if answer.status == 401 and self._origins.is_own(answer.url):
+            self.auth.challenged(answer.headers.getall("WWW-Authenticate", []), frozenset())
         if answer.status == 400 and b"HTTPS server" in answer.content:
             raise TransferError(
                 f"{self.endpoint.host} speaks HTTPS", fix="Leave out --plain-http for it."
@@ -249,7 +249,7 @@ class RegistrySession:
         )
         for _ in range(_MOST_REDIRECTS + 1):
             headers = CIMultiDict(request.headers)
-            if authorization is not None and url.origin() == self._origin:
+            if authorization is not None and self._origins.is_own(url):
                 headers["Authorization"] = authorization
             async with self._exchange(request, url, headers) as response:
                 target = response.headers.get("Location", "")
@@ -257,11 +257,7 @@ class RegistrySession:
                 if response.status not in _REDIRECTS or not target or not reading:
                     yield response
                     return
-                url = response.url.join(URL(target, encoded=True))
-                if url.scheme != "https" and not self.endpoint.plain_http:
-                    raise TransferError(
-                        f"{self.endpoint.host} sends {request.what} on to {url.host} without TLS"
-                    )
+                url = self._origins.follow(response.url, target, request.what)
         raise TransferError(f"{self.endpoint.host} sends {request.what} on without an end")
 
     @contextlib.asynccontextmanager
@@ -295,37 +291,38 @@ class RegistrySession:
         except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as exc:
             if feed is not None and feed.error is not None:
                 raise feed.error from exc
-            raise self._failure(exc) from exc
+            raise self._failure(exc, url) from exc
         try:
             async with response:
                 yield response
         except (aiohttp.ClientError, asyncio.TimeoutError, ConnectionError) as exc:
             raise TransientError(_text(exc), unreachable=True) from exc
 
-    def _failure(self, error: BaseException) -> Exception:
+    def _failure(self, error: BaseException, url: URL) -> Exception:
         """Return what an error of the HTTP client is: transient, or one of ours."""
         host = self.endpoint.host
+        where = host if self._origins.is_own(url) else f"{address_of(url)} (named by {host})"
         text = _text(error)
         cause = error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
             return TransferError(
-                f"the certificate of {host} is not trusted: {text}",
+                f"the certificate of {where} is not trusted: {text}",
                 fix=f"Give its CA with --ca FILE, or as /etc/docker/certs.d/{host}/ca.crt.",
             )
         if "WRONG_VERSION_NUMBER" in str(cause) or "RECORD_LAYER_FAILURE" in str(cause):
-            return TransferError(
-                f"{host} does not speak TLS",
-                fix=f"If it is meant to be plain HTTP, allow it with --plain-http {host}.",
-            )
+            fix = f"If it is meant to be plain HTTP, allow it with --plain-http {host}."
+            if where != host:
+                fix = f"Its address begins with https in the configuration of {host}: correct that."
+            return TransferError(f"{where} does not speak TLS", fix=fix)
         if _WANTS_CERTIFICATE.search(str(cause)):
             return LoginError(
-                f"{host} wants a client certificate: {text}",
+                f"{where} wants a client certificate: {text}",
                 fix=f"Put client.cert and client.key into /etc/docker/certs.d/{host}/.",
             )
         unknown = isinstance(getattr(error, "os_error", None), socket.gaierror)
         if unknown and not self._answered:
             return ConnectionFailedError(
-                f"the host of {host} is not known: {text}",
+                f"the host of {where} is not known: {text}",
                 fix="Check the address; a name without a dot may need its domain.",
             )
         if isinstance(error, aiohttp.ClientHttpProxyError):
@@ -356,6 +353,14 @@ class RegistrySession:
         if refusal.is_transient:
             after = retry_after_s(response.headers.get("Retry-After"))
             return TransientError(refusal.words, retry_after_s=after)
+        if response.status == 401 and not self._origins.is_own(response.url):
+            elsewhere = address_of(response.url)
+            return LoginError(
+                f"{self.endpoint.host} sends {request.what} on to {elsewhere}, which wants a login:"
+                f" {refusal.words}",
+                fix=f"The login of {self.endpoint.host} is not sent there. If {elsewhere} is the"
+                " registry, name it so, and log in to it.",
+            )
         error = refusal.error()
         if response.status == 401 and isinstance(error, LoginError):
             if await self.auth.credentials() is None:

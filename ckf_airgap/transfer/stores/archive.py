@@ -15,13 +15,13 @@ from typing import Final, final
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.documents import JSONValue
 from ckf_airgap.errors import AbsentError, IntegrityError
+from ckf_airgap.transfer.names import named_images
 from ckf_airgap.transfer.oci import (
     MAX_MANIFEST_BYTES,
     Descriptor,
     Digest,
     Manifest,
     descriptor_from_document,
-    named_images,
     parse_manifest,
 )
 from ckf_airgap.transfer.stores.tarindex import Member, TarIndex
@@ -169,8 +169,12 @@ class Archive:
             raise IntegrityError(f"{self.where} is damaged: {exc.message}", fix=exc.fix) from exc
 
     async def references(self) -> Mapping[str, Descriptor]:
-        """Return the images of ``index.json`` that have a name."""
-        return named_images(self._entries)
+        """Return the images of ``index.json`` that have a name.
+
+        Raises:
+            IntegrityError: when a name is that of different images.
+        """
+        return await named_images(self._entries, self.manifest, where=self.where)
 
     @property
     def size(self) -> int:

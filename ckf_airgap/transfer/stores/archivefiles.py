@@ -1,12 +1,13 @@
-"""The files that an archive is written to: its names, its lock, and what was there before."""
+"""The files that an archive is written to: their names, their lock, and what was there before."""
 
 from __future__ import annotations
 
-import fcntl
+import os
 from pathlib import Path
 from typing import Final
 
-from ckf_airgap.errors import AbsentError, IntegrityError, TransferError
+from ckf_airgap.errors import AbsentError, InputError, IntegrityError, TransferError
+from ckf_airgap.files import open_locked
 from ckf_airgap.transfer.stores.archive import Archive
 
 _GZIP_SUFFIXES: Final = (".gz", ".tgz")
@@ -17,17 +18,19 @@ def part_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
 
 
-def is_gzip_name(path: Path) -> bool:
+def is_gzip_name(path: str | Path) -> bool:
     """Whether an archive of this name is gzipped."""
-    return path.name.endswith(_GZIP_SUFFIXES)
+    return str(path).endswith(_GZIP_SUFFIXES)
 
 
 def open_old(path: Path) -> Archive | None:
     """Return the archive that is there already; of a damaged one, what can be read.
 
     Raises:
-        TransferError: when the file there is something else.
+        InputError: when what is there is something else.
     """
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a directory", fix="Name a file in it.")
     try:
         return Archive.open(path)
     except AbsentError:
@@ -37,22 +40,22 @@ def open_old(path: Path) -> Archive | None:
         if old.blobs():
             return old
         old.close()
-        raise TransferError(
+        raise InputError(
             f"{path} is there and is no archive of images",
             fix="Remove it, or name another file with -o.",
         ) from None
 
 
-def lock(fd: int, path: Path) -> None:
-    """Lock the open file of an archive that is being written.
+def open_part(path: Path) -> int:
+    """Open what an archive is written to until it is whole, locked; return its descriptor.
 
     Raises:
         TransferError: when another run has it.
     """
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    descriptor = open_locked(part_path(path), os.O_RDWR | os.O_CREAT)
+    if descriptor is None:
         raise TransferError(
             f"{path} is being written by another run",
             fix="Wait for it, or write to another file.",
-        ) from None
+        )
+    return descriptor

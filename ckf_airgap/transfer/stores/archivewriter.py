@@ -16,21 +16,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
 
-from ckf_airgap.concurrency import in_thread
+from ckf_airgap.concurrency import in_thread, in_thread_to_end
 from ckf_airgap.errors import (
     AbsentError,
     IntegrityError,
     Problem,
     StorageFullError,
+    TransferError,
     raise_all,
 )
-from ckf_airgap.files import disk_error
+from ckf_airgap.files import disk_error, disk_errors, publish
 from ckf_airgap.transfer.oci import Descriptor, Digest, Manifest, Platform, parse_manifest
 from ckf_airgap.transfer.stores.archive import READ_BYTES, Archive, blob_name
-from ckf_airgap.transfer.stores.archivefiles import is_gzip_name, lock, open_old, part_path
+from ckf_airgap.transfer.stores.archivefiles import is_gzip_name, open_old, open_part, part_path
 from ckf_airgap.transfer.stores.archivetail import DEFAULT_PLATFORM, Names, tail_members
 from ckf_airgap.transfer.stores.journal import Journal, Region
-from ckf_airgap.transfer.stores.region import RegionWriter, member_bytes, member_header, run_to_end
+from ckf_airgap.transfer.stores.region import RegionWriter, member_bytes, member_header
 from ckf_airgap.transfer.stores.storedgzip import StoredGzipFile, combine_checksums
 from ckf_airgap.transfer.stores.tarwriter import PlainFile, TarFileWriter
 from ckf_airgap.transfer.tree import carried_platforms, read_tree
@@ -88,6 +89,7 @@ class ArchiveWriter:
         self._verified: set[Digest] = set()
         self._references: dict[str, Descriptor] = {}
         self._end = 0
+        self._published = False
 
     @classmethod
     def create(cls, path: Path, *, gzip: bool | None = None) -> ArchiveWriter:
@@ -98,8 +100,8 @@ class ArchiveWriter:
             gzip: Whether it is gzipped; told from the name when not given.
 
         Raises:
-            TransferError: when it cannot be written, is being written by another run, or the file
-                there is something else than an archive of images.
+            InputError: when what is there is something else than an archive of images.
+            TransferError: when it cannot be written, or is being written by another run.
         """
         if gzip is None:
             gzip = is_gzip_name(path)
@@ -108,8 +110,7 @@ class ArchiveWriter:
         fd = -1
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-            lock(fd, path)
+            fd = open_part(path)
             journal = Journal(part.with_name(f"{part.name}.journal"), gzip=gzip)
             # Without a file the journal is what a run left that was killed at its very end.
             records = journal.replay() if os.fstat(fd).st_size else []
@@ -227,8 +228,7 @@ class ArchiveWriter:
 
     async def references(self) -> Mapping[str, Descriptor]:
         """Return the images of the archive that this one replaces, and those named in this run."""
-        before = {} if self._old is None else dict(await self._old.references())
-        return {**before, **self._references}
+        return {**await self._names_before(), **self._references}
 
     @contextlib.asynccontextmanager
     async def writer(self, descriptor: Descriptor) -> AsyncIterator[RegionWriter]:
@@ -316,7 +316,8 @@ class ArchiveWriter:
         )
         named = dict(sorted(self._references.items()))  # not in the order of arrival
         tail = await tail_members(self, named, prefer=prefer, names=names, since=since)
-        await run_to_end(lambda: self._finish(tail), self._part)
+        with disk_errors(self._part):
+            await in_thread_to_end(lambda: self._finish(tail))
         return await self._summary(needed, changed=True)
 
     def _allocate(self, descriptor: Descriptor) -> Region:
@@ -385,12 +386,19 @@ class ArchiveWriter:
     async def _old_is_same(self, needed: Mapping[Digest, Descriptor]) -> bool:
         if self._old is None or any(region.written for region in self._regions.values()):
             return False
-        before = await self._old.references()
+        before = await self._names_before()
         now = self._references
         same = {name: one.digest for name, one in before.items()} == {
             name: one.digest for name, one in now.items()
         }
         return same and await self._old_suffices({one.digest: one.size for one in needed.values()})
+
+    async def _names_before(self) -> Mapping[str, Descriptor]:
+        """Return the images of the archive that this one replaces; none where names are unclear."""
+        try:
+            return {} if self._old is None else await self._old.references()
+        except TransferError:
+            return {}
 
     async def _old_suffices(self, wanted: Mapping[Digest, int]) -> bool:
         if self._old is None:
@@ -437,14 +445,9 @@ class ArchiveWriter:
             checksum = combine_checksums(checksum, region.checksum or 0, region.end - region.start)
         checksum = combine_checksums(checksum, self._file.checksum(content), len(content))
         self._file.finish(self._end + len(content), checksum)
-        os.fsync(self._fd)
-        self._part.replace(self.path)
+        publish(self._fd, self._part, self.path)
+        self._published = True
         self._journal.remove()
-        directory = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
 
     def _drop_unfinished_end(self) -> None:
         regions = (*self._regions.values(), *self._left)
@@ -470,6 +473,8 @@ class ArchiveWriter:
         region.checksum = checksum
 
     def _discard(self) -> None:
+        if self._published:
+            return  # another run may have begun files of these names
         with contextlib.suppress(OSError):
             self._journal.remove()
             self._part.unlink(missing_ok=True)

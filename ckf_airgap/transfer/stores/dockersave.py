@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.errors import IntegrityError
+from ckf_airgap.errors import InputError, IntegrityError
+from ckf_airgap.transfer.names import one_each
 from ckf_airgap.transfer.oci import (
     DOCKER_MANIFEST,
     Descriptor,
@@ -48,12 +49,18 @@ class SavedImage:
     diff_ids: tuple[Digest, ...]
     layers: tuple[Callable[[], Iterator[bytes]], ...]
 
+    @property
+    def image_id(self) -> Digest:
+        """The digest of its config, by which Docker knows it."""
+        return Digest.of(self.config)
+
 
 def saved_images(index: TarIndex) -> tuple[SavedImage, ...]:
     """Return the images of an archive of ``docker save``, or of a tar of such archives.
 
     Raises:
-        IntegrityError: when it is neither, or is damaged.
+        InputError: when it is neither.
+        IntegrityError: when it is damaged.
     """
     if index.find("manifest.json") is not None:
         return tuple(
@@ -67,7 +74,7 @@ def saved_images(index: TarIndex) -> tuple[SavedImage, ...]:
         )
     nested = [member for member in index.members.values() if _is_tar(index, member)]
     if not nested:
-        raise IntegrityError(
+        raise InputError(
             f"{index.where} holds no images: neither index.json nor manifest.json is in it, and no"
             " tar that might have them",
             fix="If it should, it was cut while it was written or copied; do that again.",
@@ -76,9 +83,26 @@ def saved_images(index: TarIndex) -> tuple[SavedImage, ...]:
     for member in nested:
         inner = TarIndex.scan(index.part(member), f"{index.where}: {member.name}")
         if inner.find("manifest.json") is None:
-            raise IntegrityError(f"{inner.where} is no archive of docker save")
+            raise InputError(f"{inner.where} is no archive of docker save")
         images += saved_images(inner)
     return tuple(images)
+
+
+def distinct_images(images: Sequence[SavedImage], where: str) -> tuple[SavedImage, ...]:
+    """Return images with each name once; one that is there again under the same names goes.
+
+    Raises:
+        IntegrityError: when different images have the same name.
+    """
+    one_each([(name, image.image_id) for image in images for name in image.names], where=where)
+    known: set[str] = set()
+    distinct: list[SavedImage] = []
+    for image in images:
+        fresh = tuple(name for name in dict.fromkeys(image.names) if name not in known)
+        known.update(fresh)
+        if fresh or not image.names:
+            distinct.append(replace(image, names=fresh))
+    return tuple(distinct)
 
 
 def manifest_entries(document: JSONValue, where: str) -> list[Document]:

@@ -123,10 +123,6 @@ class Journal:
         """Note that a blob is whole."""
         self._append({"blob": str(region.digest), "checksum": region.checksum})
 
-    def sync(self) -> None:
-        """Force the journal to the disk."""
-        os.fsync(self._fd)
-
     def close(self) -> None:
         """Close the file, which stays."""
         if self._fd >= 0:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -19,11 +18,26 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, final
 
-from ckf_airgap.concurrency import in_thread
+from ckf_airgap.concurrency import in_thread, in_thread_to_end
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.errors import AbsentError, IntegrityError, StorageFullError, TransferError
-from ckf_airgap.files import disk_error, write_text
+from ckf_airgap.errors import (
+    AbsentError,
+    InputError,
+    IntegrityError,
+    StorageFullError,
+    TransferError,
+)
+from ckf_airgap.files import (
+    FileLock,
+    disk_error,
+    open_regular,
+    read_small,
+    require_directory,
+    write_text,
+)
+from ckf_airgap.transfer.names import kept_entries, named_images
 from ckf_airgap.transfer.oci import (
+    MAX_MANIFEST_BYTES,
     OCI_INDEX,
     REF_NAME,
     Descriptor,
@@ -31,16 +45,15 @@ from ckf_airgap.transfer.oci import (
     Manifest,
     descriptor_document,
     descriptor_from_document,
-    named_images,
     parse_manifest,
 )
+from ckf_airgap.transfer.stores.archive import MAX_INDEX_BYTES
 from ckf_airgap.transfer.stores.partial import (
     CHUNK_BYTES,
     PART_SUFFIX,
     PartialBlob,
     file_size,
     hash_stream,
-    open_in_thread,
 )
 
 _LAYOUT: Final = '{"imageLayoutVersion": "1.0.0"}'
@@ -55,11 +68,11 @@ class LayoutDirectory:
 
     Args:
         path: The directory; `create` and `open` are the ways to get one.
-        lock: The open file that holds the lock; ``None`` when it is only read.
+        lock: The lock on it; ``None`` when it is only read.
         entries: The descriptors of ``index.json``.
     """
 
-    def __init__(self, path: Path, lock: BinaryIO | None, entries: list[Descriptor]) -> None:
+    def __init__(self, path: Path, lock: FileLock | None, entries: list[Descriptor]) -> None:
         self.path = path
         self._lock = lock
         self._entries = entries
@@ -71,13 +84,14 @@ class LayoutDirectory:
         """Open a layout for writing, and make it when there is none; blocks on the disk.
 
         Raises:
-            TransferError: when the directory holds something else, is in use by another run, or
-                cannot be written.
+            InputError: when there is something else than a layout or an empty directory.
+            TransferError: when it is in use by another run, or cannot be written.
         """
+        require_directory(path, may_be_missing=True)
         try:
             fresh = not (path / "oci-layout").exists()
             if fresh and path.is_dir() and _strangers(path):
-                raise TransferError(
+                raise InputError(
                     f"{path} is not empty, and no OCI image layout",
                     fix="Name a new directory, or one that an earlier run made.",
                 )
@@ -108,7 +122,7 @@ class LayoutDirectory:
     def close(self) -> None:
         """Give up the lock."""
         if self._lock is not None:
-            self._lock.close()
+            self._lock.release()
             self._lock = None
 
     def __enter__(self) -> LayoutDirectory:
@@ -137,7 +151,7 @@ class LayoutDirectory:
         """
         path = self.blob_path(descriptor.digest)
         try:
-            stream = await open_in_thread(lambda: path.open("rb"))
+            stream = await in_thread_to_end(lambda: _open(path), discard=BinaryIO.close)
         except OSError as exc:
             raise self._absent(descriptor.digest, exc) from exc
         try:
@@ -179,7 +193,9 @@ class LayoutDirectory:
         """
         path = self.blob_path(digest)
         try:
-            content = await in_thread(path.read_bytes)
+            content = await in_thread(
+                read_small, path, MAX_MANIFEST_BYTES, what="a manifest", error=IntegrityError
+            )
         except OSError as exc:
             raise self._absent(digest, exc) from exc
         named = next((one.media_type for one in self._entries if one.digest == digest), None)
@@ -189,14 +205,20 @@ class LayoutDirectory:
             raise IntegrityError(f"{path} is damaged: {exc.message}", fix=exc.fix) from exc
 
     async def references(self) -> Mapping[str, Descriptor]:
-        """Return the images of ``index.json`` that have a name."""
-        return named_images(self._entries)
+        """Return the images of ``index.json`` that have a name.
+
+        Raises:
+            IntegrityError: when a name is that of different images.
+        """
+        return await named_images(self._entries, self.manifest, where=str(self.path))
 
     @contextlib.asynccontextmanager
     async def writer(self, descriptor: Descriptor) -> AsyncIterator[PartialBlob]:
         """Write a blob, continuing what an earlier run left of it."""
         path = self.blob_path(descriptor.digest)
-        blob = await open_in_thread(partial(PartialBlob.begin, path, descriptor))
+        blob = await in_thread_to_end(
+            partial(PartialBlob.begin, path, descriptor), discard=PartialBlob.close
+        )
         try:
             yield blob
             if blob.finished:
@@ -226,10 +248,7 @@ class LayoutDirectory:
         """
         named = replace(descriptor, annotations={**descriptor.annotations, REF_NAME: reference})
         async with self._index_lock:
-            entries = [
-                entry for entry in self._entries if entry.annotations.get(REF_NAME) != reference
-            ]
-            entries.append(named)
+            entries = [*kept_entries(self._entries, reference, named.digest), named]
             if entries == self._entries and named.annotations == self._entries[-1].annotations:
                 return
             path = self.path / "index.json"
@@ -239,42 +258,8 @@ class LayoutDirectory:
                 raise disk_error(exc, path) from exc
             self._entries = entries
 
-    async def prune(self) -> int:
-        """Remove the blobs that no image of ``index.json`` needs, and what is left of cut ones.
-
-        Nothing removes them by itself: an image that moved may share them with its successor.
-
-        Returns:
-            The bytes that were freed.
-
-        Raises:
-            IntegrityError: when a manifest is damaged; nothing is removed then.
-        """
-        needed: set[Digest] = set()
-        waiting = list(self._entries)
-        while waiting:
-            descriptor = waiting.pop()
-            if descriptor.digest in needed:
-                continue
-            needed.add(descriptor.digest)
-            if descriptor.is_manifest and await self.has(descriptor):
-                manifest = await self.manifest(descriptor.digest)
-                waiting += (*manifest.children, *manifest.blobs)
-        try:
-            return await in_thread(self._remove_others, {self.blob_path(one) for one in needed})
-        except OSError as exc:
-            raise disk_error(exc, self.path) from exc
-
-    def _remove_others(self, needed: set[Path]) -> int:
-        freed = 0
-        for path in (self.path / "blobs").glob("*/*"):
-            if path not in needed:
-                freed += path.stat().st_size
-                path.unlink()
-        return freed
-
     def _verify(self, path: Path, descriptor: Descriptor) -> None:
-        with path.open("rb") as stream:
+        with _open(path) as stream:
             status = os.fstat(stream.fileno())
             state = _state(status)
             if self._verified.get(descriptor.digest) == state:
@@ -308,18 +293,20 @@ def _strangers(path: Path) -> bool:
     return any(child.name not in ("blobs", "index.json", _LOCK_NAME) for child in path.iterdir())
 
 
-def _lock(path: Path) -> BinaryIO:
-    """Return the open lock file of a directory; the system lets go of it when the process ends."""
-    lock = (path / _LOCK_NAME).open("a+b")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as exc:
-        lock.close()
+def _lock(path: Path) -> FileLock:
+    """Return the lock on a directory, which is on a file in it."""
+    lock = FileLock.take(path / _LOCK_NAME, create=True, mode=0o666)
+    if lock is None:
         raise TransferError(
             f"{path} is in use by another run of ckf-airgap",
             fix="Wait until it has ended, or name another directory.",
-        ) from exc
+        )
     return lock
+
+
+def _open(path: Path) -> BinaryIO:
+    """Open a blob: a layout that came from elsewhere may have anything under that name."""
+    return open_regular(path, error=IntegrityError)
 
 
 def _read_index(path: Path) -> list[Descriptor]:
@@ -331,7 +318,10 @@ def _read_index(path: Path) -> list[Descriptor]:
     """
     index = path / "index.json"
     try:
-        document: JSONValue = json.loads(index.read_bytes())
+        content = read_small(
+            index, MAX_INDEX_BYTES, what="an index", follow=False, error=IntegrityError
+        )
+        document: JSONValue = json.loads(content)
     except FileNotFoundError as exc:
         raise AbsentError(f"{path} has no index.json") from exc
     except ValueError as exc:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias, final
 
-from ckf_airgap.errors import AbsentError
+from ckf_airgap.errors import InputError, MissingError
 from ckf_airgap.transfer.stores.archive import Archive
-from ckf_airgap.transfer.stores.dockersave import SavedImage, saved_images
+from ckf_airgap.transfer.stores.dockersave import SavedImage, distinct_images, saved_images
 from ckf_airgap.transfer.stores.layout import LayoutDirectory
 from ckf_airgap.transfer.stores.tarindex import TarIndex
-from ckf_airgap.transfer.stores.volume import open_volume
+from ckf_airgap.transfer.stores.volume import Volume, open_volume
 
 
 @final
@@ -47,28 +48,52 @@ def open_source(path: Path) -> ImageSource:
             ``images.tar.gz`` of tars, or a directory with such tars in it.
 
     Raises:
-        AbsentError: when there is nothing of the kind.
+        MissingError: when nothing is there.
+        InputError: when something else is there.
         IntegrityError: when it is damaged, cut or hostile.
     """
+    if not path.exists():
+        raise MissingError(
+            f"there is no archive {path}",
+            fix="Name what `ckf-airgap images save` or `images pull` made.",
+        )
     if path.is_dir():
         if (path / "oci-layout").is_file():
             return LayoutDirectory.open(path)
         return _tars(path, sorted(path.glob("*.tar")))
     volume = open_volume(path)
     try:
+        _refuse_other_files(volume, path)
         index = TarIndex.scan(volume, str(path))
         if index.find("index.json") is not None:
             return Archive.of(index)
-        return DockerTars(path, saved_images(index), (index,))
+        return DockerTars(path, distinct_images(saved_images(index), str(path)), (index,))
     except BaseException:
         volume.close()
         raise
 
 
+def _refuse_other_files(volume: Volume, path: Path) -> None:
+    """Refuse what is not an archive at all, so that nobody takes it for a damaged one."""
+    block = volume.pread(0, tarfile.BLOCKSIZE)
+    cut = len(block) < tarfile.BLOCKSIZE and (not block or b"\0" in block)
+    if cut or block[257:].startswith(b"ustar"):
+        return  # a tar, whole or not
+    try:
+        tarfile.TarInfo.frombuf(block, tarfile.ENCODING, "surrogateescape")
+    except tarfile.TarError as exc:
+        if block == bytes(tarfile.BLOCKSIZE):
+            return  # a tar without members
+        raise InputError(
+            f"{path} is not an archive: it is no tar, gzipped or not",
+            fix="Name what `ckf-airgap images save` wrote.",
+        ) from exc
+
+
 def _tars(path: Path, files: list[Path]) -> DockerTars:
     """Open what unpacking the guide's ``images.tar.gz`` gives."""
     if not files:
-        raise AbsentError(
+        raise InputError(
             f"{path} holds no images: neither an OCI image layout nor tars of docker save",
             fix="Name what `ckf-airgap images pull` or `images save` made.",
         )
@@ -84,8 +109,8 @@ def _tars(path: Path, files: list[Path]) -> DockerTars:
                 raise
             opened.append(index)
             images += saved_images(index)
+        return DockerTars(path, distinct_images(images, str(path)), tuple(opened))
     except BaseException:
         for index in opened:
             index.volume.close()
         raise
-    return DockerTars(path, tuple(images), tuple(opened))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol, TypeVar
+from typing import BinaryIO, Final
 
-from ckf_airgap.concurrency import in_thread
+from ckf_airgap.concurrency import in_thread_to_end
 from ckf_airgap.errors import IntegrityError
-from ckf_airgap.files import disk_error
+from ckf_airgap.files import disk_errors, publish
 from ckf_airgap.transfer.oci import Descriptor, Digest, Hasher
 
 CHUNK_BYTES: Final = 1024 * 1024
@@ -19,16 +18,6 @@ CHUNK_BYTES: Final = 1024 * 1024
 
 PART_SUFFIX: Final = ".part"
 """Ends the name of a blob that is not finished."""
-
-
-class Closeable(Protocol):
-    """Something that is open."""
-
-    def close(self) -> None:
-        """Close it."""
-
-
-Opened = TypeVar("Opened", bound=Closeable)
 
 
 class PartialBlob:
@@ -57,7 +46,7 @@ class PartialBlob:
     def begin(cls, path: Path, descriptor: Descriptor) -> PartialBlob:
         """Open the ``.part`` file and hash what is in it; blocks on the disk."""
         part = path.with_name(path.name + PART_SUFFIX)
-        try:
+        with disk_errors(part):
             path.parent.mkdir(parents=True, exist_ok=True)
             stream = part.open("a+b", buffering=0)
             try:
@@ -69,8 +58,6 @@ class PartialBlob:
             except BaseException:
                 stream.close()
                 raise
-        except OSError as exc:
-            raise disk_error(exc, part) from exc
 
     @property
     def offset(self) -> int:
@@ -126,15 +113,8 @@ class PartialBlob:
                 self._part.unlink()
 
     async def _run(self, work: Callable[[bytes], None], chunk: bytes) -> None:
-        """Run disk work in a thread, which has ended when this returns, cancelled or not."""
-        running = asyncio.ensure_future(in_thread(work, chunk))
-        try:
-            await asyncio.shield(running)
-        except asyncio.CancelledError:
-            await asyncio.wait((running,))
-            raise
-        except OSError as exc:
-            raise disk_error(exc, self._part) from exc
+        with disk_errors(self._part):
+            await in_thread_to_end(lambda: work(chunk))
 
     def _append(self, chunk: bytes) -> None:
         left = memoryview(chunk)
@@ -154,27 +134,9 @@ class PartialBlob:
         self._offset = 0
 
     def _finish(self, _chunk: bytes) -> None:
-        os.fsync(self._stream.fileno())
-        self._stream.close()
-        self._part.replace(self._path)
+        publish(self._stream.fileno(), self._part, self._path)
         self.finished = True
-        directory = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-
-
-async def open_in_thread(opener: Callable[[], Opened]) -> Opened:
-    """Return what `opener` opens in a thread; when cancelled meanwhile, it is closed again."""
-    opening = asyncio.ensure_future(in_thread(opener))
-    try:
-        return await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        await asyncio.wait((opening,))
-        if not opening.cancelled() and opening.exception() is None:
-            opening.result().close()
-        raise
+        self._stream.close()
 
 
 def file_size(path: Path) -> int | None:

@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 import json
-import os
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from ckf_airgap.concurrency import in_thread_to_end
 from ckf_airgap.errors import AirgapError, TransferError
+from ckf_airgap.files import Replacement, disk_errors
 from ckf_airgap.transfer.events import (
     BlobsPlanned,
     BytesMoved,
     ImageDone,
     ImageResult,
     ImagesPlanned,
+    ImageStatus,
     Listener,
-    Status,
     ignore,
 )
 from ckf_airgap.transfer.oci import Descriptor, Manifest, Platform
 from ckf_airgap.transfer.protocols import BlobSource
 from ckf_airgap.transfer.stores.archive import blob_name
-from ckf_airgap.transfer.stores.archivefiles import is_gzip_name, part_path
+from ckf_airgap.transfer.stores.archivefiles import is_gzip_name
 from ckf_airgap.transfer.stores.archivetail import (
     DEFAULT_PLATFORM,
     Names,
     docker_image,
     docker_names,
 )
-from ckf_airgap.transfer.stores.region import member_bytes, member_header, run_to_end
+from ckf_airgap.transfer.stores.region import member_bytes, member_header
 from ckf_airgap.transfer.stores.storedgzip import StoredGzipFile
 from ckf_airgap.transfer.stores.tarwriter import PlainFile
 
@@ -72,7 +73,9 @@ async def write_per_image(
         try:
             manifest = await _choose(source, references, name, prefer)
         except AirgapError as exc:
-            results.append(ImageResult(source=name, target=name, status=Status.FAILED, error=exc))
+            results.append(
+                ImageResult(source=name, target=name, status=ImageStatus.FAILED, error=exc)
+            )
             listener(ImageDone(result=results[-1]))
             continue
         chosen.append((name, references[name], manifest))
@@ -89,7 +92,7 @@ async def write_per_image(
                 source=name,
                 target=tar_name(texts[0]),
                 digest=descriptor.digest,
-                status=Status.COPIED,
+                status=ImageStatus.COPIED,
                 bytes_sent=moved,
             )
             results.append(result)
@@ -154,38 +157,34 @@ async def _write_image(
 class _Output:
     """A tar that is written from its begin to its end."""
 
-    def __init__(self, path: Path, fd: int) -> None:
+    def __init__(self, path: Path, new: Replacement) -> None:
         self._path = path
-        self._part = part_path(path)
-        self._fd = fd
+        self._new = new
+        fd = new.stream.fileno()
         self._file = StoredGzipFile(fd) if is_gzip_name(path) else PlainFile(fd)
         self._size = 0
         self._checksum = 0
-        self._finished = False
 
     @classmethod
     async def create(cls, path: Path) -> _Output:
-        opened: list[_Output] = []
-
-        def create() -> None:
+        def create() -> _Output:
             path.parent.mkdir(parents=True, exist_ok=True)
-            flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-            opened.append(cls(path, os.open(part_path(path), flags, 0o666)))
+            return cls(path, Replacement(path))
 
-        await run_to_end(create, path)
-        return opened[0]
+        with disk_errors(path):
+            return await in_thread_to_end(create, discard=_Output.close)
 
     async def append(self, data: bytes) -> None:
         if data:
-            await run_to_end(lambda: self._append(data), self._part)
+            with disk_errors(self._path):
+                await in_thread_to_end(lambda: self._append(data))
 
     async def finish(self) -> None:
-        await run_to_end(self._finish, self._part)
+        with disk_errors(self._path):
+            await in_thread_to_end(self._finish)
 
     def close(self) -> None:
-        os.close(self._fd)
-        if not self._finished:
-            self._part.unlink(missing_ok=True)
+        self._new.discard()
 
     def _append(self, data: bytes) -> None:
         self._file.pwrite(self._size, data)
@@ -195,6 +194,4 @@ class _Output:
     def _finish(self) -> None:
         self._append(_END)
         self._file.finish(self._size, self._checksum)
-        os.fsync(self._fd)
-        self._part.replace(self._path)
-        self._finished = True
+        self._new.commit()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from ckf_airgap.concurrency import in_thread
+from ckf_airgap.concurrency import in_thread_to_end
 from ckf_airgap.errors import IntegrityError
-from ckf_airgap.files import disk_error
+from ckf_airgap.files import disk_errors
 from ckf_airgap.transfer.oci import Digest
 from ckf_airgap.transfer.stores.journal import Journal, Region
 from ckf_airgap.transfer.stores.partial import CHUNK_BYTES
@@ -145,31 +144,5 @@ class RegionWriter:
             raise
 
     async def _run(self, work: Callable[[], None]) -> None:
-        await run_to_end(work, self._path)
-
-
-async def run_to_end(
-    work: Callable[[], None], path: Path, *, on_cancel: Callable[[], None] = lambda: None
-) -> None:
-    """Run disk work in a thread, which has ended when this returns, cancelled or not.
-
-    Args:
-        work: The work.
-        path: What to name when it fails.
-        on_cancel: Tells long work to end early.
-
-    Raises:
-        StorageFullError: when the disk is full.
-        TransferError: when it fails otherwise; `path` is named.
-    """
-    running = asyncio.ensure_future(in_thread(work))
-    try:
-        await asyncio.shield(running)
-    except asyncio.CancelledError:
-        on_cancel()
-        await asyncio.wait((running,))
-        if not running.cancelled():
-            running.exception()  # of work that was told to end, and of no more use
-        raise
-    except OSError as exc:
-        raise disk_error(exc, path) from exc
+        with disk_errors(self._path):
+            await in_thread_to_end(work)

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from ckf_airgap.errors import AbsentError, IntegrityError
+from ckf_airgap.errors import AbsentError, InputError, IntegrityError
+from ckf_airgap.files import regular_descriptor
 from ckf_airgap.transfer.stores.positioned import fill_from, read_at
 from ckf_airgap.transfer.stores.storedgzip import StoredGzipVolume, is_stored_gzip
 
@@ -61,13 +62,17 @@ def open_volume(path: Path, *, whole: bool = True) -> Volume:
         whole: Whether it must have its end.
 
     Raises:
-        AbsentError: when the file cannot be opened.
-        IntegrityError: when it is gzipped and damaged or cut, or compressed with something else.
+        AbsentError: when the file is not there.
+        InputError: when it cannot be read, is not a regular file, or is compressed with something
+            else than gzip.
+        IntegrityError: when it is gzipped and damaged or cut.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = regular_descriptor(path)
     except OSError as exc:
-        raise AbsentError(f"cannot read the archive {path}: {exc.strerror}") from exc
+        gone = isinstance(exc, FileNotFoundError | NotADirectoryError)
+        wrong = AbsentError if gone else InputError
+        raise wrong(f"cannot read the archive {path}: {exc.strerror}") from exc
     try:
         start = os.pread(fd, _START_BYTES, 0)
         _refuse_others(start, path)
@@ -246,6 +251,6 @@ def _refuse_others(start: bytes, path: Path) -> None:
     """Refuse a compression that is not gzip."""
     for magic, name in _OTHERS.items():
         if start.startswith(magic):
-            raise IntegrityError(
+            raise InputError(
                 f"{path} is compressed with {name}", fix=f"Unpack it with {name} -d first."
             )

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from ckf_airgap.charmhub.channel import Channel
-from ckf_airgap.charmhub.download import FetchedCharm, download_charms
+from ckf_airgap.charmhub.download import FetchedCharm, fetch_charms
 from ckf_airgap.charmhub.refresh import WantedCharm
 from ckf_airgap.charmhub.store import CharmStore, StoreOptions
 from ckf_airgap.concurrency import timeout
@@ -31,7 +31,7 @@ async def fetch(
     options: StoreOptions, directory: Path, charms: Sequence[WantedCharm], **rest: dict[str, str]
 ) -> list[FetchedCharm]:
     async with CharmStore(options) as store:
-        return await download_charms(store, charms, directory, expected=rest.get("expected"))
+        return await fetch_charms(store, charms, directory, expected=rest.get("expected"))
 
 
 async def _has_begun(part: Path) -> None:
@@ -209,7 +209,7 @@ async def test_a_redirect_away_from_tls_is_refused(
         lambda _request: web.Response(status=302, headers={"Location": target}),
     )
 
-    with pytest.raises(TransferError, match="names an address without TLS"):
+    with pytest.raises(TransferError, match="returned an address without TLS"):
         await fetch(options, tmp_path, wanted("cat"))
 
 
@@ -220,7 +220,7 @@ async def test_any_checksum_of_the_store_is_verified(
     server.hashes = (name,)
     server.fail_next(1, lambda _r: None, lambda _r: web.Response(body=bytes(SIZE)))
 
-    with pytest.raises(IntegrityError, match="arrived with another checksum"):
+    with pytest.raises(IntegrityError, match="arrived with the wrong checksum"):
         await fetch(options, tmp_path, wanted("cat"))
 
     assert not list(tmp_path.glob("cat*")), "nothing of it is kept"
@@ -238,7 +238,7 @@ async def test_a_file_that_is_longer_than_told_is_refused(
 async def test_a_lock_that_names_another_file_is_refused_before_anything_is_fetched(
     server: CharmStoreServer, options: StoreOptions, tmp_path: Path, cat: Offer
 ) -> None:
-    with pytest.raises(IntegrityError, match=r"another file for cat_r4\.charm than the lock"):
+    with pytest.raises(IntegrityError, match=r"cat_r4\.charm is not the file of the lock"):
         await fetch(options, tmp_path, wanted("cat"), expected={"cat_r4.charm": "0" * 96})
 
     assert not server.downloads

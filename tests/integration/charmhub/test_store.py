@@ -20,7 +20,7 @@ from ckf_airgap.errors import (
     TransferError,
 )
 from ckf_airgap.net.patience import Retrying
-from ckf_airgap.transfer.events import Event
+from ckf_airgap.transfer.events import TransferEvent
 from tests.integration.charmhub.store import CharmStoreServer, Offer, busy, error_list
 
 CAT = Offer("cat", 12, b"cat", channel="2/stable", base="24.04")
@@ -83,7 +83,7 @@ async def test_a_base_that_is_given_is_not_exchanged_for_another(
         with pytest.raises(CharmNotFoundError) as caught:
             await store.resolve([wanted("dog", base=Base(name="ubuntu", channel="22.04"))])
 
-    assert caught.value.problems[0].fix == "it is there for ubuntu@20.04"
+    assert caught.value.problems[0].fix == "it is available for ubuntu@20.04"
 
 
 async def test_a_revision_is_asked_for_without_channel_and_base(
@@ -163,7 +163,7 @@ async def test_a_busy_store_is_asked_again_with_the_same_question(
 ) -> None:
     server.offer(CAT)
     server.fail_next(2, busy(status))
-    events: list[Event] = []
+    events: list[TransferEvent] = []
 
     async with CharmStore(options, events.append) as store:
         (found,) = await store.resolve([wanted("cat", "2/stable")])
@@ -178,7 +178,7 @@ async def test_a_busy_store_is_asked_again_with_the_same_question(
 async def test_retry_after_is_waited_for(server: CharmStoreServer, options: StoreOptions) -> None:
     server.offer(CAT)
     server.fail_next(1, busy(429, "0.3"))
-    events: list[Event] = []
+    events: list[TransferEvent] = []
 
     async with CharmStore(options, events.append) as store:
         await store.resolve([wanted("cat", "2/stable")])
@@ -238,7 +238,7 @@ async def test_an_address_without_the_api_is_told(
     elsewhere = dataclasses.replace(options, url=f"{server.url}/elsewhere/")
 
     async with CharmStore(elsewhere) as store:
-        with pytest.raises(AbsentError, match="/elsewhere/v2/charms/refresh is not there"):
+        with pytest.raises(AbsentError, match="/elsewhere/v2/charms/refresh does not exist"):
             await store.resolve([wanted("cat")])
 
 
@@ -270,7 +270,7 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
         ({}, "neither charm nor error"),
         ({"name": "../../etc", "revision": 1}, "answered '../../etc'"),
         ({"name": "cat", "type": "bundle"}, "is a bundle in the store"),
-        ({"name": "cat", "revision": "1"}, "gave cat stable no revision"),
+        ({"name": "cat", "revision": "1"}, "has no revision of cat stable"),
         ({"name": "cat", "revision": 1, "download": {"url": "x"}}, "no address or size"),
         (
             {

@@ -173,7 +173,7 @@ class TestDeploy:
         for dry_run in ((), ("--dry-run",)):
             result = deploy(*dry_run)
             assert result.exit_code == 3
-            assert "dog_r6.charm: charm dog has all in charmcraft.yaml" in result.stderr
+            assert "dog_r6.charm: charm dog has everything in charmcraft.yaml" in result.stderr
         assert requests(controller) == []
 
     def test_registry_login_needs_a_password_that_is_not_on_the_command_line(

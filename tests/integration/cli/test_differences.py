@@ -93,11 +93,11 @@ def test_a_pull_login_that_was_rotated_or_left_out_is_refused_and_the_same_one_i
     password.write_text("old")
     assert deploy(*login).exit_code == 0
     assert deploy(*login).exit_code == 0
-    assert "another login" in refuses()
+    assert "a different login" in refuses()
     password.write_text("new")
     text = refuses(*login)
     assert "application cat, resource cat-image" in text
-    assert "another login" in text
+    assert "a different login" in text
     assert "old" not in text.replace("older", "")
 
 
@@ -111,7 +111,7 @@ def test_an_image_that_was_attached_by_hand_is_refused(
         resources["cat-image"] = dataclasses.replace(resources["cat-image"], fingerprint="ab" * 48)
 
     change(controller, attach)
-    assert "attached anew since" in refuses()
+    assert "attached again since" in refuses()
 
 
 class TestWithoutRecord:

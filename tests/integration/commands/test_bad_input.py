@@ -196,7 +196,7 @@ def test_no_model_of_that_name(world: World, deployed: Deployed) -> None:
 def test_no_client_store(world: World, deployed: Deployed) -> None:
     world.juju_data = world.path / "nothing"
 
-    refuses(world, deployed, ExitCode.CONTROLLER, str(world.juju_data))
+    refuses(world, deployed, ExitCode.MISSING, str(world.juju_data))
 
 
 def own_store(world: World) -> Path:

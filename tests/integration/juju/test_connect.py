@@ -12,7 +12,9 @@ import pytest
 import yaml
 
 from ckf_airgap.errors import ControllerError, ExitCode, ModelNotFoundError
-from ckf_airgap.juju import JujuTarget, Timeouts, connect
+from ckf_airgap.juju.api import JujuTimeouts
+from ckf_airgap.juju.connection import connect
+from ckf_airgap.juju.store import JujuTarget
 from ckf_airgap.rehearsal.api.tls import make_certificates
 from ckf_airgap.rehearsal.host.controller import RehearsalController
 from tests.integration.juju.world import QUICK, client_tasks
@@ -21,7 +23,7 @@ from tests.ports import free_port
 Target = Callable[[str], JujuTarget]
 
 
-async def refusal(target: JujuTarget, timeouts: Timeouts = QUICK) -> str:
+async def refusal(target: JujuTarget, timeouts: JujuTimeouts = QUICK) -> str:
     """Return the error of a connection that fails, with what to do about it."""
     with pytest.raises(ControllerError) as caught:
         async with connect(target, timeouts=timeouts):
@@ -116,7 +118,7 @@ async def test_no_current_controller(store: Path) -> None:
     del document["current-controller"]
     (store / "controllers.yaml").write_text(yaml.safe_dump(document))
     text = await refusal(JujuTarget(model="m", juju_data=store))
-    assert "no controller is current" in text
+    assert "there is no current controller" in text
     assert "--controller (rehearsal)" in text
 
 
@@ -174,10 +176,10 @@ async def test_an_address_that_never_answers(store: Path) -> None:
     edit(store, "controllers.yaml", "api-endpoints", [f"127.0.0.1:{port}"])
     started = time.monotonic()
     text = await refusal(
-        JujuTarget(model="kubeflow", juju_data=store), Timeouts(connect_s=0.2, close_s=1)
+        JujuTarget(model="kubeflow", juju_data=store), JujuTimeouts(connect_s=0.2, close_s=1)
     )
     assert time.monotonic() - started < 2
-    assert "accepts connections but did not let us in" in text
+    assert "accepts connections, but login took longer" in text
     server.close()
 
 
@@ -191,7 +193,7 @@ async def test_something_else_listens_at_the_address(store: Path) -> None:
     port = server.sockets[0].getsockname()[1]
     edit(store, "controllers.yaml", "api-endpoints", [f"127.0.0.1:{port}"])
     text = await refusal(JujuTarget(model="kubeflow", juju_data=store))
-    assert "17070" in text or "does not talk as a Juju controller does" in text
+    assert "17070" in text or "does not respond like a Juju controller" in text
     server.close()
 
 
@@ -245,7 +247,7 @@ async def test_a_missing_model_is_made_when_asked_for(
 
 
 async def test_a_model_name_that_juju_refuses(target: Target) -> None:
-    with pytest.raises(ControllerError, match="refused to make the model 'Not_a_name'"):
+    with pytest.raises(ControllerError, match="refused to create the model 'Not_a_name'"):
         async with connect(target("Not_a_name"), create_model=True, timeouts=QUICK):
             pass
 

@@ -5,30 +5,29 @@ import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from ckf_airgap.bundle.bases import written
 from ckf_airgap.bundle.bundle import Bundle
-from ckf_airgap.charms.charm import Charm
-from ckf_airgap.charms.charmfile import read_charm
-from ckf_airgap.documents import Document
+from ckf_airgap.bundle.merge import merge_documents
+from ckf_airgap.charms.charm import Base, Charm
+from ckf_airgap.charms.charmfile import CharmDirectory, read_charm
+from ckf_airgap.documents import Document, load_mapping
 from ckf_airgap.errors import BundleError, ControllerError, RefusedError
 from ckf_airgap.images.reference import Registry
-from ckf_airgap.juju import (
-    DeployEvent,
-    DeployEventKind,
-    JujuTarget,
-    RegistryAuth,
-    connect,
-    deploy,
-    read_live_model,
-    read_status,
-    wait_active_idle,
-)
-from ckf_airgap.juju.identity import RECORD_KEY, Record
+from ckf_airgap.juju.connection import connect
+from ckf_airgap.juju.deploy import DeployEvent, DeployEventKind, deploy
+from ckf_airgap.juju.identity import RECORD_KEY, DeploymentRecord
+from ckf_airgap.juju.status import read_live_model, read_status
+from ckf_airgap.juju.store import JujuTarget
+from ckf_airgap.juju.upload import RegistryAuth
+from ckf_airgap.juju.watch import wait_active_idle
 from ckf_airgap.rehearsal.host.controller import RehearsalController
 from ckf_airgap.rehearsal.standin import write_standin
+from ckf_airgap.rendering.overlay import render
 from tests.integration.juju.world import BUNDLE, QUICK, REGISTRY, SCALES, client_tasks, parse
 from tests.unit.juju.samples import MINIO
 
@@ -86,7 +85,7 @@ async def test_a_bundle_is_deployed_as_it_says(
     assert minio.constraints == {"arch": "amd64", "mem": 1536}
     annotations = controller.models["kubeflow"].annotations["application-minio"]
     assert annotations.pop("gui-x") == "10"
-    record = Record.parse(annotations.pop(RECORD_KEY))
+    record = DeploymentRecord.parse(annotations.pop(RECORD_KEY))
     assert annotations == {}
     assert record is not None
     assert record.charm_url == "local:minio-0"
@@ -410,3 +409,47 @@ async def test_the_connection_lives_while_charms_are_uploaded_and_cancelled(
             await task
         assert not [name for name in client_tasks() if "upload" in name or "deploy" in name]
         await session.api.call("Pinger", "Ping")
+
+
+async def test_the_rendered_bundle_says_of_each_application_what_is_deployed(
+    controller: RehearsalController, kubeflow: JujuTarget, tmp_path: Path
+) -> None:
+    """``juju deploy`` of the same file again compares it with the status, and finds no change."""
+    several = dataclasses.replace(
+        MINIO,
+        bases=tuple(Base(name="ubuntu", channel=channel) for channel in ("20.04", "22.04/stable")),
+    )
+    file = read_charm(write_standin(several, tmp_path, 1))
+    document = load_mapping(
+        """
+        applications:
+          a: {charm: minio, channel: 1/stable, revision: 1, resources: {oci-image: x/minio:1}}
+          b: {charm: minio, series: jammy, resources: {oci-image: x/minio:1}}
+          c: {charm: minio, base: ubuntu@22.04, resources: {oci-image: x/minio:1}}
+        """,
+        where="published",
+    )
+    rendering = render(
+        Bundle.from_document(document, where="published"),
+        charms=CharmDirectory.of([file], path=tmp_path),
+        images=None,
+        registry=Registry(REGISTRY),
+    )
+    async with connect(kubeflow, timeouts=QUICK) as session:
+        await deploy(session, rendering.bundle, rendering.charms)
+    status: Any = controller.models["kubeflow"].full_status()["applications"]
+    found = {
+        name: (f"{shown['base']['name']}@{shown['base']['channel']}", shown.get("charm-channel"))
+        for name, shown in status.items()
+    }
+    assert found == {
+        "a": ("ubuntu@20.04/stable", None),
+        "b": ("ubuntu@22.04/stable", None),
+        "c": ("ubuntu@22.04/stable", None),
+    }
+    overlaid = merge_documents(document, rendering.overlay)
+    for bundle in (rendering.bundle, Bundle.from_document(overlaid, where="overlaid")):
+        for name, application in bundle.applications.items():
+            assert application.base is not None
+            said = (written(application.base), application.channel or None)
+            assert (said, application.revision) == (found[name], None)

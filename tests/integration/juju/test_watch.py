@@ -10,17 +10,11 @@ from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.concurrency import timeout
 from ckf_airgap.errors import ControllerError, WaitTimeoutError, WorkloadError
-from ckf_airgap.juju import (
-    Change,
-    JujuTarget,
-    ModelSnapshot,
-    Progress,
-    Session,
-    connect,
-    deploy,
-    wait_active_idle,
-    watch,
-)
+from ckf_airgap.juju.connection import Session, connect
+from ckf_airgap.juju.deploy import deploy
+from ckf_airgap.juju.snapshot import Change, ModelSnapshot
+from ckf_airgap.juju.store import JujuTarget
+from ckf_airgap.juju.watch import Progress, wait_active_idle, watch
 from ckf_airgap.rehearsal.host.controller import RehearsalController
 from ckf_airgap.rehearsal.units.course import Course, Step
 from tests.integration.juju.world import QUICK, SCALES, client_tasks
@@ -91,7 +85,7 @@ async def test_the_timeout_names_what_is_not_ready_and_why(
             await wait(session, timeout_s=2)
     text = str(caught.value)
     assert "2 applications of 4 in model kubeflow not active/idle within 2 s" in text
-    assert "kfp-api/0: blocked: Missing relation with a database (a person must act" in text
+    assert "kfp-api/0: blocked: Missing relation with a database (it needs action" in text
     assert "kfp-db/0: waiting: Waiting for pods (give it more time" in text
     assert "ckf-airgap wait" in text
 
@@ -246,7 +240,7 @@ async def test_a_connection_that_does_not_come_back_ends_the_wait(
         await asyncio.sleep(0.2)
         await controller.stop()
         started = time.monotonic()
-        with pytest.raises(ControllerError, match="was lost and did not come back within 3 s"):
+        with pytest.raises(ControllerError, match="was lost and could not be restored within 3 s"):
             await waiting
         assert time.monotonic() - started < 10
     assert client_tasks() == []

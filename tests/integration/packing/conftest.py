@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 from ckf_airgap.cli import main
 from ckf_airgap.rehearsal.standin import write_standin
 from tests.integration.packing.connected import PRIVATE, ConnectedSide, connected_side
+from tests.integration.packing.smallpack import Far, write_small_pack
 from tests.integration.transfer.servers import RegistryServer, scratch
 from tests.unit.cli.conftest import BUNDLE, CAT, DOG
 
@@ -118,6 +120,35 @@ def pets(side: ConnectedSide, command: Callable[..., Result], tmp_path: Path) ->
     listing = read_listing(ListingInputs(bundle=bundle, charms=shelf))
     side.publish([one.reference for one in listing.inventory])
     return Pets(side, bundle, tmp_path / "out", command)
+
+
+@pytest.fixture(scope="session")
+def small_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pack that only a stand-in for the tool can be installed from; not to be altered."""
+    return write_small_pack(tmp_path_factory.mktemp("small") / "pack")
+
+
+@pytest.fixture(scope="session")
+def small_tool(small_pack: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What was installed from it; not to be altered."""
+    far = Far(small_pack, tmp_path_factory.mktemp("installed"))
+    assert far.install("tool").returncode == 0
+    return far.home / "tool"
+
+
+@pytest.fixture
+def far(small_pack: Path, tmp_path: Path) -> Far:
+    """The other side."""
+    home = tmp_path / "home"
+    (home / "docs").mkdir(parents=True)
+    (home / "docs" / "thesis.txt").write_text("years of work")
+    return Far(shutil.copytree(small_pack, tmp_path / "disk" / "pack"), home)
+
+
+@pytest.fixture
+def tool(small_tool: Path, far: Far) -> Path:
+    """An installation that an earlier run made."""
+    return shutil.copytree(small_tool, far.home / "tool", symlinks=True)
 
 
 @pytest.fixture(scope="session")

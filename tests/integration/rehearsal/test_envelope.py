@@ -26,7 +26,44 @@ async def test_only_the_login_exists_before_the_login(client: Client) -> None:
 @pytest.mark.parametrize(
     ("connection", "facade", "version", "method", "error", "code"),
     [
-        ("model", "Nonsense", 1, "M", 'unknown object type "Nonsense"', "not implemented"),
+        (
+            "model",
+            "Nonsense",
+            1,
+            "M",
+            "a rehearsal does not play Nonsense.M",
+            "not supported",
+        ),
+        (
+            "model",
+            "Action",
+            7,
+            "EnqueueOperation",
+            (
+                "a rehearsal does not play actions, run and exec, since no charm code runs "
+                "(Action.EnqueueOperation)"
+            ),
+            "not supported",
+        ),
+        (
+            "controller",
+            "ModelUpgrader",
+            1,
+            "UpgradeModel",
+            "a rehearsal does not play upgrades of Juju (ModelUpgrader.UpgradeModel)",
+            "not supported",
+        ),
+        (
+            "controller",
+            "Controller",
+            12,
+            "CloudSpec",
+            (
+                "a rehearsal does not play the end of its controller: stop the process that "
+                "runs it (Controller.CloudSpec)"
+            ),
+            "not supported",
+        ),
         ("model", "Admin", 3, "Login", 'unknown object type "Admin"', "not implemented"),
         (
             "model",
@@ -41,8 +78,8 @@ async def test_only_the_login_exists_before_the_login(client: Client) -> None:
             "Client",
             8,
             "Explode",
-            "no such request - method Client(8).Explode is not implemented",
-            "not implemented",
+            "a rehearsal does not play Client.Explode",
+            "not supported",
         ),
         (
             "model",

@@ -14,6 +14,9 @@ from juju.model import Model
 from ckf_airgap.rehearsal.host.thread import ControllerThread
 from tests.integration.rehearsal.wire import Client, Wire
 
+OWN_CREDENTIAL = "cloudcred-k8s_admin_k8s"
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
 
 @pytest.fixture
 async def juju(controller: ControllerThread) -> AsyncIterator[Controller]:
@@ -270,6 +273,11 @@ class TestUsers:
         wire, _ = await self.dial(client)
         refused = await wire.call("ModelConfig", "ModelSet", {"config": {}}, version=3)
         assert refused["error"] == "permission denied"
+        wire = await client.dial()
+        assert "error" not in await wire.login("eve", "apple")
+        entities = {"entities": [{"tag": f"model-{client.store.models['kubeflow']}"}]}
+        (status,) = (await wire.ask("ModelManager", "ModelStatus", entities, version=10))["models"]
+        assert status["error"]["message"] == "permission denied"
 
     async def test_granting_twice_is_told(self, client: Client, admin: Wire) -> None:
         await self.grant(client, admin, "write")
@@ -318,7 +326,82 @@ async def test_clouds_and_credentials(client: Client) -> None:
     )
     pairs = {"user-clouds": [{"user-tag": "user-admin", "cloud-tag": "cloud-k8s"}]}
     reply = await wire.ask("Cloud", "UserCredentials", pairs, version=7)
-    assert reply == {"results": [{"result": [tag]}]}
+    assert reply == {"results": [{"result": [OWN_CREDENTIAL, tag]}]}
     reply = await wire.ask("Cloud", "Credential", {"entities": [{"tag": tag}]}, version=7)
     assert reply["results"][0]["result"]["redacted"] == ["username", "password"]
     assert "hidden" not in str(reply)
+
+
+async def test_the_admin_has_the_one_credential_that_models_are_made_with(client: Client) -> None:
+    """The ``juju`` client adds a model with a user's only credential, and fails without one."""
+    wire = await client.controller()
+    pairs = {"user-clouds": [{"user-tag": "user-admin", "cloud-tag": "cloud-k8s"}]}
+    reply = await wire.ask("Cloud", "UserCredentials", pairs, version=7)
+    assert reply == {"results": [{"result": [OWN_CREDENTIAL]}]}
+    entities = {"entities": [{"tag": OWN_CREDENTIAL}]}
+    (found,) = (await wire.ask("Cloud", "Credential", entities, version=7))["results"]
+    assert found["result"]["auth-type"] == "oauth2"
+    new = {"name": "new", "owner-tag": "user-admin", "credential": OWN_CREDENTIAL}
+    made = await wire.ask("ModelManager", "CreateModel", new, version=10)
+    assert made["cloud-credential-tag"] == OWN_CREDENTIAL
+    assert made["cloud-credential-validity"] is True
+
+
+async def test_a_model_with_an_unknown_credential_is_refused(client: Client) -> None:
+    wire = await client.controller()
+    new = {"name": "new", "owner-tag": "user-admin", "credential": "cloudcred-k8s_admin_my_own"}
+    answer = await wire.call("ModelManager", "CreateModel", new, version=10)
+    assert (answer["error"], answer["error-code"]) == (
+        'getting credential: cloud credential "k8s/admin/my_own" not found',
+        "not found",
+    )
+
+
+async def test_a_model_names_no_credential_that_is_not_there(client: Client) -> None:
+    wire = await client.controller()
+    new = {"name": "new", "owner-tag": "user-eve"}
+    made = await wire.ask("ModelManager", "CreateModel", new, version=10)
+    assert made["owner-tag"] == "user-eve"
+    assert not {"cloud-credential-tag", "cloud-credential-validity"} & made.keys()
+
+
+# The life of models
+
+
+@pytest.mark.parametrize(("facade", "version"), [("ModelManager", 10), ("Controller", 12)])
+async def test_the_status_of_models_comes_as_models(
+    client: Client, facade: str, version: int
+) -> None:
+    wire = await client.controller()
+    known = client.store.models["kubeflow"]
+    tags = [f"model-{known}", f"model-{UNKNOWN}", "kubeflow"]
+    reply = await wire.ask(
+        facade, "ModelStatus", {"entities": [{"tag": tag} for tag in tags]}, version=version
+    )
+    status, gone, malformed = reply["models"]
+    assert set(reply) == {"models"}
+    assert (status["model-tag"], status["life"], status["type"]) == (tags[0], "alive", "caas")
+    assert (status["application-count"], status["applications"], status["unit-count"]) == (0, [], 0)
+    assert gone["error"] == {"message": f'model "{UNKNOWN}" not found', "code": "not found"}
+    assert malformed["error"]["message"] == '"kubeflow" is not a valid model tag'
+
+
+async def test_the_status_of_a_destroyed_model_is_not_found(client: Client) -> None:
+    """That is how the ``juju`` client sees that a model has been destroyed."""
+    wire = await client.controller()
+    tag = {"tag": f"model-{client.store.models['other']}"}
+    await wire.ask(
+        "ModelManager", "DestroyModels", {"models": [{"model-tag": tag["tag"]}]}, version=10
+    )
+
+    async def gone() -> bool:
+        reply = await wire.ask("ModelManager", "ModelStatus", {"entities": [tag]}, version=10)
+        (status,) = reply["models"]
+        return bool(status.get("error", {}).get("code") == "not found")
+
+    await until(gone)
+
+
+async def test_the_controller_has_no_database(client: Client) -> None:
+    wire = await client.controller()
+    assert await wire.ask("Controller", "MongoVersion", version=12) == {"result": ""}

@@ -138,11 +138,14 @@ class Client:
     async def http(
         self, method: str, path: str, *, headers: dict[str, str] | None = None, **more: Any
     ) -> tuple[int, Any, dict[str, str]]:
-        """Return status, body (read when it is JSON) and headers of an authenticated request."""
+        """Return status, body (read when it is JSON) and headers of an authenticated request.
+
+        JSON is what the type says exactly: with a charset, Juju's own client does not read it.
+        """
         url = f"https://{self.store.endpoint}{path}"
         headers = {**self.store.authorization(), **(headers or {})}
         context = self.store.ssl_context()
         async with self.session.request(method, url, headers=headers, ssl=context, **more) as reply:
-            is_json = reply.content_type == "application/json"
+            is_json = reply.headers.get("Content-Type") == "application/json"
             body = await reply.json() if is_json else await reply.read()
             return reply.status, body, dict(reply.headers)

@@ -186,12 +186,16 @@ class TokenServer:
         self._bundle.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
     @property
+    def host(self) -> str:
+        return f"localhost:{self.port}"
+
+    @property
     def config(self) -> dict[str, object]:
         """The configuration of a registry that trusts it."""
         return {
             "auth": {
                 "token": {
-                    "realm": f"http://localhost:{self.port}/token",
+                    "realm": f"http://{self.host}/token",
                     "service": "registry of the tests",
                     "issuer": "tests",
                     "rootcertbundle": str(self._bundle),

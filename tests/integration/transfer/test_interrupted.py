@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import io
 import json
 import os
@@ -11,7 +10,6 @@ import random
 import shutil
 import signal
 import sys
-import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -20,13 +18,12 @@ import pytest
 
 from ckf_airgap.errors import StorageFullError, TransferError
 from ckf_airgap.images.reference import ImageReference
-from ckf_airgap.transfer.events import Status
+from ckf_airgap.transfer.events import ImageStatus
 from ckf_airgap.transfer.oci import Descriptor, Digest
 from ckf_airgap.transfer.pull import pull
 from ckf_airgap.transfer.push import PushItem, push
 from ckf_airgap.transfer.stores.layout import LayoutDirectory
 from ckf_airgap.transfer.stores.partial import CHUNK_BYTES, PART_SUFFIX, file_size
-from ckf_airgap.transfer.stores.region import run_to_end
 from tests.integration.transfer.conftest import make_client
 from tests.integration.transfer.faults import Exchange, FaultProxy
 from tests.integration.transfer.samples import Published, image, layer, publish, publish_big
@@ -266,7 +263,7 @@ async def test_a_disk_that_fills_up_keeps_what_is_whole_and_the_next_run_goes_on
     async with make_client(public_proxy.host) as client:
         with LayoutDirectory.create(tmp_path / "layout") as layout:
             results = await pull(client, references, layout)
-    failed = [result for result in results if result.status is Status.FAILED]
+    failed = [result for result in results if result.status is ImageStatus.FAILED]
     assert failed
     assert all(isinstance(result.error, StorageFullError) for result in failed)
     assert "no room left on the disk" in str(failed[0].error)
@@ -322,7 +319,7 @@ async def test_a_part_that_is_damaged_is_thrown_away(
         part.write_bytes(b"other bytes" * 100_000)
         async with make_client(public.host) as client:
             (result,) = await pull(client, [ImageReference(public.host, "some/image", "1")], layout)
-    assert result.status is Status.COPIED
+    assert result.status is ImageStatus.COPIED
     assert (blobs / large.digest[7:]).read_bytes() == large.blob
     assert len(large.blob) > CHUNK_BYTES
 
@@ -336,43 +333,3 @@ async def test_pushing_what_was_never_carried_is_an_error_of_that_image(
         with LayoutDirectory.open(tmp_path / "layout") as layout:
             (result,) = await push(client, layout, [item])
     assert "some/image:1 is not among the images" in str(result.error)
-
-
-async def test_pruning_removes_what_no_image_needs(public: RegistryServer, tmp_path: Path) -> None:
-    shared = layer("shared", 5_000)
-    reference = ImageReference(public.host, "some/image", "1")
-    with LayoutDirectory.create(tmp_path / "layout") as layout:
-        async with make_client(public.host) as client:
-            old = image([shared, layer("old", 7_000)])
-            new = image([shared, layer("new", 9_000)])
-            for sample in (old, new):
-                await publish(f"http://{public.host}", "some/image", "1", sample)
-                await pull(client, [reference], layout)
-        part = layout.blob_path(Digest("sha256", "0" * 64)).with_suffix(PART_SUFFIX)
-        part.write_bytes(b"cut")
-        gone = old.digests - new.digests
-        sizes = sum(path.stat().st_size for path in map(layout.blob_path, map(Digest.parse, gone)))
-        assert await layout.prune() == sizes + 3
-        assert set(on_disk(tmp_path / "layout")) == new.digests
-        assert await layout.prune() == 0
-
-
-async def test_work_on_the_disk_that_is_told_to_end_leaves_no_complaint(tmp_path: Path) -> None:
-    complaints: list[dict[str, object]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, one: complaints.append(one))
-    told, begun = threading.Event(), threading.Event()
-
-    def work() -> None:
-        begun.set()
-        told.wait(10)
-        raise InterruptedError
-
-    task = asyncio.ensure_future(run_to_end(work, tmp_path, on_cancel=told.set))
-    assert await asyncio.to_thread(begun.wait, 10)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    del task
-    gc.collect()
-    await asyncio.sleep(0)
-    assert complaints == []

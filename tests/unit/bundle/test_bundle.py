@@ -21,7 +21,7 @@ from ckf_airgap.bundle.bundlefile import load_bundle, load_document
 from ckf_airgap.bundle.merge import merge_documents, without_strays
 from ckf_airgap.charms.charm import Base
 from ckf_airgap.documents import Document, load_mapping
-from ckf_airgap.errors import BundleError, ExitCode
+from ckf_airgap.errors import BundleError, ExitCode, MissingError
 
 
 def doc(text: str) -> Document:
@@ -292,8 +292,8 @@ def relations(text: str) -> str:
         (application("storage: {'1x': 1G}"), 'invalid storage name "1x" in application "a"'),
         (application("constraints: [mem]"), "application a: constraints must be text, not a list"),
         (relations("{a: b}"), "relations must be a list, not a mapping"),
-        (relations("[[a, 5]]"), "a relation must be a pair of texts, not ['a', 5]"),
-        (relations("['a:x b:y']"), "a relation must be a pair of texts, not 'a:x b:y'"),
+        (relations("[[a, 5]]"), "a relation must be a pair of strings, not ['a', 5]"),
+        (relations("['a:x b:y']"), "a relation must be a pair of strings, not 'a:x b:y'"),
         (relations("[[a]]"), 'relation ["a"] has 1 endpoint(s), not 2'),
         (relations("[[a, b, a]]"), 'relation ["a" "b" "a"] has 3 endpoint(s), not 2'),
         (
@@ -378,7 +378,7 @@ def test_a_bad_file_is_refused_by_its_name(tmp_path: Path, content: bytes, messa
 
 
 def test_a_missing_file_is_refused_by_its_name(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match=r"none\.yaml: No such file"):
+    with pytest.raises(MissingError, match=r"none\.yaml: No such file"):
         load_document(tmp_path / "none.yaml")
     with pytest.raises(BundleError, match=r"bundle\.yaml: No such file"):
         load_document(tmp_path)
@@ -524,8 +524,8 @@ def test_overlays_are_merged_in_order() -> None:
             "applications: {a: {charm: x}, b: {charm: x}}",
             ["applications: {b: }", "applications: {b: {scale: 2}, zzz: {}}"],
             [
-                "overlay 2: there is no application b (name its charm, if it is to be added)",
-                "overlay 2: there is no application zzz (name its charm, if it is to be added)",
+                "overlay 2: there is no application b (name its charm to add it)",
+                "overlay 2: there is no application zzz (name its charm to add it)",
             ],
         ),
     ],

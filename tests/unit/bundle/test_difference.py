@@ -75,7 +75,7 @@ def test_fields_come_in_the_order_that_a_person_reads() -> None:
     base = doc("applications: {a: {options: {x: 1}, charm: a}}")
     target = doc(
         "applications: {a: {options: {x: 2}, trust: true, resources: {i: x/y:1}, charm: ./a.charm,"
-        " constraints: mem=1G, channel: stable, scale: 2}}"
+        " constraints: mem=1G, base: x@1, revision: 2, series: x, channel: stable, scale: 2}}"
     )
     applications = difference(base, target)["applications"]
     assert isinstance(applications, dict)
@@ -84,6 +84,9 @@ def test_fields_come_in_the_order_that_a_person_reads() -> None:
     assert list(fields) == [
         "charm",
         "channel",
+        "revision",
+        "series",
+        "base",
         "scale",
         "trust",
         "constraints",

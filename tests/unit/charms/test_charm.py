@@ -134,7 +134,7 @@ def test_names_of_charms_are_taken(name: str) -> None:
         ("series: focal", "x.charm: series must be a list, not text"),
         ("config: {options: {a: {type: list}}}", "option a has the unknown type 'list'"),
         ("config: {options: {a: {type: [a]}}}", "option a has the unknown type ['a']"),
-        ("config: {options: {a: {default: [b]}}}", "option a has a list as default"),
+        ("config: {options: {a: {default: [b]}}}", "option a has a list as its default"),
         ("config: {options: [a]}", "options must be a mapping, not a list"),
         ("config: a", "x.charm: config must be a mapping, not text"),
     ],

@@ -49,7 +49,7 @@ class TestList:
         assert len(result.stdout.splitlines()) > 100
         assert "taken from the facts of release 1.11, without charm files" in result.stderr
         document = json.loads(invoke("images", "list", "1.11", "--json").stdout)
-        assert document["taken_from"] == "release facts"
+        assert document["taken-from"] == "release facts"
 
     @pytest.mark.parametrize("release", ["1.8", "1.9", "1.10", "1.11"])
     def test_rules_and_lists_of_a_user_add_to_a_release_and_take_nothing_away(
@@ -65,10 +65,10 @@ class TestList:
         added = {"quay.io/pets/tick:3", "quay.io/pets/louse:1"}
         assert set(result.stdout.splitlines()) == before | added
 
-    def test_the_two_sets_make_the_list(self, invoke: Invoke) -> None:
+    def test_the_required_and_the_later_images_make_the_list(self, invoke: Invoke) -> None:
         lines = [
             invoke("images", "list", "1.9", "-q", *args).stdout.splitlines()
-            for args in ((), ("--set", "required"), ("--set", "optional"))
+            for args in ((), ("--need", "required"), ("--need", "later"))
         ]
         assert sorted(lines[1] + lines[2]) == sorted(lines[0])
         assert "docker.io/istio/pilot:1.22.0" in lines[1]
@@ -97,7 +97,7 @@ class TestList:
         assert document["schema"] == "ckf-airgap/images/v1"
         assert document["images"][2] == {
             "image": "ghcr.io/pets/flea:2",
-            "set": "required",
+            "need": "required",
             "reasons": [
                 {
                     "asker": "option",
@@ -105,7 +105,7 @@ class TestList:
                     "application": "dog",
                     "charm": "dog",
                     "option": "helper_image",
-                    "named_by": "charm",
+                    "named-by": "charm",
                 }
             ],
         }
@@ -126,7 +126,10 @@ class TestList:
             (("1.9", "--append", "/none.txt"), 4, "--append FILE"),
             (("1.9", "--juju-version", "new"), 2, "not a version of Juju"),
             (("1.9", "--charms", "/none"), 4, "no charms directory"),
-            (("1.9", "--set", "some"), 2, "'some' is not one of"),
+            (("1.9", "--need", "some"), 2, "'some' is not one of"),
+            (("1.9", "--set", "required"), 2, "give --need required"),
+            (("1.9", "--set", "optional"), 2, "--need later"),
+            (("1.9", "--set", "some"), 2, "--need required|later|all"),
             (("1.9", "-o", "/none/images.txt"), 3, "there is no directory /none"),
         ],
     )

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
+from ckf_airgap.cli import main
 from ckf_airgap.cli.options import BundleName, Duration, UserPath
 
 
@@ -47,3 +49,30 @@ def test_path_fills_in_the_home_directory(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("HOME", "/home/ann")
     assert UserPath().convert("~/charms", None, None) == Path("/home/ann/charms")
     assert complete(UserPath("directory"), "x") == [("x", "dir")]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("images", "list", "1.11"),
+        ("images", "save", "images.txt", "-o", "images.tar.gz"),
+        ("pack", "1.11", "--registry", "r:5000", "-o", "out"),
+    ],
+)
+@pytest.mark.parametrize(("value", "need"), [("required", "required"), ("optional", "later")])
+def test_set_no_longer_chooses_images_and_says_what_does(
+    words: tuple[str, ...], value: str, need: str
+) -> None:
+    result = CliRunner().invoke(main, [*words, "--set", value])
+
+    assert result.exit_code == 2
+    assert f"To choose images, give --need {need}." in result.stderr
+
+
+def test_pack_refuses_what_is_not_a_setting_before_anything_is_fetched(tmp_path: Path) -> None:
+    words = ["pack", "1.11", "--registry", "r:5000", "-o", str(tmp_path / "out")]
+    result = CliRunner().invoke(main, [*words, "--set", "volume"])
+
+    assert result.exit_code == 2
+    assert "'volume' is not a setting" in result.stderr
+    assert not (tmp_path / "out").exists()

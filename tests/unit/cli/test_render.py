@@ -25,12 +25,14 @@ def test_prints_the_overlay_and_nothing_else_to_standard_output(
         "applications": {
             "cat": {
                 "charm": "./cat_r12.charm",
-                "channel": "stable",
+                "channel": "",
+                "base": "ubuntu@22.04/stable",
                 "resources": {"cat-image": f"{REGISTRY}/pets/cat:1.0"},
             },
             "dog": {
                 "charm": "./dog_r5.charm",
-                "channel": "stable",
+                "channel": "",
+                "base": "ubuntu@22.04/stable",
                 "options": {"helper_image": f"{REGISTRY}/pets/flea:2"},
             },
         }
@@ -48,9 +50,10 @@ def test_writes_overlay_and_merged_bundle_to_files(world: World, invoke: Invoke)
     assert result.exit_code == 0
     assert result.stdout == ""
     assert f"wrote the overlay to {overlay}" in result.stderr
-    assert yaml.safe_load(overlay.read_text())["applications"]["cat"]["channel"] == "stable"
+    assert yaml.safe_load(overlay.read_text())["applications"]["cat"]["channel"] == ""
     applications = yaml.safe_load(merged.read_text())["applications"]
     assert all("channel" not in application for application in applications.values())
+    assert {application["base"] for application in applications.values()} == {"ubuntu@22.04/stable"}
     assert applications["dog"]["options"] == {
         "volume": 3,
         "helper_image": f"{REGISTRY}/pets/flea:2",
@@ -163,7 +166,7 @@ class TestFailure:
         self.check(invoke("render", *world.args, "--registry", "http://x/"), 3, "http://x/")
 
     def test_rules_that_are_missing(self, world: World, invoke: Invoke) -> None:
-        self.check(invoke("render", *world.args, "--rules", "/no/rules.yaml"), 3, "/no/rules.yaml")
+        self.check(invoke("render", *world.args, "--rules", "/no/rules.yaml"), 4, "/no/rules.yaml")
 
     def test_output_in_a_directory_that_is_missing(self, world: World, invoke: Invoke) -> None:
         self.check(

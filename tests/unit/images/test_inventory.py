@@ -14,7 +14,7 @@ from ckf_airgap.charms.charm import Charm, charm_from_documents
 from ckf_airgap.charms.charmfile import CharmDirectory, read_default_images
 from ckf_airgap.errors import ImageNotFoundError, InputError, UsageError
 from ckf_airgap.facts.releases import load_release, release_names
-from ckf_airgap.images.inventory import Inventory, Reason, base_in_use, take_inventory
+from ckf_airgap.images.inventory import ImageReason, Inventory, base_in_use, take_inventory
 from ckf_airgap.images.lists import ImageList
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.rules import ImageRules
@@ -170,7 +170,7 @@ class TestReasons:
         charm = a_charm(resources={"oci": "a/b:1"})
         (image,) = inventory(charm)
         assert image.reasons == (
-            Reason(
+            ImageReason(
                 asker="resource",
                 used="start",
                 application="app",
@@ -282,11 +282,13 @@ class TestUsed:
             in found.find(ImageReference.parse("b/side:0")).reasons[0].why
         )
 
-    def test_the_two_sets_are_the_whole(self) -> None:
+    def test_what_is_required_and_what_is_used_later_are_the_whole(self) -> None:
         found = of_release("1.10")
-        required, optional = found.chosen("required"), found.chosen("optional")
-        assert len(required) + len(optional) == len(found)
-        assert found.chosen(None) is found
+        required, later = found.chosen("required"), found.chosen("later")
+        assert required
+        assert later
+        assert len(required) + len(later) == len(found)
+        assert found.chosen("all") is found
         assert required.to_text().splitlines() == [str(image.reference) for image in required]
 
 
@@ -322,8 +324,8 @@ class TestBases:
     def test_a_charm_without_base_is_told(self) -> None:
         found = take_inventory(a_bundle(), {"app": a_charm(bases=())}, self.RULES)
         assert len(found) == 0
-        assert "names no base" in str(found.warnings[0])
+        assert "declares no base" in str(found.warnings[0])
 
     def test_rules_without_juju_cannot_list_a_controller(self) -> None:
-        with pytest.raises(InputError, match="do not tell the images of a Juju controller"):
+        with pytest.raises(InputError, match="do not list the images of a Juju controller"):
             take_inventory(a_bundle(), {"app": a_charm()}, self.RULES, juju_version="3.6.9")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from ckf_airgap.errors import ExitCode, ImageNotFoundError, InputError
-from ckf_airgap.images.lists import ImageList, RetaggedImages, infer_registry
+from ckf_airgap.errors import ExitCode, ImageNotFoundError, InputError, UsageError
+from ckf_airgap.images.lists import SCHEMA, ImageList, RetaggedImages, infer_registry
 from ckf_airgap.images.reference import ImageReference, Registry
 
 HEX = "8e60086b04d92b657898a310ca9757631d58547e76bbbb8bfc376d654bef1707"
@@ -81,6 +82,50 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="not UTF-8"):
         ImageList.read(file)
+
+
+def document(*items: object, schema: str = SCHEMA) -> ImageList:
+    text = json.dumps({"schema": schema, "images": items})
+    return ImageList.parse(text, where="images.json")
+
+
+@pytest.mark.parametrize(
+    ("required", "later"),
+    [
+        ({"need": "required"}, {"need": "later"}),
+        ({"set": "required"}, {"set": "optional"}),  # of before 0.1.0
+    ],
+)
+def test_a_document_says_what_images_are_needed_for(
+    required: dict[str, str], later: dict[str, str]
+) -> None:
+    images = document({"image": "a/b:1", **required}, {"image": "a/c:2", **later})
+
+    assert list(images) == list(images.chosen("all")) == [ref("a/b:1"), ref("a/c:2")]
+    assert list(images.chosen("required")) == [ref("a/b:1")]
+    assert list(images.chosen("later")) == [ref("a/c:2")]
+
+
+def test_a_plain_list_does_not_say_it() -> None:
+    images = listed("a/b:1")
+
+    assert images.chosen("all") is images
+    with pytest.raises(UsageError, match="does not say which of its images are required"):
+        images.chosen("required")
+
+
+@pytest.mark.parametrize(
+    ("items", "schema", "message"),
+    [
+        (({"image": "a/b:1", "need": "required"},), "ckf-airgap/lock/v1", "not a list of images"),
+        (({"image": "a/b:1"}, {"image": 3, "need": "later"}), SCHEMA, "image 2"),
+        (({"image": "A B", "need": "later"},), SCHEMA, "image 1"),
+    ],
+)
+def test_another_document_is_refused(items: tuple[object, ...], schema: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        document(*items, schema=schema)
+    assert message in str(caught.value)
 
 
 # Looking up

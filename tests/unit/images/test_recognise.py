@@ -201,8 +201,8 @@ def test_a_bare_name_in_an_option_for_an_image_is_one_if_it_is_listed_else_a_war
     assert images(found) == []
     assert told(found) == [
         (
-            "option worker-image: 'busybox' may be an image of Docker Hub, and stays as it is "
-            "(add it to the list of images if it is one; if not, --set the option as it is)"
+            "option worker-image: 'busybox' may be an image on Docker Hub, but is left unchanged "
+            "(add it to the list of images if it is one; if not, --set it to the same value)"
         )
     ]
     written = plans("worker-image", "busybox", value="docker.io/library/busybox")
@@ -221,7 +221,7 @@ def test_a_bare_name_in_an_option_for_an_image_is_one_if_it_is_listed_else_a_war
 )
 def test_a_bare_name_is_told_with_its_key(option: str, value: str, where: str) -> None:
     (warning,) = told(plans(option, value))
-    assert warning.startswith(f"{where}: 'busybox' may be an image of Docker Hub")
+    assert warning.startswith(f"{where}: 'busybox' may be an image on Docker Hub")
 
 
 @pytest.mark.parametrize(

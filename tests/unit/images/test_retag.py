@@ -94,9 +94,6 @@ class TestProperties:
         read = RetagMapping.from_document(load_mapping(text, where=name), where=name)
         assert read == mapping
         for image in read.images:
-            source = read.source_of(image.target)
-            assert source is not None
-            assert source.canonical() == image.source.canonical()
             assert read.target_of(image.source) == image.target
 
     @given(LISTS, REGISTRIES, st.integers(min_value=3, max_value=6))
@@ -232,6 +229,13 @@ class TestMappingFile:
                 "folded": True,
             }
         ]
+
+    @pytest.mark.parametrize("key", ["max-depth", "max_depth"])
+    def test_the_depth_is_read_by_its_key_and_by_that_of_before(self, key: str) -> None:
+        found = RetagMapping.from_document(self.document(**{key: 4}), where="m.json")
+        assert found.max_depth == 4
+        assert found.to_json()["max-depth"] == 4
+        assert "max_depth" not in found.to_json()
 
     def test_a_missing_file_is_told(self, tmp_path: Path) -> None:
         with pytest.raises(ImageNotFoundError, match="cannot read the mapping"):

@@ -100,7 +100,7 @@ def test_no_rule_for_an_option_or_charm_that_is_not_named() -> None:
     ("old", "new", "problem"),
     [
         ("leave-empty: [c]", "leave-empty: c", "images-option: leave-empty: must be a list"),
-        ("leave-empty: [c]", "leave-empty: [a]", "'a' has an image and is to stay empty"),
+        ("leave-empty: [c]", "leave-empty: [a]", "'a' has an image, but leave-empty lists it too"),
         ("split-at-last-colon", "split-at-colon", "unknown key 'split-at-colon'"),
         ("listed: false", "listed: 'no'", "images: a: listed: must be true or false, not text"),
         ("{image: 'r/b:1', why: somebody}", "r/b:1", "images: b: must be a mapping, not text"),
@@ -108,7 +108,7 @@ def test_no_rule_for_an_option_or_charm_that_is_not_named() -> None:
         ("image: 'r/x:1'", "image: ''", "extra-images[1]: image: is empty"),
         ("channel: 1/stable", "channel: 1", "a-charm: channel: must be text, not an integer"),
         ("hub: hub", "hubs: hub", "composite: unknown key 'hubs'"),
-        ("names: [pilot, proxy]", "names: {}", "names: must be a list of texts"),
+        ("names: [pilot, proxy]", "names: {}", "names: must be a list of strings"),
         (", key: a}", "}", "same-as: key: is missing"),
         ("release: '7'", "releas: '7'", "did you mean 'release'?"),
         ("controller: [jujud-operator]", "controllers: []", "unknown key 'controllers'"),

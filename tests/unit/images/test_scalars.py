@@ -323,7 +323,7 @@ def test_any_key_can_be_added(key: str) -> None:
 
 @pytest.mark.parametrize("text", ["- a\n", "[]", "plain"])
 def test_keys_are_added_to_mappings_only(text: str) -> None:
-    with pytest.raises(OptionError, match="mapping only"):
+    with pytest.raises(OptionError, match="only be added to a mapping"):
         edited(text, {}, a="b")
 
 

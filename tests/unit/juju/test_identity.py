@@ -9,8 +9,8 @@ import pytest
 from ckf_airgap.errors import Problem, RefusedError
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.juju.identity import (
+    DeploymentRecord,
     HeldIdentity,
-    Record,
     WantedIdentity,
     WantedResource,
     compare,
@@ -24,7 +24,7 @@ from tests.unit.juju.samples import MINIO, bundle
 IMAGE = "reg:5000/minio:1"
 AUTH = RegistryAuth(username="me", password="secret", registry=Registry.parse("reg:5000"))
 TYPES = {name: option.type for name, option in MINIO.options.items()}
-RECORD = Record(
+RECORD = DeploymentRecord(
     charm_url="local:minio-0",
     charm_sha256="a" * 64,
     charm_file="minio_r278.charm",
@@ -88,7 +88,7 @@ def test_without_record_another_set_of_options_shows_another_charm() -> None:
     held = dataclasses.replace(HELD, record=None, option_types=types)
     assert differences(wanted(), held) == [
         (
-            "its charm local:minio-0 is not that of minio_r278.charm: they declare different "
+            "its charm local:minio-0 is not the one in minio_r278.charm: they declare different "
             "options (old, port)"
         )
     ]
@@ -110,8 +110,8 @@ def test_an_image_that_was_attached_by_hand_differs() -> None:
     held = dataclasses.replace(HELD, fingerprints={"oci-image": fingerprint("evil/minio:666")})
     assert differences(wanted(), held) == [
         (
-            "reg:5000/minio:1 was deployed with another login for pulling it, or the resource was "
-            "attached anew since"
+            "reg:5000/minio:1 was deployed with a different login, or the resource has been "
+            "attached again since"
         )
     ]
 
@@ -126,7 +126,7 @@ def test_another_pull_login_differs_and_no_login_says_so() -> None:
             },
         ),
     )
-    assert "another login" in other
+    assert "a different login" in other
     assert differences(wanted(auth=AUTH), HELD) == [
         "the model has no login for pulling it from the registry"
     ]
@@ -141,10 +141,10 @@ def test_an_unknown_image_without_record_is_unknown() -> None:
 
 def test_a_resource_that_was_never_uploaded_or_is_not_declared_differs() -> None:
     empty = dataclasses.replace(HELD, fingerprints={"oci-image": ""})
-    assert differences(wanted(), empty) == ["it was never uploaded, and is to be reg:5000/minio:1"]
+    assert differences(wanted(), empty) == ["it was never uploaded, but should be reg:5000/minio:1"]
     none = dataclasses.replace(HELD, fingerprints={})
     assert differences(wanted(), none) == [
-        "the charm in the model has no such resource for reg:5000/minio:1"
+        "the charm in the model has no such resource, so it cannot have reg:5000/minio:1"
     ]
 
 
@@ -157,22 +157,22 @@ def test_a_file_with_other_content_differs() -> None:
     resource = WantedResource(value="t.cnf", fingerprints=frozenset({"cd" * 48}), is_image=False)
     want = dataclasses.replace(wanted(), resources={"tuning": resource})
     held = dataclasses.replace(HELD, fingerprints={"tuning": "ef" * 48})
-    assert differences(want, held) == ["the file in the model has other content than t.cnf"]
+    assert differences(want, held) == ["the file in the model differs from t.cnf"]
 
 
 class TestRecord:
     def test_reads_back_what_it_wrote(self) -> None:
-        assert Record.parse(RECORD.to_text()) == RECORD
+        assert DeploymentRecord.parse(RECORD.to_text()) == RECORD
 
     @pytest.mark.parametrize(
         "text",
         [None, 7, "", "{", "[]", "{}", '{"charm": 1}', "[" * 100_000, '{"images": {}}'],
     )
     def test_what_cannot_be_read_is_no_record(self, text: str) -> None:
-        assert Record.parse(text) is None
+        assert DeploymentRecord.parse(text) is None
 
     def test_no_image_may_be_anything_but_text(self) -> None:
-        assert Record.parse(RECORD.to_text().replace(f'"{IMAGE}"', "{}")) is None
+        assert DeploymentRecord.parse(RECORD.to_text().replace(f'"{IMAGE}"', "{}")) is None
 
 
 BUNDLE = f"""

@@ -92,7 +92,7 @@ def test_applications_that_come_and_go_are_counted() -> None:
         ("c", 1.5, 1),
     ]
     assert str(short[0].problem("m")) == (
-        "a: has been active/idle for 1.5 s only, after it was interrupted 3 times "
+        "a: has been active/idle for only 1.5 s, after it was interrupted 3 times "
         "(see what it runs: juju debug-log -m m --replay --include a)"
     )
     assert subject.short_of_idle(18) == []
@@ -188,7 +188,7 @@ def test_blocked_is_no_error_however_long() -> None:
     verdict = subject.observe(model(unit("a/0", "blocked: Missing relation with mysql")), 9999)
     assert verdict.failures == ()
     (obstacle,) = verdict.obstacles
-    assert "a person must act" in str(obstacle.problem("kubeflow"))
+    assert "it needs action" in str(obstacle.problem("kubeflow"))
 
 
 def test_an_image_that_cannot_be_pulled_says_what_to_look_at() -> None:

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from ckf_airgap.bundle.bases import choose_base
 from ckf_airgap.bundle.bundle import EndpointRef
 from ckf_airgap.charms.charm import Base, Charm
 from ckf_airgap.errors import BundleError, CharmError
 from ckf_airgap.facts.releases import load_release, release_names
-from ckf_airgap.juju.bases import architecture_of, choose_base
+from ckf_airgap.juju.constraints import architecture_of
 from ckf_airgap.juju.identity import HeldIdentity
 from ckf_airgap.juju.live import LiveApplication, LiveModel, charm_name_of_url, live_model
 from ckf_airgap.juju.plan import plan_deployment
@@ -262,7 +263,7 @@ def test_all_problems_are_in_one_error() -> None:
         "application kfp-db, resource mysql-image: 12 is a revision in the store",
         'application kfp-db, storage: charm mysql-k8s has no storage "databse"',
         "application kfp-api, resource oci-image: the value is empty",
-        "application lost: no charm is given for it",
+        "application lost: no charm was given for it",
         "relation kfp-api kfp-db: ambiguous relation",
         'relation minio:object-store kfp-api: application "minio" has no "object-store" relation',
     ):
@@ -273,7 +274,7 @@ def test_all_problems_are_in_one_error() -> None:
 def test_a_charm_without_file_cannot_be_deployed() -> None:
     facts = charm("{name: minio}")
     text = problems(one("scale: 1", facts), charms={"app": dataclasses.replace(facts, path=None)})
-    assert "there is no .charm file of charm minio" in text
+    assert "there is no .charm file for charm minio" in text
 
 
 @pytest.mark.parametrize(
@@ -420,7 +421,7 @@ def filed(*documents: str, has_code: bool = True) -> dict[str, Charm]:
 def test_a_charm_with_charmcraft_yaml_alone_is_refused_before_the_controller_does() -> None:
     text = problems(BUNDLE, charms=filed("charmcraft.yaml", "manifest.yaml"))
     assert text.count("\n  - ") == 1
-    assert "application minio, minio_r278.charm: charm minio has all in charmcraft.yaml" in text
+    assert "minio_r278.charm: charm minio has everything in charmcraft.yaml" in text
     assert "charmcraft pack" in text
 
 
@@ -428,7 +429,7 @@ def test_options_that_only_charmcraft_yaml_declares_cannot_be_set() -> None:
     charms = filed("metadata.yaml", "charmcraft.yaml")
     text = problems(BUNDLE, charms=charms)
     assert text.count("\n  - ") == 1
-    assert "knows none of them: port, secret-key, debug, ratio" in text
+    assert "does not know them: port, secret-key, debug, ratio" in text
     options = 'options: {port: "9001", secret-key: hunter2, debug: true, ratio: 1}'
     assert plan(BUNDLE.replace(options, "options: {trust: true}"), charms=charms).deploys
 

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from ckf_airgap.documents import Document
+from ckf_airgap.documents import Document, natural
 from ckf_airgap.juju.snapshot import (
     ApplicationSnapshot,
     ModelSnapshot,
     StatusInfo,
     UnitSnapshot,
     changes_between,
-    natural,
 )
 from ckf_airgap.juju.tables import ModelTables, snapshot_of_status
 

@@ -198,7 +198,7 @@ async def test_a_timeout_names_the_application_that_comes_and_goes(source: FakeS
     task.cancel()
     (problem,) = caught.value.problems
     assert problem.where == "busy"
-    assert re.search(r"for 0\.\d s only, after it was interrupted [345] times", problem.what)
+    assert re.search(r"for only 0\.\d s, after it was interrupted [345] times", problem.what)
     assert "--include busy" in problem.fix
 
 

@@ -113,7 +113,7 @@ def test_what_is_no_json_is_refused(text: str) -> None:
 
 
 def test_a_lock_that_is_not_there_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(MissingError, match="there is no lock"):
+    with pytest.raises(MissingError, match="cannot read the lock"):
         Lock.read(tmp_path / "none")
 
 

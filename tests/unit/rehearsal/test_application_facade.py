@@ -354,6 +354,28 @@ async def test_units_and_applications_tell_about_themselves(minio: Rehearsal) ->
     assert reply == {"charm-relations": ["http", "other", "peers", "juju-info"]}
 
 
+async def test_units_show_which_units_they_are_related_to(minio: Rehearsal) -> None:
+    minio.settle()
+    minio.model.topology.add_relation(["minio:http", "web"])
+    minio.model.topology.scale(minio.model.applications["web"], 2)
+
+    async def related(unit: str) -> dict[str, Any]:
+        reply = await call(minio, "UnitsInfo", {"entities": [{"tag": unit}]})
+        return {
+            entry["endpoint"]: entry["unit-relation-data"]
+            for entry in reply["results"][0]["result"]["relation-data"]
+        }
+
+    outside = {"InScope": False, "UnitData": {}}
+    assert (await related("unit-minio-0"))["http"] == {"web/0": outside, "web/1": outside}
+    minio.settle()
+    inside = {"InScope": True, "UnitData": {}}
+    assert await related("unit-minio-0") == {
+        "http": {"web/0": inside, "web/1": inside},
+        "peers": {"minio/0": inside},
+    }
+
+
 async def test_an_application_without_units_has_no_leader(minio: Rehearsal) -> None:
     minio.model.topology.scale(minio.model.applications["minio"], 0)
     minio.settle()

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from ckf_airgap.documents import natural
 from ckf_airgap.rehearsal.api.facades.bundle import Bundle
-from ckf_airgap.rehearsal.model.bundlechanges import natural
 from ckf_airgap.rehearsal.wire import ApiError
 from tests.unit.rehearsal.harness import Rehearsal
 

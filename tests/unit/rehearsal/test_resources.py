@@ -128,6 +128,16 @@ async def test_resources_are_announced_for_an_application_tag(rehearsal: Rehears
     }
 
 
+async def test_an_image_is_announced_without_file_name(rehearsal: Rehearsal) -> None:
+    """Charms give a file name for files only, and the ``juju`` client sends what the charm says."""
+    resource = {"name": "oci-image", "type": "oci-image", "path": ""}
+    params = {"tag": "application-minio", "url": "local:minio-0", "resources": [resource]}
+    reply: Any = await rehearsal.call(Resources, "AddPendingResources", params)
+    (pending_id,) = reply["pending-ids"]
+    uploaded: Any = await rehearsal.put("minio", "oci-image", pending_id, "registrypath: r/m:1")
+    assert uploaded["resource"]["path"] == "oci-image.yaml"
+
+
 async def test_ids_come_in_the_order_of_the_request(rehearsal: Rehearsal) -> None:
     resources = [{"name": name, "type": "oci-image", "path": name} for name in ("b", "a")]
     params = {"tag": "application-minio", "resources": resources}
@@ -143,6 +153,11 @@ async def test_resources_of_an_application_are_listed(rehearsal: Rehearsal) -> N
     listed, missing = reply["results"]
     assert [resource["name"] for resource in listed["resources"]] == ["oci-image"]
     assert [unit["tag"] for unit in listed["unit-resources"]] == ["unit-minio-0"]
+    (stored,) = listed["charm-store-resources"]
+    assert set(stored) == {
+        *("name", "type", "path", "description", "origin", "revision", "fingerprint", "size"),
+    }
+    assert stored.items() <= listed["resources"][0].items()
     assert missing["error"] == {"message": 'application "dex" not found', "code": NOT_FOUND}
 
 

@@ -115,8 +115,43 @@ async def test_changes_of_one_entity_are_one_delta_with_its_latest_state(
     await read(watcher)
     rehearsal.settle()
     deltas = await read(watcher)
-    assert sorted(names(deltas)) == ["unit change minio/0", "unit change web/0"]
-    assert {body["workload-status"]["current"] for _, _, body in deltas} == {"active"}
+    assert sorted(names(deltas)) == [
+        "application change minio",
+        "application change web",
+        "unit change minio/0",
+        "unit change web/0",
+    ]
+    assert {body["workload-status"]["current"] for *_, body in deltas[2:]} == {"active"}
+
+
+async def test_an_application_is_sent_again_with_the_unit_that_changes_its_status(
+    rehearsal: Rehearsal,
+) -> None:
+    """``juju wait-for model`` derives an application's status once from each of its deltas."""
+    await deployed(rehearsal)
+    rehearsal.deploy("pair", "local:minio-0", units=2)
+    watcher = rehearsal.model.watch()
+    units: dict[str, str] = {}
+    kept: dict[str, bool] = {}
+    sent = 0
+    pending = asyncio.ensure_future(watcher.next())
+    for _ in range(300):
+        rehearsal.clock.advance(1)
+        await asyncio.wait({pending}, timeout=0.001)
+        if not pending.done():
+            continue
+        deltas: list[Any] = pending.result()
+        pending = asyncio.ensure_future(watcher.next())
+        bodies = {kind: [body for of, _, body in deltas if of == kind] for kind, *_ in deltas}
+        for body in bodies.get("unit", []):
+            units[body["name"]] = body["workload-status"]["current"]
+        for body in bodies.get("application", []):
+            own = [units[name] for name in units if name.startswith(f"{body['name']}/")]
+            kept[body["name"]] = set(own) == {"active"}
+            sent += 1
+    pending.cancel()
+    assert kept == {"minio": True, "web": True, "pair": True}
+    assert sent < 20
 
 
 async def test_next_waits_for_a_change(rehearsal: Rehearsal) -> None:
@@ -209,4 +244,4 @@ async def test_many_changes_are_few_deltas(rehearsal: Rehearsal) -> None:
     watcher = rehearsal.model.watch()
     await read(watcher)
     rehearsal.settle()
-    assert len(await read(watcher)) == 300
+    assert len(await read(watcher)) == 600

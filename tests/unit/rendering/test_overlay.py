@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ckf_airgap.bundle.bases import choose_base
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.checks import Setting
 from ckf_airgap.bundle.merge import merge_documents
@@ -315,7 +316,7 @@ def test_bundle_and_overlay_make_the_rendered_bundle(release: Release) -> None:
     merged = merge_documents(release.bundle.document, rendering.overlay)
     for name, fields in mapping(merged["applications"]).items():
         channel = mapping(fields).pop("channel", None)
-        assert channel == ("stable" if release.bundle.applications[name].channel else None)
+        assert channel == ("" if release.bundle.applications[name].channel else None)
     assert merged == rendering.bundle.document
     assert doc(rendering.overlay_yaml()) == rendering.overlay
     assert doc(rendering.bundle_yaml()) == rendering.bundle.document
@@ -334,6 +335,31 @@ def test_the_overlay_holds_only_what_must_change(release: Release) -> None:
                     assert mapping(before.get(key, {})).get(inner) != item
             else:
                 assert before.get(key) != value
+
+
+def test_juju_knows_every_application_again_when_a_release_is_deployed_twice(
+    release: Release,
+) -> None:
+    """``juju deploy`` compares channel, revision and base with what is in the model.
+
+    An application of a local charm has no channel and no revision there, and the base that it was
+    deployed on. Where one differs, Juju takes the charm for another one, and fails to upload it.
+    """
+    rendering = rendered(release)
+    with_overlay = merge_documents(release.bundle.document, rendering.overlay)
+    for document in (with_overlay, rendering.bundle.document):
+        for name, item in mapping(document["applications"]).items():
+            fields, charm = mapping(item), rendering.charms[name]
+            assert not fields.get("channel")
+            assert fields.get("revision") is None
+            base = Base.parse(str(fields["base"]))
+            assert base.channel.endswith("/stable")
+            assert base.same_os(charm.bases[0])
+            assert base.same_os(
+                choose_base(release.bundle.applications[name], release.bundle, charm)
+            )
+            assert fields.get("series") in (None, "focal")
+            assert base.track == "20.04" or "series" not in fields
 
 
 def test_options_without_images_keep_the_value_of_the_bundle(release: Release) -> None:
@@ -460,11 +486,13 @@ def test_a_bundle_of_charms_that_no_release_has_is_rendered_alike() -> None:
 applications:
   tom:
     charm: ./cat_r5.charm
-    channel: stable
+    channel: ''
+    base: ubuntu@22.04/stable
     resources: {image: 'r.io:5000/acme/cat:1'}
     options: {sidecar-image: 'r.io:5000/acme/sidecar:2', my-images: "- r.io:5000/acme/toy:3\\n"}
   rex:
     charm: ./dog_r7.charm
+    base: ubuntu@20.04/stable
     resources: {image: 'r.io:5000/acme/dog:1'}
 """
     )
@@ -517,29 +545,92 @@ def test_paths_of_charms_begin_with_a_dot(relative_to: Path | None, path: str) -
 
 
 @pytest.mark.parametrize(
-    ("fields", "added"),
+    ("fields", "top", "added"),
     [
-        ("series: kubernetes", {"series": None, "base": "ubuntu@22.04/stable"}),
-        ("series: focal", {}),
-        ("base: ubuntu@22.04", {}),
-        ("scale: 1", {}),
+        ("scale: 1", "", {"base": "ubuntu@20.04/stable"}),
+        ("base: ubuntu@22.04", "", {}),
+        ("base: ubuntu@22.04/stable", "series: focal", {}),
+        ("series: focal", "", {"base": "ubuntu@20.04/stable"}),
+        ("series: jammy", "series: focal", {"base": "ubuntu@22.04/stable"}),
+        ("scale: 1", "series: jammy", {"base": "ubuntu@22.04/stable"}),
+        ("scale: 1", "default-base: ubuntu@22.04", {"base": "ubuntu@22.04/stable"}),
+        ("scale: 1", "series: kubernetes", {"base": "ubuntu@20.04/stable"}),
+        ("series: kubernetes", "", {"series": None, "base": "ubuntu@20.04/stable"}),
+        ("series: kubernetes", "series: jammy", {"series": None, "base": "ubuntu@22.04/stable"}),
     ],
 )
-def test_a_series_that_names_no_base_is_replaced(fields: str, added: Document) -> None:
-    overlay = zoo(ZOO.replace("channel: 1/stable", f"channel: 1/stable, {fields}")).overlay
-    tom = mapping(mapping(overlay["applications"])["tom"])
-    assert {key: tom[key] for key in ("series", "base") if key in tom} == added
+def test_every_application_has_the_base_that_it_is_deployed_on(
+    fields: str, top: str, added: Document
+) -> None:
+    text = f"{ZOO.replace('scale: 2', fields)}{top}\n"
+    rendering = zoo(text, overlays=("applications: {tom: {base: ubuntu@22.04}}",))
+    rex = mapping(mapping(rendering.overlay["applications"])["rex"])
+    assert {key: rex[key] for key in ("series", "base") if key in rex} == added
+    assert rendering.warnings == ()
+    written = rendering.bundle.applications["rex"].base
+    assert written is not None
+    for bundle in (rendering.bundle, Bundle.from_document(doc(text), where="zoo.yaml")):
+        assert choose_base(bundle.applications["rex"], bundle, DOG).same_os(written)
 
 
-def test_the_series_of_the_bundle_is_replaced_application_by_application() -> None:
-    applications = mapping(zoo(ZOO + "series: kubernetes\n").overlay["applications"])
-    assert mapping(applications["tom"])["base"] == "ubuntu@22.04/stable"
-    assert mapping(applications["rex"])["base"] == "ubuntu@20.04/stable"
+def test_a_base_is_written_with_the_risk_that_the_charm_names() -> None:
+    edge = dataclasses.replace(CAT, bases=(Base(name="ubuntu", channel="24.04/edge"),))
+    charms = CharmDirectory.of([edge, DOG], path=Path("charms"))
+    applications = mapping(zoo(charms=charms).overlay["applications"])
+    assert mapping(applications["tom"])["base"] == "ubuntu@24.04/edge"
 
 
-def test_a_series_that_juju_reads_as_focal_stays_for_a_charm_that_has_it() -> None:
-    overlay = zoo(ZOO.replace("scale: 2", "scale: 2, series: kubernetes")).overlay
-    assert not {"series", "base"} & mapping(mapping(overlay["applications"])["rex"]).keys()
+@pytest.mark.parametrize(
+    ("fields", "top", "what"),
+    [
+        ("base: ubuntu@24.04", "", 'base "ubuntu@24.04" is not supported by charm cat'),
+        ("series: focal", "", 'base "ubuntu@20.04" is not supported by charm cat'),
+        ("scale: 1", "default-base: ubuntu@20.04", 'base "ubuntu@20.04" is not supported by'),
+        ("series: warty", "", 'series "warty" is not known'),
+    ],
+)
+def test_a_base_that_the_charm_does_not_have_stays_with_a_warning(
+    fields: str, top: str, what: str
+) -> None:
+    """The user asked for it, and may force it; ``deploy`` refuses it before it deploys anything."""
+    text = f"{ZOO.replace('channel: 1/stable', fields)}{top}\n"
+    rendering = zoo(text, overlays=("applications: {rex: {base: ubuntu@20.04}}",))
+    assert "base" not in mapping(mapping(rendering.overlay["applications"])["tom"])
+    (warning,) = rendering.warnings
+    assert warning.where == "application tom"
+    assert warning.what.startswith(what)
+    assert warning.fix
+
+
+def test_a_charm_without_bases_is_a_warning() -> None:
+    bare = dataclasses.replace(CAT, bases=())
+    rendering = zoo(charms=CharmDirectory.of([bare, DOG], path=Path("charms")))
+    (warning,) = rendering.warnings
+    assert str(warning).startswith("application tom: charm cat does not define any bases")
+
+
+# Channels and revisions
+
+
+@pytest.mark.parametrize(
+    ("fields", "added"),
+    [
+        ("channel: 1/stable", {"channel": ""}),
+        ("channel: stable", {"channel": ""}),
+        ("channel: ''", {}),
+        ("channel: ", {}),
+        ("scale: 1", {}),
+        ("channel: 1/stable, revision: 5", {"channel": "", "revision": None}),
+    ],
+)
+def test_a_channel_and_a_revision_are_taken_away_where_there_are_any(
+    fields: str, added: Document
+) -> None:
+    rendering = zoo(ZOO.replace("channel: 1/stable", fields))
+    tom = mapping(mapping(rendering.overlay["applications"])["tom"])
+    assert {key: tom[key] for key in ("channel", "revision") if key in tom} == added
+    kept = mapping(mapping(rendering.bundle.document["applications"])["tom"])
+    assert not {"channel", "revision"} & kept.keys()
 
 
 # What is missing
@@ -711,7 +802,8 @@ def test_an_application_that_an_overlay_adds_is_rendered() -> None:
     )
     rendering = zoo(overlays=(overlay,))
     felix = mapping(mapping(rendering.overlay["applications"])["felix"])
-    assert (felix["charm"], felix["channel"]) == ("./cat_r5.charm", "stable")
+    assert (felix["charm"], felix["channel"]) == ("./cat_r5.charm", "")
+    assert felix["base"] == "ubuntu@22.04/stable"
     assert rendering.overlay["relations"] == [["felix", "rex"]]
     assert rendering.bundle.applications["felix"].channel is None
     merged = merge_documents(doc(ZOO), rendering.overlay)

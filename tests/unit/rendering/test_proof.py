@@ -79,7 +79,7 @@ class TestProof:
         assert proof.unused == ()
         assert [str(image) for image in sorted(proof.used)] == sorted(LIST.split())
         assert proof.to_json()["mapping"] == [
-            {"source": "a/b:1", "target": f"{R}/a/b:1", "needed_by": ["app, resource 0"]}
+            {"source": "a/b:1", "target": f"{R}/a/b:1", "needed-by": ["app, resource 0"]}
         ]
 
     @pytest.mark.parametrize(

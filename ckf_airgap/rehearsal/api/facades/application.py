@@ -293,20 +293,23 @@ class Application(ApplicationConfig):
 
     def _unit_info(self, name: str) -> Document:
         unit = self.session.model.topology.unit(name)
-        related: list[JSONValue] = [
-            {
-                "relation-id": relation.id,
-                "endpoint": relation.side(unit.application.name).endpoint.name,
-                "related-endpoint": relation.other(unit.application.name).endpoint.name,
-                "cross-model": False,
-                "ApplicationData": {},
-                "unit-relation-data": {
-                    remote: {"in-scope": True, "UnitData": {}}
-                    for remote in relation.counterparts(unit)
-                },
-            }
-            for relation in unit.application.relations.values()
-        ]
+        related: list[JSONValue] = []
+        for relation in unit.application.relations.values():
+            other = relation.other(unit.application.name)
+            related.append(
+                {
+                    "relation-id": relation.id,
+                    "endpoint": relation.side(unit.application.name).endpoint.name,
+                    "related-endpoint": other.endpoint.name,
+                    "cross-model": False,
+                    "ApplicationData": {},
+                    # Juju gives these fields no JSON names, so they are spelt as in Go.
+                    "unit-relation-data": {
+                        remote: {"InScope": remote in relation.in_scope, "UnitData": {}}
+                        for remote in self._application(other.application).units
+                    },
+                }
+            )
         info: Document = {
             "tag": _unit_tag(name),
             "workload-version": "",

@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 
 from ckf_airgap.documents import Document
 from ckf_airgap.rehearsal.api.facade import Facade, Scope, rpc_method
-from ckf_airgap.rehearsal.api.facades.modelmanager import list_of_models, model_status
+from ckf_airgap.rehearsal.api.facades.modelmanager import list_of_models, status_of_models
 from ckf_airgap.rehearsal.model.state import CLOUD
 from ckf_airgap.rehearsal.model.users import CONTROLLER_ACCESS
 from ckf_airgap.rehearsal.wire import (
@@ -66,6 +66,11 @@ class Controller(Facade):
         """Return the version of Juju."""
         return {"version": self.session.controller.agent_version, "git-commit": ""}
 
+    @rpc_method
+    async def mongo_version(self, _params: Document) -> Document:
+        """Return no version: there is no database."""
+        return {"result": ""}
+
     @rpc_method("IdentityProviderURL")
     async def identity_provider_url(self, _params: Document) -> Document:
         """Return no address: users are the controller's own."""
@@ -97,14 +102,7 @@ class Controller(Facade):
     @rpc_method
     async def model_status(self, params: Document) -> Document:
         """Return the life and the size of models."""
-
-        async def status(tag: str) -> Document:
-            model = self.session.controller.accessible_model(
-                tag_id(tag, "model"), self.session.user
-            )
-            return model_status(model)
-
-        return await results_of(tags_field(params), status)
+        return await status_of_models(self.session, tags_field(params))
 
     @rpc_method
     async def hosted_model_configs(self, _params: Document) -> Document:

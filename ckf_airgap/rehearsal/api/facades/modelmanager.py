@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar, Final
 
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.rehearsal.api.facade import Facade, Scope, rpc_method
+from ckf_airgap.rehearsal.api.facade import Caller, Facade, Scope, rpc_method
 from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.model.state import CLOUD, ControllerState
 from ckf_airgap.rehearsal.model.users import MODEL_ACCESS, User, timestamp, user_name
 from ckf_airgap.rehearsal.wire import (
     BAD_REQUEST,
+    NOT_FOUND,
     ApiError,
     bool_field,
     mapping_field,
@@ -48,6 +50,7 @@ class ModelManager(Facade):
             text_field(params, "name"),
             owner=user_name(owner),
             config=mapping_field(params, "config"),
+            credential=text_field(params, "credential"),
         )
         return self._describe(model)
 
@@ -88,11 +91,7 @@ class ModelManager(Facade):
     @rpc_method
     async def model_status(self, params: Document) -> Document:
         """Return the life and the size of models."""
-
-        async def status(tag: str) -> Document:
-            return model_status(self._model(tag))
-
-        return await results_of(tags_field(params), status)
+        return await status_of_models(self.session, tags_field(params))
 
     @rpc_method
     async def modify_model_access(self, params: Document) -> Document:
@@ -154,19 +153,20 @@ class ModelManager(Facade):
                 )
         info: Document = {
             **_common(controller, model),
-            "cloud-credential-validity": True,
             "users": users,
             "machines": [],
             "secret-backends": [],
             "supported-features": supported_features(controller),
         }
+        if model.credential:
+            info["cloud-credential-validity"] = True
         if self.version == 9:
             info["default-series"] = str(model.config.get("default-series") or "")
         return info
 
     def _summary(self, model: Model, user: User) -> Document:
         controller = self.session.controller
-        status = model_status(model)
+        status = _status(model)
         return {
             **_common(controller, model),
             "user-access": controller.users.model_access(
@@ -199,14 +199,29 @@ def list_of_models(models: list[Model], user: User) -> Document:
     }
 
 
-def model_status(model: Model) -> Document:
-    """Return the life and the size of a model, as ``ModelStatus`` does."""
+async def status_of_models(session: Caller, tags: Iterable[str]) -> Document:
+    """Return the life and the size of models, as ``ModelStatus`` does: in ``models``.
+
+    A model that is gone is `not found`, from which clients see that it has been destroyed.
+    """
+
+    async def status(tag: str) -> Document:
+        controller, uuid = session.controller, tag_id(tag, "model")
+        if controller.model(uuid) is None:
+            raise ApiError(f'model "{uuid}" not found', NOT_FOUND)
+        return _status(controller.accessible_model(uuid, session.user, "admin"))
+
+    return {"models": (await results_of(tags, status))["results"]}
+
+
+def _status(model: Model) -> Document:
     return {
         "model-tag": f"model-{model.uuid}",
         "life": model.life,
         "type": "caas",
         "hosted-machine-count": 0,
         "application-count": len(model.applications),
+        "applications": [{"name": name} for name in model.applications],
         "unit-count": sum(len(a.units) for a in model.applications.values()),
         "owner-tag": f"user-{model.owner}",
     }
@@ -231,7 +246,7 @@ def supported_features(controller: ControllerState) -> list[JSONValue]:
 
 def _common(controller: ControllerState, model: Model) -> Document:
     """Return what `ModelInfo` and summaries have in common."""
-    return {
+    common: Document = {
         "name": model.name,
         "uuid": model.uuid,
         "type": "caas",
@@ -239,7 +254,6 @@ def _common(controller: ControllerState, model: Model) -> Document:
         "is-controller": controller.is_controller_model(model),
         "provider-type": "kubernetes",
         "cloud-tag": f"cloud-{CLOUD}",
-        "cloud-credential-tag": f"cloudcred-{CLOUD}_{model.owner}_{CLOUD}",
         "owner-tag": f"user-{model.owner}",
         "life": model.life,
         "status": {
@@ -250,6 +264,9 @@ def _common(controller: ControllerState, model: Model) -> Document:
         "sla": _NO_SLA,
         "agent-version": model.agent_version,
     }
+    if model.credential:
+        common["cloud-credential-tag"] = model.credential
+    return common
 
 
 def _last_connection(user: User) -> str | None:

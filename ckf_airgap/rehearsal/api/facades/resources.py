@@ -39,7 +39,11 @@ class Resources(Facade):
 
     @rpc_method
     async def list_resources(self, params: Document) -> Document:
-        """Return the resources of applications and what their units have of them."""
+        """Return the resources of applications and what their units have of them.
+
+        A controller keeps a second record of each resource, as the store has it, also of those
+        that no store has; clients refuse lists of different lengths.
+        """
 
         async def one(tag: str) -> Document:
             application = self.session.model.topology.application(_application_name(tag))
@@ -56,7 +60,9 @@ class Resources(Facade):
             ]
             return {
                 "resources": resources,
-                "charm-store-resources": [],
+                "charm-store-resources": [
+                    resource.charm_document() for resource in application.resources.values()
+                ],
                 "unit-resources": units,
             }
 

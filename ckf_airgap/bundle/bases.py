@@ -1,4 +1,4 @@
-"""The base and architecture that an application is deployed on, chosen as Juju chooses. Pure."""
+"""The base that an application is deployed on, chosen as Juju chooses. Pure."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from typing import Final
 
 from ckf_airgap.bundle.bundle import Application, Bundle
 from ckf_airgap.charms.charm import SERIES_CHANNELS, Base, Charm
-from ckf_airgap.documents import Document
 from ckf_airgap.errors import CharmError
-from ckf_airgap.juju.constraints import ARCHITECTURES
 
 KUBERNETES_SERIES: Final = "kubernetes"
 """The series of podspec charms; Juju 3.6 takes it for `PODSPEC_BASE`."""
@@ -16,18 +14,16 @@ KUBERNETES_SERIES: Final = "kubernetes"
 PODSPEC_BASE: Final = Base(name="ubuntu", channel="20.04/stable")
 """What ``series: [kubernetes]`` stands for in Juju 3.6 (``corebase.LegacyKubernetesBase``)."""
 
-DEFAULT_ARCHITECTURE: Final = "amd64"
-
 
 def choose_base(application: Application, bundle: Bundle, charm: Charm) -> Base:
     """Return the base that an application is deployed on.
 
     In this order: the application's ``base``, its ``series``, the bundle's ``default-base``, its
-    ``series`` (``kubernetes`` says nothing and is passed over), the first base of the charm's
+    ``series`` (``kubernetes`` names no base and is ignored), the first base of the charm's
     manifest, the first series of its metadata (``kubernetes`` is 20.04).
 
     Raises:
-        CharmError: when the charm does not support what the bundle asks for, or names no base.
+        CharmError: when the charm does not support what the bundle asks for, or declares no base.
     """
     supported = charm.bases or tuple(
         PODSPEC_BASE
@@ -55,6 +51,11 @@ def choose_base(application: Application, bundle: Bundle, charm: Charm) -> Base:
     )
 
 
+def written(base: Base) -> str:
+    """Return a base as Juju writes it, with its risk: ``ubuntu@24.04/stable``."""
+    return f"{base.name}@{base.channel}" if "/" in base.channel else f"{base}/stable"
+
+
 def _series_base(series: str | None) -> Base | None:
     if not series or series == KUBERNETES_SERIES:
         return None
@@ -62,12 +63,3 @@ def _series_base(series: str | None) -> Base | None:
         return Base(name="ubuntu", channel=SERIES_CHANNELS[series])
     known = ", ".join(SERIES_CHANNELS)
     raise CharmError(f'series "{series}" is not known', fix=f"use one of {known}, or base:")
-
-
-def architecture_of(base: Base, constraints: Document) -> str:
-    """Return the architecture: the ``arch`` constraint, amd64 where the base has it, its first."""
-    wanted = constraints.get("arch")
-    if isinstance(wanted, str) and wanted:
-        return wanted
-    known = [name for name in base.architectures if name in ARCHITECTURES]
-    return DEFAULT_ARCHITECTURE if not known or DEFAULT_ARCHITECTURE in known else known[0]
