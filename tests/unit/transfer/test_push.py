@@ -16,11 +16,11 @@ from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.transfer.events import (
     BlobDone,
     BlobsPlanned,
+    BlobWay,
     BytesMoved,
-    Event,
     ImageResult,
-    Status,
-    Way,
+    ImageStatus,
+    TransferEvent,
 )
 from ckf_airgap.transfer.oci import Digest, Platform
 from ckf_airgap.transfer.push import PushItem, PushOptions, copy, push
@@ -75,7 +75,7 @@ async def test_an_image_arrives_byte_for_byte_and_its_tag_last(
     client: RegistryClient, registry: Registry, sample: Sample
 ) -> None:
     result = await push_one(client, registry, store_with(a_b=sample))
-    assert (result.status, result.digest, result.error) == (Status.COPIED, sample.digest, None)
+    assert (result.status, result.digest, result.error) == (ImageStatus.COPIED, sample.digest, None)
     assert result.bytes_sent == size(sample)
     assert registry.holds("a/b", "1", sample)
     assert str(registry.requests("^P")[-1]) == "PUT /v2/a/b/manifests/1"
@@ -86,7 +86,7 @@ async def test_what_is_there_is_not_sent_again_and_each_blob_is_not_even_asked_f
 ) -> None:
     registry.put("a/b", "1", MULTI)
     result = await push_one(client, registry, store_with(a_b=MULTI))
-    assert (result.status, result.bytes_sent) == (Status.PRESENT, 0)
+    assert (result.status, result.bytes_sent) == (ImageStatus.PRESENT, 0)
     assert registry.requests("^P|/blobs/") == []
 
 
@@ -95,9 +95,9 @@ async def test_a_repository_that_lost_a_blob_gets_it_when_a_recheck_is_asked_for
 ) -> None:
     registry.put("a/b", "1", PLAIN)
     del registry.blobs["a/b"][BASE.digest]
-    assert (await push_one(client, registry, store_with(a_b=PLAIN))).status is Status.PRESENT
+    assert (await push_one(client, registry, store_with(a_b=PLAIN))).status is ImageStatus.PRESENT
     result = await push_one(client, registry, store_with(a_b=PLAIN), recheck=True)
-    assert (result.status, result.bytes_sent) == (Status.COPIED, len(BASE.blob))
+    assert (result.status, result.bytes_sent) == (ImageStatus.COPIED, len(BASE.blob))
     assert registry.holds("a/b", "1", PLAIN)
 
 
@@ -107,7 +107,7 @@ async def test_an_index_whose_child_is_missing_there_gets_the_child(
     registry.put("a/b", "1", MULTI)
     del registry.manifests["a/b"][str(ARM.digest)]
     result = await push_one(client, registry, store_with(a_b=MULTI))
-    assert result.status is Status.COPIED
+    assert result.status is ImageStatus.COPIED
     assert registry.holds("a/b", "1", MULTI)
 
 
@@ -115,7 +115,7 @@ async def test_a_blob_goes_over_the_network_once_and_is_mounted_into_other_repos
     client: RegistryClient, registry: Registry
 ) -> None:
     store = store_with(a_b=PLAIN, a_c=OTHER, a_d=AMD)
-    events: list[Event] = []
+    events: list[TransferEvent] = []
     items = [item(registry, name) for name in store.names]
     results = await push(client, store, items, listener=events.append)
     assert [result.error for result in results] == [None] * 3
@@ -127,7 +127,7 @@ async def test_a_blob_goes_over_the_network_once_and_is_mounted_into_other_repos
     moved = sum(event.count for event in events if isinstance(event, BytesMoved))
     assert (planned.count, planned.size) == (len(blobs), moved)
     assert {str(event.descriptor.digest): event.way for event in done} == dict.fromkeys(
-        blobs, Way.COPIED
+        blobs, BlobWay.COPIED
     )
     assert len(done) == len(blobs), "each is told once"
 
@@ -136,11 +136,15 @@ async def test_what_another_repository_of_the_run_has_is_mounted_from_there(
     client: RegistryClient, registry: Registry
 ) -> None:
     registry.put("a/c", "1", OTHER)
-    events: list[Event] = []
+    events: list[TransferEvent] = []
     store = store_with(a_b=OTHER, a_c=OTHER)
     items = [item(registry, name) for name in store.names]
     first, second = await push(client, store, items, listener=events.append)
-    assert (first.status, first.bytes_sent, second.status) == (Status.COPIED, 0, Status.PRESENT)
+    assert (first.status, first.bytes_sent, second.status) == (
+        ImageStatus.COPIED,
+        0,
+        ImageStatus.PRESENT,
+    )
     assert registry.requests("PATCH|PUT .*/blobs/") == []
     assert registry.holds("a/b", "1", OTHER)
 
@@ -179,7 +183,7 @@ async def test_an_image_that_was_never_carried_is_an_error_of_that_image(
 ) -> None:
     items = [item(registry, name) for name in ("a/b:1", "a/none:1")]
     first, second = await push(client, store_with(a_b=PLAIN), items)
-    assert (first.status, second.status) == (Status.COPIED, Status.FAILED)
+    assert (first.status, second.status) == (ImageStatus.COPIED, ImageStatus.FAILED)
     assert isinstance(second.error, AbsentError)
     assert "a/none:1 is not among the images that were carried" in second.error.message
 
@@ -237,7 +241,7 @@ async def test_a_registry_that_wants_all_children_gets_the_one_image_and_a_note_
 ) -> None:
     store = carried(MULTI, AMD, platforms="linux/amd64")
     result = await push_one(client, registry, store)
-    assert (result.status, result.digest) == (Status.COPIED, AMD.digest)
+    assert (result.status, result.digest) == (ImageStatus.COPIED, AMD.digest)
     (note,) = result.notes
     assert f"for linux/amd64 it has the digest {AMD.digest} instead of {MULTI.digest}" in note
     assert registry.holds("a/b", "1", AMD)
@@ -286,7 +290,7 @@ async def test_a_tag_that_may_not_change_is_an_error_with_both_digests_or_fine_i
     assert f"a/b:1 is {PLAIN.digest} and may not be changed" in result.error.message
     assert str(OTHER.digest) in result.error.message
     assert registry.tags["a/b"]["1"] == str(PLAIN.digest)
-    assert (await push_one(client, registry, store_with(a_b=PLAIN))).status is Status.PRESENT
+    assert (await push_one(client, registry, store_with(a_b=PLAIN))).status is ImageStatus.PRESENT
 
 
 async def test_a_lost_answer_to_a_tag_that_may_not_change_is_no_error(
@@ -301,7 +305,7 @@ async def test_a_lost_answer_to_a_tag_that_may_not_change_is_no_error(
 
     registry.faults.append(on("PUT", "/manifests/1", lose))
     result = await push_one(client, registry, store_with(a_b=PLAIN))
-    assert (result.error, result.status) == (None, Status.COPIED)
+    assert (result.error, result.status) == (None, ImageStatus.COPIED)
 
 
 async def test_a_registry_that_keeps_another_manifest_is_found_out(
@@ -344,7 +348,7 @@ async def test_a_refused_repository_stops_no_other(
     registry.faults.append(on("POST", "/v2/a/c/", lambda: error(403, "DENIED", "not for you")))
     store = store_with(a_b=PLAIN, a_c=OTHER)
     first, second = await push(client, store, [item(registry, name) for name in store.names])
-    assert first.status is Status.COPIED
+    assert first.status is ImageStatus.COPIED
     assert isinstance(second.error, LoginError)
     assert "not for you" in str(second.error)
 
@@ -400,9 +404,7 @@ async def test_other_bytes_on_the_way_of_a_copy_are_never_kept(
     mirror.put("up/stream", "v1", OTHER)
     mirror.blobs["up/stream"][part.digest] = bytes(reversed(part.blob))
     target = ImageReference.parse(f"{registry.host}/a/b:1")
-    (result,) = await copy(
-        client, [PushItem(source=f"{mirror.host}/up/stream:v1", target=target)]
-    )
+    (result,) = await copy(client, [PushItem(source=f"{mirror.host}/up/stream:v1", target=target)])
     assert isinstance(result.error, IntegrityError)
     assert part.digest not in registry.blobs.get("a/b", {})
     assert registry.tags.get("a/b", {}) == {}
