@@ -28,7 +28,7 @@ COMMANDS: Final[Mapping[str, Place]] = {
         "deploy": "Deploy a bundle from local charms and wait until it is active.",
         "rehearse": "Deploy a bundle on the embedded controller.",
         "controller": "Run the embedded controller until stopped.",
-        "status": "Show what stands in a model.",
+        "status": "Show the applications and units of a model.",
         "wait": "Wait until everything in a model is active and idle.",
     }.items()
 }

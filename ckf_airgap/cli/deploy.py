@@ -52,7 +52,9 @@ Examples:
 @click.option("--create-model", is_flag=True, help="Make the model when it does not exist.")
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @click.option(
-    "--wait/--no-wait", default=True, help="Whether to wait until all is active.  [default: --wait]"
+    "--wait/--no-wait",
+    default=True,
+    help="Whether to wait until everything is active.  [default: --wait]",
 )
 @timeout_option("1h")
 @idle_option
@@ -63,13 +65,13 @@ Examples:
     envvar="CKF_AIRGAP_REGISTRY_USERNAME",
     show_envvar=True,
     metavar="NAME",
-    help="Who the cluster logs in as to pull from the registry.",
+    help="User name that the cluster pulls images from the registry with.",
 )
 @click.option(
     "--registry-password-file",
     type=UserPath(),
     metavar="FILE",
-    help=f"Holds the password for that.  [default: ${PASSWORD_VARIABLE}]",
+    help=f"File with the password for that user.  [default: ${PASSWORD_VARIABLE}]",
 )
 @json_option
 @verbosity_options

@@ -24,7 +24,7 @@ class DiskView:
     """Watches work in a thread.
 
     Args:
-        terminal: Where to tell of it.
+        terminal: Where to show it.
         title: What is being done.
     """
 
@@ -62,7 +62,7 @@ def run_on_disk(terminal: Terminal, title: str, work: Callable[[DiskView], _T]) 
     """Run blocking work in a thread that Ctrl-C ends, and return its result.
 
     Args:
-        terminal: Where to tell of it.
+        terminal: Where to show it.
         title: What is being done, such as ``verifying``.
         work: The work; it has to call `DiskView.watch` now and then.
     """

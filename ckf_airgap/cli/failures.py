@@ -28,7 +28,7 @@ def report_failure(error: Exception, terminal: Terminal) -> ExitCode:
 
     Args:
         error: What ended the run: ours, click's, or one that nobody expected.
-        terminal: Where to tell it. With ``--json`` standard output gets an error document, too.
+        terminal: Where to report it. With ``--json`` standard output gets an error document, too.
     """
     failure = _as_airgap_error(error)
     if terminal.debug:
@@ -45,7 +45,7 @@ def report_failure(error: Exception, terminal: Terminal) -> ExitCode:
 def _text(error: AirgapError) -> Text:
     """Return the message, each problem with its fix, and the fix of the whole.
 
-    What several images fail for is told once, with the images below it.
+    A cause that several images share is reported once, with the images below it.
     """
     from rich.text import Text
 
@@ -80,7 +80,7 @@ def _grouped(error: AirgapError) -> Iterator[tuple[Problem, tuple[str, ...]]]:
 
 
 def _as_airgap_error(error: Exception) -> AirgapError:
-    """Return any exception as one of ours."""
+    """Return any exception as an `AirgapError`."""
     if isinstance(error, AirgapError):
         return error
     if isinstance(error, click.UsageError):

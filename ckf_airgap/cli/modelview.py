@@ -1,4 +1,4 @@
-"""What stands in a model, as tables and lines for people."""
+"""The contents of a model, as tables and lines for people."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class Duration(_FloatType):
         hours, minutes, seconds = (float(match[key] or 0) for key in ("h", "m", "s"))
         total = hours * 3600 + minutes * 60 + seconds
         if total <= 0:
-            self.fail(f"{value!r} is no time at all", param, ctx)
+            self.fail(f"{value!r} is not a duration", param, ctx)
         return total
 
 
@@ -117,7 +117,7 @@ class UserPath(_PathType):
 
 
 def apply(decorators: list[Callable[[Any], Any]], function: _F) -> _F:
-    """Decorate a function with several options; the first one stands first in the help."""
+    """Decorate a function with several options; the first one comes first in the help."""
     for decorator in reversed(decorators):
         function = decorator(function)
     return function

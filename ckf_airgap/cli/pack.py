@@ -196,7 +196,7 @@ def command(
             packed = run(ckf_airgap.pack_release(plan, view), on_stop=view.on_stop)
         except InterruptedRunError as exc:
             raise InterruptedRunError(
-                f"{exc.message}; what was done stands",
+                f"{exc.message}; completed steps are kept",
                 fix="Run the same command again: it fetches only what is missing.",
             ) from None
     for warning in packed.warnings:

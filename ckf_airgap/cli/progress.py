@@ -96,7 +96,7 @@ class ProgressView(LiveView, Observer):
 
     def on_progress(self, progress: Progress) -> None:
         """Remember the model."""
-        self._stage = "waiting until all is active and idle"
+        self._stage = "waiting until everything is active and idle"
         self.snapshot = progress.snapshot
         self._expected = progress.expected
 
@@ -110,7 +110,7 @@ class ProgressView(LiveView, Observer):
         self._stage = "cleaning up"
 
     def interrupted(self, error: InterruptedRunError) -> InterruptedRunError:
-        """Return the error of a stopped deployment, with what stands."""
+        """Return the error of a stopped deployment, with what was done."""
         plan = self._plan
         if plan is None:
             return InterruptedRunError(f"{error.message}; nothing was changed")
@@ -118,7 +118,7 @@ class ProgressView(LiveView, Observer):
             return InterruptedRunError(
                 f"{error.message}; nothing was left to do in model {plan.model}, and nothing was "
                 "changed",
-                fix="Go on waiting with 'ckf-airgap wait'.",
+                fix="Keep waiting with 'ckf-airgap wait'.",
             )
         counts = (
             (self._deployed, plural(len(plan.deploys), "application"), "deployed", plan.deploys),
@@ -127,7 +127,8 @@ class ProgressView(LiveView, Observer):
         )
         done = [f"{count} of {total} {verb}" for count, total, verb, steps in counts if steps]
         return InterruptedRunError(
-            f"{error.message}; {' and '.join(done)} in model {plan.model}; what was done stands",
+            f"{error.message}; {' and '.join(done)} in model {plan.model}; "
+            "completed steps are kept",
             fix="Run the same command again: it does what is missing.",
         )
 

@@ -73,7 +73,7 @@ def command(inputs: Inputs, model: str, speed: float, timeout: float, jobs: int)
         with view:
             rehearsal = run(operation, on_stop=view.on_stop)
     except InterruptedRunError as stopped:
-        message = f"{stopped.message}; the embedded controller is gone, and nothing stands"
+        message = f"{stopped.message}; the embedded controller is gone, and nothing of it is left"
         raise InterruptedRunError(message) from None
     except (WorkloadError, WaitTimeoutError):
         if view.snapshot is not None and not terminal.json:

@@ -45,7 +45,8 @@ Example:
     "--relative-to",
     type=UserPath("directory"),
     metavar="DIR",
-    help="Where the file will lie, from which charm paths start.  [default: beside the charms]",
+    help="Directory that the file will be in; charm paths are relative to it.  "
+    "[default: that of the charms]",
 )
 @json_option
 @verbosity_options
@@ -81,8 +82,8 @@ def command(
             terminal.note(f"wrote the {what} to {path}")
             if relative_to is None and not _beside_charms(path, rendering):
                 terminal.note(
-                    f"its charm paths start beside the charms: put it there before Juju's own "
-                    f"client reads it, or render with --relative-to {path.parent}"
+                    "its charm paths are relative to the directory of the charms: put it there "
+                    f"before Juju's own client reads it, or render with --relative-to {path.parent}"
                 )
     terminal.note(
         f"{plural(len(rendering.charms), 'application')} "
@@ -97,7 +98,7 @@ def _unused(count: int) -> str:
     if not count:
         return ""
     are = "is" if count == 1 else "are"
-    return f"; {plural(count, 'image')} of the list {are} not used (-v tells which)"
+    return f"; {plural(count, 'image')} of the list {are} not used (-v lists them)"
 
 
 def _beside_charms(path: Path, rendering: Rendering) -> bool:

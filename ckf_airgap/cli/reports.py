@@ -44,7 +44,7 @@ def finished(deployment: Deployment, findings: Sequence[Finding] | None = None) 
             table.add_row(finding.application, Text(finding.what, "red"), finding.why)
         parts += [table, ""]
     elif findings is not None:
-        parts.append("findings: none; a real controller would not have taken anything in silence")
+        parts.append("no findings: nothing was accepted here that would cause trouble later")
     if waited is not None:
         parts.append(
             Text.assemble(

@@ -27,11 +27,13 @@ Examples:
 """,
 )
 @juju_options
-@click.option("--watch", "follow", is_flag=True, help="Go on until stopped, and show changes.")
+@click.option(
+    "--watch", "follow", is_flag=True, help="Keep running, and show changes until stopped."
+)
 @json_option
 @verbosity_options
 def command(target: JujuTarget, follow: bool) -> None:
-    """Show what stands in a model.
+    """Show the applications and units of a model.
 
     Each application has the status of its worst unit. With --watch a terminal is redrawn; elsewhere
     there is one line (with --json one document on a line) for each change.

@@ -54,7 +54,7 @@ class HttpTimeouts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retries:
-    """How often and when to try again; progress in between starts the count anew.
+    """How often and when to try again; progress in between resets the count.
 
     The delays double and are spread by a quarter either way; together they last longer than the 20
     seconds that a registry may be away for a restart.

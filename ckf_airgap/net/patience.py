@@ -31,7 +31,7 @@ class Retrying:
 
 
 OnRetry: TypeAlias = Callable[[Retrying], None]
-"""Is told about each wait before another attempt; called on the event loop."""
+"""Is notified of each wait before another attempt; called on the event loop."""
 
 
 def ignore_retry(_retrying: Retrying) -> None:
@@ -83,7 +83,7 @@ class Patience:
         registry: The registry's host.
         retries: How often and when.
         health: The registry's.
-        listener: Is told about each wait.
+        listener: Is notified of each wait.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Patience:
         self._failures = 0
 
     def progressed(self) -> None:
-        """Start the count anew, since something was achieved."""
+        """Reset the count, since something was achieved."""
         self._failures = 0
 
     async def wait(self, error: TransientError) -> None:

@@ -65,7 +65,7 @@ def _url(text: str) -> URL:
 
 
 def _check(name: str, text: str) -> None:
-    """Refuse what is no proxy; its text is not told, since it may have a password in it."""
+    """Refuse what is not a proxy; its text is not shown, since it may have a password in it."""
     if not text:
         return
     with contextlib.suppress(ValueError):

@@ -43,7 +43,7 @@ from ckf_airgap.operations.lock import FILE_NAME, Lock, LockedCharm, document_sh
 from ckf_airgap.operations.rendering import NamedBundle, find_bundle
 
 CharmState: TypeAlias = Literal["present", "missing", "damaged", "surplus"]
-"""How a charm file stands to the bundle; ``surplus`` is one that nobody asks for."""
+"""How a charm file relates to the bundle; ``surplus`` is one that nobody asks for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +131,8 @@ async def download_charms(
     Args:
         sources: Which charms.
         directory: Where to.
-        listener: Is told the progress.
-        retrying: Is told when something is tried again.
+        listener: Is notified of progress.
+        retrying: Is notified when something is tried again.
 
     Raises:
         CharmNotFoundError: when the store, or the disk, lacks some; all are named.
@@ -190,7 +190,7 @@ def wanted_charms(
         base: The base; ``None`` takes the application's or the bundle's, if they name one.
 
     Raises:
-        InputError: naming every channel that is none.
+        InputError: naming every invalid channel.
     """
     wanted: dict[WantedCharm, None] = {}
     problems: list[Problem] = []

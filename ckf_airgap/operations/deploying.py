@@ -5,7 +5,7 @@ Each operation takes what a person would name, does everything, and returns what
     inputs = Inputs(bundle="1.11", charms=Path("charms"), images=Path("retagged-images.txt"))
     deployment = await deploy(inputs, JujuTarget(model="kubeflow"), timeout_s=3600)
 
-An `Observer` is told of progress meanwhile.
+An `Observer` is notified of progress.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ MIN_REHEARSED_IDLE_S: Final = 1.0
 
 
 class Observer:
-    """Is told how an operation gets on. A subclass overrides what it wants to know.
+    """Is notified of the progress of an operation. A subclass overrides what it wants to know.
 
     Its methods are called on the event loop and must not block.
     """
@@ -146,8 +146,9 @@ class Rehearsal:
     """What came of a rehearsal.
 
     Attributes:
-        deployment: What was deployed, and what stood in the end.
-        findings: What a real controller would have taken in silence, although it hurts later.
+        deployment: What was deployed, and the model in the end.
+        findings: What a real controller would have accepted without an error, although it hurts
+            later.
     """
 
     deployment: Deployment
@@ -168,7 +169,7 @@ async def deploy(
     registry_login: RegistryLogin | None = None,
     observer: Observer | None = None,
 ) -> Deployment:
-    """Render a bundle, deploy what of it is missing in a model, and wait until all is active.
+    """Render a bundle, deploy what is missing of it in a model, wait until everything is active.
 
     Args:
         inputs: What to render.
@@ -183,7 +184,7 @@ async def deploy(
         registry_login: The login that the cluster needs to pull from the registry; it goes to the
             controller with the images of the registry that the bundle is rendered for, and with
             no other image.
-        observer: Is told of progress.
+        observer: Is notified of progress.
 
     Raises:
         InputError: when a file or value is wrong; before anything is done.
@@ -234,9 +235,9 @@ async def rehearse(
             its charms; without a list of images, all are taken to be in the registry.
         model: The name of the model.
         speed: Seconds of the deployment that pass in one second.
-        timeout_s: How long to wait until all is active and idle, in real seconds.
+        timeout_s: How long to wait until everything is active and idle, in real seconds.
         jobs: How many charms are uploaded and deployed at once.
-        observer: Is told of progress.
+        observer: Is notified of progress.
 
     Raises:
         UsageError: when there are no charms, and no release to make stand-ins from; or when Juju
@@ -273,7 +274,7 @@ async def rehearse(
 
 
 async def read_model(target: JujuTarget) -> ModelSnapshot:
-    """Return what stands in a model now.
+    """Return the current state of a model.
 
     Raises:
         ControllerError: when the controller or model cannot be used.
@@ -283,7 +284,7 @@ async def read_model(target: JujuTarget) -> ModelSnapshot:
 
 
 async def watch_model(target: JujuTarget) -> AsyncIterator[ModelSnapshot]:
-    """Yield what stands in a model, and again whenever it has changed.
+    """Yield the state of a model, and again whenever it has changed.
 
     Raises:
         ControllerError: when the controller or model cannot be used.
@@ -308,7 +309,7 @@ async def wait_for_model(
         timeout_s: How long, in seconds.
         idle_period_s: How long all must stay active and idle.
         error_grace_s: How long an error must last to end the wait: Juju runs failed hooks again.
-        observer: Is told of progress.
+        observer: Is notified of progress.
 
     Returns:
         How it went, and the model in the end.
@@ -355,7 +356,7 @@ async def _deploy(
     bundle, charms = rendering.bundle, rendering.charms
     login = manner.registry_login
     auth = login.at(rendering.registry) if login else None
-    # What is wrong with the bundle itself is told before a controller is looked for, or changed.
+    # What is wrong with the bundle itself is reported before a controller is asked or changed.
     bare = plan_deployment(bundle, charms, LiveModel(name=target.model))
     if manner.dry_run:
         missing = bare if manner.create_model else None

@@ -230,7 +230,7 @@ async def load_images(
     """Bring the images of an archive into a layout or a Docker Engine.
 
     Args:
-        archive: An archive of ours, of ``docker save``, of the guide's scripts, or a layout.
+        archive: An archive of this tool, of ``docker save``, of the guide's scripts, or a layout.
         directory: The OCI image layout to load into; ``None`` for the Docker Engine.
         settings: How.
         mapping: Gives the places of images in the private registry; the engine then gets these
@@ -387,7 +387,7 @@ async def verify_images(
         targets: The images by their references there; with `mapping`, also as charms name them.
             All of `source` when there are none.
         settings: How.
-        source: The archive or layout that they came with, which tells the digests to expect.
+        source: The archive or layout that they came with, which has the digests to expect.
         mapping: Gives the places of images in the private registry.
 
     Raises:

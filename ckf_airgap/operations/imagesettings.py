@@ -41,7 +41,7 @@ class TransferSettings:
         create_projects: Whether to create projects that the registry lacks (Harbor).
         only: The images to do; all when there are none.
         mirrors: For a registry's host the registries to read from before it.
-        listener: Is told the progress.
+        listener: Is notified of progress.
     """
 
     jobs: int = DEFAULT_LIMIT

@@ -91,13 +91,13 @@ def parsed_name(name: str, where: Path) -> ImageReference:
     """Return the reference that an image of a store is named by.
 
     Raises:
-        IntegrityError: when its name is none.
+        IntegrityError: when its name is not a reference.
     """
     try:
         return ImageReference.parse(name)
     except ReferenceSyntaxError as exc:
         raise IntegrityError(
-            f"{where} has an image of the name {name!r}, which is no reference",
+            f"{where} has an image of the name {name!r}, which is not a reference",
             fix="Name images in full when other tools write the layout.",
         ) from exc
 

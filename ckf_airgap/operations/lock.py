@@ -111,7 +111,7 @@ class Lock:
 
         Raises:
             MissingError: when there is none.
-            InputError: when it is none, or of another schema.
+            InputError: when it is not a lock, or has another schema.
         """
         path = Path(path)
         try:
@@ -132,7 +132,7 @@ class Lock:
         try:
             document: JSONValue = json.loads(text, object_pairs_hook=_no_repetition)
         except (ValueError, RecursionError) as exc:
-            raise InputError(f"{where} is no lock: {exc}") from exc
+            raise InputError(f"{where} is not a lock: {exc}") from exc
         return _Reader(where).lock(document)
 
     def to_text(self) -> str:
@@ -269,7 +269,7 @@ class _Reader:
             raise self._wrong("blobs", "must be a mapping")
         for digest in value:
             if not _DIGEST.match(digest):
-                raise self._wrong("blobs", f"{digest!r} is no digest")
+                raise self._wrong("blobs", f"{digest!r} is not a digest")
         return {digest: self._number(value, digest) for digest in value}
 
     def _fields(

@@ -42,7 +42,7 @@ class Inputs:
         charms: The directory of ``.charm`` files; ``None`` is `DEFAULT_CHARMS`.
         images: The list of images in the registry; ``None`` is `DEFAULT_IMAGES`, or all of the
             mapping when there is one.
-        mapping: The mapping file of ``images retag``, which tells where each image lies.
+        mapping: The mapping file of ``images retag``, which says where each image is.
         registry: The private registry, ``HOST[:PORT][/PATH]``; ``None`` takes it from the list.
         settings: ``APP.OPTION=VALUE``, applied last.
         overlays: The user's own overlays.
@@ -163,7 +163,7 @@ def _render(
 
 
 def read_images(inputs: Inputs, registry: Registry | None) -> ImageList | RetaggedImages:
-    """Read the list of images in the registry, or the mapping that tells where they lie.
+    """Read the list of images in the registry, or the mapping that says where they are.
 
     Raises:
         ImageNotFoundError: when a file is missing.
@@ -187,7 +187,7 @@ def parse_settings(inputs: Inputs) -> list[Setting]:
 
 
 def parse_registry(inputs: Inputs) -> Registry | None:
-    """Return the registry, if one is named; `InputError` when it is none."""
+    """Return the registry, if one is named; `InputError` when it is not valid."""
     return Registry.parse(inputs.registry) if inputs.registry else None
 
 
@@ -228,6 +228,6 @@ def read_rules_file(path: Path) -> ImageRules:
 
 def scan_charms(bundle: Bundle, overlays: list[Document], path: Path) -> CharmDirectory:
     """Read the charm files of a directory; a broken one that nobody asks for is passed over."""
-    merged, _ = with_overlays(bundle, overlays)  # whoever uses the charms tells the problems
+    merged, _ = with_overlays(bundle, overlays)  # problems are reported by whoever uses the charms
     names = {application.charm_name for application in merged.applications.values()}
     return CharmDirectory.scan(path, wanted=names)

@@ -53,13 +53,13 @@ async def pack_release(plan: PackPlan, observer: PackObserver | None = None) -> 
 
     Args:
         plan: What to pack.
-        observer: Is told the progress.
+        observer: Is notified of progress.
 
     Raises:
         MissingError: when a file that the plan names is not there, before anything is fetched.
         InputError: when one is not what it must be.
         UsageError: when the bundle has no images of `PackPlan.need`, or the lock is of others.
-        AirgapError: of the kind of what failed; what was done so far stands.
+        AirgapError: of the kind of what failed; what was done so far is kept.
     """
     await in_thread(_check_files, plan)
     run = _Pack(plan, observer or PackObserver())
@@ -152,7 +152,7 @@ class _Pack:
 
     @property
     def _given(self) -> Lock | None:
-        """The lock to reproduce, if it tells of images too."""
+        """The lock to reproduce, if it has images, too."""
         lock = self._plan.charms.lock
         return lock if lock is not None and lock.registry is not None else None
 
@@ -169,7 +169,7 @@ class _Pack:
             self._step(f"to pack: {len(sources.lock.charms)} charms and images of the lock")
         else:
             named = await in_thread(find_bundle, sources.bundle or "")
-            if named.release is None:  # nothing tells the images of its charms before they are here
+            if named.release is None:  # the images of its charms are not known before they are here
                 self._step("what the images weigh is known only after the charms are there")
                 return
             listing = await list_images(self._listing_inputs(from_files=False))
@@ -292,7 +292,7 @@ class _Pack:
         return report
 
     def _compare(self, lock: Lock) -> None:
-        """Refuse what is not what the given lock tells."""
+        """Refuse what is not what the given lock says."""
         given = self._given
         if given is None or given.to_text() == lock.to_text():
             return

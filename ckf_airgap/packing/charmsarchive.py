@@ -35,7 +35,7 @@ def write_charms(
         charms: The charms.
         directory: Where their files are.
         archive: The archive.
-        watch: Is told how far the writing is.
+        watch: Is notified of progress while writing.
 
     Raises:
         IntegrityError: when a file is not the one of the lock.
@@ -63,7 +63,7 @@ def salvage_charms(pack: Path, directory: Path, watch: Watch = ignore) -> None:
     Args:
         pack: The directory of the pack.
         directory: Where the charms go; what is there stays.
-        watch: Is told how far the reading is.
+        watch: Is notified of progress while reading.
     """
     parts = find_parts(pack, CHARMS)
     if not parts:

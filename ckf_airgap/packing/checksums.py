@@ -184,9 +184,9 @@ def check_signature(directory: Path, content: bytes, key: Ed25519PublicKey) -> s
             directory / SIGNATURE, _MAX_SIGNATURE_BYTES, what="a signature", follow=False
         )
     except InputError:
-        return "its file is none that a signature can be in"
+        return "its file cannot hold a signature"
     except OSError:
-        return "there is none, although a key was given"
+        return "the pack has no signature, although a key was given"
     try:
         key.verify(base64.b64decode(text, validate=False), content)
     except (InvalidSignature, binascii.Error, ValueError):

@@ -1,4 +1,4 @@
-"""The images of a pack: what they weigh before they are there, and what the lock tells of them."""
+"""The images of a pack: what they weigh before they are there, and what the lock says of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def weigh_images(
 ) -> tuple[int, int]:
     """Return how many images could be looked up, and the bytes of their blobs, each once.
 
-    An image that cannot be looked up counts nothing here; saving it tells why.
+    An image that cannot be looked up counts nothing here; saving it reports why.
 
     Args:
         references: The images.
@@ -47,7 +47,7 @@ async def weigh_images(
 async def lock_images(
     path: Path, mapping: RetagMapping, before: Lock | None
 ) -> tuple[tuple[LockedImage, ...], dict[str, int], frozenset[str]]:
-    """Return what the lock tells of the images in an archive, and what the archive lacks.
+    """Return what the lock says of the images in an archive, and what the archive lacks.
 
     Args:
         path: The archive.

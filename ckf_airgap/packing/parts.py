@@ -20,7 +20,9 @@ from ckf_airgap.packing.checksums import FileSum
 from ckf_airgap.packing.names import part_name, whole_of
 
 Watch: TypeAlias = "Callable[[int], None]"
-"""Is told how many bytes were read or written; called in a thread. What it raises ends the work."""
+"""Is notified how many bytes were read or written; called in a thread.
+
+What it raises ends the work."""
 
 _COPY_BYTES: Final = 4 * 1024 * 1024
 
@@ -34,7 +36,7 @@ class PartsReader:
 
     Args:
         paths: The files.
-        watch: Is told how far the reading is.
+        watch: Is notified of progress while reading.
 
     Attributes:
         sums: Checksum and size of each file that was read to its end.
@@ -128,8 +130,8 @@ def join_in_place(path: Path, size: int, watch: Watch = ignore) -> None:
 
     Args:
         path: The whole file.
-        size: The size of the parts, as `split` was told.
-        watch: Is told how far the joining is.
+        size: The size of the parts, as it was given to `split`.
+        watch: Is notified of progress while joining.
     """
     parts = {
         found[1]: part

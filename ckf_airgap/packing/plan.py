@@ -1,4 +1,4 @@
-"""What is packed and how, what came of it, and who is told meanwhile."""
+"""What is packed and how, what came of it, and who is notified meanwhile."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Packed:
 
 
 class PackObserver:
-    """Is told how the packing gets on. A subclass overrides what it wants to know."""
+    """Is notified of the progress of packing. A subclass overrides what it wants to know."""
 
     def on_step(self, text: str) -> None:
         """Take what is being done now, as a line to read."""

@@ -120,7 +120,7 @@ class GzipReader:
                     if self._exactly(1) == b"\0":
                         break
                 else:
-                    raise IntegrityError(f"{self._where} has a gzip header without an end")
+                    raise IntegrityError(f"{self._where} has an unterminated gzip header")
         if flags & 2:
             self._exactly(2)
 
@@ -139,7 +139,7 @@ class GzipReader:
         rest = self._held
         while rest or (rest := self._raw.read(READ_BYTES)):
             if rest.strip(b"\0"):
-                raise IntegrityError(f"{self._where} goes on after the end of its gzip stream")
+                raise IntegrityError(f"{self._where} has data after the end of its gzip stream")
             rest = b""
         if told != (self._checksum, self._size & 0xFFFFFFFF):
             raise IntegrityError(f"{self._where} is damaged: the checksum of its gzip differs")
@@ -245,7 +245,7 @@ class TarReader:
             return int.from_bytes(field[1:], "big")
         text = field.strip(b" \0")
         if text and not all(48 <= digit < 56 for digit in text):
-            raise IntegrityError(f"{self._where} has a member whose size is no number")
+            raise IntegrityError(f"{self._where} has a member whose size is not a number")
         return int(text or b"0", 8)
 
     def _pax(self, content: bytes, name: str | None) -> tuple[str | None, int | None]:
@@ -263,7 +263,7 @@ class TarReader:
                 name = self._text(value)
             elif key == b"size":
                 if not value.isdigit() or len(value) > 20:
-                    raise IntegrityError(f"{self._where} has a member whose size is no number")
+                    raise IntegrityError(f"{self._where} has a member whose size is not a number")
                 size = int(value)
             elif key.startswith(b"GNU.sparse") or key == b"linkpath":
                 raise IntegrityError(f"{self._where} has a sparse file or a link")
@@ -298,7 +298,7 @@ class TarReader:
         """Read what follows the end: nothing but zeros may."""
         while piece := self._stream.read(READ_BYTES):
             if piece.strip(b"\0"):
-                raise IntegrityError(f"{self._where} goes on after its end")
+                raise IntegrityError(f"{self._where} has data after its end")
 
 
 def open_tar(

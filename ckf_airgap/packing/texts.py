@@ -196,7 +196,7 @@ def readme(
         images: The archive of images.
         split: Whether it was cut into parts.
         tool: Whether ckf-airgap itself is carried.
-        mapping: Whether a mapping tells where images go.
+        mapping: Whether a mapping says where images go.
         signed: Whether the checksums are signed.
         assumes: What is taken to be there already.
         share: How much of the bundle's images it holds.

@@ -64,7 +64,7 @@ class ToolTarget:
 
     @property
     def pip_options(self) -> list[str]:
-        """What tells pip to fetch for this machine."""
+        """Pip's options to fetch for this machine."""
         tags = [f"manylinux_2_{minor}_{self.machine}" for minor in _GLIBC_MINORS]
         tags += [f"manylinux{old}_{self.machine}" for old in ("2014", "2010", "1")]
         options = ["--only-binary=:all:", "--implementation=cp", f"--python-version={self.python}"]
@@ -83,7 +83,7 @@ async def collect_wheels(target: ToolTarget, directory: Path, work: Path) -> int
         work: A directory for what is not finished.
 
     Raises:
-        AirgapError: when pip fails; its words are told.
+        AirgapError: when pip fails, with its output.
     """
     names = await in_thread(_stamped, directory, target)
     if names is not None:

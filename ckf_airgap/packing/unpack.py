@@ -62,7 +62,7 @@ def unpack_pack(
         target: Where to; ``~/charms`` is where the guide has the charms.
         force: Whether to overwrite files that differ.
         key: The public key that the pack must be signed with.
-        watch: Is told how far the reading is.
+        watch: Is notified of progress while reading.
 
     Raises:
         MissingError: when the directory or the key is not there.

@@ -59,7 +59,7 @@ def verify_pack(
     Args:
         directory: The pack.
         key: The public key that it must be signed with.
-        watch: Is told how far the reading is.
+        watch: Is notified of progress while reading.
 
     Returns:
         What was found; `VerifiedPack.problems` is empty when all is right.

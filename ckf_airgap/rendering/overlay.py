@@ -127,7 +127,7 @@ def render(
         images: The retagged list, or a look-up made from one; ``None`` takes all images to be in
             the registry, where the rule of retagging puts them.
         registry: The private registry; ``None`` takes it from the list.
-        rules: What the charms do not tell about their images.
+        rules: What the charms do not declare about their images.
         settings: Single options, applied last of all.
         overlays: The user's own overlays, applied after the bundle. Options and resources that
             they or the settings give stay as they are given.
@@ -141,7 +141,7 @@ def render(
         OptionError: when an option does not exist or has the wrong type, or an overlay mistypes an
             application; all are named. Or when options name images that are malformed.
         ImageNotFoundError: when images are missing; each is named with all who need it.
-        InputError: when an image is no reference, or the list does not tell the registry.
+        InputError: when an image is not a reference, or the list does not show the registry.
         UsageError: when there is neither a list nor a registry.
         ProofError: when the merged bundle would pull an image from elsewhere, or two images would
             be one in the registry.

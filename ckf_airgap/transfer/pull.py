@@ -56,7 +56,7 @@ async def pull(
         recheck: Whether to hash the blobs that are in the store, and fetch what is damaged.
         assumed: Blobs that are not fetched, since the other side has them.
         pins: The manifests to take of references, whatever their tags mean now.
-        listener: Is told the progress.
+        listener: Is notified of progress.
 
     Returns:
         A result for each reference, in order; a reference given twice has one.

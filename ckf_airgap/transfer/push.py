@@ -86,7 +86,7 @@ async def push(
         source: Where the images are.
         items: The images and where they go.
         options: How.
-        listener: Is told the progress.
+        listener: Is notified of progress.
 
     Returns:
         A result for each item, in order.
@@ -124,7 +124,7 @@ async def copy(
         items: The images, by their references, and where they go.
         platforms: The platforms to take of indexes; all by default.
         options: How.
-        listener: Is told the progress.
+        listener: Is notified of progress.
 
     Returns:
         A result for each item, in order.

@@ -48,7 +48,7 @@ async def relay(
         platforms: The platforms to take of indexes; all that the source has by default.
         jobs: How many blobs are copied at the same time.
         recheck: Whether to hash the blobs that are in the store, and copy what is damaged.
-        listener: Is told the progress.
+        listener: Is notified of progress.
 
     Returns:
         A result for each name, in order.

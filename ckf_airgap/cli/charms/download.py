@@ -90,7 +90,7 @@ def download_command(
             collected = run(download(view), on_stop=view.on_stop)
         except InterruptedRunError as exc:
             raise InterruptedRunError(
-                f"{exc.message}; {view.done} charms are there, and what was fetched stands",
+                f"{exc.message}; {view.done} charms are here, and what was fetched is kept",
                 fix="Run the same command again: it fetches only what is missing.",
             ) from None
     for path in collected.surplus:

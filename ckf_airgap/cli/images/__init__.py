@@ -16,9 +16,13 @@ COMMANDS: Final[Mapping[str, Place]] = {
         f"{__name__}.list",
         "list_command",
     ),
-    "explain": Place("Say who asks for an image.", f"{__name__}.explain", "explain_command"),
+    "explain": Place(
+        "Show which applications use an image, and where.",
+        f"{__name__}.explain",
+        "explain_command",
+    ),
     "audit": Place(
-        "Search the charm files for images that nothing tells.",
+        "Find images in charm files that nothing declares.",
         f"{__name__}.audit",
         "audit_command",
     ),

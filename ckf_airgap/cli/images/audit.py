@@ -37,11 +37,11 @@ Example:
 @json_option
 @verbosity_options
 def audit_command(inputs: ListingInputs, dependencies: bool) -> int:
-    """Search the charm files for images that no resource, option or rule tells.
+    """Find images in charm files that no resource, option or rule declares.
 
     An image is hidden when it is sure to be pulled as it is written: the exit code is then 4. It
-    is templated when a variable makes a part of it or takes its place. What stands in comments,
-    documents, tests and messages is text; -v shows it, and the places where an image stands that
+    is templated when a variable makes a part of it or takes its place. What is in comments,
+    documents, tests and messages is text; -v shows it, and the places that name an image that
     the charm declares elsewhere.
     """
     from ckf_airgap.cli.runner import run
@@ -56,7 +56,7 @@ def audit_command(inputs: ListingInputs, dependencies: bool) -> int:
         terminal.result(_audit_table(shown), document=_audit_document(audited))
     for audit in report.silent:
         terminal.warn(
-            f"charm {audit.charm} runs containers and tells no image: no resource, no option, no "
+            f"charm {audit.charm} runs containers and names no image: no resource, no option, no "
             f"file and no rule names one"
         )
     for audit in report.charms:

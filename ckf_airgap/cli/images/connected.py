@@ -55,7 +55,7 @@ def pull_command(images: Path, output: Path, engine: str, settings: TransferSett
     """Pull images from their registries into a directory, or into a Docker Engine.
 
     The directory is an OCI image layout: each layer once, manifests byte for byte. Every tag is
-    looked up anew, and only what is missing is fetched. `images save` needs no pull before it.
+    looked up again, and only what is missing is fetched. `images save` needs no pull before it.
     """
     from ckf_airgap.cli.images.transferview import carry
 

@@ -1,4 +1,4 @@
-"""The options that tell what an inventory is taken of."""
+"""The options that say what an inventory is taken of."""
 
 from __future__ import annotations
 

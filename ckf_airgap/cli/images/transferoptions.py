@@ -137,7 +137,7 @@ def engine_option(function: _F) -> _F:
 
 
 def place_options(function: _F) -> _F:
-    """Add the options that tell where images go, as one argument ``mapper`` or ``None``."""
+    """Add the options that say where images go, as one argument ``mapper`` or ``None``."""
 
     @functools.wraps(function)
     def with_mapper(

@@ -1,4 +1,4 @@
-"""How a transfer is shown while it runs, and what is told when it ends."""
+"""How a transfer is shown while it runs, and what is reported when it ends."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ def carry(
 
     Raises:
         ImagesFailedError: when an image failed.
-        InterruptedRunError: when it was stopped; what was moved stands.
+        InterruptedRunError: when it was stopped; what was transferred is kept.
     """
     with TransferView(terminal, title, done) as view:
         try:
             report = run(operation(replace(settings, listener=view.listen)), on_stop=view.on_stop)
         except InterruptedRunError as exc:
             raise InterruptedRunError(
-                f"{exc.message}; {plural(view.images, 'image')} done; what was moved stands",
+                f"{exc.message}; {plural(view.images, 'image')} done; what was transferred is kept",
                 fix="Run the same command again: it moves only what is missing.",
             ) from None
     document = _document(report)

@@ -69,7 +69,7 @@ class Model:
     Attributes:
         credential: The tag of its credential for the cloud; empty when it has none.
         config: Model config; `config_sources` says where a value comes from, ``model`` if nowhere.
-        findings: What a real controller would have taken in silence.
+        findings: What a real controller would have accepted without an error.
         requests: The requests that were made on connections to the model, `MAX_REQUESTS` at most.
         uploads: The charms and resources that were sent over HTTP, `MAX_REQUESTS` at most.
         annotations: Annotations by tag.

@@ -50,7 +50,7 @@ class DockerImport:
         store: Where they go.
         scratch: A directory for layers while they are compressed; the caller removes it when all
             is done.
-        listener: Is told the progress.
+        listener: Is notified of progress.
     """
 
     def __init__(self, store: BlobStore, scratch: Path, listener: Listener = ignore) -> None:
@@ -111,7 +111,7 @@ class DockerImport:
                     for number, name in enumerate(image.names)
                 ]
                 if not image.names:
-                    found = [_failed(names[0], TransferError("it has no tag to go by"))]
+                    found = [_failed(names[0], TransferError("it has no tag"))]
             except AirgapError as exc:
                 found = [_failed(name, exc) for name in names]
             for result in found:

@@ -91,7 +91,7 @@ async def pull_images(
             await engine.tag(str(canonical), repository, tag)
         found = await engine.image(name)
         if found is None:
-            raise AbsentError(f"Docker pulled {reference} and has it not")
+            raise AbsentError(f"Docker reported that it pulled {reference}, but does not have it")
         return found.id, moved, fresh
 
     return await _each(references, pull, jobs, listener)
@@ -134,7 +134,7 @@ async def push_images(
         pairs: The images and where they go.
         client: Asks the registries, with whatever CA and login it has.
         jobs: How many images are pushed at the same time.
-        listener: Is told the progress.
+        listener: Is notified of progress.
 
     Returns:
         A result for each pair.

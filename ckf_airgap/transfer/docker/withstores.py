@@ -66,7 +66,7 @@ async def save_images(
         store: Where they go.
         scratch: A directory for layers while they are compressed.
         before: What an earlier run stored; an image of the same ID is taken from there.
-        listener: Is told the progress.
+        listener: Is notified of progress.
 
     Returns:
         A result for each reference.
@@ -114,7 +114,7 @@ async def load_images(
         references: The images, with their top manifests.
         prefer: Which image of an index the engine gets, since it can have one only.
         names: More names to give to an image.
-        listener: Is told the progress.
+        listener: Is notified of progress.
 
     Returns:
         A result for each reference.
@@ -247,7 +247,7 @@ async def _loaded(
         error = error or exc
     return _failure(
         loading.reference,
-        error or AbsentError(f"Docker loaded {loading.reference} and has it not"),
+        error or AbsentError(f"Docker loaded {loading.reference}, but does not have it"),
     )
 
 

@@ -99,7 +99,7 @@ async def download_blob(
         sources: Registries and repositories that may have it, tried in order.
         blob: The blob.
         writer: Where it goes.
-        listener: Is told the progress.
+        listener: Is notified of progress.
 
     Returns:
         The bytes that came over the network and were kept.

@@ -42,6 +42,6 @@ async def create_project(registry: RemoteRegistry, name: str) -> None:
         ) from exc
     if answer.status in (404, 405):
         raise TransferError(
-            f"{registry.host} is no Harbor: it has no API to create {what}",
+            f"{registry.host} is not Harbor: it has no API to create {what}",
             fix="Create it there by other means, and leave out --create-project.",
         ) from AbsentError(f"status {answer.status}")

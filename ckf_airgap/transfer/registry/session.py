@@ -224,7 +224,7 @@ class RegistrySession:
             )
         if answer.status == 404 and "Docker-Distribution-Api-Version" not in answer.headers:
             raise TransferError(
-                f"{self.endpoint.host} is no registry: it has no /v2/",
+                f"{self.endpoint.host} is not a registry: it has no /v2/",
                 fix="Give host and port of the registry, HOST[:PORT][/PATH].",
             )
 
@@ -258,7 +258,7 @@ class RegistrySession:
                     yield response
                     return
                 url = self._origins.follow(response.url, target, request.what)
-        raise TransferError(f"{self.endpoint.host} sends {request.what} on without an end")
+        raise TransferError(f"{self.endpoint.host} redirects {request.what} too many times")
 
     @contextlib.asynccontextmanager
     async def _exchange(
@@ -328,7 +328,7 @@ class RegistrySession:
         if isinstance(error, aiohttp.ClientHttpProxyError):
             return TransientError(f"the proxy answered {error.status} {error.message}")
         if isinstance(error, aiohttp.InvalidURL):
-            return TransferError(f"{host} gave an address that is none")
+            return TransferError(f"{host} returned an invalid URL")
         return TransientError(text, unreachable=True)
 
     def refused(self, answer: Answer, *, what: str, repository: str, writing: bool) -> Refusal:
@@ -366,7 +366,7 @@ class RegistrySession:
             if await self.auth.credentials() is None:
                 action = f"{'write to' if request.writing else 'read'} {request.repository}"
                 return await self.auth.refusal(
-                    f"{self.endpoint.host} lets nobody {action} ({refusal.words})"
+                    f"{self.endpoint.host} refused to {action} ({refusal.words})"
                 )
             return await self.auth.refusal(error.message)
         return error

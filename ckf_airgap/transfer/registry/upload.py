@@ -52,7 +52,7 @@ class Uploader:
 
     Args:
         registry: The registry.
-        listener: Is told the progress.
+        listener: Is notified of progress.
     """
 
     def __init__(self, registry: RemoteRegistry, listener: Listener) -> None:

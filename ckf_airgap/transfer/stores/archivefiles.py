@@ -41,7 +41,7 @@ def open_old(path: Path) -> Archive | None:
             return old
         old.close()
         raise InputError(
-            f"{path} is there and is no archive of images",
+            f"{path} exists and is not an archive of images",
             fix="Remove it, or name another file with -o.",
         ) from None
 

@@ -83,7 +83,7 @@ def saved_images(index: TarIndex) -> tuple[SavedImage, ...]:
     for member in nested:
         inner = TarIndex.scan(index.part(member), f"{index.where}: {member.name}")
         if inner.find("manifest.json") is None:
-            raise InputError(f"{inner.where} is no archive of docker save")
+            raise InputError(f"{inner.where} is not a docker save archive")
         images += saved_images(inner)
     return tuple(images)
 
@@ -112,7 +112,7 @@ def manifest_entries(document: JSONValue, where: str) -> list[Document]:
         IntegrityError: when it is something else.
     """
     if not isinstance(document, list) or not document:
-        raise IntegrityError(f"{where}: manifest.json is no list of images")
+        raise IntegrityError(f"{where}: manifest.json is not a list of images")
     entries = [entry for entry in document if isinstance(entry, dict)]
     if len(entries) != len(document):
         raise IntegrityError(f"{where}: manifest.json has an entry that is no object")

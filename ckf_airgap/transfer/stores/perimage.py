@@ -59,7 +59,7 @@ async def write_per_image(
         path: The archive, gzipped when its name ends in ``.gz`` or ``.tgz``.
         prefer: Which image of an index is taken, since a tar can have one only.
         tags: The names under which Docker shall know an image; its file has the first one's.
-        listener: Is told the progress.
+        listener: Is notified of progress.
 
     Returns:
         A result for each image.

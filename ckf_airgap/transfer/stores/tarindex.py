@@ -156,11 +156,11 @@ def _add(
         links[name] = _safe_name(info.linkname, where)
     elif info.isreg() and not info.issparse():
         if info.size < 0 or info.offset_data + info.size > size:
-            raise _cut(where, f"{name} goes on after its end")
+            raise _cut(where, f"{name} has data after its end")
         members[name] = Member(name, info.offset_data, info.size)
     else:
         raise IntegrityError(
-            f"{where} has a member that is no file: {name!r} is of type {info.type!r}"
+            f"{where} has a member that is not a file: {name!r} is of type {info.type!r}"
         )
 
 

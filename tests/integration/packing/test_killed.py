@@ -102,7 +102,7 @@ def test_ctrl_c_ends_a_run_well_and_the_next_one_goes_on(pets: Pets, tmp_path: P
     pets.side.store.pause_s = 0
 
     assert process.returncode == 130, output
-    assert "what was done stands" in output
+    assert "completed steps are kept" in output
     assert any(work.glob("*.part"))
     assert pets.call("verify", pets.packed()).exit_code == 0
     assert set(pets.side.store.times_sent().values()) == {1}

@@ -165,7 +165,7 @@ TABLE: dict[str, tuple[Tamper, list[str]]] = {
     "the lock changed": (change_lock, ["ckf-airgap.lock: the file is altered"]),
     "the lock made nonsense": (
         lambda pack: _write(pack / "ckf-airgap.lock", "{"),
-        ["ckf-airgap.lock: the file is truncated", "is no lock"],
+        ["ckf-airgap.lock: the file is truncated", "is not a lock"],
     ),
 }
 
@@ -333,7 +333,7 @@ def test_a_pack_without_signature_fails_when_a_key_is_given(
     result = pets.call("verify", pack, "--key", keys[1])
 
     assert result.exit_code == EXIT
-    assert "there is none, although a key was given" in result.stderr
+    assert "the pack has no signature, although a key was given" in result.stderr
 
 
 @pytest.mark.parametrize("which", ["swapped", "rsa", "none"])

@@ -175,7 +175,7 @@ async def test_a_refused_login_is_told_without_the_password(
         result = await push_to(client, carried, secured.host)
     assert isinstance(result.error, LoginError)
     assert f"docker login {secured.host}" in str(result.error)
-    told = "with the login of the tests" if password else "lets nobody read .* without a login"
+    told = "with the login of the tests" if password else "refused to read .* without a login"
     assert re.search(told, str(result.error))
     basic = base64.b64encode(f"{USER}:{password}".encode()).decode()
     for secret in (password or PASSWORD, basic):

@@ -358,4 +358,4 @@ class TestRenderWithMapping:
         world.images.write_text(world.images.read_text() + f"{REGISTRY}/pets/tick:3\n")
         result = invoke("render", *world.args, "-v")
         assert f"no application uses {REGISTRY}/pets/tick:3 (line 3)" in result.stderr
-        assert "; 1 image of the list is not used (-v tells which)" in result.stderr
+        assert "; 1 image of the list is not used (-v lists them)" in result.stderr

@@ -129,7 +129,7 @@ def test_interruption_says_what_stands() -> None:
         DeployEvent(kind=DeployEventKind.DEPLOYED, subject="minio", done=1, total=4, detail="")
     )
     assert view.interrupted(stopped).message == (
-        "stopped by Ctrl-C; 1 of 2 applications deployed in model m; what was done stands"
+        "stopped by Ctrl-C; 1 of 2 applications deployed in model m; completed steps are kept"
     )
 
 
@@ -154,5 +154,5 @@ def test_interruption_tells_of_changes_and_relations_that_the_plan_has() -> None
     view.on_step(DeployEvent(kind=DeployEventKind.CHANGED, subject="a", done=1, total=2))
     assert view.interrupted(InterruptedRunError("stopped by SIGTERM")).message == (
         "stopped by SIGTERM; 0 of 1 relation made and 1 of 1 change made in model m; "
-        "what was done stands"
+        "completed steps are kept"
     )

@@ -94,7 +94,7 @@ def changed(path: str, value: Any) -> str:
         ("charms.0.revision", "3", "revision: must be a number"),
         ("images.0.digest", "sha256:zz", "digest: "),
         ("images.0.blobs", ["sha256:" + "3" * 64], "blobs lacks the size"),
-        ("blobs", {"x": 1}, "'x' is no digest"),
+        ("blobs", {"x": 1}, "'x' is not a digest"),
         ("bundle.sha256", "x", "sha256: "),
     ],
 )
