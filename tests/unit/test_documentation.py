@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+from itertools import takewhile
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -43,7 +44,8 @@ def test_there_is_python_to_look_at() -> None:
 
 @pytest.mark.parametrize(("line", "where"), commands())
 def test_commands_have_the_arguments_that_are_shown(line: str, where: str) -> None:
-    args = shlex.split(line, comments=True)[1:]
+    words = shlex.split(line, comments=True)[1:]
+    args = list(takewhile(lambda word: word != ">", words))
     command: click.Command = main
     with click.Context(main) as context:
         while isinstance(command, click.Group):
