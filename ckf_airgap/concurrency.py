@@ -22,7 +22,7 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import dataclass
-from typing import Final, Generic, ParamSpec, TypeVar, cast
+from typing import Generic, ParamSpec, TypeVar, cast
 
 from asyncio_pool import AioPool
 from asyncio_pool.results import getres
@@ -33,9 +33,6 @@ if sys.version_info < (3, 11):
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Params = ParamSpec("Params")
-
-DEFAULT_LIMIT: Final = 8
-"""How many things are done at once unless the caller says otherwise (``--jobs``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +77,7 @@ class _Call(Generic[Item, Result]):
 
 
 async def bounded_map(
-    fn: Callable[[Item], Awaitable[Result]], items: Iterable[Item], limit: int = DEFAULT_LIMIT
+    fn: Callable[[Item], Awaitable[Result]], items: Iterable[Item], limit: int
 ) -> list[Result]:
     """Return ``fn(item)`` for each item, in the order of the items, at most `limit` at once.
 
@@ -120,7 +117,7 @@ async def bounded_map(
 
 
 async def bounded_outcomes(
-    fn: Callable[[Item], Awaitable[Result]], items: Iterable[Item], limit: int = DEFAULT_LIMIT
+    fn: Callable[[Item], Awaitable[Result]], items: Iterable[Item], limit: int
 ) -> list[Outcome[Item, Result]]:
     """Return the outcome of ``fn(item)`` for each item, whatever fails, at most `limit` at once.
 

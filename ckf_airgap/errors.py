@@ -17,7 +17,6 @@ next, and each has one exit code, which scripts may rely on::
 
 from __future__ import annotations
 
-import difflib
 import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -257,6 +256,8 @@ def unreadable(
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return ``did you mean 'x'?`` for the known word nearest to `word`, or an empty string."""
+    import difflib  # noqa: PLC0415 - every command imports this module, few need a hint
+
     match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f"did you mean {match[0]!r}?" if match else ""
 

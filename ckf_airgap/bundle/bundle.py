@@ -122,8 +122,8 @@ class Bundle:
     """The bundle's type: ``kubernetes``, or ``None``."""
     series: str | None = None
     default_base: Base | None = None
-    applications: Mapping[str, Application] = field(default_factory=dict)
-    relations: tuple[Relation, ...] = ()
+    applications: Mapping[str, Application] = field(default_factory=dict, repr=False)
+    relations: tuple[Relation, ...] = field(default=(), repr=False)
     document: Document = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod

@@ -12,6 +12,7 @@ from ckf_airgap.bundle.merge import merge_documents
 from ckf_airgap.documents import MAX_BYTES, Document, as_mapping, load_all_yaml
 from ckf_airgap.errors import BundleError, Problem, raise_all, unreadable
 from ckf_airgap.files import read_small, read_small_text
+from ckf_airgap.files.paths import StrPath
 
 INCLUDE_FILE: Final = "include-file://"
 INCLUDE_BASE64: Final = "include-base64://"
@@ -19,8 +20,9 @@ INCLUDE_BASE64: Final = "include-base64://"
 _ONLY_IN_OVERLAYS: Final = ("offers", "exposed-endpoints")
 
 
-def load_bundle(path: Path) -> Bundle:
+def load_bundle(path: StrPath) -> Bundle:
     """Read and check a bundle; see `load_document` and `Bundle.from_document`."""
+    path = Path(path)
     return Bundle.from_document(load_document(path), where=str(path))
 
 
@@ -53,7 +55,7 @@ def load_document(path: Path) -> Document:
     return merge_documents(*documents)
 
 
-def load_overlay(path: Path) -> Document:
+def load_overlay(path: StrPath) -> Document:
     """Read an overlay.
 
     ``include-file://PATH`` as the value of an option or annotation stands for the file's text, and
@@ -65,7 +67,7 @@ def load_overlay(path: Path) -> Document:
         BundleError: when it cannot be read, is too large, is not a YAML mapping, or includes a file
             that cannot be read.
     """
-    return merge_documents(*_documents(path, "overlay"))
+    return merge_documents(*_documents(Path(path), "overlay"))
 
 
 def load_overlays(paths: Iterable[Path]) -> list[Document]:

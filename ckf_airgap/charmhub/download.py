@@ -84,7 +84,7 @@ class CharmDone:
     fetched: FetchedCharm
 
 
-CharmEvent: TypeAlias = "CharmsPlanned | CharmBytes | CharmDone"
+CharmEvent: TypeAlias = CharmsPlanned | CharmBytes | CharmDone
 CharmListener: TypeAlias = Callable[[CharmEvent], None]
 """Takes the events of a download; called on the event loop."""
 
@@ -93,7 +93,7 @@ def ignore_charm(_event: CharmEvent) -> None:
     """Ignore the event."""
 
 
-async def download_charms(
+async def fetch_charms(
     store: CharmStore,
     wanted: Sequence[WantedCharm],
     directory: Path,

@@ -40,7 +40,9 @@ from ckf_airgap.errors import (
     Problem,
     TransferError,
 )
-from ckf_airgap.net.limits import Retries, Timeouts
+from ckf_airgap.facts.defaults import DEFAULT_STORE
+from ckf_airgap.files.paths import settle
+from ckf_airgap.net.limits import HttpTimeouts, Retries
 from ckf_airgap.net.patience import (
     Health,
     OnRetry,
@@ -51,9 +53,6 @@ from ckf_airgap.net.patience import (
 )
 from ckf_airgap.net.proxies import Proxies
 from ckf_airgap.net.trust import TrustStore
-
-DEFAULT_STORE: Final = "https://api.charmhub.io"
-"""The public store."""
 
 _BATCH: Final = 20
 """Charms that one request asks for; the store's limit is not published."""
@@ -85,8 +84,11 @@ class StoreOptions:
     url: str = DEFAULT_STORE
     ca_file: Path | None = None
     retries: Retries = field(default_factory=Retries)
-    timeouts: Timeouts = field(default_factory=Timeouts)
+    timeouts: HttpTimeouts = field(default_factory=HttpTimeouts)
     proxies: Proxies = field(default_factory=Proxies.from_environment)
+
+    def __post_init__(self) -> None:
+        settle(self)
 
 
 class ExpiredAddressError(TransferError):

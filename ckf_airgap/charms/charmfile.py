@@ -12,7 +12,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -27,6 +27,7 @@ from ckf_airgap.errors import (
     nearest,
 )
 from ckf_airgap.files import open_regular
+from ckf_airgap.files.paths import StrPath
 
 MAX_DOCUMENT_BYTES: Final = 4 * 1024 * 1024
 """Largest document that is read in a charm; the largest known has 60 kB."""
@@ -56,7 +57,7 @@ def revision_of(file_name: str) -> int | None:
     return int(match["revision"]) if match else None
 
 
-def read_charm(path: Path) -> Charm:
+def read_charm(path: StrPath) -> Charm:
     """Return what the charm in a ``.charm`` file declares.
 
     Reads ``metadata.yaml`` and ``config.yaml``, or ``charmcraft.yaml`` where that holds everything;
@@ -66,6 +67,7 @@ def read_charm(path: Path) -> Charm:
         CharmError: when the file cannot be read, is not a regular file, is truncated, is not a
             zip archive, is a zip bomb, or has no valid metadata; the message names the file.
     """
+    path = Path(path)
     try:
         with open_regular(path, error=CharmError) as stream, zipfile.ZipFile(stream) as archive:
             return _read_archive(archive, path)
@@ -186,11 +188,11 @@ class CharmDirectory:
     """
 
     path: Path
-    charms: Mapping[str, Charm]
-    all_files: tuple[Charm, ...] = ()
+    charms: Mapping[str, Charm] = field(repr=False)
+    all_files: tuple[Charm, ...] = field(default=(), repr=False)
 
     @classmethod
-    def scan(cls, path: Path, *, wanted: Iterable[str] | None = None) -> CharmDirectory:
+    def scan(cls, path: StrPath, *, wanted: Iterable[str] | None = None) -> CharmDirectory:
         """Read the ``.charm`` files of a directory (not hidden ones, and not its subdirectories).
 
         Args:
@@ -203,6 +205,7 @@ class CharmDirectory:
             CharmError: when it is no directory, files are broken, or two files claim the same
                 charm and revision with different content; all findings are reported together.
         """
+        path = Path(path)
         if path.exists() and not path.is_dir():
             raise CharmError(f"{path} is not a directory", fix="Name one with --charms DIR.")
         if not path.is_dir():

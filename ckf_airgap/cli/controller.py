@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
+import ckf_airgap
 from ckf_airgap.cli.options import (
     BundleName,
     UserPath,
@@ -15,14 +15,12 @@ from ckf_airgap.cli.options import (
     registry_option,
     verbosity_options,
 )
-from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import InterruptedRunError
-from ckf_airgap.facts.releases import common_needed_endpoints, load_release, needed_endpoints
-from ckf_airgap.operations.rendering import DEFAULT_MODEL
-from ckf_airgap.rehearsal.host.controller import RehearsalController
-from ckf_airgap.rehearsal.units.clock import DEFAULT_SPEED
-from ckf_airgap.rehearsal.units.course import Script
+from ckf_airgap.facts.defaults import DEFAULT_MODEL, DEFAULT_SPEED
+
+if TYPE_CHECKING:
+    from ckf_airgap import RehearsalController
 
 SCHEMA: Final = "ckf-airgap/controller/v1"
 
@@ -93,15 +91,21 @@ def command(
     charms, integrate and wait, as far as that needs no cluster. It prints one line beginning
     with `ready` when clients can connect, and ends well on Ctrl-C and SIGTERM.
     """
+    from ckf_airgap.cli.runner import run
+
     terminal = Terminal.current()
-    needed = needed_endpoints(load_release(release)) if release else common_needed_endpoints()
-    controller = RehearsalController(
+    needed = (
+        ckf_airgap.needed_endpoints(ckf_airgap.load_release(release))
+        if release
+        else ckf_airgap.common_needed_endpoints()
+    )
+    controller = ckf_airgap.RehearsalController(
         juju_data=juju_data.resolve() if juju_data else None,
         host=host,
         port=port,
         models=models,
         speed=speed,
-        script=Script(needed_endpoints=needed),
+        script=ckf_airgap.Script(needed_endpoints=needed),
         registry=registry,
     )
     try:
@@ -111,6 +115,8 @@ def command(
 
 
 async def _serve(controller: RehearsalController, terminal: Terminal) -> None:
+    import asyncio
+
     async with controller:
         terminal.result(
             f"ready {controller.endpoint} JUJU_DATA={controller.juju_data}",

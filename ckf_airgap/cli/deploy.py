@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
+import ckf_airgap
 from ckf_airgap.cli.options import (
     UserPath,
     jobs_option,
@@ -15,10 +16,7 @@ from ckf_airgap.cli.options import (
     timeout_option,
     verbosity_options,
 )
-from ckf_airgap.cli.progress import ProgressView
 from ckf_airgap.cli.renderoptions import rendering_options
-from ckf_airgap.cli.reports import deployment_document, finished, plan_document, standing
-from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.targets import error_grace_option, idle_option, juju_options
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import plural
@@ -30,11 +28,9 @@ from ckf_airgap.errors import (
     WorkloadError,
     unreadable,
 )
-from ckf_airgap.files import read_small_text
-from ckf_airgap.juju.store import JujuTarget
-from ckf_airgap.juju.upload import RegistryLogin
-from ckf_airgap.operations.deploying import Deployment, deploy
-from ckf_airgap.operations.rendering import Inputs
+
+if TYPE_CHECKING:
+    from ckf_airgap import Deployment, Inputs, JujuTarget, RegistryLogin
 
 SCHEMA: Final = "ckf-airgap/deploy/v1"
 PLAN_SCHEMA: Final = "ckf-airgap/plan/v1"
@@ -97,9 +93,13 @@ def command(
     application with another charm, image or pull login nothing is changed: what differs is listed.
     Everything that can be checked is checked before the first step.
     """
+    from ckf_airgap.cli.progress import ProgressView
+    from ckf_airgap.cli.reports import deployment_document, finished, standing
+    from ckf_airgap.cli.runner import run
+
     terminal = Terminal.current()
     view = ProgressView(terminal, f"deploying {inputs.bundle} into {target.model}")
-    operation = deploy(
+    operation = ckf_airgap.deploy(
         inputs,
         target,
         create_model=create_model,
@@ -132,6 +132,8 @@ def command(
 
 
 def _print_plan(terminal: Terminal, deployment: Deployment) -> None:
+    from ckf_airgap.cli.reports import plan_document
+
     plan = deployment.plan
     terminal.result("\n".join(plan.describe()), document=plan_document(PLAN_SCHEMA, deployment))
     terminal.note(f"{plural(len(plan.steps), 'step')}; nothing was done")
@@ -139,6 +141,8 @@ def _print_plan(terminal: Terminal, deployment: Deployment) -> None:
 
 def _registry_login(username: str | None, password_file: Path | None) -> RegistryLogin | None:
     """Return the login to the registry; a password never comes from the command line."""
+    from ckf_airgap.files import read_small_text
+
     if username is None:
         return None
     if password_file is not None:
@@ -156,4 +160,4 @@ def _registry_login(username: str | None, password_file: Path | None) -> Registr
             f"there is no password for {username} at the registry",
             fix=f"Set {PASSWORD_VARIABLE}, or name a file with --registry-password-file.",
         )
-    return RegistryLogin(username=username, password=password)
+    return ckf_airgap.RegistryLogin(username=username, password=password)

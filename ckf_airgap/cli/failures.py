@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
-from rich.text import Text
 
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import (
@@ -18,6 +16,9 @@ from ckf_airgap.errors import (
     Problem,
     UsageError,
 )
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 ERROR_SCHEMA: Final = "ckf-airgap/error/v1"
 
@@ -31,7 +32,7 @@ def report_failure(error: Exception, terminal: Terminal) -> ExitCode:
     """
     failure = _as_airgap_error(error)
     if terminal.debug:
-        from rich.traceback import Traceback  # noqa: PLC0415 - it takes long to import
+        from rich.traceback import Traceback
 
         trace = Traceback.from_exception(type(error), error, error.__traceback__, width=100)
         terminal.err.print(trace)
@@ -46,6 +47,8 @@ def _text(error: AirgapError) -> Text:
 
     What several images fail for is told once, with the images below it.
     """
+    from rich.text import Text
+
     text = Text.assemble(("error: ", "bold red"), error.message)
     if error.problems:
         text.append(":")
@@ -85,7 +88,7 @@ def _as_airgap_error(error: Exception) -> AirgapError:
         return UsageError(error.format_message(), fix=f"See: {help_of} --help")
     if isinstance(error, click.ClickException):
         return AirgapError(error.format_message())
-    if isinstance(error, click.Abort | asyncio.CancelledError):
+    if isinstance(error, click.Abort):
         return InterruptedRunError("stopped by Ctrl-C")
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""

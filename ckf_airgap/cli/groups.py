@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import click
+from click.shell_completion import CompletionItem
 
 from ckf_airgap.errors import ExitCode, nearest
 
@@ -71,6 +72,16 @@ class CommandGroup(click.Group):
         """Write the table of commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, place.about) for name, place in self.places.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Offer the commands, and the options of the group, without importing the commands."""
+        offered = [
+            CompletionItem(name, help=place.about)
+            for name, place in self.places.items()
+            if name.startswith(incomplete)
+        ]
+        # Not that of click.Group, which imports every command to ask it for its short help.
+        return offered + click.Command.shell_complete(self, ctx, incomplete)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments, or show the help and exit when there are none.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+import ckf_airgap
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import UsageError
 
@@ -86,9 +87,7 @@ class BundleName(_TextType):
         incomplete: str,
     ) -> list[CompletionItem]:
         """Offer the releases, and files."""
-        from ckf_airgap.facts.releases import release_names  # noqa: PLC0415 - only to complete
-
-        names = [name for name in release_names() if name.startswith(incomplete)]
+        names = [name for name in ckf_airgap.release_names() if name.startswith(incomplete)]
         return [CompletionItem(name) for name in names] + [CompletionItem(incomplete, type="file")]
 
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import platform
+import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
+import ckf_airgap
 from ckf_airgap.bundle.checks import Setting
-from ckf_airgap.charmhub.download import CharmEvent
-from ckf_airgap.charmhub.store import StoreOptions
 from ckf_airgap.cli.charms.options import charm_options, store_options
-from ckf_airgap.cli.charms.view import DownloadView
-from ckf_airgap.cli.diskview import DiskView
 from ckf_airgap.cli.images.transferoptions import transfer_options
-from ckf_airgap.cli.images.transferview import TransferView
 from ckf_airgap.cli.options import (
     Size,
     UserPath,
@@ -31,20 +28,15 @@ from ckf_airgap.cli.options import (
     rules_option,
     verbosity_options,
 )
-from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import size_text
 from ckf_airgap.errors import InterruptedRunError, UsageError
-from ckf_airgap.images.lists import Need
-from ckf_airgap.images.reference import Registry
-from ckf_airgap.operations.charms import CharmSources
-from ckf_airgap.operations.imagesettings import TransferSettings
-from ckf_airgap.operations.lock import Lock
-from ckf_airgap.packing.build import pack
+from ckf_airgap.facts.defaults import PYTHONS
 from ckf_airgap.packing.names import LEFT_OUT
-from ckf_airgap.packing.plan import Packed, PackObserver, PackPlan
-from ckf_airgap.packing.tool import PYTHONS, ToolTarget
-from ckf_airgap.transfer.events import Event, Status
+
+if TYPE_CHECKING:
+    from ckf_airgap import CharmSources, Packed, StoreOptions, TransferSettings
+    from ckf_airgap.images.lists import Need
 
 SCHEMA: Final = "ckf-airgap/pack/v1"
 
@@ -122,7 +114,7 @@ _OPTIONS: Final = [
     click.option(
         "--python",
         type=click.Choice(PYTHONS),
-        default=ToolTarget().python,
+        default=f"{sys.version_info.major}.{sys.version_info.minor}",
         show_default=True,
         help="The Python on the other side.",
     ),
@@ -178,10 +170,13 @@ def command(
     itself with an install script that needs no index. A run that was stopped or killed is continued
     by the next one. --lock makes the pack of a lock again, byte for byte.
     """
+    from ckf_airgap.cli.packview import PackView
+    from ckf_airgap.cli.runner import run
+
     terminal = Terminal.current()
-    plan = PackPlan(
+    plan = ckf_airgap.PackPlan(
         charms=replace(sources, store=store, jobs=settings.jobs),
-        registry=Registry.parse(registry),
+        registry=ckf_airgap.Registry.parse(registry),
         output=output,
         transfer=settings,
         need=need,
@@ -192,15 +187,15 @@ def command(
         settings=settings_,
         max_depth=max_depth,
         part_bytes=part_bytes,
-        since=Lock.read(since) if since is not None else None,
+        since=ckf_airgap.Lock.read(since) if since is not None else None,
         signing_key=signing_key,
-        tool=ToolTarget(python=python, machine=machine) if tool else None,
+        tool=ckf_airgap.ToolTarget(python=python, machine=machine) if tool else None,
     )
-    view = _View(terminal)
+    view = PackView(terminal)
     plan = replace(plan, transfer=replace(settings, listener=view.listen))
     with view:
         try:
-            packed = run(pack(plan, view), on_stop=view.on_stop)
+            packed = run(ckf_airgap.pack_release(plan, view), on_stop=view.on_stop)
         except InterruptedRunError as exc:
             raise InterruptedRunError(
                 f"{exc.message}; what was done stands",
@@ -211,65 +206,14 @@ def command(
     terminal.result(_summary(packed), document=_document(packed))
 
 
-class _View(PackObserver):
-    """Shows the steps, and the charms and images within them; use it as ``with``."""
-
-    def __init__(self, terminal: Terminal) -> None:
-        self._terminal = terminal
-        self._charms: DownloadView | None = None
-        self._images: TransferView | None = None
-        self._disk = DiskView(terminal, "working on the disk")
-
-    def __enter__(self) -> _View:  # noqa: PYI034 - a leaf
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self._end()
-
-    def on_step(self, text: str) -> None:
-        """Tell what is done now, and draw what belongs to it."""
-        self._end()
-        self._terminal.note(text)
-        if text.startswith("fetching charms"):
-            self._charms = DownloadView(self._terminal).__enter__()
-        elif text.startswith("saving"):
-            self._images = TransferView(self._terminal, "saving", "saved").__enter__()
-
-    def on_charm(self, event: CharmEvent) -> None:
-        """Take an event of the download."""
-        if self._charms is not None:
-            self._charms.listen(event)
-
-    def on_bytes(self, count: int) -> None:
-        """Stop the work of a thread when a signal was heard."""
-        self._disk.watch(count)
-
-    def on_stop(self, name: str) -> None:
-        """Tell that a signal was heard."""
-        self._disk.stop()
-        self._terminal.stopping(name)
-
-    def listen(self, event: Event) -> None:
-        """Take an event of a transfer."""
-        if self._images is not None:
-            self._images.listen(event)
-        elif self._charms is not None:
-            self._charms.retrying(event)
-
-    def _end(self) -> None:
-        for view in (self._charms, self._images):
-            if view is not None:
-                view.__exit__(None, None, None)
-        self._charms = self._images = None
-
-
 def _summary(packed: Packed) -> str:
-    lock = packed.lock
+    lock, images = packed.lock, packed.images
     text = (
         f"{packed.directory} is ready: {len(lock.charms)} charms, {len(lock.images)} images,"
         f" {packed.files} files of {size_text(packed.size)}\n"
         f"fetched in this run: {packed.charms_fetched} charms,"
-        f" {packed.images.count(Status.COPIED)} images ({size_text(packed.images.bytes_moved)})"
+        f" {images.count(ckf_airgap.ImageStatus.COPIED)} images"
+        f" ({size_text(images.bytes_moved)})"
     )
     if packed.left_out:
         text += (

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
+import ckf_airgap
 from ckf_airgap.cli.options import (
     jobs_option,
     json_option,
     timeout_option,
     verbosity_options,
 )
-from ckf_airgap.cli.progress import ProgressView
 from ckf_airgap.cli.renderoptions import rendering_options
-from ckf_airgap.cli.reports import (
-    deployment_document,
-    findings_document,
-    finished,
-    standing,
-)
-from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import plural
 from ckf_airgap.errors import ExitCode, InterruptedRunError, WaitTimeoutError, WorkloadError
-from ckf_airgap.operations.deploying import rehearse
-from ckf_airgap.operations.rendering import DEFAULT_MODEL, Inputs
-from ckf_airgap.rehearsal.units.clock import DEFAULT_SPEED
+from ckf_airgap.facts.defaults import DEFAULT_MODEL, DEFAULT_SPEED
+
+if TYPE_CHECKING:
+    from ckf_airgap import Inputs
 
 SCHEMA: Final = "ckf-airgap/rehearse/v1"
 
@@ -61,9 +55,18 @@ def command(inputs: Inputs, model: str, speed: float, timeout: float, jobs: int)
     stand-ins are made of what the release's charms declare; without --images every image is taken
     to be in the registry.
     """
+    from ckf_airgap.cli.progress import ProgressView
+    from ckf_airgap.cli.reports import (
+        deployment_document,
+        findings_document,
+        finished,
+        standing,
+    )
+    from ckf_airgap.cli.runner import run
+
     terminal = Terminal.current()
     view = ProgressView(terminal, f"rehearsing {inputs.bundle}")
-    operation = rehearse(
+    operation = ckf_airgap.rehearse(
         inputs, model=model, speed=speed, timeout_s=timeout, jobs=jobs, observer=view
     )
     try:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
-from rich.table import Table
 
+import ckf_airgap
 from ckf_airgap.cli.options import json_option, verbosity_options
-from ckf_airgap.cli.tables import plain_table
 from ckf_airgap.cli.terminal import Terminal
-from ckf_airgap.facts.releases import Release, load_release, release_names
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ckf_airgap import Release
 
 SCHEMA: Final = "ckf-airgap/releases/v1"
 
@@ -29,12 +32,14 @@ def command() -> None:
 
     Wherever a BUNDLE is asked for, the name of a release will do.
     """
-    releases = [load_release(name) for name in release_names()]
+    releases = [ckf_airgap.load_release(name) for name in ckf_airgap.release_names()]
     document = {"schema": SCHEMA, "releases": [_document(release) for release in releases]}
     Terminal.current().result(_table(releases), document=document)
 
 
 def _table(releases: list[Release]) -> Table:
+    from ckf_airgap.cli.tables import plain_table
+
     table = plain_table("release", ">applications", ">relations", ">charms", "published as")
     for release in releases:
         source = release.source

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
+import ckf_airgap
 from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
 from ckf_airgap.cli.renderoptions import rendering_options
-from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import plural
-from ckf_airgap.concurrency import in_thread
-from ckf_airgap.files import write_text
-from ckf_airgap.operations.rendering import Inputs, render_release
-from ckf_airgap.rendering.overlay import Rendering
+
+if TYPE_CHECKING:
+    from ckf_airgap import Inputs, Rendering
 
 SCHEMA: Final = "ckf-airgap/render/v1"
 
@@ -59,6 +58,8 @@ def command(
     options, the one in the registry. It is what `juju deploy BUNDLE --overlay FILE` needs; `deploy`
     makes it by itself.
     """
+    from ckf_airgap.cli.runner import run
+
     terminal = Terminal.current()
     rendering = run(
         _render(dataclasses.replace(inputs, relative_to=relative_to), output, bundle_out)
@@ -106,7 +107,10 @@ def _beside_charms(path: Path, rendering: Rendering) -> bool:
 
 
 async def _render(inputs: Inputs, output: Path | None, bundle_out: Path | None) -> Rendering:
-    rendering = await render_release(inputs)
+    from ckf_airgap.concurrency import in_thread
+    from ckf_airgap.files import write_text
+
+    rendering = await ckf_airgap.render_release(inputs)
     if output is not None:
         await in_thread(write_text, output, rendering.overlay_yaml())
     if bundle_out is not None:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
+import ckf_airgap
 from ckf_airgap.cli.options import (
     BundleName,
     UserPath,
@@ -17,7 +18,7 @@ from ckf_airgap.cli.options import (
     registry_option,
     rules_option,
 )
-from ckf_airgap.operations.rendering import DEFAULT_CHARMS, DEFAULT_IMAGES, Inputs
+from ckf_airgap.facts.defaults import DEFAULT_CHARMS, DEFAULT_IMAGES
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -45,7 +46,7 @@ def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
             rules: Path | None,
             **rest: Any,
         ) -> Any:
-            inputs = Inputs(
+            inputs = ckf_airgap.Inputs(
                 bundle=bundle,
                 charms=charms,
                 images=images,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import signal
 from collections.abc import Callable, Coroutine
@@ -28,6 +27,8 @@ def run(operation: Coroutine[Any, Any, _T], *, on_stop: Callable[[str], None] | 
     Raises:
         InterruptedRunError: when a signal stopped it.
     """
+    import asyncio
+
     try:
         return asyncio.run(_supervised(operation, on_stop))
     except KeyboardInterrupt:
@@ -37,6 +38,8 @@ def run(operation: Coroutine[Any, Any, _T], *, on_stop: Callable[[str], None] | 
 async def _supervised(
     operation: Coroutine[Any, Any, _T], on_stop: Callable[[str], None] | None
 ) -> _T:
+    import asyncio
+
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(operation)
     received: list[str] = []

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
-from rich.console import Group
-from rich.live import Live
 
-from ckf_airgap.cli.modelview import describe_counts
+import ckf_airgap
 from ckf_airgap.cli.options import json_option, verbosity_options
-from ckf_airgap.cli.reports import standing, status_document
-from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.targets import juju_options
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import InterruptedRunError
-from ckf_airgap.juju.snapshot import ModelSnapshot, changes_between
-from ckf_airgap.juju.store import JujuTarget
-from ckf_airgap.operations.deploying import read_model, watch
+
+if TYPE_CHECKING:
+    from ckf_airgap import JujuTarget, ModelSnapshot
 
 SCHEMA: Final = "ckf-airgap/status/v1"
 
@@ -40,9 +36,13 @@ def command(target: JujuTarget, follow: bool) -> None:
     Each application has the status of its worst unit. With --watch a terminal is redrawn; elsewhere
     there is one line (with --json one document on a line) for each change.
     """
+    from ckf_airgap.cli.modelview import describe_counts
+    from ckf_airgap.cli.reports import standing, status_document
+    from ckf_airgap.cli.runner import run
+
     terminal = Terminal.current()
     if not follow:
-        snapshot = run(read_model(target))
+        snapshot = run(ckf_airgap.read_model(target))
         terminal.result(standing(snapshot), document=status_document(SCHEMA, snapshot))
         terminal.note(describe_counts(snapshot))
         return
@@ -53,16 +53,22 @@ def command(target: JujuTarget, follow: bool) -> None:
 
 
 async def _follow(target: JujuTarget, terminal: Terminal) -> None:
+    from rich.console import Group
+    from rich.live import Live
+
+    from ckf_airgap.cli.modelview import describe_counts
+    from ckf_airgap.cli.reports import standing, status_document
+
     if terminal.json or not terminal.out.is_terminal:
         before: ModelSnapshot | None = None
-        async for snapshot in watch(target):
+        async for snapshot in ckf_airgap.watch_model(target):
             if terminal.json:
                 terminal.document(status_document(SCHEMA, snapshot), one_line=True)
             else:
-                for change in changes_between(before, snapshot):
+                for change in ckf_airgap.changes_between(before, snapshot):
                     terminal.print(str(change))
             before = snapshot
         return
     with Live(console=terminal.out, screen=True, vertical_overflow="crop") as live:
-        async for snapshot in watch(target):
+        async for snapshot in ckf_airgap.watch_model(target):
             live.update(Group(f"{snapshot.model}: {describe_counts(snapshot)}", standing(snapshot)))

@@ -10,10 +10,9 @@ from typing import Any, TypeVar, cast
 
 import click
 
+import ckf_airgap
 from ckf_airgap.cli.options import Duration, UserPath, apply
-from ckf_airgap.juju.idle import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S
-from ckf_airgap.juju.store import JujuTarget
-from ckf_airgap.operations.rendering import DEFAULT_MODEL
+from ckf_airgap.facts.defaults import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S, DEFAULT_MODEL
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -43,7 +42,7 @@ def juju_options(function: _F) -> _F:
     def with_target(
         *args: Any, model: str, controller: str | None, juju_data: Path | None, **rest: Any
     ) -> Any:
-        target = JujuTarget.parse(model, juju_data=juju_data)
+        target = ckf_airgap.JujuTarget.parse(model, juju_data=juju_data)
         if controller is not None:
             if target.controller not in {None, controller}:
                 raise click.UsageError(

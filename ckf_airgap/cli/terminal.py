@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Final, NoReturn, TextIO
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, NoReturn, TextIO
 
 import click
-from rich.console import Console, RenderableType
-from rich.text import Text
 
 from ckf_airgap.errors import ExitCode
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
 
 _WIDE: Final = 100_000
 """Columns when nobody looks: a pipe gets each row on one line, whatever its length."""
@@ -28,19 +29,27 @@ class Terminal:
     """The two streams of one run, and how much to say.
 
     Attributes:
-        out: For results.
-        err: For progress, notes and errors.
         verbosity: -1 with ``-q``, 0, 1 with ``-v``, 2 with ``-vv``.
         debug: Whether tracebacks are wanted.
         json: Whether the result is a JSON document.
     """
 
     def __init__(self) -> None:
-        self.out = _console(sys.stdout)
-        self.err = _console(sys.stderr)
+        self._stdout = sys.stdout
+        self._stderr = sys.stderr
         self.verbosity = 0
         self.debug = False
         self.json = False
+
+    @cached_property
+    def out(self) -> Console:
+        """For results."""
+        return _console(self._stdout)
+
+    @cached_property
+    def err(self) -> Console:
+        """For progress, notes and errors."""
+        return _console(self._stderr)
 
     @classmethod
     def current(cls) -> Terminal:
@@ -87,6 +96,8 @@ class Terminal:
 
     def document(self, document: Mapping[str, object], *, one_line: bool = False) -> None:
         """Print a JSON document to standard output."""
+        import json
+
         text = json.dumps(document, indent=None if one_line else 2, ensure_ascii=False)
         self.out.print(text, markup=False, highlight=False, soft_wrap=True)
 
@@ -96,16 +107,22 @@ class Terminal:
 
     def note(self, text: str, *, style: str = "") -> None:
         """Say something to the person, unless ``-q`` was given."""
+        from rich.text import Text
+
         if self.verbosity >= 0:
             self.err.print(Text(text, style), highlight=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """Say something that the person should look at, even with ``-q``."""
+        from rich.text import Text
+
         line = Text.assemble(("warning: ", "yellow"), text)
         self.err.print(line, highlight=False, soft_wrap=True)
 
     def fail(self, text: str, code: ExitCode) -> NoReturn:
         """End the command with an exit code after its result has been printed."""
+        from rich.text import Text
+
         self.err.print(
             Text.assemble(("error: ", "bold red"), text), highlight=False, soft_wrap=True
         )
@@ -114,7 +131,7 @@ class Terminal:
     @contextlib.contextmanager
     def logging(self) -> Iterator[None]:
         """Send log records to standard error for the block; see `set_log_levels`."""
-        handler = _ConsoleHandler(self.err)
+        handler = _ConsoleHandler(self)
         handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
         root = logging.getLogger()
         loggers = [logging.getLogger(name) for name in (*_CHATTY, _OURS)]
@@ -144,15 +161,19 @@ class Terminal:
 class _ConsoleHandler(logging.Handler):
     """Writes records through rich's console, so that they do not tear a live table."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, terminal: Terminal) -> None:
         super().__init__()
-        self._console = console
+        self._terminal = terminal
 
     def emit(self, record: logging.LogRecord) -> None:
+        from rich.text import Text
+
         text = Text(self.format(record), "dim" if record.levelno < logging.WARNING else "")
-        self._console.print(text, highlight=False, soft_wrap=True)
+        self._terminal.err.print(text, highlight=False, soft_wrap=True)
 
 
 def _console(stream: TextIO) -> Console:
     """Return a console for a stream; rich heeds ``NO_COLOR``, ``TERM`` and ``COLUMNS``."""
+    from rich.console import Console
+
     return Console(file=stream, width=None if stream.isatty() else _WIDE, highlight=False)

@@ -7,11 +7,10 @@ from typing import Final
 
 import click
 
-from ckf_airgap.cli.diskview import run_on_disk
+import ckf_airgap
 from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.verify import key_option
-from ckf_airgap.packing.unpack import unpack
 
 SCHEMA: Final = "ckf-airgap/unpack/v1"
 
@@ -44,11 +43,15 @@ def command(directory: Path, target: Path, force: bool, key: Path | None) -> Non
     one that is whole stays where it is. A file that is there and differs is not overwritten, and
     nothing is written then.
     """
+    from ckf_airgap.cli.diskview import run_on_disk
+
     terminal = Terminal.current()
     done = run_on_disk(
         terminal,
         "unpacking",
-        lambda disk: unpack(directory, target, force=force, key=key, watch=disk.watch),
+        lambda disk: ckf_airgap.unpack_pack(
+            directory, target, force=force, key=key, watch=disk.watch
+        ),
     )
     images = str(done.images) if done.images is not None else ""
     terminal.result(

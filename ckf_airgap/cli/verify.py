@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from ckf_airgap.cli.diskview import run_on_disk
+import ckf_airgap
 from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import size_text
-from ckf_airgap.packing.verify import Verified, raise_problems, verify_pack
+
+if TYPE_CHECKING:
+    from ckf_airgap import VerifiedPack
 
 SCHEMA: Final = "ckf-airgap/verify/v1"
 
@@ -41,9 +43,14 @@ def command(directory: Path, key: Path | None) -> None:
     Names every file that is missing, too many, truncated or altered; and within the archives every
     charm and every blob that is. Ends with exit code 9 when there is anything to name.
     """
+    from ckf_airgap.cli.diskview import run_on_disk
+    from ckf_airgap.packing.verify import raise_problems
+
     terminal = Terminal.current()
     verified = run_on_disk(
-        terminal, "verifying", lambda disk: verify_pack(directory, key=key, watch=disk.watch)
+        terminal,
+        "verifying",
+        lambda disk: ckf_airgap.verify_pack(directory, key=key, watch=disk.watch),
     )
     raise_problems(directory, verified)
     terminal.result(_summary(directory, verified), document=_document(directory, verified))
@@ -53,7 +60,7 @@ def command(directory: Path, key: Path | None) -> None:
         terminal.warn("it is signed, and the signature was not checked: give --key PUB")
 
 
-def _summary(directory: Path, verified: Verified) -> str:
+def _summary(directory: Path, verified: VerifiedPack) -> str:
     signed = ", signed with the key" if verified.signed else ""
     return (
         f"{directory} is whole: {verified.files} files ({size_text(verified.size)}),"
@@ -61,7 +68,7 @@ def _summary(directory: Path, verified: Verified) -> str:
     )
 
 
-def _document(directory: Path, verified: Verified) -> dict[str, object]:
+def _document(directory: Path, verified: VerifiedPack) -> dict[str, object]:
     return {
         "schema": SCHEMA,
         "directory": str(directory),

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from ckf_airgap.cli.modelview import describe_counts
+import ckf_airgap
 from ckf_airgap.cli.options import (
     json_option,
     timeout_option,
     verbosity_options,
 )
-from ckf_airgap.cli.progress import ProgressView
-from ckf_airgap.cli.reports import standing, wait_document
-from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.targets import error_grace_option, idle_option, juju_options
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import duration
 from ckf_airgap.errors import WaitTimeoutError, WorkloadError
-from ckf_airgap.juju.store import JujuTarget
-from ckf_airgap.operations.deploying import wait
+
+if TYPE_CHECKING:
+    from ckf_airgap import JujuTarget
 
 SCHEMA: Final = "ckf-airgap/wait/v1"
 
@@ -43,9 +41,14 @@ def command(target: JujuTarget, timeout: float, idle: float, error_grace: float)
 
     Ends with exit code 7 when a unit stays in error, and with 8 when the time is over.
     """
+    from ckf_airgap.cli.modelview import describe_counts
+    from ckf_airgap.cli.progress import ProgressView
+    from ckf_airgap.cli.reports import standing, wait_document
+    from ckf_airgap.cli.runner import run
+
     terminal = Terminal.current()
     view = ProgressView(terminal, f"waiting for {target.model}")
-    operation = wait(
+    operation = ckf_airgap.wait_for_model(
         target, timeout_s=timeout, idle_period_s=idle, error_grace_s=error_grace, observer=view
     )
     try:

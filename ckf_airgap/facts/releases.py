@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -47,7 +47,7 @@ _RISKS: Final = ("stable", "candidate", "beta", "edge")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class ReleaseSource:
     """Where facts were read: a path in a GitHub repository at a commit."""
 
     repo: str
@@ -64,16 +64,16 @@ class Release:
 
     name: str
     directory: Path
-    bundle: Bundle
-    source: Source
+    bundle: Bundle = field(repr=False)
+    source: ReleaseSource
     """Where the bundle was published."""
-    charms: Mapping[str, Charm]
+    charms: Mapping[str, Charm] = field(repr=False)
     """What the charms of the bundle declare, by charm name; without revision and file."""
-    sources: Mapping[str, Source]
+    sources: Mapping[str, ReleaseSource] = field(repr=False)
     """Where each charm's facts were read."""
-    files: Mapping[str, tuple[str, ...]]
+    files: Mapping[str, tuple[str, ...]] = field(repr=False)
     """The documents inside each packed charm, as paths in the archive."""
-    rules: ImageRules
+    rules: ImageRules = field(repr=False)
 
     @property
     def bundle_path(self) -> Path:
@@ -112,7 +112,7 @@ def load_release(name: str) -> Release:
     where = str(directory / CHARMS_FILE)
     _only(facts, {"release", "source", "charms"}, where)
     charms: dict[str, Charm] = {}
-    sources: dict[str, Source] = {}
+    sources: dict[str, ReleaseSource] = {}
     files: dict[str, tuple[str, ...]] = {}
     for charm_name, value in _mapping(facts, "charms", where).items():
         place = f"{where}: {charm_name}"
@@ -271,13 +271,13 @@ def _file_text(path: str, value: JSONValue) -> str:
     return json.dumps(value, indent=4) + "\n" if path.endswith(".json") else dump_yaml(value)
 
 
-def _source(fields: Document, where: str) -> Source:
+def _source(fields: Document, where: str) -> ReleaseSource:
     _only(fields, {"repo", "branch", "commit", "path"}, where)
     texts = {key: value for key, value in fields.items() if isinstance(value, str)}
     missing = [key for key in ("repo", "commit", "path") if key not in texts]
     if missing:
         raise InputError(f"{where} has no {' and no '.join(missing)}")
-    return Source(
+    return ReleaseSource(
         repo=texts["repo"],
         commit=texts["commit"],
         path=texts["path"],

@@ -13,7 +13,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal, TypeAlias
 
@@ -80,7 +80,7 @@ _WORKLOAD: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class AuditFinding:
     """A mention of an image in a file of a charm."""
 
     charm: str
@@ -123,7 +123,7 @@ class CharmAudit:
 
     charm: str
     path: Path
-    findings: tuple[Finding, ...]
+    findings: tuple[AuditFinding, ...]
     files_read: int
     tells_images: bool
     can_hold_images: bool
@@ -151,9 +151,9 @@ class CharmAudit:
 class AuditReport:
     """What was found in the charms of a bundle."""
 
-    charms: tuple[CharmAudit, ...]
+    charms: tuple[CharmAudit, ...] = field(repr=False)
 
-    def of_standing(self, standing: Standing) -> tuple[Finding, ...]:
+    def of_standing(self, standing: Standing) -> tuple[AuditFinding, ...]:
         """Return the findings of one kind."""
         return tuple(
             finding
@@ -252,7 +252,7 @@ def audit_charm(
         raise CharmError(
             f"charm {charm.name} has no file to audit", fix="Name the files with --charms DIR."
         )
-    found: dict[Finding, None] = {}
+    found: dict[AuditFinding, None] = {}
     skipped: list[Problem] = []
     files_read = 0
     workload = bool(charm.metadata.get("containers"))
@@ -317,9 +317,9 @@ def _mentions(path: str, data: bytes, known: Known) -> tuple[Mention, ...]:
 
 def _finding(
     charm: str, file: str, mention: Mention, covered: frozenset[ImageReference]
-) -> Finding:
+) -> AuditFinding:
     known = mention.reference is not None and mention.reference.canonical() in covered
-    return Finding(
+    return AuditFinding(
         charm=charm,
         file=file,
         line=mention.line,

@@ -8,7 +8,7 @@ appends.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 from ckf_airgap.bundle.bundle import Application, Bundle
@@ -29,7 +29,7 @@ from ckf_airgap.images.rules import Composite, ImageRules, OptionRule, Used
 from ckf_airgap.images.scalars import KeyPath, ValueText, format_path
 
 Asker: TypeAlias = Literal["resource", "option", "rule", "charm base", "juju", "list"]
-"""What asks for an image: see `Reason`."""
+"""What asks for an image: see `ImageReason`."""
 
 FIRST_JUJU_WITHOUT_MONGODB: Final = 4
 """Juju 4 keeps its state in Dqlite, and needs no juju-db."""
@@ -38,7 +38,7 @@ _FOCAL: Final = Base(name="ubuntu", channel="20.04")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
+class ImageReason:
     """Why an image is in the inventory: one place that asks for it.
 
     Attributes:
@@ -120,7 +120,7 @@ class InventoryImage:
 
     reference: ImageReference
     """As written in the first place that asks for it."""
-    reasons: tuple[Reason, ...]
+    reasons: tuple[ImageReason, ...]
 
     @property
     def required(self) -> bool:
@@ -150,7 +150,7 @@ class Inventory:
         warnings: Where it is not clear which image is meant.
     """
 
-    images: tuple[InventoryImage, ...]
+    images: tuple[InventoryImage, ...] = field(repr=False)
     warnings: tuple[Problem, ...] = ()
 
     def __iter__(self) -> Iterator[InventoryImage]:
@@ -217,7 +217,7 @@ def take_inventory(
         UsageError: when ``juju_version`` is not a version of Juju.
     """
     entries = discover_images(bundle, charms, rules)
-    found: list[tuple[ImageReference, Reason]] = []
+    found: list[tuple[ImageReference, ImageReason]] = []
     for entry in entries:
         found += _of_application(entry, rules)
     found += _of_rules(bundle, rules)
@@ -228,7 +228,7 @@ def take_inventory(
         found += [
             (
                 line.reference,
-                Reason(
+                ImageReason(
                     asker="list",
                     used="later" if line.need == "later" else "start",
                     file=images.where,
@@ -263,10 +263,10 @@ def base_in_use(application: Application, charm: Charm, bundle: Bundle) -> Base 
     return charm.bases[0] if charm.bases else None
 
 
-def _merged(found: Iterable[tuple[ImageReference, Reason]]) -> tuple[InventoryImage, ...]:
+def _merged(found: Iterable[tuple[ImageReference, ImageReason]]) -> tuple[InventoryImage, ...]:
     """Return one entry for each image, however it is spelled."""
     spelled: dict[ImageReference, ImageReference] = {}
-    reasons: dict[ImageReference, dict[Reason, None]] = {}
+    reasons: dict[ImageReference, dict[ImageReason, None]] = {}
     for reference, reason in found:
         image = reference.canonical()
         spelled.setdefault(image, reference)
@@ -279,13 +279,13 @@ def _merged(found: Iterable[tuple[ImageReference, Reason]]) -> tuple[InventoryIm
 
 def _of_application(
     entry: ApplicationImages, rules: ImageRules
-) -> Iterator[tuple[ImageReference, Reason]]:
+) -> Iterator[tuple[ImageReference, ImageReason]]:
     application, charm = entry.application, entry.charm
     for resource, reference in entry.resources.items():
         in_bundle = isinstance(application.resources.get(resource), str)
         yield (
             reference,
-            Reason(
+            ImageReason(
                 asker="resource",
                 used="start",
                 application=application.name,
@@ -305,7 +305,7 @@ def _of_application(
 
 def _option_reason(
     entry: ApplicationImages, plan: OptionPlan, use: ImageUse, rule: OptionRule
-) -> Reason:
+) -> ImageReason:
     key = str(use.path[0]) if use.path else ""
     # Where no rule says when an image is used: lists and mappings offer choices, or name what is
     # run on demand (docs/bundles.md). Anything else is required: an image too many costs space,
@@ -313,7 +313,7 @@ def _option_reason(
     choice = bool(use.path) and plan.composite is None
     file, line = _place_in_charm(entry.charm, plan.option, use.path, use.origin == "file")
     named = {"bundle": "bundle", "option": "charm", "file": "file", "rule": "rules"}
-    return Reason(
+    return ImageReason(
         asker="option",
         used=rule.used_for(key) or ("later" if choice else "start"),
         application=entry.application.name,
@@ -329,7 +329,7 @@ def _option_reason(
 
 def _when_emptied(
     entry: ApplicationImages, option: str, rule: OptionRule
-) -> Iterator[tuple[ImageReference, Reason]]:
+) -> Iterator[tuple[ImageReference, ImageReason]]:
     """Yield the images that are pulled only when a value is left empty."""
     emptied = [("", rule.otherwise)]
     emptied += [(key, image.otherwise) for key, image in rule.images.items()]
@@ -337,7 +337,7 @@ def _when_emptied(
         if otherwise:
             yield (
                 ImageReference.parse(otherwise),
-                Reason(
+                ImageReason(
                     asker="option",
                     used="later",
                     application=entry.application.name,
@@ -352,7 +352,7 @@ def _when_emptied(
 
 def _when_set(
     entry: ApplicationImages, plan: OptionPlan, composite: Composite, rule: OptionRule
-) -> Iterator[tuple[ImageReference, Reason]]:
+) -> Iterator[tuple[ImageReference, ImageReason]]:
     """Yield the images of a hub and tag that are pulled only when other options are set."""
     values = {scalar.path: scalar.value or "" for scalar in ValueText.parse(plan.value).scalars}
     hub, tag = values[(composite.hub,)], values[(composite.tag,)]
@@ -363,7 +363,7 @@ def _when_set(
         condition = " and ".join(extra.when_set)
         yield (
             reference,
-            Reason(
+            ImageReason(
                 asker="option",
                 used=rule.used_by_key.get(extra.name, "later"),
                 application=entry.application.name,
@@ -390,7 +390,7 @@ def _place_in_charm(
     return defaults.path, None
 
 
-def _of_rules(bundle: Bundle, rules: ImageRules) -> Iterator[tuple[ImageReference, Reason]]:
+def _of_rules(bundle: Bundle, rules: ImageRules) -> Iterator[tuple[ImageReference, ImageReason]]:
     users: dict[str, list[str]] = {}
     for name, application in bundle.applications.items():
         users.setdefault(application.charm_name, []).append(name)
@@ -398,7 +398,7 @@ def _of_rules(bundle: Bundle, rules: ImageRules) -> Iterator[tuple[ImageReferenc
         for name in users.get(extra.charm, []) if extra.charm else [""]:
             yield (
                 ImageReference.parse(extra.image),
-                Reason(
+                ImageReason(
                     asker="rule",
                     used=extra.used,
                     application=name,
@@ -411,7 +411,7 @@ def _of_rules(bundle: Bundle, rules: ImageRules) -> Iterator[tuple[ImageReferenc
 
 def _charm_bases(
     bundle: Bundle, charms: Mapping[str, Charm], rules: ImageRules
-) -> Iterator[tuple[ImageReference, Reason]]:
+) -> Iterator[tuple[ImageReference, ImageReason]]:
     if rules.charm_bases is None:
         return
     for name, application in bundle.applications.items():
@@ -419,7 +419,7 @@ def _charm_bases(
         if base is not None:
             yield (
                 ImageReference.parse(rules.charm_bases.image(base.track)),
-                Reason(
+                ImageReason(
                     asker="charm base",
                     used="start",
                     application=name,
@@ -442,7 +442,7 @@ def _unknown_bases(bundle: Bundle, charms: Mapping[str, Charm]) -> list[Problem]
     ]
 
 
-def _of_juju(rules: ImageRules, version: str) -> Iterator[tuple[ImageReference, Reason]]:
+def _of_juju(rules: ImageRules, version: str) -> Iterator[tuple[ImageReference, ImageReason]]:
     if rules.juju is None:
         raise InputError(
             "the image rules do not list the images of a Juju controller",
@@ -460,7 +460,7 @@ def _of_juju(rules: ImageRules, version: str) -> Iterator[tuple[ImageReference, 
             continue
         yield (
             reference,
-            Reason(
+            ImageReason(
                 asker="juju",
                 used="start",
                 named_by="rules",

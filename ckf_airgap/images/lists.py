@@ -25,6 +25,7 @@ from ckf_airgap.errors import (
     unreadable,
 )
 from ckf_airgap.files import read_small_text
+from ckf_airgap.files.paths import StrPath
 from ckf_airgap.images.reference import ImageReference, Registry, retag, retag_candidates
 
 SCHEMA: Final = "ckf-airgap/images/v1"
@@ -63,7 +64,7 @@ class ImageList:
     """The references of an image list, in the file's order."""
 
     where: str
-    entries: tuple[ListedImage, ...]
+    entries: tuple[ListedImage, ...] = field(repr=False)
 
     @classmethod
     def parse(cls, text: str, *, where: str) -> ImageList:
@@ -90,7 +91,7 @@ class ImageList:
     @classmethod
     def read(
         cls,
-        path: Path,
+        path: StrPath,
         *,
         fix: str = "Give it with --images FILE; the connected side wrote it (retagged-images.txt).",
     ) -> ImageList:
@@ -105,6 +106,7 @@ class ImageList:
             InputError: when a line is not a reference, or the file cannot be read, is not text, or
                 is larger than any list.
         """
+        path = Path(path)
         try:
             text = read_small_text(
                 path, MAX_BYTES, what="a list of images", encoding="utf-8-sig", pipes=True

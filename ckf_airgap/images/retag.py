@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +23,7 @@ from ckf_airgap.errors import (
     unreadable,
 )
 from ckf_airgap.files import read_small_text
+from ckf_airgap.files.paths import StrPath
 from ckf_airgap.images.lists import ImageList, ListedImage, RetaggedImages
 from ckf_airgap.images.reference import MAX_NAME, ImageReference, Registry, retag
 
@@ -63,7 +64,7 @@ class RetagMapping:
     """
 
     registry: Registry
-    images: tuple[RetaggedImage, ...]
+    images: tuple[RetaggedImage, ...] = field(repr=False)
     max_depth: int | None = None
 
     def target_of(self, source: ImageReference) -> ImageReference | None:
@@ -145,13 +146,14 @@ class RetagMapping:
         )
 
     @classmethod
-    def read(cls, path: Path) -> RetagMapping:
+    def read(cls, path: StrPath) -> RetagMapping:
         """Read a mapping file, JSON or YAML.
 
         Raises:
             ImageNotFoundError: when the file is missing.
             InputError: when it cannot be read, and as `from_document`.
         """
+        path = Path(path)
         try:
             text = read_small_text(path, MAX_BYTES, what="a mapping", pipes=True)
         except UnicodeDecodeError as exc:

@@ -190,8 +190,8 @@ class ImageRules:
 
     release: str = ""
     """The release's name; empty for rules put together for another bundle."""
-    charms: Mapping[str, CharmRules] = field(default_factory=dict)
-    extra_images: tuple[ExtraImage, ...] = ()
+    charms: Mapping[str, CharmRules] = field(default_factory=dict, repr=False)
+    extra_images: tuple[ExtraImage, ...] = field(default=(), repr=False)
     charm_bases: CharmBases | None = None
     juju: JujuImages | None = None
 

@@ -20,7 +20,7 @@ UNAUTHORIZED: Final = "unauthorized access"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
+class JujuTimeouts:
     """How long each kind of waiting for a controller may take, in seconds.
 
     Attributes:
@@ -77,7 +77,7 @@ class Api(Protocol):
 class LibjujuApi:
     """`Api` over a connection of libjuju."""
 
-    def __init__(self, connection: Any, where: str, timeouts: Timeouts) -> None:
+    def __init__(self, connection: Any, where: str, timeouts: JujuTimeouts) -> None:
         self._connection = connection
         self._where = where
         self._timeouts = timeouts

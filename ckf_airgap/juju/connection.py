@@ -21,7 +21,7 @@ from juju.errors import JujuAPIError, JujuError, JujuRedirectException
 
 from ckf_airgap.concurrency import timeout
 from ckf_airgap.errors import ControllerError
-from ckf_airgap.juju.api import UNAUTHORIZED, Api, LibjujuApi, Timeouts
+from ckf_airgap.juju.api import UNAUTHORIZED, Api, JujuTimeouts, LibjujuApi
 from ckf_airgap.juju.libjuju import (
     DirectConnection,
     WatchedModel,
@@ -84,7 +84,7 @@ class Session:
         entry: ModelEntry,
         watched: WatchedModel,
         connection: DirectConnection,
-        timeouts: Timeouts,
+        timeouts: JujuTimeouts,
     ) -> None:
         self.controller = controller
         self.entry = entry
@@ -132,7 +132,7 @@ class Session:
 
 @contextlib.asynccontextmanager
 async def connect(
-    target: JujuTarget, *, create_model: bool = False, timeouts: Timeouts | None = None
+    target: JujuTarget, *, create_model: bool = False, timeouts: JujuTimeouts | None = None
 ) -> AsyncIterator[Session]:
     """Connect to a model, and disconnect when the block ends.
 
@@ -148,7 +148,7 @@ async def connect(
         ControllerError: when there is no client store or login; the controller cannot be reached,
             is not trusted, refuses the login or is not Juju 3; the model does not exist.
     """
-    limits = timeouts if timeouts is not None else Timeouts()
+    limits = timeouts if timeouts is not None else JujuTimeouts()
     controller = await asyncio.to_thread(read_controller, target.controller, target.juju_data)
     endpoint = await reachable_endpoint(controller, limits.connect_s)
     async with _logged_in(controller, endpoint, limits) as connection:
@@ -240,7 +240,7 @@ async def _dial(endpoint: str, delay_s: float, timeout_s: float) -> tuple[str, s
 async def _logged_in(
     controller: StoredController,
     endpoint: str,
-    limits: Timeouts,
+    limits: JujuTimeouts,
     entry: ModelEntry | None = None,
 ) -> AsyncIterator[DirectConnection]:
     """Open a connection for the block, to the controller or to one of its models."""
@@ -256,7 +256,7 @@ async def _logged_in(
 
 
 @contextlib.contextmanager
-def _explained(controller: StoredController, endpoint: str, limits: Timeouts) -> Iterator[None]:
+def _explained(controller: StoredController, endpoint: str, limits: JujuTimeouts) -> Iterator[None]:
     """Turn what fails while connecting into a `ControllerError` that says what to do."""
     name = f"controller {controller.name} at {endpoint}"
     store = controller.juju_data
@@ -349,7 +349,7 @@ async def _keep_watching(
             return
 
 
-async def _disconnect(watched: WatchedModel, limits: Timeouts) -> None:
+async def _disconnect(watched: WatchedModel, limits: JujuTimeouts) -> None:
     try:
         async with timeout(limits.close_s):
             await watched.disconnect()

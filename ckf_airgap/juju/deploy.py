@@ -16,14 +16,14 @@ from typing import TypeAlias
 
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.charms.charm import Charm
-from ckf_airgap.concurrency import DEFAULT_LIMIT, bounded_map
+from ckf_airgap.concurrency import bounded_map
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import AirgapError, ControllerError, Problem, RefusedError
 from ckf_airgap.juju.api import ALREADY_EXISTS, CallRefusedError
 from ckf_airgap.juju.arguments import deploy_arguments, resource_arguments
 from ckf_airgap.juju.connection import Session
 from ckf_airgap.juju.identities import read_identities
-from ckf_airgap.juju.identity import RECORD_KEY, Record
+from ckf_airgap.juju.identity import RECORD_KEY, DeploymentRecord
 from ckf_airgap.juju.plan import plan_deployment
 from ckf_airgap.juju.status import read_live_model
 from ckf_airgap.juju.steps import (
@@ -38,6 +38,7 @@ from ckf_airgap.juju.steps import (
     UploadCharm,
 )
 from ckf_airgap.juju.upload import RegistryAuth, UploadedCharm, Uploader
+from ckf_airgap.net.limits import DEFAULT_LIMIT
 
 
 class DeployEventKind(enum.Enum):
@@ -96,8 +97,8 @@ class DeployReport:
     """
 
     plan: Plan
-    deployed: tuple[str, ...] = ()
-    related: tuple[str, ...] = ()
+    deployed: tuple[str, ...] = field(default=(), repr=False)
+    related: tuple[str, ...] = field(default=(), repr=False)
     uploads: int = 0
     took_s: float = 0.0
 
@@ -339,7 +340,7 @@ class _Execution:
 
     async def _finish(self, step: DeployApplication, charm: UploadedCharm) -> None:
         """Do what the API does not accept as part of a deployment."""
-        record = Record(
+        record = DeploymentRecord(
             charm_url=charm.url,
             charm_sha256=charm.sha256,
             charm_file=step.charm_path.name,

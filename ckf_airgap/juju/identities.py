@@ -9,11 +9,12 @@ from typing import Final
 
 from ckf_airgap.bundle.bundle import Application, Bundle
 from ckf_airgap.charms.charm import Charm
-from ckf_airgap.concurrency import DEFAULT_LIMIT, bounded_map, in_thread
+from ckf_airgap.concurrency import bounded_map, in_thread
 from ckf_airgap.errors import MissingError
 from ckf_airgap.juju.identity import WantedIdentity, WantedResource, sha384
 from ckf_airgap.juju.live import LiveModel
 from ckf_airgap.juju.upload import RegistryAuth, file_digest, image_documents
+from ckf_airgap.net.limits import DEFAULT_LIMIT
 
 _CHUNK_BYTES: Final = 1024 * 1024
 

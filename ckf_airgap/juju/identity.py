@@ -2,8 +2,8 @@
 
 A controller gives each uploaded charm a revision of its own and never says which image a resource
 holds, so that neither can be read from the model. Two things can: the fingerprint of a resource,
-which is the SHA-384 of the document or file that was uploaded, and a `Record` that this tool leaves
-as an annotation of each application it deploys.
+which is the SHA-384 of the document or file that was uploaded, and a `DeploymentRecord` that this
+tool leaves as an annotation of each application it deploys.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import Problem
 
 RECORD_KEY: Final = "ckf-airgap"
-"""The annotation that holds an application's `Record`; Juju refuses keys with dots."""
+"""The annotation that holds an application's `DeploymentRecord`; Juju refuses keys with dots."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class DeploymentRecord:
     """What an application was deployed from.
 
     Attributes:
@@ -54,7 +54,7 @@ class Record:
         return json.dumps(document, separators=(",", ":"), sort_keys=True)
 
     @classmethod
-    def parse(cls, text: JSONValue) -> Record | None:
+    def parse(cls, text: JSONValue) -> DeploymentRecord | None:
         """Return the record in an annotation; ``None`` when it has none that can be read."""
         try:
             document = json.loads(text) if isinstance(text, str) else None
@@ -123,7 +123,7 @@ class HeldIdentity:
     """
 
     charm_url: str = ""
-    record: Record | None = None
+    record: DeploymentRecord | None = None
     fingerprints: Mapping[str, str] | None = None
     option_types: Mapping[str, str] | None = None
 

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from ckf_airgap.errors import Problem
+from ckf_airgap.facts.defaults import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S
 from ckf_airgap.juju.snapshot import ApplicationSnapshot, ModelSnapshot, StatusInfo, UnitSnapshot
-
-DEFAULT_IDLE_PERIOD_S: Final = 10.0
-"""How long everything must stay active/idle: a charm may be active between two hooks."""
-
-DEFAULT_ERROR_GRACE_S: Final = 120.0
-"""How long an error must last before the wait fails.
-
-Juju runs a failed hook again after 5, 10, 20, 40 ... seconds, and the kubelet pulls an image
-again; Kubeflow's charms rely on that to get past what other charms have not done yet. Two minutes
-allow four more attempts."""
 
 _ERRORS: Final = frozenset({"error", "failed", "lost"})
 _APPLICATION_READY: Final = frozenset({"active", "unset", "unknown", ""})
@@ -65,9 +56,9 @@ class Verdict:
     """
 
     done: bool
-    ready: tuple[str, ...]
-    obstacles: tuple[Obstacle, ...]
-    failures: tuple[Obstacle, ...]
+    ready: tuple[str, ...] = field(repr=False)
+    obstacles: tuple[Obstacle, ...] = field(repr=False)
+    failures: tuple[Obstacle, ...] = field(repr=False)
     next_check_at: float | None
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ckf_airgap.documents import Document, JSONValue, mappings
-from ckf_airgap.juju.identity import RECORD_KEY, HeldIdentity, Record
+from ckf_airgap.juju.identity import RECORD_KEY, DeploymentRecord, HeldIdentity
 
 _CHARM_URL: Final = re.compile(r"^(?:[a-z]+:)?(?:[a-z0-9]+/)*(?P<name>.+?)(?:-(?P<revision>\d+))?$")
 
@@ -42,8 +42,8 @@ class LiveModel:
     """The model that a bundle is to be deployed into."""
 
     name: str
-    applications: Mapping[str, LiveApplication] = field(default_factory=dict)
-    relations: frozenset[frozenset[str]] = frozenset()
+    applications: Mapping[str, LiveApplication] = field(default_factory=dict, repr=False)
+    relations: frozenset[frozenset[str]] = field(default=frozenset(), repr=False)
     """Each relation's ends, ``application:endpoint``; peer relations have one."""
 
 
@@ -104,7 +104,7 @@ def live_model(
 def _identity(
     charm_url: str, reply: Document, resources: Document | None, annotations: Document
 ) -> HeldIdentity:
-    record = Record.parse(annotations.get(RECORD_KEY))
+    record = DeploymentRecord.parse(annotations.get(RECORD_KEY))
     return HeldIdentity(
         charm_url=charm_url,
         record=record if record is not None and record.charm_url == charm_url else None,

@@ -119,8 +119,8 @@ class ModelSnapshot:
     """A model at one moment: applications and relations by name."""
 
     model: str
-    applications: Mapping[str, ApplicationSnapshot] = field(default_factory=dict)
-    relations: tuple[RelationSnapshot, ...] = ()
+    applications: Mapping[str, ApplicationSnapshot] = field(default_factory=dict, repr=False)
+    relations: tuple[RelationSnapshot, ...] = field(default=(), repr=False)
 
     @property
     def units(self) -> Iterator[UnitSnapshot]:

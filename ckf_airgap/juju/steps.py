@@ -246,8 +246,8 @@ class Plan:
     """
 
     model: str
-    steps: tuple[Step, ...] = ()
-    unchanged: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = field(default=(), repr=False)
+    unchanged: tuple[str, ...] = field(default=(), repr=False)
     kept_relations: int = 0
     warnings: tuple[Problem, ...] = ()
 

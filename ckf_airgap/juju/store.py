@@ -10,6 +10,7 @@ from pathlib import Path
 from ckf_airgap.documents import Document, JSONValue, load_mapping
 from ckf_airgap.errors import ControllerError, InputError, nearest
 from ckf_airgap.files import require_directory
+from ckf_airgap.files.paths import settle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,9 @@ class JujuTarget:
     model: str
     controller: str | None = None
     juju_data: Path | None = None
+
+    def __post_init__(self) -> None:
+        settle(self)
 
     @classmethod
     def parse(cls, text: str, *, juju_data: Path | None = None) -> JujuTarget:

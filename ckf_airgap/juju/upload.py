@@ -28,7 +28,7 @@ from ckf_airgap.errors import (
 )
 from ckf_airgap.files import open_regular
 from ckf_airgap.images.reference import ImageReference, Registry
-from ckf_airgap.juju.api import Timeouts
+from ckf_airgap.juju.api import JujuTimeouts
 from ckf_airgap.juju.connection import HttpAccess
 from ckf_airgap.juju.steps import ResourceUpload
 
@@ -114,7 +114,7 @@ class Uploader:
         connections: How many uploads may run at once.
     """
 
-    def __init__(self, http: HttpAccess, timeouts: Timeouts, connections: int) -> None:
+    def __init__(self, http: HttpAccess, timeouts: JujuTimeouts, connections: int) -> None:
         self._http = http
         self._timeouts = timeouts
         self._connections = connections

@@ -17,15 +17,9 @@ from typing import Final, Protocol, TypeAlias
 from ckf_airgap.concurrency import timeout
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import ControllerError, Problem, WaitTimeoutError, WorkloadError
+from ckf_airgap.facts.defaults import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S
 from ckf_airgap.juju.api import Api
-from ckf_airgap.juju.idle import (
-    DEFAULT_ERROR_GRACE_S,
-    DEFAULT_IDLE_PERIOD_S,
-    IdleTracker,
-    Obstacle,
-    Verdict,
-    times,
-)
+from ckf_airgap.juju.idle import IdleTracker, Obstacle, Verdict, times
 from ckf_airgap.juju.modelfeed import ModelFeed
 from ckf_airgap.juju.snapshot import Change, ModelSnapshot, changes_between
 from ckf_airgap.juju.status import full_status
@@ -71,7 +65,7 @@ class Progress:
 
     snapshot: ModelSnapshot
     verdict: Verdict
-    expected: tuple[str, ...]
+    expected: tuple[str, ...] = field(repr=False)
     elapsed_s: float
 
 
@@ -89,7 +83,7 @@ class WaitReport:
     snapshot: ModelSnapshot
     took_s: float
     idle_period_s: float
-    ready_after_s: Mapping[str, float] = field(default_factory=dict)
+    ready_after_s: Mapping[str, float] = field(default_factory=dict, repr=False)
 
     def to_json(self) -> Document:
         """Return the report as JSON."""

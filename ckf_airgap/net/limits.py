@@ -6,9 +6,10 @@ import random
 from dataclasses import dataclass, field
 from typing import Final
 
-from ckf_airgap.concurrency import DEFAULT_LIMIT
-
 MEBIBYTE: Final = 1024 * 1024
+
+DEFAULT_LIMIT: Final = 8
+"""How many things are done at once unless the caller says otherwise (``--jobs``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
+class HttpTimeouts:
     """How long to wait, in seconds. There is none on a whole transfer: only silence ends one.
 
     Attributes:
@@ -89,5 +90,5 @@ class Policy:
     """Limits, timeouts and retries together."""
 
     limits: Limits = field(default_factory=Limits)
-    timeouts: Timeouts = field(default_factory=Timeouts)
+    timeouts: HttpTimeouts = field(default_factory=HttpTimeouts)
     retries: Retries = field(default_factory=Retries)

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from ckf_airgap._version import __version__
 from ckf_airgap.bundle.bundle import Application, Bundle
@@ -17,7 +17,7 @@ from ckf_airgap.charmhub.download import (
     LOCK_HASH,
     CharmListener,
     FetchedCharm,
-    download_charms,
+    fetch_charms,
     hash_file,
     ignore_charm,
 )
@@ -35,12 +35,12 @@ from ckf_airgap.errors import (
     UsageError,
     raise_all,
 )
+from ckf_airgap.facts.defaults import DEFAULT_ARCHITECTURE
 from ckf_airgap.files import disk_error, replacing, require_directory
+from ckf_airgap.files.paths import StrPath, settle
 from ckf_airgap.net.patience import OnRetry, ignore_retry
 from ckf_airgap.operations.lock import FILE_NAME, Lock, LockedCharm, document_sha256
 from ckf_airgap.operations.rendering import NamedBundle, find_bundle
-
-DEFAULT_ARCHITECTURE: Final = "amd64"
 
 CharmState: TypeAlias = Literal["present", "missing", "damaged", "surplus"]
 """How a charm file stands to the bundle; ``surplus`` is one that nobody asks for."""
@@ -70,9 +70,12 @@ class CharmSources:
     store: StoreOptions = field(default_factory=StoreOptions)
     jobs: int = 4
 
+    def __post_init__(self) -> None:
+        settle(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Collected:
+class DownloadedCharms:
     """The charms of a bundle, all there.
 
     Attributes:
@@ -84,12 +87,12 @@ class Collected:
         surplus: Charm files in the directory that nobody asks for.
     """
 
-    charms: tuple[LockedCharm, ...]
+    charms: tuple[LockedCharm, ...] = field(repr=False)
     lock: Lock
     directory: Path
     received: int
     fetched: int
-    surplus: tuple[Path, ...]
+    surplus: tuple[Path, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,13 +119,13 @@ class _Asked:
     local: tuple[Path, ...]
 
 
-async def collect_charms(
+async def download_charms(
     sources: CharmSources,
-    directory: Path,
+    directory: StrPath,
     *,
     listener: CharmListener = ignore_charm,
     retrying: OnRetry = ignore_retry,
-) -> Collected:
+) -> DownloadedCharms:
     """Bring the charms of a bundle into a directory; what is there and intact is left alone.
 
     Args:
@@ -138,6 +141,7 @@ async def collect_charms(
         UsageError: when the lock is for another bundle.
         InputError: when `directory` is something else.
     """
+    directory = Path(directory)
     await in_thread(lambda: require_directory(directory, may_be_missing=True))
     asked = await in_thread(_read_asked, sources)
     if sources.lock is not None:
@@ -147,7 +151,7 @@ async def collect_charms(
     fetched: list[FetchedCharm] = []
     if asked.wanted:
         async with CharmStore(sources.store, retrying) as store:
-            fetched = await download_charms(
+            fetched = await fetch_charms(
                 store, asked.wanted, directory, jobs=sources.jobs, listener=listener
             )
     local = await in_thread(_copy_local, asked.local, directory)
@@ -162,13 +166,14 @@ async def collect_charms(
     return await _collected(charms, lock, directory, fetched)
 
 
-async def list_charms(sources: CharmSources, directory: Path) -> list[ListedCharm]:
+async def list_charms(sources: CharmSources, directory: StrPath) -> list[ListedCharm]:
     """Compare the charm files of a directory with what a bundle or a lock asks for.
 
     Raises:
         MissingError: when the directory is not there.
         InputError: when it is something else.
     """
+    directory = Path(directory)
     await in_thread(require_directory, directory)
     asked = await in_thread(_read_asked, sources)
     return await in_thread(_list, sources, asked, directory)
@@ -298,7 +303,7 @@ async def _collect_locked(
     *,
     listener: CharmListener,
     retrying: OnRetry,
-) -> Collected:
+) -> DownloadedCharms:
     """Bring exactly the charms of a lock, without a question to the store when all are there."""
     if sources.bundle is not None and asked.document_sha256 != lock.bundle_sha256:
         raise UsageError(
@@ -322,7 +327,7 @@ async def _collect_locked(
             for one in missing
         ]
         async with CharmStore(sources.store, retrying) as store:
-            fetched = await download_charms(
+            fetched = await fetch_charms(
                 store,
                 wanted,
                 directory,
@@ -341,10 +346,10 @@ async def _collect_locked(
 
 async def _collected(
     charms: Sequence[LockedCharm], lock: Lock, directory: Path, fetched: Sequence[FetchedCharm]
-) -> Collected:
+) -> DownloadedCharms:
     names = {one.file for one in charms}
     there = await in_thread(lambda: sorted(directory.glob("*.charm")))
-    return Collected(
+    return DownloadedCharms(
         charms=tuple(sorted(charms, key=lambda one: one.file)),
         lock=lock,
         directory=directory,

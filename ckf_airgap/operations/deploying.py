@@ -20,9 +20,15 @@ from typing import Final
 
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.charms.charm import Charm
-from ckf_airgap.concurrency import DEFAULT_LIMIT, in_thread
+from ckf_airgap.concurrency import in_thread
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import ModelNotFoundError, Problem, UsageError
+from ckf_airgap.facts.defaults import (
+    DEFAULT_ERROR_GRACE_S,
+    DEFAULT_IDLE_PERIOD_S,
+    DEFAULT_MODEL,
+    DEFAULT_SPEED,
+)
 from ckf_airgap.facts.releases import needed_endpoints
 from ckf_airgap.images.discover import ImageNeed
 from ckf_airgap.images.reference import Registry
@@ -30,7 +36,6 @@ from ckf_airgap.juju.connection import Session, connect
 from ckf_airgap.juju.deploy import DeployEvent, DeployReport, execute, plan_for
 from ckf_airgap.juju.identities import read_identities
 from ckf_airgap.juju.identity import holds
-from ckf_airgap.juju.idle import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S
 from ckf_airgap.juju.live import LiveModel
 from ckf_airgap.juju.plan import plan_deployment
 from ckf_airgap.juju.snapshot import Change, ModelSnapshot
@@ -38,10 +43,9 @@ from ckf_airgap.juju.status import read_live_model, read_status
 from ckf_airgap.juju.steps import Plan
 from ckf_airgap.juju.store import JujuTarget
 from ckf_airgap.juju.upload import RegistryAuth, RegistryLogin
-from ckf_airgap.juju.watch import DEFAULT_TIMEOUT_S, Progress, WaitReport, wait_active_idle
-from ckf_airgap.juju.watch import watch as watch_session
+from ckf_airgap.juju.watch import DEFAULT_TIMEOUT_S, Progress, WaitReport, wait_active_idle, watch
+from ckf_airgap.net.limits import DEFAULT_LIMIT
 from ckf_airgap.operations.rendering import (
-    DEFAULT_MODEL,
     Inputs,
     NamedBundle,
     find_bundle,
@@ -54,22 +58,8 @@ from ckf_airgap.rehearsal.host.controller import RehearsalController
 from ckf_airgap.rehearsal.model.model import Finding
 from ckf_airgap.rehearsal.privatedir import PrivateDirectory
 from ckf_airgap.rehearsal.standin import write_standins
-from ckf_airgap.rehearsal.units.clock import DEFAULT_SPEED
 from ckf_airgap.rehearsal.units.course import Script
 from ckf_airgap.rendering.overlay import Rendering, Replacement
-
-__all__ = [
-    "DEFAULT_REGISTRY",
-    "Deployment",
-    "Observer",
-    "Rehearsal",
-    "deploy",
-    "read_model",
-    "rehearse",
-    "render_release",
-    "wait",
-    "watch",
-]
 
 DEFAULT_REHEARSAL_TIMEOUT_S: Final = 300.0
 
@@ -142,7 +132,7 @@ class Deployment:
     plan: Plan
     report: DeployReport | None = None
     waited: WaitReport | None = None
-    images: tuple[ImageInModel, ...] = ()
+    images: tuple[ImageInModel, ...] = field(default=(), repr=False)
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -292,18 +282,18 @@ async def read_model(target: JujuTarget) -> ModelSnapshot:
         return await read_status(session.api, session.model_name)
 
 
-async def watch(target: JujuTarget) -> AsyncIterator[ModelSnapshot]:
+async def watch_model(target: JujuTarget) -> AsyncIterator[ModelSnapshot]:
     """Yield what stands in a model, and again whenever it has changed.
 
     Raises:
         ControllerError: when the controller or model cannot be used.
     """
     async with connect(target) as session:
-        async for snapshot in watch_session(session):
+        async for snapshot in watch(session):
             yield snapshot
 
 
-async def wait(
+async def wait_for_model(
     target: JujuTarget,
     *,
     timeout_s: float = DEFAULT_TIMEOUT_S,

@@ -15,29 +15,31 @@ from typing import Final
 
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.errors import UsageError
+from ckf_airgap.files.paths import StrPath, optional_path
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.retag import RetagMapping
 from ckf_airgap.operations.imagesettings import TransferReport, TransferSettings
 from ckf_airgap.operations.imagestores import (
-    Mapper,
     Stored,
+    expected_after_push,
     names_of,
     names_there,
     opened_store,
     parsed_name,
     references_of,
 )
+from ckf_airgap.operations.places import Mapper
 from ckf_airgap.transfer import pull as pulling
 from ckf_airgap.transfer import push as pushing
 from ckf_airgap.transfer import verify as verifying
 from ckf_airgap.transfer.docker.dockerimport import DockerImport, remove_scratch
 from ckf_airgap.transfer.events import (
-    Event,
     ImageDone,
     ImageResult,
     ImagesPlanned,
+    ImageStatus,
     Listener,
-    Status,
+    TransferEvent,
 )
 from ckf_airgap.transfer.oci import Digest
 from ckf_airgap.transfer.relay import relay
@@ -47,13 +49,12 @@ from ckf_airgap.transfer.stores.archivewriter import ArchiveWriter
 from ckf_airgap.transfer.stores.layout import LayoutDirectory
 from ckf_airgap.transfer.stores.opening import DockerTars, open_source
 from ckf_airgap.transfer.stores.perimage import write_per_image
-from ckf_airgap.transfer.tree import carried_platforms, read_tree, reduced
 
 _SCRATCH_SUFFIX: Final = ".layers"
 
 
 async def pull_images(
-    references: Iterable[ImageReference], directory: Path | None, settings: TransferSettings
+    references: Iterable[ImageReference], directory: StrPath | None, settings: TransferSettings
 ) -> TransferReport:
     """Pull images from their registries.
 
@@ -64,10 +65,13 @@ async def pull_images(
 
     Raises:
         StorageFullError: when they do not fit, before anything is moved.
+        UsageError: when several platforms are asked for of the Docker Engine, which keeps one.
     """
+    directory = optional_path(directory)
     started = time.monotonic()
     chosen = settings.chosen(references)
     if directory is None:
+        settings.require_one_platform("a Docker Engine")
         from ckf_airgap.transfer.docker.withregistries import (  # noqa: PLC0415 - docker's SDK is slow to import
             pull_images as engine_pull,
         )
@@ -96,10 +100,10 @@ async def pull_images(
 
 async def save_images(
     references: Sequence[ImageReference] | None,
-    archive: Path,
+    archive: StrPath,
     settings: TransferSettings,
     *,
-    source: Path | None = None,
+    source: StrPath | None = None,
     engine: bool = False,
     mapping: Mapper | None = None,
     assumed: frozenset[Digest] = frozenset(),
@@ -125,6 +129,7 @@ async def save_images(
         since: What these are part of, for those who load the archive without it.
         pins: The manifests to take of references, whatever their tags mean now.
     """
+    archive, source = Path(archive), optional_path(source)
     started = time.monotonic()
     writer = await in_thread(ArchiveWriter.create, archive)
     writer.assumed = assumed
@@ -181,10 +186,10 @@ async def save_images(
 
 async def save_per_image(
     references: Sequence[ImageReference] | None,
-    archive: Path,
+    archive: StrPath,
     settings: TransferSettings,
     *,
-    source: Path,
+    source: StrPath,
     mapping: Mapper | None = None,
 ) -> TransferReport:
     """Write an archive with one tar for each image, as the guide's scripts do.
@@ -195,8 +200,13 @@ async def save_per_image(
         settings: How.
         source: The layout or archive to take them from.
         mapping: Gives their places in the private registry, which the tars then name.
+
+    Raises:
+        UsageError: when several platforms are asked for: such a tar has one.
     """
+    archive, source = Path(archive), Path(source)
     started = time.monotonic()
+    settings.require_one_platform("a tar of one image")
     async with opened_store(source) as stored:
         names = await names_of(stored, references, settings)
         more = names_there(mapping, names)
@@ -211,8 +221,8 @@ async def save_per_image(
 
 
 async def load_images(
-    archive: Path,
-    directory: Path | None,
+    archive: StrPath,
+    directory: StrPath | None,
     settings: TransferSettings,
     *,
     mapping: Mapper | None = None,
@@ -225,8 +235,14 @@ async def load_images(
         settings: How.
         mapping: Gives the places of images in the private registry; the engine then gets these
             names, too.
+
+    Raises:
+        UsageError: when several platforms are asked for of the Docker Engine, which keeps one.
     """
+    archive, directory = Path(archive), optional_path(directory)
     started = time.monotonic()
+    if directory is None:
+        settings.require_one_platform("a Docker Engine")
     opened = await in_thread(open_source, archive)
     try:
         if directory is not None:
@@ -264,7 +280,7 @@ async def load_images(
 
 
 async def push_images(
-    source: Path,
+    source: StrPath,
     mapping: Mapper,
     settings: TransferSettings,
 ) -> TransferReport:
@@ -278,6 +294,7 @@ async def push_images(
         mapping: Gives the places of the images in the private registry.
         settings: How.
     """
+    source = Path(source)
     started = time.monotonic()
     opened = await in_thread(open_source, source)
     try:
@@ -287,7 +304,7 @@ async def push_images(
         with await in_thread(LayoutDirectory.create, staging) as store:
             quiet = replace(settings, listener=_without_images(settings.listener))
             loaded = await _load(opened, store, staging, quiet)
-            failed = [one for one in loaded if one.status is Status.FAILED]
+            failed = [one for one in loaded if one.status is ImageStatus.FAILED]
             results = [*failed, *await _push(store, mapping, settings)]
     finally:
         opened.close()
@@ -361,7 +378,7 @@ async def verify_images(
     targets: Iterable[ImageReference],
     settings: TransferSettings,
     *,
-    source: Path | None = None,
+    source: StrPath | None = None,
     mapping: Mapper | None = None,
 ) -> TransferReport:
     """Look whether images are in the private registry, whole.
@@ -376,12 +393,13 @@ async def verify_images(
     Raises:
         UsageError: when an image has no place there, or is not in `source`.
     """
+    source = optional_path(source)
     started = time.monotonic()
     expected: dict[ImageReference, verifying.Expected] = {}
     places: dict[ImageReference, ImageReference] = {}
     if source is not None:
         async with opened_store(source) as stored:
-            expected, places = await _expected(stored, settings, mapping)
+            expected, places = await expected_after_push(stored, settings, mapping)
     listed = tuple(targets) or tuple(one.target for one in expected.values())
     others = tuple(one for one in listed if one.canonical() not in places.keys() | expected.keys())
     if source is not None and others:
@@ -400,30 +418,6 @@ async def verify_images(
     async with settings.client() as client:
         results = await verifying.verify(client, items, listener=settings.listener)
     return _report(results, started)
-
-
-async def _expected(
-    stored: Stored, settings: TransferSettings, mapping: Mapper | None
-) -> tuple[dict[ImageReference, verifying.Expected], dict[ImageReference, ImageReference]]:
-    """Return what a push from a store leaves in the registry, by its place there; and the places.
-
-    Both by the canonical form of references: those there, and those of the store.
-    """
-    known = await references_of(stored, replace(settings, only=frozenset()))
-    mapped = mapping(tuple(known)) if mapping is not None else None
-    expected, places = {}, {}
-    for reference, descriptor in known.items():
-        target = (mapped.target_of(reference) if mapped is not None else None) or reference
-        places[reference.canonical()] = target
-        platforms = carried_platforms(descriptor)
-        other = None
-        if platforms:
-            top = await stored.manifest(descriptor.digest)
-            other = reduced(await read_tree(stored, top, platforms))[-1].digest
-        expected[target.canonical()] = verifying.Expected(
-            target=target, digest=descriptor.digest, platforms=platforms, reduced=other
-        )
-    return expected, places
 
 
 async def _push(
@@ -472,7 +466,7 @@ async def _load(
     scratch = directory.with_name(f".{directory.name}{_SCRATCH_SUFFIX}")
     async with DockerImport(store, scratch, settings.listener).opened() as importer:
         results = await importer.run(images)
-    if all(result.status is not Status.FAILED for result in results):
+    if all(result.status is not ImageStatus.FAILED for result in results):
         await in_thread(remove_scratch, scratch)
     return results
 
@@ -480,8 +474,8 @@ async def _load(
 def _without_images(listener: Listener) -> Listener:
     """Return a listener that hears of an image only when it failed: more is to be done with it."""
 
-    def listen(event: Event) -> None:
-        failed = isinstance(event, ImageDone) and event.result.status is Status.FAILED
+    def listen(event: TransferEvent) -> None:
+        failed = isinstance(event, ImageDone) and event.result.status is ImageStatus.FAILED
         if failed or not isinstance(event, ImageDone | ImagesPlanned):
             listener(event)
 

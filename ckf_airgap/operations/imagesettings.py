@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from ckf_airgap.concurrency import DEFAULT_LIMIT
 from ckf_airgap.errors import UsageError
+from ckf_airgap.files.paths import settle
 from ckf_airgap.images.reference import ImageReference
-from ckf_airgap.net.limits import Limits, Policy
+from ckf_airgap.net.limits import DEFAULT_LIMIT, Limits, Policy
 from ckf_airgap.net.trust import check_authorities
-from ckf_airgap.transfer.events import ImageResult, Listener, Status, ignore
+from ckf_airgap.transfer.events import ImageResult, ImageStatus, Listener, ignore
 from ckf_airgap.transfer.oci import Platform
 from ckf_airgap.transfer.registry.credentials import CredentialStore, check_config
 from ckf_airgap.transfer.registry.endpoint import ClientOptions
@@ -55,6 +55,9 @@ class TransferSettings:
     mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     listener: Listener = field(default=ignore, compare=False)
 
+    def __post_init__(self) -> None:
+        settle(self)
+
     def check(self) -> None:
         """Return when the files that are named can be used; blocks on the disk.
 
@@ -96,6 +99,15 @@ class TransferSettings:
         """The image of an index that a Docker Engine gets."""
         return self.platforms[0] if self.platforms else DEFAULT_PLATFORM
 
+    def require_one_platform(self, what: str) -> None:
+        """Return when at most one platform is named: `what` has one of an image only.
+
+        Raises:
+            UsageError: when there are several.
+        """
+        if len(self.platforms) > 1:
+            raise UsageError(f"{what} has one platform of an image", fix="Name one --platform.")
+
     def chosen(self, references: Iterable[ImageReference]) -> tuple[ImageReference, ...]:
         """Return the images to do.
 
@@ -123,16 +135,16 @@ class TransferReport:
         archive: The archive that was written.
     """
 
-    results: tuple[ImageResult, ...]
+    results: tuple[ImageResult, ...] = field(repr=False)
     seconds: float
     archive: ArchiveSummary | None = None
 
     @property
     def failed(self) -> tuple[ImageResult, ...]:
         """The images that failed."""
-        return tuple(one for one in self.results if one.status is Status.FAILED)
+        return tuple(one for one in self.results if one.status is ImageStatus.FAILED)
 
-    def count(self, status: Status) -> int:
+    def count(self, status: ImageStatus) -> int:
         """Return how many images ended so."""
         return sum(one.status is status for one in self.results)
 

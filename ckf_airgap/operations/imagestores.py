@@ -11,18 +11,17 @@ from typing import TypeAlias
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.errors import AbsentError, IntegrityError, ReferenceSyntaxError, UsageError
 from ckf_airgap.images.reference import ImageReference
-from ckf_airgap.images.retag import RetagMapping
 from ckf_airgap.operations.imagesettings import TransferSettings
+from ckf_airgap.operations.places import Mapper
 from ckf_airgap.transfer.oci import Descriptor
 from ckf_airgap.transfer.stores.archive import Archive
 from ckf_airgap.transfer.stores.layout import LayoutDirectory
 from ckf_airgap.transfer.stores.opening import DockerTars, open_source
+from ckf_airgap.transfer.tree import carried_platforms, read_tree, reduced
+from ckf_airgap.transfer.verify import Expected
 
 Stored: TypeAlias = "LayoutDirectory | Archive"
 """A store that images are read from."""
-
-Mapper: TypeAlias = "Callable[[Sequence[ImageReference]], RetagMapping]"
-"""Gives images their places in the private registry."""
 
 
 @asynccontextmanager
@@ -62,6 +61,30 @@ async def names_of(
     wanted = settings.chosen(known if references is None else references)
     by_meaning = {reference.canonical(): str(reference) for reference in known}
     return [by_meaning.get(one.canonical(), str(one)) for one in wanted]
+
+
+async def expected_after_push(
+    stored: Stored, settings: TransferSettings, mapping: Mapper | None
+) -> tuple[dict[ImageReference, Expected], dict[ImageReference, ImageReference]]:
+    """Return what a push from a store leaves in the registry, by its place there; and the places.
+
+    Both by the canonical form of references: those there, and those of the store.
+    """
+    known = await references_of(stored, replace(settings, only=frozenset()))
+    mapped = mapping(tuple(known)) if mapping is not None else None
+    expected, places = {}, {}
+    for reference, descriptor in known.items():
+        target = (mapped.target_of(reference) if mapped is not None else None) or reference
+        places[reference.canonical()] = target
+        platforms = carried_platforms(descriptor)
+        other = None
+        if platforms:
+            top = await stored.manifest(descriptor.digest)
+            other = reduced(await read_tree(stored, top, platforms))[-1].digest
+        expected[target.canonical()] = Expected(
+            target=target, digest=descriptor.digest, platforms=platforms, reduced=other
+        )
+    return expected, places
 
 
 def parsed_name(name: str, where: Path) -> ImageReference:

@@ -1,12 +1,12 @@
-"""From the names of files to an inventory: reads what a person names, and takes it.
+"""From the names of files to an inventory: lists the images of a bundle, explains, audits them.
 
 The edge in front of `ckf_airgap.images.inventory.take_inventory`, which is pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ckf_airgap.bundle.bundle import Bundle
@@ -14,18 +14,22 @@ from ckf_airgap.bundle.bundlefile import load_overlays
 from ckf_airgap.bundle.checks import overlaid
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.concurrency import in_thread
-from ckf_airgap.errors import CharmNotFoundError, Problem, raise_all
-from ckf_airgap.facts.releases import Release
-from ckf_airgap.images.inventory import Inventory, take_inventory
-from ckf_airgap.images.lists import ImageList
-from ckf_airgap.images.rules import ImageRules
-from ckf_airgap.operations.rendering import (
-    DEFAULT_CHARMS,
-    NamedBundle,
-    added_rules,
-    find_bundle,
-    scan_charms,
+from ckf_airgap.errors import (
+    CharmNotFoundError,
+    ImageNotFoundError,
+    Problem,
+    nearest,
+    raise_all,
 )
+from ckf_airgap.facts.defaults import DEFAULT_CHARMS
+from ckf_airgap.facts.releases import Release, release_names
+from ckf_airgap.files.paths import settle
+from ckf_airgap.images.audit import AuditReport, audit_charms
+from ckf_airgap.images.inventory import Inventory, InventoryImage, take_inventory
+from ckf_airgap.images.lists import ImageList
+from ckf_airgap.images.reference import ImageReference, Registry, retag_candidates
+from ckf_airgap.images.rules import ImageRules
+from ckf_airgap.operations.rendering import NamedBundle, added_rules, find_bundle, scan_charms
 from ckf_airgap.rendering.overlay import charms_of
 
 
@@ -36,7 +40,7 @@ class ListingInputs:
     Attributes:
         bundle: The path of a bundle, or the name of a shipped release such as ``1.11``.
         charms: The directory of ``.charm`` files. ``None`` takes a shipped release from its facts,
-            and the files of another bundle from `ckf_airgap.operations.rendering.DEFAULT_CHARMS`.
+            and the files of another bundle from `DEFAULT_CHARMS`.
         overlays: The user's own overlays.
         rules: A file of image rules, added to those of the release or of the releases that
             the channels of the charms belong to; see `ImageRules.extended_by`.
@@ -50,6 +54,9 @@ class ListingInputs:
     rules: Path | None = None
     juju_version: str | None = None
     append: tuple[Path, ...] = ()
+
+    def __post_init__(self) -> None:
+        settle(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +74,8 @@ class Listing:
 
     named: NamedBundle
     bundle: Bundle
-    charms: Mapping[str, Charm]
-    rules: ImageRules
+    charms: Mapping[str, Charm] = field(repr=False)
+    rules: ImageRules = field(repr=False)
     inventory: Inventory
     from_files: bool
 
@@ -78,6 +85,34 @@ class Listing:
         if self.from_files:
             return f"the charm files of {self.named.where}"
         return f"the facts of {self.named.where}, without charm files"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedImage:
+    """Who asks for an image in a bundle.
+
+    Attributes:
+        asked: The image, as it was asked for.
+        listing: The inventory of the bundle.
+        image: The image, with everyone who asks for it.
+    """
+
+    asked: ImageReference
+    listing: Listing
+    image: InventoryImage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageAudit:
+    """What an audit found.
+
+    Attributes:
+        listing: The inventory of the bundle whose charms were searched.
+        report: What is in their files.
+    """
+
+    listing: Listing
+    report: AuditReport
 
 
 async def list_images(inputs: ListingInputs) -> Listing:
@@ -115,6 +150,98 @@ def read_listing(inputs: ListingInputs) -> Listing:
             bundle, charms, rules, juju_version=inputs.juju_version, lists=lists
         ),
         from_files=from_files,
+    )
+
+
+async def explain_images(
+    images: Sequence[ImageReference], bundles: Iterable[ListingInputs] | None = None
+) -> list[ExplainedImage]:
+    """Find who asks for images.
+
+    Args:
+        images: The images, spelled as in a charm or as they are called in a private registry.
+        bundles: Where to look; ``None`` is every shipped release.
+
+    Returns:
+        One for each image and bundle that asks for it.
+
+    Raises:
+        ImageNotFoundError: when no bundle asks for an image; all such images are named.
+        MissingError: when a release, a charm file or a list is missing.
+        InputError: when a file is not what it must be.
+    """
+    return await in_thread(_explain, images, bundles)
+
+
+async def audit_images(inputs: ListingInputs, *, dependencies: bool = False) -> ImageAudit:
+    """Search charm files for images that no resource, option or rule declares.
+
+    Args:
+        inputs: The bundle, and its charm files; `DEFAULT_CHARMS` when none are named.
+        dependencies: Search the charms' Python dependencies, too.
+
+    Raises:
+        MissingError: when a release, a charm file or a list is missing.
+        InputError: when a file is not what it must be.
+    """
+    return await in_thread(_audit, inputs, dependencies=dependencies)
+
+
+def _audit(inputs: ListingInputs, *, dependencies: bool) -> ImageAudit:
+    listing = read_listing(replace(inputs, charms=inputs.charms or DEFAULT_CHARMS))
+    report = audit_charms(
+        listing.charms, listing.inventory, listing.rules, dependencies=dependencies
+    )
+    return ImageAudit(listing=listing, report=report)
+
+
+def _explain(
+    images: Sequence[ImageReference], bundles: Iterable[ListingInputs] | None
+) -> list[ExplainedImage]:
+    if bundles is None:
+        bundles = [ListingInputs(bundle=name) for name in release_names()]
+    listings = [read_listing(inputs) for inputs in bundles]
+    found = [
+        ExplainedImage(asked=reference, listing=listing, image=image)
+        for reference in images
+        for listing in listings
+        if (image := _find(listing.inventory, reference)) is not None
+    ]
+    _refuse_unknown(images, {one.asked for one in found}, listings)
+    return found
+
+
+def _find(inventory: Inventory, reference: ImageReference) -> InventoryImage | None:
+    """Return the entry of an image that is spelled as in a charm or as in a private registry."""
+    wanted = reference.canonical()
+    for image in inventory:
+        if image.reference.canonical() == wanted:
+            return image
+    if reference.registry is None:
+        return None
+    levels = reference.repository.split("/")[:-1]
+    registries = [
+        Registry(reference.registry, "/".join(levels[:count])) for count in range(len(levels) + 1)
+    ]
+    for image in inventory:
+        if any(reference in retag_candidates(image.reference, place) for place in registries):
+            return image
+    return None
+
+
+def _refuse_unknown(
+    wanted: Sequence[ImageReference], found: set[ImageReference], listings: Sequence[Listing]
+) -> None:
+    known = {str(image.reference) for listing in listings for image in listing.inventory}
+    where = ", ".join(listing.named.where for listing in listings)
+    raise_all(
+        ImageNotFoundError,
+        f"nothing in {where} asks for",
+        [
+            Problem(str(reference), fix=nearest(str(reference), known))
+            for reference in wanted
+            if reference not in found
+        ],
     )
 
 

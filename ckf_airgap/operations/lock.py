@@ -18,6 +18,7 @@ from ckf_airgap.charms.charm import CHARM_NAME
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import InputError, unreadable
 from ckf_airgap.files import read_small_text
+from ckf_airgap.files.paths import StrPath
 from ckf_airgap.images.lists import NEEDS, Need
 
 SCHEMA: Final = "ckf-airgap/lock/v1"
@@ -100,18 +101,19 @@ class Lock:
     architecture: str
     registry: str | None = None
     need: Need = "all"
-    charms: tuple[LockedCharm, ...] = ()
-    images: tuple[LockedImage, ...] = ()
-    blobs: Mapping[str, int] = field(default_factory=dict)
+    charms: tuple[LockedCharm, ...] = field(default=(), repr=False)
+    images: tuple[LockedImage, ...] = field(default=(), repr=False)
+    blobs: Mapping[str, int] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def read(cls, path: Path) -> Lock:
+    def read(cls, path: StrPath) -> Lock:
         """Read a lock; blocks on the disk.
 
         Raises:
             MissingError: when there is none.
             InputError: when it is none, or of another schema.
         """
+        path = Path(path)
         try:
             text = read_small_text(path, MAX_LOCK_BYTES, what="a lock", pipes=True)
         except UnicodeDecodeError as exc:

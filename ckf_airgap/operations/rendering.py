@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.bundlefile import load_bundle, load_overlays
@@ -23,22 +22,15 @@ from ckf_airgap.errors import (
     nearest,
     unreadable,
 )
+from ckf_airgap.facts.defaults import DEFAULT_CHARMS, DEFAULT_IMAGES
 from ckf_airgap.facts.releases import Release, load_release, release_names, rules_for_bundle
 from ckf_airgap.files import read_small_text
+from ckf_airgap.files.paths import settle
 from ckf_airgap.images.lists import ImageList, RetaggedImages
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.images.retag import RetagMapping
 from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.rendering.overlay import Rendering, render
-
-DEFAULT_CHARMS: Final = Path("~/charms")
-"""Where the guide of Charmed Kubeflow puts the charm files."""
-
-DEFAULT_IMAGES: Final = Path("~/retagged-images.txt")
-"""Where the guide puts the list of images in the private registry."""
-
-DEFAULT_MODEL: Final = "kubeflow"
-"""The model that Charmed Kubeflow has to be deployed into."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +61,9 @@ class Inputs:
     overlays: tuple[Path, ...] = ()
     rules: Path | None = None
     relative_to: Path | None = None
+
+    def __post_init__(self) -> None:
+        settle(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from ckf_airgap.files import disk_error, reads_once, write_text
 from ckf_airgap.images.lists import ImageList
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.retag import RetagMapping, retag_images
-from ckf_airgap.operations.charms import Collected, bundle_label, collect_charms
+from ckf_airgap.operations.charms import DownloadedCharms, bundle_label, download_charms
 from ckf_airgap.operations.images import save_images
 from ckf_airgap.operations.imagesettings import TransferReport
 from ckf_airgap.operations.inventory import Listing, ListingInputs, list_images
@@ -44,7 +44,7 @@ _ROOM_BYTES: Final = 64 * 1024 * 1024
 """Bytes for everything that is neither a charm nor an image."""
 
 
-async def pack(plan: PackPlan, observer: PackObserver | None = None) -> Packed:
+async def pack_release(plan: PackPlan, observer: PackObserver | None = None) -> Packed:
     """Make a pack, or go on with one.
 
     A run that was stopped or killed is continued by the next one: what is there and intact is not
@@ -85,7 +85,7 @@ def _check_files(plan: PackPlan) -> None:
 
 
 class _Pack:
-    """One run of `pack`."""
+    """One run of `pack_release`."""
 
     def __init__(self, plan: PackPlan, observer: PackObserver) -> None:
         self._plan = plan
@@ -199,9 +199,9 @@ class _Pack:
                 fix="Free some space there, or pack onto another disk.",
             )
 
-    async def _collect(self) -> Collected:
+    async def _collect(self) -> DownloadedCharms:
         self._step("fetching charms")
-        collected = await collect_charms(
+        collected = await download_charms(
             self._plan.charms,
             self._charms,
             listener=self._observer.on_charm,

@@ -8,6 +8,7 @@ from typing import Final
 
 from ckf_airgap.charmhub.download import CharmEvent
 from ckf_airgap.errors import Problem
+from ckf_airgap.files.paths import settle
 from ckf_airgap.images.lists import Need
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.operations.charms import CharmSources
@@ -58,6 +59,9 @@ class PackPlan:
     since: Lock | None = None
     signing_key: Path | None = None
     tool: ToolTarget | None = None
+
+    def __post_init__(self) -> None:
+        settle(self)
 
     @property
     def work(self) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -31,8 +31,8 @@ class Assumes:
 
     bundle: str
     lock_sha256: str
-    charms: frozenset[str] = frozenset()
-    blobs: frozenset[str] = frozenset()
+    charms: frozenset[str] = field(default=frozenset(), repr=False)
+    blobs: frozenset[str] = field(default=frozenset(), repr=False)
 
     def __str__(self) -> str:
         """Return how the earlier pack is named in messages."""

@@ -24,6 +24,7 @@ from typing import Final
 from ckf_airgap._version import __version__
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.errors import AirgapError, InputError
+from ckf_airgap.facts.defaults import PYTHONS
 from ckf_airgap.files import write_text
 
 STAMP: Final = "wheels.json"
@@ -38,7 +39,6 @@ _GLIBC_MINORS: Final = range(28, 4, -1)
 _PACKAGE: Final = Path(__file__).resolve().parent.parent
 _CHECKOUT: Final = _PACKAGE.parent
 
-PYTHONS: Final = ("3.10", "3.11", "3.12", "3.13")
 _MARKED: Final = ("async-timeout>=4.0.3,<6", "typing-extensions", "exceptiongroup", "tomli")
 """What Python 3.10 needs and later ones do not: pip looks at its own Python for that."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ckf_airgap.errors import CharmNotFoundError, InputError, IntegrityError, Problem, raise_all
 from ckf_airgap.files import disk_error, open_regular, read_small, replacing, require_directory
+from ckf_airgap.files.paths import StrPath, optional_path
 from ckf_airgap.operations.lock import FILE_NAME, MAX_LOCK_BYTES, Lock
 from ckf_airgap.packing.checksums import Checksums, FileSum, check_signature, read_public_key
 from ckf_airgap.packing.names import CHARMS, IMAGES, LAID_OUT, LOCK_NAME, SIGNATURE
@@ -43,12 +44,12 @@ class Unpacked:
     assumes: Assumes | None
 
 
-def unpack(
-    directory: Path,
-    target: Path,
+def unpack_pack(
+    directory: StrPath,
+    target: StrPath,
     *,
     force: bool = False,
-    key: Path | None = None,
+    key: StrPath | None = None,
     watch: Watch = ignore,
 ) -> Unpacked:
     """Lay out ``charms/``, ``retagged-images.txt`` and the rest; blocks on the disk.
@@ -71,6 +72,7 @@ def unpack(
         IntegrityError: when the pack is damaged, hostile or not signed with the key.
         TransferError: when the disk is full or fails.
     """
+    directory, target, key = Path(directory), Path(target), optional_path(key)
     require_directory(directory)
     require_directory(target, may_be_missing=True)
     public = read_public_key(key) if key is not None else None
@@ -87,7 +89,7 @@ def unpack(
 
 
 class _Unpacking:
-    """One run of `unpack`."""
+    """One run of `unpack_pack`."""
 
     def __init__(
         self, directory: Path, target: Path, checksums: Checksums, *, force: bool, watch: Watch

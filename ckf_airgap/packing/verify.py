@@ -13,6 +13,7 @@ from typing import Final
 
 from ckf_airgap.errors import AirgapError, IntegrityError, Problem
 from ckf_airgap.files import require_directory
+from ckf_airgap.files.paths import StrPath, optional_path
 from ckf_airgap.operations.lock import Lock
 from ckf_airgap.packing.checksums import Checksums, FileSum, check_signature, read_public_key
 from ckf_airgap.packing.names import CHARMS, CHECKSUMS, IMAGES, LOCK_NAME, SIGNATURE, whole_of
@@ -26,7 +27,7 @@ _MAX_INDEX_BYTES: Final = 64 * 1024 * 1024
 
 
 @dataclass(slots=True, kw_only=True)
-class Verified:
+class VerifiedPack:
     """What a check found.
 
     Attributes:
@@ -50,7 +51,9 @@ class Verified:
     problems: list[Problem] = field(default_factory=list)
 
 
-def verify_pack(directory: Path, *, key: Path | None = None, watch: Watch = ignore) -> Verified:
+def verify_pack(
+    directory: StrPath, *, key: StrPath | None = None, watch: Watch = ignore
+) -> VerifiedPack:
     """Read everything in a pack once, and return what is wrong with it; blocks on the disk.
 
     Args:
@@ -59,13 +62,14 @@ def verify_pack(directory: Path, *, key: Path | None = None, watch: Watch = igno
         watch: Is told how far the reading is.
 
     Returns:
-        What was found; `Verified.problems` is empty when all is right.
+        What was found; `VerifiedPack.problems` is empty when all is right.
 
     Raises:
         MissingError: when the directory or the key is not there.
         InputError: when the directory is no pack, or the key none.
         IntegrityError: when the checksums themselves are damaged.
     """
+    directory, key = Path(directory), optional_path(key)
     require_directory(directory)
     public = read_public_key(key) if key is not None else None
     checksums, content = Checksums.read(directory)
@@ -74,7 +78,7 @@ def verify_pack(directory: Path, *, key: Path | None = None, watch: Watch = igno
     )
 
 
-def raise_problems(directory: Path, verified: Verified) -> None:
+def raise_problems(directory: Path, verified: VerifiedPack) -> None:
     """Raise `IntegrityError` with everything that is wrong, or return when nothing is."""
     if verified.problems:
         raise IntegrityError(
@@ -89,10 +93,10 @@ class _Verification:
         self._directory = directory
         self._checksums = checksums
         self._watch = watch
-        self._found = Verified()
+        self._found = VerifiedPack()
         self._lock: Lock | None = None
 
-    def run(self, signature: Callable[[], str | None]) -> Verified:
+    def run(self, signature: Callable[[], str | None]) -> VerifiedPack:
         self._found.has_signature = (self._directory / SIGNATURE).exists()
         wrong = signature()
         if wrong:

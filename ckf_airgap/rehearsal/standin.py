@@ -15,6 +15,7 @@ from ckf_airgap.charms.charm import ROLES, Base, Charm, Endpoint, Option, Resour
 from ckf_airgap.documents import Document, JSONValue, dump_yaml
 from ckf_airgap.facts.releases import Release
 from ckf_airgap.files import replacing
+from ckf_airgap.files.paths import StrPath
 
 Layout: TypeAlias = Literal["metadata", "charmcraft"]
 """Where the charm says what it declares: ``metadata.yaml`` and ``config.yaml``, as packed charms
@@ -58,7 +59,7 @@ def standin_revisions(release: Release) -> Mapping[str, int]:
     }
 
 
-def write_standins(release: Release, directory: Path, *, padding_bytes: int = 0) -> list[Path]:
+def write_standins(release: Release, directory: StrPath, *, padding_bytes: int = 0) -> list[Path]:
     """Write a stand-in for each charm of a release, with the revisions of `standin_revisions`.
 
     Args:
@@ -69,6 +70,7 @@ def write_standins(release: Release, directory: Path, *, padding_bytes: int = 0)
     Returns:
         The files, in the order of the charms' names.
     """
+    directory = Path(directory)
     return [
         write_standin(
             release.charms[name],
@@ -83,7 +85,7 @@ def write_standins(release: Release, directory: Path, *, padding_bytes: int = 0)
 
 def write_standin(
     charm: Charm,
-    directory: Path,
+    directory: StrPath,
     revision: int,
     *,
     padding_bytes: int = 0,
@@ -106,6 +108,7 @@ def write_standin(
     Returns:
         The path of the file.
     """
+    directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{charm.name}_r{revision}.charm"
     with (

@@ -86,7 +86,7 @@ class Rendering:
         warnings: What a person should look at.
     """
 
-    bundle: Bundle
+    bundle: Bundle = field(repr=False)
     overlay: Document = field(repr=False)
     charms: Mapping[str, Charm] = field(repr=False)
     registry: Registry

@@ -8,7 +8,7 @@ and in the list of what was carried there.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.charms.charm import Charm
@@ -49,10 +49,10 @@ class Proof:
         unused: The lines that neither the bundle nor Juju itself uses.
     """
 
-    mapping: tuple[Exchange, ...]
+    mapping: tuple[Exchange, ...] = field(repr=False)
     places: int
-    used: frozenset[ImageReference]
-    unused: tuple[ListedImage, ...]
+    used: frozenset[ImageReference] = field(repr=False)
+    unused: tuple[ListedImage, ...] = field(repr=False)
 
     def to_json(self) -> Document:
         """Return the proof as a JSON document."""

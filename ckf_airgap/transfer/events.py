@@ -12,7 +12,7 @@ from ckf_airgap.net.patience import Retrying
 from ckf_airgap.transfer.oci import Descriptor, Digest
 
 
-class Status(str, enum.Enum):
+class ImageStatus(str, enum.Enum):
     """What became of an image."""
 
     COPIED = "copied"
@@ -38,13 +38,13 @@ class ImageResult:
     source: str
     target: str
     digest: Digest | None = None
-    status: Status
+    status: ImageStatus
     bytes_sent: int = 0
     error: AirgapError | None = None
     notes: tuple[str, ...] = ()
 
 
-class Way(str, enum.Enum):
+class BlobWay(str, enum.Enum):
     """How a blob came to be where it should be."""
 
     COPIED = "copied"
@@ -95,7 +95,7 @@ class BlobDone:
     """
 
     descriptor: Descriptor
-    way: Way
+    way: BlobWay
     resumed: int = 0
 
 
@@ -106,13 +106,15 @@ class ImageDone:
     result: ImageResult
 
 
-Event: TypeAlias = "ImagesPlanned | BlobsPlanned | BytesMoved | BlobDone | ImageDone | Retrying"
+TransferEvent: TypeAlias = (
+    ImagesPlanned | BlobsPlanned | BytesMoved | BlobDone | ImageDone | Retrying
+)
 """What a transfer tells while it runs."""
 
 
-Listener: TypeAlias = Callable[[Event], None]
+Listener: TypeAlias = Callable[[TransferEvent], None]
 """Takes the events; called on the event loop, so it must return at once."""
 
 
-def ignore(_event: Event) -> None:
+def ignore(_event: TransferEvent) -> None:
     """Listen to nothing."""

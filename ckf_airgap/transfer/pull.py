@@ -10,15 +10,16 @@ from functools import partial
 from ckf_airgap.concurrency import Outcome, bounded_outcomes
 from ckf_airgap.errors import AirgapError, IntegrityError, TransferError
 from ckf_airgap.images.reference import ImageReference
+from ckf_airgap.net.limits import DEFAULT_LIMIT
 from ckf_airgap.transfer.events import (
     BlobDone,
     BlobsPlanned,
+    BlobWay,
     ImageDone,
     ImageResult,
     ImagesPlanned,
+    ImageStatus,
     Listener,
-    Status,
-    Way,
     ignore,
 )
 from ckf_airgap.transfer.oci import Descriptor, Digest, Platform
@@ -113,17 +114,17 @@ class _Pull:
             blob.digest: blob for tree in trees for blob in tree.blobs if blob.digest not in assumed
         }
         foreign = [blob for blob in blobs.values() if blob.urls]
-        for outcome in await bounded_outcomes(self._source.has, foreign):
+        for outcome in await bounded_outcomes(self._source.has, foreign, DEFAULT_LIMIT):
             if outcome.result is False:  # to be had from its URLs only, as base layers of Windows
                 del blobs[outcome.item.digest]
         size = sum(blob.size for blob in blobs.values())
         self._listener(BlobsPlanned(count=len(blobs), size=size))
         checks = await bounded_outcomes(
-            lambda blob: self._is_here(blob, recheck=recheck), blobs.values()
+            lambda blob: self._is_here(blob, recheck=recheck), blobs.values(), DEFAULT_LIMIT
         )
         for check in checks:
             if check.unwrap():
-                self._listener(BlobDone(descriptor=check.item, way=Way.PRESENT))
+                self._listener(BlobDone(descriptor=check.item, way=BlobWay.PRESENT))
             else:
                 self._missing[check.item.digest] = check.item
         self._named = await self._store.references()
@@ -146,7 +147,11 @@ class _Pull:
             source=name,
             target=name,
             digest=digest,
-            status=Status.FAILED if error else Status.PRESENT if same else Status.COPIED,
+            status=ImageStatus.FAILED
+            if error
+            else ImageStatus.PRESENT
+            if same
+            else ImageStatus.COPIED,
             bytes_sent=moved.received,
             error=error,
             notes=tree.result.notes if tree.result is not None else (),
@@ -173,7 +178,7 @@ class _Pull:
             moved.fetched = True
             received = await download_blob(places, blob, writer, self._listener)
             moved.received += received
-        self._listener(BlobDone(descriptor=blob, way=Way.COPIED, resumed=resumed))
+        self._listener(BlobDone(descriptor=blob, way=BlobWay.COPIED, resumed=resumed))
 
     async def _is_here(self, blob: Descriptor, *, recheck: bool) -> bool:
         if not await self._store.has(blob):

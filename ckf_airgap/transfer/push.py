@@ -15,15 +15,16 @@ from ckf_airgap.errors import (
     TransferError,
 )
 from ckf_airgap.images.reference import ImageReference
+from ckf_airgap.net.limits import DEFAULT_LIMIT
 from ckf_airgap.transfer.events import (
     BlobDone,
     BlobsPlanned,
+    BlobWay,
     ImageDone,
     ImageResult,
     ImagesPlanned,
+    ImageStatus,
     Listener,
-    Status,
-    Way,
     ignore,
 )
 from ckf_airgap.transfer.names import notes_of
@@ -102,7 +103,7 @@ async def push(
         tree = await read_tree(source, top, carried_platforms(descriptor))
         return replace(tree, remarks=notes_of(descriptor))
 
-    trees = await bounded_outcomes(read, wanted)
+    trees = await bounded_outcomes(read, wanted, DEFAULT_LIMIT)
     return await _Push(client, source, options or PushOptions(), listener).run(trees)
 
 
@@ -204,12 +205,12 @@ class _Push:
             digest = await self._put(tree.item, tree.unwrap(), moved)
         except AirgapError as exc:
             error = exc
-        changed = Status.COPIED if moved.changed else Status.PRESENT
+        changed = ImageStatus.COPIED if moved.changed else ImageStatus.PRESENT
         result = ImageResult(
             source=tree.item.source,
             target=str(tree.item.target),
             digest=digest,
-            status=Status.FAILED if error else changed,
+            status=ImageStatus.FAILED if error else changed,
             bytes_sent=moved.bytes_sent,
             error=error,
             notes=tuple(moved.notes),
@@ -272,14 +273,16 @@ class _Push:
             if repository not in state.present | dict.fromkeys(state.absent):
                 await self._look(registry, repository, blob, state)
             if repository in state.present:
-                self._tell(blob, state, Way.PRESENT)
+                self._tell(blob, state, BlobWay.PRESENT)
                 return
             if blob.urls and not await self._source.has(blob):
                 return  # whoever runs the image gets it from there
             if not state.present:
                 others = [one for one in state.wanted if one not in state.absent]
                 await bounded_map(
-                    lambda other: self._look_quietly(registry, other, blob, state), others
+                    lambda other: self._look_quietly(registry, other, blob, state),
+                    others,
+                    DEFAULT_LIMIT,
                 )
             donor = next(iter(state.present), None)
             try:
@@ -311,7 +314,7 @@ class _Push:
         except TransferError:
             return
 
-    def _tell(self, blob: Descriptor, state: _Blob, way: Way) -> None:
+    def _tell(self, blob: Descriptor, state: _Blob, way: BlobWay) -> None:
         """Tell the listener about a blob the first time that it is in a registry."""
         if not state.told:
             state.told = True
@@ -319,7 +322,7 @@ class _Push:
 
     def _tell_present(self, host: str, tree: ImageTree) -> None:
         for blob in tree.blobs:
-            self._tell(blob, self._blobs[host, blob.digest], Way.PRESENT)
+            self._tell(blob, self._blobs[host, blob.digest], BlobWay.PRESENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +351,9 @@ async def _has_children(registry: RemoteRegistry, repository: str, tree: ImageTr
     """
     digests = [manifest.digest for manifest in tree.manifests[:-1]]
     found = await bounded_map(
-        lambda digest: registry.find_manifest(repository, digest, writing=True), digests
+        lambda digest: registry.find_manifest(repository, digest, writing=True),
+        digests,
+        DEFAULT_LIMIT,
     )
     return None not in found
 

@@ -7,17 +7,18 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
-from ckf_airgap.concurrency import DEFAULT_LIMIT, Outcome, bounded_outcomes
+from ckf_airgap.concurrency import Outcome, bounded_outcomes
 from ckf_airgap.errors import AbsentError, AirgapError, IntegrityError
+from ckf_airgap.net.limits import DEFAULT_LIMIT
 from ckf_airgap.transfer.events import (
     BlobDone,
     BlobsPlanned,
+    BlobWay,
     ImageDone,
     ImageResult,
     ImagesPlanned,
+    ImageStatus,
     Listener,
-    Status,
-    Way,
     ignore,
 )
 from ckf_airgap.transfer.names import notes_of
@@ -101,7 +102,7 @@ class _Relay:
         self._listener(BlobsPlanned(count=len(blobs), size=size))
         for blob in blobs.values():
             if await self._is_here(blob, recheck=recheck):
-                self._listener(BlobDone(descriptor=blob, way=Way.PRESENT))
+                self._listener(BlobDone(descriptor=blob, way=BlobWay.PRESENT))
             else:
                 self._missing[blob.digest] = blob
         self._named = await self._store.references()
@@ -123,7 +124,11 @@ class _Relay:
             source=tree.item,
             target=tree.item,
             digest=digest,
-            status=Status.FAILED if error else Status.PRESENT if same else Status.COPIED,
+            status=ImageStatus.FAILED
+            if error
+            else ImageStatus.PRESENT
+            if same
+            else ImageStatus.COPIED,
             bytes_sent=moved[0],
             error=error,
             notes=tree.result.notes if tree.result is not None else (),
@@ -165,7 +170,7 @@ class _Relay:
                             exc.message,
                             fix="What it is read from is damaged: copy or pull that again.",
                         ) from exc
-        self._listener(BlobDone(descriptor=blob, way=Way.COPIED, resumed=resumed))
+        self._listener(BlobDone(descriptor=blob, way=BlobWay.COPIED, resumed=resumed))
 
     async def _is_here(self, blob: Descriptor, *, recheck: bool) -> bool:
         if not await self._store.has(blob):

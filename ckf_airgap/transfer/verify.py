@@ -12,8 +12,8 @@ from ckf_airgap.transfer.events import (
     ImageDone,
     ImageResult,
     ImagesPlanned,
+    ImageStatus,
     Listener,
-    Status,
     ignore,
 )
 from ckf_airgap.transfer.oci import Descriptor, Digest, Platform
@@ -55,7 +55,8 @@ async def verify(
         listener: Is told when one is done.
 
     Returns:
-        A result for each, in order: `Status.PRESENT`, or `Status.FAILED` with what is missing.
+        A result for each, in order: `ImageStatus.PRESENT`, or `ImageStatus.FAILED` with what is
+        missing.
     """
     blobs: Shared[tuple[str, Descriptor], bool] = Shared()
     wanted = tuple(images)
@@ -107,7 +108,7 @@ async def verify(
             source=str(image.target),
             target=str(image.target),
             digest=digest or image.digest,
-            status=Status.FAILED if error else Status.PRESENT,
+            status=ImageStatus.FAILED if error else ImageStatus.PRESENT,
             error=error,
             notes=notes,
         )

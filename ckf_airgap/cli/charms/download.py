@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from ckf_airgap.charmhub.store import StoreOptions
+import ckf_airgap
 from ckf_airgap.cli.charms.options import charm_options, store_options
-from ckf_airgap.cli.charms.view import DownloadView
 from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
-from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import size_text
-from ckf_airgap.concurrency import in_thread
 from ckf_airgap.errors import InterruptedRunError
-from ckf_airgap.files import write_text
-from ckf_airgap.operations.charms import CharmSources, Collected, collect_charms
+
+if TYPE_CHECKING:
+    from ckf_airgap import CharmSources, DownloadedCharms, StoreOptions
+    from ckf_airgap.cli.charms.view import DownloadView
 
 SCHEMA: Final = "ckf-airgap/charms-download/v1"
 
@@ -70,11 +69,16 @@ def download_command(
     the checksum of the store. What is there and intact is not fetched again; what an earlier run
     left unfinished is continued.
     """
+    from ckf_airgap.cli.charms.view import DownloadView
+    from ckf_airgap.cli.runner import run
+    from ckf_airgap.concurrency import in_thread
+    from ckf_airgap.files import write_text
+
     terminal = Terminal.current()
     sources = replace(sources, store=store, jobs=jobs)
 
-    async def download(view: DownloadView) -> Collected:
-        collected = await collect_charms(
+    async def download(view: DownloadView) -> DownloadedCharms:
+        collected = await ckf_airgap.download_charms(
             sources, directory, listener=view.listen, retrying=view.retrying
         )
         if write_lock is not None:
@@ -103,7 +107,7 @@ def download_command(
     )
 
 
-def _document(collected: Collected) -> dict[str, object]:
+def _document(collected: DownloadedCharms) -> dict[str, object]:
     return {
         "schema": SCHEMA,
         "directory": str(collected.directory),

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
+import ckf_airgap
 from ckf_airgap.cli.charms.options import charm_options
 from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
-from ckf_airgap.cli.runner import run
-from ckf_airgap.cli.tables import plain_table
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import size_text
 from ckf_airgap.errors import ExitCode
-from ckf_airgap.operations.charms import CharmSources, list_charms
-from ckf_airgap.operations.rendering import DEFAULT_CHARMS
+from ckf_airgap.facts.defaults import DEFAULT_CHARMS
+
+if TYPE_CHECKING:
+    from ckf_airgap import CharmSources
 
 SCHEMA: Final = "ckf-airgap/charms-list/v1"
 
@@ -47,8 +48,11 @@ def list_command(sources: CharmSources, charms: Path) -> None:
     checksums are compared. Ends with exit code 4 when a file is missing, with 3 when one is damaged
     or is not that of the lock.
     """
+    from ckf_airgap.cli.runner import run
+    from ckf_airgap.cli.tables import plain_table
+
     terminal = Terminal.current()
-    lines = run(list_charms(sources, charms))
+    lines = run(ckf_airgap.list_charms(sources, charms))
     table = plain_table("charm", "asked for", ">revision", ">size", "state", "file")
     for line in lines:
         table.add_row(

@@ -5,19 +5,18 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from ckf_airgap.charmhub.channel import ARCHITECTURES, Channel
-from ckf_airgap.charmhub.refresh import WantedCharm
-from ckf_airgap.charmhub.store import DEFAULT_STORE, StoreOptions
-from ckf_airgap.charms.charm import CHARM_NAME, Base
+import ckf_airgap
+from ckf_airgap.charmhub.channel import ARCHITECTURES
 from ckf_airgap.cli.options import BundleName, UserPath, apply, overlay_option
 from ckf_airgap.errors import AirgapError, UsageError
-from ckf_airgap.net.trust import check_authorities
-from ckf_airgap.operations.charms import DEFAULT_ARCHITECTURE, CharmSources
-from ckf_airgap.operations.lock import Lock
+from ckf_airgap.facts.defaults import DEFAULT_ARCHITECTURE, DEFAULT_STORE
+
+if TYPE_CHECKING:
+    from ckf_airgap import Base, WantedCharm
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -42,13 +41,13 @@ def charm_options(*, bundle_required: bool = False) -> Callable[[_F], _F]:
             lock: Path | None,
             **rest: Any,
         ) -> Any:
-            sources = CharmSources(
+            sources = ckf_airgap.CharmSources(
                 bundle=bundle,
                 extra=_extra(charm_names, channels),
                 overlays=overlays,
                 architecture=architecture,
                 base=_base(base),
-                lock=Lock.read(lock) if lock is not None else None,
+                lock=ckf_airgap.Lock.read(lock) if lock is not None else None,
             )
             return function(*args, sources=sources, **rest)
 
@@ -106,8 +105,10 @@ def store_options(function: _F) -> _F:
     @functools.wraps(function)
     def with_store(*args: Any, store: str, store_ca: Path | None, **rest: Any) -> Any:
         if store_ca is not None:
+            from ckf_airgap.net.trust import check_authorities
+
             check_authorities(store_ca)
-        return function(*args, store=StoreOptions(url=store, ca_file=store_ca), **rest)
+        return function(*args, store=ckf_airgap.StoreOptions(url=store, ca_file=store_ca), **rest)
 
     return apply(
         [
@@ -134,6 +135,8 @@ def store_options(function: _F) -> _F:
 
 
 def _extra(names: tuple[str, ...], channels: tuple[str, ...]) -> tuple[WantedCharm, ...]:
+    from ckf_airgap.charms.charm import CHARM_NAME
+
     if channels and len(channels) != len(names):
         raise UsageError(
             f"{len(names)} --charm and {len(channels)} --channel are given",
@@ -145,7 +148,7 @@ def _extra(names: tuple[str, ...], channels: tuple[str, ...]) -> tuple[WantedCha
     wanted = channels or ("stable",) * len(names)
     try:
         return tuple(
-            WantedCharm(name=name, channel=Channel.parse(channel))
+            ckf_airgap.WantedCharm(name=name, channel=ckf_airgap.Channel.parse(channel))
             for name, channel in zip(names, wanted, strict=True)
         )
     except AirgapError as exc:
@@ -156,6 +159,6 @@ def _base(text: str | None) -> Base | None:
     if text is None:
         return None
     try:
-        return Base.parse(text, where="--base")
+        return ckf_airgap.Base.parse(text, where="--base")
     except AirgapError as exc:
         raise UsageError(exc.message) from exc

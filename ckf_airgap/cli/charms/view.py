@@ -14,7 +14,7 @@ from ckf_airgap.cli.liveview import BAR_WIDTH, LiveView
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import size_text
 from ckf_airgap.net.patience import Retrying
-from ckf_airgap.transfer.events import Event
+from ckf_airgap.transfer.events import TransferEvent
 
 
 @final
@@ -46,7 +46,7 @@ class DownloadView(LiveView):
         if self.is_line_due():
             self._terminal.note(f"fetching charms: {self._figures()}")
 
-    def retrying(self, event: Event) -> None:
+    def retrying(self, event: TransferEvent) -> None:
         """Tell that something is tried again."""
         if isinstance(event, Retrying):
             self._terminal.note(

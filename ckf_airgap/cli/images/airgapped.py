@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+import ckf_airgap
 from ckf_airgap.cli.images.transferoptions import (
     engine_option,
     needed,
-    one_platform,
     one_registry,
     place_options,
     read_list,
     transfer_options,
 )
-from ckf_airgap.cli.images.transferview import carry
 from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import UsageError
-from ckf_airgap.operations.images import load_images, push_from_engine, push_images, verify_images
-from ckf_airgap.operations.imagesettings import TransferSettings
-from ckf_airgap.operations.imagestores import Mapper
+
+if TYPE_CHECKING:
+    from ckf_airgap import Mapper, TransferSettings
 
 
 @click.command(
@@ -56,15 +56,15 @@ def load_command(
     guide's scripts or the directory it was unpacked to, or an OCI image layout. `images push`
     needs no load before it.
     """
+    from ckf_airgap.cli.images.transferview import carry
+
     directory = None if engine == "docker" else output
-    if directory is None:
-        one_platform(settings, "a Docker Engine")
     carry(
         Terminal.current(),
         settings,
         "loading",
         "loaded",
-        lambda how: load_images(archive, directory, how, mapping=mapper),
+        lambda how: ckf_airgap.load_images(archive, directory, how, mapping=mapper),
     )
 
 
@@ -95,6 +95,8 @@ def push_command(
     unpacked. An image that charms name by digest can then be pulled by that digest, and by the tag
     of its digits. With --engine docker, SOURCE is a list of images that the engine has.
     """
+    from ckf_airgap.cli.images.transferview import carry
+
     places = needed(mapper)
     how_projects = settings.with_projects(create=create_project)
     if engine == "docker":
@@ -104,7 +106,7 @@ def push_command(
             how_projects,
             "pushing",
             "pushed",
-            lambda how: push_from_engine(references, places, how),
+            lambda how: ckf_airgap.push_from_engine(references, places, how),
         )
         return
     carry(
@@ -112,7 +114,7 @@ def push_command(
         how_projects,
         "pushing",
         "pushed",
-        lambda how: push_images(source, places, how),
+        lambda how: ckf_airgap.push_images(source, places, how),
     )
 
 
@@ -144,6 +146,8 @@ def verify_command(
     IMAGES lists them by their names there (retagged-images.txt); with --registry or --mapping also
     as charms name them.
     """
+    from ckf_airgap.cli.images.transferview import carry
+
     if images is None and source is None:
         raise UsageError("neither a list of images nor --from is given")
     if source is not None:
@@ -156,5 +160,5 @@ def verify_command(
         settings,
         "verifying",
         "verified",
-        lambda how: verify_images(references, how, source=source, mapping=mapper),
+        lambda how: ckf_airgap.verify_images(references, how, source=source, mapping=mapper),
     )

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
-from rich.table import Table
 
+import ckf_airgap
 from ckf_airgap.cli.images.options import listing_options
 from ckf_airgap.cli.options import BundleName, json_option, verbosity_options
-from ckf_airgap.cli.runner import run
-from ckf_airgap.cli.tables import plain_table
 from ckf_airgap.cli.terminal import Terminal
-from ckf_airgap.concurrency import in_thread
 from ckf_airgap.errors import ExitCode
-from ckf_airgap.images.audit import AuditReport, Finding, audit_charms
-from ckf_airgap.operations.inventory import Listing, ListingInputs, read_listing
-from ckf_airgap.operations.rendering import DEFAULT_CHARMS
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ckf_airgap import AuditFinding, ImageAudit, ListingInputs
 
 SCHEMA: Final = "ckf-airgap/images-audit/v1"
 
@@ -46,14 +44,16 @@ def audit_command(inputs: ListingInputs, dependencies: bool) -> int:
     documents, tests and messages is text; -v shows it, and the places where an image stands that
     the charm declares elsewhere.
     """
+    from ckf_airgap.cli.runner import run
+
     terminal = Terminal.current()
-    files = dataclasses.replace(inputs, charms=inputs.charms or DEFAULT_CHARMS)
-    listing, report = run(in_thread(_audit, files, dependencies=dependencies))
-    shown: list[Finding] = [*report.of_standing("hidden"), *report.of_standing("templated")]
+    audited = run(ckf_airgap.audit_images(inputs, dependencies=dependencies))
+    report = audited.report
+    shown: list[AuditFinding] = [*report.of_standing("hidden"), *report.of_standing("templated")]
     if terminal.verbosity > 0:
         shown += [*report.of_standing("covered"), *report.of_standing("text")]
     if shown or terminal.json:
-        terminal.result(_audit_table(shown), document=_audit_document(listing, report))
+        terminal.result(_audit_table(shown), document=_audit_document(audited))
     for audit in report.silent:
         terminal.warn(
             f"charm {audit.charm} runs containers and tells no image: no resource, no option, no "
@@ -80,15 +80,9 @@ def audit_command(inputs: ListingInputs, dependencies: bool) -> int:
     return ExitCode.MISSING
 
 
-def _audit(inputs: ListingInputs, *, dependencies: bool) -> tuple[Listing, AuditReport]:
-    listing = read_listing(inputs)
-    report = audit_charms(
-        listing.charms, listing.inventory, listing.rules, dependencies=dependencies
-    )
-    return listing, report
+def _audit_table(findings: list[AuditFinding]) -> Table:
+    from ckf_airgap.cli.tables import plain_table
 
-
-def _audit_table(findings: list[Finding]) -> Table:
     table = plain_table("standing", "charm", "file", ">line", "image")
     for finding in findings:
         table.add_row(
@@ -97,10 +91,11 @@ def _audit_table(findings: list[Finding]) -> Table:
     return table
 
 
-def _audit_document(listing: Listing, report: AuditReport) -> dict[str, object]:
+def _audit_document(audited: ImageAudit) -> dict[str, object]:
+    report = audited.report
     return {
         "schema": SCHEMA,
-        "bundle": listing.named.where,
+        "bundle": audited.listing.named.where,
         "hidden": len(report.of_standing("hidden")),
         "templated": len(report.of_standing("templated")),
         "text": len(report.of_standing("text")),

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+import ckf_airgap
 from ckf_airgap.cli.images.transferoptions import (
     engine_option,
     needed,
-    one_platform,
     place_options,
     read_list,
     transfer_options,
 )
-from ckf_airgap.cli.images.transferview import carry
 from ckf_airgap.cli.options import (
     UserPath,
     json_option,
@@ -24,10 +24,10 @@ from ckf_airgap.cli.options import (
 )
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import UsageError
-from ckf_airgap.images.lists import Need
-from ckf_airgap.operations.images import copy_images, pull_images, save_images, save_per_image
-from ckf_airgap.operations.imagesettings import TransferReport, TransferSettings
-from ckf_airgap.operations.imagestores import Mapper
+
+if TYPE_CHECKING:
+    from ckf_airgap import Mapper, TransferReport, TransferSettings
+    from ckf_airgap.images.lists import Need
 
 
 @click.command(
@@ -57,16 +57,16 @@ def pull_command(images: Path, output: Path, engine: str, settings: TransferSett
     The directory is an OCI image layout: each layer once, manifests byte for byte. Every tag is
     looked up anew, and only what is missing is fetched. `images save` needs no pull before it.
     """
+    from ckf_airgap.cli.images.transferview import carry
+
     references = read_list(images)
     directory = None if engine == "docker" else output
-    if directory is None:
-        one_platform(settings, "a Docker Engine")
     carry(
         Terminal.current(),
         settings,
         "pulling",
         "pulled",
-        lambda how: pull_images(references, directory, how),
+        lambda how: ckf_airgap.pull_images(references, directory, how),
     )
 
 
@@ -126,6 +126,8 @@ def save_command(
     that registry, too. --need takes a list that says what its images are needed for: the document
     of `images list --json`.
     """
+    from ckf_airgap.cli.images.transferview import carry
+
     if images is None and source is None:
         raise UsageError("neither a list of images nor --from is given")
     if engine == "docker" and (source is not None or images is None):
@@ -137,13 +139,11 @@ def save_command(
         )
     if engine == "docker" and settings.platforms:
         raise UsageError("--engine docker saves what the engine has, and takes no --platform")
-    if per_image:
-        one_platform(settings, "a tar of one image")
     references = None if images is None else read_list(images, need)
 
     async def save(how: TransferSettings) -> TransferReport:
         if not per_image:
-            return await save_images(
+            return await ckf_airgap.save_images(
                 references,
                 output,
                 how,
@@ -155,7 +155,9 @@ def save_command(
             raise UsageError(
                 "--per-image needs --from", fix="Pull first: ckf-airgap images pull IMAGES -o DIR"
             )
-        return await save_per_image(references, output, how, source=source, mapping=mapper)
+        return await ckf_airgap.save_per_image(
+            references, output, how, source=source, mapping=mapper
+        )
 
     carry(Terminal.current(), settings, "saving", "saved", save)
 
@@ -180,11 +182,13 @@ def copy_command(
 
     For a machine that sees both. Nothing is written to a disk here.
     """
+    from ckf_airgap.cli.images.transferview import carry
+
     mapping = needed(mapper)(read_list(images))
     carry(
         Terminal.current(),
         settings.with_projects(create=create_project),
         "copying",
         "copied",
-        lambda how: copy_images(mapping, how),
+        lambda how: ckf_airgap.copy_images(mapping, how),
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+import ckf_airgap
 from ckf_airgap.cli.images.options import listing_options
 from ckf_airgap.cli.options import (
     BundleName,
@@ -15,13 +17,11 @@ from ckf_airgap.cli.options import (
     no_set_option,
     verbosity_options,
 )
-from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
-from ckf_airgap.concurrency import in_thread
-from ckf_airgap.files import write_text
-from ckf_airgap.images.inventory import Inventory
-from ckf_airgap.images.lists import SCHEMA, Need
-from ckf_airgap.operations.inventory import Listing, ListingInputs, list_images
+
+if TYPE_CHECKING:
+    from ckf_airgap import Inventory, Listing, ListingInputs
+    from ckf_airgap.images.lists import Need
 
 
 @click.command(
@@ -51,6 +51,8 @@ def list_command(inputs: ListingInputs, need: Need, output: Path | None) -> None
     release's rules, and the bases that Juju runs charms in. A shipped release needs no charm
     files: its facts name the images of the charms it was made from.
     """
+    from ckf_airgap.cli.runner import run
+
     terminal = Terminal.current()
     listing = run(_list(inputs, need, output))
     inventory = listing.inventory
@@ -71,13 +73,18 @@ def list_command(inputs: ListingInputs, need: Need, output: Path | None) -> None
 
 
 async def _list(inputs: ListingInputs, need: Need, output: Path | None) -> Listing:
-    listing = await list_images(inputs)
+    from ckf_airgap.concurrency import in_thread
+    from ckf_airgap.files import write_text
+
+    listing = await ckf_airgap.list_images(inputs)
     if output is not None:
         await in_thread(write_text, output, listing.inventory.chosen(need).to_text())
     return listing
 
 
 def _list_document(listing: Listing, chosen: Inventory, output: Path | None) -> dict[str, object]:
+    from ckf_airgap.images.lists import SCHEMA
+
     return {
         "schema": SCHEMA,
         "bundle": listing.named.where,

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
+import ckf_airgap
 from ckf_airgap.cli.options import (
     UserPath,
     append_option,
@@ -17,8 +18,7 @@ from ckf_airgap.cli.options import (
     overlay_option,
     rules_option,
 )
-from ckf_airgap.operations.inventory import ListingInputs
-from ckf_airgap.operations.rendering import DEFAULT_CHARMS
+from ckf_airgap.facts.defaults import DEFAULT_CHARMS
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -64,7 +64,7 @@ def listing_options(*, more_images: bool = True) -> Callable[[_F], _F]:
             juju_version: str | None = None,
             **rest: Any,
         ) -> Any:
-            inputs = ListingInputs(
+            inputs = ckf_airgap.ListingInputs(
                 bundle=bundle or "",
                 charms=charms,
                 overlays=overlays,

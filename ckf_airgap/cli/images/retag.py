@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+import ckf_airgap
 from ckf_airgap.cli.options import (
     UserPath,
     json_option,
@@ -13,13 +15,10 @@ from ckf_airgap.cli.options import (
     registry_option,
     verbosity_options,
 )
-from ckf_airgap.cli.runner import run
 from ckf_airgap.cli.terminal import Terminal
-from ckf_airgap.concurrency import in_thread
-from ckf_airgap.files import write_text
-from ckf_airgap.images.lists import ImageList
-from ckf_airgap.images.reference import Registry
-from ckf_airgap.images.retag import RetagMapping, retag_images
+
+if TYPE_CHECKING:
+    from ckf_airgap import ImageList, Registry, RetagMapping
 
 
 @click.command(
@@ -70,8 +69,10 @@ def retag_command(
     that would share a place are refused. With --max-depth, keep the mapping: rendering and pushing
     need it.
     """
+    from ckf_airgap.cli.runner import run
+
     terminal = Terminal.current()
-    result = run(_retag(images, Registry.parse(registry), max_depth, output, mapping))
+    result = run(_retag(images, ckf_airgap.Registry.parse(registry), max_depth, output, mapping))
     if terminal.json:
         if engine == "none":
             terminal.document(result.to_json())
@@ -89,16 +90,14 @@ def retag_command(
 
 def _tag(terminal: Terminal, places: RetagMapping) -> None:
     """Give the images of a Docker Engine their names in the private registry."""
-    from ckf_airgap.cli.images.transferview import carry  # noqa: PLC0415 - slow to import
-    from ckf_airgap.operations.images import retag_in_engine  # noqa: PLC0415 - slow to import
-    from ckf_airgap.operations.imagesettings import TransferSettings  # noqa: PLC0415 - slow to import
+    from ckf_airgap.cli.images.transferview import carry
 
     carry(
         terminal,
-        TransferSettings(),
+        ckf_airgap.TransferSettings(),
         "tagging",
         "tagged",
-        lambda how: retag_in_engine(places, how),
+        lambda how: ckf_airgap.retag_in_engine(places, how),
     )
 
 
@@ -109,8 +108,11 @@ async def _retag(
     output: Path | None,
     mapping: Path | None,
 ) -> RetagMapping:
+    from ckf_airgap.concurrency import in_thread
+    from ckf_airgap.files import write_text
+
     sources = await in_thread(_read_sources, images)
-    result = retag_images(sources, registry, max_depth=max_depth)
+    result = ckf_airgap.retag_images(sources, registry, max_depth=max_depth)
     if output is not None:
         await in_thread(write_text, output, result.to_text())
     if mapping is not None:
@@ -119,4 +121,5 @@ async def _retag(
 
 
 def _read_sources(path: Path) -> ImageList:
-    return ImageList.read(path, fix="Write it with: ckf-airgap images list BUNDLE -o images.txt")
+    fix = "Write it with: ckf-airgap images list BUNDLE -o images.txt"
+    return ckf_airgap.ImageList.read(path, fix=fix)

@@ -5,19 +5,18 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+import ckf_airgap
 from ckf_airgap.cli.options import UserPath, apply, max_depth_option, registry_option
-from ckf_airgap.concurrency import DEFAULT_LIMIT
 from ckf_airgap.errors import UsageError
-from ckf_airgap.images.lists import ImageList, Need
-from ckf_airgap.images.reference import ImageReference, Registry
-from ckf_airgap.images.retag import RetagMapping, retag_images
-from ckf_airgap.operations.imagesettings import TransferSettings
-from ckf_airgap.operations.imagestores import Mapper
-from ckf_airgap.transfer.oci import Platform
+from ckf_airgap.net.limits import DEFAULT_LIMIT
+
+if TYPE_CHECKING:
+    from ckf_airgap import ImageReference, Mapper
+    from ckf_airgap.images.lists import Need
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -108,13 +107,13 @@ def transfer_options(
             recheck: bool = False,
             **rest: Any,
         ) -> Any:
-            settings = TransferSettings(
+            settings = ckf_airgap.TransferSettings(
                 jobs=jobs,
                 ca_file=ca,
                 plain_http=frozenset(plain_http),
                 docker_config=docker_config,
-                only=frozenset(ImageReference.parse(one).canonical() for one in only),
-                platforms=tuple(Platform.parse(one) for one in platforms),
+                only=frozenset(ckf_airgap.ImageReference.parse(one).canonical() for one in only),
+                platforms=tuple(ckf_airgap.Platform.parse(one) for one in platforms),
                 recheck=recheck,
                 mirrors=_mirrors(mirrors),
             )
@@ -175,16 +174,6 @@ def needed(mapper: Mapper | None) -> Mapper:
     return mapper
 
 
-def one_platform(settings: TransferSettings, what: str) -> None:
-    """Refuse several platforms where an image can have one only.
-
-    Raises:
-        UsageError: when there are several.
-    """
-    if len(settings.platforms) > 1:
-        raise UsageError(f"{what} has one platform of an image", fix="Name one --platform.")
-
-
 def one_registry(path: Path, references: Sequence[ImageReference]) -> None:
     """Refuse a list that is not of images in one registry: it is not the private one's.
 
@@ -209,8 +198,8 @@ def read_list(path: Path, need: Need = "all") -> tuple[ImageReference, ...]:
         InputError: when it cannot be read.
         UsageError: when it has no images that are needed so, or does not say what they are for.
     """
-    images = ImageList.read(path, fix="Write it with: ckf-airgap images list BUNDLE -o images.txt")
-    images = images.chosen(need)
+    fix = "Write it with: ckf-airgap images list BUNDLE -o images.txt"
+    images = ckf_airgap.ImageList.read(path, fix=fix).chosen(need)
     if not len(images):
         which = "" if need == "all" else f" that are {'used ' if need == 'later' else ''}{need}"
         raise UsageError(f"{path} lists no images{which}")
@@ -225,38 +214,16 @@ def _mapper(registry: str | None, mapping: Path | None, max_depth: int | None) -
             else "--max-depth goes with --registry, which is missing"
         )
     if mapping is not None:
-        places = RetagMapping.read(mapping)
-        if registry is not None and Registry.parse(registry) != places.registry:
+        places = ckf_airgap.RetagMapping.read(mapping)
+        if registry is not None and ckf_airgap.Registry.parse(registry) != places.registry:
             raise UsageError(
                 f"{mapping} is for the registry {places.registry}, not {registry}",
                 fix="Leave out --registry, or retag for it.",
             )
-        return functools.partial(_look_up, places)
+        return ckf_airgap.places_of_mapping(places)
     if registry is None:
         return None
-    place = Registry.parse(registry)
-    return lambda references: retag_images(references, place, max_depth=max_depth)
-
-
-def _look_up(places: RetagMapping, references: Sequence[ImageReference]) -> RetagMapping:
-    """Return the part of a mapping that is about some images."""
-    known = places.places
-    strange = [one for one in references if one.canonical() not in known]
-    if strange:
-        raise UsageError(
-            f"the mapping has no place for {', '.join(map(str, strange[:5]))}",
-            fix="Retag the whole list again, with --mapping.",
-        )
-    images = {image.source.canonical(): image for image in places.images}
-    chosen = tuple(images[one.canonical()] for one in references)
-    return RetagMapping(
-        registry=places.registry,
-        images=tuple(
-            type(image)(source=one, target=image.target, folded=image.folded)
-            for one, image in zip(references, chosen, strict=True)
-        ),
-        max_depth=places.max_depth,
-    )
+    return ckf_airgap.places_in_registry(ckf_airgap.Registry.parse(registry), max_depth=max_depth)
 
 
 def _mirrors(texts: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
@@ -266,5 +233,5 @@ def _mirrors(texts: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
         host, equals, mirror = text.partition("=")
         if not equals or not host:
             raise UsageError(f"--mirror {text!r} is not of the form HOST=MIRROR")
-        found[host] = (*found.get(host, ()), str(Registry.parse(mirror)))
+        found[host] = (*found.get(host, ()), str(ckf_airgap.Registry.parse(mirror)))
     return found

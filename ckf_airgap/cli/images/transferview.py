@@ -26,13 +26,13 @@ from ckf_airgap.operations.imagesettings import TransferReport, TransferSettings
 from ckf_airgap.transfer.events import (
     BlobDone,
     BlobsPlanned,
+    BlobWay,
     BytesMoved,
-    Event,
     ImageDone,
     ImageResult,
     ImagesPlanned,
-    Status,
-    Way,
+    ImageStatus,
+    TransferEvent,
 )
 from ckf_airgap.transfer.oci import Digest
 
@@ -121,7 +121,7 @@ class TransferView(LiveView):
         super().on_stop(name)
         self._stopping = ", cleaning up"
 
-    def listen(self, event: Event) -> None:
+    def listen(self, event: TransferEvent) -> None:
         """Take an event of the transfer."""
         if isinstance(event, ImagesPlanned):
             self._listed += event.count
@@ -135,7 +135,7 @@ class TransferView(LiveView):
         elif isinstance(event, BlobDone):
             before = self._moved.pop(event.descriptor.digest, 0)
             self._settled += max(event.descriptor.size - before, 0)
-            if event.way is not Way.COPIED and self._terminal.verbosity > 0:
+            if event.way is not BlobWay.COPIED and self._terminal.verbosity > 0:
                 self._terminal.note(f"{event.way.value}: {event.descriptor.digest}")
         elif isinstance(event, ImageDone):
             self._image(event.result)
@@ -148,7 +148,7 @@ class TransferView(LiveView):
 
     def _image(self, result: ImageResult) -> None:
         self.images += 1
-        if result.status is Status.FAILED:
+        if result.status is ImageStatus.FAILED:
             self._failed += 1
             why = result.error.message if result.error is not None else "failed"
             if why not in self._told or self._terminal.verbosity > 0:
@@ -156,7 +156,7 @@ class TransferView(LiveView):
             self._told.add(why)  # all images that it happens to are named at the end
             return
         where = "" if result.source == result.target else f" to {result.target}"
-        if result.status is Status.PRESENT:
+        if result.status is ImageStatus.PRESENT:
             if self._terminal.verbosity > 0:
                 self._terminal.note(f"{result.source}{where}: was there")
         else:
@@ -213,13 +213,13 @@ class TransferView(LiveView):
 
 
 def _sum(report: TransferReport, done: str) -> str:
-    present = report.count(Status.PRESENT)
+    present = report.count(ImageStatus.PRESENT)
     if done == "verified":
         hosts = {ImageReference.parse(one.target).canonical().registry for one in report.results}
         parts = [f"{plural(present, 'image')} verified in {', '.join(sorted(map(str, hosts)))}"]
     else:
         moved = size_text(report.bytes_moved)
-        parts = [f"{plural(report.count(Status.COPIED), 'image')} {done} ({moved})"]
+        parts = [f"{plural(report.count(ImageStatus.COPIED), 'image')} {done} ({moved})"]
         parts += [f"{present} were there"] if present else []
     if report.failed:
         parts.append(f"{len(report.failed)} failed")
@@ -270,9 +270,9 @@ def _document(report: TransferReport) -> dict[str, object]:
             }
             for result in report.results
         ],
-        "copied": report.count(Status.COPIED),
-        "present": report.count(Status.PRESENT),
-        "failed": report.count(Status.FAILED),
+        "copied": report.count(ImageStatus.COPIED),
+        "present": report.count(ImageStatus.PRESENT),
+        "failed": report.count(ImageStatus.FAILED),
         "bytes": report.bytes_moved,
         "seconds": round(report.seconds, 3),
         "archive": None

@@ -24,6 +24,7 @@ from typing import Final, final
 
 from ckf_airgap.documents import JSONValue
 from ckf_airgap.errors import UsageError
+from ckf_airgap.facts.defaults import DEFAULT_SPEED
 from ckf_airgap.files import FileLock
 from ckf_airgap.rehearsal.api.bodies import DEFAULT_LIMIT_BYTES
 from ckf_airgap.rehearsal.api.server import Server
@@ -38,7 +39,7 @@ from ckf_airgap.rehearsal.model.model import Finding, Model
 from ckf_airgap.rehearsal.model.state import CLOUD, CONTROLLER_MODEL, Address, ControllerState
 from ckf_airgap.rehearsal.model.users import User, Users
 from ckf_airgap.rehearsal.privatedir import PrivateDirectory, remove_left_behind
-from ckf_airgap.rehearsal.units.clock import DEFAULT_SPEED, LoopClock
+from ckf_airgap.rehearsal.units.clock import LoopClock
 from ckf_airgap.rehearsal.units.course import Script
 from ckf_airgap.rehearsal.wire import ApiError
 
@@ -85,7 +86,7 @@ class RehearsalController:
     ) -> None:
         self.name = name
         self.script = script if script is not None else Script()
-        self._given_juju_data = juju_data
+        self._given_juju_data = None if juju_data is None else Path(juju_data)
         self._host, self._port = host, port
         self._user = user
         self._password = password if password is not None else secrets.token_urlsafe(24)

@@ -8,10 +8,9 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Final, Protocol
+from typing import Protocol
 
-DEFAULT_SPEED: Final = 60.0
-"""Seconds of a deployment that pass in one second: a release that takes minutes takes seconds."""
+from ckf_airgap.facts.defaults import DEFAULT_SPEED
 
 
 class Timer(Protocol):

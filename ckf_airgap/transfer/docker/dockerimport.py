@@ -16,12 +16,12 @@ from ckf_airgap.files import disk_error, disk_errors, write_text
 from ckf_airgap.transfer.events import (
     BlobDone,
     BlobsPlanned,
+    BlobWay,
     BytesMoved,
     ImageDone,
     ImageResult,
+    ImageStatus,
     Listener,
-    Status,
-    Way,
     ignore,
 )
 from ckf_airgap.transfer.oci import Descriptor, Digest, Manifest
@@ -98,7 +98,7 @@ class DockerImport:
                 manifest, moved = await self._add(image)
                 for name in image.names:
                     await self._store.set_reference(name, manifest.descriptor)
-                status = Status.COPIED if moved else Status.PRESENT
+                status = ImageStatus.COPIED if moved else ImageStatus.PRESENT
                 found = [
                     ImageResult(
                         source=name,
@@ -163,7 +163,7 @@ class DockerImport:
                     self._listener(BytesMoved(digest=layer.digest, count=len(chunk)))
                 await writer.commit()
             moved = layer.size
-            self._listener(BlobDone(descriptor=blob, way=Way.COPIED))
+            self._listener(BlobDone(descriptor=blob, way=BlobWay.COPIED))
         self._layers[layer.diff_id] = layer
         await in_thread(self._remember)
         await in_thread(lambda: layer.path.unlink(missing_ok=True))
@@ -200,9 +200,9 @@ def _blob(layer: PackedLayer) -> Descriptor:
 
 
 def _failed(name: str, error: AirgapError) -> ImageResult:
-    return ImageResult(source=name, target=name, status=Status.FAILED, error=error)
+    return ImageResult(source=name, target=name, status=ImageStatus.FAILED, error=error)
 
 
 def failures(results: Iterable[ImageResult]) -> list[ImageResult]:
     """Return the results of images that failed."""
-    return [result for result in results if result.status is Status.FAILED]
+    return [result for result in results if result.status is ImageStatus.FAILED]

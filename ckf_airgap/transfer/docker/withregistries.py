@@ -16,8 +16,8 @@ from ckf_airgap.transfer.events import (
     ImageDone,
     ImageResult,
     ImagesPlanned,
+    ImageStatus,
     Listener,
-    Status,
     ignore,
 )
 from ckf_airgap.transfer.oci import Digest, Platform
@@ -217,12 +217,12 @@ async def _each(
                 source=str(reference),
                 target=target,
                 digest=digest,
-                status=Status.COPIED if fresh else Status.PRESENT,
+                status=ImageStatus.COPIED if fresh else ImageStatus.PRESENT,
                 bytes_sent=moved,
             )
         except AirgapError as exc:
             result = ImageResult(
-                source=str(reference), target=target, status=Status.FAILED, error=exc
+                source=str(reference), target=target, status=ImageStatus.FAILED, error=exc
             )
         listener(ImageDone(result=result))
         return result

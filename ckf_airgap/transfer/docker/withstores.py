@@ -24,8 +24,8 @@ from ckf_airgap.transfer.events import (
     ImageDone,
     ImageResult,
     ImagesPlanned,
+    ImageStatus,
     Listener,
-    Status,
     ignore,
 )
 from ckf_airgap.transfer.oci import Descriptor, Digest, Manifest, Platform
@@ -86,7 +86,7 @@ async def save_images(
                 continue
             await keep_manifest(store, kept)
             await store.set_reference(str(reference), kept.descriptor)
-            results[reference] = _result(reference, kept.digest, Status.PRESENT)
+            results[reference] = _result(reference, kept.digest, ImageStatus.PRESENT)
         except AirgapError as exc:
             results[reference] = _failure(reference, exc)
         listener(ImageDone(result=results[reference]))
@@ -126,7 +126,7 @@ async def load_images(
         try:
             loading = await _loading(source, reference, descriptor, prefer, tuple(names(reference)))
             if await _has_loaded(engine, loading):
-                results[reference] = _result(reference, descriptor.digest, Status.PRESENT)
+                results[reference] = _result(reference, descriptor.digest, ImageStatus.PRESENT)
             else:
                 waiting[reference] = loading
                 continue
@@ -147,7 +147,7 @@ async def load_images(
             error = exc
         for one in left:
             result = await _loaded(engine, one, references[one.reference], error)
-            if result.status is Status.FAILED and len(group) > 1:
+            if result.status is ImageStatus.FAILED and len(group) > 1:
                 continue
             results[one.reference] = result
             listener(ImageDone(result=result))
@@ -242,7 +242,7 @@ async def _loaded(
     try:
         if await _has_loaded(engine, loading):
             moved = sum(blob.size for blob in loading.manifest.blobs)
-            return _result(loading.reference, descriptor.digest, Status.COPIED, moved)
+            return _result(loading.reference, descriptor.digest, ImageStatus.COPIED, moved)
     except AirgapError as exc:
         error = error or exc
     return _failure(
@@ -385,7 +385,7 @@ def _gone() -> NoReturn:
 
 
 def _result(
-    reference: ImageReference, digest: Digest, status: Status, moved: int = 0
+    reference: ImageReference, digest: Digest, status: ImageStatus, moved: int = 0
 ) -> ImageResult:
     name = str(reference)
     return ImageResult(source=name, target=name, digest=digest, status=status, bytes_sent=moved)
@@ -393,4 +393,4 @@ def _result(
 
 def _failure(reference: ImageReference, error: AirgapError) -> ImageResult:
     name = str(reference)
-    return ImageResult(source=name, target=name, status=Status.FAILED, error=error)
+    return ImageResult(source=name, target=name, status=ImageStatus.FAILED, error=error)

@@ -16,7 +16,7 @@ from typing import Final, NoReturn
 
 from ckf_airgap.errors import IntegrityError, LoginError, TransferError
 from ckf_airgap.net.patience import TransientError
-from ckf_airgap.transfer.events import Listener, Way
+from ckf_airgap.transfer.events import BlobWay, Listener
 from ckf_airgap.transfer.oci import Descriptor
 from ckf_airgap.transfer.protocols import BlobSource
 from ckf_airgap.transfer.registry.answers import Refusal, error_codes
@@ -43,7 +43,7 @@ _RANGE: Final = re.compile(r"(?:bytes=)?0-(\d+)\Z")
 class Sent:
     """How a blob got into a repository, and the bytes of it that were sent, repeats included."""
 
-    way: Way
+    way: BlobWay
     bytes_sent: int = 0
 
 
@@ -88,7 +88,7 @@ class Uploader:
         if mount_from is not None and not self._no_mounts:
             location, mounted = await self._mount(repository, blob, mount_from)
             if mounted:
-                return Sent(way=Way.MOUNTED)
+                return Sent(way=BlobWay.MOUNTED)
         upload = _Upload(
             self,
             repository=repository,
@@ -102,7 +102,7 @@ class Uploader:
             await upload.run()
         finally:
             await upload.close()
-        return Sent(way=Way.COPIED, bytes_sent=upload.bytes_sent)
+        return Sent(way=BlobWay.COPIED, bytes_sent=upload.bytes_sent)
 
     def in_chunks(self, blob: Descriptor, *, verified: bool) -> bool:
         """Whether a blob goes in chunks."""

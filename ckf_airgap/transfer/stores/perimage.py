@@ -17,8 +17,8 @@ from ckf_airgap.transfer.events import (
     ImageDone,
     ImageResult,
     ImagesPlanned,
+    ImageStatus,
     Listener,
-    Status,
     ignore,
 )
 from ckf_airgap.transfer.oci import Descriptor, Manifest, Platform
@@ -73,7 +73,9 @@ async def write_per_image(
         try:
             manifest = await _choose(source, references, name, prefer)
         except AirgapError as exc:
-            results.append(ImageResult(source=name, target=name, status=Status.FAILED, error=exc))
+            results.append(
+                ImageResult(source=name, target=name, status=ImageStatus.FAILED, error=exc)
+            )
             listener(ImageDone(result=results[-1]))
             continue
         chosen.append((name, references[name], manifest))
@@ -90,7 +92,7 @@ async def write_per_image(
                 source=name,
                 target=tar_name(texts[0]),
                 digest=descriptor.digest,
-                status=Status.COPIED,
+                status=ImageStatus.COPIED,
                 bytes_sent=moved,
             )
             results.append(result)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ckf_airgap.charmhub.store import StoreOptions
-from ckf_airgap.net.limits import Retries, Timeouts
+from ckf_airgap.net.limits import HttpTimeouts, Retries
 from ckf_airgap.net.proxies import Proxies
 from tests.integration.charmhub.store import CharmStoreServer
 
@@ -37,6 +37,6 @@ def options(server: CharmStoreServer, tmp_path: Path) -> StoreOptions:
         url=server.url,
         ca_file=path,
         retries=QUICK,
-        timeouts=Timeouts(connect_s=2, stall_s=2),
+        timeouts=HttpTimeouts(connect_s=2, stall_s=2),
         proxies=Proxies({}),
     )

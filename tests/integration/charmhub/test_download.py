@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from ckf_airgap.charmhub.channel import Channel
-from ckf_airgap.charmhub.download import FetchedCharm, download_charms
+from ckf_airgap.charmhub.download import FetchedCharm, fetch_charms
 from ckf_airgap.charmhub.refresh import WantedCharm
 from ckf_airgap.charmhub.store import CharmStore, StoreOptions
 from ckf_airgap.concurrency import timeout
@@ -31,7 +31,7 @@ async def fetch(
     options: StoreOptions, directory: Path, charms: Sequence[WantedCharm], **rest: dict[str, str]
 ) -> list[FetchedCharm]:
     async with CharmStore(options) as store:
-        return await download_charms(store, charms, directory, expected=rest.get("expected"))
+        return await fetch_charms(store, charms, directory, expected=rest.get("expected"))
 
 
 async def _has_begun(part: Path) -> None:

@@ -20,7 +20,7 @@ from ckf_airgap.errors import (
     TransferError,
 )
 from ckf_airgap.net.patience import Retrying
-from ckf_airgap.transfer.events import Event
+from ckf_airgap.transfer.events import TransferEvent
 from tests.integration.charmhub.store import CharmStoreServer, Offer, busy, error_list
 
 CAT = Offer("cat", 12, b"cat", channel="2/stable", base="24.04")
@@ -163,7 +163,7 @@ async def test_a_busy_store_is_asked_again_with_the_same_question(
 ) -> None:
     server.offer(CAT)
     server.fail_next(2, busy(status))
-    events: list[Event] = []
+    events: list[TransferEvent] = []
 
     async with CharmStore(options, events.append) as store:
         (found,) = await store.resolve([wanted("cat", "2/stable")])
@@ -178,7 +178,7 @@ async def test_a_busy_store_is_asked_again_with_the_same_question(
 async def test_retry_after_is_waited_for(server: CharmStoreServer, options: StoreOptions) -> None:
     server.offer(CAT)
     server.fail_next(1, busy(429, "0.3"))
-    events: list[Event] = []
+    events: list[TransferEvent] = []
 
     async with CharmStore(options, events.append) as store:
         await store.resolve([wanted("cat", "2/stable")])

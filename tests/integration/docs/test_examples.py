@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
-import inspect
 import os
 import subprocess
 import sys
@@ -18,6 +16,7 @@ from ckf_airgap.cli import main
 from ckf_airgap.rehearsal.host.thread import ControllerThread
 from tests.charms import write_charm
 from tests.documents import ROOT, Block, blocks
+from tests.documents import execute as run_block
 
 LIBRARY = blocks(ROOT / "docs" / "library.md")
 README = [block for block in blocks(ROOT / "README.md") if block.language == "python"]
@@ -41,11 +40,7 @@ def carried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def execute(block: Block, **names: Any) -> dict[str, Any]:
     """Run a block, which may await, and return its names."""
-    code = compile(block.text, str(block), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    awaited = eval(code, names)  # noqa: S307 - our own pages
-    if inspect.iscoroutine(awaited):
-        asyncio.run(awaited)
-    return names
+    return asyncio.run(run_block(block, {}, **names))
 
 
 @pytest.mark.parametrize("block", LIBRARY, ids=str)

@@ -12,7 +12,9 @@ import pytest
 import yaml
 
 from ckf_airgap.errors import ControllerError, ExitCode, ModelNotFoundError
-from ckf_airgap.juju import JujuTarget, Timeouts, connect
+from ckf_airgap.juju.api import JujuTimeouts
+from ckf_airgap.juju.connection import connect
+from ckf_airgap.juju.store import JujuTarget
 from ckf_airgap.rehearsal.api.tls import make_certificates
 from ckf_airgap.rehearsal.host.controller import RehearsalController
 from tests.integration.juju.world import QUICK, client_tasks
@@ -21,7 +23,7 @@ from tests.ports import free_port
 Target = Callable[[str], JujuTarget]
 
 
-async def refusal(target: JujuTarget, timeouts: Timeouts = QUICK) -> str:
+async def refusal(target: JujuTarget, timeouts: JujuTimeouts = QUICK) -> str:
     """Return the error of a connection that fails, with what to do about it."""
     with pytest.raises(ControllerError) as caught:
         async with connect(target, timeouts=timeouts):
@@ -174,7 +176,7 @@ async def test_an_address_that_never_answers(store: Path) -> None:
     edit(store, "controllers.yaml", "api-endpoints", [f"127.0.0.1:{port}"])
     started = time.monotonic()
     text = await refusal(
-        JujuTarget(model="kubeflow", juju_data=store), Timeouts(connect_s=0.2, close_s=1)
+        JujuTarget(model="kubeflow", juju_data=store), JujuTimeouts(connect_s=0.2, close_s=1)
     )
     assert time.monotonic() - started < 2
     assert "accepts connections, but login took longer" in text

@@ -18,18 +18,13 @@ from ckf_airgap.charms.charmfile import CharmDirectory, read_charm
 from ckf_airgap.documents import Document, load_mapping
 from ckf_airgap.errors import BundleError, ControllerError, RefusedError
 from ckf_airgap.images.reference import Registry
-from ckf_airgap.juju import (
-    DeployEvent,
-    DeployEventKind,
-    JujuTarget,
-    RegistryAuth,
-    connect,
-    deploy,
-    read_live_model,
-    read_status,
-    wait_active_idle,
-)
-from ckf_airgap.juju.identity import RECORD_KEY, Record
+from ckf_airgap.juju.connection import connect
+from ckf_airgap.juju.deploy import DeployEvent, DeployEventKind, deploy
+from ckf_airgap.juju.identity import RECORD_KEY, DeploymentRecord
+from ckf_airgap.juju.status import read_live_model, read_status
+from ckf_airgap.juju.store import JujuTarget
+from ckf_airgap.juju.upload import RegistryAuth
+from ckf_airgap.juju.watch import wait_active_idle
 from ckf_airgap.rehearsal.host.controller import RehearsalController
 from ckf_airgap.rehearsal.standin import write_standin
 from ckf_airgap.rendering.overlay import render
@@ -90,7 +85,7 @@ async def test_a_bundle_is_deployed_as_it_says(
     assert minio.constraints == {"arch": "amd64", "mem": 1536}
     annotations = controller.models["kubeflow"].annotations["application-minio"]
     assert annotations.pop("gui-x") == "10"
-    record = Record.parse(annotations.pop(RECORD_KEY))
+    record = DeploymentRecord.parse(annotations.pop(RECORD_KEY))
     assert annotations == {}
     assert record is not None
     assert record.charm_url == "local:minio-0"

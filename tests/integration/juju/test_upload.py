@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from ckf_airgap.errors import ControllerError, MissingError, RefusedError
-from ckf_airgap.juju import JujuTarget, ResourceUpload, Timeouts, Uploader, connect
-from ckf_airgap.juju.connection import HttpAccess
+from ckf_airgap.juju.api import JujuTimeouts
+from ckf_airgap.juju.connection import HttpAccess, connect
+from ckf_airgap.juju.steps import ResourceUpload
+from ckf_airgap.juju.store import JujuTarget
+from ckf_airgap.juju.upload import Uploader
 from ckf_airgap.rehearsal.api.tls import make_certificates
 from ckf_airgap.rehearsal.standin import write_standin
 from tests.integration.juju.world import QUICK
@@ -95,7 +98,7 @@ async def test_an_upload_that_stalls_is_given_up(charm: Path) -> None:
     http = HttpAccess(
         endpoint=f"127.0.0.1:{port}", model_uuid="u", authorization="Basic x", ssl_context=context
     )
-    quick = Timeouts(upload_s=0.3, upload_bytes_per_s=1e9)
+    quick = JujuTimeouts(upload_s=0.3, upload_bytes_per_s=1e9)
     async with Uploader(http, quick, 1) as uploader:
         with pytest.raises(ControllerError, match="did not finish within"):
             await uploader.upload_charm(charm)

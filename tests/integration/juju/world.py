@@ -10,7 +10,8 @@ from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.charms.charmfile import read_charm
 from ckf_airgap.documents import load_mapping
-from ckf_airgap.juju import JujuTarget, Timeouts
+from ckf_airgap.juju.api import JujuTimeouts
+from ckf_airgap.juju.store import JujuTarget
 from ckf_airgap.rehearsal.host.controller import RehearsalController
 from ckf_airgap.rehearsal.standin import write_standin
 from tests.unit.juju.samples import KFP, MINIO, MYSQL
@@ -45,7 +46,7 @@ relations:
 """
 SCALES = {"minio": 2, "kfp-db": 1, "katib-db": 1, "kfp-api": 1}
 
-QUICK = Timeouts(
+QUICK = JujuTimeouts(
     connect_s=2, call_s=10, upload_s=10, reconnect_s=3, close_s=3, upload_bytes_per_s=1e6
 )
 

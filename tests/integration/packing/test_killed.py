@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ckf_airgap.errors import InterruptedRunError
-from ckf_airgap.packing.unpack import unpack
+from ckf_airgap.packing.unpack import unpack_pack
 from ckf_airgap.packing.verify import verify_pack
 from tests.integration.packing.conftest import Pets
 from tests.integration.packing.connected import PRIVATE, ConnectedSide, contents, run_command
@@ -117,6 +117,6 @@ def test_reading_a_pack_ends_when_it_is_told_to(pets: Pets, tmp_path: Path) -> N
     with pytest.raises(InterruptedRunError):
         verify_pack(pack, watch=stop)
     with pytest.raises(InterruptedRunError):
-        unpack(pack, tmp_path / "home", watch=stop)
+        unpack_pack(pack, tmp_path / "home", watch=stop)
 
     assert not [path for path in tmp_path.joinpath("home").rglob("*") if path.is_file()]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from ckf_airgap.net.limits import Limits, Policy, Retries, Timeouts
+from ckf_airgap.net.limits import HttpTimeouts, Limits, Policy, Retries
 from ckf_airgap.net.trust import TrustStore
 from ckf_airgap.transfer.events import Listener, ignore
 from ckf_airgap.transfer.registry.credentials import Credentials, CredentialStore
@@ -32,7 +32,7 @@ QUICK = Policy(
     limits=Limits(
         chunk_above_bytes=256 * 1024, chunk_bytes=64 * 1024, smallest_chunk_bytes=8 * 1024
     ),
-    timeouts=Timeouts(connect_s=2, stall_s=3, commit_s=5, helper_s=5),
+    timeouts=HttpTimeouts(connect_s=2, stall_s=3, commit_s=5, helper_s=5),
     retries=Retries(attempts=5, first_delay_s=0.02, longest_delay_s=0.2, longest_retry_after_s=1),
 )
 """Small chunks and short waits, so that faults show in small images and short tests."""

@@ -27,7 +27,7 @@ from ckf_airgap.errors import (
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.net.limits import Policy, Retries
 from ckf_airgap.net.patience import Retrying
-from ckf_airgap.transfer.events import Event, ImageResult, Status
+from ckf_airgap.transfer.events import ImageResult, ImageStatus, TransferEvent
 from ckf_airgap.transfer.oci import DOCKER_MANIFEST
 from ckf_airgap.transfer.pull import pull
 from ckf_airgap.transfer.push import PushItem, PushOptions, copy, push
@@ -141,7 +141,7 @@ async def test_a_download_that_is_cut_goes_on_where_it_was(
     public_proxy.faults.append(change(is_large_get, 3, cut_answer_at=200_000))
     async with make_client(public_proxy.host) as client:
         result = await pull_one(client, public_proxy.host, tmp_path / "layout")
-    assert (result.status, result.digest) == (Status.COPIED, sample().digest)
+    assert (result.status, result.digest) == (ImageStatus.COPIED, sample().digest)
     total = sum(map(len, sample().blobs.values()))
     assert total <= public_proxy.downloaded <= total + 3 * CHUNK
     ranges = [one.headers.get("Range") for one in public_proxy.records]
@@ -160,13 +160,13 @@ async def test_a_pull_that_failed_is_continued_by_the_next_run(
     public_proxy.faults.append(gone)
     async with make_client(public_proxy.host) as client:
         failed = await pull_one(client, public_proxy.host, tmp_path / "layout")
-    assert failed.status is Status.FAILED
+    assert failed.status is ImageStatus.FAILED
     assert isinstance(failed.error, ConnectionFailedError)
     public_proxy.faults.clear()
     public_proxy.records.clear()
     async with make_client(public_proxy.host) as client:
         result = await pull_one(client, public_proxy.host, tmp_path / "layout")
-    assert result.status is Status.COPIED
+    assert result.status is ImageStatus.COPIED
     missing = len(layer("large", LARGE).blob) - 400_000
     assert missing - CHUNK <= public_proxy.downloaded <= missing + CHUNK
 
@@ -181,10 +181,10 @@ async def test_one_refusal_that_may_not_repeat_is_tried_again(
         is_large_get,
     ):
         public_proxy.faults.append(when(matches, refuse(status), 1))
-    events: list[Event] = []
+    events: list[TransferEvent] = []
     async with make_client(public_proxy.host, listener=events.append) as client:
         result = await pull_one(client, public_proxy.host, tmp_path / "layout")
-    assert result.status is Status.COPIED
+    assert result.status is ImageStatus.COPIED
     told = [event for event in events if isinstance(event, Retrying)]
     assert len(told) == 2
     assert all(f"status {status}" in event.why for event in told)
@@ -197,10 +197,10 @@ async def test_retry_after_is_followed_up_to_a_limit(
     wait = refuse(429, headers={"Retry-After": "3600"})
     public_proxy.faults.append(when(is_large_get, wait, 1))
     started = time.monotonic()
-    events: list[Event] = []
+    events: list[TransferEvent] = []
     async with make_client(public_proxy.host, listener=events.append) as client:
         result = await pull_one(client, public_proxy.host, tmp_path / "layout")
-    assert result.status is Status.COPIED
+    assert result.status is ImageStatus.COPIED
     assert QUICK.retries.longest_retry_after_s <= time.monotonic() - started < 10
     (told,) = [event for event in events if isinstance(event, Retrying)]
     assert told.delay_s >= QUICK.retries.longest_retry_after_s
@@ -254,7 +254,7 @@ async def test_bytes_that_were_wrong_once_are_fetched_again(
     public_proxy.faults.append(change(is_large_get, 1, corrupt=True))
     async with make_client(public_proxy.host) as client:
         result = await pull_one(client, public_proxy.host, tmp_path / "layout")
-    assert result.status is Status.COPIED
+    assert result.status is ImageStatus.COPIED
 
 
 async def test_a_manifest_with_other_bytes_than_its_digest_is_refused(
@@ -284,7 +284,11 @@ async def test_another_images_share_of_a_damaged_blob_fails_and_the_rest_is_carr
     async with make_client(public.host) as client:
         with LayoutDirectory.create(tmp_path / "layout") as layout:
             results = await pull(client, references, layout)
-            assert [one.status for one in results] == [Status.FAILED, Status.FAILED, Status.COPIED]
+            assert [one.status for one in results] == [
+                ImageStatus.FAILED,
+                ImageStatus.FAILED,
+                ImageStatus.COPIED,
+            ]
             assert list(await layout.references()) == [str(references[2])]
     for result in results[:2]:
         assert isinstance(result.error, IntegrityError)
@@ -299,7 +303,7 @@ async def test_a_slow_registry_is_waited_for_as_long_as_bytes_come(
     async with make_client(public_proxy.host) as client:
         pulled = await pull_one(client, public_proxy.host, tmp_path / "layout")
         pushed = await push_one(client, carried, public_proxy.host, "other/name")
-    assert (pulled.status, pushed.status) == (Status.COPIED, Status.COPIED)
+    assert (pulled.status, pushed.status) == (ImageStatus.COPIED, ImageStatus.COPIED)
     assert time.monotonic() - started > QUICK.timeouts.stall_s
 
 
@@ -347,7 +351,7 @@ async def test_one_refusal_while_pushing_is_tried_again(
     proxy.faults.append(when(lambda one: one.method == method, refuse(status), 2))
     async with make_client(proxy.host) as client:
         result = await push_one(client, carried, proxy.host)
-    assert (result.status, result.digest) == (Status.COPIED, sample().digest)
+    assert (result.status, result.digest) == (ImageStatus.COPIED, sample().digest)
     assert private.stored_blobs() == sample().digests
 
 
@@ -358,7 +362,7 @@ async def test_an_upload_that_is_cut_is_tried_again(
     proxy.faults.append(change(lambda one: one.is_data, 2, cut_request_at=at))
     async with make_client(proxy.host) as client:
         result = await push_one(client, carried, proxy.host)
-    assert (result.status, result.digest) == (Status.COPIED, sample().digest)
+    assert (result.status, result.digest) == (ImageStatus.COPIED, sample().digest)
     assert private.stored_blobs() == sample().digests
 
 
@@ -391,7 +395,7 @@ async def test_a_cut_upload_goes_on_at_the_byte_that_the_registry_has(
     proxy.faults.append(lose_answer)
     async with make_client(proxy.host) as client:
         result = await push_one(client, carried, proxy.host)
-    assert result.status is Status.COPIED
+    assert result.status is ImageStatus.COPIED
     assert locations
     total = sum(map(len, sample().blobs.values()))
     assert proxy.uploaded + CHUNK <= total + CHUNK
@@ -420,7 +424,7 @@ async def test_the_lost_answer_to_a_finished_upload_is_no_reason_to_send_it_agai
     proxy.faults.append(lose_answer)
     async with make_client(proxy.host) as client:
         result = await push_one(client, carried, proxy.host)
-    assert result.status is Status.COPIED
+    assert result.status is ImageStatus.COPIED
     assert times.seen == 3
     assert result.bytes_sent == sum(map(len, sample().blobs.values()))
 
@@ -442,7 +446,7 @@ async def test_a_push_that_failed_sends_only_what_is_missing_the_next_time(
     proxy.records.clear()
     async with make_client(proxy.host) as client:
         result = await push_one(client, carried, proxy.host)
-    assert result.status is Status.COPIED
+    assert result.status is ImageStatus.COPIED
     assert proxy.uploaded == result.bytes_sent == len(large.blob)
 
 
@@ -471,7 +475,7 @@ async def test_a_token_that_expires_in_the_middle_is_asked_for_anew(
     proxy.faults.append(expire)
     async with make_client(proxy.host) as client:
         result = await push_one(client, carried, proxy.host)
-    assert result.status is Status.COPIED
+    assert result.status is ImageStatus.COPIED
     assert tokens > 4
     assert private.stored_blobs() == sample().digests
 
@@ -542,7 +546,7 @@ async def test_a_registry_that_takes_chunks_only(
     proxy.faults.append(whole)
     async with make_client(proxy.host) as client:
         result = await push_one(client, carried, proxy.host)
-    assert result.status is Status.COPIED
+    assert result.status is ImageStatus.COPIED
     assert private.stored_blobs() == sample().digests
 
 
@@ -552,7 +556,7 @@ async def test_a_registry_that_takes_no_chunks(
     proxy.faults.append(when(lambda one: one.method == "PATCH", refuse(405)))
     async with make_client(proxy.host) as client:
         result = await push_one(client, carried, proxy.host)
-    assert result.status is Status.COPIED
+    assert result.status is ImageStatus.COPIED
     assert private.stored_blobs() == sample().digests
 
 
@@ -598,7 +602,7 @@ async def test_chunks_are_halved_once_for_all_that_were_too_large_together(
     async with make_client(public.host, proxy.host) as client:
         await pull_one(client, public.host, tmp_path / "layout")
         result = await push_one(client, tmp_path / "layout", proxy.host)
-    assert result.status is Status.COPIED
+    assert result.status is ImageStatus.COPIED
     sizes = {
         int(one.headers["Content-Length"])
         for one in proxy.records
@@ -623,7 +627,7 @@ async def test_a_registry_that_names_itself_by_a_wrong_scheme_or_port_is_underst
     proxy.faults.append(misname)
     async with make_client(proxy.host) as client:
         result = await push_one(client, carried, proxy.host)
-    assert result.status is Status.COPIED
+    assert result.status is ImageStatus.COPIED
 
 
 async def test_a_limit_below_the_smallest_chunk_is_an_error(
@@ -748,7 +752,7 @@ async def test_a_lost_answer_to_an_immutable_tag_is_no_error(
     proxy.faults.append(lose_answer)
     async with make_client(proxy.host) as client:
         result = await push_one(client, carried, proxy.host)
-    assert (result.error, result.status) == (None, Status.COPIED)
+    assert (result.error, result.status) == (None, ImageStatus.COPIED)
     assert puts.seen == 1
 
 
@@ -761,7 +765,7 @@ async def test_an_immutable_tag_of_the_same_image_is_fine(
     )
     async with make_client(proxy.host) as client:
         result = await push_one(client, carried, proxy.host)
-    assert result.status is Status.PRESENT
+    assert result.status is ImageStatus.PRESENT
 
 
 async def test_a_missing_project_is_created_when_that_is_asked_for(
@@ -824,7 +828,11 @@ async def test_one_repository_that_is_refused_stops_no_other(
                 for name in ("good/one", "bad/name", "good/two")
             ]
             results = await push(client, layout, items)
-    assert [one.status for one in results] == [Status.COPIED, Status.FAILED, Status.COPIED]
+    assert [one.status for one in results] == [
+        ImageStatus.COPIED,
+        ImageStatus.FAILED,
+        ImageStatus.COPIED,
+    ]
     assert isinstance(results[1].error, LoginError)
 
 
@@ -895,7 +903,7 @@ async def test_a_copy_in_chunks_fetches_a_blob_once(
     policy = replace(QUICK, limits=replace(QUICK.limits, chunk_bytes=1 << 20))
     async with make_client(public_proxy.host, private.host, policy=policy) as client:
         (result,) = await copy(client, [item])
-    assert (result.error, result.status) == (None, Status.COPIED)
+    assert (result.error, result.status) == (None, ImageStatus.COPIED)
     assert public_proxy.downloaded == sum(map(len, image([vast]).blobs.values()))
 
 
@@ -978,7 +986,7 @@ async def test_a_blob_that_a_registry_has_in_another_size_is_lost(
         pushed = await push_one(client, carried, proxy.host)
         target = ImageReference(proxy.host, "some/image", "1")
         (verified,) = await verify(client, [Expected(target=target)])
-    assert pushed.status is Status.COPIED
+    assert pushed.status is ImageStatus.COPIED
     assert private.stored_blobs() == sample().digests, "the blob was taken to be there"
     assert "has lost 1 of its 3 blobs" in str(verified.error)
 
@@ -992,16 +1000,16 @@ async def test_verify_tells_blobs_that_are_lost_and_recheck_mends_them(
         await push_one(client, carried, private.host)
         private.lose(lost, "some/image")
         (result,) = await verify(client, [Expected(target=target)])
-        assert result.status is Status.FAILED
+        assert result.status is ImageStatus.FAILED
         assert lost in str(result.error)
         assert "--recheck" in str(result.error)
         with LayoutDirectory.open(carried) as layout:
             (source,) = await layout.references()
             items = [PushItem(source=source, target=target)]
             (mended,) = await push(client, layout, items, options=PushOptions(recheck=True))
-        assert mended.status is Status.COPIED
+        assert mended.status is ImageStatus.COPIED
         (again,) = await verify(client, [Expected(target=target)])
-        assert again.status is Status.PRESENT
+        assert again.status is ImageStatus.PRESENT
 
 
 # Being away
@@ -1039,7 +1047,7 @@ async def test_registries_that_go_away_for_twenty_seconds_are_waited_for(
     assert time.monotonic() - started > 20
     await asyncio.gather(*gone.values())
     assert len(gone) == 2
-    assert pulled.status is pushed.status is Status.COPIED
+    assert pulled.status is pushed.status is ImageStatus.COPIED
     assert private.stored_blobs() == sample().digests
     with LayoutDirectory.open(pulled_to) as layout:
         for descriptor in (await layout.references()).values():

@@ -18,7 +18,7 @@ import pytest
 
 from ckf_airgap.errors import StorageFullError, TransferError
 from ckf_airgap.images.reference import ImageReference
-from ckf_airgap.transfer.events import Status
+from ckf_airgap.transfer.events import ImageStatus
 from ckf_airgap.transfer.oci import Descriptor, Digest
 from ckf_airgap.transfer.pull import pull
 from ckf_airgap.transfer.push import PushItem, push
@@ -263,7 +263,7 @@ async def test_a_disk_that_fills_up_keeps_what_is_whole_and_the_next_run_goes_on
     async with make_client(public_proxy.host) as client:
         with LayoutDirectory.create(tmp_path / "layout") as layout:
             results = await pull(client, references, layout)
-    failed = [result for result in results if result.status is Status.FAILED]
+    failed = [result for result in results if result.status is ImageStatus.FAILED]
     assert failed
     assert all(isinstance(result.error, StorageFullError) for result in failed)
     assert "no room left on the disk" in str(failed[0].error)
@@ -319,7 +319,7 @@ async def test_a_part_that_is_damaged_is_thrown_away(
         part.write_bytes(b"other bytes" * 100_000)
         async with make_client(public.host) as client:
             (result,) = await pull(client, [ImageReference(public.host, "some/image", "1")], layout)
-    assert result.status is Status.COPIED
+    assert result.status is ImageStatus.COPIED
     assert (blobs / large.digest[7:]).read_bytes() == large.blob
     assert len(large.blob) > CHUNK_BYTES
 

@@ -20,7 +20,7 @@ from yarl import URL
 from ckf_airgap.errors import InputError, LoginError, TransferError
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.net.trust import TrustStore
-from ckf_airgap.transfer.events import ImageResult, Status
+from ckf_airgap.transfer.events import ImageResult, ImageStatus
 from ckf_airgap.transfer.pull import pull
 from ckf_airgap.transfer.push import PushItem, push
 from ckf_airgap.transfer.registry.credentials import CredentialStore, config_paths
@@ -86,7 +86,7 @@ async def test_the_login_of_docker_is_used(
     config = write_config(tmp_path, {"auths": {"other:1": {}, key: auth_entry()}})
     async with make_client(ca_file=ca_file, credentials=CredentialStore((config,))) as client:
         result = await push_to(client, carried, secured.host)
-    assert result.status is Status.COPIED
+    assert result.status is ImageStatus.COPIED
 
 
 @pytest.mark.parametrize("key", ["credsStore", "credHelpers"])
@@ -100,7 +100,7 @@ async def test_a_credential_helper_is_asked(
     config = write_config(helpers, {key: value})
     async with make_client(ca_file=ca_file, credentials=CredentialStore((config,))) as client:
         result = await push_to(client, carried, secured.host)
-    assert result.status is Status.COPIED
+    assert result.status is ImageStatus.COPIED
 
 
 FAILURES: list[tuple[str | None, str]] = [
@@ -189,10 +189,10 @@ async def test_a_login_that_may_only_read_is_told_so_and_finds_what_is_there(
 ) -> None:
     host = token_registry.host
     async with make_client(host, tokens.host, credentials=logged_in(host)) as client:
-        assert (await push_to(client, carried, host)).status is Status.COPIED
+        assert (await push_to(client, carried, host)).status is ImageStatus.COPIED
     tokens.allow = {"pull"}
     async with make_client(host, tokens.host, credentials=logged_in(host)) as client:
-        assert (await push_to(client, carried, host)).status is Status.PRESENT
+        assert (await push_to(client, carried, host)).status is ImageStatus.PRESENT
     token_registry.empty()
     async with make_client(host, tokens.host, credentials=logged_in(host)) as client:
         result = await push_to(client, carried, host)
@@ -215,7 +215,7 @@ async def test_tokens_that_last_a_moment_are_renewed(
         store = logged_in(proxy.host)
         async with make_client(proxy.host, tokens.host, credentials=store) as client:
             result = await push_to(client, carried, proxy.host)
-    assert result.status is Status.COPIED
+    assert result.status is ImageStatus.COPIED
     assert len(tokens.requests) > 1
 
 
@@ -239,7 +239,7 @@ async def test_the_scope_that_a_registry_names_is_asked_for_too(
     proxy.faults.append(rename)
     async with make_client(proxy.host) as client:
         result = await push_to(client, carried, proxy.host)
-    assert result.status is Status.COPIED
+    assert result.status is ImageStatus.COPIED
 
 
 async def test_an_identity_token_is_used_to_get_tokens(
@@ -251,7 +251,7 @@ async def test_an_identity_token_is_used_to_get_tokens(
     )
     async with make_client(host, tokens.host, credentials=CredentialStore((config,))) as client:
         result = await push_to(client, carried, host)
-    assert result.status is Status.COPIED
+    assert result.status is ImageStatus.COPIED
 
 
 async def test_credentials_do_not_go_to_a_token_server_without_tls(
@@ -316,7 +316,7 @@ async def test_a_redirect_to_another_host_gets_no_credentials(
             with LayoutDirectory.create(tmp_path / "back") as layout:
                 reference = ImageReference(front.host, "some/image", "1")
                 (result,) = await pull(client, [reference], layout)
-    assert result.status is Status.COPIED
+    assert result.status is ImageStatus.COPIED
     assert public_proxy.records
     for record in public_proxy.records:
         assert "Authorization" not in record.headers
@@ -379,7 +379,7 @@ async def test_the_ca_of_dockers_directory_is_used(
     shutil.copy(ca_file, directory / "ca.crt")
     async with _client(secured.host, TrustStore(None, (tmp_path / "certs.d",))) as client:
         result = await push_to(client, carried, secured.host)
-    assert result.status is Status.COPIED
+    assert result.status is ImageStatus.COPIED
 
 
 async def test_the_ca_of_the_environment_is_used(
@@ -388,7 +388,7 @@ async def test_the_ca_of_the_environment_is_used(
     monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
     async with _client(secured.host, TrustStore(None, ())) as client:
         result = await push_to(client, carried, secured.host)
-    assert result.status is Status.COPIED
+    assert result.status is ImageStatus.COPIED
 
 
 # Python 3.10 warns about each TLS transport that the peer has ended with an alert.
@@ -416,7 +416,7 @@ async def test_a_client_certificate_of_dockers_directory_is_used(
         trust = TrustStore(None, (tmp_path / "certs.d",))
         async with _client(server.host, trust) as client:
             result = await push_to(client, carried, server.host)
-        assert result.status is Status.COPIED
+        assert result.status is ImageStatus.COPIED
     finally:
         server.stop()
 

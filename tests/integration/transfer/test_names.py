@@ -24,8 +24,8 @@ from ckf_airgap.operations.images import (
     verify_images,
 )
 from ckf_airgap.operations.imagesettings import TransferReport, TransferSettings
-from ckf_airgap.operations.imagestores import Mapper
-from ckf_airgap.transfer.events import Status
+from ckf_airgap.operations.places import Mapper
+from ckf_airgap.transfer.events import ImageStatus
 from ckf_airgap.transfer.oci import MANIFEST_TYPES, OCI_MANIFEST
 from ckf_airgap.transfer.stores.archive import Archive
 from ckf_airgap.transfer.stores.archivewriter import ArchiveWriter
@@ -447,4 +447,4 @@ async def test_a_tag_that_docker_save_lists_twice_is_one_image(
     opened.close()
     assert [one.names for one in opened.images] == [("a/b:1",), ("a/b:2",)]
     report = good(await push_images(where, mapper(private.host), settings(private.host)))
-    assert [one.status for one in report.results] == [Status.COPIED] * 2
+    assert [one.status for one in report.results] == [ImageStatus.COPIED] * 2

@@ -16,7 +16,7 @@ from yarl import URL
 from ckf_airgap.errors import InputError, LoginError, TransferError
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.net.patience import Retrying
-from ckf_airgap.transfer.events import Event, ImageResult, Status
+from ckf_airgap.transfer.events import ImageResult, ImageStatus, TransferEvent
 from ckf_airgap.transfer.pull import pull
 from ckf_airgap.transfer.push import PushItem, push
 from ckf_airgap.transfer.registry.credentials import Credentials
@@ -145,7 +145,7 @@ async def test_a_token_server_without_tls_is_asked_only_when_it_was_named(
         assert tokens.requests == []
         async with make_client(proxy.host, f"{where}:{port}", credentials=store) as client:
             result = await push_to(client, proxy.host, tmp_path / "two")
-        assert result.status is Status.COPIED
+        assert result.status is ImageStatus.COPIED
         assert set(tokens.logins) == ({basic()} if who == "a user" else set())
     assert private.stored_blobs() == SAMPLE.digests
 
@@ -158,7 +158,7 @@ async def test_a_token_server_with_tls_may_be_anywhere(
         store = logged_in(proxy.host)
         async with make_client(proxy.host, ca_file=ca_file, credentials=store) as client:
             result = await push_to(client, proxy.host, tmp_path / "there")
-        assert result.status is Status.COPIED
+        assert result.status is ImageStatus.COPIED
         assert set(tokens.logins) == {basic()}
 
 
@@ -275,7 +275,7 @@ async def test_storage_without_tls_is_read_only_when_it_was_named_and_without_th
         own = (*own, public_proxy.host)
         async with make_client(*own, ca_file=ca_file, credentials=store) as client:
             result = await pull_from(client, there.host, tmp_path / "two")
-    assert (result.status, result.digest) == (Status.COPIED, SAMPLE.digest)
+    assert (result.status, result.digest) == (ImageStatus.COPIED, SAMPLE.digest)
     for record in public_proxy.records:
         assert "Authorization" not in record.headers
         assert record.query == "X-Signature=a%2Fb%3D"
@@ -311,7 +311,7 @@ async def test_uploads_go_to_a_host_without_tls_only_when_it_was_named(
         assert storage.records == []
         async with make_client(proxy.host, host, credentials=logged_in(proxy.host)) as client:
             result = await push_to(client, proxy.host, tmp_path / "two")
-        assert result.status is Status.COPIED
+        assert result.status is ImageStatus.COPIED
         assert proxy.uploaded == 0
     assert private.stored_blobs() == SAMPLE.digests
     assert [one for one in storage.records if "Authorization" in one.headers] == []
@@ -383,7 +383,7 @@ async def test_a_login_for_a_registrys_own_api_does_not_follow_a_redirect(
 async def test_what_is_not_on_the_web_is_refused_at_once(
     proxy: FaultProxy, tmp_path: Path, place: str
 ) -> None:
-    events: list[Event] = []
+    events: list[TransferEvent] = []
 
     async def send_on(exchange: Exchange) -> web.Response | None:
         if "/manifests/" in exchange.path:
@@ -432,7 +432,7 @@ async def test_a_login_in_an_address_that_a_registry_names_is_not_used(
     proxy.faults.append(send_on)
     async with make_client(proxy.host, credentials=logged_in(proxy.host)) as client:
         result = await pull_from(client, proxy.host, tmp_path / "back")
-    assert result.status is Status.COPIED
+    assert result.status is ImageStatus.COPIED
     sent = {one.headers["Authorization"] for one in proxy.records if one.query == "again=1"}
     assert sent == {basic()}
 
@@ -445,7 +445,7 @@ async def test_a_registry_that_is_named_in_capitals_gets_its_login(
     host = proxy.host.upper()
     async with make_client(host, credentials=logged_in(host)) as client:
         result = await pull_from(client, host, tmp_path / "back")
-    assert result.status is Status.COPIED
+    assert result.status is ImageStatus.COPIED
 
 
 async def test_a_registry_behind_a_token_server_of_another_port_works_when_both_are_named(
@@ -458,7 +458,7 @@ async def test_a_registry_behind_a_token_server_of_another_port_works_when_both_
     assert tokens.requests == []
     async with make_client(host, tokens.host, credentials=logged_in(host)) as client:
         result = await push_to(client, host, tmp_path / "two")
-    assert result.status is Status.COPIED
+    assert result.status is ImageStatus.COPIED
 
 
 @pytest.mark.parametrize(

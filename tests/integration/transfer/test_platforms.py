@@ -10,7 +10,7 @@ from aiohttp import web
 
 from ckf_airgap.errors import AbsentError
 from ckf_airgap.images.reference import ImageReference
-from ckf_airgap.transfer.events import ImageResult, Status
+from ckf_airgap.transfer.events import ImageResult, ImageStatus
 from ckf_airgap.transfer.oci import DOCKER_LIST, OCI_INDEX, Digest, Platform, parse_manifest
 from ckf_airgap.transfer.pull import pull
 from ckf_airgap.transfer.push import PushItem, copy, push
@@ -62,7 +62,7 @@ async def test_an_index_keeps_its_digest_when_one_platform_is_carried(
     public: RegistryServer, tmp_path: Path
 ) -> None:
     result = await carry(public, tmp_path / "layout", AMD64)
-    assert (result.status, result.digest) == (Status.COPIED, three().digest)
+    assert (result.status, result.digest) == (ImageStatus.COPIED, three().digest)
     (note,) = result.notes
     assert "carried without linux/arm64, linux/s390x" in note
     with LayoutDirectory.open(tmp_path / "layout") as layout:
@@ -79,7 +79,7 @@ async def test_more_platforms_are_added_by_a_later_run(
     result = await carry(public, tmp_path / "layout")
     assert result.notes == ()
     pushed = await push_to(private.host, tmp_path / "layout")
-    assert (pushed.status, pushed.digest, pushed.notes) == (Status.COPIED, three().digest, ())
+    assert (pushed.status, pushed.digest, pushed.notes) == (ImageStatus.COPIED, three().digest, ())
     assert private.stored_blobs() == three().digests
 
 
@@ -99,7 +99,7 @@ async def test_a_registry_that_takes_a_sparse_index_gets_it_with_its_digest(
 
     proxy.faults.append(take)
     result = await push_to(proxy.host, tmp_path / "layout")
-    assert (result.status, result.digest, result.notes) == (Status.COPIED, three().digest, ())
+    assert (result.status, result.digest, result.notes) == (ImageStatus.COPIED, three().digest, ())
     assert taken == [three().content]
 
 
@@ -113,11 +113,11 @@ async def test_an_index_that_is_there_without_a_child_gets_the_child(
     async with aiohttp.ClientSession() as http, http.delete(gone) as answer:
         assert answer.status == 202
     result = await push_to(private.host, tmp_path / "layout")
-    assert (result.status, result.digest) == (Status.COPIED, three().digest)
+    assert (result.status, result.digest) == (ImageStatus.COPIED, three().digest)
     async with make_client(private.host) as client:
         target = ImageReference(private.host, "some/image", "1")
         (verified,) = await verify(client, [Expected(target=target, digest=three().digest)])
-    assert verified.status is Status.PRESENT
+    assert verified.status is ImageStatus.PRESENT
 
 
 async def test_a_registry_that_wants_all_children_gets_the_one_image_and_a_note_says_so(
@@ -125,11 +125,11 @@ async def test_a_registry_that_wants_all_children_gets_the_one_image_and_a_note_
 ) -> None:
     await carry(public, tmp_path / "layout", ARM64)
     result = await push_to(private.host, tmp_path / "layout")
-    assert (result.status, result.digest) == (Status.COPIED, CHILDREN["arm64"].digest)
+    assert (result.status, result.digest) == (ImageStatus.COPIED, CHILDREN["arm64"].digest)
     (note,) = result.notes
     assert f"digest {CHILDREN['arm64'].digest} instead of {three().digest}" in note
     again = await push_to(private.host, tmp_path / "layout")
-    assert (again.status, again.digest) == (Status.PRESENT, CHILDREN["arm64"].digest)
+    assert (again.status, again.digest) == (ImageStatus.PRESENT, CHILDREN["arm64"].digest)
     assert again.bytes_sent == 0
 
 
@@ -152,7 +152,7 @@ async def test_of_several_platforms_an_index_of_what_is_carried_is_made(
         assert [str(one.platform) for one in made.children] == ["linux/amd64", "linux/arm64"]
         target = ImageReference(private.host, "some/image", "1")
         (verified,) = await verify(client, [Expected(target=target, digest=result.digest)])
-        assert verified.status is Status.PRESENT
+        assert verified.status is ImageStatus.PRESENT
 
 
 async def test_a_nested_index_is_carried_for_one_platform(

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from ckf_airgap.images.reference import ImageReference, Registry, retag
-from ckf_airgap.transfer.events import Event, ImageResult, Status
+from ckf_airgap.transfer.events import ImageResult, ImageStatus, TransferEvent
 from ckf_airgap.transfer.oci import MANIFEST_TYPES, Digest
 from ckf_airgap.transfer.pull import pull
 from ckf_airgap.transfer.push import PushItem, copy, push
@@ -26,7 +26,7 @@ def items(images: list[Published], host: str) -> list[PushItem]:
     return [PushItem(source=str(one), target=retag(one.reference, registry)) for one in images]
 
 
-def assert_done(results: list[ImageResult], images: list[Published], status: Status) -> None:
+def assert_done(results: list[ImageResult], images: list[Published], status: ImageStatus) -> None:
     assert [result.error for result in results] == [None] * len(images)
     assert [result.digest for result in results] == [one.sample.digest for one in images]
     assert {result.status for result in results} == {status}
@@ -36,7 +36,7 @@ async def carry(client: RegistryClient, images: list[Published], path: Path) -> 
     """Pull images into a layout."""
     layout = LayoutDirectory.create(path)
     results = await pull(client, [one.reference for one in images], layout)
-    assert_done(results, images, Status.COPIED)
+    assert_done(results, images, ImageStatus.COPIED)
     return layout
 
 
@@ -47,12 +47,12 @@ async def test_all_kinds_of_images_keep_their_digests_through_a_layout(
     async with make_client(public.host, private.host) as client:
         with await carry(client, images, tmp_path / "layout") as layout:
             results = await push(client, layout, items(images, private.host))
-            assert_done(results, images, Status.COPIED)
+            assert_done(results, images, ImageStatus.COPIED)
             expected = [
                 Expected(target=item.target, digest=one.sample.digest)
                 for item, one in zip(items(images, private.host), images, strict=True)
             ]
-            assert_done(await verify(client, expected), images, Status.PRESENT)
+            assert_done(await verify(client, expected), images, ImageStatus.PRESENT)
     # With a client that is not ours, by tag and by digest: the very bytes.
     async with aiohttp.ClientSession(headers={"Accept": ", ".join(MANIFEST_TYPES)}) as http:
         for item, one in zip(items(images, private.host), images, strict=True):
@@ -76,9 +76,9 @@ async def test_a_second_run_moves_nothing(
         with await carry(client, images, tmp_path / "layout") as layout:
             await push(client, layout, items(images, private.host))
             again = await pull(client, [one.reference for one in images], layout)
-            assert_done(again, images, Status.PRESENT)
+            assert_done(again, images, ImageStatus.PRESENT)
             results = await push(client, layout, items(images, private.host))
-            assert_done(results, images, Status.PRESENT)
+            assert_done(results, images, ImageStatus.PRESENT)
             assert sum(result.bytes_sent for result in (*again, *results)) == 0
 
 
@@ -102,9 +102,9 @@ async def test_copying_between_registries_needs_no_store(
     images = await publish_set(public.host)
     async with make_client(public.host, private.host) as client:
         results = await copy(client, items(images, private.host))
-        assert_done(results, images, Status.COPIED)
+        assert_done(results, images, ImageStatus.COPIED)
         again = await copy(client, items(images, private.host))
-        assert_done(again, images, Status.PRESENT)
+        assert_done(again, images, ImageStatus.PRESENT)
     assert private.stored_blobs() == set().union(*(one.sample.digests for one in images))
 
 
@@ -117,7 +117,7 @@ async def test_a_registry_with_tls_of_an_own_ca_and_basic_auth(
     ) as client:
         with await carry(client, images, tmp_path / "layout") as layout:
             results = await push(client, layout, items(images, secured.host))
-            assert_done(results, images, Status.COPIED)
+            assert_done(results, images, ImageStatus.COPIED)
     assert secured.stored_blobs() == set().union(*(one.sample.digests for one in images))
 
 
@@ -130,7 +130,7 @@ async def test_a_registry_behind_a_token_server(
     async with make_client(public.host, *plain, credentials=logged_in(host)) as client:
         with await carry(client, images, tmp_path / "layout") as layout:
             results = await push(client, layout, items(images, host))
-            assert_done(results, images, Status.COPIED)
+            assert_done(results, images, ImageStatus.COPIED)
     targets = [item.target for item in items(images, host)]
     async with make_client(*plain) as anonymous:
         with LayoutDirectory.create(tmp_path / "back") as back:
@@ -151,7 +151,7 @@ async def test_a_tag_that_moved_upstream_is_fetched_again(
             for sample in (first, second):
                 await publish(f"http://{public.host}", "moving/tag", "latest", sample)
                 (result,) = await pull(client, [reference], layout)
-                assert (result.digest, result.status) == (sample.digest, Status.COPIED)
+                assert (result.digest, result.status) == (sample.digest, ImageStatus.COPIED)
                 named = await layout.references()
                 assert named[str(reference)].digest == sample.digest
 
@@ -159,12 +159,12 @@ async def test_a_tag_that_moved_upstream_is_fetched_again(
 async def test_progress_adds_up_to_what_was_planned(
     public: RegistryServer, private: RegistryServer, tmp_path: Path
 ) -> None:
-    from ckf_airgap.transfer.events import BlobDone, BlobsPlanned, BytesMoved, Way
+    from ckf_airgap.transfer.events import BlobDone, BlobsPlanned, BlobWay, BytesMoved
 
     images = await publish_set(public.host)
     async with make_client(public.host, private.host) as client:
         for run in ("pull", "push"):
-            events: list[Event] = []
+            events: list[TransferEvent] = []
             with LayoutDirectory.create(tmp_path / "layout") as layout:
                 if run == "pull":
                     await pull(
@@ -177,7 +177,7 @@ async def test_progress_adds_up_to_what_was_planned(
             moved = sum(event.count for event in events if isinstance(event, BytesMoved))
             assert sum(event.count for event in planned) == len(done)
             assert sum(event.size for event in planned) == moved
-            assert {event.way for event in done} == {Way.COPIED}
+            assert {event.way for event in done} == {BlobWay.COPIED}
 
 
 @pytest.mark.parametrize("digest", ["sha256:" + "0" * 64])
@@ -190,5 +190,5 @@ async def test_verify_tells_another_digest(
             client,
             [Expected(target=images[0].reference, digest=Digest.parse(digest))],
         )
-    assert result.status is Status.FAILED
+    assert result.status is ImageStatus.FAILED
     assert f"{images[0].sample.digest} instead of {digest}" in str(result.error)

@@ -12,6 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+import ckf_airgap
 from ckf_airgap import errors
 from ckf_airgap.cli import main
 from ckf_airgap.cli.app import COMMANDS
@@ -28,8 +29,7 @@ def fail_with(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     def broken() -> list[str]:
         raise error
 
-    module = importlib.import_module("ckf_airgap.cli.releases")
-    monkeypatch.setattr(module, "release_names", broken)
+    monkeypatch.setattr(ckf_airgap, "release_names", broken)
 
 
 def imported(group: click.Command, name: str) -> click.Command:
@@ -256,8 +256,7 @@ class TestLogs:
                     logging.getLogger(name).log(level, "%s says [x] %d", name, level)
             return []
 
-        module = importlib.import_module("ckf_airgap.cli.releases")
-        monkeypatch.setattr(module, "release_names", talk)
+        monkeypatch.setattr(ckf_airgap, "release_names", talk)
 
     @pytest.mark.parametrize(
         ("args", "count"),

@@ -14,12 +14,12 @@ from ckf_airgap.errors import ExitCode, ImagesFailedError, LoginError, Problem
 from ckf_airgap.transfer.events import (
     BlobDone,
     BlobsPlanned,
+    BlobWay,
     BytesMoved,
     ImageDone,
     ImageResult,
     ImagesPlanned,
-    Status,
-    Way,
+    ImageStatus,
 )
 from ckf_airgap.transfer.oci import Descriptor, Digest
 
@@ -46,7 +46,7 @@ def test_progress_is_one_line_on_a_terminal_of_any_width(width: int) -> None:
     shown.listen(BytesMoved(digest=digest, count=0))
     shown._samples[0] = (shown._samples[0][0] - 5, 0)
     shown.listen(BytesMoved(digest=digest, count=10_000_000_000))
-    failed = ImageResult(source="a", target="b", status=Status.FAILED, error=LoginError("no"))
+    failed = ImageResult(source="a", target="b", status=ImageStatus.FAILED, error=LoginError("no"))
     shown.listen(ImageDone(result=failed))
     lines = drawn(shown, width).splitlines()
     assert len(lines) == 1
@@ -64,7 +64,9 @@ def test_where_no_bytes_are_moved_images_are_counted() -> None:
     assert "0 of 4 images" in before
     assert " B" not in before
     for _ in range(2):
-        shown.listen(ImageDone(result=ImageResult(source="a", target="a", status=Status.PRESENT)))
+        shown.listen(
+            ImageDone(result=ImageResult(source="a", target="a", status=ImageStatus.PRESENT))
+        )
     assert "2 of 4 images" in drawn(shown, 80)
 
 
@@ -74,7 +76,7 @@ def test_a_blob_that_was_there_is_counted_once() -> None:
     shown.listen(ImagesPlanned(count=1))
     shown.listen(BlobsPlanned(count=1, size=1_000_000))
     shown.listen(BytesMoved(digest=blob.digest, count=400_000))
-    shown.listen(BlobDone(descriptor=blob, way=Way.COPIED, resumed=600_000))
+    shown.listen(BlobDone(descriptor=blob, way=BlobWay.COPIED, resumed=600_000))
     assert "1.0 MB of 1.0 MB" in drawn(shown, 120)
 
 
@@ -84,7 +86,7 @@ def test_a_failure_that_repeats_is_told_once_on_the_way(verbosity: int, lines: i
     terminal.verbosity = verbosity
     for number, why in enumerate(("no TLS", "no TLS", "no such project", "no TLS")):
         result = ImageResult(
-            source="a", target=f"r/{number}", status=Status.FAILED, error=LoginError(why)
+            source="a", target=f"r/{number}", status=ImageStatus.FAILED, error=LoginError(why)
         )
         shown.listen(ImageDone(result=result))
     text = terminal.err.file.getvalue()  # type: ignore[attr-defined]

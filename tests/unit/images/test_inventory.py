@@ -14,7 +14,7 @@ from ckf_airgap.charms.charm import Charm, charm_from_documents
 from ckf_airgap.charms.charmfile import CharmDirectory, read_default_images
 from ckf_airgap.errors import ImageNotFoundError, InputError, UsageError
 from ckf_airgap.facts.releases import load_release, release_names
-from ckf_airgap.images.inventory import Inventory, Reason, base_in_use, take_inventory
+from ckf_airgap.images.inventory import ImageReason, Inventory, base_in_use, take_inventory
 from ckf_airgap.images.lists import ImageList
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.rules import ImageRules
@@ -170,7 +170,7 @@ class TestReasons:
         charm = a_charm(resources={"oci": "a/b:1"})
         (image,) = inventory(charm)
         assert image.reasons == (
-            Reason(
+            ImageReason(
                 asker="resource",
                 used="start",
                 application="app",

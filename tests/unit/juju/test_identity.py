@@ -9,8 +9,8 @@ import pytest
 from ckf_airgap.errors import Problem, RefusedError
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.juju.identity import (
+    DeploymentRecord,
     HeldIdentity,
-    Record,
     WantedIdentity,
     WantedResource,
     compare,
@@ -24,7 +24,7 @@ from tests.unit.juju.samples import MINIO, bundle
 IMAGE = "reg:5000/minio:1"
 AUTH = RegistryAuth(username="me", password="secret", registry=Registry.parse("reg:5000"))
 TYPES = {name: option.type for name, option in MINIO.options.items()}
-RECORD = Record(
+RECORD = DeploymentRecord(
     charm_url="local:minio-0",
     charm_sha256="a" * 64,
     charm_file="minio_r278.charm",
@@ -162,17 +162,17 @@ def test_a_file_with_other_content_differs() -> None:
 
 class TestRecord:
     def test_reads_back_what_it_wrote(self) -> None:
-        assert Record.parse(RECORD.to_text()) == RECORD
+        assert DeploymentRecord.parse(RECORD.to_text()) == RECORD
 
     @pytest.mark.parametrize(
         "text",
         [None, 7, "", "{", "[]", "{}", '{"charm": 1}', "[" * 100_000, '{"images": {}}'],
     )
     def test_what_cannot_be_read_is_no_record(self, text: str) -> None:
-        assert Record.parse(text) is None
+        assert DeploymentRecord.parse(text) is None
 
     def test_no_image_may_be_anything_but_text(self) -> None:
-        assert Record.parse(RECORD.to_text().replace(f'"{IMAGE}"', "{}")) is None
+        assert DeploymentRecord.parse(RECORD.to_text().replace(f'"{IMAGE}"', "{}")) is None
 
 
 BUNDLE = f"""

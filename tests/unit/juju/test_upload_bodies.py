@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from ckf_airgap.images.reference import Registry
-from ckf_airgap.juju.api import Timeouts
+from ckf_airgap.juju.api import JujuTimeouts
 from ckf_airgap.juju.upload import RegistryAuth, RegistryLogin, error_text, image_details
 
 
@@ -72,6 +72,6 @@ def test_error_bodies_of_all_shapes(body: str, text: str) -> None:
 
 
 def test_an_upload_may_take_longer_the_larger_it_is() -> None:
-    timeouts = Timeouts(upload_s=10, upload_bytes_per_s=1000)
+    timeouts = JujuTimeouts(upload_s=10, upload_bytes_per_s=1000)
     assert timeouts.upload(0) == 10
     assert timeouts.upload(5000) == 15

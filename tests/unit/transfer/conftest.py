@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
-from ckf_airgap.net.limits import Limits, Policy, Retries, Timeouts
+from ckf_airgap.net.limits import HttpTimeouts, Limits, Policy, Retries
 from ckf_airgap.net.trust import TrustStore
 from ckf_airgap.transfer.events import Listener, ignore
 from ckf_airgap.transfer.registry.credentials import Credentials, CredentialStore
@@ -25,7 +25,7 @@ POLICY = Policy(
         chunk_bytes=8 * KIB,
         smallest_chunk_bytes=2 * KIB,
     ),
-    timeouts=Timeouts(connect_s=2, stall_s=2, commit_s=2, helper_s=2),
+    timeouts=HttpTimeouts(connect_s=2, stall_s=2, commit_s=2, helper_s=2),
     retries=Retries(attempts=3, first_delay_s=0, longest_delay_s=0, longest_retry_after_s=0.01),
 )
 

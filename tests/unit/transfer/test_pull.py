@@ -12,13 +12,13 @@ from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.transfer.events import (
     BlobDone,
     BlobsPlanned,
+    BlobWay,
     BytesMoved,
-    Event,
     ImageDone,
     ImageResult,
     ImagesPlanned,
-    Status,
-    Way,
+    ImageStatus,
+    TransferEvent,
 )
 from ckf_airgap.transfer.oci import Digest, Platform
 from ckf_airgap.transfer.pull import pull
@@ -56,7 +56,7 @@ async def test_an_image_arrives_byte_for_byte_and_gets_its_name_last(
     registry.put("a/b", "1", sample)
     store = MemoryStore()
     result = await pull_one(client, registry, store)
-    assert (result.status, result.digest, result.error) == (Status.COPIED, sample.digest, None)
+    assert (result.status, result.digest, result.error) == (ImageStatus.COPIED, sample.digest, None)
     assert result.bytes_sent == sum(map(len, sample.blobs.values()))
     assert store.holds(sample)
     assert store.names[f"{registry.host}/a/b:1"].digest == sample.digest
@@ -72,7 +72,7 @@ async def test_a_second_run_looks_the_tag_up_and_moves_nothing(
     await pull_one(client, registry, store)
     written, asked = store.written, len(registry.requests("GET .*/blobs/"))
     result = await pull_one(client, registry, store)
-    assert (result.status, result.bytes_sent) == (Status.PRESENT, 0)
+    assert (result.status, result.bytes_sent) == (ImageStatus.PRESENT, 0)
     assert (store.written, len(registry.requests("GET .*/blobs/"))) == (written, asked)
 
 
@@ -85,7 +85,7 @@ async def test_a_tag_that_has_moved_is_fetched_again(
     registry.put("a/b", "1", OTHER)
     result = await pull_one(client, registry, store)
     config = OTHER.blobs.keys() - PLAIN.blobs.keys() - {BIG.digest}
-    assert result.status is Status.COPIED
+    assert result.status is ImageStatus.COPIED
     assert result.bytes_sent == len(BIG.blob) + sum(len(OTHER.blobs[one]) for one in config)
     assert store.names[f"{registry.host}/a/b:1"].digest == OTHER.digest
 
@@ -112,7 +112,7 @@ async def test_what_was_written_before_a_stop_is_not_fetched_again(
 ) -> None:
     registry.put("a/b", "1", OTHER)
     store = MemoryStore(parts={Digest.parse(BIG.digest): BIG.blob[:70_000]})
-    events: list[Event] = []
+    events: list[TransferEvent] = []
     (result,) = await pull(client, [ref(registry, "a/b:1")], store, listener=events.append)
     (asked,) = registry.requests(f"GET .*{BIG.digest}")
     assert asked.headers["Range"] == "bytes=70000-"
@@ -143,9 +143,9 @@ async def test_damage_in_the_store_is_mended_only_when_that_is_asked_for(
     store = MemoryStore()
     await pull_one(client, registry, store)
     store.damage(BASE.digest)
-    assert (await pull_one(client, registry, store)).status is Status.PRESENT
+    assert (await pull_one(client, registry, store)).status is ImageStatus.PRESENT
     (result,) = await pull(client, [ref(registry, "a/b:1")], store, recheck=True)
-    assert (result.status, result.bytes_sent) == (Status.COPIED, len(BASE.blob))
+    assert (result.status, result.bytes_sent) == (ImageStatus.COPIED, len(BASE.blob))
     assert store.holds(PLAIN)
 
 
@@ -217,7 +217,7 @@ async def test_an_image_that_fails_stops_no_other_and_gets_no_name(
     store = MemoryStore()
     names = ["a/b:1", "a/c:1", "a/d:1", "a/b:2"]
     results = await pull(client, [ref(registry, name) for name in names], store)
-    assert [result.status for result in results] == [Status.COPIED, *[Status.FAILED] * 3]
+    assert [result.status for result in results] == [ImageStatus.COPIED, *[ImageStatus.FAILED] * 3]
     assert [type(result.error) for result in results[1:]] == [AbsentError] * 3
     assert [result.digest for result in results] == [PLAIN.digest, OTHER.digest, None, None]
     assert set(store.names) == {f"{registry.host}/a/b:1"}
@@ -315,7 +315,7 @@ async def test_progress_adds_up_to_what_was_planned(
         kept={Digest.parse(BASE.digest): BASE.blob},
         parts={Digest.parse(BIG.digest): BIG.blob[:30_000]},
     )
-    events: list[Event] = []
+    events: list[TransferEvent] = []
     references = [ref(registry, name) for name in ("a/b:1", "a/c:1", "a/none:1")]
     results = await pull(client, references, store, listener=events.append)
     planned = next(event for event in events if isinstance(event, BlobsPlanned))
@@ -325,7 +325,7 @@ async def test_progress_adds_up_to_what_was_planned(
     assert events[0] == ImagesPlanned(count=3)
     assert sizes.keys() == {*MULTI.blobs, *OTHER.blobs}
     assert (planned.count, planned.size) == (len(done), sum(sizes.values()))
-    assert [str(event.descriptor.digest) for event in done if event.way is Way.PRESENT] == [
+    assert [str(event.descriptor.digest) for event in done if event.way is BlobWay.PRESENT] == [
         BASE.digest
     ]
     assert moved == planned.size - len(BASE.blob) - 30_000
