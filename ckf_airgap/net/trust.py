@@ -56,7 +56,7 @@ class TrustStore:
         named = os.environ.get("SSL_CERT_FILE")
         if named and not Path(named).is_file():
             wrong = InputError if Path(named).exists() else MissingError
-            raise wrong(f"SSL_CERT_FILE names {named}, which is no file")
+            raise wrong(f"SSL_CERT_FILE names {named}, which is not a file")
         context = ssl.create_default_context()
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         # As Docker does, and Python before 3.13: an authority of one's own may lack extensions
