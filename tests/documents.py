@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,14 +48,28 @@ def blocks_in(language: str) -> list[Block]:
     return [block for page in PAGES for block in blocks(page) if block.language == language]
 
 
-async def execute(block: Block, changes: dict[str, str], **names: Any) -> dict[str, Any]:
-    """Run a block of Python, which may await, with some texts exchanged; return its names."""
+def begin(
+    block: Block, names: dict[str, Any], changes: Mapping[str, str] | None = None
+) -> Coroutine[Any, Any, None] | None:
+    """Run a block of Python, or return what is left to be awaited when it awaits something.
+
+    Args:
+        block: The block.
+        names: What it can use; what it makes is added.
+        changes: Texts to exchange in it.
+    """
     text = block.text
-    for shown, real in changes.items():
+    for shown, real in (changes or {}).items():
         assert shown in text, f"{block} does not say {shown}"
         text = text.replace(shown, real)
     code = compile(text, str(block), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     awaited = eval(code, names)  # noqa: S307 - our own pages
-    if inspect.iscoroutine(awaited):
-        await awaited
+    return awaited if inspect.iscoroutine(awaited) else None
+
+
+async def execute(block: Block, changes: Mapping[str, str], **names: Any) -> dict[str, Any]:
+    """Run a block that awaits, with some texts exchanged, and return its names."""
+    rest = begin(block, names, changes)
+    assert rest is not None, f"{block} awaits nothing"
+    await rest
     return names

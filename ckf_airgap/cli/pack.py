@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 import click
 
 import ckf_airgap
-from ckf_airgap.bundle.checks import Setting
 from ckf_airgap.cli.charms.options import charm_options, store_options
 from ckf_airgap.cli.images.transferoptions import transfer_options
 from ckf_airgap.cli.options import (
@@ -32,7 +31,6 @@ from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import size_text
 from ckf_airgap.errors import InterruptedRunError, UsageError
 from ckf_airgap.facts.defaults import PYTHONS
-from ckf_airgap.packing.names import LEFT_OUT
 
 if TYPE_CHECKING:
     from ckf_airgap import CharmSources, Packed, StoreOptions, TransferSettings
@@ -51,7 +49,7 @@ def _settings(
                 f"--set takes APP.OPTION=VALUE, not {value!r}",
                 fix=f"To choose images, give {need_for(value)}.",
             )
-        Setting.parse(value)
+        ckf_airgap.Setting.parse(value)
     return values
 
 
@@ -216,6 +214,8 @@ def _summary(packed: Packed) -> str:
         f" ({size_text(images.bytes_moved)})"
     )
     if packed.left_out:
+        from ckf_airgap.packing.names import LEFT_OUT
+
         text += (
             f"\nleft out: {len(packed.left_out)} images, listed in {LEFT_OUT}; the overlay names"
             " these, too"

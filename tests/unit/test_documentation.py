@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import shlex
-from itertools import takewhile
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -61,8 +60,8 @@ def test_there_is_python_to_look_at() -> None:
 
 @pytest.mark.parametrize(("line", "where"), commands())
 def test_commands_have_the_arguments_that_are_shown(line: str, where: str) -> None:
-    words = shlex.split(line, comments=True)[1:]
-    args = list(takewhile(lambda word: word != ">", words))
+    args = shlex.split(line, comments=True)[1:]
+    args = args[: args.index(">")] if ">" in args else args
     command: click.Command = main
     with click.Context(main) as context:
         while isinstance(command, click.Group):

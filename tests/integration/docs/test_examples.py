@@ -15,8 +15,7 @@ from ckf_airgap import load_release, write_standins
 from ckf_airgap.cli import main
 from ckf_airgap.rehearsal.host.thread import ControllerThread
 from tests.charms import write_charm
-from tests.documents import ROOT, Block, blocks
-from tests.documents import execute as run_block
+from tests.documents import ROOT, Block, begin, blocks
 
 LIBRARY = blocks(ROOT / "docs" / "library.md")
 README = [block for block in blocks(ROOT / "README.md") if block.language == "python"]
@@ -40,7 +39,10 @@ def carried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def execute(block: Block, **names: Any) -> dict[str, Any]:
     """Run a block, which may await, and return its names."""
-    return asyncio.run(run_block(block, {}, **names))
+    rest = begin(block, names)
+    if rest is not None:
+        asyncio.run(rest)
+    return names
 
 
 @pytest.mark.parametrize("block", LIBRARY, ids=str)

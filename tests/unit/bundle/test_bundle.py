@@ -380,7 +380,7 @@ def test_a_bad_file_is_refused_by_its_name(tmp_path: Path, content: bytes, messa
 def test_a_missing_file_is_refused_by_its_name(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match=r"none\.yaml: No such file"):
         load_document(tmp_path / "none.yaml")
-    with pytest.raises(BundleError, match=r"is a directory without a bundle\.yaml"):
+    with pytest.raises(BundleError, match=r"is a directory without a bundle"):
         load_document(tmp_path)
 
 

@@ -111,6 +111,7 @@ class Registry:
         cuts: After how many bytes each of the next answers with a blob is cut.
         keeps: How many bytes of each of the next chunks are kept before the connection is cut.
         chunk_min: The smallest chunk that it takes.
+        mounts: Whether it mounts blobs; else it opens an upload in the place of a mount.
         strict: Whether an index needs all its children.
         immutable: Whether a tag stays what it is.
     """
@@ -126,6 +127,7 @@ class Registry:
         self.cuts: list[int] = []
         self.keeps: list[int] = []
         self.chunk_min: int | None = None
+        self.mounts = True
         self.strict = True
         self.immutable = False
         self.host = ""
@@ -309,7 +311,7 @@ class Registry:
         assert request.method == "POST"
         assert not await request.read()
         digest, donor = request.query.get("mount"), request.query.get("from", "")
-        if digest and digest in self.blobs.get(donor, {}):
+        if digest and self.mounts and digest in self.blobs.get(donor, {}):
             self.blobs.setdefault(repository, {})[digest] = self.blobs[donor][digest]
             return web.Response(status=201)
         name = secrets.token_hex(4)
