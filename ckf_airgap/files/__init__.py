@@ -134,10 +134,12 @@ class Replacement:
         """Remove the file; harmless after `commit`."""
         if self.stream.closed:
             return
-        with contextlib.suppress(OSError):
-            self._temporary.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # of a full disk, which was told when it was written to
-            self.stream.close()
+        try:
+            with contextlib.suppress(OSError):
+                self._temporary.unlink(missing_ok=True)
+        finally:  # also when a signal interrupts the removal
+            with contextlib.suppress(OSError):  # of a full disk, told when it was written to
+                self.stream.close()
 
 
 @contextmanager

@@ -74,7 +74,7 @@ def saved_images(index: TarIndex) -> tuple[SavedImage, ...]:
         )
     nested = [member for member in index.members.values() if _is_tar(index, member)]
     if not nested:
-        raise InputError(
+        raise (IntegrityError if _is_begun(index) else InputError)(
             f"{index.where} holds no images: neither index.json nor manifest.json is in it, and no"
             " tar that might have them",
             fix="If it should, it was cut while it was written or copied; do that again.",
@@ -86,6 +86,13 @@ def saved_images(index: TarIndex) -> tuple[SavedImage, ...]:
             raise InputError(f"{inner.where} is not a docker save archive")
         images += saved_images(inner)
     return tuple(images)
+
+
+def _is_begun(index: TarIndex) -> bool:
+    """Whether a tar has what only archives of images have, if not their list."""
+    return any(
+        name.startswith("blobs/") or name in ("oci-layout", "index.json") for name in index.members
+    )
 
 
 def distinct_images(images: Sequence[SavedImage], where: str) -> tuple[SavedImage, ...]:

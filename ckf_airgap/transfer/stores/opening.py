@@ -85,7 +85,7 @@ def _refuse_other_files(volume: Volume, path: Path) -> None:
         if block == bytes(tarfile.BLOCKSIZE):
             return  # a tar without members
         raise InputError(
-            f"{path} is not an archive: it is no tar, gzipped or not",
+            f"{path} is not an archive: it is not a tar, gzipped or not",
             fix="Name what `ckf-airgap images save` wrote.",
         ) from exc
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ckf_airgap.errors import AirgapError, IntegrityError
+from ckf_airgap.errors import AirgapError, InputError, IntegrityError
 from ckf_airgap.operations.images import load_images
 from ckf_airgap.operations.imagesettings import TransferSettings
 from ckf_airgap.transfer.oci import Descriptor, Digest
@@ -80,7 +80,19 @@ def test_links_in_a_circle_are_no_file(tmp_path: Path) -> None:
         special("b", tarfile.SYMTYPE, "index.json"),
     ]
     write(path, circle, packed=False)
-    with pytest.raises(IntegrityError, match="holds no images"):
+    with pytest.raises(InputError, match="holds no images"):
+        open_source(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"), [("blobs/sha256/" + "0" * 64, IntegrityError), ("letters", InputError)]
+)
+def test_an_archive_without_its_list_is_damaged_and_another_tar_is_none(
+    tmp_path: Path, name: str, wrong: type[AirgapError]
+) -> None:
+    path = tmp_path / "some.tar"
+    write(path, [(tarfile.TarInfo(name), b"")], packed=False)
+    with pytest.raises(wrong, match="holds no images"):
         open_source(path)
 
 

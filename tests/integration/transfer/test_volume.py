@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ckf_airgap.errors import AbsentError, IntegrityError
+from ckf_airgap.errors import AbsentError, InputError, IntegrityError
 from ckf_airgap.transfer.stores.storedgzip import (
     BLOCK_BYTES,
     StoredGzipFile,
@@ -131,7 +131,7 @@ def test_a_flipped_byte_in_a_gzip_file_of_another_make_is_found_when_it_is_opene
 def test_another_compression_is_named(tmp_path: Path) -> None:
     path = tmp_path / "file.tar.zst"
     path.write_bytes(b"\x28\xb5\x2f\xfd" + bytes(100))
-    with pytest.raises(IntegrityError, match="compressed with zstd"):
+    with pytest.raises(InputError, match="compressed with zstd"):
         open_volume(path)
     with pytest.raises(AbsentError, match=r"nothing\.tar"):
         open_volume(tmp_path / "nothing.tar")
