@@ -1,7 +1,8 @@
 """All that talks to a Juju controller; the only room that imports libjuju.
 
 async with connect(JujuTarget(model="kubeflow"), create_model=True) as session:
-await deploy(session, bundle, charms)
+plan = await plan_for(session, bundle, charms)
+await execute(session, plan)
 await wait_active_idle(session, expected_scale=scales)
 """
 
@@ -11,8 +12,8 @@ from ckf_airgap.juju.deploy import (
     DeployEvent,
     DeployEventKind,
     DeployReport,
-    deploy,
     execute,
+    plan_for,
 )
 from ckf_airgap.juju.idle import (
     DEFAULT_ERROR_GRACE_S,
@@ -98,9 +99,9 @@ __all__ = [
     "changes_between",
     "connect",
     "default_juju_data",
-    "deploy",
     "execute",
     "plan_deployment",
+    "plan_for",
     "read_live_model",
     "read_status",
     "wait_active_idle",

@@ -24,7 +24,6 @@ from ckf_airgap.juju import (
     JujuTarget,
     RegistryAuth,
     connect,
-    deploy,
     read_live_model,
     read_status,
     wait_active_idle,
@@ -33,7 +32,15 @@ from ckf_airgap.juju.identity import RECORD_KEY, Record
 from ckf_airgap.rehearsal.host.controller import RehearsalController
 from ckf_airgap.rehearsal.standin import write_standin
 from ckf_airgap.rendering.overlay import render
-from tests.integration.juju.world import BUNDLE, QUICK, REGISTRY, SCALES, client_tasks, parse
+from tests.integration.juju.world import (
+    BUNDLE,
+    QUICK,
+    REGISTRY,
+    SCALES,
+    client_tasks,
+    deploy,
+    parse,
+)
 from tests.unit.juju.samples import MINIO
 
 QUIET = {"Client", "AllWatcher", "Pinger", "ModelConfig", "Application", "Resources", "Annotations"}

@@ -17,13 +17,12 @@ from ckf_airgap.juju import (
     Progress,
     Session,
     connect,
-    deploy,
     wait_active_idle,
     watch,
 )
 from ckf_airgap.rehearsal.host.controller import RehearsalController
 from ckf_airgap.rehearsal.units.course import Course, Step
-from tests.integration.juju.world import QUICK, SCALES, client_tasks
+from tests.integration.juju.world import QUICK, SCALES, client_tasks, deploy
 
 Charms = Mapping[str, Charm]
 
