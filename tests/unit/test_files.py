@@ -157,7 +157,7 @@ def test_device_is_refused(tmp_path: Path) -> None:
 
 
 def test_device_that_may_be_read_is_read_up_to_the_limit() -> None:
-    with pytest.raises(InputError, match="/dev/zero is too large for a list: .* more than 1 KiB"):
+    with pytest.raises(InputError, match=r"/dev/zero is too large for a list: .* more than 1 KiB"):
         read_small(Path("/dev/zero"), 1024, what="a list", pipes=True)
 
 
@@ -179,10 +179,15 @@ def test_limit_is_the_last_size_that_is_read(tmp_path: Path) -> None:
 
 def test_full_disk_is_named_by_the_file_that_was_to_be_written(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    with pytest.raises(OSError, match="No space left") as caught, replacing(path) as stream:
-        with open("/dev/full", "wb", buffering=0) as full:  # noqa: PTH123 - unbuffered
-            os.dup2(full.fileno(), stream.fileno())
-        stream.write(b"x" * 100_000)
+
+    def fill() -> None:
+        with replacing(path) as stream:
+            with open("/dev/full", "wb", buffering=0) as full:  # noqa: PTH123 - unbuffered
+                os.dup2(full.fileno(), stream.fileno())
+            stream.write(b"x" * 100_000)
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        fill()
     assert caught.value.filename == str(path)
     assert list(tmp_path.iterdir()) == []
     error = disk_error(caught.value, path)
