@@ -115,35 +115,6 @@ class DeployReport:
         }
 
 
-async def deploy(
-    session: Session,
-    bundle: Bundle,
-    charms: Mapping[str, Charm],
-    *,
-    jobs: int = DEFAULT_LIMIT,
-    registry_auth: RegistryAuth | None = None,
-    on_event: OnEvent | None = None,
-) -> DeployReport:
-    """Deploy a bundle into the model of a session, or whatever is missing there.
-
-    Args:
-        session: The model.
-        bundle: The merged bundle, with every option and resource as it must be.
-        charms: The charm of each application; two may share one file, which is uploaded once.
-        jobs: How many charms are uploaded and deployed at once.
-        registry_auth: The login to the private registry, if it needs one; images of other
-            registries do not get it.
-        on_event: Called with each completed step; must not block.
-
-    Raises:
-        BundleError: with everything that is wrong with the bundle, before anything is done.
-        RefusedError: with every refusal of the controller, and what was done.
-        ControllerError: when the controller can no longer be used.
-    """
-    plan = await plan_for(session, bundle, charms, registry_auth=registry_auth)
-    return await execute(session, plan, jobs=jobs, registry_auth=registry_auth, on_event=on_event)
-
-
 async def plan_for(
     session: Session,
     bundle: Bundle,
@@ -156,7 +127,7 @@ async def plan_for(
     Args:
         session: The model.
         bundle: The merged bundle, with every option and resource as it must be.
-        charms: The charm of each application.
+        charms: The charm of each application; two may share one file, which is uploaded once.
         registry_auth: The login that images of the private registry are deployed with.
 
     Raises:
@@ -178,7 +149,20 @@ async def execute(
     registry_auth: RegistryAuth | None = None,
     on_event: OnEvent | None = None,
 ) -> DeployReport:
-    """Carry out a plan; see `deploy`."""
+    """Carry out a plan in the model of a session.
+
+    Args:
+        session: The model.
+        plan: What `plan_for` returned.
+        jobs: How many charms are uploaded and deployed at once.
+        registry_auth: The login to the private registry, if it needs one; images of other
+            registries do not get it.
+        on_event: Called with each completed step; must not block.
+
+    Raises:
+        RefusedError: with every refusal of the controller, and what was done.
+        ControllerError: when the controller can no longer be used.
+    """
     async with Uploader(session.http, session.timeouts, jobs) as uploader:
         return await _Execution(session, plan, uploader, registry_auth, on_event).run(jobs)
 

@@ -1,14 +1,24 @@
-"""Files are written whole or not at all."""
+"""Files are written whole or not at all, locked, and read within limits."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from ckf_airgap.errors import InputError
-from ckf_airgap.files import write_text
+from ckf_airgap.errors import InputError, StorageFullError
+from ckf_airgap.files import (
+    FileLock,
+    Replacement,
+    disk_error,
+    read_small,
+    remove_unfinished,
+    replacing,
+    write_text,
+)
 
 
 def test_new_file_has_the_mode_that_the_umask_leaves(tmp_path: Path) -> None:
@@ -83,3 +93,103 @@ def test_link_into_a_missing_directory_names_that(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "no" / "overlay.yaml")
     with pytest.raises(InputError, match=f"there is no directory {tmp_path}/no"):
         write_text(tmp_path / "link", "new")
+
+
+def test_two_runs_at_once_publish_whole_files_and_the_last_one_wins(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    first = Replacement(path)
+    second = Replacement(path)
+    first.stream.write(b"first " * 1000)
+    second.stream.write(b"second " * 10)
+    second.commit()
+    assert path.read_bytes() == b"second " * 10
+    first.commit()
+    assert path.read_bytes() == b"first " * 1000
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next_one(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    code = (
+        "import os, pathlib, sys\n"
+        "from ckf_airgap.files import Replacement\n"
+        "new = Replacement(pathlib.Path(sys.argv[1]))\n"
+        "new.stream.write(b'half'); new.stream.flush(); os._exit(9)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, path], check=False, timeout=20)
+    assert killed.returncode == 9
+    assert [one.suffix for one in tmp_path.iterdir()] == [".part"]
+    with replacing(path) as stream:
+        stream.write(b"whole")
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == b"whole"
+
+
+def test_what_a_living_run_writes_is_left_alone(tmp_path: Path) -> None:
+    other = Replacement(tmp_path / "lock")
+    remove_unfinished(tmp_path)
+    other.stream.write(b"whole")
+    other.commit()
+    assert (tmp_path / "lock").read_bytes() == b"whole"
+
+
+def test_lock_is_had_by_one_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    held = FileLock.take(path, create=True)
+    assert held is not None
+    assert FileLock.take(path) is None
+    held.release()
+    again = FileLock.take(path)
+    assert again is not None
+    again.release()
+
+
+def test_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="pipe is not a regular file"):
+        read_small(tmp_path / "pipe", 10, what="a list")
+
+
+def test_device_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    with pytest.raises(InputError, match="zero is not a regular file"):
+        read_small(tmp_path / "zero", 10, what="a list")
+
+
+def test_device_that_may_be_read_is_read_up_to_the_limit() -> None:
+    with pytest.raises(InputError, match=r"/dev/zero is too large for a list: .* more than 1 KiB"):
+        read_small(Path("/dev/zero"), 1024, what="a list", pipes=True)
+
+
+def test_link_is_refused_where_none_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"text")
+    (tmp_path / "link").symlink_to("file")
+    assert read_small(tmp_path / "link", 10, what="a list") == b"text"
+    with pytest.raises(InputError, match="link is a symbolic link"):
+        read_small(tmp_path / "link", 10, what="a list", follow=False)
+
+
+def test_limit_is_the_last_size_that_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * 10)
+    assert read_small(path, 10, what="a list") == b"x" * 10
+    with pytest.raises(InputError, match="more than 9 bytes"):
+        read_small(path, 9, what="a list")
+
+
+def test_full_disk_is_named_by_the_file_that_was_to_be_written(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+
+    def fill() -> None:
+        with replacing(path) as stream:
+            with open("/dev/full", "wb", buffering=0) as full:  # noqa: PTH123 - unbuffered
+                os.dup2(full.fileno(), stream.fileno())
+            stream.write(b"x" * 100_000)
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        fill()
+    assert caught.value.filename == str(path)
+    assert list(tmp_path.iterdir()) == []
+    error = disk_error(caught.value, path)
+    assert isinstance(error, StorageFullError)
+    assert str(tmp_path) in error.message

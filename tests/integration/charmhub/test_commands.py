@@ -180,3 +180,34 @@ def test_a_lock_reads_back_as_it_was_written(
     download(world.bundle, "--write-lock", lock)
 
     assert Lock.read(lock).to_text() == lock.read_text()
+
+
+@pytest.mark.parametrize("command", ["download", "list"])
+def test_overlay_may_have_what_only_an_overlay_may_have(
+    shop: CharmStoreServer, invoke: Invoke, world: World, tmp_path: Path, command: str
+) -> None:
+    overlay = tmp_path / "offers.yaml"
+    overlay.write_text("applications: {dog: {offers: {o1: {endpoints: [prey]}}}}\n")
+    store = ("--store", shop.url, "--store-ca", tmp_path / "ca.crt", "-d", tmp_path / "got")
+    more = store if command == "download" else ("--charms", world.charms)
+
+    result = invoke("charms", command, world.bundle, "--overlay", overlay, *more)
+
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("command", ["download", "list"])
+def test_mistyped_application_in_an_overlay_gets_the_message_of_images_list(
+    shop: CharmStoreServer, invoke: Invoke, world: World, tmp_path: Path, command: str
+) -> None:
+    overlay = tmp_path / "typo.yaml"
+    overlay.write_text("applications: {dogg: {scale: 2}}\n")
+    store = ("--store", shop.url, "--store-ca", tmp_path / "ca.crt", "-d", tmp_path / "got")
+    more = store if command == "download" else ("--charms", world.charms)
+
+    listed = invoke("images", "list", world.bundle, "--charms", world.charms, "--overlay", overlay)
+    result = invoke("charms", command, world.bundle, "--overlay", overlay, *more)
+
+    assert "there is no application dogg" in " ".join(listed.stderr.split())
+    assert "did you mean 'dog'?" in listed.stderr
+    assert (result.exit_code, result.stderr) == (listed.exit_code, listed.stderr)

@@ -19,7 +19,7 @@ from ckf_airgap.documents import Document, load_mapping
 from ckf_airgap.errors import BundleError, ControllerError, RefusedError
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.juju.connection import connect
-from ckf_airgap.juju.deploy import DeployEvent, DeployEventKind, deploy
+from ckf_airgap.juju.deploy import DeployEvent, DeployEventKind
 from ckf_airgap.juju.identity import RECORD_KEY, DeploymentRecord
 from ckf_airgap.juju.status import read_live_model, read_status
 from ckf_airgap.juju.store import JujuTarget
@@ -28,7 +28,15 @@ from ckf_airgap.juju.watch import wait_active_idle
 from ckf_airgap.rehearsal.host.controller import RehearsalController
 from ckf_airgap.rehearsal.standin import write_standin
 from ckf_airgap.rendering.overlay import render
-from tests.integration.juju.world import BUNDLE, QUICK, REGISTRY, SCALES, client_tasks, parse
+from tests.integration.juju.world import (
+    BUNDLE,
+    QUICK,
+    REGISTRY,
+    SCALES,
+    client_tasks,
+    deploy,
+    parse,
+)
 from tests.unit.juju.samples import MINIO
 
 QUIET = {"Client", "AllWatcher", "Pinger", "ModelConfig", "Application", "Resources", "Annotations"}

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,9 @@ from ckf_airgap.charms.charm import Charm
 from ckf_airgap.charms.charmfile import read_charm
 from ckf_airgap.documents import load_mapping
 from ckf_airgap.juju.api import JujuTimeouts
+from ckf_airgap.juju.deploy import DeployEvent, DeployReport, execute, plan_for
 from ckf_airgap.juju.store import JujuTarget
+from ckf_airgap.juju.upload import RegistryAuth
 from ckf_airgap.rehearsal.host.controller import RehearsalController
 from ckf_airgap.rehearsal.standin import write_standin
 from tests.unit.juju.samples import KFP, MINIO, MYSQL
@@ -96,6 +98,20 @@ def bundle() -> Bundle:
 def parse(text: str) -> Bundle:
     """Return a bundle from its YAML."""
     return Bundle.from_document(load_mapping(text, where="bundle"), where="bundle")
+
+
+async def deploy(
+    session: Session,
+    bundle: Bundle,
+    charms: Mapping[str, Charm],
+    *,
+    jobs: int = 8,
+    registry_auth: RegistryAuth | None = None,
+    on_event: Callable[[DeployEvent], None] | None = None,
+) -> DeployReport:
+    """Deploy a bundle into the model of a session, or whatever is missing there."""
+    plan = await plan_for(session, bundle, charms, registry_auth=registry_auth)
+    return await execute(session, plan, jobs=jobs, registry_auth=registry_auth, on_event=on_event)
 
 
 def client_tasks() -> list[str]:

@@ -206,3 +206,25 @@ def move_a_tag(pets: Pets) -> None:
 
     moved = image([layer("moved")])
     asyncio.run(publish(f"http://{pets.side.images.host}", "pets/cat", "1.0", moved))
+
+
+def test_overlay_may_have_offers(pets: Pets, tmp_path: Path) -> None:
+    overlay = tmp_path / "offers.yaml"
+    overlay.write_text("applications: {dog: {offers: {o1: {endpoints: [prey]}}}}\n")
+
+    result = pets.pack("--overlay", overlay)
+
+    assert result.exit_code == 0, result.output
+
+
+def test_mistyped_application_in_an_overlay_is_refused_with_a_hint(
+    pets: Pets, tmp_path: Path
+) -> None:
+    overlay = tmp_path / "typo.yaml"
+    overlay.write_text("applications: {dogg: {scale: 2}}\n")
+
+    result = pets.pack("--overlay", overlay)
+
+    assert result.exit_code == 3, result.output
+    assert "there is no application dogg" in " ".join(result.stderr.split())
+    assert "did you mean 'dog'?" in result.stderr

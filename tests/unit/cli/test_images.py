@@ -255,7 +255,7 @@ class TestAudit:
         world.bundle.write_text(world.bundle.read_text().replace("    options: {volume: 3}\n", ""))
         result = self.audit(world, invoke)
         assert result.exit_code == 0
-        assert "charm dog runs containers and tells no image" in result.stderr
+        assert "charm dog runs containers and names no image" in result.stderr
 
 
 class TestRetag:
