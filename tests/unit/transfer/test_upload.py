@@ -168,7 +168,7 @@ async def test_other_bytes_than_the_descriptor_says_are_never_kept(
             await send(registry, content, store=unverified(handed), uploader=uploader)
             assert stored(registry, content)
             return
-        with pytest.raises(IntegrityError, match="keeps nothing of it|was read as"):
+        with pytest.raises(IntegrityError, match=r"keeps nothing of it|was read as"):
             await send(registry, content, store=unverified(handed), uploader=uploader)
     assert registry.blobs.get("a/b", {}) == {}
 
@@ -330,7 +330,7 @@ async def test_a_blob_that_is_too_large_goes_in_chunks_and_chunks_are_halved(
 
 async def test_a_limit_below_the_smallest_chunk_is_an_error(registry: Registry) -> None:
     with_limit(registry, 1000)
-    with pytest.raises(TransferError, match="413.*more than 1000"):
+    with pytest.raises(TransferError, match=r"413.*more than 1000"):
         await send(registry, LARGE)
     assert min(length for _, length in chunks(registry)) == POLICY.limits.smallest_chunk_bytes
 
@@ -448,5 +448,5 @@ async def test_a_registry_that_names_itself_by_a_wrong_scheme_or_port_is_underst
 async def test_an_upload_is_not_sent_to_another_host_without_tls(registry: Registry) -> None:
     place = "http://storage.invalid/upload"
     registry.faults.append(on("POST", "/uploads/", lambda: error(202, Location=place)))
-    with pytest.raises(TransferError, match="storage.invalid.* without TLS"):
+    with pytest.raises(TransferError, match=r"storage\.invalid.* without TLS"):
         await send(registry, SMALL)
