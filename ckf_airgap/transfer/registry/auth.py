@@ -47,7 +47,8 @@ def parse_challenges(headers: Iterable[str]) -> tuple[Challenge, ...]:
         text = header.strip()
         bare = _PARAMETER.sub(lambda match: match[0].replace(",", "\0"), text)
         starts = [match.start(1) for match in _SCHEME.finditer(bare)]
-        for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+        ends = [*starts[1:], len(text)]
+        for start, end in zip(starts, ends, strict=False):  # a header may name no scheme at all
             part = text[start:end]
             scheme = re.split(r"[\s,]", part, maxsplit=1)[0]
             parameters = {

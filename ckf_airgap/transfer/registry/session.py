@@ -131,17 +131,21 @@ class RegistrySession:
         Raises:
             TransferError: when it cannot be reached, or is none.
         """
-        while self._greeting is None or self._greeting.cancelled():
-            self._greeting = asyncio.ensure_future(self._greet())
-        greeting = self._greeting
-        try:
-            await asyncio.shield(greeting)
-        except asyncio.CancelledError:
-            greeting.cancel()  # others that wait for it greet again
-            await asyncio.wait((greeting,))
+        while True:
+            if self._greeting is None or self._greeting.cancelled():
+                self._greeting = asyncio.ensure_future(self._greet())
+            greeting = self._greeting
+            try:
+                await asyncio.wait((greeting,))
+            except asyncio.CancelledError:
+                greeting.cancel()  # others that wait for it greet again
+                await asyncio.wait((greeting,))
+                if not greeting.cancelled():
+                    greeting.exception()
+                raise
             if not greeting.cancelled():
-                greeting.exception()
-            raise
+                greeting.result()
+                return
 
     async def ask(self, request: Request) -> Answer:
         """Make a small request, again if need be, and return its answer.

@@ -21,7 +21,7 @@ from ckf_airgap.transfer.oci import Descriptor
 from ckf_airgap.transfer.protocols import BlobSource
 from ckf_airgap.transfer.registry.answers import Refusal, error_codes
 from ckf_airgap.transfer.registry.auth import pull_scope, push_scope
-from ckf_airgap.transfer.registry.download import Meter
+from ckf_airgap.transfer.registry.download import PROGRESS_BYTES, Meter
 from ckf_airgap.transfer.registry.remote import RemoteRegistry
 from ckf_airgap.transfer.registry.session import Answer, Request
 from ckf_airgap.transfer.registry.uploadbody import Body, Reader
@@ -223,7 +223,7 @@ class _Upload:
         patience = self._registry.session.patience(self._what)
         while True:
             try:
-                if await self._begin():
+                if await self._begin(patience.progressed):
                     return
                 if self._uploader.in_chunks(self._blob, verified=self._verified):
                     await self._send_chunks(patience.progressed)
@@ -240,8 +240,11 @@ class _Upload:
             self._in_doubt = True
             await patience.wait(error)
 
-    async def _begin(self) -> bool:
+    async def _begin(self, progressed: Callable[[], None]) -> bool:
         """Open an upload, or find out how far the one that was cut is.
+
+        Args:
+            progressed: Is called when that is further than it had been.
 
         Returns:
             Whether the blob is there already: the answer to its last request was lost.
@@ -252,6 +255,9 @@ class _Upload:
                 return True
             if self._location is not None:
                 await self._ask_offset(self._location)
+                if self._offset - self._furthest >= PROGRESS_BYTES:
+                    progressed()
+                self._furthest = max(self._furthest, self._offset)
             self._in_doubt = False
         if self._location is None:
             request = self._request("POST", f"/v2/{self._repository}/blobs/uploads/", {202})
