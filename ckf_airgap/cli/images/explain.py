@@ -37,7 +37,7 @@ Examples:
 @json_option
 @verbosity_options
 def explain_command(images: tuple[str, ...], inputs: ListingInputs) -> None:
-    """Say who asks for an image: which application, and in which resource or option.
+    """Show which applications use an image, and in which resource or option.
 
     An image may be spelled as in a charm, or as it lies in a private registry.
     """

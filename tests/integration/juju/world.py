@@ -11,6 +11,7 @@ from ckf_airgap.charms.charm import Charm
 from ckf_airgap.charms.charmfile import read_charm
 from ckf_airgap.documents import load_mapping
 from ckf_airgap.juju.api import JujuTimeouts
+from ckf_airgap.juju.connection import Session
 from ckf_airgap.juju.deploy import DeployEvent, DeployReport, execute, plan_for
 from ckf_airgap.juju.store import JujuTarget
 from ckf_airgap.juju.upload import RegistryAuth
