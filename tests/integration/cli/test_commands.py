@@ -359,7 +359,7 @@ class TestRehearse:
     def test_bundle_of_ones_own_with_its_charms(self, invoke: Invoke, world: World) -> None:
         result = invoke("rehearse", *world.args, "--speed", "600")
         assert result.exit_code == 0, result.stderr
-        assert "findings: none" in result.stdout
+        assert "no findings: nothing was accepted here" in result.stdout
         assert "active and idle: 2 applications" in result.stdout
 
     def test_as_json(self, invoke: Invoke, world: World) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ckf_airgap.errors import ControllerError, ExitCode, ModelNotFoundError
+from ckf_airgap.errors import ControllerError, ExitCode, MissingError, ModelNotFoundError
 from ckf_airgap.juju.api import JujuTimeouts
 from ckf_airgap.juju.connection import connect
 from ckf_airgap.juju.store import JujuTarget
@@ -94,10 +94,17 @@ async def test_a_proxy_in_the_environment_is_not_in_the_way(
 
 
 async def test_without_a_client_store(tmp_path: Path) -> None:
-    text = await refusal(JujuTarget(model="m", juju_data=tmp_path / "none"))
+    text = await refusal(JujuTarget(model="m", juju_data=tmp_path))
     assert "there is no Juju client store in" in text
     assert "controllers.yaml is missing" in text
     assert "JUJU_DATA" in text
+
+
+async def test_without_the_directory_of_a_client_store(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match="there is no directory .*/none") as caught:
+        async with connect(JujuTarget(model="m", juju_data=tmp_path / "none")):
+            pass
+    assert "JUJU_DATA" in caught.value.fix
 
 
 async def test_the_store_is_the_one_of_the_environment(

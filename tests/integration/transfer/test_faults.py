@@ -1092,7 +1092,7 @@ async def test_a_host_that_is_no_registry_is_told_as_such(
     async with make_client(proxy.host) as client:
         result = await push_one(client, carried, proxy.host)
     assert type(result.error) is TransferError
-    assert "is no registry" in str(result.error)
+    assert "is not a registry" in str(result.error)
 
 
 async def test_a_host_that_nobody_knows_is_not_waited_for(carried: Path) -> None:

@@ -73,7 +73,7 @@ async def test_a_registry_is_greeted_once_whoever_asks_first(
 @pytest.mark.parametrize(
     ("answer", "text"),
     [
-        (lambda: web.Response(status=404), "is no registry: it has no /v2/"),
+        (lambda: web.Response(status=404), "is not a registry: it has no /v2/"),
         (
             lambda: web.Response(
                 status=400, text="Client sent an HTTP request to an HTTPS server."
@@ -223,7 +223,7 @@ async def test_redirects_in_a_circle_end(client: RegistryClient, registry: Regis
     registry.faults.append(
         on("GET", "/manifests/", lambda: error(302, Location="/v2/a/b/manifests/1"))
     )
-    with pytest.raises(TransferError, match="sends the manifest a/b:1 on without an end"):
+    with pytest.raises(TransferError, match="redirects the manifest a/b:1 too many times"):
         await manifest(client, registry)
     assert len(registry.requests("/manifests/")) == 6
 
@@ -289,7 +289,7 @@ async def test_without_a_login_the_registry_lets_nobody_in(
     client: RegistryClient, registry: Registry
 ) -> None:
     registry.login = Login(scheme="basic")
-    with pytest.raises(LoginError, match=r"lets nobody read a/b .*without a login"):
+    with pytest.raises(LoginError, match=r"refused to read a/b .*without a login"):
         await manifest(client, registry)
 
 
@@ -527,7 +527,7 @@ async def test_a_project_is_created_with_the_login_or_is_there(
 @pytest.mark.parametrize(
     ("status", "login", "kind", "text"),
     [
-        (404, LOGIN, TransferError, "is no Harbor"),
+        (404, LOGIN, TransferError, "is not Harbor"),
         (403, LOGIN, LoginError, "'kubeflow' cannot be created"),
         (201, None, LoginError, "wants a login for the project 'kubeflow'"),
     ],
