@@ -101,7 +101,7 @@ async def test_without_a_client_store(tmp_path: Path) -> None:
 
 
 async def test_without_the_directory_of_a_client_store(tmp_path: Path) -> None:
-    with pytest.raises(MissingError, match="there is no directory .*/none") as caught:
+    with pytest.raises(MissingError, match=r"there is no directory .*/none") as caught:
         async with connect(JujuTarget(model="m", juju_data=tmp_path / "none")):
             pass
     assert "JUJU_DATA" in caught.value.fix
