@@ -160,7 +160,7 @@ def test_pipe_is_no_archive_of_images(world: World) -> None:
         "images.tar.gz",
         "--registry",
         "localhost:1",
-        code=ExitCode.TRANSFER,
+        code=ExitCode.INPUT,
     )
 
 

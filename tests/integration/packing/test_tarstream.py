@@ -109,7 +109,7 @@ HOSTILE |= {
     "a huge size": (with_size(b"77777777777"), "more than can be meant"),
     "a huge binary size": (with_size(b"\x80" + b"\0" * 3 + b"\x7f" * 8), "more than can be meant"),
     "a negative size": (with_size(b"\xff" * 12), "negative size"),
-    "a size that is none": (with_size(b"12x"), "no number"),
+    "a size that is none": (with_size(b"12x"), "not a number"),
     "a huge extended header": (with_size(b"77777777777", b"x"), "header of 8589934591 bytes"),
     "a huge long name": (with_size(b"77777777777", b"L"), "header of 8589934591 bytes"),
     "a directory with bytes": (with_size(b"1000", b"5"), "directory of 512 bytes"),

@@ -385,7 +385,7 @@ def test_a_file_that_is_no_archive_of_images_is_not_overwritten(tmp_path: Path) 
         info.size = 5
         tar.addfile(info, io.BytesIO(b"dear "))
     before = path.read_bytes()
-    with pytest.raises(InputError, match="no archive of images"):
+    with pytest.raises(InputError, match="not an archive of images"):
         ArchiveWriter.create(path)
     assert path.read_bytes() == before
     assert names_in(tmp_path) == ["backup.tar"]
