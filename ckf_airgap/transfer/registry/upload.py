@@ -250,6 +250,8 @@ class _Upload:
             Whether the blob is there already: the answer to its last request was lost.
         """
         if self._in_doubt:
+            # A registry commits a blob before it answers; if that answer was lost, sending the
+            # blob again would cost its whole size for nothing.
             if await self._registry.has_blob(self._repository, self._blob, writing=True):
                 self._meter.at(self._blob.size)
                 return True
@@ -272,12 +274,16 @@ class _Upload:
         if not self._uploader.in_chunks(self._blob, verified=self._verified):
             self._location = None
             return
+        # Registries that cannot say, or have lost the upload, answer in many ways; the blob then
+        # starts from its first byte.
         request = self._request("GET", location, {200, 204, 400, 404, 405, 416, 500})
         async with self._registry.session.open(request) as response:
             match = _RANGE.match(response.headers.get("Range", ""))
             self._location = None
             if response.status in (200, 204) and match is not None:
                 self._location = location
+                # "0-0" is what distribution says of an empty upload, and it would say the same of
+                # one byte: the last byte's number is inclusive.
                 self._offset = int(match[1]) + 1 if match[1] != "0" else 0
                 self._follow(Answer(response.status, response.headers, b"", response.url))
 
@@ -316,6 +322,8 @@ class _Upload:
             if answer.status in _OTHER_WAY:
                 self._raise_refusal(answer, self._uploader.refused_chunks)
             match = _RANGE.match(answer.headers.get("Range", ""))
+            # Not every registry sends a Range, and of a chunk of one byte it is ambiguous (see
+            # `_ask_offset`): then a chunk that was accepted counts as kept.
             kept = int(match[1]) + 1 if match is not None and length > 1 else start + length
             if not start < kept <= start + length:
                 raise TransientError(f"the registry claims to have {kept} bytes")
@@ -346,10 +354,14 @@ class _Upload:
         """
         codes = error_codes(answer.content)
         refusal = self._refused(answer)
+        # The blob was verified or is hashed on its way, so a wrong digest is more likely damage
+        # on the way than a wrong blob: one more try, and only one.
         if "DIGEST_INVALID" in codes and not self._digest_refused:
             self._digest_refused = True
             self._location = None
             raise TransientError(refusal.words, kind=IntegrityError)
+        # Distribution says so of an upload whose state it cannot read, such as after a restart
+        # or from another instance behind a load balancer that has its own http.secret.
         lost = "BLOB_UPLOAD_INVALID" in codes and not self._upload_refused
         if lost or "BLOB_UPLOAD_UNKNOWN" in codes:
             self._upload_refused = True

@@ -437,9 +437,13 @@ class ArchiveWriter:
         for region in self._left:
             self._fill(region, f"{blob_name(region.digest)}-{region.start}")
         content = b"".join(member_bytes(name, data) for name, data in tail)
+        # A tar ends with two empty blocks and is filled to whole records; GNU tar warns otherwise.
         size = self._end + len(content) + 1024
         content += bytes(1024 + -size % _RECORD_BYTES)
         self._file.pwrite(self._end, content)
+        # The CRC-32 at the end of a gzip file is that of the whole tar. Blobs were written side by
+        # side and in any order, some by earlier runs, so it is combined from theirs instead of
+        # reading the archive once more.
         checksum = 0
         for region in sorted((*self._regions.values(), *self._left), key=lambda one: one.start):
             checksum = combine_checksums(checksum, region.checksum or 0, region.end - region.start)
@@ -462,7 +466,10 @@ class ArchiveWriter:
         self._end = max((region.end for region in regions), default=0)
 
     def _fill(self, region: Region, name: str) -> None:
-        """Make a region whose blob is not wanted any more a member of zeros."""
+        """Make a region whose blob is not wanted any more a member of zeros.
+
+        Readers of a tar walk from header to header, so that a gap without one would end it early.
+        """
         region.header = member_header(name.replace("blobs/", "unused/", 1), region.size)
         self._file.pwrite(region.start, region.header)
         checksum = self._file.checksum(region.header)

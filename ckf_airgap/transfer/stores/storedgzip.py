@@ -92,7 +92,7 @@ class StoredGzipVolume:
             pieces += [headers[start : start + size], buffer[at : at + room]]
             at, room = at + room, BLOCK_BYTES
         place = _place(offset - inside)
-        if inside:
+        if inside:  # the header of the first block does not precede the bytes that are wanted
             fill_from(self._fd, place, pieces[:1])
             del pieces[0]
             place += size + inside
@@ -124,6 +124,8 @@ class StoredGzipFile:
         inside = offset % BLOCK_BYTES
         header = _block_header(BLOCK_BYTES, final=False)
         if inside:
+            # The block may begin in bytes that another blob's writer has not written yet. All
+            # blocks but the last have one length, so whoever comes first writes the same header.
             write_at(self.fd, _place(offset - inside), header)
         pieces: list[bytes | memoryview] = []
         at = 0
@@ -137,6 +139,8 @@ class StoredGzipFile:
         if len(pieces) > _VECTOR:
             write_at(self.fd, place, b"".join(pieces))
             return
+        # Data and headers leave in one call, uncopied; a full disk or a network file system may
+        # take only a part of it.
         written = os.pwritev(self.fd, pieces, place)
         if written < len(data) + sum(piece is header for piece in pieces) * len(header):
             write_at(self.fd, place + written, b"".join(pieces)[written:])
