@@ -37,8 +37,8 @@ Example, with Juju's own client in another terminal:
     "--juju-data",
     type=UserPath("directory"),
     metavar="DIR",
-    help="Where to write the client store; it may not be one of another controller.  "
-    "[default: a private directory, removed in the end]",
+    help="Where to write the client store; it must not belong to another controller.  "
+    "[default: a private directory, removed at the end]",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
@@ -46,7 +46,7 @@ Example, with Juju's own client in another terminal:
     type=click.IntRange(0, 65535),
     default=0,
     metavar="N",
-    help="The port to listen on.  [default: any that is free]",
+    help="The port to listen on.  [default: any free port]",
 )
 @click.option(
     "-m",
@@ -56,14 +56,14 @@ Example, with Juju's own client in another terminal:
     default=[DEFAULT_MODEL],
     show_default=True,
     metavar="NAME",
-    help="A model to begin with; may be repeated.",
+    help="A model to start with; may be repeated.",
 )
 @click.option(
     "--speed",
     type=click.FloatRange(min=0, min_open=True),
     default=DEFAULT_SPEED,
     show_default=True,
-    help="How much faster than in a cluster units settle.",
+    help="How much faster units settle than in a cluster.",
 )
 @click.option(
     "--release",
@@ -89,7 +89,7 @@ def command(
 
     It speaks Juju's API over TLS: `juju`, libjuju and other clients can add models, deploy local
     charms, integrate and wait, as far as that needs no cluster. It prints one line beginning
-    with `ready` when clients can connect, and ends well on Ctrl-C and SIGTERM.
+    with `ready` when clients can connect, and shuts down cleanly on Ctrl-C and SIGTERM.
     """
     from ckf_airgap.cli.runner import run
 

@@ -49,8 +49,8 @@ Examples:
 )
 @rendering_options()
 @juju_options
-@click.option("--create-model", is_flag=True, help="Make the model when it does not exist.")
-@click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
+@click.option("--create-model", is_flag=True, help="Create the model if it does not exist.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done, without doing it.")
 @click.option(
     "--wait/--no-wait",
     default=True,
@@ -91,8 +91,8 @@ def command(
 ) -> None:
     """Deploy a bundle from local charms and wait until it is active.
 
-    A deployment that was stopped or failed goes on when the same command is run again. Over an
-    application with another charm, image or pull login nothing is changed: what differs is listed.
+    To continue a deployment that was stopped or failed, run the same command again. If an existing
+    application has another charm, image or pull login, nothing is changed: differences are listed.
     Everything that can be checked is checked before the first step.
     """
     from ckf_airgap.cli.progress import ProgressView
@@ -121,7 +121,7 @@ def command(
         raise view.interrupted(stopped) from None
     except ModelNotFoundError as missing:
         raise ModelNotFoundError(
-            missing.message, fix=f"{missing.fix} Give --create-model to make it."
+            missing.message, fix=f"{missing.fix} Use --create-model to create it."
         ) from missing
     except (WorkloadError, WaitTimeoutError):
         if view.snapshot is not None and not terminal.json:

@@ -1,4 +1,4 @@
-"""Work on the disk that takes long: shown now and then, and ended by Ctrl-C."""
+"""Long work on the disk: its progress is shown now and then, and Ctrl-C ends it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class DiskView:
         self._last_line = time.monotonic()
 
     def watch(self, count: int) -> None:
-        """Take how many bytes were read or written; called in the thread.
+        """Count bytes that were read or written; called in the thread.
 
         Raises:
             InterruptedRunError: when the work has to end.
@@ -53,7 +53,7 @@ class DiskView:
         self._stopped.set()
 
     def on_stop(self, name: str) -> None:
-        """Tell that a signal was heard, and end the work."""
+        """Say that a signal arrived, and end the work."""
         self._terminal.stopping(name)
         self.stop()
 

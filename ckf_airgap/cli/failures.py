@@ -24,10 +24,10 @@ ERROR_SCHEMA: Final = "ckf-airgap/error/v1"
 
 
 def report_failure(error: Exception, terminal: Terminal) -> ExitCode:
-    """Tell the user what went wrong and return the exit code.
+    """Report what went wrong and return the exit code.
 
     Args:
-        error: What ended the run: ours, click's, or one that nobody expected.
+        error: What ended the run: an `AirgapError`, click's, or an unexpected one.
         terminal: Where to report it. With ``--json`` standard output gets an error document, too.
     """
     failure = _as_airgap_error(error)
@@ -96,7 +96,7 @@ def _as_airgap_error(error: Exception) -> AirgapError:
     name = type(error).__name__
     return AirgapError(
         f"unexpected {name}: {error}",
-        fix="This is a defect of ckf-airgap; run the command again with --debug to see where.",
+        fix="This is a bug in ckf-airgap; run the command again with --debug to see where.",
     )
 
 

@@ -53,13 +53,13 @@ class LiveView(abc.ABC):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Take away what was drawn."""
+        """Remove what was drawn."""
         if self._live is not None:
             self._live.stop()
             self._live = None
 
     def on_stop(self, name: str) -> None:
-        """Tell that a signal was heard."""
+        """Say that a signal arrived."""
         self._terminal.stopping(name)
 
     @property

@@ -32,7 +32,7 @@ _DURATION: Final = re.compile(
 _SIZE: Final = re.compile(r"^(?P<count>\d+(?:\.\d+)?) ?(?:(?P<unit>[kKMGT])(?P<binary>i)?)?B?$")
 
 MIN_PART_BYTES: Final = 64 * 1024
-"""The smallest part that anything is cut into; more than 999 parts nobody can handle."""
+"""The smallest part that an archive is cut into; nobody can handle more than 999 parts."""
 
 
 class Duration(_FloatType):
@@ -263,6 +263,6 @@ max_depth_option = click.option(
     "--max-depth",
     type=click.IntRange(1, 64),
     metavar="N",
-    help="The levels that a path in the registry may have; longer paths are folded.",
+    help="Most levels that a path in the registry may have; longer paths are folded.",
 )
 """``--max-depth``"""

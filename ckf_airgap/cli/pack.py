@@ -95,7 +95,7 @@ _OPTIONS: Final = [
         "--since",
         type=UserPath(),
         metavar="LOCK",
-        help="Leave out what the pack of this lock has brought to the other side.",
+        help="Leave out what the pack of this lock already took to the other side.",
     ),
     click.option(
         "--sign",
@@ -166,7 +166,7 @@ def command(
     It fetches the charms, finds and saves their images, and writes the retagged list, the overlay,
     the merged bundle, a lock of everything, checksums, a page for the other side, and ckf-airgap
     itself with an install script that needs no index. A run that was stopped or killed is continued
-    by the next one. --lock makes the pack of a lock again, byte for byte.
+    by the next one. --lock rebuilds the pack of a lock, byte for byte.
     """
     from ckf_airgap.cli.packview import PackView
     from ckf_airgap.cli.runner import run
@@ -223,8 +223,8 @@ def _summary(packed: Packed) -> str:
     if packed.assumes is not None:
         text += (
             f"\nonly what is new since {packed.assumes}:"
-            f" {len(packed.assumes.charms)} charms and {len(packed.assumes.blobs)} blobs are taken"
-            " to be on the other side"
+            f" {len(packed.assumes.charms)} charms and {len(packed.assumes.blobs)} blobs are"
+            " assumed to be on the other side"
         )
     return text
 

@@ -28,7 +28,7 @@ class PackView(PackObserver):
         self._end()
 
     def on_step(self, text: str) -> None:
-        """Tell what is done now, and draw what belongs to it."""
+        """Show the current step, and draw its progress."""
         self._end()
         self._terminal.note(text)
         if text.startswith("fetching charms"):
@@ -37,21 +37,21 @@ class PackView(PackObserver):
             self._images = TransferView(self._terminal, "saving", "saved").__enter__()
 
     def on_charm(self, event: CharmEvent) -> None:
-        """Take an event of the download."""
+        """Handle an event of the download."""
         if self._charms is not None:
             self._charms.listen(event)
 
     def on_bytes(self, count: int) -> None:
-        """Stop the work of a thread when a signal was heard."""
+        """Stop the work of a thread once a signal has arrived."""
         self._disk.watch(count)
 
     def on_stop(self, name: str) -> None:
-        """Tell that a signal was heard."""
+        """Say that a signal arrived."""
         self._disk.stop()
         self._terminal.stopping(name)
 
     def listen(self, event: TransferEvent) -> None:
-        """Take an event of a transfer."""
+        """Handle an event of a transfer."""
         if self._images is not None:
             self._images.listen(event)
         elif self._charms is not None:

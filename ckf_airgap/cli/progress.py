@@ -53,7 +53,7 @@ class ProgressView(LiveView, Observer):
         self._expected: tuple[str, ...] = ()
 
     def on_rendered(self, rendering: Rendering) -> None:
-        """Tell what was rendered, and what a person should look at."""
+        """Show what was rendered, and the warnings."""
         self._say(
             f"rendered {plural(len(rendering.charms), 'application')} with "
             f"{plural(len(rendering.images), 'image')} of {rendering.registry}"
@@ -63,7 +63,7 @@ class ProgressView(LiveView, Observer):
         self._stage = "connecting"
 
     def on_connected(self, session: Session) -> None:
-        """Tell where we are."""
+        """Show which controller is connected."""
         self._say(
             f"connected to controller {session.controller.name} (Juju {session.juju_version}), "
             f"model {session.model_name}"
@@ -71,7 +71,7 @@ class ProgressView(LiveView, Observer):
         self._stage = "planning"
 
     def on_planned(self, plan: Plan) -> None:
-        """Tell how much there is to do."""
+        """Show how much there is to do."""
         self._plan = plan
         self._stage = "deploying"
         for warning in plan.warnings:
@@ -84,7 +84,7 @@ class ProgressView(LiveView, Observer):
         )
 
     def on_step(self, event: DeployEvent) -> None:
-        """Tell what was done."""
+        """Show what was done."""
         self._steps_done = event.done
         self._deployed += event.kind is DeployEventKind.DEPLOYED
         self._related += event.kind is DeployEventKind.RELATED
@@ -101,11 +101,11 @@ class ProgressView(LiveView, Observer):
         self._expected = progress.expected
 
     def on_change(self, change: Change) -> None:
-        """Tell what has changed."""
+        """Show what has changed."""
         self._line(str(change))
 
     def on_stop(self, name: str) -> None:
-        """Tell that a signal was heard."""
+        """Say that a signal arrived."""
         super().on_stop(name)
         self._stage = "cleaning up"
 
@@ -129,7 +129,7 @@ class ProgressView(LiveView, Observer):
         return InterruptedRunError(
             f"{error.message}; {' and '.join(done)} in model {plan.model}; "
             "completed steps are kept",
-            fix="Run the same command again: it does what is missing.",
+            fix="Run the same command again: it does the rest.",
         )
 
     def _say(self, text: str) -> None:

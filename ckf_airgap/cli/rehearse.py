@@ -28,7 +28,7 @@ SCHEMA: Final = "ckf-airgap/rehearse/v1"
 @click.command(
     "rehearse",
     epilog="""\b
-Examples, the second one with all that was carried over:
+Examples, the second with everything that was carried over:
   ckf-airgap rehearse 1.11
   ckf-airgap rehearse 1.11 --charms ~/charms --images ~/retagged-images.txt
 """,
@@ -42,7 +42,7 @@ Examples, the second one with all that was carried over:
     type=click.FloatRange(min=0, min_open=True),
     default=DEFAULT_SPEED,
     show_default=True,
-    help="How much faster than in a cluster units settle.",
+    help="How much faster units settle than in a cluster.",
 )
 @timeout_option("5m")
 @jobs_option
@@ -52,8 +52,8 @@ def command(inputs: Inputs, model: str, speed: float, timeout: float, jobs: int)
     """Deploy a bundle on the embedded controller.
 
     The controller lives as long as the command, and is as strict as Juju's. Without --charms
-    stand-ins are made of what the release's charms declare; without --images every image is taken
-    to be in the registry.
+    stand-ins are made from what the release's charms declare; without --images every image is
+    assumed to be in the registry.
     """
     from ckf_airgap.cli.progress import ProgressView
     from ckf_airgap.cli.reports import (

@@ -33,13 +33,13 @@ Example:
     "--output",
     type=UserPath(),
     metavar="FILE",
-    help="Write the overlay there; to standard output when left out.",
+    help="Write the overlay to this file.  [default: standard output]",
 )
 @click.option(
     "--bundle-out",
     type=UserPath(),
     metavar="FILE",
-    help="Write the merged bundle, too, which needs no overlay.",
+    help="Also write the merged bundle, which needs no overlay.",
 )
 @click.option(
     "--relative-to",
@@ -57,7 +57,7 @@ def command(
 
     The overlay gives every application its local charm file, and every image, in resources and in
     options, the one in the registry. It is what `juju deploy BUNDLE --overlay FILE` needs; `deploy`
-    makes it by itself.
+    makes its own.
     """
     from ckf_airgap.cli.runner import run
 

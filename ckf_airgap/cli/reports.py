@@ -32,7 +32,7 @@ def finished(deployment: Deployment, findings: Sequence[Finding] | None = None) 
 
     Args:
         deployment: What came of it.
-        findings: Those of a rehearsal; ``None`` when it was none.
+        findings: Those of a rehearsal; ``None`` when it was a deployment.
     """
     report, waited = deployment.report, deployment.waited
     parts: list[RenderableType] = []

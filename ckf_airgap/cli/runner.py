@@ -22,7 +22,7 @@ def run(operation: Coroutine[Any, Any, _T], *, on_stop: Callable[[str], None] | 
 
     Args:
         operation: What to run; it gets a new event loop.
-        on_stop: Told the signal's name when the first one arrives, before the clean-up.
+        on_stop: Called with the signal's name when the first one arrives, before the clean-up.
 
     Raises:
         InterruptedRunError: when a signal stopped it.

@@ -77,7 +77,7 @@ def juju_options(function: _F) -> _F:
                 envvar="JUJU_DATA",
                 show_envvar=True,
                 metavar="DIR",
-                help="Juju's client store.  [default: as the juju client]",
+                help="Juju's client store.  [default: that of the juju client]",
             ),
         ],
         cast("_F", with_target),

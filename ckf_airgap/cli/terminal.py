@@ -102,8 +102,8 @@ class Terminal:
         self.out.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def stopping(self, signal: str) -> None:
-        """Tell that a signal was heard, and that what is half done is being ended."""
-        self.note(f"{signal}: cleaning up; press Ctrl-C again not to wait for it")
+        """Say that a signal arrived, and that unfinished work is being cleaned up."""
+        self.note(f"{signal}: cleaning up; press Ctrl-C again to stop without waiting")
 
     def note(self, text: str, *, style: str = "") -> None:
         """Say something to the person, unless ``-q`` was given."""

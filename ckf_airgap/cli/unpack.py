@@ -30,18 +30,18 @@ Example:
     default="~",
     show_default=True,
     metavar="DIR",
-    help="Where to.",
+    help="Where to put the files.",
 )
 @click.option("--force", is_flag=True, help="Overwrite files that differ.")
 @key_option
 @json_option
 @verbosity_options
 def command(directory: Path, target: Path, force: bool, key: Path | None) -> None:
-    """Lay a pack out: ~/charms, ~/retagged-images.txt and the rest.
+    """Lay out a pack: ~/charms, ~/retagged-images.txt and the rest.
 
     Each file is compared with its checksum. The archive of images is joined when it came in parts;
-    one that is whole stays where it is. A file that is there and differs is not overwritten, and
-    nothing is written then.
+    one that is whole stays where it is. If an existing file differs, nothing is
+    overwritten or written; see --force.
     """
     from ckf_airgap.cli.diskview import run_on_disk
 

@@ -38,10 +38,10 @@ Example:
 @json_option
 @verbosity_options
 def command(directory: Path, key: Path | None) -> None:
-    """Check a pack: everything is read once.
+    """Verify that a pack is complete and undamaged.
 
-    Names every file that is missing, too many, truncated or altered; and within the archives every
-    charm and every blob that is. Ends with exit code 9 when there is anything to name.
+    Everything is read once. Lists every file that is missing, unexpected, truncated or altered, and
+    every such charm and blob in the archives. Ends with exit code 9 when anything is listed.
     """
     from ckf_airgap.cli.diskview import run_on_disk
     from ckf_airgap.packing.verify import raise_problems
@@ -55,9 +55,9 @@ def command(directory: Path, key: Path | None) -> None:
     raise_problems(directory, verified)
     terminal.result(_summary(directory, verified), document=_document(directory, verified))
     if verified.assumes is not None:
-        terminal.note(f"it holds only what is new since {verified.assumes}")
+        terminal.note(f"the pack holds only what is new since {verified.assumes}")
     if key is None and verified.has_signature:
-        terminal.warn("it is signed, and the signature was not checked: give --key PUB")
+        terminal.warn("the pack is signed, but its signature was not checked: use --key PUB")
 
 
 def _summary(directory: Path, verified: VerifiedPack) -> str:

@@ -39,7 +39,7 @@ Example:
 def command(target: JujuTarget, timeout: float, idle: float, error_grace: float) -> None:
     """Wait until everything in a model is active and idle.
 
-    Ends with exit code 7 when a unit stays in error, and with 8 when the time is over.
+    Ends with exit code 7 when a unit stays in error, and with 8 on timeout.
     """
     from ckf_airgap.cli.modelview import describe_counts
     from ckf_airgap.cli.progress import ProgressView

@@ -126,7 +126,7 @@ async def download_charms(
     listener: CharmListener = ignore_charm,
     retrying: OnRetry = ignore_retry,
 ) -> DownloadedCharms:
-    """Bring the charms of a bundle into a directory; what is there and intact is left alone.
+    """Bring the charms of a bundle into a directory; intact files are left alone.
 
     Args:
         sources: Which charms.
@@ -260,7 +260,7 @@ def _local_files(bundle: Bundle, given: str | Path) -> tuple[Path, ...]:
         if application.is_local
     }
     missing = [
-        Problem(f"there is no file {file}", "a charm that the bundle brings itself")
+        Problem(f"there is no file {file}", "a charm that the bundle gives as a file")
         for file in files
         if not file.is_file()
     ]
@@ -304,7 +304,7 @@ async def _collect_locked(
     listener: CharmListener,
     retrying: OnRetry,
 ) -> DownloadedCharms:
-    """Bring exactly the charms of a lock, without a question to the store when all are there."""
+    """Bring exactly the charms of a lock; when all are there, the store is not asked."""
     if sources.bundle is not None and asked.document_sha256 != lock.bundle_sha256:
         raise UsageError(
             f"the lock is for {lock.bundle} as it was then, not for {asked.name} as it is now",
@@ -317,9 +317,9 @@ async def _collect_locked(
     )
     missing = [one for one in lock.charms if found[one.file] != one.sha384]
     lost = [
-        Problem("it is no charm of the store", one.file) for one in missing if one.revision is None
+        Problem("not a charm of the store", one.file) for one in missing if one.revision is None
     ]
-    raise_all(CharmNotFoundError, "charms of the lock cannot be had", lost)
+    raise_all(CharmNotFoundError, "charms of the lock cannot be obtained", lost)
     fetched: list[FetchedCharm] = []
     if missing:
         wanted = [

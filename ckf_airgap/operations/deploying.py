@@ -194,7 +194,7 @@ async def deploy(
             bundle gives them, before anything is done; or when the controller refused steps, and
             the others are done.
         WorkloadError: when an application stays in error.
-        WaitTimeoutError: when not all was active and idle in time.
+        WaitTimeoutError: when not everything was active and idle in time.
     """
     observer = observer or Observer()
     seconds: dict[str, float] = {}
@@ -317,7 +317,7 @@ async def wait_for_model(
     Raises:
         ControllerError: when the controller or model cannot be used.
         WorkloadError: when an application stays in error.
-        WaitTimeoutError: when not all was active and idle in time.
+        WaitTimeoutError: when not everything was active and idle in time.
     """
     observer = observer or Observer()
     async with connect(target) as session:

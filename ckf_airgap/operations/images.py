@@ -227,7 +227,7 @@ async def load_images(
     *,
     mapping: Mapper | None = None,
 ) -> TransferReport:
-    """Bring the images of an archive into a layout or a Docker Engine.
+    """Load the images of an archive into a layout or a Docker Engine.
 
     Args:
         archive: An archive of this tool, of ``docker save``, of the guide's scripts, or a layout.
@@ -287,7 +287,7 @@ async def push_images(
     """Push the images of an archive or layout to the private registry.
 
     Archives of ``docker save`` hold no manifests: their layers are first compressed into a layout
-    beside them, which is removed when all images are pushed.
+    next to them, which is removed when all images are pushed.
 
     Args:
         source: An archive or a layout, as `load_images`.
@@ -381,7 +381,7 @@ async def verify_images(
     source: StrPath | None = None,
     mapping: Mapper | None = None,
 ) -> TransferReport:
-    """Look whether images are in the private registry, whole.
+    """Check that images are in the private registry, complete.
 
     Args:
         targets: The images by their references there; with `mapping`, also as charms name them.
@@ -472,7 +472,7 @@ async def _load(
 
 
 def _without_images(listener: Listener) -> Listener:
-    """Return a listener that hears of an image only when it failed: more is to be done with it."""
+    """Return a listener that hears of an image only if it failed: others are not done yet."""
 
     def listen(event: TransferEvent) -> None:
         failed = isinstance(event, ImageDone) and event.result.status is ImageStatus.FAILED

@@ -35,7 +35,7 @@ class TransferSettings:
         jobs: How many blobs, or with a Docker Engine images, are moved at the same time.
         platforms: The platforms to take of an image that has several; all when there are none.
         ca_file: Certificate authorities to trust besides the system's.
-        plain_http: Hosts that are spoken to without TLS.
+        plain_http: Hosts that are contacted without TLS.
         docker_config: The ``config.json`` with logins; the usual ones when left out.
         recheck: Whether to look again at what seems to be there.
         create_projects: Whether to create projects that the registry lacks (Harbor).
@@ -59,7 +59,7 @@ class TransferSettings:
         settle(self)
 
     def check(self) -> None:
-        """Return when the files that are named can be used; blocks on the disk.
+        """Check that the files that are named can be used; blocks on the disk.
 
         Raises:
             MissingError: when one is not there.
@@ -100,7 +100,7 @@ class TransferSettings:
         return self.platforms[0] if self.platforms else DEFAULT_PLATFORM
 
     def require_one_platform(self, what: str) -> None:
-        """Return when at most one platform is named: `what` has one of an image only.
+        """Check that at most one platform is named: `what` holds only one of an image.
 
         Raises:
             UsageError: when there are several.

@@ -110,7 +110,7 @@ class Lock:
         """Read a lock; blocks on the disk.
 
         Raises:
-            MissingError: when there is none.
+            MissingError: when the file does not exist.
             InputError: when it is not a lock, or has another schema.
         """
         path = Path(path)
@@ -233,7 +233,7 @@ class _Reader:
         )
         names = [one.file for one in lock.charms]
         if len(set(names)) != len(names):
-            raise self._wrong("charms", "two have one file")
+            raise self._wrong("charms", "two have the same file")
         for image in lock.images:
             strange = next((one for one in image.blobs if one not in lock.blobs), None)
             if strange:
@@ -310,4 +310,4 @@ class _Reader:
         return value
 
     def _wrong(self, key: str, what: str) -> InputError:
-        return InputError(f"{self._where} is no usable lock: {key}: {what}")
+        return InputError(f"{self._where} is not a usable lock: {key}: {what}")

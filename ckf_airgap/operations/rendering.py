@@ -87,7 +87,7 @@ def find_bundle(name: str | Path) -> NamedBundle:
 
     Raises:
         ReleaseNotFoundError: when it is neither.
-        BundleError: when the file is no bundle.
+        BundleError: when the file is not a bundle.
     """
     text = str(name)
     releases = release_names()

@@ -1,1 +1,1 @@
-"""The embedded Juju controller: a rehearsal of one, strict as the real thing."""
+"""The embedded Juju controller: a rehearsal of one, as strict as the real thing."""

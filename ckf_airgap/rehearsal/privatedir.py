@@ -1,8 +1,8 @@
 """The private directories of rehearsals, and the removal of those whose process was killed.
 
-Each holds a locked file, see `ckf_airgap.files.FileLock`. A process that ends well removes its
-directory. One that is killed cannot; the next rehearsal of the same user finds that nobody holds
-the lock, and does.
+Each holds a locked file, see `ckf_airgap.files.FileLock`. A process that ends normally removes
+its directory. One that is killed cannot; the next rehearsal of the same user sees that nobody
+holds the lock, and removes it.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _LOCK: Final = "lock"
 class PrivateDirectory:
     """A new directory below the one for temporary files, for its owner only; blocks on the disk.
 
-    It is removed by `remove`, or in the end of a ``with`` block. Where files cannot be locked it
-    has no lock file, and nobody takes it for left behind.
+    It is removed by `remove`, or at the end of a ``with`` block. Where files cannot be locked it
+    has no lock file, and is never taken for abandoned.
     """
 
     def __init__(self) -> None:
@@ -63,8 +63,8 @@ class PrivateDirectory:
 def remove_left_behind() -> None:
     """Remove the private directories of this user's rehearsals that were killed; blocks.
 
-    A directory is left alone unless it is ours by name, owner and lock file, and nobody holds the
-    lock. Whatever cannot be looked at or removed stays.
+    A directory is left alone unless its name, owner and lock file are a rehearsal's and nobody
+    holds the lock. Whatever cannot be looked at or removed stays.
     """
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):

@@ -1,6 +1,6 @@
 """Stand-in charms: real ``.charm`` files that declare what a charm declares, and do nothing.
 
-They have the layout of a packed charm, so that every client takes them for one, and the same bytes
+They have the layout of a packed charm, so that every client accepts them as one, and the same bytes
 wherever they are made: nothing in them is compressed, dated or ordered by chance.
 """
 
@@ -19,13 +19,13 @@ from ckf_airgap.files.paths import StrPath
 
 Layout: TypeAlias = Literal["metadata", "charmcraft"]
 """Where the charm says what it declares: ``metadata.yaml`` and ``config.yaml``, as packed charms
-do, or all in ``charmcraft.yaml``."""
+do, or everything in ``charmcraft.yaml``."""
 
 FIRST_REVISION: Final = 100
 REVISION_STEP: Final = 7
 
 _CREATED: Final = (2024, 1, 1, 0, 0, 0)
-"""The date of every member; a zip archive has no way to give none."""
+"""The date of every member; a zip archive cannot leave it out."""
 
 _CHUNK: Final = bytes(1024 * 1024)
 
@@ -50,7 +50,7 @@ raise SystemExit("this is a stand-in for the charm {name}: it declares the charm
 def standin_revisions(release: Release) -> Mapping[str, int]:
     """Return a revision for each charm of a release.
 
-    The facts of a release do not tell revisions, so these are invented, but always the same: 100
+    The facts of a release have no revisions, so these are invented, but always the same: 100
     for the first charm by name, 107 for the second, and so on, 7 apart.
     """
     return {

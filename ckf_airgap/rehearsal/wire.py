@@ -98,7 +98,7 @@ class ApiError(Exception):
 
 
 def unauthorized(message: str = "permission denied") -> ApiError:
-    """Return the error of somebody who may not do this."""
+    """Return the error for a user who may not do this."""
     return ApiError(message, UNAUTHORIZED)
 
 
@@ -120,7 +120,7 @@ class Request:
         """Return the request that a text frame holds.
 
         Raises:
-            ValueError: when it is no JSON object with a request in it; a real controller drops
+            ValueError: when it is not a JSON object with a request in it; a real controller drops
                 such a connection.
         """
         document = json.loads(frame)
@@ -277,7 +277,7 @@ def tag_id(tag: str, kind: str) -> str:
     """Return the id of a tag such as ``application-minio`` for the kind ``application``.
 
     Raises:
-        ApiError: when it is a tag of another kind, or none.
+        ApiError: when it is a tag of another kind, or not a tag.
     """
     prefix = f"{kind}-"
     if not tag.startswith(prefix) or len(tag) == len(prefix):

@@ -73,7 +73,7 @@ class Replacement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendering:
-    """What `render` gives.
+    """What `render` returns.
 
     Attributes:
         bundle: The merged bundle: no channel, every charm a path, every application its base,
@@ -123,7 +123,7 @@ def render(
 
     Args:
         bundle: The bundle as published.
-        charms: The charms that there are.
+        charms: The charm files at hand.
         images: The retagged list, or a look-up made from one; ``None`` takes all images to be in
             the registry, where the rule of retagging puts them.
         registry: The private registry; ``None`` takes it from the list.
@@ -354,7 +354,7 @@ def _base_fields(application: Application, charm: Charm, bundle: Bundle) -> Docu
     """Return the base where the application does not name one itself.
 
     Without it, ``juju deploy`` does not recognise the application when the bundle is deployed
-    again: it takes the charm for a new one, and looks for its file where there is none. A base that
+    again: it takes the charm for a new one, and looks for its file where none is. A base that
     the charm does not have stays as it was asked for; `_without_base` warns about it.
     """
     if application.base is not None:
@@ -363,7 +363,7 @@ def _base_fields(application: Application, charm: Charm, bundle: Bundle) -> Docu
         fields: Document = {"base": written(choose_base(application, bundle, charm))}
     except CharmError:
         return {}
-    if application.series == KUBERNETES_SERIES:  # Juju refuses a base beside it
+    if application.series == KUBERNETES_SERIES:  # Juju refuses a base next to it
         fields["series"] = None
     return fields
 

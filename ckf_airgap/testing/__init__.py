@@ -47,7 +47,7 @@ def rehearsal_controller(
     """Yield a running rehearsal controller, one for the test, in a thread of its own.
 
     ``JUJU_DATA`` points at its client store while the test runs, so that any client connects to it
-    without being told. Its attribute ``controller`` is the `RehearsalController`; read and change
+    without setup. Its attribute ``controller`` is the `RehearsalController`; read and change
     its state through ``call``, which runs in the controller's thread.
     """
     # Imported late: every pytest run loads this plugin, few need a controller.

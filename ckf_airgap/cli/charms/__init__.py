@@ -15,7 +15,7 @@ COMMANDS: Final[Mapping[str, Place]] = {
         "Fetch the charms of a bundle from the store.", f"{__name__}.download", "download_command"
     ),
     "list": Place(
-        "Show which charm files are there, against what a bundle asks for.",
+        "Compare the charm files with what a bundle asks for.",
         f"{__name__}.list",
         "list_command",
     ),

@@ -42,11 +42,11 @@ Example:
 @json_option
 @verbosity_options
 def list_command(sources: CharmSources, charms: Path) -> None:
-    """Show which charm files are there, against what a bundle asks for.
+    """Compare the charm files with what a bundle asks for.
 
-    Without network: which revision a channel has now is not looked up. With --lock, revisions and
+    Works offline: the current revision of a channel is not looked up. With --lock, revisions and
     checksums are compared. Ends with exit code 4 when a file is missing, with 3 when one is damaged
-    or is not that of the lock.
+    or differs from the lock.
     """
     from ckf_airgap.cli.runner import run
     from ckf_airgap.cli.tables import plain_table
@@ -88,7 +88,7 @@ def list_command(sources: CharmSources, charms: Path) -> None:
     damaged = sum(line.state == "damaged" for line in lines)
     missing = sum(line.state == "missing" for line in lines)
     if damaged:
-        terminal.fail(f"{damaged} charm files are damaged or not those of the lock", ExitCode.INPUT)
+        terminal.fail(f"{damaged} charm files are damaged or differ from the lock", ExitCode.INPUT)
     if missing:
         terminal.fail(f"{missing} charms are missing in {charms}", ExitCode.MISSING)
     terminal.note(f"all {sum(line.state == 'present' for line in lines)} charms are there")

@@ -36,7 +36,7 @@ class DownloadView(LiveView):
         self._moved = 0
 
     def listen(self, event: CharmEvent) -> None:
-        """Take an event of the download."""
+        """Handle an event of the download."""
         if isinstance(event, CharmsPlanned):
             self._count, self._size = event.count, event.size
         elif isinstance(event, CharmBytes):
@@ -47,7 +47,7 @@ class DownloadView(LiveView):
             self._terminal.note(f"fetching charms: {self._figures()}")
 
     def retrying(self, event: TransferEvent) -> None:
-        """Tell that something is tried again."""
+        """Say that something is being retried."""
         if isinstance(event, Retrying):
             self._terminal.note(
                 f"{event.what}: {event.why}; trying again in {event.delay_s:.1f} s", style="yellow"

@@ -27,7 +27,7 @@ COMMANDS: Final[Mapping[str, Place]] = {
         "audit_command",
     ),
     "retag": Place(
-        "Write the list of the places in the private registry.",
+        "Write the list of names in the private registry.",
         f"{__name__}.retag",
         "retag_command",
     ),
@@ -40,7 +40,7 @@ COMMANDS: Final[Mapping[str, Place]] = {
         "Write the archive of images that crosses the gap.", f"{__name__}.connected", "save_command"
     ),
     "load": Place(
-        "Bring the images of an archive into a directory or Docker.",
+        "Load the images of an archive into a directory or Docker.",
         f"{__name__}.airgapped",
         "load_command",
     ),
@@ -50,7 +50,7 @@ COMMANDS: Final[Mapping[str, Place]] = {
         "push_command",
     ),
     "verify": Place(
-        "Check that all images are in the private registry, whole.",
+        "Check that all images are in the private registry, complete.",
         f"{__name__}.airgapped",
         "verify_command",
     ),

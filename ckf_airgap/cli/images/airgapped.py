@@ -50,11 +50,11 @@ Examples:
 def load_command(
     archive: Path, output: Path, mapper: Mapper | None, engine: str, settings: TransferSettings
 ) -> None:
-    """Bring the images of an archive into a directory, or into a Docker Engine.
+    """Load the images of an archive into a directory, or into a Docker Engine.
 
     ARCHIVE is what `images save` wrote, an archive of `docker save`, the images.tar.gz of the
     guide's scripts or the directory it was unpacked to, or an OCI image layout. `images push`
-    needs no load before it.
+    works without loading first.
     """
     from ckf_airgap.cli.images.transferview import carry
 
@@ -91,9 +91,9 @@ def push_command(
 ) -> None:
     """Push the images of an archive to the private registry, under their retagged names.
 
-    SOURCE is an archive or directory, as for `images load`. It is read in place, and never
-    unpacked. An image that charms name by digest can then be pulled by that digest, and by the tag
-    of its digits. With --engine docker, SOURCE is a list of images that the engine has.
+    SOURCE is an archive or directory, as for `images load`. It is read in place, never
+    unpacked. An image that charms name by digest can then be pulled by that digest, and by a tag
+    made of its digits. With --engine docker, SOURCE is a list of images that the engine has.
     """
     from ckf_airgap.cli.images.transferview import carry
 

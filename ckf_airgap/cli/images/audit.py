@@ -39,9 +39,9 @@ Example:
 def audit_command(inputs: ListingInputs, dependencies: bool) -> int:
     """Find images in charm files that no resource, option or rule declares.
 
-    An image is hidden when it is sure to be pulled as it is written: the exit code is then 4. It
-    is templated when a variable makes a part of it or takes its place. What is in comments,
-    documents, tests and messages is text; -v shows it, and the places that name an image that
+    An image is hidden when it is certain to be pulled as written: the exit code is then 4. It
+    is templated when a variable supplies part or all of it. An image named in comments,
+    documents, tests or messages is text; -v shows it, and the places that name an image that
     the charm declares elsewhere.
     """
     from ckf_airgap.cli.runner import run

@@ -55,7 +55,7 @@ def pull_command(images: Path, output: Path, engine: str, settings: TransferSett
     """Pull images from their registries into a directory, or into a Docker Engine.
 
     The directory is an OCI image layout: each layer once, manifests byte for byte. Every tag is
-    looked up again, and only what is missing is fetched. `images save` needs no pull before it.
+    looked up again, and only what is missing is fetched. `images save` works without it.
     """
     from ckf_airgap.cli.images.transferview import carry
 
@@ -93,7 +93,7 @@ Examples:
     "source",
     type=UserPath("directory"),
     metavar="DIR",
-    help="What `images pull` made; straight from the registries when left out.",
+    help="What `images pull` wrote.  [default: straight from the registries]",
 )
 @click.option(
     "--per-image",
@@ -121,7 +121,7 @@ def save_command(
     """Write the archive of images that crosses the gap.
 
     It is an OCI image layout in a tar, with each layer once, and what `docker load` needs. It is
-    written as FILE.part and gets its name when all images are in; a run that was stopped or failed
+    written as FILE.part and renamed once all images are in; a run that was stopped or failed
     is continued by the next one. With --registry, `docker load` gives the images their names in
     that registry, too. --need takes a list that says what its images are needed for: the document
     of `images list --json`.
@@ -180,7 +180,7 @@ def copy_command(
 ) -> None:
     """Copy images from their registries straight into the private one.
 
-    For a machine that sees both. Nothing is written to a disk here.
+    For a machine that can reach both. Nothing is written to its disk.
     """
     from ckf_airgap.cli.images.transferview import carry
 

@@ -39,7 +39,7 @@ Examples:
 def explain_command(images: tuple[str, ...], inputs: ListingInputs) -> None:
     """Show which applications use an image, and in which resource or option.
 
-    An image may be spelled as in a charm, or as it lies in a private registry.
+    An image may be spelled as in a charm, or as it is named in a private registry.
     """
     from ckf_airgap.cli.runner import run
 

@@ -40,12 +40,12 @@ Example:
     "--output",
     type=UserPath(),
     metavar="FILE",
-    help="Write the list there; to standard output when left out.",
+    help="Write the list to this file.  [default: standard output]",
 )
 @json_option
 @verbosity_options
 def list_command(inputs: ListingInputs, need: Need, output: Path | None) -> None:
-    """Write the list of all images that a bundle pulls, one reference a line.
+    """Write the list of all images that a bundle pulls, one reference per line.
 
     The images are those of resources, of options of any shape, of files in the charms, of the
     release's rules, and the bases that Juju runs charms in. A shipped release needs no charm

@@ -29,7 +29,7 @@ def listing_options(*, more_images: bool = True) -> Callable[[_F], _F]:
     The command's own argument or option ``bundle`` goes into it.
 
     Args:
-        more_images: Whether images beside those of the bundle can be added.
+        more_images: Whether images besides those of the bundle can be added.
     """
     decorators = [
         click.option(

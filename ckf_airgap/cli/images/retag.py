@@ -37,7 +37,7 @@ Example:
     "--output",
     type=UserPath(),
     metavar="FILE",
-    help="Write the list there; to standard output when left out.",
+    help="Write the list to this file.  [default: standard output]",
 )
 @click.option(
     "--mapping",
@@ -63,9 +63,9 @@ def retag_command(
     mapping: Path | None,
     engine: str,
 ) -> None:
-    """Write the list of the places in the private registry, one reference a line.
+    """Write the list of names in the private registry, one reference per line.
 
-    Only text is written; no registry and no daemon is asked, but for --engine docker. Two images
+    Only text is written: no registry or daemon is asked, except with --engine docker. Two images
     that would share a place are refused. With --max-depth, keep the mapping: rendering and pushing
     need it.
     """

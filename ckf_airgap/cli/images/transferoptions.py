@@ -37,7 +37,7 @@ def transfer_options(
             type=click.IntRange(1, 64),
             default=DEFAULT_LIMIT,
             show_default=True,
-            help="How many layers are moved at the same time.",
+            help="How many layers are transferred at the same time.",
         ),
         click.option(
             "--ca",
@@ -51,13 +51,13 @@ def transfer_options(
             "--plain-http",
             multiple=True,
             metavar="HOST[:PORT]",
-            help="A registry, its storage or its token server without TLS; may be repeated.",
+            help="A registry, storage or token server without TLS; may be repeated.",
         ),
         click.option(
             "--docker-config",
             type=UserPath(),
             metavar="FILE",
-            help="The config.json with logins.  [default: as docker and podman]",
+            help="The config.json with logins.  [default: that of docker and podman]",
         ),
         click.option(
             "--mirror",
@@ -89,7 +89,7 @@ def transfer_options(
     if recheck:
         decorators.append(
             click.option(
-                "--recheck", is_flag=True, help="Look again at what seems to be there already."
+                "--recheck", is_flag=True, help="Check again what seems to be there already."
             )
         )
 
@@ -132,7 +132,7 @@ def engine_option(function: _F) -> _F:
         type=click.Choice(["registry", "docker"]),
         default="registry",
         show_default=True,
-        help="Speak with registries, or have a Docker Engine do it.",
+        help="Talk to registries directly, or through a Docker Engine.",
     )(function)
 
 
@@ -209,9 +209,9 @@ def read_list(path: Path, need: Need = "all") -> tuple[ImageReference, ...]:
 def _mapper(registry: str | None, mapping: Path | None, max_depth: int | None) -> Mapper | None:
     if max_depth is not None and (mapping is not None or registry is None):
         raise UsageError(
-            "--max-depth goes with --registry; a mapping has its own"
+            "--max-depth needs --registry; a mapping has its own"
             if mapping is not None
-            else "--max-depth goes with --registry, which is missing"
+            else "--max-depth needs --registry"
         )
     if mapping is not None:
         places = ckf_airgap.RetagMapping.read(mapping)

@@ -117,12 +117,12 @@ class TransferView(LiveView):
         self._stopping = ""
 
     def on_stop(self, name: str) -> None:
-        """Tell that a signal was heard."""
+        """Say that a signal arrived."""
         super().on_stop(name)
         self._stopping = ", cleaning up"
 
     def listen(self, event: TransferEvent) -> None:
-        """Take an event of the transfer."""
+        """Handle an event of the transfer."""
         if isinstance(event, ImagesPlanned):
             self._listed += event.count
         elif isinstance(event, BlobsPlanned):

@@ -62,14 +62,14 @@ async def received(
 ) -> AsyncIterator[Body]:
     """Receive the body of a request into a file of `directory`, removed unless it is kept.
 
-    The model records the upload with what came of it in the block.
+    The model records the upload, with what the block made of it.
 
     Args:
         request: The request.
         directory: Where the file goes.
         model: The model that is sent it.
         user: Who sends it.
-        limit_bytes: The size that is refused.
+        limit_bytes: The largest size that is accepted.
 
     Raises:
         ApiError: when the body is larger than `limit_bytes`.

@@ -140,7 +140,7 @@ class CharmUploads:
         return flat_error(missing.annotated(_DOWNLOAD_FAILED))
 
     async def refuse_method(self, request: web.Request) -> web.Response:
-        """Refuse a method that charms have not."""
+        """Refuse a method that charms do not support."""
         authenticated(request, self._controller, access="read")
         return flat_error(ApiError(f'unsupported method: "{request.method}"', METHOD_NOT_ALLOWED))
 

@@ -16,7 +16,7 @@ from ckf_airgap.rehearsal.wire import ApiError, unauthorized
 def authenticated(
     request: web.Request, controller: ControllerState, *, access: str
 ) -> tuple[User, Model]:
-    """Return the user whom the ``Authorization`` header names, and the model of the path.
+    """Return the user that the ``Authorization`` header names, and the model of the path.
 
     Args:
         request: The request; a path without ``model_uuid`` means the controller's own model.

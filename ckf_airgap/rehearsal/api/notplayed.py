@@ -1,4 +1,4 @@
-"""What a rehearsal does not play, and the words in which it says so."""
+"""What a rehearsal does not simulate, and how it says so."""
 
 from __future__ import annotations
 
@@ -50,5 +50,5 @@ def not_played(facade: str, method: str) -> ApiError:
     call = f"{facade}.{method}"
     what = _WHAT.get(call) or _WHAT.get(facade)
     return ApiError(
-        f"a rehearsal does not play {f'{what} ({call})' if what else call}", NOT_SUPPORTED
+        f"a rehearsal does not simulate {f'{what} ({call})' if what else call}", NOT_SUPPORTED
     )

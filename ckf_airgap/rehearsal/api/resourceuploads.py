@@ -70,7 +70,7 @@ class ResourceUploads:
         return web.FileResponse(path, headers={"Content-Type": "application/octet-stream"})
 
     async def refuse_method(self, request: web.Request) -> web.Response:
-        """Refuse a method that resources have not."""
+        """Refuse a method that resources do not support."""
         authenticated(request, self._controller, access="read")
         return nested_error(ApiError(f'unsupported method: "{request.method}"', METHOD_NOT_ALLOWED))
 

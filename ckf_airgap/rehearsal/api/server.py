@@ -26,8 +26,8 @@ _CLOSE_TIMEOUT_S: Final = 2.0
 
 _TURNS_TO_ACCEPT: Final = 10
 """Turns of the loop before it stops listening. Until Python 3.12, asyncio loses a socket that it
-accepted in the very turn in which the listener is closed: that of somebody who only looks whether
-the port is open, say."""
+accepted in the very turn in which the listener is closed: for example that of a client that only
+checks whether the port is open."""
 
 
 class Server:
@@ -177,5 +177,5 @@ class _Connection:
 
 
 async def _health(_request: web.Request) -> web.Response:
-    """Tell that the controller is there."""
+    """Answer that the controller is up."""
     return web.Response(text="running\n")

@@ -81,7 +81,7 @@ class Session:
         """Return the answer to a frame.
 
         Raises:
-            ValueError: when the frame is no request at all; the connection is to be closed.
+            ValueError: when the frame is not a request; the connection is to be closed.
         """
         request = Request.parse(frame)
         try:
@@ -174,7 +174,7 @@ class Session:
         return facade
 
     def _check_access(self, request: Request) -> None:
-        """Refuse changes to a model by somebody who may only read it."""
+        """Refuse changes to a model by a user who may only read it."""
         if self.logged_in_user is None or self.model_or_none is None:
             return
         if not only_reads(request.method) and not self.controller.may(

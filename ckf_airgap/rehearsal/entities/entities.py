@@ -19,7 +19,7 @@ Life: TypeAlias = Literal["alive", "dying", "dead"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something that a real controller takes in silence, and that will hurt later."""
+    """Something that a real controller accepts without an error, and that causes trouble later."""
 
     application: str
     what: str
@@ -141,7 +141,7 @@ class Relation:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Application:
-    """An application, and all that the controller was told about it."""
+    """An application, and everything that clients set on it."""
 
     name: str
     stored: StoredCharm
@@ -192,7 +192,7 @@ class Application:
 
     @property
     def empty_images(self) -> tuple[str, ...]:
-        """The image resources that nobody uploaded: units wait for them for ever."""
+        """The image resources that nobody uploaded: units wait for them forever."""
         return tuple(
             resource.name
             for resource in self.charm.images

@@ -80,7 +80,7 @@ def infer_sides(names: Sequence[str], applications: Mapping[str, RelatedApplicat
         The one or two sides, requirer first.
 
     Raises:
-        ApiError: when there is none, or more than one possibility.
+        ApiError: when there is no possibility, or more than one.
     """
     if len(names) not in (1, 2):
         raise ApiError(f"cannot relate {len(names)} endpoints")

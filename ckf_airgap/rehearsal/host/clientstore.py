@@ -1,7 +1,7 @@
 """The client store: the files through which Juju's clients find a controller.
 
 A store is a directory that ``JUJU_DATA`` names. It belongs to whoever wrote it: a marker file
-tells our stores from others, and one that holds somebody else's controllers is never touched. The
+identifies the stores of rehearsals; one that holds other controllers is never touched. The
 marker stays locked as long as the controller runs, so that no second one takes the store over.
 """
 
@@ -22,8 +22,8 @@ from ckf_airgap.errors import ControllerError, InputError
 from ckf_airgap.files import FileLock, replacing, require_directory
 
 MARKER: Final = ".ckf-airgap-rehearsal"
-"""The file that marks a store as ours: the name of the controller that was written, then the id of
-its process, for people."""
+"""The file that marks a rehearsal's store: the name of the controller that was written, then the
+id of its process, for people."""
 
 _STORE_FILES: Final = ("controllers.yaml", "accounts.yaml", "models.yaml")
 
@@ -145,12 +145,12 @@ def write_store(directory: Path, controller: StoredController) -> FileLock:
 
 
 def check_store(directory: Path) -> None:
-    """Return when `directory` may be written: absent, without controllers, or left by one of ours.
+    """Check that `directory` may be written: absent, without controllers, or a rehearsal left it.
 
     Raises:
-        InputError: when there is something else than a directory.
+        InputError: when it is something other than a directory.
         ControllerError: when it holds controllers that a rehearsal did not write, or those of a
-            rehearsal that still runs, or cannot be read.
+            rehearsal that is still running, or cannot be read.
     """
     require_directory(directory, may_be_missing=True)
     with _as_controller_error(directory):
@@ -179,7 +179,7 @@ def _check_owner(directory: Path) -> None:
         if foreign:
             raise ControllerError(
                 f"{path} holds controllers that no rehearsal wrote: {', '.join(foreign)}",
-                fix="Give a directory of its own: a rehearsal never writes into another's store.",
+                fix="Use a separate directory: a rehearsal never writes into another's store.",
             )
 
 
@@ -202,7 +202,7 @@ def _marked(directory: Path) -> str | None:
 
 @contextmanager
 def _as_controller_error(directory: Path) -> Iterator[None]:
-    """Tell what the system refuses as an error of the controller."""
+    """Report what the system refuses as an error of the controller."""
     try:
         yield
     except OSError as error:

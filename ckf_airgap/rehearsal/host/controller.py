@@ -54,7 +54,7 @@ class RehearsalController:
     """A Juju controller that runs nothing, and behaves as if it did.
 
     Args:
-        juju_data: The directory of the client store that is written; a private one, removed in the
+        juju_data: The directory of the client store that is written; a private one, removed at the
             end, when it is ``None``.
         host: The address to listen on.
         port: The port; 0 for any that is free.
@@ -117,12 +117,12 @@ class RehearsalController:
         """Listen, then write the client store, which no other controller can have from then on.
 
         Raises:
-            ControllerError: when the address cannot be used, or the store is somebody else's or
-                that of a controller which still runs.
-            UsageError: when a name in `models` is no model name, or is there twice.
+            ControllerError: when the address cannot be used, or the store is somebody else's
+                or belongs to a controller that is still running.
+            UsageError: when a name in `models` is not a model name, or occurs twice.
         """
         if self._server is not None:
-            raise RuntimeError("the rehearsal controller is running already")
+            raise RuntimeError("the rehearsal controller is already running")
         if self._given_juju_data is not None:
             await asyncio.to_thread(check_store, self._given_juju_data)
         await asyncio.to_thread(remove_left_behind)
@@ -185,12 +185,12 @@ class RehearsalController:
         """The directory of the client store, for the environment variable ``JUJU_DATA``.
 
         Raises:
-            RuntimeError: when the store is a private one, and the controller does not run.
+            RuntimeError: when the store is private and the controller is not running.
         """
         if self._given_juju_data is not None:
             return self._given_juju_data
         if self._directory is None:
-            raise RuntimeError("the rehearsal controller does not run")
+            raise RuntimeError("the rehearsal controller is not running")
         return self._directory.path / "juju-data"
 
     @property
@@ -209,7 +209,7 @@ class RehearsalController:
 
     @property
     def findings(self) -> Mapping[str, Sequence[Finding]]:
-        """What a real controller would have taken in silence, by model."""
+        """What a real controller would have accepted without an error, by model."""
         return {name: tuple(model.findings) for name, model in self.models.items()}
 
     @property

@@ -98,11 +98,11 @@ class ControllerThread:
         """Return what a coroutine returns when it is run in the controller's loop.
 
         Raises:
-            RuntimeError: when the controller does not run.
+            RuntimeError: when the controller is not running.
         """
         if self._loop is None or not self._thread.is_alive():
             coroutine.close()
-            raise RuntimeError("the rehearsal controller does not run")
+            raise RuntimeError("the rehearsal controller is not running")
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout_s)
 
     def _main(self) -> None:

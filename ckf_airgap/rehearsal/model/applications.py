@@ -50,7 +50,7 @@ def deploy(model: Model, request: Deployment) -> Application:
 
 
 def refresh(model: Model, request: Refresh) -> Application:
-    """Turn an application to another charm; options that it does not have are dropped.
+    """Refresh an application to another charm; options that it does not have are dropped.
 
     Resources that are not in the request keep what they had; new ones are empty.
 
@@ -86,7 +86,7 @@ def refresh(model: Model, request: Refresh) -> Application:
 def configure(
     model: Model, application: Application, *, strings: Mapping[str, str], yaml_text: str = ""
 ) -> None:
-    """Set options of an application; its units are told when a value is another.
+    """Set options of an application; its units are notified when a value changes.
 
     Raises:
         ApiError: ``parsing settings for application: ...``.
@@ -104,7 +104,7 @@ def configure(
 
 
 def unset(model: Model, application: Application, names: Iterable[str]) -> None:
-    """Take options back to their defaults.
+    """Reset options to their defaults.
 
     Raises:
         ApiError: when there is no such option; then nothing is changed.

@@ -1,6 +1,6 @@
 """The changes that deploy a bundle into an empty model, as the facade ``Bundle`` plans them. Pure.
 
-Whether they can work is not asked here: what charms declare is unknown to the plan.
+Whether they can work is not checked here: the plan does not know what charms declare.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def _applications(document: Document) -> Iterator[tuple[str, Document]]:
 
 
 def _relations(document: Document) -> Iterator[tuple[str, str]]:
-    """Yield pairs of ends; a list of ends on one side stands for several relations."""
+    """Yield pairs of ends; a list of ends on one side means several relations."""
     relations = document.get("relations")
     for relation in relations if isinstance(relations, list) else []:
         if isinstance(relation, list) and len(relation) == 2:

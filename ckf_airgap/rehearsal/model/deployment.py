@@ -1,4 +1,4 @@
-"""A request to deploy an application, and every check that stands before it. Pure."""
+"""A request to deploy an application, and every check that precedes it. Pure."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def charm_to_deploy(request: Deployment) -> CharmURL:
     """Return the URL of the charm that is asked for.
 
     Raises:
-        ApiError: when the origin or the URL will not do.
+        ApiError: when the origin or the URL is not acceptable.
     """
     check_origin(request.origin)
     url = CharmURL.parse(request.charm_url)

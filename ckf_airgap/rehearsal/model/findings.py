@@ -1,4 +1,4 @@
-"""What a real controller takes in silence, although it will hurt later. Pure."""
+"""What a real controller accepts without an error, although it causes trouble later. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One Juju model of the rehearsal controller: all that it was told, and what became of it.
+"""One Juju model of the rehearsal controller: all that was asked of it, and what became of that.
 
 Everything runs on one event loop; methods that touch the disk are coroutines, the rest is plain
 calls which never block. A refused request raises `ApiError` with the text and code of a real
@@ -64,7 +64,7 @@ class Model:
         batch_s: How long watchers gather changes before they answer, in real seconds.
 
     Raises:
-        ReferenceSyntaxError: when `registry` is none.
+        ReferenceSyntaxError: when `registry` is not a valid registry.
 
     Attributes:
         credential: The tag of its credential for the cloud; empty when it has none.
@@ -129,7 +129,7 @@ class Model:
         self._on_dead: list[Callable[[], None]] = []
         self._stop_listening = script.listen(self.topology.wake)
 
-    # What it was told, and what became of it.
+    # What was asked of it, and what became of that.
 
     @property
     def applications(self) -> Mapping[str, Application]:
@@ -200,11 +200,11 @@ class Model:
     # The model itself.
 
     def touch(self) -> None:
-        """Tell the watchers that config, constraints or the like of the model changed."""
+        """Notify the watchers that config, constraints or the like of the model changed."""
         self._feed.changed("model", self.uuid)
 
     def reset_config(self, key: str) -> None:
-        """Take a setting of the model back to its default."""
+        """Reset a setting of the model to its default."""
         self.config.pop(key, None)
         self.config_sources.pop(key, None)
         if key in self._defaults:

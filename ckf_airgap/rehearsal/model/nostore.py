@@ -12,6 +12,6 @@ def store_unreachable(reference: str) -> ApiError:
         reference: The charm as the client named it: ``minio`` or ``ch:amd64/minio-42``.
     """
     return ApiError(
-        f'resolving "{reference}": the charm store cannot be reached: this controller stands '
+        f'resolving "{reference}": the charm store cannot be reached: this controller is '
         "behind an air gap; deploy the charm from a local file"
     )

@@ -1,4 +1,4 @@
-"""A request to turn an application to another charm, and the checks that stand before it. Pure."""
+"""A request to refresh an application to another charm, and the checks that precede it. Pure."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def check_refresh(
     charm: Charm,
     facts: ModelFacts,
 ) -> None:
-    """Check that an application can turn to a charm.
+    """Check that an application can be refreshed to a charm.
 
     Raises:
         ApiError: for the first thing that does not fit.

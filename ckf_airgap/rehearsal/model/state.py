@@ -158,7 +158,7 @@ class ControllerState:
         """Return the model called ``name`` (of the admin) or ``owner/name``.
 
         Raises:
-            KeyError: when there is none.
+            KeyError: when there is no such model.
         """
         owner, _, plain = name.rpartition("/")
         for model in self:
@@ -184,7 +184,7 @@ class ControllerState:
                 have the controller's own.
 
         Raises:
-            ApiError: when the name is no model name, the owner has such a model, or there is no
+            ApiError: when the name is not a model name, the owner has such a model, or there is no
                 such credential.
         """
         if credential and credential not in self.credentials:
@@ -228,7 +228,7 @@ class ControllerState:
         return self.directory / model.uuid
 
     def check_cloud(self, cloud: str) -> None:
-        """Return when a cloud is known.
+        """Check that a cloud is known.
 
         Raises:
             ApiError: when it is not.

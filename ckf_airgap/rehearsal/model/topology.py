@@ -33,7 +33,7 @@ class Topology:
         owner: The model's owner.
         clock: What units live by.
         script: The courses of applications.
-        feed: Who is told about changes.
+        feed: Who is notified of changes.
     """
 
     def __init__(
@@ -147,17 +147,17 @@ class Topology:
         self._drop_if_empty(application)
 
     def application_changed(self, application: Application) -> None:
-        """Tell the watchers that what is known of an application changed."""
+        """Notify the watchers that an application changed."""
         self._feed.changed("application", application.name)
 
     def config_changed(self, application: Application) -> None:
-        """Tell the units that an option has another value."""
+        """Notify the units that an option has another value."""
         self._feed.changed("application", application.name)
         for unit in application.units.values():
             self._agents[unit.name].config_changed()
 
     def restart(self, application: Application) -> None:
-        """Roll the pods of an application: its charm or an image is another."""
+        """Roll the pods of an application: its charm or an image changed."""
         self._feed.changed("application", application.name)
         for unit in application.units.values():
             self._feed.changed("unit", unit.name)
@@ -177,10 +177,10 @@ class Topology:
         for agent in self._agents.values():
             agent.close()
 
-    # What units' agents tell (`ckf_airgap.rehearsal.units.lifecycle.World`).
+    # What units' agents report (`ckf_airgap.rehearsal.units.lifecycle.World`).
 
     def unit_changed(self, unit: Unit) -> None:
-        """Tell the watchers that a unit's status or address changed.
+        """Notify the watchers that a unit's status or address changed.
 
         The application's status follows from those of its units, and its delta is sent again when
         that changes: ``juju wait-for model`` derives the status once from each delta of the
@@ -195,7 +195,7 @@ class Topology:
             self._feed.changed("application", application.name)
 
     def unit_gone(self, unit: Unit) -> None:
-        """Take a unit away; another one leads if it led."""
+        """Remove a unit; if it was the leader, another becomes it."""
         application = unit.application
         for relation in tuple(application.relations.values()):
             if unit.name in relation.in_scope:
@@ -220,7 +220,7 @@ class Topology:
             self._agents[unit.name].counterpart_joined(relation, remote)
 
     def left(self, relation: Relation, unit: Unit) -> None:
-        """Let a unit take part in a relation no more."""
+        """Take a unit out of a relation."""
         relation.in_scope.pop(unit.name, None)
         for remote in relation.counterparts(unit):
             self._agents[remote].counterpart_left(relation, unit.name)

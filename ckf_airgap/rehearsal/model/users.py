@@ -111,7 +111,7 @@ class Users:
         """Add a user who may log in; an empty password is replaced by a generated one.
 
         Raises:
-            ApiError: when the name is no user name, or taken.
+            ApiError: when the name is not a valid user name, or taken.
         """
         if not _USER_NAME.match(name):
             raise ApiError(f'creating user: invalid user name "{name}"', BAD_REQUEST)
@@ -130,7 +130,7 @@ class Users:
         """Remove a user.
 
         Raises:
-            ApiError: when there is none, or it is the one who owns the controller.
+            ApiError: when the user does not exist, or owns the controller.
         """
         name = user_name(tag)
         if name not in self._users:

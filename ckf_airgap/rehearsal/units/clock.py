@@ -1,4 +1,4 @@
-"""The time of a rehearsed deployment: an accelerated clock, and one that tests turn by hand."""
+"""The time of a rehearsed deployment: an accelerated clock, and one that tests advance by hand."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class Timer(Protocol):
     """A call that is still to come."""
 
     def cancel(self) -> None:
-        """Let the call not happen; harmless when it has happened."""
+        """Cancel the call; harmless when it has happened."""
 
 
 class Clock(Protocol):
     """What the life of units runs by. Seconds are always those of the rehearsed deployment."""
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
-        """Call `callback` after so many seconds of the deployment."""
+        """Call `callback` after that many seconds of the deployment."""
 
     def now(self) -> datetime:
         """Return the time to stamp statuses with, in UTC."""
@@ -63,7 +63,7 @@ class _ManualTimer:
 
 
 class ManualClock:
-    """A clock that stands still until it is told to go on; needs no event loop."""
+    """A clock that moves only when it is advanced; needs no event loop."""
 
     def __init__(self) -> None:
         self.elapsed_s = 0.0
@@ -72,7 +72,7 @@ class ManualClock:
         self._timers: list[tuple[float, int, _ManualTimer]] = []
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
-        """Call `callback` once the clock has been advanced by so much."""
+        """Call `callback` once the clock has been advanced that far."""
         timer = _ManualTimer(callback)
         heapq.heappush(self._timers, (self.elapsed_s + seconds, next(self._order), timer))
         return timer
@@ -82,7 +82,7 @@ class ManualClock:
         return self._start + timedelta(seconds=self.elapsed_s)
 
     def advance(self, seconds: float) -> None:
-        """Let so many seconds pass, calling what falls due, in order."""
+        """Let that many seconds pass, calling what falls due, in order."""
         end = self.elapsed_s + seconds
         while self._timers and self._timers[0][0] <= end:
             self._run_next()

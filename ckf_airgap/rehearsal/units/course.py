@@ -30,7 +30,7 @@ class Step:
         message: The workload's message.
         agent: The agent status.
         agent_message: The agent's message, such as ``running install hook``.
-        duration_s: How long at least; ``math.inf`` for ever (or until `juju resolve` for a
+        duration_s: How long at least; ``math.inf`` is forever (or until `juju resolve` for a
             failed hook).
         until_relation: The step goes on until this endpoint has a relation.
         until_option: The step goes on until this option has another value.
@@ -58,7 +58,7 @@ class Step:
 
         Args:
             hook: The hook, such as ``install`` or ``object-storage-relation-changed``.
-            duration_s: Until the hook is tried again; for ever by default.
+            duration_s: Until the hook is retried; forever by default.
             until_option: Tried again when this option has another value.
         """
         if until_option is not None and math.isinf(duration_s):
@@ -80,8 +80,8 @@ class Course:
         steps: The steps, in order.
         begins: Where in a unit's life: instead of its ``install`` hook's beginning, or once it
             has ``start``-ed.
-        ends: What comes after the last step: ``settle`` as any unit, or ``stay`` in it for ever.
-        repeat: Start again after the last step, for ever (flapping).
+        ends: What comes after the last step: ``settle`` as any unit, or ``stay`` in it forever.
+        repeat: Start again after the last step, forever (flapping).
     """
 
     steps: tuple[Step, ...]
@@ -126,7 +126,7 @@ class Script:
     def set_course(
         self, course: Course | None, *, application: str | None = None, charm: str | None = None
     ) -> None:
-        """Give the units of an application, or of a charm, a course; ``None`` takes it away.
+        """Give the units of an application, or of a charm, a course; ``None`` removes it.
 
         Units that have got far enough turn to it at once, others when they get there; taking a
         course away lets units that are in it settle.

@@ -23,7 +23,7 @@ POD_S: Final = 20.0
 """Seconds until a pod is scheduled, its charm image pulled, and its agent up."""
 
 POD_SPREAD_S: Final = 15.0
-"""Pods differ by up to so much, each always by the same."""
+"""Pods differ by up to this much, each always by the same amount."""
 
 AGENT_S: Final = 3.0
 
@@ -35,16 +35,16 @@ class World(Protocol):
     script: Script
 
     def unit_changed(self, unit: Unit) -> None:
-        """Tell the watchers that a unit's status or address changed."""
+        """Notify the watchers that a unit's status or address changed."""
 
     def unit_gone(self, unit: Unit) -> None:
-        """Take a unit away, whose last hook has run."""
+        """Remove a unit whose last hook has run."""
 
     def joined(self, relation: Relation, unit: Unit) -> None:
         """Let a unit take part in a relation."""
 
     def left(self, relation: Relation, unit: Unit) -> None:
-        """Let a unit take part in a relation no more."""
+        """Take a unit out of a relation."""
 
 
 Phase = Literal["allocated", "starting", "up", "gone"]
@@ -132,7 +132,7 @@ class UnitAgent:
             self.wake()
 
     def restart(self) -> None:
-        """Roll the pod: its charm or one of its images is another.
+        """Roll the pod: its charm or one of its images changed.
 
         As long as an image is missing, the old pod stays.
         """
@@ -175,7 +175,7 @@ class UnitAgent:
             self.wake()
 
     def counterpart_left(self, relation: Relation, remote_unit: str) -> None:
-        """Learn that a unit on the other side does not take part any more."""
+        """Learn that a unit on the other side has left."""
         self._hooks = deque(
             hook
             for hook in self._hooks
@@ -353,7 +353,7 @@ class UnitAgent:
         workload: tuple[str, str] | None = None,
         data: dict[str, JSONValue] | None = None,
     ) -> None:
-        """Show new statuses; what stays the same keeps its time, and nobody is told."""
+        """Show new statuses; what stays the same keeps its time, and watchers are not notified."""
         unit, before = self.unit, (self.unit.agent, self.unit.workload, self.unit.address)
         now = self._world.clock.now()
         if agent is not None and agent != (unit.agent.current, unit.agent.message):

@@ -36,7 +36,7 @@ class ModelWatcher:
         self._first = True
 
     async def next(self) -> list[JSONValue]:
-        """Return the deltas since the last call; wait for one when there is none.
+        """Return the deltas since the last call; wait for one when there are none.
 
         Raises:
             ApiError: ``watcher was stopped`` (code ``stopped``) when `stop` was called.
@@ -87,7 +87,7 @@ class ModelWatcher:
 
 
 class ChangeFeed:
-    """Tells all watchers of a model what changed; they render it when they get to it.
+    """Notifies all watchers of a model of changes; they render it when they get to it.
 
     Args:
         keys: Returns the keys of all entities of the model.
@@ -116,17 +116,17 @@ class ChangeFeed:
         return watcher
 
     def forget(self, watcher: ModelWatcher) -> None:
-        """Tell a watcher nothing any more."""
+        """Stop notifying a watcher."""
         if watcher in self._watchers:
             self._watchers.remove(watcher)
 
     def changed(self, kind: str, entity: str) -> None:
-        """Tell every watcher that an entity is new or has changed."""
+        """Notify every watcher that an entity is new or has changed."""
         for watcher in self._watchers:
             watcher.note((kind, entity))
 
     def removed(self, kind: str, entity: str, last: Document) -> None:
-        """Tell every watcher that an entity is gone; `last` is its last state."""
+        """Notify every watcher that an entity is gone; `last` is its last state."""
         for watcher in self._watchers:
             watcher.note((kind, entity), last)
 

@@ -120,7 +120,7 @@ class TestDeploy:
     ) -> None:
         refused = deploy("--model", "new")
         assert refused.exit_code == 5
-        assert "It has kubeflow, other. Give --create-model to make it.\n" in refused.stderr
+        assert "It has kubeflow, other. Use --create-model to create it.\n" in refused.stderr
         assert deploy("--model", "new", "--create-model").exit_code == 0
         assert set(applications(controller, "new")) == {"cat", "dog"}
 

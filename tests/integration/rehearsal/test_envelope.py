@@ -31,7 +31,7 @@ async def test_only_the_login_exists_before_the_login(client: Client) -> None:
             "Nonsense",
             1,
             "M",
-            "a rehearsal does not play Nonsense.M",
+            "a rehearsal does not simulate Nonsense.M",
             "not supported",
         ),
         (
@@ -40,7 +40,7 @@ async def test_only_the_login_exists_before_the_login(client: Client) -> None:
             7,
             "EnqueueOperation",
             (
-                "a rehearsal does not play actions, run and exec, since no charm code runs "
+                "a rehearsal does not simulate actions, run and exec, since no charm code runs "
                 "(Action.EnqueueOperation)"
             ),
             "not supported",
@@ -50,7 +50,7 @@ async def test_only_the_login_exists_before_the_login(client: Client) -> None:
             "ModelUpgrader",
             1,
             "UpgradeModel",
-            "a rehearsal does not play upgrades of Juju (ModelUpgrader.UpgradeModel)",
+            "a rehearsal does not simulate upgrades of Juju (ModelUpgrader.UpgradeModel)",
             "not supported",
         ),
         (
@@ -59,7 +59,7 @@ async def test_only_the_login_exists_before_the_login(client: Client) -> None:
             12,
             "CloudSpec",
             (
-                "a rehearsal does not play the end of its controller: stop the process that "
+                "a rehearsal does not simulate the end of its controller: stop the process that "
                 "runs it (Controller.CloudSpec)"
             ),
             "not supported",
@@ -78,7 +78,7 @@ async def test_only_the_login_exists_before_the_login(client: Client) -> None:
             "Client",
             8,
             "Explode",
-            "a rehearsal does not play Client.Explode",
+            "a rehearsal does not simulate Client.Explode",
             "not supported",
         ),
         (

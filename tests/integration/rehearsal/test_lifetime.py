@@ -72,7 +72,7 @@ async def test_it_can_be_started_again(tmp_path: Path) -> None:
     controller = RehearsalController(juju_data=tmp_path / "store")
     async with controller:
         first = controller.state.uuid
-        with pytest.raises(RuntimeError, match="running already"):
+        with pytest.raises(RuntimeError, match="already running"):
             await controller.start()
     async with controller:
         assert controller.state.uuid != first
@@ -151,7 +151,7 @@ def test_a_thread_runs_what_it_is_given_in_its_own_loop() -> None:
         assert answers(endpoint)
         running.stop()
     assert not answers(endpoint)
-    with pytest.raises(RuntimeError, match="does not run"):
+    with pytest.raises(RuntimeError, match="is not running"):
         running.call(lambda: None)
 
 

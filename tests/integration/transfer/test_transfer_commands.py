@@ -257,7 +257,7 @@ async def test_verify_takes_the_names_of_charms_and_never_asks_the_public_regist
         (["load", "none.tar", "--engine", "docker", *TWO_PLATFORMS], "has one platform"),
         (["save", "--from", "x", "--per-image", *TWO_PLATFORMS], "has one platform"),
         (["save", "images.txt", "--engine", "docker", *TWO_PLATFORMS], "takes no --platform"),
-        (["push", "i.tar", "--max-depth", "2"], "--max-depth goes with --registry"),
+        (["push", "i.tar", "--max-depth", "2"], "--max-depth needs --registry"),
         (["load", "none.tar"], "there is no archive none.tar"),
         (["push", "empty", "--registry", "r:5000"], "holds no images"),
     ],

@@ -121,5 +121,5 @@ def test_two_charms_of_one_file_are_refused() -> None:
     document = json.loads(LOCK.to_text())
     document["charms"] *= 2
 
-    with pytest.raises(InputError, match="two have one file"):
+    with pytest.raises(InputError, match="two have the same file"):
         Lock.from_text(json.dumps(document), where="lock")

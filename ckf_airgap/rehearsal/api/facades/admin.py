@@ -21,7 +21,7 @@ class Admin(Facade):
 
     @rpc_method
     async def login(self, params: Document) -> Document:
-        """Log a user in with a password; the reply tells what the connection can do."""
+        """Log a user in with a password; the reply says what the connection can do."""
         session = self.session
         controller = session.controller
         tag = text_field(params, "auth-tag")

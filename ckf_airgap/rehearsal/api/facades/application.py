@@ -56,7 +56,7 @@ class Application(ApplicationConfig):
 
     @rpc_method
     async def deploy_from_repository(self, params: Document) -> Document:
-        """Refuse charms of the store: there is none behind an air gap."""
+        """Refuse charms of the store: it cannot be reached behind an air gap."""
         results: list[JSONValue] = [
             {
                 "Errors": [store_unreachable(text_field(item, "CharmName")).as_document()],

@@ -51,7 +51,7 @@ def _plan(params: Document) -> tuple[list[Document], list[str]]:
 
 
 def _overlay_errors(documents: list[Document]) -> list[str]:
-    """Return what may stand in one kind of document only, and stands in the other."""
+    """Return an error for each key that is valid in the other kind of document only."""
     errors = []
     if any("services" in overlay for overlay in documents[1:]):
         errors.append(
