@@ -538,6 +538,70 @@ def test_an_overlay_changes_what_there_is_or_names_a_charm(
     Bundle.from_document(merge_documents(doc(base), *kept), where="x")
 
 
+def test_one_overlay_may_remove_change_and_mistype_applications_at_once() -> None:
+    base = "applications: {a: {charm: a}, b: {charm: b, num_units: 1}, c: {charm: c}}"
+    overlay = "applications: {a: , b: {num_units: 2}, c: {}, bb: {num_units: 9}, d: {charm: d}}"
+    (kept,), (problem,) = without_strays(doc(base), [doc(overlay)])
+    assert str(problem) == "overlay: there is no application bb (did you mean 'b'?)"
+    assert kept == doc("applications: {a: , b: {num_units: 2}, c: {}, d: {charm: d}}")
+    assert merge_documents(doc(base), kept) == doc(
+        "applications: {b: {charm: b, num_units: 2}, c: {charm: c}, d: {charm: d}}"
+    )
+
+
+def test_an_overlay_without_strays_is_kept_as_it_is() -> None:
+    overlay = doc("series: focal")
+    (kept,), problems = without_strays(doc("applications: {a: {charm: a}}"), [overlay])
+    assert (kept, problems) == (overlay, [])
+    assert kept is overlay
+
+
+@pytest.mark.parametrize(
+    ("relations", "left"),
+    [
+        ("[['a:x:y', b]]", []),
+        ("[['aa:x', b]]", [["aa:x", "b"]]),
+        ("[[[a, b], c]]", [[["b"], "c"]]),
+        ("[[[a], c], [b, c]]", [["b", "c"]]),
+        ("[text, [b, c]]", ["text", ["b", "c"]]),
+        ("[3]", [3]),
+    ],
+)
+def test_relations_go_with_the_application_that_is_removed(relations: str, left: object) -> None:
+    base = doc(f"{{applications: {{a: {{charm: a}}}}, relations: {relations}}}")
+    assert merge_documents(base, doc("applications: {a: }"))["relations"] == left
+
+
+@pytest.mark.parametrize(
+    ("base", "overlay", "expected"),
+    [
+        ("text", "{scale: 2}", {"scale": 2}),
+        ("{charm: a}", "text", "text"),
+        ("text", "{}", "text"),
+        ("{charm: a, options: {x: 1}}", "{options: text}", {"charm": "a", "options": "text"}),
+        ("{charm: a}", "{options: }", {"charm": "a"}),
+        ("{charm: a}", "{storage: [x]}", {"charm": "a", "storage": ["x"]}),
+    ],
+)
+def test_what_has_another_form_is_overwritten_for_the_parser_to_name(
+    base: str, overlay: str, expected: object
+) -> None:
+    merged = merge_documents(
+        doc(f"applications: {{a: {base}}}"), doc(f"applications: {{a: {overlay}}}")
+    )
+    assert merged == {"applications": {"a": expected}}
+
+
+def test_the_old_name_of_applications_is_merged_only_where_the_new_one_is_missing() -> None:
+    both = doc("{applications: {a: {charm: a}}, services: {b: {charm: b}}}")
+    assert merge_documents(both, doc("applications: {a: {scale: 2}}")) == doc(
+        "{applications: {a: {charm: a, scale: 2}}, services: {b: {charm: b}}}"
+    )
+    with pytest.raises(BundleError, match="deprecated 'services' key") as raised:
+        merge_documents(both, doc("services: {a: {scale: 2}}"))
+    assert raised.value.fix == "Write applications."
+
+
 def test_the_old_name_of_applications_is_merged_into() -> None:
     merged = merge_documents(doc("services: {a: {charm: a}}"), doc("applications: {a: {scale: 2}}"))
     assert merged == {"applications": {"a": {"charm": "a", "scale": 2}}}

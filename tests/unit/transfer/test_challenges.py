@@ -77,6 +77,47 @@ def test_commas_and_schemes_within_quotes_separate_nothing(header: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ([], ()),
+        (["", " ", '="x"'], ()),
+        (["Basic"], (Challenge("basic", {}),)),
+        (['Basic realm="a, b"'], (Challenge("basic", {"realm": "a, b"}),)),
+        (
+            ['Bearer realm="https://h/t",service="s s",scope="repository:a/b:pull,push"'],
+            (
+                Challenge(
+                    "bearer",
+                    {
+                        "realm": "https://h/t",
+                        "service": "s s",
+                        "scope": "repository:a/b:pull,push",
+                    },
+                ),
+            ),
+        ),
+        (
+            ['BASIC realm=x, bearer realm="y" , service=z'],
+            (
+                Challenge("basic", {"realm": "x"}),
+                Challenge("bearer", {"realm": "y", "service": "z"}),
+            ),
+        ),
+        (
+            ["Negotiate", 'Basic realm="a \\"quoted\\" word"'],
+            (Challenge("negotiate", {}), Challenge("basic", {"realm": 'a "quoted" word'})),
+        ),
+        (
+            ["Negotiate, Basic realm=x"],
+            (Challenge("negotiate", {}), Challenge("basic", {"realm": "x"})),
+        ),
+    ],
+)
+def test_challenges_are_read(headers: list[str], expected: tuple[Challenge, ...]) -> None:
+    assert parse_challenges(headers) == expected
+
+
 def test_scopes_name_the_repository_and_what_is_done() -> None:
     assert pull_scope("a/b") == "repository:a/b:pull"
     assert push_scope("a/b") == "repository:a/b:pull,push"

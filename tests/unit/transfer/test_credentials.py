@@ -21,8 +21,8 @@ from ckf_airgap.transfer.registry.credentials import (
 HOST = "reg.example:5000"
 
 
-def packed(user: str = "carrier", secret: str = "secret:1") -> dict[str, str]:
-    return {"auth": base64.b64encode(f"{user}:{secret}".encode()).decode()}
+def packed(user: str = "carrier", word: str = "secret:1") -> dict[str, str]:
+    return {"auth": base64.b64encode(f"{user}:{word}".encode()).decode()}
 
 
 def store(directory: Path, *documents: Any) -> CredentialStore:
@@ -69,7 +69,7 @@ async def test_a_login_is_for_its_host_and_port_only(tmp_path: Path, host: str) 
     [
         ({"username": "u", "password": "p"}, ("u", "p", "")),
         ({"identitytoken": "t", **packed()}, ("", "", "t")),
-        ({**packed(secret="p\0"), "username": "other"}, ("carrier", "p", "")),
+        ({**packed(word="p\0"), "username": "other"}, ("carrier", "p", "")),
         ({"username": "u"}, None),
         ({"auth": ""}, None),
         ({}, None),
