@@ -49,7 +49,9 @@ async def pull_one(
     return result
 
 
-@pytest.mark.parametrize("sample", [PLAIN, MULTI, NESTED, image([])], ids=str)
+@pytest.mark.parametrize(
+    "sample", [PLAIN, MULTI, NESTED, image([])], ids=["image", "index", "nested", "bare"]
+)
 async def test_an_image_arrives_byte_for_byte_and_gets_its_name_last(
     client: RegistryClient, registry: Registry, sample: Sample
 ) -> None:

@@ -70,7 +70,9 @@ async def push_one(
     return result
 
 
-@pytest.mark.parametrize("sample", [PLAIN, MULTI, NESTED, image([])], ids=str)
+@pytest.mark.parametrize(
+    "sample", [PLAIN, MULTI, NESTED, image([])], ids=["image", "index", "nested", "bare"]
+)
 async def test_an_image_arrives_byte_for_byte_and_its_tag_last(
     client: RegistryClient, registry: Registry, sample: Sample
 ) -> None:
@@ -366,7 +368,7 @@ async def test_one_refusal_on_the_way_is_tried_again(
 # Copying
 
 
-@pytest.mark.parametrize("sample", [PLAIN, OTHER, NESTED], ids=str)
+@pytest.mark.parametrize("sample", [PLAIN, OTHER, NESTED], ids=["small", "large", "nested"])
 async def test_a_copy_brings_everything_and_fetches_each_blob_once(
     client: RegistryClient, registry: Registry, mirror: Registry, sample: Sample
 ) -> None:

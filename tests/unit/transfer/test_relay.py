@@ -41,7 +41,7 @@ async def relay_one(
     return result
 
 
-@pytest.mark.parametrize("sample", [PLAIN, MULTI, image([])], ids=str)
+@pytest.mark.parametrize("sample", [PLAIN, MULTI, image([])], ids=["image", "index", "bare"])
 async def test_an_image_arrives_byte_for_byte_and_gets_its_name_last(sample: Sample) -> None:
     target = MemoryStore()
     result = await relay_one(store_with(a=sample), target)
