@@ -137,7 +137,7 @@ class Archive:
             count = min(READ_BYTES, member.size - offset)
             chunk = await in_thread(self._index.volume.pread, member.offset + offset, count)
             if not chunk:
-                raise IntegrityError(f"{self.where} is cut: {member.name} has data after its end")
+                raise IntegrityError(f"{self.where} ends within {member.name}")
             offset += len(chunk)
             yield chunk
 
@@ -230,7 +230,7 @@ def hash_member(index: TarIndex, member: Member, digest: Digest) -> Digest:
     while at < member.size:
         count = index.volume.readinto(member.offset + at, buffer[: member.size - at])
         if not count:
-            raise IntegrityError(f"{index.where} is cut: {member.name} has data after its end")
+            raise IntegrityError(f"{index.where} ends within {member.name}")
         hasher.update(buffer[:count])
         at += count
     return Digest(digest.algorithm, hasher.hexdigest())

@@ -156,7 +156,7 @@ def _add(
         links[name] = _safe_name(info.linkname, where)
     elif info.isreg() and not info.issparse():
         if info.size < 0 or info.offset_data + info.size > size:
-            raise _cut(where, f"{name} has data after its end")
+            raise _cut(where, f"{name} reaches beyond the end of the file")
         members[name] = Member(name, info.offset_data, info.size)
     else:
         raise IntegrityError(
