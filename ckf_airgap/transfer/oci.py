@@ -332,7 +332,7 @@ def _media_type(document: Document, given: str | None, digest: Digest) -> str:
     if named.startswith(_SCHEMA_1) or document.get("schemaVersion") == 1:
         raise IntegrityError(
             f"the manifest {digest} is of Docker's schema 1, which newer registries refuse",
-            fix="Build and push the image again with Docker 17.03 or later.",
+            fix="Build and push the image again with a Docker of 2017 or later.",
         )
     if isinstance(document.get("manifests"), list):
         return OCI_INDEX
