@@ -77,7 +77,7 @@ async def test_config_is_read_for_several_applications(minio: Rehearsal) -> None
     assert reply["Results"][0]["config"]["port"]["value"] == 9000
     assert reply["Results"][1]["error"]["code"] == NOT_FOUND
     reply = await call(minio, "GetConfig", {"entities": [TAG]})
-    assert reply["results"][0]["config"]["port"]["value"] == 9000
+    assert reply["Results"][0]["config"]["port"]["value"] == 9000
 
 
 @pytest.mark.parametrize(
