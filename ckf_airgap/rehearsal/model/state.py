@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.rehearsal.model.bakery import LocalBakery
 from ckf_airgap.rehearsal.model.model import Model
-from ckf_airgap.rehearsal.model.users import MODEL_ACCESS, User, Users
+from ckf_airgap.rehearsal.model.permission import MODEL_ACCESS, at_least
+from ckf_airgap.rehearsal.model.users import User, Users
 from ckf_airgap.rehearsal.wire import ALREADY_EXISTS, NOT_FOUND, ApiError, unauthorized
 
 AGENT_VERSION: Final = "3.6.12"
@@ -85,6 +87,7 @@ class ControllerState:
         agent_version: The version of Juju that it claims.
         address: Where it listens, once it does.
         credentials: The credentials for the cloud, by tag.
+        bakery: Makes and checks the macaroons of users.
         sessions: The open connections.
     """
 
@@ -99,6 +102,7 @@ class ControllerState:
     cluster_version: str = CLUSTER_VERSION
     address: Address = Address(host="127.0.0.1", port=0)
     credentials: dict[str, Document] = field(default_factory=dict)
+    bakery: LocalBakery = field(default_factory=LocalBakery)
     sessions: set[Connection] = field(default_factory=set)
     _models: dict[str, Model] = field(default_factory=dict)
 
@@ -143,16 +147,21 @@ class ControllerState:
 
     def may(self, user: User, model: Model, access: str) -> bool:
         """Whether the user has at least that access (read, write, admin) to the model."""
-        held = self.users.model_access(user, model_uuid=model.uuid, owner=model.owner)
-        return MODEL_ACCESS.index(held) >= MODEL_ACCESS.index(access)
+        held = self.users.model_access(user, model_uuid=model.uuid)
+        return at_least(MODEL_ACCESS, held, access)
+
+    def has_permission(self, user: User, access: str, *, model_uuid: str) -> bool:
+        """Whether that access to a model was granted to a user; being a superuser is not enough."""
+        return at_least(MODEL_ACCESS, self.users.of_models.access(model_uuid, user.name), access)
 
     def models_of(self, user: User, *, every: bool = False) -> list[Model]:
-        """Return the models that a user may read; all of them for a superuser who asks for it."""
-        return [
+        """Return the models that access was granted to, or every one; by name, then owner."""
+        models = [
             model
             for model in self
-            if (every and user.is_superuser) or self.may(user, model, "read")
+            if every or self.users.of_models.find(model.uuid, user.name) is not None
         ]
+        return sorted(models, key=lambda model: (model.name, model.owner))
 
     def find(self, name: str) -> Model:
         """Return the model called ``name`` (of the admin) or ``owner/name``.
@@ -211,6 +220,7 @@ class ControllerState:
         model.credential = credential or (self.own_credential if owner == self.admin.name else "")
         self.files_of(model).mkdir(parents=True, exist_ok=True)
         self._models[model.uuid] = model
+        self.users.own_model(owner, model_uuid=model.uuid)
         return model
 
     def destroy_model(self, model: Model, *, force: bool = False) -> None:
@@ -245,6 +255,7 @@ class ControllerState:
         if self._models.pop(model.uuid, None) is None:
             return
         model.close()
+        self.users.of_models.forget_model(model.uuid)
         shutil.rmtree(self.files_of(model), ignore_errors=True)
         for session in list(self.sessions):
             if session.model_or_none is model:
