@@ -101,7 +101,7 @@ class LocalBakery:
 
     def login_macaroon(
         self, user_id: str, *, identity_url: str, version: int, why: str
-    ) -> ApiError:
+    ) -> DischargeRequiredError:
         """Return the error that asks a user to have a macaroon discharged.
 
         Args:
