@@ -58,10 +58,7 @@ async def test_only_the_login_exists_before_the_login(client: Client) -> None:
             "Controller",
             12,
             "CloudSpec",
-            (
-                "a rehearsal does not simulate the end of its controller: stop the process that "
-                "runs it (Controller.CloudSpec)"
-            ),
+            "this controller is a rehearsal; stop the process that runs it",
             "not supported",
         ),
         (
