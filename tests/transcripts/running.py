@@ -54,29 +54,39 @@ def stage(directory: Path, *, speed: float) -> Iterator[ControllerThread]:
     """Yield a controller for one scene, and furnish `directory` with what its commands name."""
     workshop.furnish(directory / "work")
     controller = RehearsalController(
-        models=(MODEL,), speed=speed, password=PASSWORD, script=Script(), juju_data=directory / "juju"
+        models=(MODEL,),
+        speed=speed,
+        password=PASSWORD,
+        script=Script(),
+        juju_data=directory / "juju",
     )
     with ControllerThread(controller) as running:
         yield running
 
 
-def run_step(juju: str, step: Step, directory: Path) -> Outcome:
+def run_step(juju: str, step: Step, directory: Path, *, registration: str = "") -> Outcome:
     """Run one command with the client.
+
+    Args:
+        juju: The client.
+        step: The command.
+        directory: The directory of the scene.
+        registration: What ``{registration}`` stands for.
 
     Raises:
         subprocess.TimeoutExpired: when it does not end.
     """
-    home = directory / "home"
+    home = directory / f"home{step.client}"
     home.mkdir(exist_ok=True)
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
-        "JUJU_DATA": str(directory / "juju"),
+        "JUJU_DATA": str(home / "juju" if step.client else directory / "juju"),
         "NO_COLOR": "1",
         "TERM": "dumb",
     }
     done = subprocess.run(
-        [juju, *step.words],
+        [juju, *(word.replace("{registration}", registration) for word in step.words)],
         input=step.stdin,
         capture_output=True,
         text=True,
@@ -90,13 +100,21 @@ def run_step(juju: str, step: Step, directory: Path) -> Outcome:
 
 def run_scene(
     juju: str, scene: Scene, controller: ControllerThread, directory: Path
-) -> Iterator[tuple[Step, Outcome]]:
-    """Run the commands of a scene; yield each with what it came to."""
+) -> Iterator[tuple[Step, Outcome | None]]:
+    """Run the commands of a scene; yield each with what it came to.
+
+    A step that lets time pass comes without an outcome.
+    """
+    registration = ""
     for step in scene.steps:
         if step.outcome == SETTLE:
             settle(controller)
-        else:
-            yield step, run_step(juju, step, directory)
+            yield step, None
+            continue
+        outcome = run_step(juju, step, directory, registration=registration)
+        if printed := re.search(r"juju register (\S+)", outcome.output):
+            registration = printed[1]
+        yield step, outcome
 
 
 def settle(controller: ControllerThread) -> None:
@@ -112,7 +130,7 @@ def settle(controller: ControllerThread) -> None:
 
     pause = threading.Event()
     for _ in range(int(_PATIENCE_S / 0.02)):
-        if controller.call(is_settled()):
+        if controller.call(is_settled):
             return
         pause.wait(0.02)
     raise TimeoutError("units have not come to rest")

@@ -9,8 +9,10 @@ furnished directory. A step is one of
 * ``not-played``: a rehearsal refuses it, where a cluster would not;
 * ``settle``: nothing is run; time passes until every unit has come to rest.
 
-``says`` is a part of what it prints, ``stdin`` what it is told, ``as`` the name of a row of its own
-in the table of docs/rehearsal.md; without it, a command is named by its first word.
+``says`` is a part of what it prints, ``stdin`` what it is told, ``client`` another person's client
+store. ``{registration}`` in a command is what the last one printed for ``juju register``. ``as`` is
+the name of a row of its own in the tables of docs/rehearsal.md; without it, a command is named by
+its first word.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ class Step:
         outcome: One of `OUTCOMES`, or `SETTLE`.
         says: A part of what the client prints.
         stdin: What the client is told.
+        client: Whose client store is used; empty for the one of the controller's administrator.
         row: The row of the table that tells about it.
     """
 
@@ -45,6 +48,7 @@ class Step:
     outcome: str
     says: str = ""
     stdin: str = ""
+    client: str = ""
     row: str = ""
 
     @property
@@ -56,7 +60,7 @@ class Step:
     def from_document(cls, document: dict[str, Any]) -> Step:
         """Return the step that a mapping of the list describes."""
         (outcome,) = document.keys() & {*OUTCOMES, SETTLE}
-        if strange := document.keys() - {outcome, "says", "stdin", "as"}:
+        if strange := document.keys() - {outcome, "says", "stdin", "client", "as"}:
             raise ValueError(f"a step has no {sorted(strange)}: {document}")
         command = "" if outcome == SETTLE else str(document[outcome])
         row = document.get("as") or (command.split() or [""])[0]
@@ -65,6 +69,7 @@ class Step:
             outcome=outcome,
             says=document.get("says", ""),
             stdin=document.get("stdin", ""),
+            client=document.get("client", ""),
             row=row,
         )
 

@@ -27,7 +27,9 @@ _STORE: Final[Mapping[str, Any]] = {
             "image": {"type": "oci-image", "description": "What the workload runs"},
             "notes": {"type": "file", "filename": "notes.txt", "description": "A file"},
         },
-        "containers": {"store": {"resource": "image", "mounts": [{"storage": "data"}]}},
+        "containers": {
+            "store": {"resource": "image", "mounts": [{"storage": "data", "location": "/data"}]}
+        },
         "storage": {"data": {"type": "filesystem", "location": "/data", "minimum-size": "1G"}},
     },
     "config.yaml": {
@@ -77,13 +79,21 @@ _TEXTS: Final[Mapping[str, str]] = {
     "secret.yaml": yaml.safe_dump({"user": "store", "passphrase": "swordfish"}),
     "model.yaml": yaml.safe_dump({"update-status-hook-interval": "10m"}),
     "cloud.yaml": yaml.safe_dump(
-        {"clouds": {"lab": {"type": "kubernetes", "auth-types": ["oauth2"], "endpoint": "https://lab.example"}}}
+        {
+            "clouds": {
+                "lab": {
+                    "type": "kubernetes",
+                    "auth-types": ["oauth2"],
+                    "endpoint": "https://lab.example",
+                }
+            }
+        }
     ),
     "credential.yaml": yaml.safe_dump(
         {"credentials": {"k8s": {"robot": {"auth-type": "oauth2", "Token": "a-token"}}}}
     ),
     "kubeconfig": yaml.safe_dump({"apiVersion": "v1", "kind": "Config", "clusters": []}),
-    "id.pub": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBGKpo0V3n3tqsAlPRKvqEUGUQ0pGtEOPjMEdLm3aHdl me\n",
+    "id.pub": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me\n",
 }
 
 
