@@ -50,6 +50,9 @@ NOT_YET_AVAILABLE: Final = "not yet available; try again later"
 STOPPED: Final = "stopped"
 
 
+QUOTA_LIMIT_EXCEEDED: Final = "quota limit exceeded"
+
+
 DISCHARGE_REQUIRED: Final = "macaroon discharge required"
 
 
