@@ -362,7 +362,7 @@ async def test_a_base_can_be_forced_and_a_system_cannot(rehearsal: Rehearsal) ->
 
 
 async def test_a_charm_with_containers_runs_on_any_base(rehearsal: Rehearsal) -> None:
-    containers = {"containers": {"minio": {}}}
+    containers: Any = {"containers": {"minio": {}}}
     await rehearsal.upload_and_deploy("minio", **containers)
     url = await rehearsal.upload(
         "minio", bases=[{"name": "ubuntu", "channel": "24.04"}], **containers
