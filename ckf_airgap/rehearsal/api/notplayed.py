@@ -15,7 +15,6 @@ _WHAT: Final[Mapping[str, str]] = {
     "Application.Consume": _ELSEWHERE,
     "Application.DestroyConsumedApplications": _ELSEWHERE,
     "Block": "disabled commands",
-    "Bundle.ExportBundle": "the export of a model as a bundle",
     "Controller.DashboardConnectionInfo": "the dashboard",
     "Controller.InitiateMigration": "migrations",
     "HighAvailability": "more than one controller",
