@@ -8,8 +8,6 @@ from typing import Final
 from ckf_airgap.rehearsal.wire import NOT_SUPPORTED, ApiError
 
 _ELSEWHERE: Final = "relations to other models"
-_DEFAULTS: Final = "the defaults of new models"
-_END: Final = "the end of its controller: stop the process that runs it"
 
 _WHAT: Final[Mapping[str, str]] = {
     "Action": "actions, run and exec, since no charm code runs",
@@ -18,18 +16,9 @@ _WHAT: Final[Mapping[str, str]] = {
     "Application.DestroyConsumedApplications": _ELSEWHERE,
     "Block": "disabled commands",
     "Bundle.ExportBundle": "the export of a model as a bundle",
-    "Client.StatusHistory": "the history of statuses",
-    "Cloud": "clouds beyond the one that it has",
-    "Controller.CloudSpec": _END,
-    "Controller.ConfigSet": "changes of the controller's configuration",
     "Controller.DashboardConnectionInfo": "the dashboard",
-    "Controller.DestroyController": _END,
     "Controller.InitiateMigration": "migrations",
     "HighAvailability": "more than one controller",
-    "ModelManager.ChangeModelCredential": "changes of a model's credential",
-    "ModelManager.ModelDefaultsForClouds": _DEFAULTS,
-    "ModelManager.SetModelDefaults": _DEFAULTS,
-    "ModelManager.UnsetModelDefaults": _DEFAULTS,
     "ModelUpgrader": "upgrades of Juju",
     "Payloads": "payloads",
     "SSHClient": "ssh, scp and debug-hooks, since its units are not pods",

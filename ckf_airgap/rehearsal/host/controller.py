@@ -36,6 +36,7 @@ from ckf_airgap.rehearsal.host.clientstore import (
     write_store,
 )
 from ckf_airgap.rehearsal.model.model import Finding, Model
+from ckf_airgap.rehearsal.model.modelsettings import ModelDefaults
 from ckf_airgap.rehearsal.model.permission import SUPERUSER
 from ckf_airgap.rehearsal.model.state import CLOUD, CONTROLLER_MODEL, Address, ControllerState
 from ckf_airgap.rehearsal.model.users import User, Users
@@ -240,6 +241,9 @@ class RehearsalController:
         owner: str,
         controller_uuid: str,
         config: Mapping[str, JSONValue],
+        cloud: str,
+        region: str,
+        defaults: ModelDefaults,
     ) -> Model:
         return Model(
             uuid=uuid,
@@ -247,6 +251,9 @@ class RehearsalController:
             owner=owner,
             controller_uuid=controller_uuid,
             config=config,
+            cloud=cloud,
+            region=region,
+            defaults=defaults,
             agent_version=self.state.agent_version,
             cluster_version=self.state.cluster_version,
             clock=self._clock,

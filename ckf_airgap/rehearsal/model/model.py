@@ -27,6 +27,9 @@ from ckf_airgap.rehearsal.entities.resources import LiveResource, PendingResourc
 from ckf_airgap.rehearsal.model.charmstore import CharmStore
 from ckf_airgap.rehearsal.model.deployment import ModelFacts
 from ckf_airgap.rehearsal.model.findings import upload_finding
+from ckf_airgap.rehearsal.model.modelschema import AGENT_VERSION_KEY
+from ckf_airgap.rehearsal.model.modelsettings import ModelDefaults, ModelSettings
+from ckf_airgap.rehearsal.model.placement import Placement
 from ckf_airgap.rehearsal.model.topology import Topology, found
 from ckf_airgap.rehearsal.units.clock import Clock, LoopClock
 from ckf_airgap.rehearsal.units.course import Script
@@ -54,6 +57,9 @@ class Model:
         owner: Its owner, ``admin``.
         controller_uuid: The UUID of the controller.
         config: Model config beyond the defaults, as plain values.
+        cloud: The name of its cloud.
+        region: The region of the cloud.
+        defaults: What its config inherits; what a new controller has when omitted.
         constraints: The model's constraints.
         agent_version: Juju's version.
         cluster_version: The version of Kubernetes.
@@ -65,10 +71,11 @@ class Model:
 
     Raises:
         ReferenceSyntaxError: when `registry` is not a valid registry.
+        ApiError: when the model may not have a value of `config`.
 
     Attributes:
         credential: The tag of its credential for the cloud; empty when it has none.
-        config: Model config; `config_sources` says where a value comes from, ``model`` if nowhere.
+        settings: Model config, and where each value comes from.
         findings: What a real controller would have accepted without an error.
         requests: The requests that were made on connections to the model, `MAX_REQUESTS` at most.
         uploads: The charms and resources that were sent over HTTP, `MAX_REQUESTS` at most.
@@ -86,6 +93,9 @@ class Model:
         owner: str,
         controller_uuid: str,
         config: Mapping[str, JSONValue] | None = None,
+        cloud: str = "k8s",
+        region: str = "default",
+        defaults: ModelDefaults | None = None,
         constraints: Document | None = None,
         agent_version: str = "3.6.12",
         cluster_version: str = "1.31.0",
@@ -111,11 +121,19 @@ class Model:
         self.uploads: deque[RecordedUpload] = deque(maxlen=MAX_REQUESTS)
         self.annotations: dict[str, dict[str, str]] = {}
         self.charms = CharmStore()
-        self._defaults = default_config(uuid=uuid, name=name, agent_version=agent_version)
-        self.config: dict[str, JSONValue] = {**self._defaults, **(config or {})}
-        self.config_sources = {
-            key: "default" for key in self._defaults if key not in (config or {})
-        }
+        self.cloud, self.region = cloud, region
+        self.settings = ModelSettings(
+            identity={
+                "name": name,
+                "type": "kubernetes",
+                "uuid": uuid,
+                AGENT_VERSION_KEY: agent_version,
+            },
+            given=config or {},
+            defaults=defaults or ModelDefaults.bootstrapped(cloud),
+            cloud=cloud,
+            region=region,
+        )
         script = script or Script()
         self._feed = ChangeFeed(
             keys=lambda: entity_keys(self),
@@ -140,6 +158,16 @@ class Model:
     def relations(self) -> tuple[Relation, ...]:
         """The relations, those among peers too, in the order in which they were made."""
         return tuple(self.topology.relations.values())
+
+    @property
+    def config(self) -> dict[str, JSONValue]:
+        """The settings that have a value."""
+        return self.settings.values
+
+    @property
+    def placement(self) -> Placement:
+        """Where it is, and with which credential."""
+        return Placement(cloud=self.cloud, region=self.region, credential=self.credential)
 
     @property
     def script(self) -> Script:
@@ -202,14 +230,6 @@ class Model:
     def touch(self) -> None:
         """Notify the watchers that config, constraints or the like of the model changed."""
         self._feed.changed("model", self.uuid)
-
-    def reset_config(self, key: str) -> None:
-        """Reset a setting of the model to its default."""
-        self.config.pop(key, None)
-        self.config_sources.pop(key, None)
-        if key in self._defaults:
-            self.config[key] = self._defaults[key]
-            self.config_sources[key] = "default"
 
     def annotate(self, tag: str, changes: Mapping[str, str]) -> None:
         """Set annotations of an entity; an empty value takes one away."""
@@ -371,16 +391,3 @@ class Model:
         callbacks, self._on_dead = self._on_dead, []
         for callback in callbacks:
             callback()
-
-
-def default_config(*, uuid: str, name: str, agent_version: str) -> dict[str, JSONValue]:
-    """Return the config that every model has (``default-series`` is always there, and empty)."""
-    return {
-        "name": name,
-        "type": "kubernetes",
-        "uuid": uuid,
-        "agent-version": agent_version,
-        "default-series": "",
-        "operator-storage": "standard",
-        "workload-storage": "standard",
-    }

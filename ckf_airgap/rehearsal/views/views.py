@@ -50,9 +50,14 @@ class Viewed(Protocol):
     life: Literal["alive", "dying", "dead"]
     created_at: datetime
     clock: Clock
-    config: dict[str, JSONValue]
+    cloud: str
+    region: str
     constraints: Document
     annotations: dict[str, dict[str, str]]
+
+    @property
+    def config(self) -> Mapping[str, JSONValue]:
+        """The settings that have a value."""
 
     @property
     def charms(self) -> Charms:
@@ -82,7 +87,8 @@ def model_full_status(model: Viewed, patterns: Sequence[str]) -> Document:
     section: Document = {
         "name": model.name,
         "type": "caas",
-        "cloud-tag": "cloud-k8s",
+        "cloud-tag": f"cloud-{model.cloud}",
+        "region": model.region,
         "version": model.agent_version,
         "available-version": "",
         "model-status": detailed_status(model_status(model)),
@@ -112,8 +118,8 @@ def model_delta(model: Viewed) -> Document:
         "constraints": dict(model.constraints),
         "sla": {"level": "unsupported", "owner": ""},
         "type": "caas",
-        "cloud": "k8s",
-        "cloud-region": "",
+        "cloud": model.cloud,
+        "cloud-region": model.region,
         "version": model.agent_version,
     }
 

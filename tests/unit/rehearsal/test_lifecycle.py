@@ -347,7 +347,11 @@ async def test_a_closed_model_does_nothing_more(rehearsal: Rehearsal) -> None:
 
 async def test_the_life_of_units_runs_on_the_event_loop(tmp_path: Path) -> None:
     model = Model(
-        uuid="u", name="m", owner="admin", controller_uuid="c", clock=LoopClock(speed=10_000)
+        uuid="11111111-1111-4111-8111-111111111111",
+        name="m",
+        owner="admin",
+        controller_uuid="c",
+        clock=LoopClock(speed=10_000),
     )
     url = await model.add_charm(charm_zip(tmp_path / "minio", {"name": "minio"}))
     request = Deployment(application="minio", charm_url=url, origin=LOCAL, units=1)

@@ -11,7 +11,8 @@ from ckf_airgap.rehearsal.api.facades.application import Application
 from ckf_airgap.rehearsal.api.facades.bundle import Bundle
 from ckf_airgap.rehearsal.api.facades.charms import Charms
 from ckf_airgap.rehearsal.api.facades.client import AllWatcher, Client
-from ckf_airgap.rehearsal.api.facades.cloud import Cloud, CredentialManager
+from ckf_airgap.rehearsal.api.facades.cloud import Cloud
+from ckf_airgap.rehearsal.api.facades.cloudcredentials import CredentialManager
 from ckf_airgap.rehearsal.api.facades.controller import Controller
 from ckf_airgap.rehearsal.api.facades.modelconfig import ModelConfig
 from ckf_airgap.rehearsal.api.facades.modelmanager import ModelManager

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from ckf_airgap.documents import Document
+from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.api.facade import Facade, Scope, rpc_method
 from ckf_airgap.rehearsal.api.facades.modelmanager import list_of_models, status_of_models
+from ckf_airgap.rehearsal.api.notplayed import not_played
+from ckf_airgap.rehearsal.model.controllerschema import (
+    API_PORT_KEY,
+    CA_CERT_KEY,
+    CONTROLLER_NAME_KEY,
+    CONTROLLER_UUID_KEY,
+    IMAGE_REPOSITORY_KEY,
+    check_controller_config,
+    coerced_change,
+)
 from ckf_airgap.rehearsal.model.permission import CONTROLLER_ACCESS, check_access
-from ckf_airgap.rehearsal.model.state import CLOUD
+from ckf_airgap.rehearsal.model.state import ControllerState
 from ckf_airgap.rehearsal.model.users import parse_user_tag
 from ckf_airgap.rehearsal.wire import (
+    NOT_SUPPORTED,
+    NOT_VALID,
     ApiError,
+    mapping_field,
     mappings_field,
     results_of,
     tag_id,
@@ -20,7 +33,8 @@ from ckf_airgap.rehearsal.wire import (
     unauthorized,
 )
 
-_CONTROLLER_NAME_KEY: Final = "controller-name"
+_MONGO_VERSION: Final = "4.4.30"
+_LAST_WITH_MODEL_CONFIG: Final = 11
 
 
 class Controller(Facade):
@@ -39,16 +53,42 @@ class Controller(Facade):
     @rpc_method
     async def controller_config(self, _params: Document) -> Document:
         """Return the controller's configuration."""
+        return {"config": controller_config(self.session.controller)}
+
+    @rpc_method
+    async def config_set(self, params: Document) -> Document:
+        """Change settings of the controller; either all of them or none."""
+        self._check_superuser()
         controller = self.session.controller
-        return {
-            "config": {
-                "api-port": controller.address.port,
-                "ca-cert": controller.ca_cert,
-                "controller-uuid": controller.uuid,
-                _CONTROLLER_NAME_KEY: controller.name,
-                "auditing-enabled": False,
-            }
-        }
+        changes = mapping_field(params, "config")
+        if IMAGE_REPOSITORY_KEY in changes:
+            raise ApiError(
+                f"cannot change {IMAGE_REPOSITORY_KEY} as it is not currently set", NOT_VALID
+            )
+        typed = {name: coerced_change(name, changes[name]) for name in sorted(changes)}
+        check_controller_config({**controller_config(controller), **typed})
+        controller.config.update(typed)
+        return {}
+
+    @rpc_method
+    async def model_config(self, _params: Document) -> Document:
+        """Return the settings of the controller's own model, without their sources."""
+        self._check_superuser()
+        if self.version > _LAST_WITH_MODEL_CONFIG:
+            raise not_played(self.name, "ModelConfig")
+        values = self.session.controller.controller_model.config
+        return {"config": {name: {"value": values[name], "source": ""} for name in sorted(values)}}
+
+    @rpc_method
+    async def cloud_spec(self, _params: Document) -> Document:
+        """Refuse: with it, a client would destroy the controller's namespace in the cluster."""
+        raise _is_rehearsal()
+
+    @rpc_method
+    async def destroy_controller(self, _params: Document) -> Document:
+        """Refuse: the process that runs a rehearsal is its owner's to stop."""
+        self._check_superuser()
+        raise _is_rehearsal()
 
     @rpc_method("ControllerAPIInfoForModels")
     async def controller_api_info_for_models(self, params: Document) -> Document:
@@ -68,9 +108,9 @@ class Controller(Facade):
 
     @rpc_method
     async def mongo_version(self, _params: Document) -> Document:
-        """Return no version: there is no database."""
+        """Return the version of the database that a controller of this version runs."""
         self._check_superuser()
-        return {"result": ""}
+        return {"result": _MONGO_VERSION}
 
     @rpc_method("IdentityProviderURL")
     async def identity_provider_url(self, _params: Document) -> Document:
@@ -126,7 +166,11 @@ class Controller(Facade):
                     "name": model.name,
                     "owner": f"user-{model.owner}",
                     "config": {**model.config},
-                    "cloud-spec": {"type": "kubernetes", "name": CLOUD},
+                    "cloud-spec": {
+                        "type": "kubernetes",
+                        "name": model.cloud,
+                        "region": model.region,
+                    },
                 }
                 for model in controller
                 if not controller.is_controller_model(model)
@@ -142,3 +186,19 @@ class Controller(Facade):
     def _check_superuser(self) -> None:
         if not self.session.user.is_superuser:
             raise unauthorized()
+
+
+def controller_config(controller: ControllerState) -> dict[str, JSONValue]:
+    """Return every setting of a controller that has a value."""
+    config: dict[str, JSONValue] = {
+        **controller.config,
+        API_PORT_KEY: controller.address.port,
+        CA_CERT_KEY: controller.ca_cert,
+        CONTROLLER_UUID_KEY: controller.uuid,
+        CONTROLLER_NAME_KEY: controller.name,
+    }
+    return {name: config[name] for name in sorted(config)}
+
+
+def _is_rehearsal() -> ApiError:
+    return ApiError("this controller is a rehearsal; stop the process that runs it", NOT_SUPPORTED)

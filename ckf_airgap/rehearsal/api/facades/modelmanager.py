@@ -6,15 +6,18 @@ from collections.abc import Iterable
 from typing import ClassVar, Final
 
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.rehearsal.api.facade import Caller, Facade, Scope, rpc_method
+from ckf_airgap.rehearsal.api.facade import Caller, Scope, rpc_method
 from ckf_airgap.rehearsal.api.facades.modelaccess import (
     NEVER,
     last_connection,
     modify_model_access,
     users_of,
 )
+from ckf_airgap.rehearsal.api.facades.modeldefaults import ModelDefaultsMethods
 from ckf_airgap.rehearsal.model.model import Model
-from ckf_airgap.rehearsal.model.state import CLOUD, ControllerState
+from ckf_airgap.rehearsal.model.modelschema import DEFAULT_BASE
+from ckf_airgap.rehearsal.model.modelsettings import series_of
+from ckf_airgap.rehearsal.model.state import ControllerState
 from ckf_airgap.rehearsal.model.users import User, timestamp, user_name
 from ckf_airgap.rehearsal.wire import (
     NOT_FOUND,
@@ -29,10 +32,13 @@ from ckf_airgap.rehearsal.wire import (
     unauthorized,
 )
 
-_NO_SLA: Final[Document] = {"level": "", "owner": ""}
+_SLA_LEVEL: Final = "unsupported"
+
+_DEFAULT_BASE: Final = "ubuntu@24.04/stable"
+"""The base that Juju 3.6 prefers when a model says nothing."""
 
 
-class ModelManager(Facade):
+class ModelManager(ModelDefaultsMethods):
     """The models of a controller."""
 
     name: ClassVar[str] = "ModelManager"
@@ -43,16 +49,22 @@ class ModelManager(Facade):
     async def create_model(self, params: Document) -> Document:
         """Make a model and return what `model_info` says of it."""
         controller, user = self.session.controller, self.session.user
-        if not user.is_superuser:
+        tag = text_field(params, "cloud-tag")
+        cloud = tag_id(tag, "cloud") if tag else ""
+        named = cloud or controller.clouds.own.name
+        if not user.is_superuser and not controller.clouds.may(named, user.name, "add-model"):
             raise unauthorized()
-        owner = tag_id(text_field(params, "owner-tag") or user.tag, "user")
-        cloud = text_field(params, "cloud-tag")
-        if cloud:
-            controller.check_cloud(tag_id(cloud, "cloud"))
+        owner = user_name(tag_id(text_field(params, "owner-tag") or user.tag, "user"))
+        if owner != user.name and not user.is_superuser:
+            raise unauthorized().annotated(
+                '"add-model" permission does not permit creation of models for different owners'
+            )
         model = controller.create_model(
             text_field(params, "name"),
-            owner=user_name(owner),
+            owner=owner,
             config=mapping_field(params, "config"),
+            cloud=cloud,
+            region=text_field(params, "region"),
             credential=text_field(params, "credential"),
         )
         return self._describe(model)
@@ -134,21 +146,20 @@ class ModelManager(Facade):
         if model.credential:
             info["cloud-credential-validity"] = True
         if self.version == 9:
-            info["default-series"] = str(model.config.get("default-series") or "")
+            base = str(model.config.get(DEFAULT_BASE) or _DEFAULT_BASE)
+            info["default-base"] = base if "/" in base else f"{base}/stable"
+            info["default-series"] = series_of(base)
         return info
 
     def _summary(self, model: Model, user: User) -> Document:
         controller = self.session.controller
-        status = _status(model)
+        units = _unit_count(model)
         return {
             **_common(controller, model),
             "user-access": controller.users.of_models.access(model.uuid, user.name),
             "last-connection": last_connection(self.session, model, user),
-            "counts": [
-                {"entity": "machines", "count": 0},
-                {"entity": "cores", "count": 0},
-                {"entity": "units", "count": status["unit-count"]},
-            ],
+            "counts": [{"entity": "units", "count": units}] if units else [],
+            "sla": {"level": _SLA_LEVEL, "owner": model.owner},
         }
 
 
@@ -202,9 +213,13 @@ def _status(model: Model) -> Document:
         "hosted-machine-count": 0,
         "application-count": len(model.applications),
         "applications": [{"name": name} for name in model.applications],
-        "unit-count": sum(len(a.units) for a in model.applications.values()),
+        "unit-count": _unit_count(model),
         "owner-tag": f"user-{model.owner}",
     }
+
+
+def _unit_count(model: Model) -> int:
+    return sum(len(application.units) for application in model.applications.values())
 
 
 def supported_features(controller: ControllerState) -> list[JSONValue]:
@@ -233,7 +248,8 @@ def _common(controller: ControllerState, model: Model) -> Document:
         "controller-uuid": controller.uuid,
         "is-controller": controller.is_controller_model(model),
         "provider-type": "kubernetes",
-        "cloud-tag": f"cloud-{CLOUD}",
+        "cloud-tag": f"cloud-{model.cloud}",
+        "cloud-region": model.region,
         "owner-tag": f"user-{model.owner}",
         "life": model.life,
         "status": {
@@ -241,7 +257,7 @@ def _common(controller: ControllerState, model: Model) -> Document:
             "info": "",
             "since": timestamp(model.created_at),
         },
-        "sla": _NO_SLA,
+        "sla": {"level": _SLA_LEVEL, "owner": ""},
         "agent-version": model.agent_version,
     }
     if model.credential:
