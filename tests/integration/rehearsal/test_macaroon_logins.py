@@ -173,20 +173,20 @@ async def test_who_is_locked_out_does_nothing_on_a_connection_either(
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "message"),
+    ("body", "message"),
     [
-        (b"{", 400, "can't unmarshal login request"),
-        (b"[]", 400, "can't unmarshal login request"),
-        (b'{"form": {"user": "eve"}}', 400, "can't unmarshal login request"),
-        (b'{"form": {"user": "e!", "password": "x"}}', 400, "can't unmarshal login request"),
-        (b'{"form": {"user": "eve", "password": "pear"}}', 500, "invalid entity name or password"),
-        (b'{"form": {"user": "eve", "password": ""}}', 500, "permission denied"),
-        (b'{"form": {"user": "eve@x-y", "password": "x"}}', 500, 'non-local username "eve@x-y"'),
+        (b"{", "can't unmarshal login request"),
+        (b"[]", "can't unmarshal login request"),
+        (b'{"form": {"user": "eve"}}', "can't unmarshal login request"),
+        (b'{"form": {"user": "e!", "password": "x"}}', "can't unmarshal login request"),
+        (b'{"form": {"user": "eve", "password": "pear"}}', "invalid entity name or password"),
+        (b'{"form": {"user": "eve", "password": ""}}', "permission denied"),
+        (b'{"form": {"user": "eve@x-y", "password": "x"}}', 'non-local username "eve@x-y"'),
     ],
 )
-async def test_forms_that_let_nobody_in(eve: Login, body: bytes, status: int, message: str) -> None:
+async def test_forms_that_let_nobody_in(eve: Login, body: bytes, message: str) -> None:
     found, reply, headers = await eve.client.http("POST", "/auth/form", data=body, headers=NOBODY)
-    assert (found, headers["Content-Type"]) == (status, "application/json")
+    assert (found, headers["Content-Type"]) == (500, "application/json")
     assert reply["Message"].startswith(message)
     found, _, _ = await eve.client.http("GET", "/auth/form", headers=NOBODY)
     assert found == 405

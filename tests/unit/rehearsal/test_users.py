@@ -130,10 +130,12 @@ class TestUserManager:
     async def test_a_removed_name_comes_back_with_nothing(self, bob: World) -> None:
         await bob.on_model("grant", "admin")
         await bob.on_controller("grant", "superuser")
+        bob.state.clouds.grant("k8s", "bob", "admin")
         old = bob.state.users.get("bob")
         assert await bob.one(UserManager, "RemoveUser", tags("bob")) == {}
         assert old.removed
         assert not bob.state.users.of_models.find(bob.model.uuid, "bob")
+        assert not bob.state.clouds.access("k8s", "bob")
         (added,) = (await bob.call(UserManager, "AddUser", {"users": [{"username": "bob"}]}))[
             "results"
         ]
@@ -590,3 +592,19 @@ def test_ids_of_users() -> None:
 def test_times_are_written_as_go_writes_them(microseconds: int, text: str) -> None:
     zone = timezone(timedelta(hours=1))
     assert timestamp(datetime(2026, 11, 25, 2, 2, 3, microseconds, zone)) == text
+
+
+async def test_models_that_are_not_there(bob: World) -> None:
+    model = f"model-{UNKNOWN}"
+    gone = (f'model "{UNKNOWN}" not found', "not found")
+    for user in ("admin", "bob"):
+        params: Any = {"models": [{"model-tag": model}]}
+        assert await bob.one(ModelManager, "DestroyModels", params, user=user) == gone
+    mine = {"models": [{"model-tag": f"model-{bob.model.uuid}"}]}
+    denied = ("permission denied", "unauthorized access")
+    assert await bob.one(ModelManager, "DestroyModels", mine, user="bob") == denied
+    where = {"entities": [{"tag": model}]}
+    assert await bob.one(Controller, "ControllerAPIInfoForModels", where, user="bob") == (
+        "migration not found",
+        "not found",
+    )
