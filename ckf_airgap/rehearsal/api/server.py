@@ -13,6 +13,7 @@ from ckf_airgap.errors import ControllerError
 from ckf_airgap.rehearsal.api.bodies import DEFAULT_LIMIT_BYTES
 from ckf_airgap.rehearsal.api.charmuploads import CharmUploads
 from ckf_airgap.rehearsal.api.locallogin import LocalLogin
+from ckf_airgap.rehearsal.api.muxing import in_words_of_go
 from ckf_airgap.rehearsal.api.registration import Registration
 from ckf_airgap.rehearsal.api.resourceuploads import ResourceUploads
 from ckf_airgap.rehearsal.api.session import Session
@@ -51,7 +52,7 @@ class Server:
         self._controller = controller
         self._certificates = certificates
         self._sockets: set[web.WebSocketResponse] = set()
-        app = web.Application()
+        app = web.Application(middlewares=[in_words_of_go])
         for path in ("/api", "/", "/model/{model_uuid}/api"):
             app.router.add_get(path, self._connect, allow_head=False)
         app.router.add_get("/health", _health)

@@ -62,14 +62,8 @@ class Session:
 
     @property
     def model(self) -> Model:
-        """The model of the connection.
-
-        Raises:
-            ApiError: on a connection to the controller.
-        """
-        if self.model_or_none is None:
-            raise ApiError("no model on a controller connection", NOT_SUPPORTED)
-        return self.model_or_none
+        """The model of the connection; on one to the controller, the controller's own."""
+        return self.model_or_none or self.controller.controller_model
 
     @property
     def user(self) -> User:
@@ -193,9 +187,10 @@ class Session:
             check_call(
                 self.controller,
                 self.logged_in_user,
-                self._model_uuid or "",
+                self.model.uuid,
                 facade=request.facade,
                 method=request.method,
+                of_model=not self.is_controller_connection,
             )
 
     def _remember(self, request: Request) -> None:

@@ -100,7 +100,11 @@ class ModelManager(ModelDefaultsMethods):
         """Begin to destroy models; they are gone when their applications are."""
 
         async def destroy(item: Document) -> Document:
-            model = self._model(text_field(item, "model-tag"), access="admin")
+            tag = text_field(item, "model-tag")
+            uuid = tag_id(tag, "model")
+            if self.session.controller.model(uuid) is None:
+                raise ApiError(f'model "{uuid}" not found', NOT_FOUND)
+            model = self._model(tag, access="admin")
             self.session.controller.destroy_model(model, force=bool_field(item, "force"))
             return {}
 
