@@ -28,11 +28,7 @@ def authenticated(
         web.HTTPForbidden: with ``authorization failed: <reason>``.
     """
     try:
-        user = _user(request, controller)
-        model_uuid = request.match_info.get("model_uuid")
-        model = controller.model(model_uuid) if model_uuid else controller.controller_model
-        if model is None:
-            raise unauthorized(BAD_CREDENTIALS)
+        user, model = identify(request, controller)
     except ApiError as error:
         raise web.HTTPUnauthorized(
             text=f"authentication failed: {error.message}\n",
@@ -40,6 +36,20 @@ def authenticated(
         ) from error
     if not controller.may(user, model, access):
         raise web.HTTPForbidden(text="authorization failed: permission denied\n")
+    return user, model
+
+
+def identify(request: web.Request, controller: ControllerState) -> tuple[User, Model]:
+    """Return the user that the ``Authorization`` header names, and the model of the path.
+
+    Raises:
+        ApiError: with why the user is not believed, or that there is no such model.
+    """
+    user = _user(request, controller)
+    model_uuid = request.match_info.get("model_uuid")
+    model = controller.model(model_uuid) if model_uuid else controller.controller_model
+    if model is None:
+        raise unauthorized(BAD_CREDENTIALS)
     return user, model
 
 

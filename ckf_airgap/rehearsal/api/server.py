@@ -12,6 +12,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from ckf_airgap.errors import ControllerError
 from ckf_airgap.rehearsal.api.bodies import DEFAULT_LIMIT_BYTES
 from ckf_airgap.rehearsal.api.charmuploads import CharmUploads
+from ckf_airgap.rehearsal.api.debuglog import DebugLog
 from ckf_airgap.rehearsal.api.resourceuploads import ResourceUploads
 from ckf_airgap.rehearsal.api.session import Session
 from ckf_airgap.rehearsal.api.tls import Certificates
@@ -55,6 +56,7 @@ class Server:
         app.router.add_get("/health", _health)
         CharmUploads(controller, limit_bytes=limit_bytes).add_routes(app)
         ResourceUploads(controller, limit_bytes=limit_bytes).add_routes(app)
+        DebugLog(controller).add_routes(app)
         app.on_shutdown.append(self._close_sockets)
         self._runner = web.AppRunner(
             app,
