@@ -64,6 +64,7 @@ class UnitAgent:
         self.unit = unit
         self.installed = False
         self.started = False
+        self._ran_start = False
         self._world = world
         self._phase: Phase = "allocated"
         self._hooks: deque[Hook] = deque()
@@ -280,6 +281,7 @@ class UnitAgent:
         elif hook.kind == "stop":
             self._ready_containers.clear()
         elif hook.kind == "start":
+            self._ran_start = True
             self.started = not self.application.stored.containers
         elif hook.kind == "pebble-ready":
             self._ready_containers.add(hook.subject)
@@ -288,6 +290,8 @@ class UnitAgent:
             self._ran_about(hook, hook.relation)
         if self.installed and not self._stopping and not self._performance.is_on:
             self._set(workload=self._charm_status())
+            if hook.kind == "start" and self.unit.workload.current == "unknown":
+                self._world.chronicle.status_not_set(self.unit)
         self._running = None
         self.wake()
 
@@ -319,8 +323,15 @@ class UnitAgent:
         return next((name for name in containers if name not in self._ready_containers), None)
 
     def _charm_status(self) -> tuple[str, str]:
-        """Return what the charm makes of its containers and relations."""
+        """Return what the charm makes of its containers and relations.
+
+        That of a charm which sets none is ``unknown`` once its ``start`` hook has run.
+        """
         needed = self._world.script.needs(self.application.charm.name)
+        if not needed and not self.application.stored.archive.sets_status:
+            if self._ran_start:
+                return "unknown", ""
+            return "maintenance", "installing charm software"
         waiting = ""
         for endpoint in self.application.charm.endpoints:
             if endpoint not in needed:
