@@ -147,6 +147,11 @@ class Journal:
         """The number that the next record will have."""
         return self._count
 
+    @property
+    def followers(self) -> int:
+        """How many wait for the next record."""
+        return len(self._followers)
+
     async def after(self, number: int) -> list[LogRecord] | None:
         """Return the records from a number on; wait for one, and return ``None`` at the end.
 

@@ -185,8 +185,10 @@ async def test_a_failed_hook_is_an_error_in_the_log_once(rehearsal: Rehearsal) -
     rehearsal.settle()
     rehearsal.model.topology.wake()
     assert log(rehearsal, level="ERROR") == [
-        ('unit-minio-0 ERROR juju.worker.uniter.operation hook "install" '
-        "(via hook dispatching script: dispatch) failed: exit status 1")
+        (
+            'unit-minio-0 ERROR juju.worker.uniter.operation hook "install" '
+            "(via hook dispatching script: dispatch) failed: exit status 1"
+        )
     ]
 
 
