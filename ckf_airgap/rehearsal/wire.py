@@ -29,9 +29,6 @@ NOT_SUPPORTED: Final = "not supported"
 NOT_VALID: Final = "not valid"
 
 
-NOT_IMPLEMENTED: Final = "not implemented"
-
-
 UNAUTHORIZED: Final = "unauthorized access"
 
 
@@ -53,8 +50,12 @@ NOT_YET_AVAILABLE: Final = "not yet available; try again later"
 STOPPED: Final = "stopped"
 
 
+DISCHARGE_REQUIRED: Final = "macaroon discharge required"
+
+
 _HTTP_STATUS: Final[Mapping[str, int]] = {
     UNAUTHORIZED: 401,
+    DISCHARGE_REQUIRED: 401,
     NOT_FOUND: 404,
     MODEL_NOT_FOUND: 404,
     BAD_REQUEST: 400,

@@ -19,9 +19,10 @@ from aiohttp import web
 from ckf_airgap.documents import Document
 from ckf_airgap.rehearsal.api.bodies import received
 from ckf_airgap.rehearsal.api.httpauth import authenticated
-from ckf_airgap.rehearsal.api.jsonreply import json_reply
+from ckf_airgap.rehearsal.api.jsonreply import challenge, json_reply
 from ckf_airgap.rehearsal.entities.charmurl import CharmURL
 from ckf_airgap.rehearsal.model.model import Model
+from ckf_airgap.rehearsal.model.permission import NO_ACCESS
 from ckf_airgap.rehearsal.model.state import ControllerState
 from ckf_airgap.rehearsal.model.users import User
 from ckf_airgap.rehearsal.wire import BAD_REQUEST, METHOD_NOT_ALLOWED, NOT_FOUND, ApiError
@@ -115,7 +116,7 @@ class CharmUploads:
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         """Return a charm, a member of it (``file=``), or the list of its members."""
-        _, model = authenticated(request, self._controller, access="read")
+        _, model = authenticated(request, self._controller, access=NO_ACCESS)
         try:
             archive = model.charm_archive(_wanted_url(request))
             member = request.query.get("file", "")
@@ -127,7 +128,7 @@ class CharmUploads:
 
     async def get_object(self, request: web.Request) -> web.StreamResponse:
         """Return the charm that was put under a path."""
-        _, model = authenticated(request, self._controller, access="read")
+        _, model = authenticated(request, self._controller, access=NO_ACCESS)
         path = request.match_info["object"]
         url = self._objects.get((model.uuid, path))
         try:
@@ -177,7 +178,8 @@ class CharmUploads:
 def flat_error(error: ApiError) -> web.Response:
     """Return an error in the flat shape that charm requests are refused in."""
     document: Document = {"error": error.message, "error-code": error.code}
-    return json_reply(document, status=error.http_status)
+    status = error.http_status
+    return json_reply(document, status=status, headers=challenge(status))
 
 
 def _wanted_url(request: web.Request) -> str:

@@ -42,6 +42,7 @@ class Caller(Protocol):
     controller: ControllerState
     model_or_none: Model | None
     is_controller_connection: bool
+    host: str
     logged_in_user: User | None
 
     @property

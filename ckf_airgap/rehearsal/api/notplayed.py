@@ -25,7 +25,6 @@ _WHAT: Final[Mapping[str, str]] = {
     "SecretBackends": "secrets",
     "Secrets": "secrets",
     "Storage": "storage",
-    "UserManager.ModelUserInfo": "the list of a model's users",
 }
 """By facade, or by facade and method: what is missing when a call leads nowhere."""
 

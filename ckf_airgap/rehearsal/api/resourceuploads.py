@@ -9,10 +9,9 @@ from email.header import decode_header, make_header
 
 from aiohttp import web
 
-from ckf_airgap.documents import Document
 from ckf_airgap.rehearsal.api.bodies import received
 from ckf_airgap.rehearsal.api.httpauth import authenticated
-from ckf_airgap.rehearsal.api.jsonreply import json_reply
+from ckf_airgap.rehearsal.api.jsonreply import json_reply, nested_error
 from ckf_airgap.rehearsal.entities.resources import disposition_filename
 from ckf_airgap.rehearsal.model.state import ControllerState
 from ckf_airgap.rehearsal.wire import METHOD_NOT_ALLOWED, ApiError
@@ -73,12 +72,6 @@ class ResourceUploads:
         """Refuse a method that resources do not support."""
         authenticated(request, self._controller, access="read")
         return nested_error(ApiError(f'unsupported method: "{request.method}"', METHOD_NOT_ALLOWED))
-
-
-def nested_error(error: ApiError) -> web.Response:
-    """Return an error in the nested shape that resource requests are refused in."""
-    document: Document = {"error": error.as_document()}
-    return json_reply(document, status=error.http_status)
 
 
 def _filename(header: str) -> str:

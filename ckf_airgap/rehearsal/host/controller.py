@@ -37,6 +37,7 @@ from ckf_airgap.rehearsal.host.clientstore import (
 )
 from ckf_airgap.rehearsal.model.model import Finding, Model
 from ckf_airgap.rehearsal.model.modelsettings import ModelDefaults
+from ckf_airgap.rehearsal.model.permission import SUPERUSER
 from ckf_airgap.rehearsal.model.state import CLOUD, CONTROLLER_MODEL, Address, ControllerState
 from ckf_airgap.rehearsal.model.users import User, Users
 from ckf_airgap.rehearsal.privatedir import PrivateDirectory, remove_left_behind
@@ -130,7 +131,13 @@ class RehearsalController:
         self._directory = await asyncio.to_thread(PrivateDirectory)
         try:
             certificates = await asyncio.to_thread(make_certificates, [self._reachable_host])
-            admin = User(name=self._user, password=self._password, access="superuser")
+            admin = User(
+                name=self._user,
+                display_name=self._user,
+                password=self._password,
+                access=SUPERUSER,
+                created_by=self._user,
+            )
             state = ControllerState(
                 name=self.name,
                 uuid=str(uuid.uuid4()),

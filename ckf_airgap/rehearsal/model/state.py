@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.rehearsal.model.bakery import LocalBakery
 from ckf_airgap.rehearsal.model.clouds import (
     AUTH_TYPES,
     DEFAULT_REGION,
@@ -20,8 +21,9 @@ from ckf_airgap.rehearsal.model.clouds import (
 from ckf_airgap.rehearsal.model.controllerschema import controller_defaults
 from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.model.modelsettings import ModelDefaults
+from ckf_airgap.rehearsal.model.permission import MODEL_ACCESS, at_least
 from ckf_airgap.rehearsal.model.placement import check_new_config, place_model
-from ckf_airgap.rehearsal.model.users import MODEL_ACCESS, User, Users
+from ckf_airgap.rehearsal.model.users import User, Users
 from ckf_airgap.rehearsal.wire import ALREADY_EXISTS, ApiError, unauthorized
 
 AGENT_VERSION: Final = "3.6.12"
@@ -106,6 +108,7 @@ class ControllerState:
         credentials: The credentials for clouds, by tag.
         defaults: What new models get.
         config: The controller's configuration beyond its own address and name.
+        bakery: Makes and checks the macaroons of users.
         sessions: The open connections.
     """
 
@@ -121,6 +124,7 @@ class ControllerState:
     address: Address = Address(host="127.0.0.1", port=0)
     clouds: Clouds = field(init=False)
     credentials: dict[str, Document] = field(default_factory=dict)
+    bakery: LocalBakery = field(default_factory=LocalBakery)
     defaults: ModelDefaults = field(default_factory=lambda: ModelDefaults.bootstrapped(CLOUD))
     config: dict[str, JSONValue] = field(default_factory=controller_defaults)
     sessions: set[Connection] = field(default_factory=set)
@@ -175,16 +179,21 @@ class ControllerState:
 
     def may(self, user: User, model: Model, access: str) -> bool:
         """Whether the user has at least that access (read, write, admin) to the model."""
-        held = self.users.model_access(user, model_uuid=model.uuid, owner=model.owner)
-        return MODEL_ACCESS.index(held) >= MODEL_ACCESS.index(access)
+        held = self.users.model_access(user, model_uuid=model.uuid)
+        return at_least(MODEL_ACCESS, held, access)
+
+    def has_permission(self, user: User, access: str, *, model_uuid: str) -> bool:
+        """Whether that access to a model was granted to a user; being a superuser is not enough."""
+        return at_least(MODEL_ACCESS, self.users.of_models.access(model_uuid, user.name), access)
 
     def models_of(self, user: User, *, every: bool = False) -> list[Model]:
-        """Return the models that a user may read; all of them for a superuser who asks for it."""
-        return [
+        """Return the models that access was granted to, or every one; by name, then owner."""
+        models = [
             model
             for model in self
-            if (every and user.is_superuser) or self.may(user, model, "read")
+            if every or self.users.of_models.find(model.uuid, user.name) is not None
         ]
+        return sorted(models, key=lambda model: (model.name, model.owner))
 
     def find(self, name: str) -> Model:
         """Return the model called ``name`` (of the admin) or ``owner/name``.
@@ -255,6 +264,7 @@ class ControllerState:
         model.credential = placement.credential
         self.files_of(model).mkdir(parents=True, exist_ok=True)
         self._models[model.uuid] = model
+        self.users.own_model(owner, model_uuid=model.uuid)
         return model
 
     def models_in(self, cloud: str) -> list[Model]:
@@ -288,6 +298,7 @@ class ControllerState:
         if self._models.pop(model.uuid, None) is None:
             return
         model.close()
+        self.users.of_models.forget_model(model.uuid)
         shutil.rmtree(self.files_of(model), ignore_errors=True)
         for session in list(self.sessions):
             if session.model_or_none is model:

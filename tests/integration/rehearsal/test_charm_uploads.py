@@ -247,8 +247,8 @@ async def test_a_charm_in_one_sub_directory_is_taken(client: Client) -> None:
         ("Basic dXNlci1hZG1pbjp3cm9uZw==", "invalid entity name or password"),  # user-admin:wrong
         ("Basic dXNlci1ub2JvZHk6eA==", "invalid entity name or password"),  # user-nobody:x
         ("Basic YWRtaW46eA==", '"admin" is not a valid tag'),  # admin:x
-        ("Basic !!!", "request format not valid"),
-        ("Bearer token", "request format not valid"),
+        ("Basic !!!", "authentication not found"),
+        ("Bearer token", "authentication not found"),
     ],
 )
 @pytest.mark.parametrize("method", ["POST", "GET"])

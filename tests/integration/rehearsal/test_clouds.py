@@ -95,8 +95,10 @@ async def test_a_cloud_is_added_updated_and_removed(admin: Wire) -> None:
         (
             "x",
             {"type": "ec2"},
-            ('cloud type "ec2" is not whitelisted for controller cloud type "kubernetes", '
-            "current whitelist: [lxd maas openstack]"),
+            (
+                'cloud type "ec2" is not whitelisted for controller cloud type "kubernetes", '
+                "current whitelist: [lxd maas openstack]"
+            ),
             "incompatible clouds",
         ),
         (
@@ -257,9 +259,11 @@ async def test_a_credential_that_models_use_is_revoked_by_force_only(
         (
             MINE,
             {"auth-type": "jsonfile"},
-            ('updating cloud credentials: validating credential "k8s/admin/mine" for cloud "k8s": '
-            'supported auth-types ["certificate" "clientcertificate" "oauth2" "oauth2withcert" '
-            '"userpass"], "jsonfile" not supported'),
+            (
+                'updating cloud credentials: validating credential "k8s/admin/mine" for cloud '
+                '"k8s": supported auth-types ["certificate" "clientcertificate" "oauth2" "oauth2withcert" '
+                '"userpass"], "jsonfile" not supported'
+            ),
         ),
         (
             "cloudcred-aws_admin_mine",
@@ -345,8 +349,10 @@ async def test_a_model_is_in_the_region_that_was_asked_for(admin: Wire) -> None:
         ({"name": "x"}, "failed to create config: name must not be specified in config"),
         (
             {"agent-version": "99.0.0"},
-            ("failed to create config: agent-version (99.0.0) cannot be greater than the "
-            "controller (3.6.12)"),
+            (
+                "failed to create config: agent-version (99.0.0) cannot be greater than the "
+                "controller (3.6.12)"
+            ),
         ),
         (
             {"default-series": "jammy", "default-base": "ubuntu@22.04"},
@@ -354,8 +360,10 @@ async def test_a_model_is_in_the_region_that_was_asked_for(admin: Wire) -> None:
         ),
         (
             {"update-status-hook-interval": "abc"},
-            ("failed to create config: creating config from values failed: invalid update status "
-            'hook interval in model configuration: time: invalid duration "abc"'),
+            (
+                "failed to create config: creating config from values failed: invalid update "
+                'status hook interval in model configuration: time: invalid duration "abc"'
+            ),
         ),
         (
             {"api-port": 1},
@@ -479,8 +487,10 @@ async def test_the_controllers_settings_are_read_and_changed(admin: Wire) -> Non
         ({"agent-ratelimit-rate": "2m"}, "agent-ratelimit-rate must be between 0..1m"),
         (
             {"audit-log-exclude-methods": "[nodot]"},
-            ('invalid audit log exclude methods: should be a list of "Facade.Method" names '
-            '(or "ReadOnlyMethods"), got "nodot" at position 1'),
+            (
+                'invalid audit log exclude methods: should be a list of "Facade.Method" names '
+                '(or "ReadOnlyMethods"), got "nodot" at position 1'
+            ),
         ),
         (
             {"audit-log-max-size": "0"},
@@ -493,8 +503,10 @@ async def test_the_controllers_settings_are_read_and_changed(admin: Wire) -> Non
         ({"controller-api-port": 37017}, "controller-api-port matching state-port not valid"),
         (
             {"max-charm-state-size": 16777216},
-            ("invalid max charm/agent state sizes: combined value should not exceed mongo's 16M "
-            "per-document limit, got 17301504"),
+            (
+                "invalid max charm/agent state sizes: combined value should not exceed mongo's 16M "
+                "per-document limit, got 17301504"
+            ),
         ),
         (
             {"caas-image-repo": "x"},

@@ -165,13 +165,22 @@ def basic(user: str, password: str) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}
 
 
-@pytest.mark.parametrize("headers", [{}, basic("user-admin", "wrong")])
-async def test_a_log_is_for_those_who_can_log_in(client: Client, headers: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("headers", "why", "code"),
+    [
+        ({}, "no credentials provided", "no credentials provided"),
+        (
+            basic("user-admin", "wrong"),
+            "invalid entity name or password",
+            "unauthorized access",
+        ),
+    ],
+)
+async def test_a_log_is_for_those_who_can_log_in(
+    client: Client, headers: dict[str, str], why: str, code: str
+) -> None:
     error = (await first(await dial(client, headers=headers)))["error"]
-    assert error == {
-        "message": "authentication failed: invalid entity name or password",
-        "code": "unauthorized access",
-    }
+    assert error == {"message": f"authentication failed: {why}", "code": code}
 
 
 async def test_a_log_is_for_those_who_may_read_the_model(client: Client) -> None:

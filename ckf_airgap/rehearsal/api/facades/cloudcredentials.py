@@ -204,9 +204,7 @@ class CloudCredentials(Facade):
         models: list[JSONValue] = [
             {
                 "model": model.name,
-                "access": controller.users.model_access(
-                    owner, model_uuid=model.uuid, owner=model.owner
-                )
+                "access": controller.users.model_access(owner, model_uuid=model.uuid)
                 if owner
                 else "",
             }

@@ -17,10 +17,10 @@ from ckf_airgap.rehearsal.model.controllerschema import (
     check_controller_config,
     coerced_change,
 )
+from ckf_airgap.rehearsal.model.permission import CONTROLLER_ACCESS, check_access
 from ckf_airgap.rehearsal.model.state import ControllerState
-from ckf_airgap.rehearsal.model.users import CONTROLLER_ACCESS
+from ckf_airgap.rehearsal.model.users import parse_user_tag
 from ckf_airgap.rehearsal.wire import (
-    BAD_REQUEST,
     NOT_SUPPORTED,
     NOT_VALID,
     ApiError,
@@ -48,7 +48,7 @@ class Controller(Facade):
     async def all_models(self, _params: Document) -> Document:
         """Return every model of the controller."""
         self._check_superuser()
-        return list_of_models(list(self.session.controller), self.session.user)
+        return list_of_models(self.session, list(self.session.controller), self.session.user)
 
     @rpc_method
     async def controller_config(self, _params: Document) -> Document:
@@ -119,23 +119,33 @@ class Controller(Facade):
 
     @rpc_method
     async def get_controller_access(self, params: Document) -> Document:
-        """Return users' access to the controller."""
+        """Return users' access to the controller: one's own, or anybody's for a superuser."""
+        caller, users = self.session.user, self.session.controller.users
 
         async def access(tag: str) -> Document:
-            user = self.session.controller.users.find(tag)
-            if user is not self.session.user:
-                self._check_superuser()
-            return {"result": {"user-tag": user.tag, "access": user.access}}
+            user_id = parse_user_tag(tag)
+            if not caller.is_superuser and user_id != caller.name:
+                raise unauthorized()
+            held = users.controller_access(user_id)
+            return {"result": {"user-tag": f"user-{user_id}", "access": held}}
 
         return await results_of(tags_field(params), access)
 
     @rpc_method
     async def modify_controller_access(self, params: Document) -> Document:
         """Grant or revoke users' access to the controller."""
-        self._check_superuser()
 
         async def modify(change: Document) -> Document:
-            self._modify_access(change)
+            self._check_superuser()
+            access = text_field(change, "access")
+            check_access(CONTROLLER_ACCESS, access)
+            try:
+                user_id = parse_user_tag(text_field(change, "user-tag"))
+            except ApiError as error:
+                raise error.annotated("could not modify controller access") from error
+            self.session.controller.users.change_controller_access(
+                user_id, action=text_field(change, "action"), access=access
+            )
             return {}
 
         return await results_of(mappings_field(params, "changes"), modify)
@@ -170,28 +180,12 @@ class Controller(Facade):
     @rpc_method
     async def list_blocked_models(self, _params: Document) -> Document:
         """Return no model: a rehearsal knows no blocks."""
+        self._check_superuser()
         return {}
 
     def _check_superuser(self) -> None:
         if not self.session.user.is_superuser:
             raise unauthorized()
-
-    def _modify_access(self, change: Document) -> None:
-        user = self.session.controller.users.find(text_field(change, "user-tag"))
-        access, action = text_field(change, "access"), text_field(change, "action")
-        if access not in CONTROLLER_ACCESS[1:]:
-            raise ApiError(f'"{access}" controller access not valid')
-        if action == "grant":
-            if CONTROLLER_ACCESS.index(user.access) >= CONTROLLER_ACCESS.index(access):
-                raise ApiError(
-                    "could not grant controller access: "
-                    f'user already has "{user.access}" access or greater'
-                )
-            user.access = access
-        elif action == "revoke":
-            user.access = CONTROLLER_ACCESS[CONTROLLER_ACCESS.index(access) - 1]
-        else:
-            raise ApiError(f'unknown action "{action}"', BAD_REQUEST)
 
 
 def controller_config(controller: ControllerState) -> dict[str, JSONValue]:

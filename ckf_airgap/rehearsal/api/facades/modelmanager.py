@@ -7,14 +7,19 @@ from typing import ClassVar, Final
 
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.api.facade import Caller, Scope, rpc_method
+from ckf_airgap.rehearsal.api.facades.modelaccess import (
+    NEVER,
+    last_connection,
+    modify_model_access,
+    users_of,
+)
 from ckf_airgap.rehearsal.api.facades.modeldefaults import ModelDefaultsMethods
 from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.model.modelschema import DEFAULT_BASE
 from ckf_airgap.rehearsal.model.modelsettings import series_of
 from ckf_airgap.rehearsal.model.state import ControllerState
-from ckf_airgap.rehearsal.model.users import MODEL_ACCESS, User, timestamp, user_name
+from ckf_airgap.rehearsal.model.users import User, timestamp, user_name
 from ckf_airgap.rehearsal.wire import (
-    BAD_REQUEST,
     NOT_FOUND,
     ApiError,
     bool_field,
@@ -77,14 +82,17 @@ class ModelManager(ModelDefaultsMethods):
     async def list_models(self, params: Document) -> Document:
         """Return the models that a user may use."""
         user = self._asked_user(text_field(params, "tag"))
-        return list_of_models(self.session.controller.models_of(user), user)
+        every = self.session.user.is_superuser
+        models = self.session.controller.models_of(user, every=every)
+        return list_of_models(self.session, models, user, never=NEVER)
 
     @rpc_method
     async def list_model_summaries(self, params: Document) -> Document:
         """Return a summary of every model that a user may use."""
         controller = self.session.controller
         user = self._asked_user(text_field(params, "user-tag"))
-        models = controller.models_of(user, every=bool_field(params, "all"))
+        every = self.session.user.is_superuser and bool_field(params, "all")
+        models = controller.models_of(user, every=every)
         return {"results": [{"result": self._summary(model, user)} for model in models]}
 
     @rpc_method
@@ -108,7 +116,7 @@ class ModelManager(ModelDefaultsMethods):
         """Grant or revoke users' access to models."""
 
         async def modify(change: Document) -> Document:
-            self._modify_access(change)
+            modify_model_access(self.session, change)
             return {}
 
         return await results_of(mappings_field(params, "changes"), modify)
@@ -125,45 +133,12 @@ class ModelManager(ModelDefaultsMethods):
             raise unauthorized()
         return asked
 
-    def _modify_access(self, change: Document) -> None:
-        users = self.session.controller.users
-        model = self._model(text_field(change, "model-tag"), access="admin")
-        user = users.find(text_field(change, "user-tag"))
-        access, action = text_field(change, "access"), text_field(change, "action")
-        if access not in MODEL_ACCESS[1:]:
-            raise ApiError(f'could not modify model access: "{access}" model access not valid')
-        held = users.model_access(user, model_uuid=model.uuid, owner=model.owner)
-        if action == "grant":
-            if MODEL_ACCESS.index(held) >= MODEL_ACCESS.index(access):
-                raise ApiError(
-                    f'could not grant model access: user already has "{held}" access or greater'
-                )
-            users.set_model_access(user, model_uuid=model.uuid, access=access)
-        elif action == "revoke":
-            left = MODEL_ACCESS[MODEL_ACCESS.index(access) - 1]
-            users.set_model_access(user, model_uuid=model.uuid, access=left)
-        else:
-            raise ApiError(f'unknown action "{action}"', BAD_REQUEST)
-
     def _describe(self, model: Model) -> Document:
         """Return the ModelInfo of a model."""
         controller = self.session.controller
-        users: list[JSONValue] = []
-        for user in controller.users:
-            access = controller.users.model_access(user, model_uuid=model.uuid, owner=model.owner)
-            if access:
-                users.append(
-                    {
-                        "model-tag": f"model-{model.uuid}",
-                        "user": user.name,
-                        "display-name": user.display_name or user.name,
-                        "last-connection": _last_connection(user),
-                        "access": access,
-                    }
-                )
         info: Document = {
             **_common(controller, model),
-            "users": users,
+            "users": [*users_of(self.session, model)],
             "machines": [],
             "secret-backends": [],
             "supported-features": supported_features(controller),
@@ -181,17 +156,24 @@ class ModelManager(ModelDefaultsMethods):
         units = _unit_count(model)
         return {
             **_common(controller, model),
-            "user-access": controller.users.model_access(
-                user, model_uuid=model.uuid, owner=model.owner
-            ),
-            "last-connection": _last_connection(user),
+            "user-access": controller.users.of_models.access(model.uuid, user.name),
+            "last-connection": last_connection(self.session, model, user),
             "counts": [{"entity": "units", "count": units}] if units else [],
             "sla": {"level": _SLA_LEVEL, "owner": model.owner},
         }
 
 
-def list_of_models(models: list[Model], user: User) -> Document:
-    """Return models as ``ListModels`` and ``AllModels`` do."""
+def list_of_models(
+    session: Caller, models: list[Model], user: User, *, never: str | None = None
+) -> Document:
+    """Return models as ``ListModels`` and ``AllModels`` do.
+
+    Args:
+        session: The connection that asks.
+        models: The models.
+        user: The user whose last connections are told.
+        never: What stands for the connection that was never made.
+    """
     return {
         "user-models": [
             {
@@ -201,7 +183,7 @@ def list_of_models(models: list[Model], user: User) -> Document:
                     "type": "caas",
                     "owner-tag": f"user-{model.owner}",
                 },
-                "last-connection": _last_connection(user),
+                "last-connection": last_connection(session, model, user) or never,
             }
             for model in models
         ]
@@ -281,7 +263,3 @@ def _common(controller: ControllerState, model: Model) -> Document:
     if model.credential:
         common["cloud-credential-tag"] = model.credential
     return common
-
-
-def _last_connection(user: User) -> str | None:
-    return timestamp(user.last_connection) if user.last_connection else None
