@@ -12,13 +12,13 @@ from typing import Final
 
 from ckf_airgap.charms.charm import SERIES_CHANNELS
 from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.rehearsal.model.loggingconfig import parse_logging_config
 from ckf_airgap.rehearsal.model.modelchecks import (
     check_changes,
     check_stored,
     check_values,
     coerce,
     coerced,
-    parse_logging_config,
 )
 from ckf_airgap.rehearsal.model.modelschema import (
     AGENT_VERSION_KEY,
