@@ -19,7 +19,7 @@ MAX_RECORDS: Final = 10_000
 """How many records a model remembers; the oldest are forgotten first."""
 
 MAX_MESSAGE: Final = 1024
-"""How long a message may be, in characters; the rest is cut off."""
+"""How long a text of a record may be, in characters; the rest is cut off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,10 +126,10 @@ class Journal:
             return
         record = LogRecord(
             number=self._count,
-            entity=entity,
+            entity=entity[:MAX_MESSAGE],
             at=self._clock.now(),
             level=level,
-            module=module,
+            module=module[:MAX_MESSAGE],
             location=location,
             message=message[:MAX_MESSAGE],
         )
