@@ -199,7 +199,12 @@ class Topology:
         application, and keeps it.
         """
         self._feed.changed("unit", unit.name)
-        self._show_derived_status(unit.application)
+        application = unit.application
+        derived = application_status(application)
+        shown = (derived.current, derived.message)
+        if self._shown.get(application.name) != shown:
+            self._shown[application.name] = shown
+            self._feed.changed("application", application.name)
 
     def unit_gone(self, unit: Unit) -> None:
         """Remove a unit; if it was the leader, another becomes it."""
@@ -210,7 +215,6 @@ class Topology:
         self.chronicle.unit_gone(unit)
         self._feed.removed("unit", unit.name, unit_delta(self._model_uuid, unit))
         del application.units[unit.name], self._agents[unit.name]
-        self._show_derived_status(application)
         if unit.is_leader:
             application.leader = next(iter(application.units), "")
             if application.leader:
@@ -237,14 +241,6 @@ class Topology:
             self._drop_relation(relation)
 
     # How it is done.
-
-    def _show_derived_status(self, application: Application) -> None:
-        """Send an application's delta again when the status that its units make has changed."""
-        derived = application_status(application)
-        shown = (derived.current, derived.message)
-        if self._shown.get(application.name) != shown:
-            self._shown[application.name] = shown
-            self._feed.changed("application", application.name)
 
     def _infer(self, names: Sequence[str]) -> tuple[Side, ...]:
         named = {name.partition(":")[0] for name in names}
