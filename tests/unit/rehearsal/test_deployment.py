@@ -160,10 +160,11 @@ async def test_a_subordinate_takes_no_constraints_and_has_no_units(rehearsal: Re
 async def test_storage_needs_a_pool_when_the_model_has_no_class(rehearsal: Rehearsal) -> None:
     url = await rehearsal.upload("db", storage={"data": {"type": "filesystem"}})
     rehearsal.model.config["workload-storage"] = ""
-    message, _ = refusal(rehearsal, "db", url)
+    message, _ = refusal(rehearsal, "db", url, storage={"data": {"Count": 1}})
     assert message == (
         'storage pool for "data" must be specified since there\'s no model default storage class'
     )
+    rehearsal.model.storage.pools.create("fast", "kubernetes", {"storage-class": "nvme"})
     assert rehearsal.deploy("db", url, storage={"data": {"Pool": "fast"}}).storage
 
 
