@@ -29,9 +29,6 @@ NOT_SUPPORTED: Final = "not supported"
 NOT_VALID: Final = "not valid"
 
 
-NOT_IMPLEMENTED: Final = "not implemented"
-
-
 UNAUTHORIZED: Final = "unauthorized access"
 
 

@@ -19,7 +19,6 @@ from ckf_airgap.rehearsal.model.users import User
 from ckf_airgap.rehearsal.wire import (
     MODEL_NOT_FOUND,
     NOT_FOUND,
-    NOT_IMPLEMENTED,
     NOT_SUPPORTED,
     ApiError,
     Request,
@@ -150,7 +149,10 @@ class Session:
         return (facade.scope == "controller") == self.is_controller_connection
 
     def _facade(self, request: Request) -> Facade:
-        """Return the facade for a request, or raise what Juju answers when there is none."""
+        """Return the facade for a request, or raise what Juju answers when there is none.
+
+        The code is never Juju's ``not implemented``, as in `not_played`.
+        """
         if self.model_or_none is None and not self.is_controller_connection:
             raise ApiError(f'unknown model: "{self._model_uuid}"', MODEL_NOT_FOUND)
         name = request.facade
@@ -167,12 +169,16 @@ class Session:
                     f'facade "{name}" not supported for {kind} API connection', NOT_SUPPORTED
                 )
         if found is None:
-            raise ApiError(f'unknown object type "{name}"', NOT_IMPLEMENTED)
+            hint = "log in first" if self.logged_in_user is None else "this connection is logged in"
+            raise ApiError(f'unknown object type "{name}": {hint}', NOT_SUPPORTED)
         if found.refused_on_containers:
             raise ApiError(f'facade "{name}" not supported on container models', NOT_SUPPORTED)
         if request.version not in found.versions:
+            known = ", ".join(map(str, found.versions))
             raise ApiError(
-                f'unknown version ({request.version}) of interface "{name}"', NOT_IMPLEMENTED
+                f'unknown version ({request.version}) of interface "{name}": '
+                f"a rehearsal has {known}",
+                NOT_SUPPORTED,
             )
         if request.method not in found.methods:
             raise not_played(name, request.method)

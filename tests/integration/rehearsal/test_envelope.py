@@ -17,8 +17,8 @@ async def test_only_the_login_exists_before_the_login(client: Client) -> None:
     answer = await wire.call("Controller", "AllModels", version=12)
     assert answer == {
         "request-id": 1,
-        "error": 'unknown object type "Controller"',
-        "error-code": "not implemented",
+        "error": 'unknown object type "Controller": log in first',
+        "error-code": "not supported",
         "response": {},
     }
 
@@ -61,14 +61,21 @@ async def test_only_the_login_exists_before_the_login(client: Client) -> None:
             "this controller is a rehearsal; stop the process that runs it",
             "not supported",
         ),
-        ("model", "Admin", 3, "Login", 'unknown object type "Admin"', "not implemented"),
+        (
+            "model",
+            "Admin",
+            3,
+            "Login",
+            'unknown object type "Admin": this connection is logged in',
+            "not supported",
+        ),
         (
             "model",
             "Client",
             99,
             "FullStatus",
-            'unknown version (99) of interface "Client"',
-            "not implemented",
+            'unknown version (99) of interface "Client": a rehearsal has 6, 7, 8',
+            "not supported",
         ),
         (
             "model",

@@ -99,7 +99,7 @@ async def test_nobody_else_gets_in(client: Client, tag: str, error: str) -> None
     answer = await wire.call("Admin", "Login", credentials, version=3)
     assert (answer["error"], answer["error-code"]) == (error, "unauthorized access")
     after = await wire.call("Pinger", "Ping")
-    assert after["error"] == 'unknown object type "Pinger"'
+    assert after["error"] == 'unknown object type "Pinger": log in first'
 
 
 async def test_a_tag_that_is_none_is_named(client: Client) -> None:

@@ -21,6 +21,7 @@ from ckf_airgap.rehearsal.model.deployment import Deployment
 from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.units.clock import ManualClock
 from ckf_airgap.rehearsal.units.course import Script
+from tests.witness.watching import WITNESS
 
 JAMMY: Document = {"name": "ubuntu", "channel": "22.04/stable"}
 LOCAL: Document = {"source": "local", "base": JAMMY}
@@ -124,7 +125,9 @@ class Rehearsal:
         instance = facade(cast("Session", session))
         if version is not None:
             instance.version = version
-        return await getattr(instance, type(instance).methods[method])(params)
+        response = await getattr(instance, type(instance).methods[method])(params)
+        WITNESS.response(facade.name, instance.version, method, response)
+        return response
 
     def settle(self) -> None:
         """Let time pass until nothing happens any more."""

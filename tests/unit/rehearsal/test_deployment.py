@@ -228,6 +228,7 @@ async def test_the_facade_answers_for_each_application(rehearsal: Rehearsal) -> 
                 {"application": "other", **entry, "num-units": "1"},
             ]
         },
+        version=20,
     )
     results: Any = reply["results"]
     assert results[0] == {}

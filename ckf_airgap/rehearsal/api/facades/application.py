@@ -39,7 +39,7 @@ class Application(ApplicationConfig):
     """The applications of a model."""
 
     name: ClassVar[str] = "Application"
-    versions: ClassVar[tuple[int, ...]] = (15, 16, 17, 18, 19, 20)
+    versions: ClassVar[tuple[int, ...]] = (15, 16, 17, 18, 19, 20, 21, 22)
 
     @rpc_method
     async def deploy(self, params: Document) -> Document:
@@ -60,7 +60,13 @@ class Application(ApplicationConfig):
         results: list[JSONValue] = [
             {
                 "Errors": [store_unreachable(text_field(item, "CharmName")).as_document()],
-                "Info": {},
+                "Info": {
+                    "architecture": "",
+                    "base": {"name": "", "channel": ""},
+                    "channel": "",
+                    "name": "",
+                    "revision": 0,
+                },
                 "PendingResourceUploads": [],
             }
             for item in mappings_field(params, "Args")
@@ -79,8 +85,15 @@ class Application(ApplicationConfig):
         try:
             application = self._application(text_field(params, "application"))
         except ApiError as error:
-            return {"url": "", "charm-origin": {}, "error": error.as_document()}
-        return {"url": application.charm_url, "charm-origin": application.origin}
+            return {"url": "", "error": error.as_document()}
+        origin: Document = {
+            "source": "local",
+            "type": "charm",
+            "id": "",
+            "base": {"name": application.base.name, "channel": application.base.channel},
+            **{key: value for key, value in application.origin.items() if value is not None},
+        }
+        return {"url": application.charm_url, "charm-origin": origin}
 
     @rpc_method
     async def add_relation(self, params: Document) -> Document:
@@ -313,6 +326,7 @@ class Application(ApplicationConfig):
         info: Document = {
             "tag": _unit_tag(name),
             "workload-version": "",
+            "opened-ports": [],
             "charm": unit.application.charm_url,
             "leader": unit.is_leader,
             "life": unit.life,

@@ -54,12 +54,13 @@ class ApplicationConfig(Facade):
 
     @rpc_method
     async def get_config(self, params: Document) -> Document:
-        """Return the charm options of applications."""
+        """Return the charm options of applications, under a capital ``Results`` as well."""
 
         async def one(tag: str) -> Document:
             return {"config": charm_options(self._application(tag_id(tag, "application")))}
 
-        return await results_of(tags_field(params), one)
+        found = await results_of(tags_field(params), one)
+        return {"Results": found["results"]}
 
     @rpc_method
     async def set_configs(self, params: Document) -> Document:

@@ -16,10 +16,7 @@ from ckf_airgap.rehearsal.views.deltas import endpoint_document
 from ckf_airgap.rehearsal.wire import (
     NOT_SUPPORTED,
     ApiError,
-    mapping_field,
     mappings_field,
-    results_of,
-    tags_field,
     text_field,
     texts_field,
 )
@@ -29,7 +26,7 @@ class Charms(Facade):
     """The charms of a model."""
 
     name: ClassVar[str] = "Charms"
-    versions: ClassVar[tuple[int, ...]] = (5, 6)
+    versions: ClassVar[tuple[int, ...]] = (5, 6, 7)
 
     @rpc_method
     async def charm_info(self, params: Document) -> Document:
@@ -70,24 +67,16 @@ class Charms(Facade):
         results: list[JSONValue] = []
         for item in mappings_field(params, "resolve"):
             reference = text_field(item, "reference")
-            results.append(
-                {
-                    "url": reference,
-                    "charm-origin": mapping_field(item, "charm-origin"),
-                    series: [],
-                    "error": store_unreachable(reference).as_document(),
-                }
-            )
+            error = store_unreachable(reference)
+            results.append({"url": "", series: [], "error": error.as_document()})
         return {"Results": results}
 
     @rpc_method
     async def get_download_infos(self, params: Document) -> Document:
-        """Refuse: charms are downloaded from the store only."""
-
-        async def one(item: Document) -> Document:
+        """Refuse as a whole, since an entry has no error: charms come from the store only."""
+        for item in mappings_field(params, "entities"):
             raise store_unreachable(text_field(item, "charm-url"))
-
-        return await results_of(mappings_field(params, "entities"), one)
+        return {"results": []}
 
     @rpc_method
     async def list_charm_resources(self, params: Document) -> Document:
@@ -108,16 +97,6 @@ class Charms(Facade):
     async def check_charm_placement(self, params: Document) -> Document:
         """Return no objection: units of a Kubernetes model are not placed."""
         return {"results": [{} for _ in mappings_field(params, "placements")]}
-
-    @rpc_method
-    async def check_charms(self, params: Document) -> Document:
-        """Return no objection to charms that are there."""
-
-        async def one(tag: str) -> Document:
-            self.session.model.charms.get(tag.removeprefix("charm-"))
-            return {}
-
-        return await results_of(tags_field(params), one)
 
 
 def charm_info(stored: StoredCharm) -> Document:

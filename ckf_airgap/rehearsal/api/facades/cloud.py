@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.rehearsal.api.facade import Scope, rpc_method
+from ckf_airgap.rehearsal.api.facade import Facade, Scope, rpc_method
 from ckf_airgap.rehearsal.api.facades.cloudcredentials import CloudCredentials
 from ckf_airgap.rehearsal.model.clouds import CLOUD_ACCESS, CloudDefinition
 from ckf_airgap.rehearsal.model.optionvalues import go_value
@@ -190,3 +190,11 @@ class Cloud(CloudCredentials):
 
 def _is_for(credential: str, cloud: str) -> bool:
     return credential.startswith(f"cloudcred-{cloud}_")
+
+
+class CredentialManager(Facade):
+    """The credential of a model: refused on Kubernetes, whose facades do not have it."""
+
+    name: ClassVar[str] = "CredentialManager"
+    versions: ClassVar[tuple[int, ...]] = (1,)
+    refused_on_containers: ClassVar[bool] = True
