@@ -224,7 +224,6 @@ async def test_the_facade_answers_for_each_application(rehearsal: Rehearsal) -> 
             "Applications": [
                 {"application": "minio", **entry, "config": {"trust": "true"}, "storage": None},
                 {"application": "minio", **entry},
-                {"application": "other", **entry, "attach-storage": ["data/0"]},
                 {"application": "other", **entry, "num-units": "1"},
             ]
         },
@@ -234,9 +233,6 @@ async def test_the_facade_answers_for_each_application(rehearsal: Rehearsal) -> 
     assert results[0] == {}
     assert results[1]["error"]["code"] == ALREADY_EXISTS
     assert results[2]["error"]["message"] == (
-        "AttachStorage may not be specified for container models"
-    )
-    assert results[3]["error"]["message"] == (
         "json: cannot unmarshal string into Go struct field .num-units of type int"
     )
     assert rehearsal.model.applications["minio"].own_settings["trust"] is True
