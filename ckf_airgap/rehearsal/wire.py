@@ -50,6 +50,15 @@ NOT_YET_AVAILABLE: Final = "not yet available; try again later"
 STOPPED: Final = "stopped"
 
 
+STORAGE_ATTACHED: Final = "storage is attached"
+
+
+PERSISTENT_STORAGE: Final = "controller/model has persistent storage"
+
+
+INCOMPATIBLE_BASE: Final = "incompatible base"
+
+
 DISCHARGE_REQUIRED: Final = "macaroon discharge required"
 
 

@@ -14,7 +14,6 @@ _WHAT: Final[Mapping[str, str]] = {
     "ApplicationOffers": _ELSEWHERE,
     "Application.Consume": _ELSEWHERE,
     "Application.DestroyConsumedApplications": _ELSEWHERE,
-    "Block": "disabled commands",
     "Controller.DashboardConnectionInfo": "the dashboard",
     "Controller.InitiateMigration": "migrations",
     "HighAvailability": "more than one controller",
@@ -23,7 +22,6 @@ _WHAT: Final[Mapping[str, str]] = {
     "SSHClient": "ssh, scp and debug-hooks, since its units are not pods",
     "SecretBackends": "secrets",
     "Secrets": "secrets",
-    "Storage": "storage",
 }
 """By facade, or by facade and method: what is missing when a call leads nowhere."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ckf_airgap.documents import Document
+from ckf_airgap.rehearsal.api.blockchecks import check_blocks
 from ckf_airgap.rehearsal.api.facade import Facade
 from ckf_airgap.rehearsal.api.facades import FACADES
 from ckf_airgap.rehearsal.api.facades.admin import Admin
@@ -176,6 +177,14 @@ class Session:
         if request.method not in found.methods:
             raise not_played(name, request.method)
         self._check_access(request)
+        if self.logged_in_user is not None:
+            check_blocks(
+                self.model_or_none,
+                self.controller.controller_model,
+                facade=name,
+                method=request.method,
+                params=request.params,
+            )
         facade = found(self)
         facade.version = request.version
         facade.object_id = request.object_id

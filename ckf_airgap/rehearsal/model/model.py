@@ -24,12 +24,14 @@ from ckf_airgap.rehearsal.entities.entities import (
     Relation,
 )
 from ckf_airgap.rehearsal.entities.resources import LiveResource, PendingResources, ResourceUpload
+from ckf_airgap.rehearsal.model.blocks import DESTROY, Blocks
 from ckf_airgap.rehearsal.model.charmstore import CharmStore
 from ckf_airgap.rehearsal.model.deployment import ModelFacts
 from ckf_airgap.rehearsal.model.findings import upload_finding
 from ckf_airgap.rehearsal.model.modelschema import AGENT_VERSION_KEY
 from ckf_airgap.rehearsal.model.modelsettings import ModelDefaults, ModelSettings
 from ckf_airgap.rehearsal.model.placement import Placement
+from ckf_airgap.rehearsal.model.storage import ModelStorage
 from ckf_airgap.rehearsal.model.topology import Topology, found
 from ckf_airgap.rehearsal.units.chronicle import Chronicle
 from ckf_airgap.rehearsal.units.clock import Clock, LoopClock
@@ -44,7 +46,7 @@ from ckf_airgap.rehearsal.views.views import (
     model_status,
 )
 from ckf_airgap.rehearsal.views.watcher import BATCH_S, ChangeFeed, ModelWatcher
-from ckf_airgap.rehearsal.wire import ApiError
+from ckf_airgap.rehearsal.wire import PERSISTENT_STORAGE, ApiError
 
 __all__ = ["Finding", "Model", "ModelWatcher", "RecordedRequest", "RecordedUpload"]
 
@@ -147,6 +149,8 @@ class Model:
             render=lambda key: entity_delta(self, key),
             batch_s=batch_s,
         )
+        self.storage = ModelStorage(model_uuid=uuid, clock=self.clock)
+        self.blocks = Blocks(uuid)
         self.chronicle = Chronicle(
             Journal(self.clock, threshold=self.settings.log_threshold), StatusHistory()
         )
@@ -157,9 +161,11 @@ class Model:
             script=script,
             feed=self._feed,
             chronicle=self.chronicle,
+            storage=self.storage,
         )
         self.chronicle.history.record("model", uuid, model_status(self))
         self.pending = PendingResources()
+        self._destroys_storage = False
         self._on_dead: list[Callable[[], None]] = []
         self._stop_listening = script.listen(self.topology.wake)
 
@@ -255,8 +261,35 @@ class Model:
             del known[name]
         self._feed.changed("annotation", tag)
 
-    def destroy(self, *, force: bool = False, on_dead: Callable[[], None] | None = None) -> None:
-        """Remove every application, then the model; `on_dead` is called once it is gone."""
+    def destroy(
+        self,
+        *,
+        force: bool = False,
+        destroy_storage: bool | None = None,
+        on_dead: Callable[[], None] | None = None,
+    ) -> None:
+        """Remove every application, then the storage, then the model.
+
+        Args:
+            force: Whether to remove it without the hooks of its units.
+            destroy_storage: Whether its storage is destroyed, or released to the cluster;
+                ``None`` when that was not said.
+            on_dead: Called once the model is gone.
+
+        Raises:
+            ApiError: when a block forbids it, or there is storage and it was not said what
+                becomes of it (``controller/model has persistent storage``).
+        """
+        self.blocks.check(DESTROY)
+        begins = self.life == "alive" or force
+        if destroy_storage is None and begins and self.storage.is_persistent:
+            raise ApiError(
+                "initiating destroy model operation: failed to destroy model: "
+                "model contains persistent storage",
+                PERSISTENT_STORAGE,
+            )
+        if destroy_storage is not None:
+            self._destroys_storage = destroy_storage
         if on_dead is not None:
             self._on_dead.append(on_dead)
         if self.life == "alive":
@@ -391,6 +424,7 @@ class Model:
             cluster_version=self.cluster_version,
             storage_class=str(storage or ""),
             dying=self.life != "alive",
+            pools=self.storage.pools,
         )
 
     def report(self, finding: Finding | None) -> None:
@@ -402,7 +436,9 @@ class Model:
         """Die now, or look again soon: units take a while to go."""
         if self.life != "dying":
             return
-        if self.applications:
+        if not self.applications:
+            self.storage.clear(release=not self._destroys_storage)
+        if self.applications or self.storage.filesystems:
             self.clock.call_later(1.0, self._die_when_empty)
             return
         self.life = "dead"

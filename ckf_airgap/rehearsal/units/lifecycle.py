@@ -39,6 +39,12 @@ class World(Protocol):
     def unit_changed(self, unit: Unit) -> None:
         """Notify the watchers that a unit's status or address changed."""
 
+    def pod_up(self, unit: Unit) -> None:
+        """Mount the storage of a unit whose pod runs."""
+
+    def storage_names(self, unit: Unit) -> list[str]:
+        """Return the storages that a unit has, a name for each instance."""
+
     def unit_gone(self, unit: Unit) -> None:
         """Remove a unit whose last hook has run."""
 
@@ -101,6 +107,7 @@ class UnitAgent:
         self._hooks.clear()
         for relation in self.application.relations.values():
             self._queue_departure(relation)
+        self._hooks += self._storage_hooks("storage-detaching")
         self._hooks += (Hook(kind="stop"), Hook(kind="remove"))
         self._performance.end_unless_failed()
         self.wake()
@@ -149,6 +156,12 @@ class UnitAgent:
             self._hooks += (Hook(kind="config-changed"), *self._start_hooks())
             self.wake()
 
+    def storage_changed(self, name: str, kind: str) -> None:
+        """Run ``NAME-storage-attached`` or ``NAME-storage-detaching``, if the unit is there yet."""
+        if self.installed and not self._stopping:
+            self._hooks.append(Hook(kind=kind, subject=name))
+            self.wake()
+
     def elected(self) -> None:
         """Run ``leader-elected``, if the unit has got as far."""
         if self.installed and not self._stopping:
@@ -194,6 +207,9 @@ class UnitAgent:
         endpoint = relation.side(self.application.name).endpoint.name
         return Hook(kind=kind, subject=endpoint, relation=relation, remote_unit=remote_unit)
 
+    def _storage_hooks(self, kind: str) -> list[Hook]:
+        return [Hook(kind=kind, subject=name) for name in self._world.storage_names(self.unit)]
+
     def _queue_departure(self, relation: Relation) -> None:
         if self.unit.name in relation.in_scope:
             for remote_unit in relation.counterparts(self.unit):
@@ -204,6 +220,7 @@ class UnitAgent:
         self._timer = None
         pod = zlib.crc32(f"pod {self.unit.name}".encode())
         self.unit.address = f"10.1.{pod // 250 % 250}.{pod % 250 + 2}"
+        self._world.pod_up(self.unit)
         self._set(workload=("waiting", "agent initialising"))
         self._later(AGENT_S, self._agent_up)
 
@@ -211,8 +228,7 @@ class UnitAgent:
         self._timer = None
         self._phase = "up"
         self._world.chronicle.agent_started(self.unit)
-        stored = self.application.stored
-        self._hooks += [Hook(kind="storage-attached", subject=name) for name in stored.storages]
+        self._hooks += self._storage_hooks("storage-attached")
         self._hooks.append(Hook(kind="install"))
         self._next()
 
