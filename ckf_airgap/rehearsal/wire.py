@@ -53,6 +53,15 @@ STOPPED: Final = "stopped"
 QUOTA_LIMIT_EXCEEDED: Final = "quota limit exceeded"
 
 
+STORAGE_ATTACHED: Final = "storage is attached"
+
+
+PERSISTENT_STORAGE: Final = "controller/model has persistent storage"
+
+
+INCOMPATIBLE_BASE: Final = "incompatible base"
+
+
 DISCHARGE_REQUIRED: Final = "macaroon discharge required"
 
 

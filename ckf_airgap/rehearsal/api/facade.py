@@ -47,7 +47,7 @@ class Caller(Protocol):
 
     @property
     def model(self) -> Model:
-        """The model of the connection; `ApiError` on one to the controller."""
+        """The model of the connection; on one to the controller, the controller's own."""
 
     @property
     def user(self) -> User:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ckf_airgap.documents import Document
+from ckf_airgap.rehearsal.api.blockchecks import check_blocks
 from ckf_airgap.rehearsal.api.facade import Facade
 from ckf_airgap.rehearsal.api.facades import FACADES
 from ckf_airgap.rehearsal.api.facades.admin import Admin
@@ -62,14 +63,8 @@ class Session:
 
     @property
     def model(self) -> Model:
-        """The model of the connection.
-
-        Raises:
-            ApiError: on a connection to the controller.
-        """
-        if self.model_or_none is None:
-            raise ApiError("no model on a controller connection", NOT_SUPPORTED)
-        return self.model_or_none
+        """The model of the connection; on one to the controller, the controller's own."""
+        return self.model_or_none or self.controller.controller_model
 
     @property
     def user(self) -> User:
@@ -182,6 +177,14 @@ class Session:
         if request.method not in found.methods:
             raise not_played(name, request.method)
         self._check_access(request)
+        if self.logged_in_user is not None:
+            check_blocks(
+                self.model_or_none,
+                self.controller.controller_model,
+                facade=name,
+                method=request.method,
+                params=request.params,
+            )
         facade = found(self)
         facade.version = request.version
         facade.object_id = request.object_id
@@ -193,9 +196,10 @@ class Session:
             check_call(
                 self.controller,
                 self.logged_in_user,
-                self._model_uuid or "",
+                self.model.uuid,
                 facade=request.facade,
                 method=request.method,
+                of_model=not self.is_controller_connection,
             )
 
     def _remember(self, request: Request) -> None:

@@ -24,23 +24,29 @@ from ckf_airgap.rehearsal.entities.entities import (
     Relation,
 )
 from ckf_airgap.rehearsal.entities.resources import LiveResource, PendingResources, ResourceUpload
+from ckf_airgap.rehearsal.model.blocks import DESTROY, Blocks
 from ckf_airgap.rehearsal.model.charmstore import CharmStore
 from ckf_airgap.rehearsal.model.deployment import ModelFacts
 from ckf_airgap.rehearsal.model.findings import upload_finding
 from ckf_airgap.rehearsal.model.modelschema import AGENT_VERSION_KEY
 from ckf_airgap.rehearsal.model.modelsettings import ModelDefaults, ModelSettings
 from ckf_airgap.rehearsal.model.placement import Placement
+from ckf_airgap.rehearsal.model.storage import ModelStorage
 from ckf_airgap.rehearsal.model.topology import Topology, found
+from ckf_airgap.rehearsal.units.chronicle import Chronicle
 from ckf_airgap.rehearsal.units.clock import Clock, LoopClock
 from ckf_airgap.rehearsal.units.course import Script
+from ckf_airgap.rehearsal.units.history import StatusHistory
+from ckf_airgap.rehearsal.units.journal import Journal
 from ckf_airgap.rehearsal.views.views import (
     entity_delta,
     entity_keys,
     model_delta,
     model_full_status,
+    model_status,
 )
 from ckf_airgap.rehearsal.views.watcher import BATCH_S, ChangeFeed, ModelWatcher
-from ckf_airgap.rehearsal.wire import ApiError
+from ckf_airgap.rehearsal.wire import PERSISTENT_STORAGE, ApiError
 
 __all__ = ["Finding", "Model", "ModelWatcher", "RecordedRequest", "RecordedUpload"]
 
@@ -82,6 +88,8 @@ class Model:
         annotations: Annotations by tag.
         charms: The uploaded charms.
         topology: The applications, units and relations.
+        chronicle: The log, and the statuses that things went through.
+        dying_since: When it began to be destroyed.
         pending: The resources of applications to come.
     """
 
@@ -115,6 +123,7 @@ class Model:
         self.constraints: Document = dict(constraints or {})
         self.created_at: datetime = self.clock.now()
         self.life: Literal["alive", "dying", "dead"] = "alive"
+        self.dying_since: datetime | None = None
         self.credential = ""
         self.findings: list[Finding] = []
         self.requests: deque[RecordedRequest] = deque(maxlen=MAX_REQUESTS)
@@ -140,10 +149,23 @@ class Model:
             render=lambda key: entity_delta(self, key),
             batch_s=batch_s,
         )
-        self.topology = Topology(
-            model_uuid=uuid, owner=owner, clock=self.clock, script=script, feed=self._feed
+        self.storage = ModelStorage(model_uuid=uuid, clock=self.clock)
+        self.blocks = Blocks(uuid)
+        self.chronicle = Chronicle(
+            Journal(self.clock, threshold=self.settings.log_threshold), StatusHistory()
         )
+        self.topology = Topology(
+            model_uuid=uuid,
+            owner=owner,
+            clock=self.clock,
+            script=script,
+            feed=self._feed,
+            chronicle=self.chronicle,
+            storage=self.storage,
+        )
+        self.chronicle.history.record("model", uuid, model_status(self))
         self.pending = PendingResources()
+        self._destroys_storage = False
         self._on_dead: list[Callable[[], None]] = []
         self._stop_listening = script.listen(self.topology.wake)
 
@@ -239,12 +261,41 @@ class Model:
             del known[name]
         self._feed.changed("annotation", tag)
 
-    def destroy(self, *, force: bool = False, on_dead: Callable[[], None] | None = None) -> None:
-        """Remove every application, then the model; `on_dead` is called once it is gone."""
+    def destroy(
+        self,
+        *,
+        force: bool = False,
+        destroy_storage: bool | None = None,
+        on_dead: Callable[[], None] | None = None,
+    ) -> None:
+        """Remove every application, then the storage, then the model.
+
+        Args:
+            force: Whether to remove it without the hooks of its units.
+            destroy_storage: Whether its storage is destroyed, or released to the cluster;
+                ``None`` when that was not said.
+            on_dead: Called once the model is gone.
+
+        Raises:
+            ApiError: when a block forbids it, or there is storage and it was not said what
+                becomes of it (``controller/model has persistent storage``).
+        """
+        self.blocks.check(DESTROY)
+        begins = self.life == "alive" or force
+        if destroy_storage is None and begins and self.storage.is_persistent:
+            raise ApiError(
+                "initiating destroy model operation: failed to destroy model: "
+                "model contains persistent storage",
+                PERSISTENT_STORAGE,
+            )
+        if destroy_storage is not None:
+            self._destroys_storage = destroy_storage
         if on_dead is not None:
             self._on_dead.append(on_dead)
         if self.life == "alive":
             self.life = "dying"
+            self.dying_since = self.clock.now()
+            self.chronicle.history.record("model", self.uuid, model_status(self))
             self.touch()
         for application in tuple(self.applications.values()):
             self.topology.remove_application(application, force=force)
@@ -254,6 +305,7 @@ class Model:
         """Stop all timers and watchers, at once, for the end of the controller."""
         self._stop_listening()
         self.topology.close()
+        self.chronicle.journal.close()
         self._feed.close()
 
     # Charms and resources.
@@ -372,6 +424,7 @@ class Model:
             cluster_version=self.cluster_version,
             storage_class=str(storage or ""),
             dying=self.life != "alive",
+            pools=self.storage.pools,
         )
 
     def report(self, finding: Finding | None) -> None:
@@ -383,7 +436,9 @@ class Model:
         """Die now, or look again soon: units take a while to go."""
         if self.life != "dying":
             return
-        if self.applications:
+        if not self.applications:
+            self.storage.clear(release=not self._destroys_storage)
+        if self.applications or self.storage.filesystems:
             self.clock.call_later(1.0, self._die_when_empty)
             return
         self.life = "dead"

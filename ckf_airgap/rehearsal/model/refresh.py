@@ -36,6 +36,7 @@ class Refresh:
     channel: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
     settings_yaml: str = ""
+    bindings: Mapping[str, str] = field(default_factory=dict)
     resources: Mapping[str, str] = field(default_factory=dict)
     """Pending id by resource name."""
     force: bool = False
@@ -51,6 +52,7 @@ class Refresh:
             channel=text_field(document, "channel"),
             settings=string_map(document, "config-settings"),
             settings_yaml=text_field(document, "config-settings-yaml"),
+            bindings=string_map(document, "endpoint-bindings"),
             resources=string_map(document, "resource-ids"),
             force=bool_field(document, "force"),
             force_base=bool_field(document, "force-base"),

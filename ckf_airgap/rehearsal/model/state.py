@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.rehearsal.entities.storage import Cluster
 from ckf_airgap.rehearsal.model.bakery import LocalBakery
 from ckf_airgap.rehearsal.model.clouds import (
     AUTH_TYPES,
@@ -110,6 +111,7 @@ class ControllerState:
         config: The controller's configuration beyond its own address and name.
         bakery: Makes and checks the macaroons of users.
         sessions: The open connections.
+        cluster: The volumes that models have released.
     """
 
     name: str
@@ -128,6 +130,7 @@ class ControllerState:
     defaults: ModelDefaults = field(default_factory=lambda: ModelDefaults.bootstrapped(CLOUD))
     config: dict[str, JSONValue] = field(default_factory=controller_defaults)
     sessions: set[Connection] = field(default_factory=set)
+    cluster: Cluster = field(default_factory=Cluster)
     _models: dict[str, Model] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -194,6 +197,14 @@ class ControllerState:
             if every or self.users.of_models.find(model.uuid, user.name) is not None
         ]
         return sorted(models, key=lambda model: (model.name, model.owner))
+
+    def remove_user(self, user_id: str) -> None:
+        """Remove a user for good, with all access to anything.
+
+        Raises:
+            ApiError: when the user does not exist, or owns the controller.
+        """
+        self.clouds.forget_user(self.users.remove(user_id).name)
 
     def find(self, name: str) -> Model:
         """Return the model called ``name`` (of the admin) or ``owner/name``.
@@ -262,6 +273,7 @@ class ControllerState:
             model.close()
             raise ApiError(_NAME_TAKEN, ALREADY_EXISTS)
         model.credential = placement.credential
+        model.storage.cluster = self.cluster
         self.files_of(model).mkdir(parents=True, exist_ok=True)
         self._models[model.uuid] = model
         self.users.own_model(owner, model_uuid=model.uuid)
@@ -275,15 +287,26 @@ class ControllerState:
         """Return the models that use a credential."""
         return [model for model in self if model.credential == credential]
 
-    def destroy_model(self, model: Model, *, force: bool = False) -> None:
+    def destroy_model(
+        self, model: Model, *, force: bool = False, destroy_storage: bool | None = None
+    ) -> None:
         """Begin to destroy a model; its connections are closed once it is gone.
 
+        Args:
+            model: The model.
+            force: Whether to do without the hooks of its units.
+            destroy_storage: Whether its storage is destroyed, or released; ``None`` when that was
+                not said.
+
         Raises:
-            ApiError: when it is the controller's own.
+            ApiError: when it is the controller's own, blocked, or has storage that it was not
+                decided about.
         """
         if self.is_controller_model(model):
             raise ApiError("cannot destroy the controller model")
-        model.destroy(force=force, on_dead=lambda: self._forget(model))
+        model.destroy(
+            force=force, destroy_storage=destroy_storage, on_dead=lambda: self._forget(model)
+        )
 
     def files_of(self, model: Model) -> Path:
         """Return the directory where uploads to a model are kept."""

@@ -87,7 +87,7 @@ def full_status(
         units = _matching_units(application, patterns)
         if units is not None:
             kept.add(name)
-            shown[name] = _application(application, units)
+            shown[name] = _application(application, units, str(model.get("version") or ""))
     return {
         "model": model,
         "machines": {},
@@ -115,7 +115,7 @@ def _matching_units(application: Application, patterns: Sequence[str]) -> list[U
     return matching or None
 
 
-def _application(application: Application, units: Iterable[Unit]) -> Document:
+def _application(application: Application, units: Iterable[Unit], version: str) -> Document:
     related: dict[str, JSONValue] = {}
     for endpoint, names in _related(application).items():
         related[endpoint] = list(names)
@@ -130,11 +130,11 @@ def _application(application: Application, units: Iterable[Unit]) -> Document:
         "relations": related,
         "can-upgrade-to": "",
         "subordinate-to": [],
-        "units": {unit.name: _unit(unit) for unit in units},
+        "units": {unit.name: _unit(unit, version) for unit in units},
         "meter-statuses": None,
         "status": detailed_status(application_status(application)),
         "workload-version": "",
-        "endpoint-bindings": {"": "alpha", **application.bindings},
+        "endpoint-bindings": {**application.bindings},
         "int": application.scale,
         "provider-id": application.provider_id,
         "public-address": application.public_address,
@@ -154,9 +154,12 @@ def _related(application: Application) -> dict[str, dict[str, None]]:
     return related
 
 
-def _unit(unit: Unit) -> Document:
+def _unit(unit: Unit, version: str) -> Document:
+    """Return a unit; an agent that runs tells its version."""
+    agent = detailed_status(unit.agent, life=_life(unit.life))
+    agent["version"] = version if unit.address else ""
     shown: Document = {
-        "agent-status": detailed_status(unit.agent, life=_life(unit.life)),
+        "agent-status": agent,
         "workload-status": detailed_status(unit.workload),
         "workload-version": "",
         "machine": "",

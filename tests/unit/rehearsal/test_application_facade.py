@@ -136,7 +136,7 @@ async def test_relations_are_added_and_removed(minio: Rehearsal) -> None:
         NOT_FOUND,
     )
     message, code = await refusal(minio, "DestroyRelation", {"endpoints": ["web", "minio:other"]})
-    assert (message, code) == ('relation "web:backend minio:other" not found', NOT_FOUND)
+    assert (message, code) == ('relation matching "web minio:other" not found', NOT_FOUND)
     assert await call(minio, "DestroyRelation", {"relation-id": 1, "endpoints": None}) == {}
     minio.settle()
     assert [relation.key for relation in minio.model.relations] == ["minio:peers"]
@@ -381,7 +381,7 @@ async def test_units_and_applications_tell_about_themselves(minio: Rehearsal) ->
     assert missing["error"]["code"] == NOT_FOUND
     assert await call(minio, "Leader", TAG) == {"result": "minio/0"}
     reply = await call(minio, "CharmRelations", {"application": "minio"})
-    assert reply == {"charm-relations": ["http", "other", "peers", "juju-info"]}
+    assert reply == {"charm-relations": ["http", "juju-info", "other", "peers"]}
 
 
 async def test_units_show_which_units_they_are_related_to(minio: Rehearsal) -> None:
@@ -396,13 +396,22 @@ async def test_units_show_which_units_they_are_related_to(minio: Rehearsal) -> N
             for entry in reply["results"][0]["result"]["relation-data"]
         }
 
-    outside = {"InScope": False, "UnitData": {}}
+    outside = {"InScope": False, "UnitData": None}
     assert (await related("unit-minio-0"))["http"] == {"web/0": outside, "web/1": outside}
     minio.settle()
-    inside = {"InScope": True, "UnitData": {}}
+
+    def inside(application: str) -> dict[str, Any]:
+        address = minio.model.applications[application].public_address
+        data = {
+            "egress-subnets": f"{address}/32",
+            "ingress-address": address,
+            "private-address": address,
+        }
+        return {"InScope": True, "UnitData": data}
+
     assert await related("unit-minio-0") == {
-        "http": {"web/0": inside, "web/1": inside},
-        "peers": {"minio/0": inside},
+        "http": {"web/0": inside("web"), "web/1": inside("web")},
+        "peers": {"minio/0": inside("minio")},
     }
 
 
@@ -410,7 +419,7 @@ async def test_an_application_without_units_has_no_leader(minio: Rehearsal) -> N
     minio.model.topology.scale(minio.model.applications["minio"], 0)
     minio.settle()
     reply = await call(minio, "Leader", TAG)
-    assert reply["error"]["message"] == 'leader for application "minio" not found'
+    assert reply["error"]["message"] == "leader for application-minio not found"
     reply = await call(minio, "Leader", {"tag": "application-dex"})
     assert reply["error"]["code"] == NOT_FOUND
 
@@ -438,8 +447,11 @@ async def test_endpoints_can_be_bound_to_the_only_space(minio: Rehearsal) -> Non
         return (await call(minio, "MergeBindings", {"args": [args]}))["results"][0]
 
     assert await bind(http="alpha") == {}
-    assert (await bind(http="dmz"))["error"]["message"] == 'space "dmz" not found'
-    assert (await bind(nothing="alpha"))["error"]["message"] == 'endpoint "nothing" not found'
+    assert (await bind(http="dmz"))["error"]["message"] == "space not found"
+    assert (await bind(nothing="alpha"))["error"] == {
+        "message": 'merging application bindings: unknown endpoint "nothing" not valid',
+        "code": NOT_VALID,
+    }
 
 
 @pytest.mark.parametrize(

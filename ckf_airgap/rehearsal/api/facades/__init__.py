@@ -8,6 +8,7 @@ from ckf_airgap.rehearsal.api.facade import Facade
 from ckf_airgap.rehearsal.api.facades.admin import Pinger
 from ckf_airgap.rehearsal.api.facades.annotations import Annotations
 from ckf_airgap.rehearsal.api.facades.application import Application
+from ckf_airgap.rehearsal.api.facades.block import Block
 from ckf_airgap.rehearsal.api.facades.bundle import Bundle
 from ckf_airgap.rehearsal.api.facades.charms import Charms
 from ckf_airgap.rehearsal.api.facades.client import AllWatcher, Client
@@ -18,12 +19,14 @@ from ckf_airgap.rehearsal.api.facades.modelconfig import ModelConfig
 from ckf_airgap.rehearsal.api.facades.modelmanager import ModelManager
 from ckf_airgap.rehearsal.api.facades.platform import PLATFORM
 from ckf_airgap.rehearsal.api.facades.resources import Resources
+from ckf_airgap.rehearsal.api.facades.storage import Storage
 from ckf_airgap.rehearsal.api.facades.usermanager import UserManager
 
 FACADES: Final[tuple[type[Facade], ...]] = (
     AllWatcher,
     Annotations,
     Application,
+    Block,
     Bundle,
     Charms,
     Client,
@@ -34,6 +37,7 @@ FACADES: Final[tuple[type[Facade], ...]] = (
     ModelManager,
     Pinger,
     Resources,
+    Storage,
     UserManager,
     *PLATFORM,
 )

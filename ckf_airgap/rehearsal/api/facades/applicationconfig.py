@@ -29,13 +29,13 @@ class ApplicationConfig(Facade):
     async def get(self, params: Document) -> Document:
         """Return the options, constraints, base and charm of an application."""
         application = self._application(text_field(params, "application"))
-        bindings: Document = {"": "alpha", **application.bindings}
+        bindings: Document = {**application.bindings}
         return {
             "application": application.name,
             "charm": application.charm.name,
             "config": charm_options(application),
             "application-config": own_options(application),
-            "constraints": application.constraints,
+            "constraints": {} if application.charm.subordinate else application.constraints,
             "base": {"name": application.base.name, "channel": application.base.channel},
             "channel": application.channel,
             "endpoint-bindings": bindings,

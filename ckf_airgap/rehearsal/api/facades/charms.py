@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
@@ -12,6 +10,7 @@ from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.api.facade import Facade, rpc_method
 from ckf_airgap.rehearsal.entities.charmurl import CharmURL
 from ckf_airgap.rehearsal.entities.entities import StoredCharm
+from ckf_airgap.rehearsal.entities.storage import StorageDeclaration, storage_declarations
 from ckf_airgap.rehearsal.model.nostore import store_unreachable
 from ckf_airgap.rehearsal.views.deltas import endpoint_document
 from ckf_airgap.rehearsal.wire import (
@@ -155,7 +154,7 @@ def _meta(charm: Charm) -> Document:
             meta[section] = endpoints
     if charm.series:
         meta["series"] = [*charm.series]
-    storage = {name: _storage(name, fields) for name, fields in _entries(metadata, "storage")}
+    storage = {name: _storage(found) for name, found in storage_declarations(charm).items()}
     devices = {name: _device(name, fields) for name, fields in _entries(metadata, "devices")}
     containers = {name: _container(fields) for name, fields in _entries(metadata, "containers")}
     resources: Document = {
@@ -191,44 +190,22 @@ def _entries(metadata: Mapping[str, JSONValue], section: str) -> Iterator[tuple[
         yield name, fields if isinstance(fields, dict) else {}
 
 
-def _storage(name: str, fields: Document) -> Document:
-    least, most = _count_range(fields)
+def _storage(declared: StorageDeclaration) -> Document:
     shown: Document = {
-        "name": name,
-        "description": str(fields.get("description") or ""),
-        "type": str(fields.get("type") or ""),
-        "shared": fields.get("shared") is True,
-        "read-only": fields.get("read-only") is True,
-        "count-min": least,
-        "count-max": most,
-        "minimum-size": _mebibytes(fields.get("minimum-size")),
+        "name": declared.name,
+        "description": declared.description,
+        "type": declared.type,
+        "shared": declared.shared,
+        "read-only": declared.read_only,
+        "count-min": declared.least,
+        "count-max": declared.most,
+        "minimum-size": declared.minimum_size_mib,
     }
-    if fields.get("location"):
-        shown["location"] = str(fields["location"])
-    if isinstance(fields.get("properties"), list):
-        shown["properties"] = fields["properties"]
+    if declared.location:
+        shown["location"] = declared.location
+    if declared.properties:
+        shown["properties"] = [*declared.properties]
     return shown
-
-
-def _count_range(fields: Document) -> tuple[int, int]:
-    """Return how many of a storage there may be: one, or ``multiple: {range: 0-2}``."""
-    multiple = fields.get("multiple")
-    if not isinstance(multiple, dict):
-        return 1, 1
-    text = str(multiple.get("range", "1"))
-    if text.endswith("+"):
-        return int(text[:-1]), -1
-    least, dash, most = text.partition("-")
-    return int(least or 0), (int(most) if most else -1) if dash else int(least)
-
-
-def _mebibytes(size: JSONValue) -> int:
-    """Return a size such as ``10G`` in MiB."""
-    match = re.match(r"^([0-9.]+)\s*([MGTPEZY]?)", str(size or ""))
-    if match is None:
-        return 0
-    power = max("MGTPEZY".find(match[2]), 0)
-    return math.ceil(float(match[1]) * float(1024**power))
 
 
 def _device(name: str, fields: Document) -> Document:

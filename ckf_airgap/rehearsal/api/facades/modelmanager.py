@@ -19,10 +19,12 @@ from ckf_airgap.rehearsal.model.modelschema import DEFAULT_BASE
 from ckf_airgap.rehearsal.model.modelsettings import series_of
 from ckf_airgap.rehearsal.model.state import ControllerState
 from ckf_airgap.rehearsal.model.users import User, timestamp, user_name
+from ckf_airgap.rehearsal.views.storage import model_status_sections
 from ckf_airgap.rehearsal.wire import (
     NOT_FOUND,
     ApiError,
     bool_field,
+    field,
     mapping_field,
     mappings_field,
     results_of,
@@ -100,8 +102,17 @@ class ModelManager(ModelDefaultsMethods):
         """Begin to destroy models; they are gone when their applications are."""
 
         async def destroy(item: Document) -> Document:
-            model = self._model(text_field(item, "model-tag"), access="admin")
-            self.session.controller.destroy_model(model, force=bool_field(item, "force"))
+            tag = text_field(item, "model-tag")
+            uuid = tag_id(tag, "model")
+            if self.session.controller.model(uuid) is None:
+                raise ApiError(f'model "{uuid}" not found', NOT_FOUND)
+            model = self._model(tag, access="admin")
+            decided = field(item, "destroy-storage")
+            self.session.controller.destroy_model(
+                model,
+                force=bool_field(item, "force"),
+                destroy_storage=decided if isinstance(decided, bool) else None,
+            )
             return {}
 
         return await results_of(mappings_field(params, "models"), destroy)
@@ -215,6 +226,7 @@ def _status(model: Model) -> Document:
         "applications": [{"name": name} for name in model.applications],
         "unit-count": _unit_count(model),
         "owner-tag": f"user-{model.owner}",
+        **model_status_sections(model.storage),
     }
 
 
