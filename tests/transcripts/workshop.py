@@ -117,7 +117,7 @@ def _write_charm(path: Path, members: Mapping[str, Any]) -> None:
     members = {
         **members,
         "manifest.yaml": {"bases": _BASES},
-        "dispatch": "#!/bin/sh\n",
+        "dispatch": "#!/bin/sh\nstatus-set active\n",
     }
     # stored, since compressed bytes differ between versions of zlib
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
