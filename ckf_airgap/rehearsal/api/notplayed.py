@@ -12,7 +12,6 @@ _DEFAULTS: Final = "the defaults of new models"
 _END: Final = "the end of its controller: stop the process that runs it"
 
 _WHAT: Final[Mapping[str, str]] = {
-    "Action": "actions, run and exec, since no charm code runs",
     "ApplicationOffers": _ELSEWHERE,
     "Application.Consume": _ELSEWHERE,
     "Application.DestroyConsumedApplications": _ELSEWHERE,

@@ -27,6 +27,7 @@ from ckf_airgap.rehearsal.entities.resources import LiveResource, PendingResourc
 from ckf_airgap.rehearsal.model.charmstore import CharmStore
 from ckf_airgap.rehearsal.model.deployment import ModelFacts
 from ckf_airgap.rehearsal.model.findings import upload_finding
+from ckf_airgap.rehearsal.model.operations import Operations
 from ckf_airgap.rehearsal.model.topology import Topology, found
 from ckf_airgap.rehearsal.units.clock import Clock, LoopClock
 from ckf_airgap.rehearsal.units.course import Script
@@ -75,6 +76,7 @@ class Model:
         annotations: Annotations by tag.
         charms: The uploaded charms.
         topology: The applications, units and relations.
+        operations: The actions and commands that were asked for, and what came of them.
         pending: The resources of applications to come.
     """
 
@@ -124,6 +126,11 @@ class Model:
         )
         self.topology = Topology(
             model_uuid=uuid, owner=owner, clock=self.clock, script=script, feed=self._feed
+        )
+        self.operations = Operations(
+            topology=self.topology,
+            clock=self.clock,
+            changed=lambda task: self._feed.changed("action", task),
         )
         self.pending = PendingResources()
         self._on_dead: list[Callable[[], None]] = []
@@ -233,6 +240,7 @@ class Model:
     def close(self) -> None:
         """Stop all timers and watchers, at once, for the end of the controller."""
         self._stop_listening()
+        self.operations.close()
         self.topology.close()
         self._feed.close()
 

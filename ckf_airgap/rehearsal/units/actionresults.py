@@ -3,7 +3,7 @@
 A test says what an action comes to, for an application or for a charm::
 
     script.actions.set_result("get-password", ActionResult(results={"password": "x"}), charm="pg")
-    script.actions.set_exec(ActionResult.of_command(stdout="hello\n"), application="minio")
+    script.actions.set_exec(ActionResult.of_command(stdout="hello"), application="minio")
 
 A task of such an action is completed after its simulated time.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ckf_airgap.rehearsal.api.facade import Facade
+from ckf_airgap.rehearsal.api.facades.action import Action, StringsWatcher
 from ckf_airgap.rehearsal.api.facades.admin import Pinger
 from ckf_airgap.rehearsal.api.facades.annotations import Annotations
 from ckf_airgap.rehearsal.api.facades.application import Application
@@ -20,6 +21,7 @@ from ckf_airgap.rehearsal.api.facades.resources import Resources
 from ckf_airgap.rehearsal.api.facades.usermanager import UserManager
 
 FACADES: Final[tuple[type[Facade], ...]] = (
+    Action,
     AllWatcher,
     Annotations,
     Application,
@@ -33,6 +35,7 @@ FACADES: Final[tuple[type[Facade], ...]] = (
     ModelManager,
     Pinger,
     Resources,
+    StringsWatcher,
     UserManager,
     *PLATFORM,
 )
