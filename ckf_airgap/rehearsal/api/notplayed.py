@@ -32,8 +32,6 @@ _WHAT: Final[Mapping[str, str]] = {
     "ModelUpgrader": "upgrades of Juju",
     "Payloads": "payloads",
     "SSHClient": "ssh, scp and debug-hooks, since its units are not pods",
-    "SecretBackends": "secrets",
-    "Secrets": "secrets",
     "Storage": "storage",
     "UserManager.ModelUserInfo": "the list of a model's users",
 }

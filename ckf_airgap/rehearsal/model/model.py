@@ -28,7 +28,9 @@ from ckf_airgap.rehearsal.model.charmstore import CharmStore
 from ckf_airgap.rehearsal.model.deployment import ModelFacts
 from ckf_airgap.rehearsal.model.findings import upload_finding
 from ckf_airgap.rehearsal.model.operations import Operations
+from ckf_airgap.rehearsal.model.redaction import redacted
 from ckf_airgap.rehearsal.model.topology import Topology, found
+from ckf_airgap.rehearsal.model.usersecrets import UserSecrets
 from ckf_airgap.rehearsal.units.clock import Clock, LoopClock
 from ckf_airgap.rehearsal.units.course import Script
 from ckf_airgap.rehearsal.views.views import (
@@ -77,6 +79,7 @@ class Model:
         charms: The uploaded charms.
         topology: The applications, units and relations.
         operations: The actions and commands that were asked for, and what came of them.
+        secrets: The secrets that users made.
         pending: The resources of applications to come.
     """
 
@@ -132,6 +135,9 @@ class Model:
             clock=self.clock,
             changed=lambda task: self._feed.changed("action", task),
         )
+        self.secrets = UserSecrets(
+            topology=self.topology, now=self.clock.now, backend=lambda: self.secret_backend
+        )
         self.pending = PendingResources()
         self._on_dead: list[Callable[[], None]] = []
         self._stop_listening = script.listen(self.topology.wake)
@@ -153,6 +159,12 @@ class Model:
         """The courses that applications take."""
         return self.topology.script
 
+    @property
+    def secret_backend(self) -> str:
+        """Where new secrets are kept: the controller, or (by default) the model's cluster."""
+        internal = self.config.get("secret-backend") == "internal"
+        return "internal" if internal else f"{self.name}-local"
+
     def full_status(self, patterns: Sequence[str] = ()) -> Document:
         """Return the reply of ``Client.FullStatus`` v8; see `status.full_status`."""
         return model_full_status(self, patterns)
@@ -169,12 +181,15 @@ class Model:
     def record_request(
         self, *, facade: str, version: int, method: str, params: Document, user: str
     ) -> None:
-        """Remember a request; the RPC layer calls this for each one on a model connection."""
+        """Remember a request; the RPC layer calls this for each one on a model connection.
+
+        Passwords and the content of secrets are left out; see `redaction`.
+        """
         request = RecordedRequest(
             facade=facade,
             version=version,
             method=method,
-            params=params,
+            params=redacted(facade, method, params),
             user=user,
             at=self.clock.now(),
         )

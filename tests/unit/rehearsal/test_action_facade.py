@@ -108,7 +108,8 @@ async def test_the_actions_of_a_charm_are_its_schemas(client: Client) -> None:
             {"speed": 1},
             (
                 'validation failed: (root) : "level" property is missing and required, given '
-                '{"speed":1}; (root) : additional property "speed" is not allowed, given {"speed":1}'
+                '{"speed":1}; (root) : '
+                'additional property "speed" is not allowed, given {"speed":1}'
             ),
         ),
     ],

@@ -18,6 +18,7 @@ from ckf_airgap.rehearsal.api.facades.modelconfig import ModelConfig
 from ckf_airgap.rehearsal.api.facades.modelmanager import ModelManager
 from ckf_airgap.rehearsal.api.facades.platform import PLATFORM
 from ckf_airgap.rehearsal.api.facades.resources import Resources
+from ckf_airgap.rehearsal.api.facades.secrets import SecretBackends, Secrets
 from ckf_airgap.rehearsal.api.facades.usermanager import UserManager
 
 FACADES: Final[tuple[type[Facade], ...]] = (
@@ -35,6 +36,8 @@ FACADES: Final[tuple[type[Facade], ...]] = (
     ModelManager,
     Pinger,
     Resources,
+    SecretBackends,
+    Secrets,
     StringsWatcher,
     UserManager,
     *PLATFORM,
