@@ -15,7 +15,6 @@ _WHAT: Final[Mapping[str, str]] = {
     "Application.Consume": _ELSEWHERE,
     "Application.DestroyConsumedApplications": _ELSEWHERE,
     "Block": "disabled commands",
-    "Bundle.ExportBundle": "the export of a model as a bundle",
     "Controller.DashboardConnectionInfo": "the dashboard",
     "Controller.InitiateMigration": "migrations",
     "HighAvailability": "more than one controller",
@@ -28,6 +27,14 @@ _WHAT: Final[Mapping[str, str]] = {
 }
 """By facade, or by facade and method: what is missing when a call leads nowhere."""
 
+_INSTEAD: Final[Mapping[str, str]] = {
+    "Controller.DashboardConnectionInfo": "juju status shows the model",
+    "Controller.InitiateMigration": "deploy the bundle into a model of the other controller",
+    "ModelUpgrader": "its version stays what it is; rehearse the upgrade on a cluster",
+    "Payloads": "charm code registers them; look at them on a cluster",
+}
+"""What to do instead, by facade, or by facade and method."""
+
 
 def not_played(facade: str, method: str) -> ApiError:
     """Return the refusal of something that Juju has and a rehearsal does not.
@@ -37,6 +44,7 @@ def not_played(facade: str, method: str) -> ApiError:
     """
     call = f"{facade}.{method}"
     what = _WHAT.get(call) or _WHAT.get(facade)
-    return ApiError(
-        f"a rehearsal does not simulate {f'{what} ({call})' if what else call}", NOT_SUPPORTED
-    )
+    instead = _INSTEAD.get(call) or _INSTEAD.get(facade)
+    named = f"{what} ({call})" if what else call
+    advice = f": {instead}" if instead else ""
+    return ApiError(f"a rehearsal does not simulate {named}{advice}", NOT_SUPPORTED)

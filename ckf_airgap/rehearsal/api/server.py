@@ -12,6 +12,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from ckf_airgap.errors import ControllerError
 from ckf_airgap.rehearsal.api.bodies import DEFAULT_LIMIT_BYTES
 from ckf_airgap.rehearsal.api.charmuploads import CharmUploads
+from ckf_airgap.rehearsal.api.debuglog import DebugLog
 from ckf_airgap.rehearsal.api.locallogin import LocalLogin
 from ckf_airgap.rehearsal.api.muxing import in_words_of_go
 from ckf_airgap.rehearsal.api.registration import Registration
@@ -60,6 +61,7 @@ class Server:
         LocalLogin(controller).add_routes(app)
         Registration(controller).add_routes(app)
         ResourceUploads(controller, limit_bytes=limit_bytes).add_routes(app)
+        DebugLog(controller).add_routes(app)
         app.on_shutdown.append(self._close_sockets)
         self._runner = web.AppRunner(
             app,

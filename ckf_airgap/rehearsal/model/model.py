@@ -31,13 +31,17 @@ from ckf_airgap.rehearsal.model.modelschema import AGENT_VERSION_KEY
 from ckf_airgap.rehearsal.model.modelsettings import ModelDefaults, ModelSettings
 from ckf_airgap.rehearsal.model.placement import Placement
 from ckf_airgap.rehearsal.model.topology import Topology, found
+from ckf_airgap.rehearsal.units.chronicle import Chronicle
 from ckf_airgap.rehearsal.units.clock import Clock, LoopClock
 from ckf_airgap.rehearsal.units.course import Script
+from ckf_airgap.rehearsal.units.history import StatusHistory
+from ckf_airgap.rehearsal.units.journal import Journal
 from ckf_airgap.rehearsal.views.views import (
     entity_delta,
     entity_keys,
     model_delta,
     model_full_status,
+    model_status,
 )
 from ckf_airgap.rehearsal.views.watcher import BATCH_S, ChangeFeed, ModelWatcher
 from ckf_airgap.rehearsal.wire import ApiError
@@ -82,6 +86,8 @@ class Model:
         annotations: Annotations by tag.
         charms: The uploaded charms.
         topology: The applications, units and relations.
+        chronicle: The log, and the statuses that things went through.
+        dying_since: When it began to be destroyed.
         pending: The resources of applications to come.
     """
 
@@ -115,6 +121,7 @@ class Model:
         self.constraints: Document = dict(constraints or {})
         self.created_at: datetime = self.clock.now()
         self.life: Literal["alive", "dying", "dead"] = "alive"
+        self.dying_since: datetime | None = None
         self.credential = ""
         self.findings: list[Finding] = []
         self.requests: deque[RecordedRequest] = deque(maxlen=MAX_REQUESTS)
@@ -140,9 +147,18 @@ class Model:
             render=lambda key: entity_delta(self, key),
             batch_s=batch_s,
         )
-        self.topology = Topology(
-            model_uuid=uuid, owner=owner, clock=self.clock, script=script, feed=self._feed
+        self.chronicle = Chronicle(
+            Journal(self.clock, threshold=self.settings.log_threshold), StatusHistory()
         )
+        self.topology = Topology(
+            model_uuid=uuid,
+            owner=owner,
+            clock=self.clock,
+            script=script,
+            feed=self._feed,
+            chronicle=self.chronicle,
+        )
+        self.chronicle.history.record("model", uuid, model_status(self))
         self.pending = PendingResources()
         self._on_dead: list[Callable[[], None]] = []
         self._stop_listening = script.listen(self.topology.wake)
@@ -245,6 +261,8 @@ class Model:
             self._on_dead.append(on_dead)
         if self.life == "alive":
             self.life = "dying"
+            self.dying_since = self.clock.now()
+            self.chronicle.history.record("model", self.uuid, model_status(self))
             self.touch()
         for application in tuple(self.applications.values()):
             self.topology.remove_application(application, force=force)
@@ -254,6 +272,7 @@ class Model:
         """Stop all timers and watchers, at once, for the end of the controller."""
         self._stop_listening()
         self.topology.close()
+        self.chronicle.journal.close()
         self._feed.close()
 
     # Charms and resources.

@@ -14,6 +14,7 @@ from ckf_airgap.rehearsal.entities.relations import (
     ordered,
     relation_key,
 )
+from ckf_airgap.rehearsal.units.chronicle import Chronicle
 from ckf_airgap.rehearsal.units.clock import Clock
 from ckf_airgap.rehearsal.units.course import Script
 from ckf_airgap.rehearsal.units.lifecycle import UnitAgent
@@ -34,11 +35,20 @@ class Topology:
         clock: What units live by.
         script: The courses of applications.
         feed: Who is notified of changes.
+        chronicle: What is remembered of the life of applications and units.
     """
 
     def __init__(
-        self, *, model_uuid: str, owner: str, clock: Clock, script: Script, feed: ChangeFeed
+        self,
+        *,
+        model_uuid: str,
+        owner: str,
+        clock: Clock,
+        script: Script,
+        feed: ChangeFeed,
+        chronicle: Chronicle,
     ) -> None:
+        self.chronicle = chronicle
         self.clock = clock
         self.script = script
         self.applications: dict[str, Application] = {}
@@ -73,6 +83,7 @@ class Topology:
     def add_application(self, application: Application, *, units: int) -> None:
         """Add an application with its peer relations and units."""
         self.applications[application.name] = application
+        self.chronicle.application_added(application)
         self._feed.changed("application", application.name)
         self.add_peers(application)
         self.scale(application, units)
@@ -92,6 +103,7 @@ class Topology:
         A number that a dying unit still has is given again once that unit is gone.
         """
         application.scale = units
+        self.chronicle.application_scaled(application, units)
         staying = [unit for unit in application.units.values() if unit.life == "alive"]
         for unit in staying[units:]:
             self._agents[unit.name].stop()
@@ -200,6 +212,7 @@ class Topology:
         for relation in tuple(application.relations.values()):
             if unit.name in relation.in_scope:
                 self.left(relation, unit)
+        self.chronicle.unit_gone(unit)
         self._feed.removed("unit", unit.name, unit_delta(self._model_uuid, unit))
         del application.units[unit.name], self._agents[unit.name]
         if unit.is_leader:
@@ -291,6 +304,7 @@ class Topology:
         known = self.next_unit.get(application.name, 0)
         self.next_unit[application.name] = max(known, number + 1)
         self._agents[unit.name] = agent = UnitAgent(unit, self)
+        self.chronicle.unit_added(unit)
         self._feed.changed("unit", unit.name)
         agent.start()
         return unit
@@ -327,6 +341,7 @@ class Topology:
         application.life = "dead"
         del self.applications[application.name]
         self._shown.pop(application.name, None)
+        self.chronicle.application_gone(application)
         last = application_delta(self._model_uuid, self._owner, application)
         self._feed.removed("application", application.name, last)
 

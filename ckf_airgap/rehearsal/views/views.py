@@ -49,6 +49,7 @@ class Viewed(Protocol):
     agent_version: str
     life: Literal["alive", "dying", "dead"]
     created_at: datetime
+    dying_since: datetime | None
     clock: Clock
     cloud: str
     region: str
@@ -78,8 +79,11 @@ class Viewed(Protocol):
 
 def model_status(model: Viewed) -> StatusInfo:
     """Return the status of the model itself."""
-    current = "available" if model.life == "alive" else "destroying"
-    return StatusInfo(current=current, since=model.created_at)
+    if model.dying_since is None:
+        return StatusInfo(current="available", since=model.created_at)
+    return StatusInfo(
+        current="destroying", message="cleaning up cloud resources", since=model.dying_since
+    )
 
 
 def model_full_status(model: Viewed, patterns: Sequence[str]) -> Document:

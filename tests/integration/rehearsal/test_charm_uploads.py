@@ -336,7 +336,7 @@ async def test_a_charm_comes_back_whole_by_member_and_as_a_list(
     url = "?url=local:minio-0"
     assert (await client.http("GET", posted(client, f"{url}&file=*")))[:2] == (200, charm)
     _, member, _ = await client.http("GET", posted(client, f"{url}&file=dispatch"))
-    assert member == b"#!/bin/sh\n"
+    assert member == b"#!/bin/sh\nstatus-set active\n"
     _, listing, _ = await client.http("GET", posted(client, url))
     assert listing == {"files": ["dispatch", "manifest.yaml", "metadata.yaml"]}
 

@@ -50,7 +50,10 @@ async def test_only_the_login_exists_before_the_login(client: Client) -> None:
             "ModelUpgrader",
             1,
             "UpgradeModel",
-            "a rehearsal does not simulate upgrades of Juju (ModelUpgrader.UpgradeModel)",
+            (
+                "a rehearsal does not simulate upgrades of Juju (ModelUpgrader.UpgradeModel): its "
+                "version stays what it is; rehearse the upgrade on a cluster"
+            ),
             "not supported",
         ),
         (

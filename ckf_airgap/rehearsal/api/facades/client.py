@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from ckf_airgap.documents import Document
 from ckf_airgap.rehearsal.api.facade import Facade, rpc_method
+from ckf_airgap.rehearsal.api.facades.statushistory import status_histories
 from ckf_airgap.rehearsal.wire import texts_field
 
 
@@ -19,6 +20,11 @@ class Client(Facade):
     async def full_status(self, params: Document) -> Document:
         """Return all that ``juju status`` shows, narrowed by ``patterns``."""
         return self.session.model.full_status(texts_field(params, "patterns"))
+
+    @rpc_method
+    async def status_history(self, params: Document) -> Document:
+        """Return the statuses that the model, an application or a unit went through."""
+        return status_histories(self.session.model, params)
 
     @rpc_method
     async def watch_all(self, _params: Document) -> Document:
