@@ -14,7 +14,6 @@ from ckf_airgap.rehearsal.model.deployment import (
     ModelFacts,
     check_min_version,
     check_origin,
-    origin_base,
     string_map,
 )
 from ckf_airgap.rehearsal.wire import NOT_SUPPORTED, ApiError, bool_field, mapping_field, text_field
@@ -81,7 +80,7 @@ def check_refresh(
                 f"Juju on containers does not support updating {what}.\n"
                 f"The new charm's metadata contains updated {declared}.\n"
                 "You'll need to deploy a new charm rather than upgrading if you need this "
-                "change.\n",
+                "change.\n not supported",
                 NOT_SUPPORTED,
             )
     if charm_format(before) > charm_format(charm):
@@ -92,7 +91,7 @@ def check_refresh(
     prefix = f'cannot upgrade application "{application.name}" to charm "{request.charm_url}": '
     if before.subordinate != charm.subordinate:
         raise ApiError(f"{prefix}cannot change an application's subordinacy")
-    _check_base(request, charm, prefix)
+    _check_base(request, application, charm, prefix)
     for relation in _broken(application, charm, application.relations.values()):
         raise ApiError(f'{prefix}would break relation "{relation.key}"')
 
@@ -104,13 +103,26 @@ def charm_format(charm: Charm) -> int:
     return 2 if charm.bases or charm.metadata.get("containers") else 1
 
 
-def _check_base(request: Refresh, charm: Charm, prefix: str) -> None:
-    wanted = origin_base(request.origin)
-    systems = {base.name for base in charm.bases} or {"ubuntu"}
-    if wanted is not None and wanted.name not in systems and not request.force_base:
+def _check_base(request: Refresh, application: Application, charm: Charm, prefix: str) -> None:
+    """Check that a charm runs on the base that its application has.
+
+    Charms with containers run on any, as in ``validateSetCharmConfig`` of state/application.go.
+    """
+    base = application.base
+    if charm.metadata.get("containers") or not charm.bases:
+        return
+    if request.force_base:
+        systems = sorted({supported.name for supported in charm.bases})
+        if base.name not in systems:
+            raise ApiError(
+                f'{prefix}OS "{base.name}" not supported by charm "{charm.name}", '
+                f"supported OSes are: {''.join(systems)}",
+                NOT_SUPPORTED,
+            )
+    elif not any(base.same_os(supported) for supported in charm.bases):
         raise ApiError(
-            f'{prefix}OS "{wanted.name}" not supported by charm, supported OSes are: '
-            f"{', '.join(sorted(systems))}"
+            f'{prefix}base "{base}" not supported by charm, the charm supported bases are: '
+            f"{', '.join(map(str, charm.bases))}"
         )
 
 

@@ -22,7 +22,13 @@ from ckf_airgap.rehearsal.units.lifecycle import UnitAgent
 from ckf_airgap.rehearsal.views.deltas import application_delta, relation_delta, unit_delta
 from ckf_airgap.rehearsal.views.status import INSTALLING, application_status
 from ckf_airgap.rehearsal.views.watcher import ChangeFeed
-from ckf_airgap.rehearsal.wire import ALREADY_EXISTS, NOT_FOUND, ApiError, tag_id
+from ckf_airgap.rehearsal.wire import (
+    ALREADY_EXISTS,
+    NOT_FOUND,
+    QUOTA_LIMIT_EXCEEDED,
+    ApiError,
+    tag_id,
+)
 
 Known = TypeVar("Known")
 
@@ -299,7 +305,7 @@ class Topology:
             raise ApiError("relation must have two endpoints")
         existing = self._keys.get(key)
         if existing is not None and existing.life == "dying":
-            raise ApiError(f"relation {key} is dying, but not yet removed")
+            raise ApiError(f"relation {key} is dying, but not yet removed", ALREADY_EXISTS)
         if existing is not None:
             raise ApiError(f"relation {key}", ALREADY_EXISTS)
         for side in sides:
@@ -310,16 +316,19 @@ class Topology:
             if limit and sum(1 for _ in application.relations_at(side.endpoint.name)) >= limit:
                 raise ApiError(
                     f"establishing a new relation for {side} would exceed its maximum relation "
-                    f"limit of {limit}"
+                    f"limit of {limit}",
+                    QUOTA_LIMIT_EXCEEDED,
                 )
-        bases = [self.applications[side.application].base for side in sides]
-        if is_container_scoped(sides) and not bases[0].same_os(bases[1]):
-            principal, subordinate = sorted(sides, key=lambda side: side.subordinate)
-            raise ApiError(
-                "subordinate must support principal application's base; "
-                f"{principal.application} is on {self.applications[principal.application].base}, "
-                f"{subordinate.application} on {self.applications[subordinate.application].base}"
-            )
+        principal, subordinate = sorted(sides, key=lambda side: side.subordinate)
+        if is_container_scoped(sides) and subordinate.subordinate:
+            base = self.applications[principal.application].base
+            supported = self.applications[subordinate.application].charm.bases
+            if not any(base.same_os(other) for other in supported):
+                shown = " ".join(f"{other}/stable" for other in supported)
+                raise ApiError(
+                    "subordinate must support principal application's base; "
+                    f"subordinate only supports: [{shown}]"
+                )
 
     def _relate(self, sides: Sequence[Side]) -> Relation:
         relation = Relation(
