@@ -108,7 +108,7 @@ class LocalLogin:
 
 
 def request_macaroons(request: web.Request) -> list[Macaroons]:
-    """Return the macaroons in the cookies and headers of a request; what is none is ignored."""
+    """Return the macaroons in the cookies and headers of a request; anything else is ignored."""
     texts = [value for name, value in request.cookies.items() if name.startswith("macaroon-")]
     texts += request.headers.getall(MACAROONS_HEADER, [])
     return [found for text in texts if (found := macaroons_from_text(text)) is not None]
@@ -141,7 +141,7 @@ async def _body(request: web.Request) -> object:
     """Return the body of a request, read as JSON.
 
     Raises:
-        ValueError: when it is none.
+        ValueError: when it is not JSON.
     """
     return json.loads(await request.read())
 

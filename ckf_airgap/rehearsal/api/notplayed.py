@@ -10,7 +10,6 @@ from ckf_airgap.rehearsal.wire import NOT_SUPPORTED, ApiError
 _ELSEWHERE: Final = "relations to other models"
 
 _WHAT: Final[Mapping[str, str]] = {
-    "Action": "actions, run and exec, since no charm code runs",
     "ApplicationOffers": _ELSEWHERE,
     "Application.Consume": _ELSEWHERE,
     "Application.DestroyConsumedApplications": _ELSEWHERE,
@@ -20,8 +19,6 @@ _WHAT: Final[Mapping[str, str]] = {
     "ModelUpgrader": "upgrades of Juju",
     "Payloads": "payloads",
     "SSHClient": "ssh, scp and debug-hooks, since its units are not pods",
-    "SecretBackends": "secrets",
-    "Secrets": "secrets",
 }
 """By facade, or by facade and method: what is missing when a call leads nowhere."""
 

@@ -307,7 +307,7 @@ def macaroons_from_documents(documents: Sequence[JSONValue]) -> list[Macaroons]:
 
 
 def macaroons_from_text(text: str) -> Macaroons | None:
-    """Return the macaroons of a cookie or header; ``None`` for what is no list of macaroons."""
+    """Return the macaroons of a cookie or header; ``None`` when it is not a list of macaroons."""
     padded = text.replace("-", "+").replace("_", "/")
     try:
         decoded = json.loads(base64.b64decode(padded + "=" * (-len(padded) % 4)))

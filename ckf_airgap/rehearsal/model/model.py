@@ -30,9 +30,12 @@ from ckf_airgap.rehearsal.model.deployment import ModelFacts
 from ckf_airgap.rehearsal.model.findings import upload_finding
 from ckf_airgap.rehearsal.model.modelschema import AGENT_VERSION_KEY
 from ckf_airgap.rehearsal.model.modelsettings import ModelDefaults, ModelSettings
+from ckf_airgap.rehearsal.model.operations import Operations
 from ckf_airgap.rehearsal.model.placement import Placement
+from ckf_airgap.rehearsal.model.redaction import redacted
 from ckf_airgap.rehearsal.model.storage import ModelStorage
 from ckf_airgap.rehearsal.model.topology import Topology, found
+from ckf_airgap.rehearsal.model.usersecrets import UserSecrets
 from ckf_airgap.rehearsal.units.chronicle import Chronicle
 from ckf_airgap.rehearsal.units.clock import Clock, LoopClock
 from ckf_airgap.rehearsal.units.course import Script
@@ -90,6 +93,8 @@ class Model:
         topology: The applications, units and relations.
         chronicle: The log, and the statuses that things went through.
         dying_since: When it began to be destroyed.
+        operations: The actions and commands that were asked for, and what came of them.
+        secrets: The secrets that users made.
         pending: The resources of applications to come.
     """
 
@@ -164,6 +169,14 @@ class Model:
             storage=self.storage,
         )
         self.chronicle.history.record("model", uuid, model_status(self))
+        self.operations = Operations(
+            topology=self.topology,
+            clock=self.clock,
+            changed=lambda task: self._feed.changed("action", task),
+        )
+        self.secrets = UserSecrets(
+            topology=self.topology, now=self.clock.now, backend=lambda: self.secret_backend
+        )
         self.pending = PendingResources()
         self._destroys_storage = False
         self._on_dead: list[Callable[[], None]] = []
@@ -196,6 +209,12 @@ class Model:
         """The courses that applications take."""
         return self.topology.script
 
+    @property
+    def secret_backend(self) -> str:
+        """Where new secrets are kept: the controller, or (by default) the model's cluster."""
+        internal = self.config.get("secret-backend") == "internal"
+        return "internal" if internal else f"{self.name}-local"
+
     def full_status(self, patterns: Sequence[str] = ()) -> Document:
         """Return the reply of ``Client.FullStatus`` v8; see `status.full_status`."""
         return model_full_status(self, patterns)
@@ -212,12 +231,15 @@ class Model:
     def record_request(
         self, *, facade: str, version: int, method: str, params: Document, user: str
     ) -> None:
-        """Remember a request; the RPC layer calls this for each one on a model connection."""
+        """Remember a request; the RPC layer calls this for each one on a model connection.
+
+        Passwords and the content of secrets are left out; see `redaction`.
+        """
         request = RecordedRequest(
             facade=facade,
             version=version,
             method=method,
-            params=params,
+            params=redacted(facade, method, params),
             user=user,
             at=self.clock.now(),
         )
@@ -304,6 +326,7 @@ class Model:
     def close(self) -> None:
         """Stop all timers and watchers, at once, for the end of the controller."""
         self._stop_listening()
+        self.operations.close()
         self.topology.close()
         self.chronicle.journal.close()
         self._feed.close()

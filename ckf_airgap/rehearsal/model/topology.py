@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from ckf_airgap.rehearsal.entities.entities import Application, Relation, StatusInfo, Unit
@@ -71,6 +71,8 @@ class Topology:
         self._agents: dict[str, UnitAgent] = {}
         self._keys: dict[str, Relation] = {}
         self._shown: dict[str, tuple[str, str]] = {}
+        self.unit_listeners: list[Callable[[str], None]] = []
+        """Called with the name of a unit whose status changed, or that is gone."""
 
     # What there is.
 
@@ -239,6 +241,7 @@ class Topology:
         if self._shown.get(application.name) != shown:
             self._shown[application.name] = shown
             self._feed.changed("application", application.name)
+        self._notify(unit)
 
     def pod_up(self, unit: Unit) -> None:
         """Mount the storage of a unit whose pod runs."""
@@ -258,6 +261,7 @@ class Topology:
         self.chronicle.unit_gone(unit)
         self._feed.removed("unit", unit.name, unit_delta(self._model_uuid, unit))
         del application.units[unit.name], self._agents[unit.name]
+        self._notify(unit)
         if unit.is_leader:
             application.leader = next(iter(application.units), "")
             if application.leader:
@@ -284,6 +288,10 @@ class Topology:
             self._drop_relation(relation)
 
     # How it is done.
+
+    def _notify(self, unit: Unit) -> None:
+        for listener in self.unit_listeners:
+            listener(unit.name)
 
     def _infer(self, names: Sequence[str]) -> tuple[Side, ...]:
         named = {name.partition(":")[0] for name in names}

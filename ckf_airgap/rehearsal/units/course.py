@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from ckf_airgap.rehearsal.units.actionresults import ActionScript
+
 AgentStatus: TypeAlias = Literal["allocating", "executing", "idle", "error", "lost", "failed"]
 
 
@@ -116,9 +118,11 @@ class Script:
     Attributes:
         needed_endpoints: By charm name, the endpoints without which its units stay blocked.
             Charms that are not in it become active by themselves.
+        actions: What actions and commands come to.
     """
 
     needed_endpoints: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    actions: ActionScript = field(default_factory=ActionScript)
     _by_application: dict[str, Course] = field(default_factory=dict)
     _by_charm: dict[str, Course] = field(default_factory=dict)
     _listeners: list[Callable[[], None]] = field(default_factory=list)

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.entities.entities import Application, Relation, StatusInfo, StoredCharm
+from ckf_airgap.rehearsal.entities.tasks import Task
 from ckf_airgap.rehearsal.units.clock import Clock
 from ckf_airgap.rehearsal.views.deltas import (
     annotation_delta,
@@ -39,6 +40,17 @@ class Topology(Protocol):
         """The relations."""
 
 
+class Operations(Protocol):
+    """The tasks of a model."""
+
+    @property
+    def tasks(self) -> Iterable[Task]:
+        """All of them."""
+
+    def find_task(self, task_id: str) -> Task | None:
+        """Return the one with an id."""
+
+
 class Viewed(Protocol):
     """A model, as far as clients see it."""
 
@@ -67,6 +79,10 @@ class Viewed(Protocol):
     @property
     def topology(self) -> Topology:
         """What of the model has an id."""
+
+    @property
+    def operations(self) -> Operations:
+        """The actions and commands that were asked for."""
 
     @property
     def applications(self) -> Mapping[str, Application]:
@@ -139,6 +155,8 @@ def entity_keys(model: Viewed) -> Iterable[Key]:
             yield ("unit", unit)
     for relation in model.relations:
         yield ("relation", str(relation.id))
+    for task in model.operations.tasks:
+        yield ("action", task.id)
     for tag in model.annotations:
         yield ("annotation", tag)
 
@@ -163,4 +181,7 @@ def entity_delta(model: Viewed, key: Key) -> Document | None:
     if kind == "relation":
         relation = model.topology.relations.get(int(name))
         return None if relation is None else relation_delta(model.uuid, relation)
+    if kind == "action":
+        task = model.operations.find_task(name)
+        return None if task is None else task.delta(model.uuid)
     return annotation_delta(model.uuid, name, model.annotations.get(name, {}))

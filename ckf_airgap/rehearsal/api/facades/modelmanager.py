@@ -182,8 +182,8 @@ def list_of_models(
     Args:
         session: The connection that asks.
         models: The models.
-        user: The user whose last connections are told.
-        never: What stands for the connection that was never made.
+        user: The user whose last connections are shown.
+        never: The value for a connection that was never made.
     """
     return {
         "user-models": [
