@@ -42,7 +42,8 @@ _STORE: Final[Mapping[str, Any]] = {
         "backup": {
             "description": "Write a backup",
             "params": {"to": {"type": "string", "description": "Where to"}},
-        }
+        },
+        "restore": {"description": "Read a backup"},
     },
 }
 
