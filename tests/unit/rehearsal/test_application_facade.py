@@ -294,6 +294,7 @@ STORAGE = {"storage": {"data": {"type": "filesystem"}}}
                 "Juju on containers does not support updating storage on a statefulset.\n"
                 "The new charm's metadata contains updated storage declarations.\n"
                 "You'll need to deploy a new charm rather than upgrading if you need this change.\n"
+                " not supported"
             ),
             NOT_SUPPORTED,
         ),
@@ -307,8 +308,8 @@ STORAGE = {"storage": {"data": {"type": "filesystem"}}}
             {},
             {"provides": {}},
             (
-                'cannot upgrade application "minio" to charm "local:minio-1": would break relation '
-                '"web:backend minio:http"'
+                'updating charm config: cannot upgrade application "minio" to charm '
+                '"local:minio-1": would break relation "web:backend minio:http"'
             ),
             "",
         ),
@@ -316,15 +317,10 @@ STORAGE = {"storage": {"data": {"type": "filesystem"}}}
             {},
             {"bases": [{"name": "centos", "channel": "9"}]},
             (
-                'cannot upgrade application "minio" to charm "local:minio-1": OS "ubuntu" not '
-                "supported by charm, supported OSes are: centos"
+                'updating charm config: cannot upgrade application "minio" to charm '
+                '"local:minio-1": OS "ubuntu" not supported by charm, '
+                "supported OSes are: centos"
             ),
-            "",
-        ),
-        (
-            {},
-            {"min-juju-version": "4.0.0"},
-            "charm's min version (4.0.0) is higher than this juju model's version (3.6.12)",
             "",
         ),
     ],
