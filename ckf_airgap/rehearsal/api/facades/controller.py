@@ -25,6 +25,7 @@ from ckf_airgap.rehearsal.wire import (
     NOT_SUPPORTED,
     NOT_VALID,
     ApiError,
+    bool_field,
     mapping_field,
     mappings_field,
     results_of,
@@ -181,8 +182,28 @@ class Controller(Facade):
 
     @rpc_method
     async def list_blocked_models(self, _params: Document) -> Document:
-        """Return no model: a rehearsal knows no blocks."""
+        """Return the models in which commands are disabled, sorted by name and owner."""
         self._check_superuser()
+        blocked: list[JSONValue] = [
+            {
+                "name": model.name,
+                "model-uuid": model.uuid,
+                "owner-tag": f"user-{model.owner}",
+                "blocks": [block.kind for block in model.blocks],
+            }
+            for model in sorted(self.session.controller, key=lambda one: (one.name, one.owner))
+            if list(model.blocks)
+        ]
+        return {"models": blocked} if blocked else {}
+
+    @rpc_method
+    async def remove_blocks(self, params: Document) -> Document:
+        """Enable every command in every model."""
+        self._check_superuser()
+        if not bool_field(params, "all"):
+            raise ApiError("not supported")
+        for model in self.session.controller:
+            model.blocks.clear()
         return {}
 
     def _check_superuser(self) -> None:
