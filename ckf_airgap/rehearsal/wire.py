@@ -62,6 +62,12 @@ PERSISTENT_STORAGE: Final = "controller/model has persistent storage"
 INCOMPATIBLE_BASE: Final = "incompatible base"
 
 
+HAS_UNITS: Final = "application should not have units"
+
+
+QUOTA_EXCEEDED: Final = "quota limit exceeded"
+
+
 DISCHARGE_REQUIRED: Final = "macaroon discharge required"
 
 

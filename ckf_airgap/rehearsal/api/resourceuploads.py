@@ -13,6 +13,7 @@ from ckf_airgap.rehearsal.api.bodies import received
 from ckf_airgap.rehearsal.api.httpauth import authenticated
 from ckf_airgap.rehearsal.api.jsonreply import json_reply, nested_error
 from ckf_airgap.rehearsal.entities.resources import disposition_filename
+from ckf_airgap.rehearsal.model.blocks import CHANGE
 from ckf_airgap.rehearsal.model.state import ControllerState
 from ckf_airgap.rehearsal.wire import ApiError
 
@@ -41,6 +42,7 @@ class ResourceUploads:
         directory, limit_bytes = self._controller.files_of(model), self._limit_bytes
         application, resource = request.match_info["application"], request.match_info["resource"]
         try:
+            model.blocks.check(CHANGE)
             async with received(request, directory, model, user, limit_bytes=limit_bytes) as body:
                 reply = await model.put_resource(
                     application,

@@ -28,8 +28,17 @@ from ckf_airgap.rehearsal.model.optionvalues import (
     parse_settings,
     unknown_option,
 )
-from ckf_airgap.rehearsal.model.refresh import Refresh, check_refresh
-from ckf_airgap.rehearsal.model.storagechecks import check_devices, complete_constraints
+from ckf_airgap.rehearsal.model.refresh import (
+    Refresh,
+    check_assumptions,
+    check_refresh,
+    check_sections,
+)
+from ckf_airgap.rehearsal.model.storagechecks import (
+    check_devices,
+    complete_constraints,
+    refreshed_constraints,
+)
 from ckf_airgap.rehearsal.model.storageoperations import check_attachable
 from ckf_airgap.rehearsal.model.topology import service_address
 from ckf_airgap.rehearsal.wire import ApiError
@@ -66,17 +75,37 @@ def refresh(model: Model, request: Refresh) -> Application:
     application = model.topology.application(request.application)
     check_origin(request.origin)
     stored = model.charms.get(request.charm_url)
-    check_refresh(request, application=application, charm=stored.charm, facts=model.facts)
-    settings = parse_settings(
-        stored.charm.options,
-        application=application.name,
-        strings=request.settings,
-        yaml_text=request.settings_yaml,
-    )
+    charm = stored.charm
+    check_sections(application.charm, charm)
+    try:
+        settings = parse_settings(
+            charm.options,
+            application=application.name,
+            strings=request.settings,
+            yaml_text=request.settings_yaml,
+        )
+    except ApiError as exc:
+        raise exc.annotated("parsing config settings") from exc
+    check_assumptions(request, application.charm, charm, model.facts)
     before = application.resources
-    taken = _take_resources(model, application.name, stored, request.resources, before)
+    try:
+        check_refresh(request, application=application, charm=charm)
+        storage = refreshed_constraints(
+            charm,
+            application.storage_constraints,
+            request.storage,
+            pools=model.storage.pools,
+            config=model.config,
+        )
+        taken = _take_resources(model, application.name, stored, request.resources, before)
+        bindings = merge_bindings(application.bindings, request.bindings, charm)
+    except ApiError as exc:
+        raise exc.annotated(
+            f'updating charm config: cannot upgrade application "{application.name}" to charm '
+            f'"{request.charm_url}"'
+        ) from exc
     model.pending.drop(request.resources.values())
-    bindings = merge_bindings(application.bindings, request.bindings, stored.charm)
+    application.storage_constraints = storage
     application.stored, application.origin = stored, request.origin
     application.bindings = bindings
     application.resources = taken
@@ -182,10 +211,11 @@ def _checked_application(model: Model, request: Deployment) -> Application:
         resources=resources,
     )
     _apply(application, settings)
-    for tag in request.attach_storage:
-        instance = model.storage.instance(storage_id(tag))
+    for instance_id in map(storage_id, request.attach_storage):
         try:
-            check_attachable(instance, application, f"{application.name}/0")
+            check_attachable(
+                model.storage.instance(instance_id), application, f"{application.name}/0"
+            )
         except ApiError as exc:
             raise exc.annotated(f'cannot add application "{request.application}"') from exc
     return application

@@ -97,6 +97,34 @@ def complete_constraints(
     return found
 
 
+def refreshed_constraints(
+    charm: Charm,
+    before: Mapping[str, StorageConstraints],
+    storage: Mapping[str, JSONValue],
+    *,
+    pools: StoragePools,
+    config: Mapping[str, JSONValue],
+) -> dict[str, StorageConstraints]:
+    """Return the constraints of an application that is refreshed to a charm.
+
+    What is not asked for stays; a storage that the charm does not have is left out.
+
+    Raises:
+        ApiError: for the first storage that does not fit.
+    """
+    declared = storage_declarations(charm)
+    merged = {**before, **requested(storage)}
+    found = {
+        name: with_defaults(declaration, merged.get(name, StorageConstraints()), config)
+        for name, declaration in declared.items()
+    }
+    try:
+        check_constraints(charm, found, pools=pools)
+    except ApiError as error:
+        raise error.annotated("validating storage constraints") from error
+    return found
+
+
 def with_defaults(
     declaration: StorageDeclaration,
     constraints: StorageConstraints,

@@ -250,7 +250,9 @@ class UnitAgent:
 
     def _due_course(self) -> Course | None:
         course = self._world.script.course(
-            application=self.application.name, charm=self.application.charm.name
+            application=self.application.name,
+            charm=self.application.charm.name,
+            unit=self.unit.name,
         )
         if course is None or course.begins == "install" or self.started:
             return course
@@ -343,7 +345,7 @@ class UnitAgent:
 
         That of a charm which sets none is ``unknown`` once its ``start`` hook has run.
         """
-        needed = self._world.script.needs(self.application.charm.name)
+        needed = self._world.script.needs(self.application.charm.name, self.application.name)
         if not needed and not self.application.stored.archive.sets_status:
             if self._ran_start:
                 return "unknown", ""
@@ -354,7 +356,7 @@ class UnitAgent:
                 continue
             relations = list(self.application.relations_at(endpoint))
             if not relations:
-                return "blocked", f"Missing relation {endpoint}"
+                return "blocked", needed[endpoint] or f"Missing relation {endpoint}"
             if not waiting and not any(relation.id in self._heard for relation in relations):
                 waiting = f"Waiting for {endpoint} relation data"
         container = self._missing_container()

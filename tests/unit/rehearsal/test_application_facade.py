@@ -308,8 +308,8 @@ STORAGE = {"storage": {"data": {"type": "filesystem"}}}
             {},
             {"provides": {}},
             (
-                'cannot upgrade application "minio" to charm "local:minio-1": would break relation '
-                '"web:backend minio:http"'
+                'updating charm config: cannot upgrade application "minio" to charm '
+                '"local:minio-1": would break relation "web:backend minio:http"'
             ),
             "",
         ),
@@ -317,15 +317,10 @@ STORAGE = {"storage": {"data": {"type": "filesystem"}}}
             {},
             {"bases": [{"name": "centos", "channel": "9"}]},
             (
-                'cannot upgrade application "minio" to charm "local:minio-1": base "ubuntu@22.04" '
-                "not supported by charm, the charm supported bases are: centos@9"
+                'updating charm config: cannot upgrade application "minio" to charm '
+                '"local:minio-1": base "ubuntu@22.04" not supported by charm, '
+                "the charm supported bases are: centos@9"
             ),
-            "",
-        ),
-        (
-            {},
-            {"min-juju-version": "4.0.0"},
-            "charm's min version (4.0.0) is higher than this juju model's version (3.6.12)",
             "",
         ),
     ],

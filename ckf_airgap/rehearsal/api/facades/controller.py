@@ -182,26 +182,23 @@ class Controller(Facade):
 
     @rpc_method
     async def list_blocked_models(self, _params: Document) -> Document:
-        """Return the models of which something is blocked, by name and owner."""
+        """Return the models in which commands are disabled, sorted by name and owner."""
         self._check_superuser()
-        return {
-            "models": [
-                {
-                    "name": model.name,
-                    "model-uuid": model.uuid,
-                    "owner-tag": f"user-{model.owner}",
-                    "blocks": [block.kind for block in model.blocks],
-                }
-                for model in sorted(
-                    self.session.controller, key=lambda model: (model.name, model.owner)
-                )
-                if [*model.blocks]
-            ]
-        }
+        blocked: list[JSONValue] = [
+            {
+                "name": model.name,
+                "model-uuid": model.uuid,
+                "owner-tag": f"user-{model.owner}",
+                "blocks": [block.kind for block in model.blocks],
+            }
+            for model in sorted(self.session.controller, key=lambda one: (one.name, one.owner))
+            if list(model.blocks)
+        ]
+        return {"models": blocked} if blocked else {}
 
     @rpc_method
     async def remove_blocks(self, params: Document) -> Document:
-        """Take the blocks of every model away."""
+        """Enable every command in every model."""
         self._check_superuser()
         if not bool_field(params, "all"):
             raise ApiError("not supported")
