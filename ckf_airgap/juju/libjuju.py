@@ -21,6 +21,7 @@ from juju.client.connection import Connection
 from juju.client.jujudata import FileJujuData
 from juju.errors import JujuAPIError, JujuError
 from juju.model import Model, ModelState
+from juju.version import CLIENT_VERSION
 
 from ckf_airgap.concurrency import run_to_end
 from ckf_airgap.documents import Document
@@ -80,7 +81,11 @@ class DirectConnection(Connection):  # type: ignore[misc]
         """
         if self.password:
             return await super().login()
-        params = {"auth-tag": self.usertag, "macaroons": as_login_field(self.macaroons)}
+        params = {
+            "auth-tag": self.usertag,
+            "macaroons": as_login_field(self.macaroons),
+            "client-version": CLIENT_VERSION,
+        }
         request = {"type": "Admin", "request": "Login", "version": 3, "params": params}
         reply = await self.rpc(request)
         refusal = reply["response"].get("discharge-required-error")

@@ -58,7 +58,7 @@ def read_macaroons(
 
 
 def as_login_field(cookies: Mapping[str, str]) -> list[JSONValue]:
-    """Return the field ``macaroons`` of a login request; what is no macaroon is left out."""
+    """Return the field ``macaroons`` of a login request; anything else is left out."""
     found: list[JSONValue] = []
     for value in cookies.values():
         try:

@@ -50,6 +50,9 @@ NOT_YET_AVAILABLE: Final = "not yet available; try again later"
 STOPPED: Final = "stopped"
 
 
+QUOTA_LIMIT_EXCEEDED: Final = "quota limit exceeded"
+
+
 STORAGE_ATTACHED: Final = "storage is attached"
 
 

@@ -34,6 +34,7 @@ class Facts:
         self.deltas: Mapping[str, str] = params["deltas"]
         self.codes: frozenset[str] = frozenset(codes["codes"])
         self.statuses: Mapping[str, int] = codes["statuses"]
+        self.bakery_statuses: Mapping[str, list[int]] = codes["bakery_statuses"]
         self.endpoints: list[dict[str, str]] = codes["endpoints"]
         self._checks: dict[str, Check] = {}
 

@@ -77,16 +77,22 @@ class Witness:
             return
         if content_type != "application/json":
             self._deviations.append(f"{call}: {content_type}; clients want application/json alone")
+        document = json.loads(body)
         kind = endpoint.get("ok" if status < 400 else "refused")
+        if status == 401 and _asks_for_a_discharge(document):
+            kind = "ErrorResult"  # said before the request comes to the handler of the path
         if kind is None:
             self._deviations.append(f"{call}: no JSON is answered here")
             return
-        document = json.loads(body)
         self._deviations.extend(f"{call} {fault}" for fault in FACTS.faults(kind, document))
-        if status >= 400 and isinstance(document, dict):
+        if status >= 400 and kind != "any" and isinstance(document, dict):
             self._refused(call, status, document)
 
     def _refused(self, call: str, status: int, document: dict[str, Any]) -> None:
+        if "Message" in document:
+            if status not in FACTS.bakery_statuses.get(document.get("Code", ""), [500]):
+                self._deviations.append(f"{call}: not the status of {document.get('Code')!r}")
+            return
         error = document.get("error")
         code = error.get("code") if isinstance(error, dict) else document.get("error-code", "")
         if fault := FACTS.code_fault(code):
@@ -117,6 +123,11 @@ def install() -> None:
 
     setattr(Session, "handle", heard_handle)  # noqa: B010
     setattr(web.Response, "prepare", heard_prepare)  # noqa: B010
+
+
+def _asks_for_a_discharge(document: Any) -> bool:
+    error = document.get("error") if isinstance(document, dict) else None
+    return isinstance(error, dict) and error.get("code") == "macaroon discharge required"
 
 
 def _envelope(frame: str) -> dict[str, Any]:

@@ -39,12 +39,7 @@ def authenticated(
         web.HTTPForbidden: with ``authorization failed: <reason>``.
     """
     try:
-        credentials = _credentials(request)
-        model_uuid = request.match_info.get("model_uuid")
-        model = controller.model(model_uuid) if model_uuid else controller.controller_model
-        if model is None:
-            raise unauthorized(BAD_CREDENTIALS)
-        user = authenticate(controller, credentials, model_uuid=model.uuid)
+        user, model = identify(request, controller)
     except DischargeRequiredError as error:
         raise _discharge_required(error) from error
     except ApiError as error:
@@ -52,6 +47,21 @@ def authenticated(
     if access != NO_ACCESS and not controller.may(user, model, access):
         raise web.HTTPForbidden(text="authorization failed: permission denied\n")
     return user, model
+
+
+def identify(request: web.Request, controller: ControllerState) -> tuple[User, Model]:
+    """Return the user that the headers name, and the model of the path.
+
+    Raises:
+        DischargeRequiredError: when the user is to show who they are first.
+        ApiError: with why the user is not believed, or that there is no such model.
+    """
+    credentials = _credentials(request)
+    model_uuid = request.match_info.get("model_uuid")
+    model = controller.model(model_uuid) if model_uuid else controller.controller_model
+    if model is None:
+        raise unauthorized(BAD_CREDENTIALS)
+    return authenticate(controller, credentials, model_uuid=model.uuid), model
 
 
 def _discharge_required(error: DischargeRequiredError) -> web.HTTPUnauthorized:

@@ -35,7 +35,6 @@ VERSION_HEADER: Final = "Bakery-Protocol-Version"
 _TOKEN_KIND: Final = "juju_userpass"  # noqa: S105 - the name of a way to log in
 _FORM: Final = f"{IDENTITY_PATH}/form"
 _INTERACTION_REQUIRED: Final = "interaction required"
-_BAD_REQUEST: Final = "bad request"
 _LATEST_VERSION: Final = 3
 
 
@@ -65,18 +64,18 @@ class LocalLogin:
         try:
             user_id, password = _form_fields(await _body(request))
         except ValueError as error:
-            return _bakery_error(f"can't unmarshal login request: {error}", 400, _BAD_REQUEST)
+            return _bakery_error(f"can't unmarshal login request: {error}")
         if not is_local(user_id):
-            return _bakery_error(f'non-local username "{user_id}" not valid', 500)
+            return _bakery_error(f'non-local username "{user_id}" not valid')
         if not password:
-            return _bakery_error("permission denied", 500)
+            return _bakery_error("permission denied")
         users = self._controller.users
         try:
             user = users.get(user_id)
         except ApiError as error:
-            return _bakery_error(BAD_CREDENTIALS if error.code else error.message, 500)
+            return _bakery_error(BAD_CREDENTIALS if error.code else error.message)
         if not user.password_valid(password):
-            return _bakery_error(BAD_CREDENTIALS, 500)
+            return _bakery_error(BAD_CREDENTIALS)
         token = self._controller.bakery.new_token(user_id.removesuffix("@local"))
         value = base64.b64encode(token.encode()).decode("ascii")
         return json_reply({"token": {"kind": _TOKEN_KIND, "value": value}})
@@ -93,7 +92,7 @@ class LocalLogin:
             caveat = _decoded(fields["caveat64"]) if fields.get("caveat64") else None
             token = _either(fields, "token").decode()
         except ValueError as error:
-            return _bakery_error(f"bad caveat id: {error}", 500)
+            return _bakery_error(f"bad caveat id: {error}")
         try:
             discharged = self._controller.bakery.discharge(
                 caveat_id,
@@ -104,12 +103,12 @@ class LocalLogin:
         except InteractionRequiredError:
             return _interaction_required(request)
         except DischargeRefusedError as error:
-            return _bakery_error(str(error), 500)
+            return _bakery_error(str(error))
         return json_reply({"Macaroon": discharged})
 
 
 def request_macaroons(request: web.Request) -> list[Macaroons]:
-    """Return the macaroons in the cookies and headers of a request; what is none is ignored."""
+    """Return the macaroons in the cookies and headers of a request; anything else is ignored."""
     texts = [value for name, value in request.cookies.items() if name.startswith("macaroon-")]
     texts += request.headers.getall(MACAROONS_HEADER, [])
     return [found for text in texts if (found := macaroons_from_text(text)) is not None]
@@ -133,18 +132,16 @@ def _interaction_required(request: web.Request) -> web.Response:
     return json_reply(document, status=401, headers={"WWW-Authenticate": "Macaroon"})
 
 
-def _bakery_error(message: str, status: int, code: str = "") -> web.Response:
-    document: Document = {"Message": message}
-    if code:
-        document["Code"] = code
-    return json_reply(document, status=status)
+def _bakery_error(message: str) -> web.Response:
+    """Return an error without a code of its own, as nearly all are."""
+    return json_reply({"Message": message}, status=500)
 
 
 async def _body(request: web.Request) -> object:
     """Return the body of a request, read as JSON.
 
     Raises:
-        ValueError: when it is none.
+        ValueError: when it is not JSON.
     """
     return json.loads(await request.read())
 

@@ -10,21 +10,25 @@ from ckf_airgap.rehearsal.wire import NOT_SUPPORTED, ApiError
 _ELSEWHERE: Final = "relations to other models"
 
 _WHAT: Final[Mapping[str, str]] = {
-    "Action": "actions, run and exec, since no charm code runs",
     "ApplicationOffers": _ELSEWHERE,
     "Application.Consume": _ELSEWHERE,
     "Application.DestroyConsumedApplications": _ELSEWHERE,
-    "Bundle.ExportBundle": "the export of a model as a bundle",
     "Controller.DashboardConnectionInfo": "the dashboard",
     "Controller.InitiateMigration": "migrations",
     "HighAvailability": "more than one controller",
     "ModelUpgrader": "upgrades of Juju",
     "Payloads": "payloads",
     "SSHClient": "ssh, scp and debug-hooks, since its units are not pods",
-    "SecretBackends": "secrets",
-    "Secrets": "secrets",
 }
 """By facade, or by facade and method: what is missing when a call leads nowhere."""
+
+_INSTEAD: Final[Mapping[str, str]] = {
+    "Controller.DashboardConnectionInfo": "juju status shows the model",
+    "Controller.InitiateMigration": "deploy the bundle into a model of the other controller",
+    "ModelUpgrader": "its version stays what it is; rehearse the upgrade on a cluster",
+    "Payloads": "charm code registers them; look at them on a cluster",
+}
+"""What to do instead, by facade, or by facade and method."""
 
 
 def not_played(facade: str, method: str) -> ApiError:
@@ -35,6 +39,7 @@ def not_played(facade: str, method: str) -> ApiError:
     """
     call = f"{facade}.{method}"
     what = _WHAT.get(call) or _WHAT.get(facade)
-    return ApiError(
-        f"a rehearsal does not simulate {f'{what} ({call})' if what else call}", NOT_SUPPORTED
-    )
+    instead = _INSTEAD.get(call) or _INSTEAD.get(facade)
+    named = f"{what} ({call})" if what else call
+    advice = f": {instead}" if instead else ""
+    return ApiError(f"a rehearsal does not simulate {named}{advice}", NOT_SUPPORTED)

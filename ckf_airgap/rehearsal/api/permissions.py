@@ -119,7 +119,6 @@ REQUIREMENTS: Final[Mapping[str, Mapping[str, Requirement]]] = {
         "Proxy",
         "PublicAddress",
         "PublicKeys",
-        "VirtualHostname",
     ),
     "Secrets": {
         **_each(_READ, "ListSecrets"),
@@ -151,16 +150,23 @@ REQUIREMENTS: Final[Mapping[str, Mapping[str, Requirement]]] = {
 
 
 def check_call(
-    controller: ControllerState, user: User, model_uuid: str, *, facade: str, method: str
+    controller: ControllerState,
+    user: User,
+    model_uuid: str,
+    *,
+    facade: str,
+    method: str,
+    of_model: bool = True,
 ) -> None:
-    """Check that a user may call a method on a model.
+    """Check that a user may call a method.
 
     Args:
         controller: The controller.
         user: Who calls.
-        model_uuid: The model; empty on a connection to the controller.
+        model_uuid: The model; the controller's own on a connection to the controller.
         facade: The name of the facade.
         method: The name of its method.
+        of_model: Whether the connection is one to a model; for the words of the refusal.
 
     Raises:
         ApiError: ``permission denied``; or what says that the user was disabled or removed.
@@ -168,12 +174,12 @@ def check_call(
     try:
         user.check_may_have_access()
     except ApiError as error:
-        kind = "model" if model_uuid else "controller"
+        kind = "model" if of_model else "controller"
         prefix = f'checking entity "{user.tag}" has permission'
         raise error.annotated(
             f"{prefix}: while obtaining {kind} user: while obtaining {kind} user"
         ) from error
-    needed = REQUIREMENTS.get(facade, {}).get(method) if model_uuid else None
+    needed = REQUIREMENTS.get(facade, {}).get(method)
     if needed is None or (needed.or_superuser and user.is_superuser):
         return
     held = controller.users.of_models.access(model_uuid, user.name)

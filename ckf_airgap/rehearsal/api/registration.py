@@ -66,7 +66,7 @@ class Registration:
         return reply
 
     async def refuse_method(self, request: web.Request) -> web.Response:
-        """Refuse whatever is no ``POST``."""
+        """Refuse every other method."""
         return nested_error(ApiError(f'unsupported method: "{request.method}"', METHOD_NOT_ALLOWED))
 
     def _register(self, request: Document) -> tuple[User, Document]:

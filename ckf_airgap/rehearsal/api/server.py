@@ -12,7 +12,9 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from ckf_airgap.errors import ControllerError
 from ckf_airgap.rehearsal.api.bodies import DEFAULT_LIMIT_BYTES
 from ckf_airgap.rehearsal.api.charmuploads import CharmUploads
+from ckf_airgap.rehearsal.api.debuglog import DebugLog
 from ckf_airgap.rehearsal.api.locallogin import LocalLogin
+from ckf_airgap.rehearsal.api.muxing import in_words_of_go
 from ckf_airgap.rehearsal.api.registration import Registration
 from ckf_airgap.rehearsal.api.resourceuploads import ResourceUploads
 from ckf_airgap.rehearsal.api.session import Session
@@ -51,7 +53,7 @@ class Server:
         self._controller = controller
         self._certificates = certificates
         self._sockets: set[web.WebSocketResponse] = set()
-        app = web.Application()
+        app = web.Application(middlewares=[in_words_of_go])
         for path in ("/api", "/", "/model/{model_uuid}/api"):
             app.router.add_get(path, self._connect, allow_head=False)
         app.router.add_get("/health", _health)
@@ -59,6 +61,7 @@ class Server:
         LocalLogin(controller).add_routes(app)
         Registration(controller).add_routes(app)
         ResourceUploads(controller, limit_bytes=limit_bytes).add_routes(app)
+        DebugLog(controller).add_routes(app)
         app.on_shutdown.append(self._close_sockets)
         self._runner = web.AppRunner(
             app,

@@ -8,12 +8,12 @@ from typing import Final
 
 from ckf_airgap.documents import Document
 from ckf_airgap.rehearsal.api.blockchecks import check_blocks
-from ckf_airgap.rehearsal.api.facade import Facade
+from ckf_airgap.rehearsal.api.facade import Facade, Watcher
 from ckf_airgap.rehearsal.api.facades import FACADES
 from ckf_airgap.rehearsal.api.facades.admin import Admin
 from ckf_airgap.rehearsal.api.notplayed import not_played
 from ckf_airgap.rehearsal.api.permissions import check_call
-from ckf_airgap.rehearsal.model.model import Model, ModelWatcher
+from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.model.state import ControllerState
 from ckf_airgap.rehearsal.model.users import User
 from ckf_airgap.rehearsal.wire import (
@@ -57,20 +57,14 @@ class Session:
         self._model_uuid = model_uuid
         self.disconnect = disconnect
         self.logged_in_user: User | None = None
-        self._watchers: dict[str, ModelWatcher] = {}
+        self._watchers: dict[str, Watcher] = {}
         self._watcher_count = 0
         controller.sessions.add(self)
 
     @property
     def model(self) -> Model:
-        """The model of the connection.
-
-        Raises:
-            ApiError: on a connection to the controller.
-        """
-        if self.model_or_none is None:
-            raise ApiError("no model on a controller connection", NOT_SUPPORTED)
-        return self.model_or_none
+        """The model of the connection; on one to the controller, the controller's own."""
+        return self.model_or_none or self.controller.controller_model
 
     @property
     def user(self) -> User:
@@ -110,14 +104,14 @@ class Session:
             if self._is_in_scope(facade)
         ]
 
-    def add_watcher(self, watcher: ModelWatcher) -> str:
+    def add_watcher(self, watcher: Watcher) -> str:
         """Keep a watcher for the connection; return its id."""
         self._watcher_count += 1
         watcher_id = str(self._watcher_count)
         self._watchers[watcher_id] = watcher
         return watcher_id
 
-    def watcher(self, watcher_id: str) -> ModelWatcher:
+    def watcher(self, watcher_id: str) -> Watcher:
         """Return the watcher with an id.
 
         Raises:
@@ -202,9 +196,10 @@ class Session:
             check_call(
                 self.controller,
                 self.logged_in_user,
-                self._model_uuid or "",
+                self.model.uuid,
                 facade=request.facade,
                 method=request.method,
+                of_model=not self.is_controller_connection,
             )
 
     def _remember(self, request: Request) -> None:

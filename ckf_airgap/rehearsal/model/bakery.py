@@ -34,6 +34,8 @@ _USERNAME: Final = "username"
 _IS_AUTHENTICATED: Final = "is-authenticated-user"
 _NAMESPACE: Final = "github.com/juju/juju"
 _MAX_TOKENS: Final = 1024
+_MAX_MACAROONS: Final = 128
+"""The macaroons of one request, discharges and all: each is verified while others wait."""
 
 Macaroons: TypeAlias = list[Any]
 """A macaroon with its discharges, as the library has them."""
@@ -290,18 +292,22 @@ def macaroons_from_documents(documents: Sequence[JSONValue]) -> list[Macaroons]:
     """Return the macaroons of a login request: a list of lists of macaroons in JSON.
 
     Raises:
-        ApiError: when that is not what they are.
+        ApiError: when that is not what they are, or there are too many.
     """
     found = []
+    count = 0
     for slice_ in documents:
         if not isinstance(slice_, list):
             raise ApiError("json: cannot unmarshal macaroons")
+        count += len(slice_)
+        if count > _MAX_MACAROONS:
+            raise ApiError(f"more than {_MAX_MACAROONS} macaroons in one request")
         found.append([_from_document(item) for item in slice_])
     return [slice_ for slice_ in found if slice_]
 
 
 def macaroons_from_text(text: str) -> Macaroons | None:
-    """Return the macaroons of a cookie or header; ``None`` for what is no list of macaroons."""
+    """Return the macaroons of a cookie or header; ``None`` when it is not a list of macaroons."""
     padded = text.replace("-", "+").replace("_", "/")
     try:
         decoded = json.loads(base64.b64decode(padded + "=" * (-len(padded) % 4)))

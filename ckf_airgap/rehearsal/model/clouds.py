@@ -13,6 +13,7 @@ from typing import Final
 
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.model.optionvalues import go_value
+from ckf_airgap.rehearsal.model.permission import CLOUD_ACCESS, at_least
 from ckf_airgap.rehearsal.wire import (
     ALREADY_EXISTS,
     NOT_FOUND,
@@ -25,9 +26,6 @@ from ckf_airgap.rehearsal.wire import (
     text_field,
     texts_field,
 )
-
-CLOUD_ACCESS: Final = ("", "add-model", "admin")
-"""Access to a cloud, in growing order."""
 
 DEFAULT_REGION: Final = "default"
 """The region of a cloud that declares none."""
@@ -247,7 +245,7 @@ class Clouds:
 
     def may(self, name: str, user: str, access: str) -> bool:
         """Whether a user has at least that access to a cloud."""
-        return CLOUD_ACCESS.index(self.access(name, user)) >= CLOUD_ACCESS.index(access)
+        return at_least(CLOUD_ACCESS, self.access(name, user), access)
 
     def users(self, name: str) -> Mapping[str, str]:
         """Return the access of each user who has any."""

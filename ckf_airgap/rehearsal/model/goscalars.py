@@ -72,7 +72,7 @@ def to_int(value: JSONValue, path: str) -> int:
     """
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return int(value)
-    if isinstance(value, str) and len(value) < 64:
+    if isinstance(value, str) and value.isascii() and len(value) < 64:
         for parse in (_parse_int, _parse_whole):
             number = parse(value)
             if number is not None:
@@ -184,13 +184,13 @@ def key_values(fields: Sequence[str], path: str) -> dict[str, str]:
 
 
 def _parse_int(text: str) -> int | None:
+    """Return what ``strconv.ParseInt`` makes of a text, whose base its prefix tells."""
+    base = 8 if re.fullmatch(r"[+-]?0[0-7]+", text) else 0
     try:
-        number = int(text, 0) if "_" not in text else None
+        number = int(text, base)
     except ValueError:
-        number = int(text) if re.fullmatch(r"[+-]?0[0-7]+", text) else None
-        if number is not None:
-            number = int(text, 8)
-    return number if number is not None and -_INT64 <= number < _INT64 else None
+        return None
+    return number if -_INT64 <= number < _INT64 else None
 
 
 def _parse_whole(text: str) -> int | None:

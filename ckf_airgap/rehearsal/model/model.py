@@ -30,16 +30,23 @@ from ckf_airgap.rehearsal.model.deployment import ModelFacts
 from ckf_airgap.rehearsal.model.findings import upload_finding
 from ckf_airgap.rehearsal.model.modelschema import AGENT_VERSION_KEY
 from ckf_airgap.rehearsal.model.modelsettings import ModelDefaults, ModelSettings
+from ckf_airgap.rehearsal.model.operations import Operations
 from ckf_airgap.rehearsal.model.placement import Placement
+from ckf_airgap.rehearsal.model.redaction import redacted
 from ckf_airgap.rehearsal.model.storage import ModelStorage
 from ckf_airgap.rehearsal.model.topology import Topology, found
+from ckf_airgap.rehearsal.model.usersecrets import UserSecrets
+from ckf_airgap.rehearsal.units.chronicle import Chronicle
 from ckf_airgap.rehearsal.units.clock import Clock, LoopClock
 from ckf_airgap.rehearsal.units.course import Script
+from ckf_airgap.rehearsal.units.history import StatusHistory
+from ckf_airgap.rehearsal.units.journal import Journal
 from ckf_airgap.rehearsal.views.views import (
     entity_delta,
     entity_keys,
     model_delta,
     model_full_status,
+    model_status,
 )
 from ckf_airgap.rehearsal.views.watcher import BATCH_S, ChangeFeed, ModelWatcher
 from ckf_airgap.rehearsal.wire import PERSISTENT_STORAGE, ApiError
@@ -84,6 +91,10 @@ class Model:
         annotations: Annotations by tag.
         charms: The uploaded charms.
         topology: The applications, units and relations.
+        chronicle: The log, and the statuses that things went through.
+        dying_since: When it began to be destroyed.
+        operations: The actions and commands that were asked for, and what came of them.
+        secrets: The secrets that users made.
         pending: The resources of applications to come.
     """
 
@@ -117,6 +128,7 @@ class Model:
         self.constraints: Document = dict(constraints or {})
         self.created_at: datetime = self.clock.now()
         self.life: Literal["alive", "dying", "dead"] = "alive"
+        self.dying_since: datetime | None = None
         self.credential = ""
         self.findings: list[Finding] = []
         self.requests: deque[RecordedRequest] = deque(maxlen=MAX_REQUESTS)
@@ -144,13 +156,26 @@ class Model:
         )
         self.storage = ModelStorage(model_uuid=uuid, clock=self.clock)
         self.blocks = Blocks(uuid)
+        self.chronicle = Chronicle(
+            Journal(self.clock, threshold=self.settings.log_threshold), StatusHistory()
+        )
         self.topology = Topology(
             model_uuid=uuid,
             owner=owner,
             clock=self.clock,
             script=script,
             feed=self._feed,
+            chronicle=self.chronicle,
             storage=self.storage,
+        )
+        self.chronicle.history.record("model", uuid, model_status(self))
+        self.operations = Operations(
+            topology=self.topology,
+            clock=self.clock,
+            changed=lambda task: self._feed.changed("action", task),
+        )
+        self.secrets = UserSecrets(
+            topology=self.topology, now=self.clock.now, backend=lambda: self.secret_backend
         )
         self.pending = PendingResources()
         self._destroys_storage = False
@@ -184,6 +209,12 @@ class Model:
         """The courses that applications take."""
         return self.topology.script
 
+    @property
+    def secret_backend(self) -> str:
+        """Where new secrets are kept: the controller, or (by default) the model's cluster."""
+        internal = self.config.get("secret-backend") == "internal"
+        return "internal" if internal else f"{self.name}-local"
+
     def full_status(self, patterns: Sequence[str] = ()) -> Document:
         """Return the reply of ``Client.FullStatus`` v8; see `status.full_status`."""
         return model_full_status(self, patterns)
@@ -200,12 +231,15 @@ class Model:
     def record_request(
         self, *, facade: str, version: int, method: str, params: Document, user: str
     ) -> None:
-        """Remember a request; the RPC layer calls this for each one on a model connection."""
+        """Remember a request; the RPC layer calls this for each one on a model connection.
+
+        Passwords and the content of secrets are left out; see `redaction`.
+        """
         request = RecordedRequest(
             facade=facade,
             version=version,
             method=method,
-            params=params,
+            params=redacted(facade, method, params),
             user=user,
             at=self.clock.now(),
         )
@@ -282,6 +316,8 @@ class Model:
             self._on_dead.append(on_dead)
         if self.life == "alive":
             self.life = "dying"
+            self.dying_since = self.clock.now()
+            self.chronicle.history.record("model", self.uuid, model_status(self))
             self.touch()
         for application in tuple(self.applications.values()):
             self.topology.remove_application(application, force=force)
@@ -290,7 +326,9 @@ class Model:
     def close(self) -> None:
         """Stop all timers and watchers, at once, for the end of the controller."""
         self._stop_listening()
+        self.operations.close()
         self.topology.close()
+        self.chronicle.journal.close()
         self._feed.close()
 
     # Charms and resources.

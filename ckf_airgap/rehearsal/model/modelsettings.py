@@ -12,13 +12,13 @@ from typing import Final
 
 from ckf_airgap.charms.charm import SERIES_CHANNELS
 from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.rehearsal.model.loggingconfig import parse_logging_config
 from ckf_airgap.rehearsal.model.modelchecks import (
     check_changes,
     check_stored,
     check_values,
     coerce,
     coerced,
-    parse_logging_config,
 )
 from ckf_airgap.rehearsal.model.modelschema import (
     AGENT_VERSION_KEY,
@@ -150,6 +150,7 @@ class ModelSettings:
         region: str,
     ) -> None:
         self._defaults, self._cloud, self._region = defaults, cloud, region
+        self._levels_of, self._levels = "", dict[str, str]()
         merged = {**defaults.inherited(cloud, region), **identity, **_with_base(given)}
         for name in _STORAGE_SOURCES:
             merged[name] = merged.get(name) or _STORAGE_PROVIDER
@@ -176,6 +177,17 @@ class ModelSettings:
             "source": base["source"] if base.get("value") else "default",
         }
         return {name: shown[name] for name in sorted(shown)}
+
+    def log_threshold(self, module: str) -> str:
+        """Return the least level that is kept of a logging module, as ``logging-config`` says."""
+        text = str(self.values.get(LOGGING_CONFIG) or "")
+        if text != self._levels_of:
+            self._levels_of, self._levels = text, parse_logging_config(text)
+        while module:
+            if module in self._levels and self._levels[module] != "UNSPECIFIED":
+                return self._levels[module]
+            module = module.rpartition(".")[0]
+        return self._levels.get("<root>", "WARNING")
 
     def set(self, changes: Mapping[str, JSONValue], *, is_superuser: bool) -> None:
         """Change settings; either all of them or none.

@@ -12,7 +12,6 @@ from ckf_airgap.rehearsal.entities.entities import Application, Relation
 from ckf_airgap.rehearsal.model.assumes import check_assumes
 from ckf_airgap.rehearsal.model.deployment import (
     ModelFacts,
-    origin_base,
     string_map,
 )
 from ckf_airgap.rehearsal.wire import (
@@ -107,8 +106,7 @@ def check_refresh(request: Refresh, *, application: Application, charm: Charm) -
     before = application.charm
     if before.subordinate != charm.subordinate:
         raise ApiError("cannot change an application's subordinacy")
-    if charm_format(charm) == 1 or not charm.metadata.get("containers"):
-        _check_base(request, charm)
+    _check_base(request, application, charm)
     if request.charm_url != application.charm_url:
         if not request.force:
             _check_limits(application, charm)
@@ -143,13 +141,26 @@ def charm_format(charm: Charm) -> int:
     return 2 if charm.bases or charm.metadata.get("containers") else 1
 
 
-def _check_base(request: Refresh, charm: Charm) -> None:
-    wanted = origin_base(request.origin)
-    systems = {base.name for base in charm.bases} or {"ubuntu"}
-    if wanted is not None and wanted.name not in systems and not request.force_base:
+def _check_base(request: Refresh, application: Application, charm: Charm) -> None:
+    """Check that a charm runs on the base that its application has.
+
+    Charms with containers run on any, as in ``validateSetCharmConfig`` of state/application.go.
+    """
+    base = application.base
+    if charm.metadata.get("containers") or not charm.bases:
+        return
+    if request.force_base:
+        systems = sorted({supported.name for supported in charm.bases})
+        if base.name not in systems:
+            raise ApiError(
+                f'OS "{base.name}" not supported by charm "{charm.name}", '
+                f"supported OSes are: {''.join(systems)}",
+                NOT_SUPPORTED,
+            )
+    elif not any(base.same_os(supported) for supported in charm.bases):
         raise ApiError(
-            f'OS "{wanted.name}" not supported by charm, supported OSes are: '
-            f"{', '.join(sorted(systems))}"
+            f'base "{base}" not supported by charm, the charm supported bases are: '
+            f"{', '.join(map(str, charm.bases))}"
         )
 
 

@@ -198,6 +198,14 @@ class ControllerState:
         ]
         return sorted(models, key=lambda model: (model.name, model.owner))
 
+    def remove_user(self, user_id: str) -> None:
+        """Remove a user for good, with all access to anything.
+
+        Raises:
+            ApiError: when the user does not exist, or owns the controller.
+        """
+        self.clouds.forget_user(self.users.remove(user_id).name)
+
     def find(self, name: str) -> Model:
         """Return the model called ``name`` (of the admin) or ``owner/name``.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from ckf_airgap.rehearsal.entities.entities import Application, Relation, StatusInfo, Unit
@@ -15,13 +15,20 @@ from ckf_airgap.rehearsal.entities.relations import (
     relation_key,
 )
 from ckf_airgap.rehearsal.model.storage import ModelStorage
+from ckf_airgap.rehearsal.units.chronicle import Chronicle
 from ckf_airgap.rehearsal.units.clock import Clock
 from ckf_airgap.rehearsal.units.course import Script
 from ckf_airgap.rehearsal.units.lifecycle import UnitAgent
 from ckf_airgap.rehearsal.views.deltas import application_delta, relation_delta, unit_delta
 from ckf_airgap.rehearsal.views.status import INSTALLING, application_status
 from ckf_airgap.rehearsal.views.watcher import ChangeFeed
-from ckf_airgap.rehearsal.wire import ALREADY_EXISTS, NOT_FOUND, ApiError, tag_id
+from ckf_airgap.rehearsal.wire import (
+    ALREADY_EXISTS,
+    NOT_FOUND,
+    QUOTA_LIMIT_EXCEEDED,
+    ApiError,
+    tag_id,
+)
 
 Known = TypeVar("Known")
 
@@ -35,6 +42,7 @@ class Topology:
         clock: What units live by.
         script: The courses of applications.
         feed: Who is notified of changes.
+        chronicle: What is remembered of the life of applications and units.
         storage: The storage that units get.
     """
 
@@ -46,8 +54,10 @@ class Topology:
         clock: Clock,
         script: Script,
         feed: ChangeFeed,
+        chronicle: Chronicle,
         storage: ModelStorage,
     ) -> None:
+        self.chronicle = chronicle
         self.clock = clock
         self.script = script
         self.applications: dict[str, Application] = {}
@@ -61,6 +71,8 @@ class Topology:
         self._agents: dict[str, UnitAgent] = {}
         self._keys: dict[str, Relation] = {}
         self._shown: dict[str, tuple[str, str]] = {}
+        self.unit_listeners: list[Callable[[str], None]] = []
+        """Called with the name of a unit whose status changed, or that is gone."""
 
     # What there is.
 
@@ -91,6 +103,7 @@ class Topology:
             attach: The ids of the storage instances that the first one gets.
         """
         self.applications[application.name] = application
+        self.chronicle.application_added(application)
         self._feed.changed("application", application.name)
         self.add_peers(application)
         self.scale(application, units, attach=attach)
@@ -111,6 +124,7 @@ class Topology:
         gets the storage instances `attach`.
         """
         application.scale = units
+        self.chronicle.application_scaled(application, units)
         staying = [unit for unit in application.units.values() if unit.life == "alive"]
         for unit in staying[units:]:
             self._stop(unit)
@@ -227,6 +241,7 @@ class Topology:
         if self._shown.get(application.name) != shown:
             self._shown[application.name] = shown
             self._feed.changed("application", application.name)
+        self._notify(unit)
 
     def pod_up(self, unit: Unit) -> None:
         """Mount the storage of a unit whose pod runs."""
@@ -243,8 +258,10 @@ class Topology:
         for relation in tuple(application.relations.values()):
             if unit.name in relation.in_scope:
                 self.left(relation, unit)
+        self.chronicle.unit_gone(unit)
         self._feed.removed("unit", unit.name, unit_delta(self._model_uuid, unit))
         del application.units[unit.name], self._agents[unit.name]
+        self._notify(unit)
         if unit.is_leader:
             application.leader = next(iter(application.units), "")
             if application.leader:
@@ -272,6 +289,10 @@ class Topology:
 
     # How it is done.
 
+    def _notify(self, unit: Unit) -> None:
+        for listener in self.unit_listeners:
+            listener(unit.name)
+
     def _infer(self, names: Sequence[str]) -> tuple[Side, ...]:
         named = {name.partition(":")[0] for name in names}
         known = {
@@ -284,7 +305,7 @@ class Topology:
             raise ApiError("relation must have two endpoints")
         existing = self._keys.get(key)
         if existing is not None and existing.life == "dying":
-            raise ApiError(f"relation {key} is dying, but not yet removed")
+            raise ApiError(f"relation {key} is dying, but not yet removed", ALREADY_EXISTS)
         if existing is not None:
             raise ApiError(f"relation {key}", ALREADY_EXISTS)
         for side in sides:
@@ -295,16 +316,19 @@ class Topology:
             if limit and sum(1 for _ in application.relations_at(side.endpoint.name)) >= limit:
                 raise ApiError(
                     f"establishing a new relation for {side} would exceed its maximum relation "
-                    f"limit of {limit}"
+                    f"limit of {limit}",
+                    QUOTA_LIMIT_EXCEEDED,
                 )
-        bases = [self.applications[side.application].base for side in sides]
-        if is_container_scoped(sides) and not bases[0].same_os(bases[1]):
-            principal, subordinate = sorted(sides, key=lambda side: side.subordinate)
-            raise ApiError(
-                "subordinate must support principal application's base; "
-                f"{principal.application} is on {self.applications[principal.application].base}, "
-                f"{subordinate.application} on {self.applications[subordinate.application].base}"
-            )
+        principal, subordinate = sorted(sides, key=lambda side: side.subordinate)
+        if is_container_scoped(sides) and subordinate.subordinate:
+            base = self.applications[principal.application].base
+            supported = self.applications[subordinate.application].charm.bases
+            if not any(base.same_os(other) for other in supported):
+                shown = " ".join(f"{other}/stable" for other in supported)
+                raise ApiError(
+                    "subordinate must support principal application's base; "
+                    f"subordinate only supports: [{shown}]"
+                )
 
     def _relate(self, sides: Sequence[Side]) -> Relation:
         relation = Relation(
@@ -340,6 +364,7 @@ class Topology:
         self.next_unit[application.name] = max(known, number + 1)
         self._storage.unit_added(unit, attach)
         self._agents[unit.name] = agent = UnitAgent(unit, self)
+        self.chronicle.unit_added(unit)
         self._feed.changed("unit", unit.name)
         agent.start()
         return unit
@@ -376,6 +401,7 @@ class Topology:
         application.life = "dead"
         del self.applications[application.name]
         self._shown.pop(application.name, None)
+        self.chronicle.application_gone(application)
         last = application_delta(self._model_uuid, self._owner, application)
         self._feed.removed("application", application.name, last)
 

@@ -240,8 +240,8 @@ class Users:
         self._users[name.lower()] = user
         return user
 
-    def remove(self, user_id: str) -> None:
-        """Remove a user from the controller and from every model.
+    def remove(self, user_id: str) -> User:
+        """Remove a user from the controller and from every model; return who that was.
 
         Raises:
             ApiError: when the user does not exist, or owns the controller.
@@ -254,6 +254,7 @@ class Users:
             raise error.annotated(f'failed to delete user "{user_id}"') from error
         user.removed, user.access = True, NO_ACCESS
         self.of_models.forget_user(user.name)
+        return user
 
     def disable(self, user: User) -> None:
         """Lock a user out.

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.entities.entities import Application, Relation, StatusInfo, StoredCharm
+from ckf_airgap.rehearsal.entities.tasks import Task
 from ckf_airgap.rehearsal.units.clock import Clock
 from ckf_airgap.rehearsal.views.deltas import (
     annotation_delta,
@@ -39,6 +40,17 @@ class Topology(Protocol):
         """The relations."""
 
 
+class Operations(Protocol):
+    """The tasks of a model."""
+
+    @property
+    def tasks(self) -> Iterable[Task]:
+        """All of them."""
+
+    def find_task(self, task_id: str) -> Task | None:
+        """Return the one with an id."""
+
+
 class Viewed(Protocol):
     """A model, as far as clients see it."""
 
@@ -49,6 +61,7 @@ class Viewed(Protocol):
     agent_version: str
     life: Literal["alive", "dying", "dead"]
     created_at: datetime
+    dying_since: datetime | None
     clock: Clock
     cloud: str
     region: str
@@ -68,6 +81,10 @@ class Viewed(Protocol):
         """What of the model has an id."""
 
     @property
+    def operations(self) -> Operations:
+        """The actions and commands that were asked for."""
+
+    @property
     def applications(self) -> Mapping[str, Application]:
         """The applications by name."""
 
@@ -78,8 +95,11 @@ class Viewed(Protocol):
 
 def model_status(model: Viewed) -> StatusInfo:
     """Return the status of the model itself."""
-    current = "available" if model.life == "alive" else "destroying"
-    return StatusInfo(current=current, since=model.created_at)
+    if model.dying_since is None:
+        return StatusInfo(current="available", since=model.created_at)
+    return StatusInfo(
+        current="destroying", message="cleaning up cloud resources", since=model.dying_since
+    )
 
 
 def model_full_status(model: Viewed, patterns: Sequence[str]) -> Document:
@@ -135,6 +155,8 @@ def entity_keys(model: Viewed) -> Iterable[Key]:
             yield ("unit", unit)
     for relation in model.relations:
         yield ("relation", str(relation.id))
+    for task in model.operations.tasks:
+        yield ("action", task.id)
     for tag in model.annotations:
         yield ("annotation", tag)
 
@@ -159,4 +181,7 @@ def entity_delta(model: Viewed, key: Key) -> Document | None:
     if kind == "relation":
         relation = model.topology.relations.get(int(name))
         return None if relation is None else relation_delta(model.uuid, relation)
+    if kind == "action":
+        task = model.operations.find_task(name)
+        return None if task is None else task.delta(model.uuid)
     return annotation_delta(model.uuid, name, model.annotations.get(name, {}))

@@ -36,12 +36,12 @@ async def test_only_the_login_exists_before_the_login(client: Client) -> None:
         ),
         (
             "model",
-            "Action",
-            7,
-            "EnqueueOperation",
+            "SSHClient",
+            4,
+            "PublicAddress",
             (
-                "a rehearsal does not simulate actions, run and exec, since no charm code runs "
-                "(Action.EnqueueOperation)"
+                "a rehearsal does not simulate ssh, scp and debug-hooks, since its units are not "
+                "pods (SSHClient.PublicAddress)"
             ),
             "not supported",
         ),
@@ -50,7 +50,10 @@ async def test_only_the_login_exists_before_the_login(client: Client) -> None:
             "ModelUpgrader",
             1,
             "UpgradeModel",
-            "a rehearsal does not simulate upgrades of Juju (ModelUpgrader.UpgradeModel)",
+            (
+                "a rehearsal does not simulate upgrades of Juju (ModelUpgrader.UpgradeModel): its "
+                "version stays what it is; rehearse the upgrade on a cluster"
+            ),
             "not supported",
         ),
         (

@@ -431,3 +431,15 @@ async def test_the_controller_names_the_database_that_its_version_of_juju_runs(
 ) -> None:
     wire = await client.controller()
     assert await wire.ask("Controller", "MongoVersion", version=12) == {"result": "4.4.30"}
+
+
+async def test_on_a_controller_connection_the_model_is_the_controllers(client: Client) -> None:
+    wire = await client.controller()
+    config = (await wire.ask("ModelConfig", "ModelGet", version=3))["config"]
+    assert config["name"]["value"] == "controller"
+    users = {"users": [{"username": "eve", "password": "apple"}]}
+    await wire.ask("UserManager", "AddUser", users, version=3)
+    eve = await client.dial()
+    await eve.login("eve", "apple")
+    answer = await eve.call("ModelConfig", "ModelGet", version=3)
+    assert (answer["error"], answer["error-code"]) == ("permission denied", "unauthorized access")

@@ -43,8 +43,8 @@ def charm_zip(
         archive.writestr(f"{root}metadata.yaml", yaml.safe_dump(dict(metadata)))
         archive.writestr(f"{root}config.yaml", yaml.safe_dump({"options": dict(options or {})}))
         archive.writestr(f"{root}manifest.yaml", yaml.safe_dump(manifest))
-        archive.writestr(f"{root}dispatch", "#!/bin/sh\n")
-        for name, content in (members or {}).items():
+        code = {"dispatch": "#!/bin/sh\nstatus-set active\n", **(members or {})}
+        for name, content in code.items():
             archive.writestr(root + name, content)
     return path
 

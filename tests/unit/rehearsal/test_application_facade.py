@@ -327,8 +327,8 @@ STORAGE = {"storage": {"data": {"type": "filesystem"}}}
             {"bases": [{"name": "centos", "channel": "9"}]},
             (
                 'updating charm config: cannot upgrade application "minio" to charm '
-                '"local:minio-1": OS "ubuntu" not supported by charm, '
-                "supported OSes are: centos"
+                '"local:minio-1": base "ubuntu@22.04" not supported by charm, '
+                "the charm supported bases are: centos@9"
             ),
             "",
         ),
@@ -345,6 +345,34 @@ async def test_a_refresh_that_does_not_fit_is_refused(
     params: Any = {"application": "minio", "charm-url": url, "charm-origin": LOCAL}
     assert await refusal(rehearsal, "SetCharm", params) == (message, code)
     assert rehearsal.model.applications["minio"].charm_url == "local:minio-0"
+
+
+async def test_a_base_can_be_forced_and_a_system_cannot(rehearsal: Rehearsal) -> None:
+    await rehearsal.upload_and_deploy("minio")
+    noble = [{"name": "ubuntu", "channel": "24.04"}]
+    url = await rehearsal.upload("minio", bases=noble)
+    params: Any = {"application": "minio", "charm-url": url, "charm-origin": LOCAL}
+    message, code = await refusal(rehearsal, "SetCharm", params)
+    assert 'base "ubuntu@22.04" not supported by charm' in message
+    assert code == ""
+    assert await call(rehearsal, "SetCharm", {**params, "force-base": True}) == {}
+    centos = await rehearsal.upload("minio", bases=[{"name": "centos", "channel": "9"}])
+    forced = {**params, "charm-url": centos, "force-base": True}
+    message, code = await refusal(rehearsal, "SetCharm", forced)
+    assert message.endswith(
+        'OS "ubuntu" not supported by charm "minio", supported OSes are: centos'
+    )
+    assert code == NOT_SUPPORTED
+
+
+async def test_a_charm_with_containers_runs_on_any_base(rehearsal: Rehearsal) -> None:
+    containers: Any = {"containers": {"minio": {}}}
+    await rehearsal.upload_and_deploy("minio", **containers)
+    url = await rehearsal.upload(
+        "minio", bases=[{"name": "ubuntu", "channel": "24.04"}], **containers
+    )
+    params: Any = {"application": "minio", "charm-url": url, "charm-origin": LOCAL}
+    assert await call(rehearsal, "SetCharm", params) == {}
 
 
 async def test_units_and_applications_tell_about_themselves(minio: Rehearsal) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -220,3 +222,11 @@ def test_what_is_no_list_of_macaroons_is_ignored(text: str) -> None:
 def test_a_login_request_with_something_else_is_refused(documents: list[Any]) -> None:
     with pytest.raises(ApiError, match="cannot unmarshal"):
         macaroons_from_documents(documents)
+
+
+def test_macaroons_beyond_any_need_are_not_even_read(local: LocalBakery) -> None:
+    found = discharged(local, login_macaroon(local), token=token(local))
+    document = json.loads(base64.b64decode(macaroons_as_text(found)))
+    assert len(macaroons_from_documents([document] * 64)) == 64
+    with pytest.raises(ApiError, match="more than 128 macaroons"):
+        macaroons_from_documents([document] * 64 + [[None]])

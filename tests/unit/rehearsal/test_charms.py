@@ -242,8 +242,6 @@ async def test_charm_info_tells_all_that_a_charm_declares(rehearsal: Rehearsal) 
                         "type": "object",
                         "description": "List",
                         "properties": {"a": {"type": "string"}},
-                        "required": [],
-                        "additionalProperties": False,
                     },
                 }
             }

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.rehearsal.model.modelchecks import parse_logging_config
+from ckf_airgap.rehearsal.model.loggingconfig import parse_logging_config
 from ckf_airgap.rehearsal.model.modelschema import PROVIDER_SETTINGS, SETTINGS
 from ckf_airgap.rehearsal.model.modelsettings import ModelDefaults, ModelSettings
 from ckf_airgap.rehearsal.wire import ApiError

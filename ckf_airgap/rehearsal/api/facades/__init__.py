@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ckf_airgap.rehearsal.api.facade import Facade
+from ckf_airgap.rehearsal.api.facades.action import Action, StringsWatcher
 from ckf_airgap.rehearsal.api.facades.admin import Pinger
 from ckf_airgap.rehearsal.api.facades.annotations import Annotations
 from ckf_airgap.rehearsal.api.facades.application import Application
@@ -19,10 +20,12 @@ from ckf_airgap.rehearsal.api.facades.modelconfig import ModelConfig
 from ckf_airgap.rehearsal.api.facades.modelmanager import ModelManager
 from ckf_airgap.rehearsal.api.facades.platform import PLATFORM
 from ckf_airgap.rehearsal.api.facades.resources import Resources
+from ckf_airgap.rehearsal.api.facades.secrets import SecretBackends, Secrets
 from ckf_airgap.rehearsal.api.facades.storage import Storage
 from ckf_airgap.rehearsal.api.facades.usermanager import UserManager
 
 FACADES: Final[tuple[type[Facade], ...]] = (
+    Action,
     AllWatcher,
     Annotations,
     Application,
@@ -37,7 +40,10 @@ FACADES: Final[tuple[type[Facade], ...]] = (
     ModelManager,
     Pinger,
     Resources,
+    SecretBackends,
+    Secrets,
     Storage,
+    StringsWatcher,
     UserManager,
     *PLATFORM,
 )

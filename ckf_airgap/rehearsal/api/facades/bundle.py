@@ -1,19 +1,22 @@
-"""Bundles: the plan that python-libjuju asks the controller for."""
+"""Bundles: the plan that python-libjuju asks the controller for, and the export of a model."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 from ckf_airgap.bundle.merge import merge_documents
+from ckf_airgap.charms.charm import Base
 from ckf_airgap.documents import Document, JSONValue, as_mapping, load_all_yaml
 from ckf_airgap.errors import InputError
 from ckf_airgap.rehearsal.api.facade import Facade, Scope, rpc_method
 from ckf_airgap.rehearsal.model.bundlechanges import bundle_errors, plan_changes
-from ckf_airgap.rehearsal.wire import ApiError, text_field
+from ckf_airgap.rehearsal.model.exportbundle import export_bundle
+from ckf_airgap.rehearsal.model.modelschema import DEFAULT_BASE
+from ckf_airgap.rehearsal.wire import ApiError, bool_field, text_field
 
 
 class Bundle(Facade):
-    """Plans how a bundle is deployed into an empty model."""
+    """Plans how a bundle is deployed into an empty model, and writes a model as a bundle."""
 
     name: ClassVar[str] = "Bundle"
     versions: ClassVar[tuple[int, ...]] = (6,)
@@ -29,6 +32,22 @@ class Bundle(Facade):
         if errors:
             return {"errors": [*errors]}
         return {"changes": [*changes], "errors": ["" for _ in changes]}
+
+    @rpc_method
+    async def export_bundle(self, params: Document) -> Document:
+        """Return the YAML of a bundle that makes the model again."""
+        model = self.session.model
+        base = model.config.get(DEFAULT_BASE)
+        return {
+            "result": export_bundle(
+                model.applications.values(),
+                model.relations,
+                annotations=model.annotations,
+                default_base=Base.parse(base) if isinstance(base, str) and base else None,
+                include_charm_defaults=bool_field(params, "include-charm-defaults"),
+                include_series=bool_field(params, "include-series"),
+            )
+        }
 
 
 def _plan(params: Document) -> tuple[list[Document], list[str]]:

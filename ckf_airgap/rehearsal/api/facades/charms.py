@@ -109,7 +109,10 @@ def charm_info(stored: StoredCharm) -> Document:
         "meta": _meta(charm),
     }
     if stored.archive.actions:
-        info["actions"] = {"specs": _actions(stored.archive.actions)}
+        specs: Document = {
+            name: spec.as_document() for name, spec in stored.archive.actions.items()
+        }
+        info["actions"] = {"specs": specs}
     if charm.bases:
         bases: list[JSONValue] = [
             {
@@ -236,21 +239,3 @@ def _container(fields: Document) -> Document:
         if fields.get(key) is not None:
             shown[key] = fields[key]
     return shown
-
-
-def _actions(actions: Document) -> Document:
-    specs: Document = {}
-    for name, action in actions.items():
-        fields = action if isinstance(action, dict) else {}
-        specs[name] = {
-            "description": str(fields.get("description") or "No description"),
-            "params": {
-                "title": name,
-                "type": "object",
-                "description": str(fields.get("description") or "No description"),
-                "properties": fields.get("params") or {},
-                "required": fields.get("required") or [],
-                "additionalProperties": fields.get("additionalProperties", False) is not False,
-            },
-        }
-    return specs

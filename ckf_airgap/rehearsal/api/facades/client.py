@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from ckf_airgap.documents import Document
 from ckf_airgap.rehearsal.api.facade import Facade, rpc_method
+from ckf_airgap.rehearsal.api.facades.statushistory import status_histories
 from ckf_airgap.rehearsal.views.storage import status_sections, units_in
 from ckf_airgap.rehearsal.wire import bool_field, texts_field
 
@@ -25,6 +26,11 @@ class Client(Facade):
             units = units_in(status) if patterns else None
             status.update(status_sections(model.storage, units))
         return status
+
+    @rpc_method
+    async def status_history(self, params: Document) -> Document:
+        """Return the statuses that the model, an application or a unit went through."""
+        return status_histories(self.session.model, params)
 
     @rpc_method
     async def watch_all(self, _params: Document) -> Document:

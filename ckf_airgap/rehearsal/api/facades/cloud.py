@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.rehearsal.api.facade import Facade, Scope, rpc_method
+from ckf_airgap.rehearsal.api.facade import Scope, rpc_method
 from ckf_airgap.rehearsal.api.facades.cloudcredentials import CloudCredentials
-from ckf_airgap.rehearsal.model.clouds import CLOUD_ACCESS, CloudDefinition
+from ckf_airgap.rehearsal.model.clouds import CloudDefinition
 from ckf_airgap.rehearsal.model.optionvalues import go_value
+from ckf_airgap.rehearsal.model.permission import CLOUD_ACCESS, check_access
 from ckf_airgap.rehearsal.model.users import user_name
 from ckf_airgap.rehearsal.wire import (
     NOT_FOUND,
-    NOT_VALID,
     ApiError,
     bool_field,
     mapping_field,
@@ -158,8 +158,7 @@ class Cloud(CloudCredentials):
             raise ApiError("cannot change your own cloud access")
         self._check_superuser()
         access, action = text_field(change, "access"), text_field(change, "action")
-        if access not in CLOUD_ACCESS[1:]:
-            raise ApiError(f"{go_value(access)} cloud access not valid", NOT_VALID)
+        check_access(CLOUD_ACCESS, access)
         user = user_name(tag_id(tag, "user"))
         users = [known.name for known in self.session.controller.users]
         if action == "grant":
@@ -190,11 +189,3 @@ class Cloud(CloudCredentials):
 
 def _is_for(credential: str, cloud: str) -> bool:
     return credential.startswith(f"cloudcred-{cloud}_")
-
-
-class CredentialManager(Facade):
-    """The credential of a model: refused on Kubernetes, whose facades do not have it."""
-
-    name: ClassVar[str] = "CredentialManager"
-    versions: ClassVar[tuple[int, ...]] = (1,)
-    refused_on_containers: ClassVar[bool] = True

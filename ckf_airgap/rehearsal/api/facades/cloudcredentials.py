@@ -227,12 +227,8 @@ class CloudCredentials(Facade):
 
 
 class CredentialManager(Facade):
-    """The credential of a model."""
+    """The credential of a model: refused on Kubernetes, whose facades do not have it."""
 
     name: ClassVar[str] = "CredentialManager"
     versions: ClassVar[tuple[int, ...]] = (1,)
-
-    @rpc_method
-    async def invalidate_model_credential(self, _params: Document) -> Document:
-        """Return success: a rehearsal has no use for the credential."""
-        return {}
+    refused_on_containers: ClassVar[bool] = True

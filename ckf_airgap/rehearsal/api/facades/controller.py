@@ -21,6 +21,7 @@ from ckf_airgap.rehearsal.model.permission import CONTROLLER_ACCESS, check_acces
 from ckf_airgap.rehearsal.model.state import ControllerState
 from ckf_airgap.rehearsal.model.users import parse_user_tag
 from ckf_airgap.rehearsal.wire import (
+    NOT_FOUND,
     NOT_SUPPORTED,
     NOT_VALID,
     ApiError,
@@ -97,7 +98,8 @@ class Controller(Facade):
         controller = self.session.controller
 
         async def info(tag: str) -> Document:
-            controller.accessible_model(tag_id(tag, "model"), self.session.user)
+            if controller.model(tag_id(tag, "model")) is None:
+                raise ApiError("migration not found", NOT_FOUND)
             return {"addresses": [str(controller.address)], "cacert": controller.ca_cert}
 
         return await results_of(tags_field(params), info)

@@ -1,4 +1,4 @@
-"""Who may use a model, as facades tell and change it."""
+"""Who may use a model: how facades show and change it."""
 
 from __future__ import annotations
 

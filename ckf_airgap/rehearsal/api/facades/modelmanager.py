@@ -102,7 +102,11 @@ class ModelManager(ModelDefaultsMethods):
         """Begin to destroy models; they are gone when their applications are."""
 
         async def destroy(item: Document) -> Document:
-            model = self._model(text_field(item, "model-tag"), access="admin")
+            tag = text_field(item, "model-tag")
+            uuid = tag_id(tag, "model")
+            if self.session.controller.model(uuid) is None:
+                raise ApiError(f'model "{uuid}" not found', NOT_FOUND)
+            model = self._model(tag, access="admin")
             decided = field(item, "destroy-storage")
             self.session.controller.destroy_model(
                 model,
@@ -178,8 +182,8 @@ def list_of_models(
     Args:
         session: The connection that asks.
         models: The models.
-        user: The user whose last connections are told.
-        never: What stands for the connection that was never made.
+        user: The user whose last connections are shown.
+        never: The value for a connection that was never made.
     """
     return {
         "user-models": [

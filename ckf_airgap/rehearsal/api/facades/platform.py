@@ -1,7 +1,7 @@
 """Facades that a Kubernetes model advertises, and has next to nothing to say through.
 
 Some are refused on every such model, as a real controller does; the others answer that there are
-no offers and secrets.
+no offers.
 """
 
 from __future__ import annotations
@@ -59,32 +59,6 @@ class SSHClient(Facade):
     versions: ClassVar[tuple[int, ...]] = (4,)
 
 
-class Secrets(Facade):
-    """Secrets: there are none."""
-
-    name: ClassVar[str] = "Secrets"
-    versions: ClassVar[tuple[int, ...]] = (1, 2)
-
-    @rpc_method
-    async def list_secrets(self, _params: Document) -> Document:
-        """Return no secret."""
-        return {"results": []}
-
-
-class SecretBackends(Facade):
-    """Backends of secrets: the controller's own."""
-
-    name: ClassVar[str] = "SecretBackends"
-    versions: ClassVar[tuple[int, ...]] = (1,)
-    scope: ClassVar[Scope] = "controller"
-
-    @rpc_method
-    async def list_secret_backends(self, _params: Document) -> Document:
-        """Return the controller's own backend."""
-        result: Document = {"name": "internal", "backend-type": "controller", "config": {}}
-        return {"results": [{"result": result, "id": "", "num-secrets": 0, "status": "active"}]}
-
-
 class ApplicationOffers(Facade):
     """Offers to other models: there are none."""
 
@@ -118,8 +92,6 @@ PLATFORM: tuple[type[Facade], ...] = (
     MachineManager,
     ModelSummaryWatcher,
     SSHClient,
-    SecretBackends,
-    Secrets,
     Spaces,
     Subnets,
 )

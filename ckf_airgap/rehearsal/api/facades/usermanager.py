@@ -87,7 +87,7 @@ class UserManager(Facade):
         self._check_superuser()
 
         async def remove(tag: str) -> Document:
-            self.session.controller.users.remove(parse_user_tag(tag))
+            self.session.controller.remove_user(parse_user_tag(tag))
             return {}
 
         return await results_of(tags_field(params), remove)
