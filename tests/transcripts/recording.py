@@ -49,7 +49,7 @@ _HEADERS: Final = ("Content-Type", "Content-Disposition", "Content-Sha384", "Juj
 _BODY: Final = "tests.transcripts.body"
 _FIRST_RUN: Final = ('ERROR Get "https://streams.', "Since Juju 3 is being run for the first time")
 _OUTPUT_LINES: Final = 8
-_OUTPUT_WIDTH: Final = 200
+_OUTPUT_WIDTH: Final = 260
 
 Event = dict[str, Any]
 

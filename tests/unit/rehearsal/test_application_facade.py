@@ -6,7 +6,16 @@ import pytest
 
 from ckf_airgap.rehearsal.api.facades.application import Application
 from ckf_airgap.rehearsal.units.course import Course, Step
-from ckf_airgap.rehearsal.wire import ALREADY_EXISTS, NOT_FOUND, NOT_SUPPORTED, NOT_VALID, ApiError
+from ckf_airgap.rehearsal.wire import (
+    ALREADY_EXISTS,
+    BAD_REQUEST,
+    INCOMPATIBLE_BASE,
+    NOT_FOUND,
+    NOT_SUPPORTED,
+    NOT_VALID,
+    QUOTA_EXCEEDED,
+    ApiError,
+)
 from tests.unit.rehearsal.harness import LOCAL, Rehearsal
 
 OPTIONS = {
@@ -463,3 +472,150 @@ async def test_errors_of_units_can_be_resolved(minio: Rehearsal, params: Any) ->
         minio, "ResolveUnitErrors", {"tags": {"entities": [{"tag": "unit-minio-0"}]}}
     )
     assert "is not in an error state" in reply["results"][0]["error"]["message"]
+
+
+async def shape(minio: Rehearsal) -> Any:
+    reply = await call(minio, "ApplicationsInfo", {"entities": [TAG]})
+    return reply["results"][0]["result"]
+
+
+async def test_every_endpoint_has_a_binding(rehearsal: Rehearsal) -> None:
+    provides = {"http": {"interface": "http"}}
+    url = await rehearsal.upload("minio", provides=provides, **{"extra-bindings": {"admin": None}})
+    rehearsal.deploy("minio", url, bindings={"http": "alpha"})
+    expected = {"": "alpha", "http": "alpha", "admin": "alpha"}
+    assert (await shape(rehearsal))["endpoint-bindings"] == expected
+    assert (await call(rehearsal, "Get", {"application": "minio"}))["endpoint-bindings"] == expected
+    status: Any = rehearsal.model.full_status()
+    assert status["applications"]["minio"]["endpoint-bindings"] == expected
+    with pytest.raises(ApiError, match='"other": unknown endpoint "nope" not valid'):
+        rehearsal.deploy("other", url, bindings={"nope": "alpha"})
+    with pytest.raises(ApiError, match='"other": space not found'):
+        rehearsal.deploy("other", url, bindings={"http": "dmz"})
+    grown = await rehearsal.upload("minio", provides={**provides, "new": {"interface": "http"}})
+    params = {"application": "minio", "charm-url": grown, "charm-origin": LOCAL}
+    await call(rehearsal, "SetCharm", params)
+    assert list((await shape(rehearsal))["endpoint-bindings"]) == ["", "http", "new"]
+
+
+async def test_exposure_is_recorded_for_each_endpoint(minio: Rehearsal) -> None:
+    await configure(minio, config={"juju-external-hostname": "minio.example"})
+    everywhere = {"expose-to-cidrs": ["0.0.0.0/0", "::/0"]}
+    assert "exposed-endpoints" not in await shape(minio)
+
+    async def expose(**endpoints: Any) -> Any:
+        return await call(
+            minio, "Expose", {"application": "minio", "exposed-endpoints": endpoints or None}
+        )
+
+    async def unexpose(*names: str) -> Any:
+        params = {"application": "minio", "exposed-endpoints": [*names]}
+        return await call(minio, "Unexpose", params)
+
+    await expose()
+    assert (await shape(minio))["exposed-endpoints"] == {"": everywhere}
+    await expose(http={"expose-to-cidrs": ["10.0.0.0/8", "10.0.0.0/8"]}, other={})
+    assert (await shape(minio))["exposed-endpoints"] == {
+        "": everywhere,
+        "http": {"expose-to-cidrs": ["10.0.0.0/8"]},
+        "other": everywhere,
+    }
+    refusals: list[tuple[Any, str, str]] = [
+        ({"nope": {}}, 'endpoint "nope" not found', NOT_FOUND),
+        ({"http": {"expose-to-spaces": ["dmz"]}}, 'space "dmz" not found', NOT_FOUND),
+        (
+            {"http": {"expose-to-cidrs": ["10.0.0.1"]}},
+            'unable to parse "10.0.0.1" as a CIDR: invalid CIDR address: 10.0.0.1',
+            "",
+        ),
+    ]
+    for endpoints, message, code in refusals:
+        params: Any = {"application": "minio", "exposed-endpoints": endpoints}
+        assert await refusal(minio, "Expose", params) == (message, code)
+    await unexpose("", "http")
+    assert (await shape(minio))["exposed-endpoints"] == {"other": everywhere}
+    params = {"application": "minio", "exposed-endpoints": ["http"]}
+    assert await refusal(minio, "Unexpose", params) == (
+        'endpoint "http" is not exposed',
+        BAD_REQUEST,
+    )
+    await unexpose("other")
+    assert (await shape(minio))["exposed"] is False
+    await expose()
+    await unexpose()
+    assert (await shape(minio))["exposed"] is False
+
+
+async def test_an_application_keeps_its_architecture(minio: Rehearsal) -> None:
+    async def constrain(application: str = "minio", **constraints: str) -> tuple[str, str]:
+        params = {"application": application, "constraints": constraints}
+        return await refusal(minio, "SetConstraints", params)
+
+    assert await constrain(arch="arm64") == (
+        "changing architecture (amd64) not supported",
+        NOT_SUPPORTED,
+    )
+    minio.model.applications["web"].constraints = {}
+    assert await constrain("web", arch="arm64") == (
+        "changing architecture not supported",
+        NOT_SUPPORTED,
+    )
+    url = await minio.upload("sub", subordinate=True)
+    minio.deploy("sub", url, units=0)
+    assert await constrain("sub", arch="amd64") == (
+        "constraints do not apply to subordinate applications",
+        "",
+    )
+
+
+async def test_the_base_of_units_to_come_is_one_that_the_charm_supports(
+    rehearsal: Rehearsal,
+) -> None:
+    bases = [{"name": "ubuntu", "channel": channel} for channel in ("22.04", "24.04")]
+    await rehearsal.upload_and_deploy("minio", bases=bases)
+
+    async def change(channel: str, **keys: Any) -> Any:
+        entry = {"tag": TAG, "channel": channel, **keys}
+        reply = await call(rehearsal, "UpdateApplicationBase", {"args": [entry]})
+        return reply["results"][0].get("error")
+
+    assert await change("") == {"message": "base missing from args", "code": BAD_REQUEST}
+    assert await change("20.04") == {
+        "message": (
+            'base "ubuntu@20.04" not supported by charm "minio", supported bases are: '
+            "ubuntu@22.04, ubuntu@24.04"
+        ),
+        "code": INCOMPATIBLE_BASE,
+    }
+    assert await change("24.04/stable") is None
+    assert (await shape(rehearsal))["base"] == {"name": "ubuntu", "channel": "24.04/stable"}
+    assert await change("20.04", force=True) is None
+
+
+async def test_only_older_versions_remove_without_results(minio: Rehearsal) -> None:
+    for method in ("Destroy", "DestroyUnits"):
+        with pytest.raises(ApiError) as caught:
+            await minio.call(Application, method, {"application": "web"}, version=17)
+        assert caught.value.code == NOT_SUPPORTED
+    assert await minio.call(Application, "Destroy", {"application": "web"}, version=16) == {}
+    minio.settle()
+    assert list(minio.model.applications) == ["minio"]
+
+
+async def test_a_refresh_does_not_exceed_the_limit_of_an_endpoint(minio: Rehearsal) -> None:
+    await minio.upload_and_deploy("web2", requires={"backend": {"interface": "http"}})
+    for web in ("web", "web2"):
+        minio.model.topology.add_relation(["minio:http", web])
+    url = await minio.upload(
+        "minio",
+        provides={"http": {"interface": "http", "limit": 1}, "other": {"interface": "http"}},
+        peers={"peers": {"interface": "p"}},
+    )
+    params: Any = {"application": "minio", "charm-url": url, "charm-origin": LOCAL}
+    message, code = await refusal(minio, "SetCharm", params)
+    assert message.endswith(
+        "new charm version imposes a maximum relation limit of 1 for minio:http which cannot be "
+        "satisfied by the number of already established relations (2)"
+    )
+    assert code == QUOTA_EXCEEDED
+    assert await call(minio, "SetCharm", {**params, "force": True}) == {}
