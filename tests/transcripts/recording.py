@@ -46,7 +46,6 @@ BAKERY: Final = ("/auth/", "/register")
 """Where macaroons and keys are exchanged."""
 
 _HEADERS: Final = ("Content-Type", "Content-Disposition", "Content-Sha384", "Juju-Curl")
-_BODY: Final = "tests.transcripts.body"
 _FIRST_RUN: Final = ('ERROR Get "https://streams.', "Since Juju 3 is being run for the first time")
 _OUTPUT_LINES: Final = 8
 _OUTPUT_WIDTH: Final = 260
@@ -88,6 +87,7 @@ class Recorder:
         self._events: list[Event] = []
         self._user = ""
         self._dialled = 0
+        self._received: dict[int, bytes] = {}
 
     def take(self) -> list[Event]:
         """Return the events of a step, without those that only repeat another."""
@@ -152,7 +152,7 @@ class Recorder:
         if self._user and "Authorization" in request.headers:
             event["as"] = self._user
         headers = {name: request.headers[name] for name in _HEADERS if name in request.headers}
-        body = request.get(_BODY)
+        body = self._received.pop(id(request), None)
         if body is None:
             body = getattr(request, "_read_bytes", None) or b""
         if headers:
@@ -168,6 +168,10 @@ class Recorder:
                 event["errors"] = errors
             self._look_for_identifiers(event, document)
         self._events.append(event)
+
+    def hear_body(self, request: web.Request, body: bytes) -> None:
+        """Note the body of an upload, until its reply is heard."""
+        self._received[id(request)] = body
 
     def hear_stream(self, path: str) -> None:
         """Note a websocket that is no API."""
@@ -319,7 +323,7 @@ def _listening(recorder: Recorder) -> Iterator[None]:
     @asynccontextmanager
     async def heard_body(request: web.Request, *args: Any, **keys: Any) -> AsyncIterator[Any]:
         async with receive(request, *args, **keys) as body:
-            request[_BODY] = body.path.read_bytes()
+            recorder.hear_body(request, body.path.read_bytes())
             yield body
 
     changes: list[tuple[Any, str, Any]] = [

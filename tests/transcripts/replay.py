@@ -20,7 +20,6 @@ from ckf_airgap.rehearsal.host.thread import ControllerThread
 from tests.integration.rehearsal.wire import Client, Store, Wire
 from tests.transcripts import running
 from tests.transcripts.recording import BAKERY, MADE, errors_in, plain_error, texts_in
-from tests.transcripts.scenes import Scene
 
 SPEED: Final = math.inf
 _POLL_S: Final = 0.3
@@ -28,9 +27,9 @@ _GONE_TRIES: Final = 100
 _CALL: Final = re.compile(r"(\w+)\((\d+)\)\.(\w+)")
 
 
-def replay(scene: Scene, directory: Path) -> list[str]:
-    """Replay a transcript; return what came out differently from what was recorded."""
-    transcript = json.loads(scene.transcript.read_text())
+def replay(path: Path, directory: Path) -> list[str]:
+    """Replay the transcript at a path; return what came out differently from what was recorded."""
+    transcript = json.loads(path.read_text())
     with running.stage(directory, speed=SPEED) as controller:
         return asyncio.run(_replay(transcript["steps"], controller, directory))
 
