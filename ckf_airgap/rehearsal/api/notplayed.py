@@ -16,7 +16,6 @@ _WHAT: Final[Mapping[str, str]] = {
     "Application.Consume": _ELSEWHERE,
     "Application.DestroyConsumedApplications": _ELSEWHERE,
     "Block": "disabled commands",
-    "Bundle.ExportBundle": "the export of a model as a bundle",
     "Client.StatusHistory": "the history of statuses",
     "Cloud": "clouds beyond the one that it has",
     "Controller.CloudSpec": _END,

@@ -27,7 +27,7 @@ _USER_NAME: Final = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9.+-]*[a-zA-Z0-9]$|^[a-zA-
 _READING: Final = re.compile(
     r"^(Get|List|Watch|Find|Show|Full|Status|Check|Next|Stop|Ping|Sequences|SLALevel)"
     r"|^(?!Set|Unset|Add|Update|Reset|Remove).*(Info|Details|Config|History)$"
-    r"|^(ModelGet|Actions|Operations|ResolveCharms|IsMetered|CharmRelations|Leader)$"
+    r"|^(ModelGet|ExportBundle|Actions|Operations|ResolveCharms|IsMetered|CharmRelations|Leader)$"
 )
 
 
