@@ -7,14 +7,10 @@ from typing import Final
 
 from ckf_airgap.rehearsal.wire import NOT_SUPPORTED, ApiError
 
-_ELSEWHERE: Final = "relations to other models"
 _DEFAULTS: Final = "the defaults of new models"
 _END: Final = "the end of its controller: stop the process that runs it"
 
 _WHAT: Final[Mapping[str, str]] = {
-    "ApplicationOffers": _ELSEWHERE,
-    "Application.Consume": _ELSEWHERE,
-    "Application.DestroyConsumedApplications": _ELSEWHERE,
     "Block": "disabled commands",
     "Client.StatusHistory": "the history of statuses",
     "Cloud": "clouds beyond the one that it has",

@@ -105,10 +105,11 @@ def export_bundle(
     if model.saas:
         bundle["saas"] = {name: {"url": url} for name, url in sorted(model.saas.items())}
     bundle["applications"] = shown
+    known = {*applications, *model.saas}
     relations: list[JSONValue] = [
         [str(side) for side in relation.sides]
         for relation in model.relations
-        if not relation.is_peer
+        if not relation.is_peer and all(side.application in known for side in relation.sides)
     ]
     if relations:
         bundle["relations"] = relations

@@ -27,6 +27,7 @@ from ckf_airgap.rehearsal.entities.resources import LiveResource, PendingResourc
 from ckf_airgap.rehearsal.model.charmstore import CharmStore
 from ckf_airgap.rehearsal.model.deployment import ModelFacts
 from ckf_airgap.rehearsal.model.findings import upload_finding
+from ckf_airgap.rehearsal.model.offers import Offers
 from ckf_airgap.rehearsal.model.operations import Operations
 from ckf_airgap.rehearsal.model.redaction import redacted
 from ckf_airgap.rehearsal.model.topology import Topology, found
@@ -78,6 +79,7 @@ class Model:
         annotations: Annotations by tag.
         charms: The uploaded charms.
         topology: The applications, units and relations.
+        offers: What it offers to other models.
         operations: The actions and commands that were asked for, and what came of them.
         secrets: The secrets that users made.
         pending: The resources of applications to come.
@@ -130,6 +132,7 @@ class Model:
         self.topology = Topology(
             model_uuid=uuid, owner=owner, clock=self.clock, script=script, feed=self._feed
         )
+        self.offers = Offers(model_uuid=uuid, topology=self.topology)
         self.operations = Operations(
             topology=self.topology,
             clock=self.clock,
@@ -250,6 +253,8 @@ class Model:
             self.touch()
         for application in tuple(self.applications.values()):
             self.topology.remove_application(application, force=force)
+        for remote in tuple(self.topology.remotes.values()):
+            self.topology.remove_remote(remote, force=force)
         self._die_when_empty()
 
     def close(self) -> None:

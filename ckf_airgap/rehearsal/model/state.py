@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.rehearsal.model.crossmodel import CrossModelRelations
 from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.model.users import MODEL_ACCESS, User, Users
 from ckf_airgap.rehearsal.wire import ALREADY_EXISTS, NOT_FOUND, ApiError, unauthorized
@@ -86,6 +87,7 @@ class ControllerState:
         address: Where it listens, once it does.
         credentials: The credentials for the cloud, by tag.
         sessions: The open connections.
+        cross_model: The relations between its models.
     """
 
     name: str
@@ -100,6 +102,7 @@ class ControllerState:
     address: Address = Address(host="127.0.0.1", port=0)
     credentials: dict[str, Document] = field(default_factory=dict)
     sessions: set[Connection] = field(default_factory=set)
+    cross_model: CrossModelRelations = field(init=False)
     _models: dict[str, Model] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -107,6 +110,7 @@ class ControllerState:
 
         A user's only credential for a cloud is the one that the ``juju`` client adds models with.
         """
+        self.cross_model = CrossModelRelations(lambda: self)
         self.credentials.setdefault(self.own_credential, {"auth-type": "oauth2", "attrs": _TOKEN})
 
     def __iter__(self) -> Iterator[Model]:
@@ -209,6 +213,7 @@ class ControllerState:
             config=dict(config or {}),
         )
         model.credential = credential or (self.own_credential if owner == self.admin.name else "")
+        model.topology.cross_model = self.cross_model
         self.files_of(model).mkdir(parents=True, exist_ok=True)
         self._models[model.uuid] = model
         return model

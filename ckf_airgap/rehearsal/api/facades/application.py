@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.api.facade import rpc_method
-from ckf_airgap.rehearsal.api.facades.applicationconfig import ApplicationConfig
+from ckf_airgap.rehearsal.api.facades.applicationremote import ApplicationRemote
 from ckf_airgap.rehearsal.entities.entities import Application as ApplicationState
 from ckf_airgap.rehearsal.model import applications
 from ckf_airgap.rehearsal.model.constraints import parse_constraints
@@ -35,7 +35,7 @@ _ATTACHES_STORAGE: Final = 21
 """The version from which on Deploy takes ``attach-storage`` on Kubernetes."""
 
 
-class Application(ApplicationConfig):
+class Application(ApplicationRemote):
     """The applications of a model."""
 
     name: ClassVar[str] = "Application"
@@ -106,18 +106,6 @@ class Application(ApplicationConfig):
         return {}
 
     @rpc_method
-    async def set_relations_suspended(self, params: Document) -> Document:
-        """Refuse: only relations to other models can be suspended."""
-
-        async def one(document: Document) -> Document:
-            number = int_field(document, "relation-id")
-            if number not in self.session.model.topology.relations:
-                raise ApiError(f"relation {number} not found", NOT_FOUND)
-            raise ApiError(f"cannot set suspend status for relation {number} within one model")
-
-        return await results_of(mappings_field(params, "args"), one)
-
-    @rpc_method
     async def scale_applications(self, params: Document) -> Document:
         """Bring applications to a number of units."""
 
@@ -158,6 +146,8 @@ class Application(ApplicationConfig):
             tag = text_field(document, "application-tag")
             application = self._application(tag_id(tag, "application"))
             units: list[JSONValue] = [{"tag": _unit_tag(name)} for name in application.units]
+            if not bool_field(document, "force"):
+                self.session.model.offers.check_unused(application.name)
             if not bool_field(document, "dry-run"):
                 topology = self.session.model.topology
                 topology.remove_application(application, force=bool_field(document, "force"))
@@ -296,17 +286,19 @@ class Application(ApplicationConfig):
         related: list[JSONValue] = []
         for relation in unit.application.relations.values():
             other = relation.other(unit.application.name)
+            party = self.session.model.applications.get(other.application)
+            units = party.units if party is not None else relation.counterparts(unit)
             related.append(
                 {
                     "relation-id": relation.id,
                     "endpoint": relation.side(unit.application.name).endpoint.name,
                     "related-endpoint": other.endpoint.name,
-                    "cross-model": False,
+                    "cross-model": party is None,
                     "ApplicationData": {},
                     # Juju gives these fields no JSON names, so they are spelt as in Go.
                     "unit-relation-data": {
                         remote: {"InScope": remote in relation.in_scope, "UnitData": {}}
-                        for remote in self._application(other.application).units
+                        for remote in units
                     },
                 }
             )

@@ -8,9 +8,11 @@ from ckf_airgap.bundle.merge import merge_documents
 from ckf_airgap.documents import Document, JSONValue, as_mapping, load_all_yaml
 from ckf_airgap.errors import InputError
 from ckf_airgap.rehearsal.api.facade import Facade, Scope, rpc_method
+from ckf_airgap.rehearsal.entities.crossmodel import EVERYONE
 from ckf_airgap.rehearsal.model.bundlearguments import positional
 from ckf_airgap.rehearsal.model.bundlechanges import bundle_errors, plan_changes
 from ckf_airgap.rehearsal.model.bundleexport import Exported, export_bundle
+from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.wire import ApiError, bool_field, text_field
 
 
@@ -38,6 +40,12 @@ class Bundle(Facade):
             applications=model.applications,
             relations=model.relations,
             annotations=model.annotations,
+            saas={
+                remote.name: remote.url
+                for remote in model.topology.remotes.values()
+                if not remote.is_proxy
+            },
+            offers=_offers(model),
             default_base=default_base if isinstance(default_base, str) else "",
         )
         text = export_bundle(
@@ -57,6 +65,18 @@ class Bundle(Facade):
         if errors:
             return {"errors": [*errors]}
         return {"changes": [*changes], "errors": ["" for _ in changes]}
+
+
+def _offers(model: Model) -> dict[str, dict[str, Document]]:
+    """Return the offers of each application, as bundles write them."""
+    offers: dict[str, dict[str, Document]] = {}
+    for offer in model.offers:
+        acl: Document = {user: held for user, held in offer.access.items() if user != EVERYONE}
+        offers.setdefault(offer.application, {})[offer.name] = {
+            "endpoints": [*sorted(offer.endpoints.values())],
+            "acl": acl,
+        }
+    return offers
 
 
 def _plan(params: Document) -> tuple[list[Document], list[str]]:

@@ -1,7 +1,7 @@
 """Facades that a Kubernetes model advertises, and has next to nothing to say through.
 
 Some are refused on every such model, as a real controller does; the others answer that there are
-no offers, blocks or storage instances.
+no blocks or storage instances.
 """
 
 from __future__ import annotations
@@ -100,24 +100,6 @@ class Storage(Facade):
         return {"results": [{"storage-pools": [pool]} for _ in mappings_field(params, "filters")]}
 
 
-class ApplicationOffers(Facade):
-    """Offers to other models: there are none."""
-
-    name: ClassVar[str] = "ApplicationOffers"
-    versions: ClassVar[tuple[int, ...]] = (4, 5)
-    scope: ClassVar[Scope] = "controller"
-
-    @rpc_method
-    async def list_application_offers(self, _params: Document) -> Document:
-        """Return no offer."""
-        return {"results": []}
-
-    @rpc_method
-    async def find_application_offers(self, _params: Document) -> Document:
-        """Return no offer."""
-        return {"results": []}
-
-
 class ModelSummaryWatcher(Facade):
     """Watches summaries of models; nothing hands out such a watcher."""
 
@@ -127,7 +109,6 @@ class ModelSummaryWatcher(Facade):
 
 
 PLATFORM: tuple[type[Facade], ...] = (
-    ApplicationOffers,
     Block,
     HighAvailability,
     KeyManager,
