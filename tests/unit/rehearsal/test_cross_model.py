@@ -185,7 +185,8 @@ async def test_models_are_related_through_an_offer(world: World) -> None:
     assert world.saas()["mysql"]["offer-url"] == "admin/offering.mysql"
     assert world.saas()["mysql"]["status"]["status"] == "active"
     assert world.saas()["mysql"]["relations"] == {"db": ["web"]}
-    (relation,) = world.consuming.model.full_status()["relations"]
+    status: Any = world.consuming.model.full_status()
+    (relation,) = status["relations"]
     assert relation["key"] == "web:db mysql:db"
     assert relation["status"]["status"] == "joined"
     assert world.offered()["mysql"]["active-connected-count"] == 1

@@ -8,6 +8,7 @@ from ckf_airgap.documents import Document
 from ckf_airgap.rehearsal.api.facade import Facade, Scope, rpc_method
 from ckf_airgap.rehearsal.api.facades.offerdetails import OfferDetails, OfferFilter
 from ckf_airgap.rehearsal.entities.crossmodel import OFFER_ACCESS, OfferURL
+from ckf_airgap.rehearsal.entities.macaroon import new_macaroon
 from ckf_airgap.rehearsal.model.deployment import string_map
 from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.model.users import user_name
@@ -68,7 +69,11 @@ class ApplicationOffers(Facade):
 
     @rpc_method
     async def get_consume_details(self, params: Document) -> Document:
-        """Return what a model needs to consume offers; no macaroon within one controller."""
+        """Return what a model needs to consume offers.
+
+        The macaroon is there for clients that pass it on; within one controller it is not asked
+        for.
+        """
         user = self.session.user
         tag = text_field(params, "user-tag")
         if tag:
@@ -84,7 +89,19 @@ class ApplicationOffers(Facade):
                 raise unauthorized()
             for key in ("application-name", "charm-url", "connections"):
                 shown.pop(key, None)
-            return {"offer": shown, "external-controller": self._controller_info()}
+            macaroon = new_macaroon(
+                location=f"juju model {model.uuid}",
+                caveats=(
+                    f"declared source-model-uuid {model.uuid}",
+                    f"declared offer-uuid {offer.uuid}",
+                    f"declared username {user.name}",
+                ),
+            )
+            return {
+                "offer": shown,
+                "macaroon": macaroon,
+                "external-controller": self._controller_info(),
+            }
 
         urls = mapping_field(params, "offer-urls")
         return await results_of(texts_field(urls, "offer-urls"), one)
