@@ -7,12 +7,7 @@ from typing import Final
 
 from ckf_airgap.rehearsal.wire import NOT_SUPPORTED, ApiError
 
-_ELSEWHERE: Final = "relations to other models"
-
 _WHAT: Final[Mapping[str, str]] = {
-    "ApplicationOffers": _ELSEWHERE,
-    "Application.Consume": _ELSEWHERE,
-    "Application.DestroyConsumedApplications": _ELSEWHERE,
     "Controller.DashboardConnectionInfo": "the dashboard",
     "Controller.InitiateMigration": "migrations",
     "HighAvailability": "more than one controller",

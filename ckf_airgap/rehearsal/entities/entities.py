@@ -106,6 +106,8 @@ class Relation:
     sides: tuple[Side, ...]
     status: StatusInfo
     life: Life = "alive"
+    suspended: bool = False
+    """Whether the model with the offer has suspended it."""
     in_scope: dict[str, None] = field(default_factory=dict)
     """The units that take part in it, in the order in which they joined."""
 

@@ -30,6 +30,7 @@ from ckf_airgap.rehearsal.model.deployment import ModelFacts
 from ckf_airgap.rehearsal.model.findings import upload_finding
 from ckf_airgap.rehearsal.model.modelschema import AGENT_VERSION_KEY
 from ckf_airgap.rehearsal.model.modelsettings import ModelDefaults, ModelSettings
+from ckf_airgap.rehearsal.model.offers import Offers
 from ckf_airgap.rehearsal.model.operations import Operations
 from ckf_airgap.rehearsal.model.placement import Placement
 from ckf_airgap.rehearsal.model.redaction import redacted
@@ -93,6 +94,7 @@ class Model:
         topology: The applications, units and relations.
         chronicle: The log, and the statuses that things went through.
         dying_since: When it began to be destroyed.
+        offers: What it offers to other models.
         operations: The actions and commands that were asked for, and what came of them.
         secrets: The secrets that users made.
         pending: The resources of applications to come.
@@ -169,6 +171,7 @@ class Model:
             storage=self.storage,
         )
         self.chronicle.history.record("model", uuid, model_status(self))
+        self.offers = Offers(model_uuid=uuid, topology=self.topology)
         self.operations = Operations(
             topology=self.topology,
             clock=self.clock,
@@ -321,6 +324,8 @@ class Model:
             self.touch()
         for application in tuple(self.applications.values()):
             self.topology.remove_application(application, force=force)
+        for remote in tuple(self.topology.remotes.values()):
+            self.topology.remove_remote(remote, force=force)
         self._die_when_empty()
 
     def close(self) -> None:

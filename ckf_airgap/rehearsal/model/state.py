@@ -20,6 +20,7 @@ from ckf_airgap.rehearsal.model.clouds import (
     Clouds,
 )
 from ckf_airgap.rehearsal.model.controllerschema import controller_defaults
+from ckf_airgap.rehearsal.model.crossmodel import CrossModelRelations
 from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.model.modelsettings import ModelDefaults
 from ckf_airgap.rehearsal.model.permission import MODEL_ACCESS, at_least
@@ -112,6 +113,7 @@ class ControllerState:
         bakery: Makes and checks the macaroons of users.
         sessions: The open connections.
         cluster: The volumes that models have released.
+        cross_model: The relations between its models.
     """
 
     name: str
@@ -131,6 +133,7 @@ class ControllerState:
     config: dict[str, JSONValue] = field(default_factory=controller_defaults)
     sessions: set[Connection] = field(default_factory=set)
     cluster: Cluster = field(default_factory=Cluster)
+    cross_model: CrossModelRelations = field(init=False)
     _models: dict[str, Model] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -146,6 +149,7 @@ class ControllerState:
             regions=({"name": DEFAULT_REGION},),
         )
         self.clouds = Clouds(own, owner=self.admin.name)
+        self.cross_model = CrossModelRelations(lambda: self)
         self.credentials.setdefault(self.own_credential, {"auth-type": "oauth2", "attrs": _TOKEN})
 
     def __iter__(self) -> Iterator[Model]:
@@ -274,6 +278,7 @@ class ControllerState:
             raise ApiError(_NAME_TAKEN, ALREADY_EXISTS)
         model.credential = placement.credential
         model.storage.cluster = self.cluster
+        model.topology.cross_model = self.cross_model
         self.files_of(model).mkdir(parents=True, exist_ok=True)
         self._models[model.uuid] = model
         self.users.own_model(owner, model_uuid=model.uuid)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
+from ckf_airgap.documents import Document
+from ckf_airgap.rehearsal.entities.crossmodel import RemoteApplication
 from ckf_airgap.rehearsal.entities.entities import Application, Relation, StatusInfo, Unit
 from ckf_airgap.rehearsal.entities.relations import (
     Side,
@@ -19,7 +21,12 @@ from ckf_airgap.rehearsal.units.chronicle import Chronicle
 from ckf_airgap.rehearsal.units.clock import Clock
 from ckf_airgap.rehearsal.units.course import Script
 from ckf_airgap.rehearsal.units.lifecycle import UnitAgent
-from ckf_airgap.rehearsal.views.deltas import application_delta, relation_delta, unit_delta
+from ckf_airgap.rehearsal.views.deltas import (
+    application_delta,
+    relation_delta,
+    remote_application_delta,
+    unit_delta,
+)
 from ckf_airgap.rehearsal.views.status import INSTALLING, application_status
 from ckf_airgap.rehearsal.views.watcher import ChangeFeed
 from ckf_airgap.rehearsal.wire import (
@@ -31,6 +38,28 @@ from ckf_airgap.rehearsal.wire import (
 )
 
 Known = TypeVar("Known")
+
+
+class CrossModel(Protocol):
+    """Who carries what happens in a relation to the other model that takes part in it."""
+
+    def relation_added(self, topology: Topology, relation: Relation) -> None:
+        """Make the other half of a relation."""
+
+    def relation_dying(self, topology: Topology, relation: Relation, *, force: bool) -> None:
+        """Let the other half die, too."""
+
+    def relation_gone(self, topology: Topology, relation: Relation) -> None:
+        """Forget a relation that is gone."""
+
+    def unit_joined(self, topology: Topology, relation: Relation, unit: Unit) -> None:
+        """Let the other model learn that a unit takes part."""
+
+    def unit_left(self, topology: Topology, relation: Relation, unit: Unit) -> None:
+        """Let the other model learn that a unit has left."""
+
+    def application_changed(self, topology: Topology, application: str) -> None:
+        """Let consumers learn that the status of an application changed, or that it is gone."""
 
 
 class Topology:
@@ -62,6 +91,8 @@ class Topology:
         self.script = script
         self.applications: dict[str, Application] = {}
         self.relations: dict[int, Relation] = {}
+        self.remotes: dict[str, RemoteApplication] = {}
+        self.cross_model: CrossModel | None = None
         self.next_relation = 0
         self.next_unit: dict[str, int] = {}
         self._model_uuid = model_uuid
@@ -151,10 +182,16 @@ class Topology:
             self._check_new_relation(key, sides)
         except ApiError as exc:
             raise exc.annotated(f'cannot add relation "{key}"') from exc
+        relation = self.relate(sides)
+        if self.cross_model is not None and self.is_remote(relation):
+            self.cross_model.relation_added(self, relation)
+        return relation
+
+    def relate(self, sides: Sequence[Side]) -> Relation:
+        """Relate two applications that are known to fit, and let their units learn of it."""
         relation = self._relate(sides)
-        for side in sides:
-            for unit in self.applications[side.application].units.values():
-                self._agents[unit.name].relation_added(relation)
+        for agent in self._agents_of(relation):
+            agent.relation_added(relation)
         return relation
 
     def remove_relation(self, relation: Relation, *, force: bool = False) -> None:
@@ -163,6 +200,8 @@ class Topology:
             relation.life = "dying"
             for agent in self._agents_of(relation):
                 agent.relation_dying(relation)
+            if self.cross_model is not None and self.is_remote(relation):
+                self.cross_model.relation_dying(self, relation, force=force)
         if force or not relation.in_scope:
             self._drop_relation(relation)
 
@@ -241,6 +280,8 @@ class Topology:
         if self._shown.get(application.name) != shown:
             self._shown[application.name] = shown
             self._feed.changed("application", application.name)
+            if self.cross_model is not None:
+                self.cross_model.application_changed(self, application.name)
         self._notify(unit)
 
     def pod_up(self, unit: Unit) -> None:
@@ -276,16 +317,103 @@ class Topology:
         if relation.status.current != "joined":
             relation.status = StatusInfo(current="joined", since=self.clock.now())
         for remote in relation.counterparts(unit):
-            self._agents[remote].counterpart_joined(relation, unit.name)
+            if remote in self._agents:
+                self._agents[remote].counterpart_joined(relation, unit.name)
             self._agents[unit.name].counterpart_joined(relation, remote)
+        if self.cross_model is not None and self.is_remote(relation):
+            self.cross_model.unit_joined(self, relation, unit)
 
     def left(self, relation: Relation, unit: Unit) -> None:
         """Take a unit out of a relation."""
         relation.in_scope.pop(unit.name, None)
         for remote in relation.counterparts(unit):
-            self._agents[remote].counterpart_left(relation, unit.name)
-        if relation.life == "dying" and not relation.in_scope:
+            if remote in self._agents:
+                self._agents[remote].counterpart_left(relation, unit.name)
+        if self.cross_model is not None and self.is_remote(relation):
+            self.cross_model.unit_left(self, relation, unit)
+        self._out_of_scope(relation)
+
+    # Applications of other models.
+
+    def is_remote(self, relation: Relation) -> bool:
+        """Whether an application of another model takes part in a relation."""
+        return any(side.application in self.remotes for side in relation.sides)
+
+    def add_remote(self, remote: RemoteApplication) -> None:
+        """Know an application of another model from now on."""
+        self.remotes[remote.name] = remote
+        self.remote_changed(remote)
+
+    def remote_changed(self, remote: RemoteApplication) -> None:
+        """Notify the watchers of an application of another model; proxies are not shown."""
+        if not remote.is_proxy:
+            self._feed.changed("remoteApplication", remote.name)
+
+    def remove_remote(self, remote: RemoteApplication, *, force: bool = False) -> None:
+        """Let an application of another model go, once its relations are gone."""
+        remote.life = "dying"
+        self.remote_changed(remote)
+        for relation in tuple(remote.relations.values()):
+            self.remove_relation(relation, force=force)
+        self._drop_remote_if_unused(remote)
+
+    def offers_changed(self, name: str, last: Document | None = None) -> None:
+        """Notify the watchers that an offer changed, or (with its last state) that it is gone."""
+        if last is None:
+            self._feed.changed("applicationOffer", name)
+        else:
+            self._feed.removed("applicationOffer", name, last)
+
+    def remote_unit_joined(self, relation: Relation, name: str) -> None:
+        """Let a unit of another model take part in a relation."""
+        relation.in_scope[name] = None
+        if relation.status.current != "joined":
+            relation.status = StatusInfo(current="joined", since=self.clock.now())
+        for unit in self._local_units(relation):
+            self._agents[unit].counterpart_joined(relation, name)
+
+    def remote_unit_left(self, relation: Relation, name: str) -> None:
+        """Take a unit of another model out of a relation."""
+        if relation.in_scope.pop(name, name) is None:
+            for unit in self._local_units(relation):
+                self._agents[unit].counterpart_left(relation, name)
+            self._out_of_scope(relation)
+
+    def suspend(self, relation: Relation, *, suspended: bool, message: str = "") -> None:
+        """Suspend a relation, which takes its units out of it, or take it up again."""
+        relation.suspended = suspended
+        current = "suspending" if suspended else "joining"
+        relation.status = StatusInfo(current=current, message=message, since=self.clock.now())
+        for agent in self._agents_of(relation):
+            if suspended:
+                agent.relation_dying(relation)
+            else:
+                agent.relation_added(relation)
+        self._out_of_scope(relation)
+
+    def _local_units(self, relation: Relation) -> list[str]:
+        return [name for name in relation.in_scope if name in self._agents]
+
+    def _out_of_scope(self, relation: Relation) -> None:
+        """Let go of a relation that no unit is in any more: it is gone, or suspended."""
+        if relation.in_scope:
+            return
+        if relation.life == "dying":
             self._drop_relation(relation)
+        elif relation.suspended:
+            message = relation.status.message
+            now = self.clock.now()
+            relation.status = StatusInfo(current="suspended", message=message, since=now)
+
+    def _drop_remote_if_unused(self, remote: RemoteApplication) -> None:
+        if remote.relations or self.remotes.get(remote.name) is not remote:
+            return
+        if remote.is_proxy or remote.life == "dying":
+            remote.life = "dead"
+            del self.remotes[remote.name]
+            if not remote.is_proxy:
+                last = remote_application_delta(self._model_uuid, remote)
+                self._feed.removed("remoteApplication", remote.name, last)
 
     # How it is done.
 
@@ -296,7 +424,9 @@ class Topology:
     def _infer(self, names: Sequence[str]) -> tuple[Side, ...]:
         named = {name.partition(":")[0] for name in names}
         known = {
-            name: self.applications[name].related for name in named if name in self.applications
+            name: application.related
+            for name in named
+            if (application := self.applications.get(name) or self.remotes.get(name)) is not None
         }
         return infer_sides(names, known)
 
@@ -309,6 +439,13 @@ class Topology:
         if existing is not None:
             raise ApiError(f"relation {key}", ALREADY_EXISTS)
         for side in sides:
+            remote = self.remotes.get(side.application)
+            if remote is not None:
+                if remote.is_terminated:
+                    raise ApiError(f"remote offer {remote.name} is terminated")
+                if remote.life != "alive":
+                    raise ApiError(f'remote application "{remote.name}" is not alive')
+                continue
             application = self.applications[side.application]
             if application.life != "alive":
                 raise ApiError(f'application "{application.name}" is not alive')
@@ -340,7 +477,7 @@ class Topology:
         self.next_relation += 1
         self.relations[relation.id] = self._keys[relation.key] = relation
         for side in sides:
-            self.applications[side.application].relations[relation.id] = relation
+            self._party(side).relations[relation.id] = relation
         self._feed.changed("relation", str(relation.id))
         return relation
 
@@ -373,8 +510,13 @@ class Topology:
         return [
             self._agents[name]
             for side in relation.sides
+            if side.application in self.applications
             for name in self.applications[side.application].units
         ]
+
+    def _party(self, side: Side) -> Application | RemoteApplication:
+        name = side.application
+        return self.applications[name] if name in self.applications else self.remotes[name]
 
     def _drop_relation(self, relation: Relation) -> None:
         if self.relations.pop(relation.id, None) is None:
@@ -383,7 +525,14 @@ class Topology:
         del self._keys[relation.key]
         last = relation_delta(self._model_uuid, relation)
         self._feed.removed("relation", str(relation.id), last)
+        if self.cross_model is not None and self.is_remote(relation):
+            self.cross_model.relation_gone(self, relation)
         for side in relation.sides:
+            remote = self.remotes.get(side.application)
+            if remote is not None:
+                remote.relations.pop(relation.id, None)
+                self._drop_remote_if_unused(remote)
+                continue
             application = self.applications[side.application]
             application.relations.pop(relation.id, None)
             for name in application.units:
@@ -404,6 +553,8 @@ class Topology:
         self.chronicle.application_gone(application)
         last = application_delta(self._model_uuid, self._owner, application)
         self._feed.removed("application", application.name, last)
+        if self.cross_model is not None:
+            self.cross_model.application_changed(self, application.name)
 
 
 def found(known: Known | None, what: str) -> Known:

@@ -40,13 +40,11 @@ async def test_a_model_is_exported_as_the_bundle_that_makes_it_again(rehearsal: 
         "applications": {
             "db": {
                 "charm": "local:db-0",
-                "base": "ubuntu@22.04/stable",
                 "scale": 1,
                 "constraints": "arch=amd64 mem=2048 tags=a,b",
             },
             "web": {
                 "charm": "local:web-0",
-                "base": "ubuntu@22.04/stable",
                 "scale": 2,
                 "options": {"name": "y", "port": 0},
                 "annotations": {"gui-x": "1", "gui-y": "2"},
@@ -68,22 +66,36 @@ async def test_defaults_of_the_charm_are_exported_when_asked_for(rehearsal: Rehe
 
 
 @pytest.mark.parametrize(
-    ("default", "expected"),
+    ("default", "focal", "jammy"),
     [
-        ("", "ubuntu@22.04/stable"),
-        ("ubuntu@22.04/stable", None),
-        ("ubuntu@20.04", "ubuntu@22.04/stable"),
+        ("", "ubuntu@20.04/stable", "ubuntu@22.04/stable"),
+        ("ubuntu@22.04/stable", "ubuntu@20.04/stable", None),
     ],
 )
 async def test_the_base_of_the_model_is_not_repeated(
-    rehearsal: Rehearsal, default: str, expected: str | None
+    rehearsal: Rehearsal, default: str, focal: str | None, jammy: str | None
 ) -> None:
     if default:
         rehearsal.model.settings.set({"default-base": default}, is_superuser=True)
+    await rehearsal.upload_and_deploy("new")
+    old = await rehearsal.upload("old", bases=[{"name": "ubuntu", "channel": "20.04"}])
+    base = {"name": "ubuntu", "channel": "20.04/stable"}
+    rehearsal.deploy("old", old, origin={"source": "local", "base": base})
+    specs = (await exported(rehearsal, **{"include-series": True}))["applications"]
+    assert (specs["old"].get("base"), specs["new"].get("base")) == (focal, jammy)
+    assert (specs["old"].get("series"), specs["new"].get("series")) == (
+        "focal",
+        "jammy" if jammy else None,
+    )
+
+
+async def test_a_base_that_all_applications_have_is_not_written_on_kubernetes(
+    rehearsal: Rehearsal,
+) -> None:
     await rehearsal.upload_and_deploy("web")
-    assert (await exported(rehearsal))["applications"]["web"].get("base") == expected
-    spec = (await exported(rehearsal, **{"include-series": True}))["applications"]["web"]
-    assert spec.get("series") == ("jammy" if expected else None)
+    bundle = await exported(rehearsal, **{"include-series": True})
+    assert not {"base", "series"} & set(bundle["applications"]["web"])
+    assert not {"default-base", "series"} & set(bundle)
 
 
 @pytest.mark.parametrize(

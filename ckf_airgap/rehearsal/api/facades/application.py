@@ -108,17 +108,6 @@ class Application(ApplicationUnits):
         return {}
 
     @rpc_method
-    async def set_relations_suspended(self, params: Document) -> Document:
-        """Refuse: only relations to other models can be suspended."""
-
-        async def one(document: Document) -> Document:
-            number = int_field(document, "relation-id")
-            if number not in self.session.model.topology.relations:
-                raise ApiError(f"relation {number} not found", NOT_FOUND)
-            raise ApiError(f"cannot set suspend status for relation {number} within one model")
-
-        return await results_of(mappings_field(params, "args"), one)
-
     @rpc_method
     async def expose(self, params: Document) -> Document:
         """Make an application, or some of its endpoints, reachable from outside."""

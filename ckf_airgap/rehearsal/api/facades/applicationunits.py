@@ -152,6 +152,8 @@ class ApplicationUnits(ApplicationInfo):
         tag = text_field(document, "application-tag")
         application = self._application(tag_id(tag, "application"))
         model = self.session.model
+        if not bool_field(document, "force"):
+            model.offers.check_unused(application.name)
         destroy_storage = bool_field(document, "destroy-storage")
         units: list[JSONValue] = []
         destroyed: list[JSONValue] = []
