@@ -14,7 +14,7 @@ from ckf_airgap.rehearsal.entities.storage import StorageDeclaration, storage_de
 from ckf_airgap.rehearsal.model.nostore import store_unreachable
 from ckf_airgap.rehearsal.views.deltas import endpoint_document
 from ckf_airgap.rehearsal.wire import (
-    NOT_SUPPORTED,
+    NOT_VALID,
     ApiError,
     mappings_field,
     text_field,
@@ -83,14 +83,11 @@ class Charms(Facade):
         """Refuse: only the store has revisions of resources."""
         results: list[JSONValue] = []
         for item in mappings_field(params, "entities"):
-            url = text_field(item, "tag") or text_field(item, "charm-url")
-            error = store_unreachable(url)
-            if url.startswith("local:"):
-                error = ApiError(
-                    f'charm "{url}" has no store resources: local charm not supported',
-                    NOT_SUPPORTED,
-                )
-            results.append([{"error": error.as_document()}])
+            reference = text_field(item, "charm-url")
+            url = CharmURL.parse(reference)
+            if url.schema == "local":
+                raise ApiError(f'charm "{url.name}" not valid', NOT_VALID)
+            results.append([{"error": store_unreachable(reference).as_document()}])
         return {"results": results}
 
     @rpc_method
@@ -170,15 +167,32 @@ def _meta(charm: Charm) -> Document:
         for resource in charm.resources.values()
     }
     bindings: Document = {name: name for name, _ in _entries(metadata, "extra-bindings")}
+    payloads: Document = {
+        name: {"name": name, "type": str(fields.get("type") or "")}
+        for name, fields in _entries(metadata, "payloads")
+    }
     for section, found in (
         ("storage", storage),
         ("devices", devices),
         ("containers", containers),
         ("resources", resources),
         ("extra-bindings", bindings),
+        ("payload-classes", payloads),
     ):
         if found:
             meta[section] = {**found}
+    for section in ("categories", "tags", "terms"):
+        texts = metadata.get(section)
+        if isinstance(texts, list) and texts:
+            meta[section] = [str(text) for text in texts]
+    deployment = metadata.get("deployment")
+    if isinstance(deployment, dict):
+        meta["deployment"] = {
+            "type": str(deployment.get("type") or ""),
+            "mode": str(deployment.get("mode") or "workload"),
+            "service": str(deployment.get("service") or ""),
+            "min-version": str(deployment.get("min-version") or ""),
+        }
     if metadata.get("assumes"):
         meta["assumes-expr"] = metadata["assumes"]
     if metadata.get("charm-user"):
