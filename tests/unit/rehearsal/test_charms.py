@@ -291,6 +291,13 @@ async def test_what_does_not_need_the_store_is_answered(rehearsal: Rehearsal) ->
     assert (caught.value.message, caught.value.code) == ('charm "minio" not valid', NOT_VALID)
 
 
+async def test_the_oldest_version_adds_charms_with_authorization(rehearsal: Rehearsal) -> None:
+    params = {"url": "local:minio-0", "charm-origin": {"source": "local"}, "force": False}
+    for version, message in ((5, "unknown schema"), (6, "up to version 5")):
+        with pytest.raises(ApiError, match=message):
+            await rehearsal.call(Charms, "AddCharmWithAuthorization", params, version=version)
+
+
 async def test_rare_sections_of_the_metadata_are_shown(rehearsal: Rehearsal) -> None:
     url = await rehearsal.upload(
         "old",

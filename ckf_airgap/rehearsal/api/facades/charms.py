@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.api.facade import Facade, rpc_method
+from ckf_airgap.rehearsal.api.notplayed import other_version
 from ckf_airgap.rehearsal.entities.charmurl import CharmURL
 from ckf_airgap.rehearsal.entities.entities import StoredCharm
 from ckf_airgap.rehearsal.entities.storage import StorageDeclaration, storage_declarations
@@ -20,6 +21,9 @@ from ckf_airgap.rehearsal.wire import (
     text_field,
     texts_field,
 )
+
+_AUTHORIZES: Final = 5
+"""The last version with ``AddCharmWithAuthorization``."""
 
 
 class Charms(Facade):
@@ -59,6 +63,14 @@ class Charms(Facade):
         if url.schema == "local":
             raise ApiError(f'unknown schema for charm URL "{url}"')
         raise store_unreachable(str(url))
+
+    @rpc_method
+    async def add_charm_with_authorization(self, params: Document) -> Document:
+        """Do what `add_charm` does: the oldest version has both."""
+        if self.version > _AUTHORIZES:
+            have = f"up to version {_AUTHORIZES}"
+            raise other_version(self.name, self.version, "AddCharmWithAuthorization", has=have)
+        return await self.add_charm(params)
 
     @rpc_method
     async def resolve_charms(self, params: Document) -> Document:
