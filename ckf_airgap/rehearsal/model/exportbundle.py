@@ -14,7 +14,8 @@ from ckf_airgap.charms.charm import SERIES_CHANNELS, Base
 from ckf_airgap.documents import Document, JSONValue, dump_yaml
 from ckf_airgap.rehearsal.entities.charmurl import CharmURL
 from ckf_airgap.rehearsal.entities.entities import Application, Relation
-from ckf_airgap.rehearsal.wire import ApiError, mapping_field, text_field, texts_field
+from ckf_airgap.rehearsal.entities.storage import StorageConstraints
+from ckf_airgap.rehearsal.wire import ApiError, mapping_field, texts_field
 
 LOCAL: Final = "local"
 
@@ -150,7 +151,7 @@ def _application(
         "options": {name: options[name] for name in sorted(options)},
         "annotations": {name: annotations[name] for name in sorted(annotations)},
         "constraints": " ".join(constraints),
-        "storage": _storage(application.storage),
+        "storage": _storage(application.storage_constraints),
         "offers": offers,
         "trust": application.own_settings.get("trust") is True,
     }
@@ -199,12 +200,12 @@ def _exposed_endpoints(application: Application) -> Document:
     return found
 
 
-def _storage(storage: Document) -> Document:
-    """Return storage directives as texts: ``kubernetes,1,1024M``."""
+def _storage(constraints: Mapping[str, StorageConstraints]) -> Document:
+    """Return what units get of each storage as texts: ``kubernetes,1,1024M``."""
     texts: Document = {}
-    for name in sorted(storage):
-        directive = mapping_field(storage, name)
-        count, size = directive.get("Count"), directive.get("Size")
-        parts = [text_field(directive, "Pool"), str(count or ""), f"{size}M" if size else ""]
-        texts[name] = ",".join(part for part in parts if part)
+    for name, asked in sorted(constraints.items()):
+        parts = [asked.pool]
+        parts += [str(asked.count)] if asked.count else []
+        parts += [f"{asked.size_mib}M"] if asked.size_mib else []
+        texts[name] = ",".join(parts)
     return texts

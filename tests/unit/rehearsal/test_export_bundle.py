@@ -122,3 +122,19 @@ async def test_endpoints_exposed_in_their_own_way_are_in_the_overlay(
 async def test_an_empty_model_has_nothing_to_export(rehearsal: Rehearsal) -> None:
     with pytest.raises(ApiError, match="nothing to export as there are no applications"):
         await export(rehearsal)
+
+
+async def test_storage_is_exported_with_the_defaults_of_charm_and_model(
+    rehearsal: Rehearsal,
+) -> None:
+    storage = {
+        "data": {"type": "filesystem", "minimum-size": "10G"},
+        "logs": {"type": "filesystem", "multiple": {"range": "0-"}},
+    }
+    url = await rehearsal.upload("minio", storage=storage)
+    rehearsal.deploy("minio", url, storage={"logs": {"Count": 2, "Pool": "tmpfs"}})
+    bundle = await exported(rehearsal)
+    assert bundle["applications"]["minio"]["storage"] == {
+        "data": "kubernetes,1,10240M",
+        "logs": "tmpfs,2,1024M",
+    }
