@@ -8,6 +8,7 @@ from typing import Final
 
 from ckf_airgap.documents import Document, JSONValue, dump_yaml, natural
 from ckf_airgap.rehearsal.entities.entities import Application, Relation
+from ckf_airgap.rehearsal.entities.storage import StorageConstraints
 from ckf_airgap.rehearsal.model.bundlearguments import series_of_base
 from ckf_airgap.rehearsal.wire import ApiError, mapping_field, texts_field
 
@@ -137,13 +138,10 @@ def _application(application: Application, *, include_charm_defaults: bool) -> D
     constraints = _constraints(application.constraints)
     if constraints:
         fields["constraints"] = constraints
-    storage: Document = {
-        name: text
-        for name, directive in application.storage.items()
-        if (text := _storage(directive))
-    }
-    if storage:
-        fields["storage"] = storage
+    if application.storage_constraints:
+        fields["storage"] = {
+            name: _storage(asked) for name, asked in sorted(application.storage_constraints.items())
+        }
     if application.own_settings.get("trust") is True:
         fields["trust"] = True
     return fields
@@ -202,11 +200,10 @@ def _constraints(constraints: Document) -> str:
     return " ".join(parts)
 
 
-def _storage(directive: JSONValue) -> str:
-    if not isinstance(directive, dict):
-        return str(directive or "")
-    pool, count, size = (directive.get(key) for key in ("pool", "count", "size"))
-    parts = [str(pool or ""), str(count or ""), f"{size}M" if size else ""]
+def _storage(asked: StorageConstraints) -> str:
+    """Return what units get of a storage as a bundle writes it: ``kubernetes,1,1024M``."""
+    count, size = asked.count, asked.size_mib
+    parts = [asked.pool, str(count) if count else "", f"{size}M" if size else ""]
     return ",".join(part for part in parts if part)
 
 

@@ -90,7 +90,6 @@ async def test_what_only_overlays_hold_is_a_second_document(rehearsal: Rehearsal
     web.exposed = True
     assert yaml.safe_load(await export(rehearsal))["applications"]["web"]["expose"] is True
     web.exposed_endpoints = {"db": {"expose-to-cidrs": ["10.0.0.0/8"]}}
-    web.storage = {"data": {"pool": "kubernetes", "size": 1024, "count": 1}}
     offers: Any = {"db": {"mysql": {"endpoints": ["db"], "acl": {"admin": "admin"}}}}
     text = export_bundle(
         Exported(
@@ -104,7 +103,6 @@ async def test_what_only_overlays_hold_is_a_second_document(rehearsal: Rehearsal
     bundle, overlay = yaml.safe_load_all(text)
     assert "expose" not in bundle["applications"]["web"]
     assert bundle["saas"] == {"kafka": {"url": "admin/other.kafka"}}
-    assert bundle["applications"]["web"]["storage"] == {"data": "kubernetes,1,1024M"}
     assert overlay == {
         "applications": {
             "db": {"offers": offers["db"]},

@@ -131,6 +131,29 @@ async def test_endpoints_exposed_in_their_own_way_are_in_the_overlay(
         assert "\n--- # overlay.yaml\n" in text
 
 
+async def test_the_storage_that_units_get_is_exported(rehearsal: Rehearsal) -> None:
+    data = {"type": "filesystem", "location": "/data", "minimum-size": "2G"}
+    await rehearsal.upload_and_deploy("db", storage={"data": data})
+    spec = (await exported(rehearsal))["applications"]["db"]
+    assert spec["storage"] == {"data": "kubernetes,1,2048M"}
+
+
 async def test_an_empty_model_has_nothing_to_export(rehearsal: Rehearsal) -> None:
     with pytest.raises(ApiError, match="nothing to export as there are no applications"):
         await export(rehearsal)
+
+
+async def test_storage_is_exported_with_the_defaults_of_charm_and_model(
+    rehearsal: Rehearsal,
+) -> None:
+    storage = {
+        "data": {"type": "filesystem", "minimum-size": "10G"},
+        "logs": {"type": "filesystem", "multiple": {"range": "0-"}},
+    }
+    url = await rehearsal.upload("minio", storage=storage)
+    rehearsal.deploy("minio", url, storage={"logs": {"Count": 2, "Pool": "tmpfs"}})
+    bundle = await exported(rehearsal)
+    assert bundle["applications"]["minio"]["storage"] == {
+        "data": "kubernetes,1,10240M",
+        "logs": "tmpfs,2,1024M",
+    }
