@@ -36,13 +36,10 @@ async def test_only_the_login_exists_before_the_login(client: Client) -> None:
         ),
         (
             "model",
-            "Action",
-            7,
-            "EnqueueOperation",
-            (
-                "a rehearsal does not simulate actions, run and exec, since no charm code runs "
-                "(Action.EnqueueOperation)"
-            ),
+            "Payloads",
+            1,
+            "List",
+            "a rehearsal does not simulate payloads (Payloads.List)",
             "not supported",
         ),
         (
