@@ -52,11 +52,12 @@ class Caller(Protocol):
     controller: ControllerState
     model_or_none: Model | None
     is_controller_connection: bool
+    host: str
     logged_in_user: User | None
 
     @property
     def model(self) -> Model:
-        """The model of the connection; `ApiError` on one to the controller."""
+        """The model of the connection; on one to the controller, the controller's own."""
 
     @property
     def user(self) -> User:

@@ -7,30 +7,23 @@ from typing import Final
 
 from ckf_airgap.rehearsal.wire import NOT_SUPPORTED, ApiError
 
-_DEFAULTS: Final = "the defaults of new models"
-_END: Final = "the end of its controller: stop the process that runs it"
-
 _WHAT: Final[Mapping[str, str]] = {
-    "Block": "disabled commands",
-    "Client.StatusHistory": "the history of statuses",
-    "Cloud": "clouds beyond the one that it has",
-    "Controller.CloudSpec": _END,
-    "Controller.ConfigSet": "changes of the controller's configuration",
     "Controller.DashboardConnectionInfo": "the dashboard",
-    "Controller.DestroyController": _END,
     "Controller.InitiateMigration": "migrations",
     "HighAvailability": "more than one controller",
-    "ModelManager.ChangeModelCredential": "changes of a model's credential",
-    "ModelManager.ModelDefaultsForClouds": _DEFAULTS,
-    "ModelManager.SetModelDefaults": _DEFAULTS,
-    "ModelManager.UnsetModelDefaults": _DEFAULTS,
     "ModelUpgrader": "upgrades of Juju",
     "Payloads": "payloads",
     "SSHClient": "ssh, scp and debug-hooks, since its units are not pods",
-    "Storage": "storage",
-    "UserManager.ModelUserInfo": "the list of a model's users",
 }
 """By facade, or by facade and method: what is missing when a call leads nowhere."""
+
+_INSTEAD: Final[Mapping[str, str]] = {
+    "Controller.DashboardConnectionInfo": "juju status shows the model",
+    "Controller.InitiateMigration": "deploy the bundle into a model of the other controller",
+    "ModelUpgrader": "its version stays what it is; rehearse the upgrade on a cluster",
+    "Payloads": "charm code registers them; look at them on a cluster",
+}
+"""What to do instead, by facade, or by facade and method."""
 
 
 def not_played(facade: str, method: str) -> ApiError:
@@ -41,6 +34,7 @@ def not_played(facade: str, method: str) -> ApiError:
     """
     call = f"{facade}.{method}"
     what = _WHAT.get(call) or _WHAT.get(facade)
-    return ApiError(
-        f"a rehearsal does not simulate {f'{what} ({call})' if what else call}", NOT_SUPPORTED
-    )
+    instead = _INSTEAD.get(call) or _INSTEAD.get(facade)
+    named = f"{what} ({call})" if what else call
+    advice = f": {instead}" if instead else ""
+    return ApiError(f"a rehearsal does not simulate {named}{advice}", NOT_SUPPORTED)

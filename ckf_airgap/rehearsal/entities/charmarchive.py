@@ -15,6 +15,7 @@ from ckf_airgap.charms.charmfile import MAX_DOCUMENT_BYTES, refuse_bomb
 from ckf_airgap.documents import Document, load_mapping
 from ckf_airgap.errors import CharmError, InputError
 from ckf_airgap.rehearsal.entities.actionspecs import ActionSpec, action_specs
+from ckf_airgap.rehearsal.entities.charmcode import sets_status
 from ckf_airgap.rehearsal.wire import BAD_REQUEST, ApiError
 
 UploadMethod = Literal["POST", "PUT"]
@@ -31,6 +32,8 @@ class CharmArchive:
     """The file ``version``: a VCS revision, shown in the status."""
     revision: int = 0
     """The file ``revision``; 0 when there is none."""
+    sets_status: bool = True
+    """Whether its code says how its units are."""
 
 
 def read_archive(path: Path, *, method: UploadMethod = "POST") -> CharmArchive:
@@ -94,6 +97,7 @@ def _read(archive: zipfile.ZipFile, path: Path, method: UploadMethod) -> CharmAr
         actions=actions,
         version=line("version"),
         revision=int(revision or 0),
+        sets_status=sets_status(archive, root),
     )
 
 

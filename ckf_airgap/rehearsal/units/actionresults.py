@@ -68,8 +68,13 @@ class ActionResult:
 
 @dataclass(slots=True)
 class ActionScript:
-    """The results that actions and commands come to, by application or by charm."""
+    """The results that actions and commands come to, by application or by charm.
 
+    Attributes:
+        below: What they come to where nothing is said here: the results of a script file.
+    """
+
+    below: ActionScript | None = None
     _by_application: dict[tuple[str, str], ActionResult] = field(default_factory=dict)
     _by_charm: dict[tuple[str, str], ActionResult] = field(default_factory=dict)
 
@@ -110,7 +115,10 @@ class ActionScript:
     def result(self, action: str, *, application: str, charm: str) -> ActionResult | None:
         """Return what an action comes to: the application's own, else its charm's."""
         own = self._by_application.get((application, action))
-        return self._by_charm.get((charm, action)) if own is None else own
+        found = self._by_charm.get((charm, action)) if own is None else own
+        if found is None and self.below is not None:
+            return self.below.result(action, application=application, charm=charm)
+        return found
 
     def clear(self) -> None:
         """Forget every result."""

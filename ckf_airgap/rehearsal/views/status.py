@@ -93,7 +93,8 @@ def full_status(
         units = _matching_units(application, patterns)
         if units is not None:
             kept.add(name)
-            shown[name] = _application(application, units, hidden)
+            version = str(model.get("version") or "")
+            shown[name] = _application(application, units, version, hidden)
     return {
         "model": model,
         "machines": {},
@@ -132,7 +133,7 @@ def _chosen(entries: Mapping[str, Document], patterns: Sequence[str]) -> Documen
 
 
 def _application(
-    application: Application, units: Iterable[Unit], hidden: Container[str]
+    application: Application, units: Iterable[Unit], version: str, hidden: Container[str]
 ) -> Document:
     related: dict[str, JSONValue] = {}
     for endpoint, names in _related(application, hidden).items():
@@ -148,11 +149,11 @@ def _application(
         "relations": related,
         "can-upgrade-to": "",
         "subordinate-to": [],
-        "units": {unit.name: _unit(unit) for unit in units},
+        "units": {unit.name: _unit(unit, version) for unit in units},
         "meter-statuses": None,
         "status": detailed_status(application_status(application)),
         "workload-version": "",
-        "endpoint-bindings": {"": "alpha", **application.bindings},
+        "endpoint-bindings": {**application.bindings},
         "int": application.scale,
         "provider-id": application.provider_id,
         "public-address": application.public_address,
@@ -174,9 +175,12 @@ def _related(application: Application, hidden: Container[str]) -> dict[str, dict
     return related
 
 
-def _unit(unit: Unit) -> Document:
+def _unit(unit: Unit, version: str) -> Document:
+    """Return a unit; an agent that runs tells its version."""
+    agent = detailed_status(unit.agent, life=_life(unit.life))
+    agent["version"] = version if unit.address else ""
     shown: Document = {
-        "agent-status": detailed_status(unit.agent, life=_life(unit.life)),
+        "agent-status": agent,
         "workload-status": detailed_status(unit.workload),
         "workload-version": "",
         "machine": "",

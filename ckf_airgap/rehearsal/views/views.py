@@ -90,10 +90,16 @@ class Viewed(Protocol):
     agent_version: str
     life: Literal["alive", "dying", "dead"]
     created_at: datetime
+    dying_since: datetime | None
     clock: Clock
-    config: dict[str, JSONValue]
+    cloud: str
+    region: str
     constraints: Document
     annotations: dict[str, dict[str, str]]
+
+    @property
+    def config(self) -> Mapping[str, JSONValue]:
+        """The settings that have a value."""
 
     @property
     def charms(self) -> Charms:
@@ -122,8 +128,11 @@ class Viewed(Protocol):
 
 def model_status(model: Viewed) -> StatusInfo:
     """Return the status of the model itself."""
-    current = "available" if model.life == "alive" else "destroying"
-    return StatusInfo(current=current, since=model.created_at)
+    if model.dying_since is None:
+        return StatusInfo(current="available", since=model.created_at)
+    return StatusInfo(
+        current="destroying", message="cleaning up cloud resources", since=model.dying_since
+    )
 
 
 def model_full_status(model: Viewed, patterns: Sequence[str]) -> Document:
@@ -131,7 +140,8 @@ def model_full_status(model: Viewed, patterns: Sequence[str]) -> Document:
     section: Document = {
         "name": model.name,
         "type": "caas",
-        "cloud-tag": "cloud-k8s",
+        "cloud-tag": f"cloud-{model.cloud}",
+        "region": model.region,
         "version": model.agent_version,
         "available-version": "",
         "model-status": detailed_status(model_status(model)),
@@ -179,8 +189,8 @@ def model_delta(model: Viewed) -> Document:
         "constraints": dict(model.constraints),
         "sla": {"level": "unsupported", "owner": ""},
         "type": "caas",
-        "cloud": "k8s",
-        "cloud-region": "",
+        "cloud": model.cloud,
+        "cloud-region": model.region,
         "version": model.agent_version,
     }
 

@@ -184,10 +184,7 @@ async def test_without_good_credentials_nothing_is_taken(client: Client) -> None
 
 async def test_an_unsupported_method_has_its_own_answer(client: Client) -> None:
     status, body, _ = await client.http("POST", path(client, "oci-image", None), data=b"")
-    assert (status, body) == (
-        405,
-        {"error": {"message": 'unsupported method: "POST"', "code": "method not allowed"}},
-    )
+    assert (status, body) == (405, b"Method Not Allowed\n")
 
 
 async def test_a_file_comes_back_once_its_application_is_deployed(

@@ -11,9 +11,11 @@ from typing import Any, cast
 from ckf_airgap.documents import JSONValue
 from ckf_airgap.rehearsal.api.facade import Caller, Facade, Watcher
 from ckf_airgap.rehearsal.model.model import Model
-from ckf_airgap.rehearsal.model.state import ControllerState
+from ckf_airgap.rehearsal.model.modelsettings import ModelDefaults
+from ckf_airgap.rehearsal.model.state import CONTROLLER_MODEL, ControllerState
 from ckf_airgap.rehearsal.model.users import User, Users
 from tests.unit.rehearsal.harness import Rehearsal
+from tests.witness.watching import WITNESS
 
 
 @dataclass
@@ -36,6 +38,7 @@ class RehearsedController:
             make_model=self._make_model,
         )
         self.watchers: list[Watcher] = []
+        self.add_model(CONTROLLER_MODEL)
 
     def add_model(self, name: str, *, owner: str = "admin") -> Rehearsal:
         """Make a model; return what drives it."""
@@ -74,7 +77,9 @@ class RehearsedController:
         instance.object_id = object_id
         if version is not None:
             instance.version = version
-        return await getattr(instance, facade.methods[method])(params)
+        response = await getattr(instance, facade.methods[method])(params)
+        WITNESS.response(facade.name, instance.version, method, response)
+        return response
 
     def settle(self) -> None:
         """Let time pass in every model until nothing happens any more."""
@@ -93,6 +98,9 @@ class RehearsedController:
         owner: str,
         controller_uuid: str,
         config: Mapping[str, JSONValue],
+        cloud: str,
+        region: str,
+        defaults: ModelDefaults,
     ) -> Model:
         directory = self.directory / f"charms-{uuid}"
         directory.mkdir(parents=True)
@@ -103,6 +111,9 @@ class RehearsedController:
             owner=owner,
             controller_uuid=controller_uuid,
             config=config,
+            cloud=cloud,
+            region=region,
+            defaults=defaults,
             clock=rehearsal.clock,
             script=rehearsal.script,
             batch_s=0,

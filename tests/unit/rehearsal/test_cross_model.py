@@ -342,8 +342,8 @@ async def test_relations_are_suspended_and_taken_up_again(world: World) -> None:
 async def test_access_is_granted_and_revoked(world: World) -> None:
     await world.offer()
     bob = world.controller.add_user("bob")
-    world.controller.state.users.set_model_access(
-        bob, model_uuid=world.consuming.model.uuid, access="admin"
+    world.controller.state.users.change_model_access(
+        "bob", model_uuid=world.consuming.model.uuid, action="grant", access="admin"
     )
 
     async def modify(action: str, access: str, target: str = "bob", **keys: Any) -> str:

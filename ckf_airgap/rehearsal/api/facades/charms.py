@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
@@ -12,15 +10,13 @@ from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.api.facade import Facade, rpc_method
 from ckf_airgap.rehearsal.entities.charmurl import CharmURL
 from ckf_airgap.rehearsal.entities.entities import StoredCharm
+from ckf_airgap.rehearsal.entities.storage import StorageDeclaration, storage_declarations
 from ckf_airgap.rehearsal.model.nostore import store_unreachable
 from ckf_airgap.rehearsal.views.deltas import endpoint_document
 from ckf_airgap.rehearsal.wire import (
     NOT_SUPPORTED,
     ApiError,
-    mapping_field,
     mappings_field,
-    results_of,
-    tags_field,
     text_field,
     texts_field,
 )
@@ -30,7 +26,7 @@ class Charms(Facade):
     """The charms of a model."""
 
     name: ClassVar[str] = "Charms"
-    versions: ClassVar[tuple[int, ...]] = (5, 6)
+    versions: ClassVar[tuple[int, ...]] = (5, 6, 7)
 
     @rpc_method
     async def charm_info(self, params: Document) -> Document:
@@ -71,24 +67,16 @@ class Charms(Facade):
         results: list[JSONValue] = []
         for item in mappings_field(params, "resolve"):
             reference = text_field(item, "reference")
-            results.append(
-                {
-                    "url": reference,
-                    "charm-origin": mapping_field(item, "charm-origin"),
-                    series: [],
-                    "error": store_unreachable(reference).as_document(),
-                }
-            )
+            error = store_unreachable(reference)
+            results.append({"url": "", series: [], "error": error.as_document()})
         return {"Results": results}
 
     @rpc_method
     async def get_download_infos(self, params: Document) -> Document:
-        """Refuse: charms are downloaded from the store only."""
-
-        async def one(item: Document) -> Document:
+        """Refuse as a whole, since an entry has no error: charms come from the store only."""
+        for item in mappings_field(params, "entities"):
             raise store_unreachable(text_field(item, "charm-url"))
-
-        return await results_of(mappings_field(params, "entities"), one)
+        return {"results": []}
 
     @rpc_method
     async def list_charm_resources(self, params: Document) -> Document:
@@ -109,16 +97,6 @@ class Charms(Facade):
     async def check_charm_placement(self, params: Document) -> Document:
         """Return no objection: units of a Kubernetes model are not placed."""
         return {"results": [{} for _ in mappings_field(params, "placements")]}
-
-    @rpc_method
-    async def check_charms(self, params: Document) -> Document:
-        """Return no objection to charms that are there."""
-
-        async def one(tag: str) -> Document:
-            self.session.model.charms.get(tag.removeprefix("charm-"))
-            return {}
-
-        return await results_of(tags_field(params), one)
 
 
 def charm_info(stored: StoredCharm) -> Document:
@@ -179,7 +157,7 @@ def _meta(charm: Charm) -> Document:
             meta[section] = endpoints
     if charm.series:
         meta["series"] = [*charm.series]
-    storage = {name: _storage(name, fields) for name, fields in _entries(metadata, "storage")}
+    storage = {name: _storage(found) for name, found in storage_declarations(charm).items()}
     devices = {name: _device(name, fields) for name, fields in _entries(metadata, "devices")}
     containers = {name: _container(fields) for name, fields in _entries(metadata, "containers")}
     resources: Document = {
@@ -215,44 +193,22 @@ def _entries(metadata: Mapping[str, JSONValue], section: str) -> Iterator[tuple[
         yield name, fields if isinstance(fields, dict) else {}
 
 
-def _storage(name: str, fields: Document) -> Document:
-    least, most = _count_range(fields)
+def _storage(declared: StorageDeclaration) -> Document:
     shown: Document = {
-        "name": name,
-        "description": str(fields.get("description") or ""),
-        "type": str(fields.get("type") or ""),
-        "shared": fields.get("shared") is True,
-        "read-only": fields.get("read-only") is True,
-        "count-min": least,
-        "count-max": most,
-        "minimum-size": _mebibytes(fields.get("minimum-size")),
+        "name": declared.name,
+        "description": declared.description,
+        "type": declared.type,
+        "shared": declared.shared,
+        "read-only": declared.read_only,
+        "count-min": declared.least,
+        "count-max": declared.most,
+        "minimum-size": declared.minimum_size_mib,
     }
-    if fields.get("location"):
-        shown["location"] = str(fields["location"])
-    if isinstance(fields.get("properties"), list):
-        shown["properties"] = fields["properties"]
+    if declared.location:
+        shown["location"] = declared.location
+    if declared.properties:
+        shown["properties"] = [*declared.properties]
     return shown
-
-
-def _count_range(fields: Document) -> tuple[int, int]:
-    """Return how many of a storage there may be: one, or ``multiple: {range: 0-2}``."""
-    multiple = fields.get("multiple")
-    if not isinstance(multiple, dict):
-        return 1, 1
-    text = str(multiple.get("range", "1"))
-    if text.endswith("+"):
-        return int(text[:-1]), -1
-    least, dash, most = text.partition("-")
-    return int(least or 0), (int(most) if most else -1) if dash else int(least)
-
-
-def _mebibytes(size: JSONValue) -> int:
-    """Return a size such as ``10G`` in MiB."""
-    match = re.match(r"^([0-9.]+)\s*([MGTPEZY]?)", str(size or ""))
-    if match is None:
-        return 0
-    power = max("MGTPEZY".find(match[2]), 0)
-    return math.ceil(float(match[1]) * float(1024**power))
 
 
 def _device(name: str, fields: Document) -> Document:
