@@ -38,7 +38,8 @@ def unit_info(unit: Unit, applications: Mapping[str, Application]) -> Document:
     """
     application = unit.application
     related: list[JSONValue] = [
-        _relation_data(relation, unit, applications) for relation in application.relations.values()
+        _relation_data(relation, application, applications)
+        for relation in application.relations.values()
     ]
     info: Document = {
         "tag": unit_tag(unit.name),
@@ -58,18 +59,14 @@ def unit_info(unit: Unit, applications: Mapping[str, Application]) -> Document:
 
 
 def _relation_data(
-    relation: Relation, unit: Unit, applications: Mapping[str, Application]
+    relation: Relation, application: Application, applications: Mapping[str, Application]
 ) -> Document:
-    """Return what the other side of a relation has written; some fields are spelt as in Go.
-
-    Units of another model are known as far as they take part in the relation; what they write
-    stays in their model.
-    """
-    application = unit.application
+    """Return what the other side of a relation has written; some fields are spelt as in Go."""
     other = relation.other(application.name)
     remote = applications.get(other.application)
     units: Document = {}
-    for name in remote.units if remote else relation.counterparts(unit):
+    elsewhere = [name for name in relation.in_scope if name.startswith(f"{other.application}/")]
+    for name in remote.units if remote else elsewhere:
         in_scope = name in relation.in_scope
         settings = (unit_settings(remote) if remote else {}) if in_scope else None
         units[name] = {"InScope": in_scope, "UnitData": settings}

@@ -93,7 +93,8 @@ def full_status(
         units = _matching_units(application, patterns)
         if units is not None:
             kept.add(name)
-            shown[name] = _application(application, units, str(model.get("version") or ""), hidden)
+            version = str(model.get("version") or "")
+            shown[name] = _application(application, units, version, hidden)
     return {
         "model": model,
         "machines": {},

@@ -38,7 +38,7 @@ class RehearsedController:
             make_model=self._make_model,
         )
         self.watchers: list[Watcher] = []
-        self.state.create_model(CONTROLLER_MODEL, owner=admin.name)
+        self.add_model(CONTROLLER_MODEL)
 
     def add_model(self, name: str, *, owner: str = "admin") -> Rehearsal:
         """Make a model; return what drives it."""

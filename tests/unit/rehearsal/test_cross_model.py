@@ -343,7 +343,7 @@ async def test_access_is_granted_and_revoked(world: World) -> None:
     await world.offer()
     bob = world.controller.add_user("bob")
     world.controller.state.users.change_model_access(
-        bob.name, model_uuid=world.consuming.model.uuid, action="grant", access="admin"
+        "bob", model_uuid=world.consuming.model.uuid, action="grant", access="admin"
     )
 
     async def modify(action: str, access: str, target: str = "bob", **keys: Any) -> str:

@@ -16,6 +16,9 @@ OPTIONS = {
 }
 
 
+NOBLE: dict[str, Any] = {"name": "ubuntu", "channel": "24.04/stable"}
+
+
 async def export(rehearsal: Rehearsal, **params: Any) -> str:
     reply = await rehearsal.call(Bundle, "ExportBundle", params)
     text: str = reply["result"]
@@ -66,36 +69,26 @@ async def test_defaults_of_the_charm_are_exported_when_asked_for(rehearsal: Rehe
 
 
 @pytest.mark.parametrize(
-    ("default", "focal", "jammy"),
+    ("default", "expected"),
     [
-        ("", "ubuntu@20.04/stable", "ubuntu@22.04/stable"),
-        ("ubuntu@22.04/stable", "ubuntu@20.04/stable", None),
+        ("", "ubuntu@22.04/stable"),
+        ("ubuntu@22.04/stable", None),
+        ("ubuntu@20.04", "ubuntu@22.04/stable"),
     ],
 )
 async def test_the_base_of_the_model_is_not_repeated(
-    rehearsal: Rehearsal, default: str, focal: str | None, jammy: str | None
+    rehearsal: Rehearsal, default: str, expected: str | None
 ) -> None:
     if default:
         rehearsal.model.settings.set({"default-base": default}, is_superuser=True)
-    await rehearsal.upload_and_deploy("new")
-    old = await rehearsal.upload("old", bases=[{"name": "ubuntu", "channel": "20.04"}])
-    base = {"name": "ubuntu", "channel": "20.04/stable"}
-    rehearsal.deploy("old", old, origin={"source": "local", "base": base})
-    specs = (await exported(rehearsal, **{"include-series": True}))["applications"]
-    assert (specs["old"].get("base"), specs["new"].get("base")) == (focal, jammy)
-    assert (specs["old"].get("series"), specs["new"].get("series")) == (
-        "focal",
-        "jammy" if jammy else None,
-    )
-
-
-async def test_a_base_that_all_applications_have_is_not_written_on_kubernetes(
-    rehearsal: Rehearsal,
-) -> None:
     await rehearsal.upload_and_deploy("web")
-    bundle = await exported(rehearsal, **{"include-series": True})
-    assert not {"base", "series"} & set(bundle["applications"]["web"])
-    assert not {"default-base", "series"} & set(bundle)
+    only = (await exported(rehearsal))["applications"]["web"]
+    assert "base" not in only
+    url = await rehearsal.upload("new", bases=[NOBLE])
+    rehearsal.deploy("new", url, origin={"source": "local", "base": NOBLE})
+    assert (await exported(rehearsal))["applications"]["web"].get("base") == expected
+    spec = (await exported(rehearsal, **{"include-series": True}))["applications"]["web"]
+    assert spec.get("series") == ("jammy" if expected else None)
 
 
 @pytest.mark.parametrize(
@@ -141,19 +134,3 @@ async def test_the_storage_that_units_get_is_exported(rehearsal: Rehearsal) -> N
 async def test_an_empty_model_has_nothing_to_export(rehearsal: Rehearsal) -> None:
     with pytest.raises(ApiError, match="nothing to export as there are no applications"):
         await export(rehearsal)
-
-
-async def test_storage_is_exported_with_the_defaults_of_charm_and_model(
-    rehearsal: Rehearsal,
-) -> None:
-    storage = {
-        "data": {"type": "filesystem", "minimum-size": "10G"},
-        "logs": {"type": "filesystem", "multiple": {"range": "0-"}},
-    }
-    url = await rehearsal.upload("minio", storage=storage)
-    rehearsal.deploy("minio", url, storage={"logs": {"Count": 2, "Pool": "tmpfs"}})
-    bundle = await exported(rehearsal)
-    assert bundle["applications"]["minio"]["storage"] == {
-        "data": "kubernetes,1,10240M",
-        "logs": "tmpfs,2,1024M",
-    }

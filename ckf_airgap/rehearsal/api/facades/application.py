@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.api.facade import rpc_method
+from ckf_airgap.rehearsal.api.facades.applicationremote import ApplicationRemote
 from ckf_airgap.rehearsal.api.facades.applicationunits import ATTACHES_STORAGE, ApplicationUnits
 from ckf_airgap.rehearsal.model import applications
 from ckf_airgap.rehearsal.model.bases import update_base
@@ -34,7 +35,7 @@ from ckf_airgap.rehearsal.wire import (
 )
 
 
-class Application(ApplicationUnits):
+class Application(ApplicationUnits, ApplicationRemote):
     """The applications of a model."""
 
     name: ClassVar[str] = "Application"

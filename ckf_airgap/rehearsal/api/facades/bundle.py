@@ -1,23 +1,27 @@
-"""Bundles: how one is deployed, and the model as one."""
+"""Bundles: the plan that python-libjuju asks the controller for, and the export of a model."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 from ckf_airgap.bundle.merge import merge_documents
+from ckf_airgap.charms.charm import Base
 from ckf_airgap.documents import Document, JSONValue, as_mapping, load_all_yaml
 from ckf_airgap.errors import InputError
 from ckf_airgap.rehearsal.api.facade import Facade, Scope, rpc_method
 from ckf_airgap.rehearsal.entities.crossmodel import EVERYONE
+from ckf_airgap.rehearsal.entities.entities import Relation
 from ckf_airgap.rehearsal.model.bundlearguments import positional
 from ckf_airgap.rehearsal.model.bundlechanges import bundle_errors, plan_changes
-from ckf_airgap.rehearsal.model.bundleexport import Exported, export_bundle
+from ckf_airgap.rehearsal.model.exportbundle import export_bundle
 from ckf_airgap.rehearsal.model.model import Model
+from ckf_airgap.rehearsal.model.modelschema import DEFAULT_BASE
+from ckf_airgap.rehearsal.views.crossmodel import proxies
 from ckf_airgap.rehearsal.wire import ApiError, bool_field, text_field
 
 
 class Bundle(Facade):
-    """Plans how a bundle is deployed into an empty model, and exports models as bundles."""
+    """Plans how a bundle is deployed into an empty model, and writes a model as a bundle."""
 
     name: ClassVar[str] = "Bundle"
     versions: ClassVar[tuple[int, ...]] = (6,)
@@ -32,30 +36,6 @@ class Bundle(Facade):
         return {"changes": [positional(change) for change in changes]}
 
     @rpc_method
-    async def export_bundle(self, params: Document) -> Document:
-        """Return the model as a bundle, in YAML."""
-        model = self.session.model
-        default_base = model.config.get("default-base")
-        exported = Exported(
-            applications=model.applications,
-            relations=model.relations,
-            annotations=model.annotations,
-            saas={
-                remote.name: remote.url
-                for remote in model.topology.remotes.values()
-                if not remote.is_proxy
-            },
-            offers=_offers(model),
-            default_base=default_base if isinstance(default_base, str) else "",
-        )
-        text = export_bundle(
-            exported,
-            include_charm_defaults=bool_field(params, "include-charm-defaults"),
-            include_series=bool_field(params, "include-series"),
-        )
-        return {"result": text}
-
-    @rpc_method
     async def get_changes_map_args(self, params: Document) -> Document:
         """Return the changes, their arguments by name.
 
@@ -66,10 +46,38 @@ class Bundle(Facade):
             return {"errors": [*errors]}
         return {"changes": [*changes], "errors": ["" for _ in changes]}
 
+    @rpc_method
+    async def export_bundle(self, params: Document) -> Document:
+        """Return the YAML of a bundle that makes the model again."""
+        model = self.session.model
+        base = model.config.get(DEFAULT_BASE)
+        return {
+            "result": export_bundle(
+                model.applications.values(),
+                [relation for relation in model.relations if not _is_proxied(model, relation)],
+                annotations=model.annotations,
+                offers=_offers(model),
+                saas={
+                    remote.name: remote.url
+                    for remote in model.topology.remotes.values()
+                    if not remote.is_proxy
+                },
+                default_base=Base.parse(base) if isinstance(base, str) and base else None,
+                include_charm_defaults=bool_field(params, "include-charm-defaults"),
+                include_series=bool_field(params, "include-series"),
+            )
+        }
 
-def _offers(model: Model) -> dict[str, dict[str, Document]]:
+
+def _is_proxied(model: Model, relation: Relation) -> bool:
+    """Whether a relation is one to a consumer of another model, which no bundle can make."""
+    hidden = proxies(model.topology.remotes.values())
+    return any(side.application in hidden for side in relation.sides)
+
+
+def _offers(model: Model) -> dict[str, Document]:
     """Return the offers of each application, as bundles write them."""
-    offers: dict[str, dict[str, Document]] = {}
+    offers: dict[str, Document] = {}
     for offer in model.offers:
         acl: Document = {user: held for user, held in offer.access.items() if user != EVERYONE}
         offers.setdefault(offer.application, {})[offer.name] = {

@@ -1,4 +1,7 @@
-"""Facades that a Kubernetes model advertises and refuses, or has next to nothing to say through."""
+"""Facades that a Kubernetes model advertises, and has next to nothing to say through.
+
+Some are refused on every such model, as a real controller does.
+"""
 
 from __future__ import annotations
 
