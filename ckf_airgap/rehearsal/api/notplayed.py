@@ -21,7 +21,9 @@ _INSTEAD: Final[Mapping[str, str]] = {
     "Controller.DashboardConnectionInfo": "juju status shows the model",
     "Controller.InitiateMigration": "deploy the bundle into a model of the other controller",
     "ModelUpgrader": "its version stays what it is; rehearse the upgrade on a cluster",
+    "HighAvailability": "a rehearsal is one process, and ends with it",
     "Payloads": "charm code registers them; look at them on a cluster",
+    "SSHClient": "juju debug-log and juju show-status-log tell what units went through",
 }
 """What to do instead, by facade, or by facade and method."""
 
