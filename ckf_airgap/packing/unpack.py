@@ -13,7 +13,7 @@ from ckf_airgap.files import disk_error, open_regular, read_small, replacing, re
 from ckf_airgap.files.paths import StrPath, optional_path
 from ckf_airgap.operations.lock import FILE_NAME, MAX_LOCK_BYTES, Lock
 from ckf_airgap.packing.checksums import Checksums, FileSum, check_signature, read_public_key
-from ckf_airgap.packing.names import CHARMS, IMAGES, LAID_OUT, LOCK_NAME, SIGNATURE
+from ckf_airgap.packing.names import ASSUMES, CHARMS, IMAGES, LAID_OUT, LOCK_NAME, SIGNATURE
 from ckf_airgap.packing.parts import PartsReader, Watch, find_parts, ignore, join
 from ckf_airgap.packing.since import Assumes
 from ckf_airgap.packing.tarstream import TarFile, TarReader, open_tar
@@ -108,8 +108,11 @@ class _Unpacking:
         if LOCK_NAME not in small:
             raise IntegrityError(f"{self._directory} has no {LOCK_NAME}")
         text = small[LOCK_NAME].decode("utf-8", errors="replace")
-        lock = Lock.from_text(text, where=str(self._directory / LOCK_NAME))
-        assumes = Assumes.read(self._directory)
+        try:
+            lock = Lock.from_text(text, where=str(self._directory / LOCK_NAME))
+        except InputError as exc:  # it is a file of the pack, not one that somebody named
+            raise IntegrityError(exc.message, problems=exc.problems, fix=exc.fix) from exc
+        assumes = self._assumes()
         left_out = assumes.charms if assumes is not None else frozenset()
         if assumes is not None:
             self._require(assumes, lock)
@@ -132,6 +135,13 @@ class _Unpacking:
             images=images,
             assumes=assumes,
         )
+
+    def _assumes(self) -> Assumes | None:
+        """Return what the pack assumes; a file without a checksum is not one of the pack's."""
+        if ASSUMES not in self._checksums.files:
+            return None
+        text = self._small(ASSUMES).decode("utf-8", errors="replace")
+        return Assumes.from_text(text, where=str(self._directory / ASSUMES))
 
     def _small(self, name: str) -> bytes:
         """Return a small file of the pack, checked."""

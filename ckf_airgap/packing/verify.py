@@ -16,7 +16,15 @@ from ckf_airgap.files import require_directory
 from ckf_airgap.files.paths import StrPath, optional_path
 from ckf_airgap.operations.lock import Lock
 from ckf_airgap.packing.checksums import Checksums, FileSum, check_signature, read_public_key
-from ckf_airgap.packing.names import CHARMS, CHECKSUMS, IMAGES, LOCK_NAME, SIGNATURE, whole_of
+from ckf_airgap.packing.names import (
+    ASSUMES,
+    CHARMS,
+    CHECKSUMS,
+    IMAGES,
+    LOCK_NAME,
+    SIGNATURE,
+    whole_of,
+)
 from ckf_airgap.packing.parts import PartsReader, Watch, find_parts, ignore
 from ckf_airgap.packing.since import Assumes
 from ckf_airgap.packing.tarstream import TarFile, TarReader, open_tar
@@ -126,11 +134,11 @@ class _Verification:
             self._wrong("the file does not belong to the pack", name)
 
     def _read_documents(self) -> None:
-        for problem in (self._read_lock, self._read_assumes):
+        for name, read in ((LOCK_NAME, self._read_lock), (ASSUMES, self._read_assumes)):
             try:
-                problem()
+                read()
             except AirgapError as exc:
-                self._wrong(exc.message, LOCK_NAME)
+                self._wrong(exc.message, name)
 
     def _read_lock(self) -> None:
         path = self._directory / LOCK_NAME

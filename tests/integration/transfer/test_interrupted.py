@@ -10,6 +10,7 @@ import random
 import shutil
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from ckf_airgap.transfer.events import ImageStatus
 from ckf_airgap.transfer.oci import Descriptor, Digest
 from ckf_airgap.transfer.pull import pull
 from ckf_airgap.transfer.push import PushItem, push
+from ckf_airgap.transfer.stores.archivewriter import ArchiveWriter
 from ckf_airgap.transfer.stores.layout import LayoutDirectory
 from ckf_airgap.transfer.stores.partial import CHUNK_BYTES, PART_SUFFIX, file_size
 from tests.integration.transfer.conftest import make_client
@@ -333,3 +335,50 @@ async def test_pushing_what_was_never_carried_is_an_error_of_that_image(
         with LayoutDirectory.open(tmp_path / "layout") as layout:
             (result,) = await push(client, layout, [item])
     assert "some/image:1 is not among the images" in str(result.error)
+
+
+class SlowHash:
+    """A hash that takes its bytes when it is let, as a disk may do that is slow."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.let_go = threading.Event()
+        self.ended = False
+
+    def update(self, _chunk: bytes) -> None:
+        self.begun.set()
+        assert self.let_go.wait(10)
+        self.ended = True
+
+    def hexdigest(self) -> str:
+        return "0" * 64
+
+
+@pytest.mark.parametrize("kind", [LayoutDirectory, ArchiveWriter])
+async def test_a_run_that_is_cancelled_twice_closes_no_file_that_a_thread_writes_to(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: type[LayoutDirectory | ArchiveWriter],
+) -> None:
+    slow = SlowHash()
+    monkeypatch.setattr(Digest, "hasher", lambda _digest: slow)
+    blob = Descriptor("application/octet-stream", Digest("sha256", "0" * 64), 1000)
+    ended_when_it_was_closed: list[bool] = []
+
+    async def write(store: LayoutDirectory | ArchiveWriter) -> None:
+        async with store.writer(blob) as writer:
+            try:
+                await writer.write(bytes(1000))
+            finally:
+                ended_when_it_was_closed.append(slow.ended)
+
+    with kind.create(tmp_path / "images.tar") as store:
+        task = asyncio.ensure_future(write(store))
+        assert await asyncio.to_thread(slow.begun.wait, 10)
+        for _ in range(2):
+            task.cancel()
+            await asyncio.sleep(0.02)
+        asyncio.get_running_loop().call_later(0.05, slow.let_go.set)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert ended_when_it_was_closed == [True]
