@@ -93,7 +93,7 @@ def _add_directory(context: ssl.SSLContext, directory: Path) -> None:
         elif path.suffix == ".cert":
             key = path.with_suffix(".key")
             if not key.is_file():
-                raise InputError(f"the client certificate {path} has no key {key.name} beside it")
+                raise InputError(f"the client certificate {path} has no key {key.name} next to it")
             try:
                 context.load_cert_chain(path, key, password=_no_password)
             except (OSError, ValueError) as exc:

@@ -98,7 +98,7 @@ class _Pack:
         given = self._given
         if given is not None and given.need != self._plan.need:
             raise UsageError(
-                f"the lock is that of a pack made with --need {given.need},"
+                f"the lock is from a pack made with --need {given.need},"
                 f" this one has --need {self._plan.need}",
                 fix=f"Give --need {given.need}, or leave out --lock.",
             )
@@ -236,7 +236,7 @@ class _Pack:
         return replace(mapping, images=images)
 
     def _left_out(self, mapping: RetagMapping, lock: Lock) -> tuple[str, ...]:
-        """Return the images that the overlay names and nobody brings: neither we nor the base."""
+        """Return the images that the overlay names but neither this pack nor its base brings."""
         brought = {(one.source, one.target) for one in lock.images}
         if self._plan.since is not None:
             brought |= {(one.source, one.target) for one in self._plan.since.images}
@@ -299,14 +299,14 @@ class _Pack:
         before = {one.source: one for one in given.images}
         now = {one.source: one for one in lock.images}
         problems = [
-            Problem("it is not as in the lock", source)
+            Problem("it differs from the lock", source)
             for source in sorted(before.keys() | now.keys())
             if before.get(source) != now.get(source)
         ]
         raise IntegrityError(
             "the pack of the lock cannot be made again with these options",
             problems=problems or [Problem("registry or blobs differ", LOCK_NAME)],
-            fix="Give the same registry, platforms, overlays and lists as then.",
+            fix="Give the same registry, platforms, overlays and lists as before.",
         )
 
     def _render(self, mapping: RetagMapping) -> Rendering:

@@ -59,7 +59,7 @@ def begin(plan: PackPlan, watch: Watch = ignore) -> None:
         for name in sorted(path.name for path in out.iterdir())
         if not _is_ours(name)
     ]
-    raise_all(InputError, f"{out} is not a directory of a pack", strangers)
+    raise_all(InputError, f"{out} is not the directory of a pack", strangers)
     for name in (names.CHECKSUMS, names.SIGNATURE):
         (out / name).unlink(missing_ok=True)
     for name in (*names.IMAGES, names.CHARMS):

@@ -170,8 +170,8 @@ def join(parts: Iterable[Path], target: Path, expected: FileSum, watch: Watch = 
             stream.write(chunk)
         if reader.whole != expected:
             raise IntegrityError(
-                f"the parts of {target.name} do not make the file that they should",
-                fix="Run: ckf-airgap verify DIR, which names the part.",
+                f"the parts of {target.name} do not add up to the file that was split",
+                fix="Run: ckf-airgap verify DIR, which names the damaged part.",
             )
 
 

@@ -19,7 +19,7 @@ from ckf_airgap.packing.since import Assumes
 from ckf_airgap.packing.tool import ToolTarget
 
 WORK_SUFFIX: Final = ".work"
-"""Ends the name of the directory beside a pack that holds what is not finished."""
+"""Ends the name of the directory next to a pack that holds what is not finished."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,9 +78,9 @@ class Assumes:
         bundle, lock = fields.get("bundle"), fields.get("lock-sha256")
         lists = [fields.get("charms"), fields.get("blobs")]
         if fields.get("schema") != SCHEMA or not isinstance(bundle, str):
-            raise IntegrityError(f"{where} is not of the form {SCHEMA}")
+            raise IntegrityError(f"{where} is not in the format {SCHEMA}")
         if not isinstance(lock, str) or not all(isinstance(one, list) for one in lists):
-            raise IntegrityError(f"{where} lacks keys of the form {SCHEMA}")
+            raise IntegrityError(f"{where} lacks keys of the format {SCHEMA}")
         charms, blobs = (
             frozenset(str(item) for item in one) if isinstance(one, list) else frozenset()
             for one in lists

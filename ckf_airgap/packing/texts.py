@@ -11,7 +11,7 @@ from ckf_airgap.packing.since import Assumes
 
 _INSTALL: Final = """\
 #!/bin/sh
-# Installs ckf-airgap {version} from the wheels beside this script: no package index, no network.
+# Installs ckf-airgap {version} from the wheels next to this script: no package index, no network.
 # It checks the wheels, but nothing checks this script: before you run it, compare the whole pack
 # with SHA256SUMS and, if it is signed, SHA256SUMS with its signature (docs/pack.md says how).
 set -eu

@@ -67,8 +67,8 @@ def unpack_pack(
     Raises:
         MissingError: when the directory or the key is not there.
         CharmNotFoundError: when it is made ``--since`` a pack whose charms are not there.
-        InputError: when the directory is no pack, the key none, `target` no directory, or files are
-            there that differ; nothing is written then.
+        InputError: when the directory is not a pack, the key is not one, `target` is not a
+            directory, or files are there that differ; nothing is written then.
         IntegrityError: when the pack is damaged, hostile or not signed with the key.
         TransferError: when the disk is full or fails.
     """
@@ -168,7 +168,7 @@ class _Unpacking:
         """Refuse a pack whose base is not here."""
         checksums = lock.charm_checksums
         missing = [
-            Problem("it is not there, or is another", str(self._charms / file))
+            Problem("it is missing, or is a different file", str(self._charms / file))
             for file in sorted(assumes.charms)
             if _state(self._charms / file, "sha384", checksums.get(file, "")) != "same"
         ]
@@ -206,9 +206,9 @@ class _Unpacking:
                 differing.append(path)
         raise_all(
             InputError,
-            "files are there already that differ from those of the pack",
+            "files that are already there differ from those in the pack",
             [
-                Problem("it is another file", str(path), "remove it, or use --force")
+                Problem("it is a different file", str(path), "remove it, or use --force")
                 for path in sorted(differing)
             ],
         )
@@ -243,7 +243,7 @@ class _Unpacking:
                 stream.write(chunk)
             if digest.hexdigest() != sha384:
                 raise IntegrityError(
-                    f"the charm {file.name} is not that of the lock",
+                    f"the charm {file.name} is not the one in the lock",
                     fix="Copy the pack again; `ckf-airgap verify DIR` names all that is wrong.",
                 )
         self._written += 1

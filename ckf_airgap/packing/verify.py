@@ -30,7 +30,7 @@ from ckf_airgap.packing.since import Assumes
 from ckf_airgap.packing.tarstream import TarFile, TarReader, open_tar
 from ckf_airgap.transfer.stores.archivefiles import is_gzip_name
 
-_FIX: Final = "Copy the pack again; if it is made so, do not use it, and ask who made it."
+_FIX: Final = "Copy the pack again; if it was made so, do not use it; ask whoever made it."
 _MAX_INDEX_BYTES: Final = 64 * 1024 * 1024
 
 
@@ -74,7 +74,7 @@ def verify_pack(
 
     Raises:
         MissingError: when the directory or the key is not there.
-        InputError: when the directory is no pack, or the key none.
+        InputError: when the directory is not a pack, or the key is not one.
         IntegrityError: when the checksums themselves are damaged.
     """
     directory, key = Path(directory), optional_path(key)
@@ -129,7 +129,7 @@ class _Verification:
             self._wrong("the file is missing", name)
         for name in sorted(known & there):
             if not self._is_plain(self._directory / name):
-                self._wrong("the file is no regular file", name)
+                self._wrong("it is not a regular file", name)
         for name in sorted(there - known):
             self._wrong("the file does not belong to the pack", name)
 
@@ -226,12 +226,12 @@ class _Verification:
             for digest in (image.digest, *image.blobs):
                 users.setdefault(digest, image.source)
             if index and named.get(image.source) != image.digest:
-                self._wrong(f"the image {image.source} is not the one of the lock", where)
+                self._wrong(f"the image {image.source} is not the one in the lock", where)
         for digest in sorted(users.keys() - found.keys() - assumed):
             self._wrong(f"the blob {digest} of {users[digest]} is missing", where)
         for digest in sorted(found.keys() & self._lock.blobs.keys()):
             if found[digest] != self._lock.blobs[digest]:
-                self._wrong(f"the blob {digest} is of another size than in the lock", where)
+                self._wrong(f"the blob {digest} has a different size than in the lock", where)
         for digest in sorted(found.keys() - users.keys() - set(_digests(index))):
             self._wrong(f"the blob {digest} does not belong there", where)
 
@@ -266,7 +266,7 @@ class _Verification:
             self._compare(reader)
             expected = self._checksums.wholes.get(name)
             if expected is not None and reader.whole != expected:
-                self._wrong("its parts do not make the file that was cut", name)
+                self._wrong("its parts do not add up to the file that was split", name)
         return set(listed), whole
 
     def _listed_parts(self, name: str) -> list[str]:
@@ -310,7 +310,7 @@ def _difference(found: FileSum, expected: FileSum) -> str:
 
 
 def _files(directory: Path) -> Iterator[str]:
-    """Yield the paths of everything below a directory that is no directory itself."""
+    """Yield the paths of everything below a directory except directories."""
     for folder, names, files in os.walk(directory):
         links = [name for name in names if (Path(folder) / name).is_symlink()]
         for name in (*files, *links):

@@ -255,7 +255,7 @@ class _Push:
             changed = await _put_manifests(place, manifests)
             carried = ", ".join(map(str, tree.platforms))
             moved.notes.append(
-                f"{registry.host} takes no index whose other platforms are missing: for {carried}"
+                f"{registry.host} rejects an index whose other platforms are missing: for {carried}"
                 f" it has the digest {manifests[-1].digest} instead of {tree.top.digest}"
             )
         moved.changed |= changed
@@ -376,7 +376,7 @@ async def _put_manifests(place: _Place, manifests: tuple[Manifest, ...]) -> bool
         if there == top.digest:
             return True  # somebody else put it, or we did and the answer was lost
         raise ImmutableTagError(
-            f"{registry.host}/{repository}:{place.tag} is {there or 'kept as it was'} and may not"
+            f"{registry.host}/{repository}:{place.tag} is {there or 'kept as it was'} and cannot"
             f" be changed; the image to push is {top.digest}",
             fix="Push it under another tag, or remove the old one there.",
         ) from exc

@@ -247,7 +247,7 @@ class Authorizer:
             (one for one in known if one.scheme == "basic"), None
         )
         if chosen is None:
-            schemes = ", ".join(one.scheme for one in known) or "nothing that it names"
+            schemes = ", ".join(one.scheme for one in known) or "an unnamed scheme"
             raise LoginError(f"{self._host} wants a login by {schemes}, which is not supported")
         self._challenge = chosen
         if chosen.parameters.get("scope"):
@@ -279,10 +279,10 @@ class Authorizer:
         except ValueError:
             realm = URL()
         if realm.scheme not in ("http", "https") or not realm.host:
-            raise LoginError(f"{self._host} names the token server {named[:200]!r}")
+            raise LoginError(f"{self._host} names an invalid token server: {named[:200]!r}")
         if not self._origins.allows(realm):
             raise LoginError(
-                f"{self._host} would have its login and tokens sent unencrypted, by its token"
+                f"{self._host} asks for its login and tokens to be sent unencrypted, to its token"
                 f" server {address_of(realm)}",
                 fix=how_to_allow(realm),
             )
@@ -315,7 +315,7 @@ class Authorizer:
             )
         if status != 200 or not isinstance(text, str) or not text:
             raise LoginError(
-                f"the token server {realm.host} of {self._host} gave no token (status {status})"
+                f"the token server {realm.host} of {self._host} sent no token (status {status})"
             )
         lasts = answer.get("expires_in")
         lifetime = (

@@ -70,7 +70,7 @@ class ClientOptions:
         strange = [host for host in self.plain_http if not _is_host(host)]
         if strange:
             raise InputError(
-                f"{strange[0]!r} is not a host to speak plain HTTP with",
+                f"{strange[0]!r} is not a valid host for plain HTTP",
                 fix="Write HOST[:PORT], without scheme and path.",
             )
 

@@ -173,7 +173,7 @@ class RegistryClient:
         options: How registries are spoken to.
         credentials: The logins; by default those of ``docker login`` and ``podman login``.
         trust: Certificate authorities and client certificates; by default the system's.
-        listener: Is told about retries.
+        listener: Is notified of retries.
 
     Example:
         async with RegistryClient(ClientOptions(ca_file=Path("ca.crt"))) as client:

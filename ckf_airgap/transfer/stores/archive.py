@@ -35,7 +35,7 @@ MAX_INDEX_BYTES: Final = 64 * 1024 * 1024
 
 
 SINCE: Final = "io.ckf-airgap.since"
-"""The annotation of ``index.json`` that tells what the other side has, when blobs are left out."""
+"""The annotation of ``index.json`` that says what the other side has, when blobs are left out."""
 
 
 def blob_name(digest: Digest) -> str:
@@ -104,7 +104,7 @@ class Archive:
         if index.find("index.json") is None:
             raise IntegrityError(
                 f"{index.where} holds no OCI image layout: it has no index.json",
-                fix="If it should, it was cut while it was written or copied; do that again.",
+                fix="If it should, it was truncated while being written or copied; do that again.",
             )
         return cls(index, _entries(index), _since(index))
 
@@ -196,7 +196,7 @@ class Archive:
             raise AbsentError(f"{self.where} has no blob {digest}")
         if member.size != size:
             raise IntegrityError(
-                f"{self.where}: the blob {digest} has {member.size} bytes where {size} belong"
+                f"{self.where}: the blob {digest} has {member.size} bytes instead of {size}"
             )
         return member
 
@@ -205,7 +205,7 @@ class Archive:
         if found != digest:
             raise IntegrityError(
                 f"{self.where} is damaged: the blob {digest} has the digest {found}",
-                fix="Copy the archive again; what has arrived unharmed is not moved twice.",
+                fix="Copy the archive again; what has arrived intact is not sent again.",
             )
 
 

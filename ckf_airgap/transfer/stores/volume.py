@@ -128,7 +128,7 @@ class SubVolume:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """A decompressor that has given everything before `offset`, and where it goes on reading."""
+    """A decompressor that has returned everything before `offset`, and where it reads on."""
 
     offset: int
     inflater: _Inflater
@@ -136,7 +136,7 @@ class _State:
 
 
 class _Inflater(Protocol):
-    """What :func:`zlib.decompressobj` gives."""
+    """What :func:`zlib.decompressobj` returns."""
 
     @property
     def eof(self) -> bool: ...
@@ -242,7 +242,8 @@ class InflateVolume:
                 return
             if not data and not piece:
                 raise IntegrityError(
-                    f"{self._where} is cut: its gzip stream has no end", fix="Copy the file again."
+                    f"{self._where} is truncated: its gzip stream has no end",
+                    fix="Copy the file again.",
                 )
             yield _State(offset, inflater, position), piece
 

@@ -81,8 +81,8 @@ def test_files_that_differ_are_all_named_and_nothing_is_written(
     result = pets.call("unpack", pack, "--to", home)
 
     assert result.exit_code == 3
-    assert "dog_r5.charm: it is another file" in result.stderr
-    assert "retagged-images.txt: it is another file" in result.stderr
+    assert "dog_r5.charm: it is a different file" in result.stderr
+    assert "retagged-images.txt: it is a different file" in result.stderr
     assert sorted(contents(home)) == ["charms/dog_r5.charm", "retagged-images.txt"]
 
 
@@ -127,7 +127,7 @@ def test_an_altered_charm_is_not_laid_out(pets: Pets, pack: Path, home: Path) ->
     result = pets.call("unpack", pack, "--to", home)
 
     assert result.exit_code == 9
-    assert "the charm dog_r5.charm is not that of the lock" in result.stderr
+    assert "the charm dog_r5.charm is not the one in the lock" in result.stderr
     assert sorted(contents(home)) == ["charms/cat_r3.charm"]
 
 

@@ -133,7 +133,7 @@ TABLE: dict[str, tuple[Tamper, list[str]]] = {
     ),
     "an archive truncated": (
         lambda pack: _truncate(pack / "images.tar.gz", 50_000),
-        ["images.tar.gz: the file is truncated: 50000 of", "images.tar.gz: is cut"],
+        ["images.tar.gz: the file is truncated: 50000 of", "images.tar.gz: is truncated"],
     ),
     "two charms swapped": (
         lambda pack: rewrite_tar(pack / "charms.tar.gz", swap),
@@ -152,7 +152,7 @@ TABLE: dict[str, tuple[Tamper, list[str]]] = {
     ),
     "a file replaced by a link": (
         lambda pack: _to_link(pack / "images.txt"),
-        ["images.txt: the file is no regular file"],
+        ["images.txt: it is not a regular file"],
     ),
     "a file removed": (
         lambda pack: (pack / "retagged-images.txt").unlink(),
@@ -202,7 +202,7 @@ SEALED: dict[str, tuple[Tamper, str]] = {
     ),
     "two images exchanged": (
         lambda pack: rewrite_tar(pack / "images.tar.gz", exchange_images),
-        "is not the one of the lock",
+        "is not the one in the lock",
     ),
     "a member that leads out": (
         lambda pack: rewrite_tar(
