@@ -1,4 +1,4 @@
-"""Downloads of blobs: streamed, and continued where they were cut."""
+"""Downloads of blobs: streamed, and continued where they were interrupted."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Meter:
 async def read_blob(
     registry: RemoteRegistry, repository: str, blob: Descriptor, offset: int = 0
 ) -> AsyncGenerator[bytes, None]:
-    """Yield the bytes of a blob from `offset` on, in chunks, through cuts of the connection.
+    """Yield the bytes of a blob from `offset` on, in chunks, even if the connection breaks.
 
     Nothing is hashed here, but the length is checked.
 
@@ -159,7 +159,7 @@ async def _attempt(
         held = 0
         try:
             async for read in response.content.iter_any():
-                piece = read[skip:] if skip else read
+                piece = read[skip:]
                 skip -= len(read) - len(piece)
                 left -= len(piece)
                 if left < 0:
