@@ -440,6 +440,8 @@ def test_a_charm_without_code_is_refused() -> None:
     text = problems(BUNDLE, charms=filed("metadata.yaml", "config.yaml", has_code=False))
     assert text.count("\n  - ") == 1
     assert "charm minio has neither dispatch nor a file in hooks/" in text
+    assert "application minio, minio_r278.charm: charm minio" in text
+    assert "fetch the file again, or pack the charm again" in text
 
 
 def test_the_file_of_a_charm_that_is_deployed_already_does_not_matter() -> None:
