@@ -46,13 +46,19 @@ async def carrier(*arguments: str) -> asyncio.subprocess.Process:
     )
 
 
-async def killed(seed: int, *arguments: str) -> AsyncIterator[None]:
-    """Start a process that carries images and kill it, three times; yield after each."""
+async def killed(seed: int, proxy: FaultProxy, *arguments: str) -> AsyncIterator[None]:
+    """Start a process that carries images and kill it, three times; yield after each.
+
+    It is killed some time after it began to move blobs through the proxy.
+    """
     moment = random.Random(seed)  # noqa: S311 - the same moments for a seed
     kills = 0
     for _ in range(3):
+        before = proxy.downloaded + proxy.uploaded
         process = await carrier(*arguments)
-        await asyncio.sleep(moment.uniform(0.8, 1.8))
+        while process.returncode is None and proxy.downloaded + proxy.uploaded == before:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(moment.uniform(0, 0.8))
         if process.returncode is None:
             process.send_signal(signal.SIGKILL)
             kills += 1
@@ -112,7 +118,7 @@ async def test_a_pull_that_was_killed_fetches_only_what_is_not_on_the_disk(
             exchange.rate = 2_000_000
 
     public_proxy.faults.append(slow)
-    async for _ in killed(seed, *arguments):
+    async for _ in killed(seed, public_proxy, *arguments):
         for digest in blobs:
             path = tmp_path / "layout" / "blobs" / "sha256" / digest[7:]
             if path.exists():
@@ -153,7 +159,7 @@ async def test_a_push_that_was_killed_sends_only_what_the_registry_has_not(
             exchange.rate = 2_000_000
 
     proxy.faults.append(slow)
-    async for _ in killed(seed, *arguments):
+    async for _ in killed(seed, proxy, *arguments):
         pass
     await asyncio.sleep(0.3)
     there = private.stored_blobs()
