@@ -35,7 +35,7 @@ OnRetry: TypeAlias = Callable[[Retrying], None]
 
 
 def ignore_retry(_retrying: Retrying) -> None:
-    """Take no notice."""
+    """Ignore it."""
 
 
 class TransientError(Exception):

@@ -45,7 +45,7 @@ _ROOM_BYTES: Final = 64 * 1024 * 1024
 
 
 async def pack_release(plan: PackPlan, observer: PackObserver | None = None) -> Packed:
-    """Make a pack, or go on with one.
+    """Make a pack, or continue one.
 
     A run that was stopped or killed is continued by the next one: what is there and intact is not
     fetched again, and the result has the same bytes. ``SHA256SUMS`` is written last: a directory
@@ -160,7 +160,7 @@ class _Pack:
         self._observer.on_step(text)
 
     async def _weigh(self) -> None:
-        """Tell what is to be fetched as far as that is known yet, and whether there is room."""
+        """Report what is to be fetched, as far as that is known yet, and whether there is room."""
         plan = self._plan
         sources = plan.charms
         if sources.lock is not None:
@@ -170,7 +170,7 @@ class _Pack:
         else:
             named = await in_thread(find_bundle, sources.bundle or "")
             if named.release is None:  # the images of its charms are not known before they are here
-                self._step("what the images weigh is known only after the charms are there")
+                self._step("how large the images are is known only once the charms are there")
                 return
             listing = await list_images(self._listing_inputs(from_files=False))
             chosen = listing.inventory.chosen(plan.need)
@@ -178,7 +178,7 @@ class _Pack:
             mapping = retag_images(references, plan.registry, max_depth=plan.max_depth)
             found, size = await weigh_images(references, plan.transfer, self._assumed(mapping))
             self._step(
-                f"to pack: {len(references)} images as far as is known now, {size / 1e9:.2f} GB"
+                f"to pack: {len(references)} images as far as is known, {size / 1e9:.2f} GB"
                 + (f" ({len(references) - found} not found)" if found < len(references) else "")
             )
         await in_thread(self._check_room, size)

@@ -47,7 +47,7 @@ class Checksums:
 
     Attributes:
         files: Those of each file, by its path in the pack.
-        wholes: Those of files that were cut into parts.
+        wholes: Those of files that were split into parts.
     """
 
     files: Mapping[str, FileSum] = field(default_factory=dict)
@@ -106,7 +106,7 @@ class Checksums:
                     fix="Name the directory that `ckf-airgap pack` wrote.",
                 ) from exc
             raise IntegrityError(
-                f"{directory} has no {CHECKSUMS}: the pack is not finished, or has lost it",
+                f"{directory} has no {CHECKSUMS}: the pack is unfinished, or the file was lost",
                 fix="Make it again with: ckf-airgap pack BUNDLE --registry R -o DIR",
             ) from exc
         except UnicodeDecodeError as exc:

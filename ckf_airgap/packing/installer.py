@@ -135,7 +135,7 @@ def _check_python(target: Path) -> None:
         return  # the earlier run did not get that far
     found = _probe(python, target)
     if found is None:
-        _fail(f"the Python of {_shown(target)} does not run any more", _START_ANEW)
+        _fail(f"the Python of {_shown(target)} no longer runs", _START_ANEW)
     version, _, _ = found
     wanted = f"{sys.version_info[0]}.{sys.version_info[1]} on {platform.machine()}"
     if version != wanted:
@@ -178,7 +178,7 @@ def _read_sums(pack: Path, wheels: str) -> dict[str, str]:
     if not _is_plain(path):
         _fail(
             f"there is no file {CHECKSUMS} next to install.sh",
-            f"Run install.sh where it lies in the pack. A pack without {CHECKSUMS} is unfinished.",
+            f"Run it in the directory of the pack. A pack without {CHECKSUMS} is unfinished.",
         )
     content = b"".join(_chunks(path, _MAX_SUMS_BYTES))
     sums: dict[str, str] = {}

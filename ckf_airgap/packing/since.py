@@ -51,7 +51,11 @@ class Assumes:
         try:
             # The names in it are some of those in a lock.
             text = read_small_text(
-                path, MAX_LOCK_BYTES, what="such a list", follow=False, error=IntegrityError
+                path,
+                MAX_LOCK_BYTES,
+                what="a list of what is left out",
+                follow=False,
+                error=IntegrityError,
             )
         except FileNotFoundError:
             return None

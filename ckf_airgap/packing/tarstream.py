@@ -1,8 +1,8 @@
 """Tars, written the same each time and read in one pass, trusting nothing that they say.
 
-The reader takes regular files and directories and nothing else: what we write has no links,
-devices or sparse files. It never unpacks to a path of the archive's choosing; it hands out names
-that were checked, and bytes.
+The reader takes regular files and directories and nothing else: what ckf-airgap writes has no
+links, devices or sparse files. It never unpacks to a path of the archive's choosing; it hands out
+names that were checked, and bytes.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class GzipReader:
         """Return up to `count` bytes.
 
         Raises:
-            IntegrityError: when the stream is damaged, cut, or followed by something else.
+            IntegrityError: when the stream is damaged, truncated, or followed by something else.
         """
         if not self._begun:
             self._begun = True

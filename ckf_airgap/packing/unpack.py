@@ -1,4 +1,4 @@
-"""Laying a pack out on the other side: nothing unsafe, nothing half, nothing overwritten."""
+"""Laying a pack out on the other side: nothing unsafe, nothing incomplete, nothing overwritten."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Unpacked:
         directory: Where.
         charms: How many charms are there now.
         written: Files that were written.
-        kept: Files that were there as they should be.
+        kept: Files that were already there and intact.
         images: The archive of images, for ``images push``.
         assumes: What must be on this side already.
     """

@@ -30,7 +30,9 @@ from ckf_airgap.packing.since import Assumes
 from ckf_airgap.packing.tarstream import TarFile, TarReader, open_tar
 from ckf_airgap.transfer.stores.archivefiles import is_gzip_name
 
-_FIX: Final = "Copy the pack again; if it was made so, do not use it; ask whoever made it."
+_FIX: Final = (
+    "Copy the pack again; if it was made like this, do not use it, and ask whoever made it."
+)
 _MAX_INDEX_BYTES: Final = 64 * 1024 * 1024
 
 
@@ -122,7 +124,7 @@ class _Verification:
         return self._found
 
     def _listing(self) -> None:
-        """Name the files that are missing, and those that do not belong here."""
+        """Name the files that are missing, and those that are not part of the pack."""
         known = set(self._checksums.files)
         there = set(_files(self._directory)) - {CHECKSUMS, SIGNATURE}
         for name in sorted(known - there):
@@ -131,7 +133,7 @@ class _Verification:
             if not self._is_plain(self._directory / name):
                 self._wrong("it is not a regular file", name)
         for name in sorted(there - known):
-            self._wrong("the file does not belong to the pack", name)
+            self._wrong("the file is not part of the pack", name)
 
     def _read_documents(self) -> None:
         for name, read in ((LOCK_NAME, self._read_lock), (ASSUMES, self._read_assumes)):
@@ -176,12 +178,12 @@ class _Verification:
         for file in sorted(wanted.keys() - found.keys()) if whole else ():
             self._wrong(f"the charm {file} is missing", CHARMS)
         for file in sorted(found.keys() - wanted.keys()):
-            self._wrong(f"{file} does not belong there", CHARMS)
+            self._wrong(f"{file} is not expected there", CHARMS)
         for file in sorted(found.keys() & wanted.keys()):
             if found[file] == wanted[file]:
                 continue
             other = names.get(found[file])
-            what = f"holds the charm {other}" if other else "is not the charm of the lock"
+            what = f"holds the charm {other}" if other else "is not the charm in the lock"
             self._wrong(f"{file} {what}", CHARMS)
 
     def _images(self) -> set[str]:
@@ -233,7 +235,7 @@ class _Verification:
             if found[digest] != self._lock.blobs[digest]:
                 self._wrong(f"the blob {digest} has a different size than in the lock", where)
         for digest in sorted(found.keys() - users.keys() - set(_digests(index))):
-            self._wrong(f"the blob {digest} does not belong there", where)
+            self._wrong(f"the blob {digest} is not expected there", where)
 
     def _archive(
         self, names: list[str], member: Callable[[TarFile, TarReader], None]

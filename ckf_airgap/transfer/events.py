@@ -1,4 +1,4 @@
-"""What a transfer shows of itself while it runs, and what became of each image."""
+"""What a transfer reports while it runs, and what became of each image."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ STAND_IN: Final = "ckf-airgap.stands-in-for"
 """Marks an entry of ``index.json`` that is there for skopeo below 1.14 only.
 
 Those look up names among OCI media types alone. In an archive, an image of Docker's media types has
-a second entry, an OCI index that points at the very same manifest; we read the first one.
+a second entry, an OCI index that points at the very same manifest; only the first one is read.
 """
 
 MAX_MANIFEST_BYTES: Final = 4 * 1024 * 1024
@@ -213,7 +213,7 @@ def parse_manifest(
     """
     digest = Digest.of(content, expected.algorithm if expected else "sha256")
     if expected is not None and digest != expected:
-        raise IntegrityError(f"a manifest has the digest {digest} where {expected} was asked for")
+        raise IntegrityError(f"a manifest has the digest {digest} where {expected} was requested")
     document = _document(content, digest)
     named = _media_type(document, media_type, digest)
     index = named in INDEX_TYPES

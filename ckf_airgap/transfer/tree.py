@@ -83,7 +83,7 @@ async def read_tree(
 
     Raises:
         AbsentError: when a manifest is missing, or an index has nothing for the platforms.
-        IntegrityError: when it is nested deeper, or larger, than can be meant.
+        IntegrityError: when it is unreasonably deep or large.
     """
     wanted = tuple(platforms)
     manifests: dict[Digest, Manifest] = {}

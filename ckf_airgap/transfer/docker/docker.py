@@ -2,7 +2,7 @@
 
 The SDK blocks, and hands errors of a running pull, push or load out as ordinary progress. Here each
 call has a thread, an error in the progress is raised, and a cancelled call is not waited for: its
-thread ends at the engine's next word.
+thread ends when the engine next sends something.
 """
 
 from __future__ import annotations

@@ -351,7 +351,7 @@ def _sort(
     small: dict[str, bytes],
     packed: dict[str, PackedLayer],
 ) -> None:
-    """Read a tar from its begin to its end: keep small members, compress layers."""
+    """Read a tar from beginning to end: keep small members, compress layers."""
     try:
         with tarfile.open(fileobj=reader, mode="r|") as tar:  # type: ignore[call-overload]
             for info in tar:

@@ -20,7 +20,7 @@ class Origins:
 
     Args:
         endpoint: The registry's address.
-        plain_http: All hosts (``HOST[:PORT]``) that are spoken to without TLS.
+        plain_http: All hosts (``HOST[:PORT]``) that are contacted without TLS.
     """
 
     def __init__(self, endpoint: Endpoint, plain_http: Iterable[str]) -> None:

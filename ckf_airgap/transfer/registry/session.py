@@ -90,7 +90,7 @@ class RegistrySession:
         endpoint: The registry's address.
         context: The TLS context.
         store: The logins.
-        plain_http: All hosts that are spoken to without TLS.
+        plain_http: All hosts that are contacted without TLS.
         proxies: The proxies.
         policy: Limits, timeouts, retries.
         listener: Is notified of retries.
@@ -126,7 +126,7 @@ class RegistrySession:
         return Patience(what, self.endpoint.host, self.policy.retries, self._health, self.listener)
 
     async def greet(self) -> None:
-        """Ask once whether this is a registry, and how it wants to be asked.
+        """Ask once whether this is a registry, and how requests are to be authorised.
 
         Raises:
             TransferError: when it cannot be reached, or is not a registry.

@@ -1,9 +1,9 @@
-"""Uploads of blobs: mounted, whole, or in chunks, and continued where they were cut.
+"""Uploads of blobs: mounted, whole, or in chunks, and continued where they were interrupted.
 
 A blob goes whole (POST, PUT) when it is small, and in chunks (POST, PATCH..., PUT) when it is large
 or the registry or a proxy before it calls it too large. Whichever way a registry refuses, the other
-one is tried, and remembered for its other blobs. A cut upload is continued from the byte that the
-registry says it has; one that it has forgotten is started over.
+one is tried, and remembered for its other blobs. An interrupted upload is continued from the byte
+that the registry says it has; one that it has forgotten is started over.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Sent:
 
 
 class Uploader:
-    """Uploads blobs to one registry, and remembers what it takes.
+    """Uploads blobs to one registry, and remembers what it accepts.
 
     Args:
         registry: The registry.

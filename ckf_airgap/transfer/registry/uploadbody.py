@@ -1,4 +1,4 @@
-"""The body of an upload, and whether its bytes are taken."""
+"""The body of an upload, and whether its bytes are accepted."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class Archive:
 
         Raises:
             AbsentError: when the file is not there.
-            IntegrityError: when it is cut, hostile, or holds no OCI image layout.
+            IntegrityError: when it is truncated, hostile, or holds no OCI image layout.
         """
         volume = open_volume(path)
         try:
@@ -77,7 +77,7 @@ class Archive:
 
     @classmethod
     def salvage(cls, path: Path) -> Archive:
-        """Open what there is of an archive that was cut, without names; blocks on the disk.
+        """Open what there is of a truncated archive, without names; blocks on the disk.
 
         Every blob is hashed, and those that are damaged are left out.
         """
@@ -248,7 +248,7 @@ def load_json(index: TarIndex, name: str) -> JSONValue:
 
     Raises:
         AbsentError: when there is no such member.
-        IntegrityError: when it is no JSON, or very large.
+        IntegrityError: when it is not JSON, or very large.
     """
     try:
         document: JSONValue = json.loads(index.read(name, MAX_INDEX_BYTES))

@@ -100,7 +100,7 @@ class ArchiveWriter:
             gzip: Whether it is gzipped; by default, what its name says.
 
         Raises:
-            InputError: when what is there is something else than an archive of images.
+            InputError: when what is there is not an archive of images.
             TransferError: when it cannot be written, or is being written by another run.
         """
         if gzip is None:

@@ -20,7 +20,7 @@ FORMAT: Final = "ckf-airgap/archive-journal/v1"
 
 @dataclass(slots=True, kw_only=True)
 class Region:
-    """The place of a blob in the tar: its header, its bytes, and the filling to whole records.
+    """The place of a blob in the tar: its header, its bytes, and the padding to whole records.
 
     Attributes:
         digest: The blob.

@@ -84,7 +84,7 @@ class LayoutDirectory:
         """Open a layout for writing, and make it when there is none; blocks on the disk.
 
         Raises:
-            InputError: when there is something else than a layout or an empty directory.
+            InputError: when something other than a layout is there or an empty directory.
             TransferError: when it is in use by another run, or cannot be written.
         """
         require_directory(path, may_be_missing=True)

@@ -50,7 +50,7 @@ def open_source(path: Path) -> ImageSource:
     Raises:
         MissingError: when nothing is there.
         InputError: when something else is there.
-        IntegrityError: when it is damaged, cut or hostile.
+        IntegrityError: when it is damaged, truncated or hostile.
     """
     if not path.exists():
         raise MissingError(

@@ -155,7 +155,7 @@ async def _write_image(
 
 
 class _Output:
-    """A tar that is written from its begin to its end."""
+    """A tar that is written from beginning to end."""
 
     def __init__(self, path: Path, new: Replacement) -> None:
         self._path = path

@@ -1,7 +1,7 @@
 """What is in a tar and where, trusting nothing that the tar says.
 
 Nothing is ever unpacked to a name of the archive's choosing, so that a hostile member has nowhere
-to go; a tar that tries is refused all the same, since the tools that come after us would unpack it.
+to go; a tar that tries is refused all the same, since the tools that come later would unpack it.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class TarIndex:
         Args:
             volume: The bytes of the tar.
             where: What it is called in messages.
-            whole: Whether it must have its end; if not, what comes before a damage is returned.
+            whole: Whether it must have its end; if not, what comes before the damage is returned.
 
         Raises:
             IntegrityError: when it is not a tar, is truncated, or has a member that leads out, is a

@@ -159,7 +159,7 @@ def test_file_of_assumptions_without_a_checksum_is_not_believed(world: World, pa
         world, ["verify", pack], ["unpack", pack, "--to", world.path / "home"]
     )
 
-    refused([verified], ["assumes.json: the file does not belong to the pack"], ExitCode.TRANSFER)
+    refused([verified], ["assumes.json: the file is not part of the pack"], ExitCode.TRANSFER)
     refused([unpacked], ["charms.tar.gz"], ExitCode.TRANSFER)  # it is read, and is not one
 
 

@@ -330,7 +330,7 @@ def _is_another(python: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (_no_longer_runs, "tool does not run any more"),
+        (_no_longer_runs, "tool no longer runs"),
         (_is_another, "was made with Python 3.9 on pdp11, and the wheels are for"),
     ],
 )

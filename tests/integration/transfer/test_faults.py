@@ -267,7 +267,7 @@ async def test_a_manifest_with_other_bytes_than_its_digest_is_refused(
     async with make_client(public_proxy.host) as client:
         result = await pull_one(client, public_proxy.host, tmp_path / "layout")
     assert isinstance(result.error, IntegrityError)
-    assert "was asked for" in str(result.error)
+    assert "was requested" in str(result.error)
 
 
 async def test_another_images_share_of_a_damaged_blob_fails_and_the_rest_is_carried(

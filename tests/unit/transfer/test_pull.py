@@ -251,7 +251,7 @@ async def test_a_manifest_whose_bytes_have_another_digest_is_refused(
     registry.manifests["a/b"][str(AMD.digest)] = (AMD.media_type, PLAIN.content)
     result = await pull_one(client, registry, MemoryStore())
     assert isinstance(result.error, IntegrityError)
-    assert f"where {AMD.digest} was asked for" in result.error.message
+    assert f"where {AMD.digest} was requested" in result.error.message
 
 
 @pytest.mark.parametrize("served", [False, True])

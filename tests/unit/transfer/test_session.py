@@ -444,7 +444,7 @@ async def test_a_digest_that_is_announced_must_be_that_of_the_bytes(
     registry.faults.append(
         on("GET", "/manifests/", lambda: web.Response(body=PLAIN.content, headers=headers))
     )
-    with pytest.raises(IntegrityError, match=f"a/b:1: .* where {other} was asked for"):
+    with pytest.raises(IntegrityError, match=f"a/b:1: .* where {other} was requested"):
         await manifest(client, registry)
 
 
