@@ -56,7 +56,9 @@ async def killed(seed: int, proxy: FaultProxy, *arguments: str) -> AsyncIterator
     for _ in range(3):
         before = proxy.downloaded + proxy.uploaded
         process = await carrier(*arguments)
-        while process.returncode is None and proxy.downloaded + proxy.uploaded == before:
+        while proxy.downloaded + proxy.uploaded == before:
+            if process.returncode is not None:
+                break
             await asyncio.sleep(0.01)
         await asyncio.sleep(moment.uniform(0, 0.8))
         if process.returncode is None:
