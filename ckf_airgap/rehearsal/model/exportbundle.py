@@ -65,7 +65,8 @@ def export_bundle(
         applications: The applications of the model.
         relations: Its relations; those among peers are left out.
         annotations: The annotations of entities, by tag.
-        default_base: The base that the model's config names; applications on it do not repeat it.
+        default_base: The base that the model's config names; applications on it do not repeat it,
+            and none does when all are on one base.
         offers: Per application, its offers: ``{offer: {endpoints: [...], acl: {user: access}}}``.
         saas: The URLs of the offers that the model consumes, by name.
         include_charm_defaults: Whether options that nobody has set are written too.
@@ -74,6 +75,8 @@ def export_bundle(
     Raises:
         ApiError: when the model has no applications.
     """
+    deployed = sorted(applications, key=lambda application: application.name)
+    shared = {(application.base.name, application.base.track) for application in deployed}
     specs = {
         application.name: _application(
             application,
@@ -82,8 +85,11 @@ def export_bundle(
             offers=(offers or {}).get(application.name, {}),
             include_charm_defaults=include_charm_defaults,
             include_series=include_series,
+            # Juju makes the only base of all applications the bundle's default, and then leaves
+            # the default out of bundles for Kubernetes.
+            include_base=len(shared) > 1,
         )
-        for application in sorted(applications, key=lambda application: application.name)
+        for application in deployed
     }
     if not specs:
         raise ApiError("nothing to export as there are no applications")
@@ -118,9 +124,10 @@ def _application(
     offers: Document,
     include_charm_defaults: bool,
     include_series: bool,
+    include_base: bool,
 ) -> Document:
     url, base = application.stored.url, application.base
-    is_other_base = not base.same_os(default_base)
+    is_other_base = include_base and not base.same_os(default_base)
     options: dict[str, JSONValue] = {}
     if include_charm_defaults:
         options |= {name: option.default for name, option in application.charm.options.items()}
