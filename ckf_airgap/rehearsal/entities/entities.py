@@ -77,10 +77,15 @@ class StatusInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredCharm:
-    """An uploaded charm and the URL it got."""
+    """A charm of a model and its URL.
+
+    Attributes:
+        sha256: The checksum of the archive, for charms of the store.
+    """
 
     url: CharmURL
     archive: CharmArchive
+    sha256: str = ""
 
     @property
     def charm(self) -> Charm:

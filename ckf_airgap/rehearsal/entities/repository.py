@@ -5,6 +5,7 @@ Texts are those of Juju's ``core/charm/repository`` (``CharmHubRepository``).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -131,14 +132,19 @@ class Resolved:
             revision=self.file.revision,
         )
 
-    def origin(self) -> Document:
-        """Return the charm's origin, as the API has it."""
+    def origin(self, sha256: str = "") -> Document:
+        """Return the charm's origin, as the API has it.
+
+        Args:
+            sha256: The checksum of the file, once it is known: with it a client takes the charm
+                for downloaded.
+        """
         track, _, risk = self.channel.partition("/")
         return {
             "source": SOURCE,
             "type": "charm",
-            "id": "",
-            "hash": "",
+            "id": _store_id(self.file.charm.name) if sha256 else "",
+            "hash": sha256,
             "risk": risk,
             "revision": self.file.revision,
             "track": track,
@@ -239,6 +245,28 @@ def normal_channel(text: str) -> str:
     if parts[1] not in RISKS:
         raise ApiError(f'risk in channel "{text}" not valid')
     return "/".join(parts)
+
+
+def origin_channel(origin: Document) -> str:
+    """Return the channel in the origin of a charm of the store; empty for other charms."""
+    if text_field(origin, "source") != SOURCE:
+        return ""
+    parts = (text_field(origin, part) for part in ("track", "risk", "branch"))
+    return "/".join(part for part in parts if part)
+
+
+def downloaded_origin(origin: Document, name: str, *, sha256: str) -> Document:
+    """Return the origin of a charm that the model has, with the store's id and its checksum.
+
+    Clients leave both out, and take an application without them for one whose charm is still
+    being downloaded (``deploy incomplete``).
+    """
+    return {**origin, "id": _store_id(name), "hash": sha256} if sha256 else origin
+
+
+def _store_id(name: str) -> str:
+    """Return an id for a charm, always the same; the store's own is not known here."""
+    return hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
 def _not_found(wanted: Wanted, known: Iterable[StoreFile]) -> ApiError:

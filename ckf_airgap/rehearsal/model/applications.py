@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ckf_airgap.charms.charm import Resource
 from ckf_airgap.rehearsal.entities.entities import Application, StatusInfo, StoredCharm
+from ckf_airgap.rehearsal.entities.repository import downloaded_origin, origin_channel
 from ckf_airgap.rehearsal.entities.resources import STORE, LiveResource, placeholder, store_resource
 from ckf_airgap.rehearsal.entities.storage import storage_id
 from ckf_airgap.rehearsal.model.bindings import initial_bindings, merge_bindings
@@ -112,10 +113,12 @@ def refresh(model: Model, request: Refresh) -> Application:
         ) from exc
     model.pending.drop(request.resources.values())
     application.storage_constraints = storage
-    application.stored, application.origin = stored, request.origin
+    application.stored = stored
+    application.origin = downloaded_origin(request.origin, charm.name, sha256=stored.sha256)
     application.bindings = bindings
     application.resources = taken
-    application.channel = request.channel or application.channel
+    channel = origin_channel(request.origin) or request.channel
+    application.channel = channel or application.channel
     application.base = origin_base(request.origin) or application.base
     options = stored.charm.options
     application.settings = {k: v for k, v in application.settings.items() if k in options}
@@ -201,12 +204,12 @@ def _checked_application(model: Model, request: Deployment) -> Application:
     application = Application(
         name=request.application,
         stored=stored,
-        origin=request.origin or {},
+        origin=downloaded_origin(request.origin or {}, stored.charm.name, sha256=stored.sha256),
         base=base_for(request, stored.charm),
         status=StatusInfo(current="unset", since=model.clock.now()),
         provider_id=f"{model.name}-{request.application}",
         public_address=service_address(request.application),
-        channel=request.channel,
+        channel=origin_channel(request.origin or {}) or request.channel,
         constraints=with_architecture(constraints, model.constraints),
         storage=request.storage,
         storage_constraints=storage,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -48,8 +49,11 @@ class CharmStore:
         known = self._by_url.get(str(resolved.url))
         if known is not None:
             return known
-        read = await asyncio.to_thread(read_archive, resolved.file.path, method="PUT")
-        stored = StoredCharm(url=resolved.url, archive=read)
+        path = resolved.file.path
+        read = await asyncio.to_thread(read_archive, path, method="PUT")
+        stored = StoredCharm(
+            url=resolved.url, archive=read, sha256=await asyncio.to_thread(_sha256, path)
+        )
         self._by_url[str(stored.url)] = stored
         return stored
 
@@ -79,3 +83,11 @@ class CharmStore:
         stored = StoredCharm(url=replace(url, revision=allocated), archive=read)
         self._by_url[str(stored.url)] = stored
         return stored
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1024 * 1024):
+            digest.update(chunk)
+    return digest.hexdigest()

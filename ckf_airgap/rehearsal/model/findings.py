@@ -14,11 +14,16 @@ from ckf_airgap.rehearsal.entities.resources import OCI_IMAGE, STORE, LiveResour
 def image_findings(application: Application) -> Iterator[Finding]:
     """Yield a finding for each image resource that nobody uploaded."""
     for name in application.empty_images:
-        yield Finding(
-            application=application.name,
-            what=f"image resource {name} is empty",
-            why="the controller waits for an upload, so its units never get a pod",
-        )
+        yield empty_image(application.name, name)
+
+
+def empty_image(application: str, resource: str) -> Finding:
+    """Return the finding of an image resource that nobody uploaded."""
+    return Finding(
+        application=application,
+        what=f"image resource {resource} is empty",
+        why="the controller waits for an upload, so its units never get a pod",
+    )
 
 
 def revision_finding(resource: LiveResource) -> Finding | None:

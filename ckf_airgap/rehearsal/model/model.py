@@ -29,7 +29,7 @@ from ckf_airgap.rehearsal.entities.resources import LiveResource, PendingResourc
 from ckf_airgap.rehearsal.model.blocks import DESTROY, Blocks
 from ckf_airgap.rehearsal.model.charmstore import CharmStore
 from ckf_airgap.rehearsal.model.deployment import ModelFacts
-from ckf_airgap.rehearsal.model.findings import upload_finding
+from ckf_airgap.rehearsal.model.findings import empty_image, upload_finding
 from ckf_airgap.rehearsal.model.modelschema import AGENT_VERSION_KEY
 from ckf_airgap.rehearsal.model.modelsettings import ModelDefaults, ModelSettings
 from ckf_airgap.rehearsal.model.offers import Offers
@@ -453,6 +453,9 @@ class Model:
     def _attach(self, name: str, resource: LiveResource) -> None:
         application = self.topology.application(name)
         application.resources[resource.name] = resource
+        # A charm of the store is deployed first, and gets what the client uploads after that.
+        empty = empty_image(name, resource.name)
+        self.findings[:] = [finding for finding in self.findings if finding != empty]
         self.topology.restart(application)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,9 @@ async def test_a_charm_is_deployed_by_its_name(stocked: Rehearsal) -> None:
     assert result["PendingResourceUploads"] == []
     application = stocked.model.applications["minio"]
     assert application.charm_url == "ch:amd64/minio-120"
+    assert application.origin["id"]
+    file = stocked.directory / "store" / "minio_r120.charm"
+    assert application.origin["hash"] == hashlib.sha256(file.read_bytes()).hexdigest()
     assert application.config["port"] == 81
     assert application.own_settings["trust"] is True
     assert application.resources["image"].registrypath == "docker.io/x:1"
@@ -198,7 +202,9 @@ async def test_a_file_of_the_client_is_left_to_upload(stocked: Rehearsal) -> Non
     assert upload == {"Name": "image", "Type": "oci-image", "Filename": "reg/x:2"}
     stocked.settle()
     assert not stocked.workload("db/0").startswith("active")
+    assert [finding.what for finding in stocked.model.findings] == ["image resource image is empty"]
     await stocked.put("db", "image", None, "registrypath: reg/x:2\n")
+    assert not stocked.model.findings
     stocked.settle()
     assert stocked.workload("db/0") == "active"
 
@@ -282,13 +288,14 @@ async def test_charms_are_resolved_added_and_refreshed(stocked: Rehearsal) -> No
         {
             "application": "minio",
             "charm-url": newer["url"],
-            "charm-origin": newer["charm-origin"],
+            "charm-origin": {**newer["charm-origin"], "id": "", "hash": ""},
             "channel": "1.10/stable",
         },
         version=19,
     )
     assert stocked.model.applications["minio"].charm_url == "ch:amd64/minio-120"
     assert stocked.model.applications["minio"].channel == "1.10/stable"
+    assert stocked.model.applications["minio"].origin["id"]
 
 
 async def test_resources_of_the_store_are_listed(stocked: Rehearsal) -> None:

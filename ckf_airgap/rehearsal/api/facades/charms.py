@@ -84,8 +84,8 @@ class Charms(Facade):
         if not (text_field(base, "name") and text_field(base, "channel")):
             raise ApiError("base required for Charmhub charms", BAD_REQUEST)
         resolved = repository.resolve(self._wanted(url, origin))
-        await self.session.model.add_store_charm(resolved)
-        return {"charm-origin": resolved.origin()}
+        stored = await self.session.model.add_store_charm(resolved)
+        return {"charm-origin": resolved.origin(stored.sha256)}
 
     @rpc_method
     async def add_charm_with_authorization(self, params: Document) -> Document:
