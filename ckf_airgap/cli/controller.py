@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -20,6 +19,8 @@ from ckf_airgap.errors import AirgapError, InterruptedRunError
 from ckf_airgap.facts.defaults import DEFAULT_MODEL, DEFAULT_SPEED
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ckf_airgap import RehearsalController
 
 SCHEMA: Final = "ckf-airgap/controller/v1"
@@ -73,6 +74,14 @@ Example, with Juju's own client in another terminal:
     "[default: those needed in all]",
 )
 @click.option(
+    "--charms",
+    type=UserPath("directory"),
+    metavar="DIR",
+    help="The charm store: .charm files that clients deploy by name. A lock beside them "
+    "(ckf-airgap.lock) says their channels; without one each is in every channel.  "
+    "[default: there is no store]",
+)
+@click.option(
     "--script",
     "script_file",
     type=UserPath("file"),
@@ -91,6 +100,7 @@ def command(
     models: tuple[str, ...],
     speed: float,
     release: str | None,
+    charms: Path | None,
     script_file: Path | None,
     registry: str | None,
 ) -> None:
@@ -114,6 +124,8 @@ def command(
         port=port,
         models=models,
         speed=speed,
+        charms=charms,
+        released=ckf_airgap.released_channels(charms) if charms else None,
         script=ckf_airgap.Script(needed_endpoints=needed),
         script_file=script_file,
         script_changed=lambda problem: _tell_script(terminal, script_file, problem),
@@ -137,6 +149,8 @@ async def _serve(controller: RehearsalController, terminal: Terminal) -> None:
     import asyncio
 
     async with controller:
+        for problem in controller.charm_problems:
+            terminal.warn(problem)
         terminal.result(
             f"ready {controller.endpoint} JUJU_DATA={controller.juju_data}",
             document={

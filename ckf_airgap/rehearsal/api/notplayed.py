@@ -7,12 +7,7 @@ from typing import Final
 
 from ckf_airgap.rehearsal.wire import NOT_SUPPORTED, ApiError
 
-_ELSEWHERE: Final = "relations to other models"
-
 _WHAT: Final[Mapping[str, str]] = {
-    "ApplicationOffers": _ELSEWHERE,
-    "Application.Consume": _ELSEWHERE,
-    "Application.DestroyConsumedApplications": _ELSEWHERE,
     "Controller.DashboardConnectionInfo": "the dashboard",
     "Controller.InitiateMigration": "migrations",
     "HighAvailability": "more than one controller",
@@ -45,3 +40,18 @@ def not_played(facade: str, method: str) -> ApiError:
     named = f"{what} ({call})" if what else call
     advice = f": {instead}" if instead else ""
     return ApiError(f"a rehearsal does not simulate {named}{advice}", NOT_SUPPORTED)
+
+
+def other_version(facade: str, version: int, method: str, *, has: str) -> ApiError:
+    """Return the refusal of a method that a facade has in other versions only.
+
+    Args:
+        facade: The facade.
+        version: The version that was called.
+        method: The method.
+        has: Which versions have it, ``from 22 on``.
+    """
+    return ApiError(
+        f"no such request - method {facade}({version}).{method}: {facade} has it {has}",
+        NOT_SUPPORTED,
+    )

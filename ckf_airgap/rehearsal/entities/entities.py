@@ -77,15 +77,25 @@ class StatusInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredCharm:
-    """An uploaded charm and the URL it got."""
+    """A charm of a model and its URL.
+
+    Attributes:
+        sha256: The checksum of the archive, for charms of the store.
+    """
 
     url: CharmURL
     archive: CharmArchive
+    sha256: str = ""
 
     @property
     def charm(self) -> Charm:
         """What the charm declares."""
         return self.archive.charm
+
+    @property
+    def is_from_store(self) -> bool:
+        """Whether it is a charm of the store, and no upload."""
+        return self.url.schema != "local"
 
     @property
     def containers(self) -> tuple[str, ...]:
@@ -106,6 +116,8 @@ class Relation:
     sides: tuple[Side, ...]
     status: StatusInfo
     life: Life = "alive"
+    suspended: bool = False
+    """Whether the model with the offer has suspended it."""
     in_scope: dict[str, None] = field(default_factory=dict)
     """The units that take part in it, in the order in which they joined."""
 

@@ -6,8 +6,10 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from ckf_airgap.charms.charm import Resource
 from ckf_airgap.rehearsal.entities.entities import Application, StatusInfo, StoredCharm
-from ckf_airgap.rehearsal.entities.resources import LiveResource, placeholder
+from ckf_airgap.rehearsal.entities.repository import downloaded_origin, origin_channel
+from ckf_airgap.rehearsal.entities.resources import STORE, LiveResource, placeholder, store_resource
 from ckf_airgap.rehearsal.entities.storage import storage_id
 from ckf_airgap.rehearsal.model.bindings import initial_bindings, merge_bindings
 from ckf_airgap.rehearsal.model.constraints import parse_constraints, with_architecture
@@ -21,7 +23,12 @@ from ckf_airgap.rehearsal.model.deployment import (
     check_origin,
     origin_base,
 )
-from ckf_airgap.rehearsal.model.findings import image_findings, option_findings, revision_finding
+from ckf_airgap.rehearsal.model.findings import (
+    image_findings,
+    option_findings,
+    revision_finding,
+    upload_finding,
+)
 from ckf_airgap.rehearsal.model.optionvalues import (
     APPLICATION_OPTIONS,
     Settings,
@@ -106,10 +113,12 @@ def refresh(model: Model, request: Refresh) -> Application:
         ) from exc
     model.pending.drop(request.resources.values())
     application.storage_constraints = storage
-    application.stored, application.origin = stored, request.origin
+    application.stored = stored
+    application.origin = downloaded_origin(request.origin, charm.name, sha256=stored.sha256)
     application.bindings = bindings
     application.resources = taken
-    application.channel = request.channel or application.channel
+    channel = origin_channel(request.origin) or request.channel
+    application.channel = channel or application.channel
     application.base = origin_base(request.origin) or application.base
     options = stored.charm.options
     application.settings = {k: v for k, v in application.settings.items() if k in options}
@@ -195,12 +204,12 @@ def _checked_application(model: Model, request: Deployment) -> Application:
     application = Application(
         name=request.application,
         stored=stored,
-        origin=request.origin or {},
+        origin=downloaded_origin(request.origin or {}, stored.charm.name, sha256=stored.sha256),
         base=base_for(request, stored.charm),
         status=StatusInfo(current="unset", since=model.clock.now()),
         provider_id=f"{model.name}-{request.application}",
         public_address=service_address(request.application),
-        channel=request.channel,
+        channel=origin_channel(request.origin or {}) or request.channel,
         constraints=with_architecture(constraints, model.constraints),
         storage=request.storage,
         storage_constraints=storage,
@@ -230,7 +239,7 @@ def _take_resources(
 ) -> dict[str, LiveResource]:
     """Return an application's resources: pending ones, those it had, else placeholders."""
     resources = {
-        declared.name: before.get(declared.name) or placeholder(name, declared)
+        declared.name: before.get(declared.name) or _first_resource(model, name, stored, declared)
         for declared in stored.charm.resources.values()
     }
     for resource, pending_id in pending_ids.items():
@@ -240,9 +249,22 @@ def _take_resources(
     return resources
 
 
+def _first_resource(
+    model: Model, name: str, stored: StoredCharm, declared: Resource
+) -> LiveResource:
+    """Return what an application has for a resource that nobody gave it."""
+    if not stored.is_from_store:
+        return placeholder(name, declared)
+    return store_resource(
+        name, declared, charm=stored.charm.name, revision=None, now=model.clock.now()
+    )
+
+
 def _report_resources(model: Model, application: Application) -> None:
     for resource in application.resources.values():
         model.report(revision_finding(resource))
+        if resource.origin == STORE:
+            model.report(upload_finding(resource, registry=model.registry))
     for finding in image_findings(application):
         model.report(finding)
     _report_options(model, application)

@@ -1,8 +1,9 @@
-"""The charms that were uploaded to a model, and the revisions they got."""
+"""The charms of a model: uploaded ones with the revisions they got, and those of the store."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from ckf_airgap.rehearsal.entities.charmarchive import UploadMethod, read_archive, refused
 from ckf_airgap.rehearsal.entities.charmurl import CharmURL
 from ckf_airgap.rehearsal.entities.entities import StoredCharm
+from ckf_airgap.rehearsal.entities.repository import Resolved
 from ckf_airgap.rehearsal.wire import NOT_FOUND, ApiError
 
 
@@ -38,6 +40,23 @@ class CharmStore:
             raise ApiError(f'charm "{url}" not found', NOT_FOUND)
         return found
 
+    async def add_from_store(self, resolved: Resolved) -> StoredCharm:
+        """Read a charm of the store, unless the model has it already.
+
+        Raises:
+            ApiError: when the file is damaged.
+        """
+        known = self._by_url.get(str(resolved.url))
+        if known is not None:
+            return known
+        path = resolved.file.path
+        read = await asyncio.to_thread(read_archive, path, method="PUT")
+        stored = StoredCharm(
+            url=resolved.url, archive=read, sha256=await asyncio.to_thread(_sha256, path)
+        )
+        self._by_url[str(stored.url)] = stored
+        return stored
+
     async def add(
         self,
         archive: Path,
@@ -64,3 +83,11 @@ class CharmStore:
         stored = StoredCharm(url=replace(url, revision=allocated), archive=read)
         self._by_url[str(stored.url)] = stored
         return stored
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1024 * 1024):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -8,22 +8,27 @@ from ckf_airgap.errors import ReferenceSyntaxError
 from ckf_airgap.images.recognise import images_in_text
 from ckf_airgap.images.reference import ImageReference, Registry
 from ckf_airgap.rehearsal.entities.entities import Application, Finding
-from ckf_airgap.rehearsal.entities.resources import OCI_IMAGE, LiveResource
+from ckf_airgap.rehearsal.entities.resources import OCI_IMAGE, STORE, LiveResource
 
 
 def image_findings(application: Application) -> Iterator[Finding]:
     """Yield a finding for each image resource that nobody uploaded."""
     for name in application.empty_images:
-        yield Finding(
-            application=application.name,
-            what=f"image resource {name} is empty",
-            why="the controller waits for an upload, so its units never get a pod",
-        )
+        yield empty_image(application.name, name)
+
+
+def empty_image(application: str, resource: str) -> Finding:
+    """Return the finding of an image resource that nobody uploaded."""
+    return Finding(
+        application=application,
+        what=f"image resource {resource} is empty",
+        why="the controller waits for an upload, so its units never get a pod",
+    )
 
 
 def revision_finding(resource: LiveResource) -> Finding | None:
     """Return a finding when a local charm's resource was asked for by revision."""
-    if resource.asked_revision is None:
+    if resource.asked_revision is None or resource.origin == STORE:
         return None
     return Finding(
         application=resource.application,

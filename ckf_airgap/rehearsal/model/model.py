@@ -22,14 +22,17 @@ from ckf_airgap.rehearsal.entities.entities import (
     RecordedRequest,
     RecordedUpload,
     Relation,
+    StoredCharm,
 )
+from ckf_airgap.rehearsal.entities.repository import Resolved
 from ckf_airgap.rehearsal.entities.resources import LiveResource, PendingResources, ResourceUpload
 from ckf_airgap.rehearsal.model.blocks import DESTROY, Blocks
 from ckf_airgap.rehearsal.model.charmstore import CharmStore
 from ckf_airgap.rehearsal.model.deployment import ModelFacts
-from ckf_airgap.rehearsal.model.findings import upload_finding
+from ckf_airgap.rehearsal.model.findings import empty_image, upload_finding
 from ckf_airgap.rehearsal.model.modelschema import AGENT_VERSION_KEY
 from ckf_airgap.rehearsal.model.modelsettings import ModelDefaults, ModelSettings
+from ckf_airgap.rehearsal.model.offers import Offers
 from ckf_airgap.rehearsal.model.operations import Operations
 from ckf_airgap.rehearsal.model.placement import Placement
 from ckf_airgap.rehearsal.model.redaction import redacted
@@ -93,6 +96,7 @@ class Model:
         topology: The applications, units and relations.
         chronicle: The log, and the statuses that things went through.
         dying_since: When it began to be destroyed.
+        offers: What it offers to other models.
         operations: The actions and commands that were asked for, and what came of them.
         secrets: The secrets that users made.
         pending: The resources of applications to come.
@@ -169,6 +173,7 @@ class Model:
             storage=self.storage,
         )
         self.chronicle.history.record("model", uuid, model_status(self))
+        self.offers = Offers(model_uuid=uuid, topology=self.topology)
         self.operations = Operations(
             topology=self.topology,
             clock=self.clock,
@@ -321,6 +326,8 @@ class Model:
             self.touch()
         for application in tuple(self.applications.values()):
             self.topology.remove_application(application, force=force)
+        for remote in tuple(self.topology.remotes.values()):
+            self.topology.remove_remote(remote, force=force)
         self._die_when_empty()
 
     def close(self) -> None:
@@ -362,6 +369,12 @@ class Model:
         self._feed.changed("charm", str(stored.url))
         return str(stored.url)
 
+    async def add_store_charm(self, resolved: Resolved) -> StoredCharm:
+        """Take a charm of the store; `ApiError` when its file is damaged."""
+        stored = await self.charms.add_from_store(resolved)
+        self._feed.changed("charm", str(stored.url))
+        return stored
+
     def charm_archive(self, url: str) -> Path:
         """Return the file of an uploaded charm; `ApiError` (not found) when there is none."""
         return self.charms.get(url).archive.path
@@ -369,7 +382,7 @@ class Model:
     def add_pending_resources(
         self,
         application: str,
-        url: str,  # noqa: ARG002 - a local charm's resources are uploads whatever it says
+        url: str,
         resources: Sequence[Document],
     ) -> list[str]:
         """Register resources that will be uploaded; return their pending ids in order.
@@ -382,7 +395,12 @@ class Model:
         Raises:
             ApiError: naming the resource that is not described well.
         """
-        return self.pending.announce(application, resources)
+        pending_ids = self.pending.announce(application, resources)
+        stored = self.charms.find(url)
+        if stored is not None and stored.is_from_store:
+            for pending_id in pending_ids:
+                self.pending.fill(pending_id, stored.charm, now=self.clock.now())
+        return pending_ids
 
     async def put_resource(
         self,
@@ -435,6 +453,9 @@ class Model:
     def _attach(self, name: str, resource: LiveResource) -> None:
         application = self.topology.application(name)
         application.resources[resource.name] = resource
+        # A charm of the store is deployed first, and gets what the client uploads after that.
+        empty = empty_image(name, resource.name)
+        self.findings[:] = [finding for finding in self.findings if finding != empty]
         self.topology.restart(application)
 
     @property

@@ -11,7 +11,16 @@ HIDDEN: Final = "<hidden>"
 
 _SECRET_CALLS: Final = ("Secrets.CreateSecrets", "Secrets.UpdateSecrets")
 _SECRET_KEYS: Final = frozenset(
-    {"password", "credentials", "macaroons", "attrs", "private-key", "token", "secret-key"}
+    {
+        "password",
+        "credentials",
+        "macaroon",
+        "macaroons",
+        "attrs",
+        "private-key",
+        "token",
+        "secret-key",
+    }
 )
 _ARGUMENTS: Final = frozenset({"config", "options", "parameters"})
 """Keys below which names are a charm's own, and say nothing about what they hold."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.rehearsal.entities.repository import CharmRepository
 from ckf_airgap.rehearsal.entities.storage import Cluster
 from ckf_airgap.rehearsal.model.bakery import LocalBakery
 from ckf_airgap.rehearsal.model.clouds import (
@@ -20,6 +21,7 @@ from ckf_airgap.rehearsal.model.clouds import (
     Clouds,
 )
 from ckf_airgap.rehearsal.model.controllerschema import controller_defaults
+from ckf_airgap.rehearsal.model.crossmodel import CrossModelRelations
 from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.model.modelsettings import ModelDefaults
 from ckf_airgap.rehearsal.model.permission import MODEL_ACCESS, at_least
@@ -108,10 +110,12 @@ class ControllerState:
         clouds: The clouds, and who may use them.
         credentials: The credentials for clouds, by tag.
         defaults: What new models get.
+        repository: The charm store; ``None`` when it cannot be reached.
         config: The controller's configuration beyond its own address and name.
         bakery: Makes and checks the macaroons of users.
         sessions: The open connections.
         cluster: The volumes that models have released.
+        cross_model: The relations between its models.
     """
 
     name: str
@@ -124,6 +128,7 @@ class ControllerState:
     agent_version: str = AGENT_VERSION
     cluster_version: str = CLUSTER_VERSION
     address: Address = Address(host="127.0.0.1", port=0)
+    repository: CharmRepository | None = None
     clouds: Clouds = field(init=False)
     credentials: dict[str, Document] = field(default_factory=dict)
     bakery: LocalBakery = field(default_factory=LocalBakery)
@@ -131,6 +136,7 @@ class ControllerState:
     config: dict[str, JSONValue] = field(default_factory=controller_defaults)
     sessions: set[Connection] = field(default_factory=set)
     cluster: Cluster = field(default_factory=Cluster)
+    cross_model: CrossModelRelations = field(init=False)
     _models: dict[str, Model] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -146,6 +152,7 @@ class ControllerState:
             regions=({"name": DEFAULT_REGION},),
         )
         self.clouds = Clouds(own, owner=self.admin.name)
+        self.cross_model = CrossModelRelations(lambda: self)
         self.credentials.setdefault(self.own_credential, {"auth-type": "oauth2", "attrs": _TOKEN})
 
     def __iter__(self) -> Iterator[Model]:
@@ -274,6 +281,7 @@ class ControllerState:
             raise ApiError(_NAME_TAKEN, ALREADY_EXISTS)
         model.credential = placement.credential
         model.storage.cluster = self.cluster
+        model.topology.cross_model = self.cross_model
         self.files_of(model).mkdir(parents=True, exist_ok=True)
         self._models[model.uuid] = model
         self.users.own_model(owner, model_uuid=model.uuid)

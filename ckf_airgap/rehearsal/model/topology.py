@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from ckf_airgap.rehearsal.entities.crossmodel import RemoteApplication
 from ckf_airgap.rehearsal.entities.entities import Application, Relation, StatusInfo, Unit
 from ckf_airgap.rehearsal.entities.relations import (
     Side,
@@ -14,12 +15,17 @@ from ckf_airgap.rehearsal.entities.relations import (
     ordered,
     relation_key,
 )
+from ckf_airgap.rehearsal.model.remotes import RemoteApplications
 from ckf_airgap.rehearsal.model.storage import ModelStorage
 from ckf_airgap.rehearsal.units.chronicle import Chronicle
 from ckf_airgap.rehearsal.units.clock import Clock
 from ckf_airgap.rehearsal.units.course import Script
 from ckf_airgap.rehearsal.units.lifecycle import UnitAgent
-from ckf_airgap.rehearsal.views.deltas import application_delta, relation_delta, unit_delta
+from ckf_airgap.rehearsal.views.deltas import (
+    application_delta,
+    relation_delta,
+    unit_delta,
+)
 from ckf_airgap.rehearsal.views.status import INSTALLING, application_status
 from ckf_airgap.rehearsal.views.watcher import ChangeFeed
 from ckf_airgap.rehearsal.wire import (
@@ -33,7 +39,7 @@ from ckf_airgap.rehearsal.wire import (
 Known = TypeVar("Known")
 
 
-class Topology:
+class Topology(RemoteApplications):
     """What is deployed in a model.
 
     Args:
@@ -57,18 +63,15 @@ class Topology:
         chronicle: Chronicle,
         storage: ModelStorage,
     ) -> None:
+        super().__init__(model_uuid=model_uuid, clock=clock, feed=feed)
         self.chronicle = chronicle
-        self.clock = clock
         self.script = script
         self.applications: dict[str, Application] = {}
         self.relations: dict[int, Relation] = {}
         self.next_relation = 0
         self.next_unit: dict[str, int] = {}
-        self._model_uuid = model_uuid
         self._owner = owner
-        self._feed = feed
         self._storage = storage
-        self._agents: dict[str, UnitAgent] = {}
         self._keys: dict[str, Relation] = {}
         self._shown: dict[str, tuple[str, str]] = {}
         self.unit_listeners: list[Callable[[str], None]] = []
@@ -151,10 +154,16 @@ class Topology:
             self._check_new_relation(key, sides)
         except ApiError as exc:
             raise exc.annotated(f'cannot add relation "{key}"') from exc
+        relation = self.relate(sides)
+        if self.cross_model is not None and self.is_remote(relation):
+            self.cross_model.relation_added(self, relation)
+        return relation
+
+    def relate(self, sides: Sequence[Side]) -> Relation:
+        """Relate two applications that are known to fit, and let their units learn of it."""
         relation = self._relate(sides)
-        for side in sides:
-            for unit in self.applications[side.application].units.values():
-                self._agents[unit.name].relation_added(relation)
+        for agent in self._agents_of(relation):
+            agent.relation_added(relation)
         return relation
 
     def remove_relation(self, relation: Relation, *, force: bool = False) -> None:
@@ -163,6 +172,8 @@ class Topology:
             relation.life = "dying"
             for agent in self._agents_of(relation):
                 agent.relation_dying(relation)
+            if self.cross_model is not None and self.is_remote(relation):
+                self.cross_model.relation_dying(self, relation, force=force)
         if force or not relation.in_scope:
             self._drop_relation(relation)
 
@@ -241,6 +252,8 @@ class Topology:
         if self._shown.get(application.name) != shown:
             self._shown[application.name] = shown
             self._feed.changed("application", application.name)
+            if self.cross_model is not None:
+                self.cross_model.application_changed(self, application.name)
         self._notify(unit)
 
     def pod_up(self, unit: Unit) -> None:
@@ -276,16 +289,21 @@ class Topology:
         if relation.status.current != "joined":
             relation.status = StatusInfo(current="joined", since=self.clock.now())
         for remote in relation.counterparts(unit):
-            self._agents[remote].counterpart_joined(relation, unit.name)
+            if remote in self._agents:
+                self._agents[remote].counterpart_joined(relation, unit.name)
             self._agents[unit.name].counterpart_joined(relation, remote)
+        if self.cross_model is not None and self.is_remote(relation):
+            self.cross_model.unit_joined(self, relation, unit)
 
     def left(self, relation: Relation, unit: Unit) -> None:
         """Take a unit out of a relation."""
         relation.in_scope.pop(unit.name, None)
         for remote in relation.counterparts(unit):
-            self._agents[remote].counterpart_left(relation, unit.name)
-        if relation.life == "dying" and not relation.in_scope:
-            self._drop_relation(relation)
+            if remote in self._agents:
+                self._agents[remote].counterpart_left(relation, unit.name)
+        if self.cross_model is not None and self.is_remote(relation):
+            self.cross_model.unit_left(self, relation, unit)
+        self._out_of_scope(relation)
 
     # How it is done.
 
@@ -296,7 +314,9 @@ class Topology:
     def _infer(self, names: Sequence[str]) -> tuple[Side, ...]:
         named = {name.partition(":")[0] for name in names}
         known = {
-            name: self.applications[name].related for name in named if name in self.applications
+            name: application.related
+            for name in named
+            if (application := self.applications.get(name) or self.remotes.get(name)) is not None
         }
         return infer_sides(names, known)
 
@@ -309,6 +329,13 @@ class Topology:
         if existing is not None:
             raise ApiError(f"relation {key}", ALREADY_EXISTS)
         for side in sides:
+            remote = self.remotes.get(side.application)
+            if remote is not None:
+                if remote.is_terminated:
+                    raise ApiError(f"remote offer {remote.name} is terminated")
+                if remote.life != "alive":
+                    raise ApiError(f'remote application "{remote.name}" is not alive')
+                continue
             application = self.applications[side.application]
             if application.life != "alive":
                 raise ApiError(f'application "{application.name}" is not alive')
@@ -340,7 +367,7 @@ class Topology:
         self.next_relation += 1
         self.relations[relation.id] = self._keys[relation.key] = relation
         for side in sides:
-            self.applications[side.application].relations[relation.id] = relation
+            self._party(side).relations[relation.id] = relation
         self._feed.changed("relation", str(relation.id))
         return relation
 
@@ -373,8 +400,13 @@ class Topology:
         return [
             self._agents[name]
             for side in relation.sides
+            if side.application in self.applications
             for name in self.applications[side.application].units
         ]
+
+    def _party(self, side: Side) -> Application | RemoteApplication:
+        name = side.application
+        return self.applications[name] if name in self.applications else self.remotes[name]
 
     def _drop_relation(self, relation: Relation) -> None:
         if self.relations.pop(relation.id, None) is None:
@@ -383,7 +415,14 @@ class Topology:
         del self._keys[relation.key]
         last = relation_delta(self._model_uuid, relation)
         self._feed.removed("relation", str(relation.id), last)
+        if self.cross_model is not None and self.is_remote(relation):
+            self.cross_model.relation_gone(self, relation)
         for side in relation.sides:
+            remote = self.remotes.get(side.application)
+            if remote is not None:
+                remote.relations.pop(relation.id, None)
+                self._drop_remote_if_unused(remote)
+                continue
             application = self.applications[side.application]
             application.relations.pop(relation.id, None)
             for name in application.units:
@@ -404,6 +443,8 @@ class Topology:
         self.chronicle.application_gone(application)
         last = application_delta(self._model_uuid, self._owner, application)
         self._feed.removed("application", application.name, last)
+        if self.cross_model is not None:
+            self.cross_model.application_changed(self, application.name)
 
 
 def found(known: Known | None, what: str) -> Known:

@@ -65,9 +65,10 @@ def _relation_data(
     other = relation.other(application.name)
     remote = applications.get(other.application)
     units: Document = {}
-    for name in remote.units if remote else ():
+    elsewhere = [name for name in relation.in_scope if name.startswith(f"{other.application}/")]
+    for name in remote.units if remote else elsewhere:
         in_scope = name in relation.in_scope
-        settings = unit_settings(remote) if remote and in_scope else None
+        settings = (unit_settings(remote) if remote else {}) if in_scope else None
         units[name] = {"InScope": in_scope, "UnitData": settings}
     return {
         "relation-id": relation.id,

@@ -6,15 +6,23 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
+from ckf_airgap.charms.charm import Endpoint
 from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.rehearsal.entities.crossmodel import Offer, RemoteApplication
 from ckf_airgap.rehearsal.entities.entities import Application, Relation, StatusInfo, StoredCharm
 from ckf_airgap.rehearsal.entities.tasks import Task
 from ckf_airgap.rehearsal.units.clock import Clock
+from ckf_airgap.rehearsal.views.crossmodel import (
+    offer_status,
+    proxies,
+    remote_application_status,
+)
 from ckf_airgap.rehearsal.views.deltas import (
     annotation_delta,
     application_delta,
     charm_delta,
     relation_delta,
+    remote_application_delta,
     status_delta,
     unit_delta,
 )
@@ -33,11 +41,32 @@ class Charms(Protocol):
 
 
 class Topology(Protocol):
-    """The relations of a model, by id."""
+    """The relations of a model, by id, and the applications of other models."""
+
+    remotes: dict[str, RemoteApplication]
 
     @property
     def relations(self) -> Mapping[int, Relation]:
         """The relations."""
+
+
+class Offers(Protocol):
+    """The offers of a model."""
+
+    def __iter__(self) -> Iterator[Offer]:
+        """Yield them all."""
+
+    def find(self, name: str) -> Offer | None:
+        """Return the one of a name."""
+
+    def endpoints(self, offer: Offer) -> dict[str, Endpoint]:
+        """Return the endpoints of one."""
+
+    def counts(self, offer: Offer) -> tuple[int, int]:
+        """Return how many relations one has, and how many of them are joined."""
+
+    def delta(self, offer: Offer) -> Document:
+        """Return the body of the delta of one."""
 
 
 class Operations(Protocol):
@@ -81,6 +110,10 @@ class Viewed(Protocol):
         """What of the model has an id."""
 
     @property
+    def offers(self) -> Offers:
+        """What it offers to other models."""
+
+    @property
     def operations(self) -> Operations:
         """The actions and commands that were asked for."""
 
@@ -121,6 +154,24 @@ def model_full_status(model: Viewed, patterns: Sequence[str]) -> Document:
         relations=model.relations,
         patterns=patterns,
         now=model.clock.now(),
+        remotes={
+            remote.name: remote_application_status(remote)
+            for remote in model.topology.remotes.values()
+            if not remote.is_proxy
+        },
+        offers={offer.name: _offer(model, offer) for offer in model.offers},
+        hidden=proxies(model.topology.remotes.values()),
+    )
+
+
+def _offer(model: Viewed, offer: Offer) -> Document:
+    connected, active = model.offers.counts(offer)
+    return offer_status(
+        offer,
+        application=model.applications.get(offer.application),
+        endpoints=model.offers.endpoints(offer),
+        connected=connected,
+        active=active,
     )
 
 
@@ -155,6 +206,11 @@ def entity_keys(model: Viewed) -> Iterable[Key]:
             yield ("unit", unit)
     for relation in model.relations:
         yield ("relation", str(relation.id))
+    for remote in model.topology.remotes.values():
+        if not remote.is_proxy:
+            yield ("remoteApplication", remote.name)
+    for offer in model.offers:
+        yield ("applicationOffer", offer.name)
     for task in model.operations.tasks:
         yield ("action", task.id)
     for tag in model.annotations:
@@ -181,6 +237,12 @@ def entity_delta(model: Viewed, key: Key) -> Document | None:
     if kind == "relation":
         relation = model.topology.relations.get(int(name))
         return None if relation is None else relation_delta(model.uuid, relation)
+    if kind == "remoteApplication":
+        remote = model.topology.remotes.get(name)
+        return None if remote is None else remote_application_delta(model.uuid, remote)
+    if kind == "applicationOffer":
+        offer = model.offers.find(name)
+        return None if offer is None else model.offers.delta(offer)
     if kind == "action":
         task = model.operations.find_task(name)
         return None if task is None else task.delta(model.uuid)

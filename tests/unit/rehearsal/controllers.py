@@ -12,7 +12,7 @@ from ckf_airgap.documents import JSONValue
 from ckf_airgap.rehearsal.api.facade import Caller, Facade, Watcher
 from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.model.modelsettings import ModelDefaults
-from ckf_airgap.rehearsal.model.state import ControllerState
+from ckf_airgap.rehearsal.model.state import CONTROLLER_MODEL, ControllerState
 from ckf_airgap.rehearsal.model.users import User, Users
 from tests.unit.rehearsal.harness import Rehearsal
 from tests.witness.watching import WITNESS
@@ -38,6 +38,7 @@ class RehearsedController:
             make_model=self._make_model,
         )
         self.watchers: list[Watcher] = []
+        self.add_model(CONTROLLER_MODEL)
 
     def add_model(self, name: str, *, owner: str = "admin") -> Rehearsal:
         """Make a model; return what drives it."""

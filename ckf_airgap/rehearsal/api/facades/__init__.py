@@ -9,6 +9,7 @@ from ckf_airgap.rehearsal.api.facades.action import Action, StringsWatcher
 from ckf_airgap.rehearsal.api.facades.admin import Pinger
 from ckf_airgap.rehearsal.api.facades.annotations import Annotations
 from ckf_airgap.rehearsal.api.facades.application import Application
+from ckf_airgap.rehearsal.api.facades.applicationoffers import ApplicationOffers
 from ckf_airgap.rehearsal.api.facades.block import Block
 from ckf_airgap.rehearsal.api.facades.bundle import Bundle
 from ckf_airgap.rehearsal.api.facades.charms import Charms
@@ -29,6 +30,7 @@ FACADES: Final[tuple[type[Facade], ...]] = (
     AllWatcher,
     Annotations,
     Application,
+    ApplicationOffers,
     Block,
     Bundle,
     Charms,

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.documents import Document
 from ckf_airgap.rehearsal.api.facade import rpc_method
-from ckf_airgap.rehearsal.api.facades.applicationunits import ATTACHES_STORAGE, ApplicationUnits
+from ckf_airgap.rehearsal.api.facades.applicationremote import ApplicationRemote
+from ckf_airgap.rehearsal.api.facades.applicationrepository import ApplicationRepository
+from ckf_airgap.rehearsal.api.facades.applicationunits import ATTACHES_STORAGE
 from ckf_airgap.rehearsal.model import applications
 from ckf_airgap.rehearsal.model.bases import update_base
 from ckf_airgap.rehearsal.model.bindings import check_spaces, merge_bindings
 from ckf_airgap.rehearsal.model.constraints import check_new_constraints, parse_constraints
 from ckf_airgap.rehearsal.model.deployment import Deployment, string_map
 from ckf_airgap.rehearsal.model.exposure import expose, unexpose
-from ckf_airgap.rehearsal.model.nostore import store_unreachable
 from ckf_airgap.rehearsal.model.refresh import Refresh
 from ckf_airgap.rehearsal.model.relationqueries import relation_matching
 from ckf_airgap.rehearsal.model.topology import unit_name
@@ -34,7 +35,7 @@ from ckf_airgap.rehearsal.wire import (
 )
 
 
-class Application(ApplicationUnits):
+class Application(ApplicationRepository, ApplicationRemote):
     """The applications of a model."""
 
     name: ClassVar[str] = "Application"
@@ -54,25 +55,6 @@ class Application(ApplicationUnits):
             return {}
 
         return await results_of(documents, one)
-
-    @rpc_method
-    async def deploy_from_repository(self, params: Document) -> Document:
-        """Refuse charms of the store: it cannot be reached behind an air gap."""
-        results: list[JSONValue] = [
-            {
-                "Errors": [store_unreachable(text_field(item, "CharmName")).as_document()],
-                "Info": {
-                    "architecture": "",
-                    "base": {"name": "", "channel": ""},
-                    "channel": "",
-                    "name": "",
-                    "revision": 0,
-                },
-                "PendingResourceUploads": [],
-            }
-            for item in mappings_field(params, "Args")
-        ]
-        return {"Results": results}
 
     @rpc_method
     async def set_charm(self, params: Document) -> Document:
@@ -108,17 +90,6 @@ class Application(ApplicationUnits):
         return {}
 
     @rpc_method
-    async def set_relations_suspended(self, params: Document) -> Document:
-        """Refuse: only relations to other models can be suspended."""
-
-        async def one(document: Document) -> Document:
-            number = int_field(document, "relation-id")
-            if number not in self.session.model.topology.relations:
-                raise ApiError(f"relation {number} not found", NOT_FOUND)
-            raise ApiError(f"cannot set suspend status for relation {number} within one model")
-
-        return await results_of(mappings_field(params, "args"), one)
-
     @rpc_method
     async def expose(self, params: Document) -> Document:
         """Make an application, or some of its endpoints, reachable from outside."""

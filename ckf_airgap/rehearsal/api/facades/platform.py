@@ -1,15 +1,13 @@
 """Facades that a Kubernetes model advertises, and has next to nothing to say through.
 
-Some are refused on every such model, as a real controller does; the others answer that there are
-no offers.
+Some are refused on every such model, as a real controller does.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from ckf_airgap.documents import Document
-from ckf_airgap.rehearsal.api.facade import Facade, Scope, rpc_method
+from ckf_airgap.rehearsal.api.facade import Facade, Scope
 
 
 class MachineManager(Facade):
@@ -59,24 +57,6 @@ class SSHClient(Facade):
     versions: ClassVar[tuple[int, ...]] = (4,)
 
 
-class ApplicationOffers(Facade):
-    """Offers to other models: there are none."""
-
-    name: ClassVar[str] = "ApplicationOffers"
-    versions: ClassVar[tuple[int, ...]] = (4, 5)
-    scope: ClassVar[Scope] = "controller"
-
-    @rpc_method
-    async def list_application_offers(self, _params: Document) -> Document:
-        """Return no offer."""
-        return {"results": []}
-
-    @rpc_method
-    async def find_application_offers(self, _params: Document) -> Document:
-        """Return no offer."""
-        return {"results": []}
-
-
 class ModelSummaryWatcher(Facade):
     """Watches summaries of models; nothing hands out such a watcher."""
 
@@ -86,7 +66,6 @@ class ModelSummaryWatcher(Facade):
 
 
 PLATFORM: tuple[type[Facade], ...] = (
-    ApplicationOffers,
     HighAvailability,
     KeyManager,
     MachineManager,
