@@ -229,7 +229,7 @@ class Recorder:
 def record(juju: str, scene: Scene, directory: Path) -> tuple[Transcript, list[str]]:
     """Run a scene with a client; return its transcript, and what was not as expected."""
     transcript, faults = Transcript(scene.name), []
-    with running.stage(directory, speed=SPEED) as controller:
+    with running.stage(directory, scene=scene.name, speed=SPEED) as controller:
         recorder = Recorder(controller, directory)
         with _listening(recorder):
             for step, outcome in running.run_scene(juju, scene, controller, directory):

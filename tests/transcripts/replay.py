@@ -30,7 +30,7 @@ _CALL: Final = re.compile(r"(\w+)\((\d+)\)\.(\w+)")
 def replay(path: Path, directory: Path) -> list[str]:
     """Replay the transcript at a path; return what came out differently from what was recorded."""
     transcript = json.loads(path.read_text())
-    with running.stage(directory, speed=SPEED) as controller:
+    with running.stage(directory, scene=transcript["scene"], speed=SPEED) as controller:
         return asyncio.run(_replay(transcript["steps"], controller, directory))
 
 

@@ -18,7 +18,7 @@ from ckf_airgap.rehearsal.host.thread import ControllerThread
 from ckf_airgap.rehearsal.units.actionresults import ActionResult
 from ckf_airgap.rehearsal.units.course import Script
 from tests.transcripts import workshop
-from tests.transcripts.scenes import SETTLE, Scene, Step
+from tests.transcripts.scenes import SETTLE, WITH_STORE, Scene, Step
 
 PASSWORD: Final = "rehearsal-password"
 MODEL: Final = "lab"
@@ -51,9 +51,10 @@ def client_on_path() -> str | None:
 
 
 @contextmanager
-def stage(directory: Path, *, speed: float) -> Iterator[ControllerThread]:
-    """Yield a controller for one scene, and furnish `directory` with what its commands name."""
+def stage(directory: Path, *, scene: str, speed: float) -> Iterator[ControllerThread]:
+    """Yield a controller for a scene, and furnish `directory` with what its commands name."""
     workshop.furnish(directory / "work")
+    shelf = workshop.stock(directory / "shelf") if scene == WITH_STORE else None
     script = Script()
     script.actions.set_result("backup", ActionResult(results={"state": "written"}), charm="store")
     controller = RehearsalController(
@@ -61,6 +62,7 @@ def stage(directory: Path, *, speed: float) -> Iterator[ControllerThread]:
         speed=speed,
         password=PASSWORD,
         script=script,
+        charms=shelf,
         juju_data=directory / "juju",
     )
     with ControllerThread(controller) as running:

@@ -29,6 +29,8 @@ FIXTURES: Final = Path(__file__).parents[1] / "fixtures" / "transcripts"
 COMMANDS: Final = FIXTURES / "commands.yaml"
 OUTCOMES: Final = ("works", "refused", "not-played")
 SETTLE: Final = "settle"
+WITH_STORE: Final = "charms-of-a-directory"
+"""The scene whose controller has a charm store; its charms are those of ``shelf``."""
 
 
 @dataclass(frozen=True, kw_only=True)

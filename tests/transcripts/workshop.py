@@ -109,6 +109,14 @@ def furnish(directory: Path) -> None:
         (directory / name).write_text(text)
 
 
+def stock(directory: Path) -> Path:
+    """Write the charms of a charm store into a directory; return it."""
+    directory.mkdir(parents=True)
+    _write_charm(directory / "store.charm", _STORE)
+    _write_charm(directory / "web.charm", _WEB)
+    return directory
+
+
 def bodies(directory: Path) -> dict[bytes, str]:
     """Return the name of each file of a furnished directory by its content."""
     return {path.read_bytes(): path.name for path in sorted(directory.iterdir()) if path.is_file()}

@@ -23,7 +23,7 @@ pytestmark = [
 def test_commands_come_to_what_is_expected(scene: Scene, tmp_path: Path) -> None:
     assert JUJU is not None
     faults = []
-    with running.stage(tmp_path, speed=SPEED) as controller:
+    with running.stage(tmp_path, scene=scene.name, speed=SPEED) as controller:
         for step, outcome in running.run_scene(JUJU, scene, controller, tmp_path):
             if outcome is not None:
                 faults += [f"juju {step.command}: {fault}" for fault in outcome.faults(step)]
