@@ -206,9 +206,13 @@ from ckf_airgap.rehearsal.host.controller import RehearsalController as Rehearsa
 from ckf_airgap.rehearsal.host.thread import ControllerThread as ControllerThread
 from ckf_airgap.rehearsal.standin import write_standin as write_standin
 from ckf_airgap.rehearsal.standin import write_standins as write_standins
+from ckf_airgap.rehearsal.units.actionresults import ActionResult as ActionResult
+from ckf_airgap.rehearsal.units.actionresults import ActionScript as ActionScript
 from ckf_airgap.rehearsal.units.course import Course as Course
+from ckf_airgap.rehearsal.units.course import Scene as Scene
 from ckf_airgap.rehearsal.units.course import Script as Script
 from ckf_airgap.rehearsal.units.course import Step as Step
+from ckf_airgap.rehearsal.units.scriptfile import parse_script as parse_script
 from ckf_airgap.rendering.overlay import Rendering as Rendering
 from ckf_airgap.rendering.overlay import Replacement as Replacement
 from ckf_airgap.rendering.overlay import render as render

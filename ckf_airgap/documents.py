@@ -8,6 +8,7 @@ of day stay text, as Juju reads them. Tags for values that JSON does not have ar
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final, TypeAlias, cast
@@ -72,6 +73,23 @@ _Loader.yaml_constructors = {
     if tag is None or tag in _KINDS
 }
 
+
+class _BinaryLoader(_Loader):
+    """Reads ``!!binary`` as the text that it encodes, as Juju does."""
+
+
+def _construct_binary(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
+    text = loader.construct_scalar(node)
+    try:
+        return base64.b64decode("".join(str(text).split()), validate=True).decode()
+    except ValueError as exc:
+        raise yaml.constructor.ConstructorError(
+            None, None, f"cannot decode binary data as text: {exc}", node.start_mark
+        ) from exc
+
+
+_BinaryLoader.add_constructor("tag:yaml.org,2002:binary", _construct_binary)
+
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
@@ -123,14 +141,18 @@ def load_all_yaml(
     where: str,
     error: type[InputError] = InputError,
     allow_duplicate_keys: bool = False,
+    binary_as_text: bool = False,
 ) -> list[JSONValue]:
-    """Return every document of `text`; see `load_yaml`."""
+    """Return every document of `text`; see `load_yaml`.
+
+    `binary_as_text` takes ``!!binary`` as the text that it encodes, which must be UTF-8.
+    """
     if len(text) > MAX_BYTES:
         raise error(f"{where} is too large to be read as YAML ({len(text)} characters)")
     try:
         for _ in _events(text, where, error):
             pass
-        loader = _Loader(text)
+        loader = (_BinaryLoader if binary_as_text else _Loader)(text)
         try:
             documents: list[JSONValue] = []
             while loader.check_node():

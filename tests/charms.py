@@ -51,7 +51,7 @@ def write_charm(
         "metadata.yaml": yaml.safe_dump(metadata),
         "config.yaml": yaml.safe_dump({"options": dict(options)}) if options else None,
         "manifest.yaml": yaml.safe_dump({"bases": [JAMMY]}),
-        "dispatch": "#!/bin/sh\n",
+        "dispatch": "#!/bin/sh\nstatus-set active\n",
         **(members or {}),
     }
     path = directory / (filename or f"{name}.charm")

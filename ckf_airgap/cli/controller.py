@@ -15,7 +15,7 @@ from ckf_airgap.cli.options import (
     verbosity_options,
 )
 from ckf_airgap.cli.terminal import Terminal
-from ckf_airgap.errors import InterruptedRunError
+from ckf_airgap.errors import AirgapError, InterruptedRunError
 from ckf_airgap.facts.defaults import DEFAULT_MODEL, DEFAULT_SPEED
 
 if TYPE_CHECKING:
@@ -73,6 +73,14 @@ Example, with Juju's own client in another terminal:
     help="Let units wait for the relations that they need in this release.  "
     "[default: those needed in all]",
 )
+@click.option(
+    "--script",
+    "script_file",
+    type=UserPath("file"),
+    metavar="FILE",
+    help="What units do, as YAML (docs/testing.md): courses, needed relations, results of "
+    "actions. It is read again when it changes.",
+)
 @registry_option()
 @json_option
 @verbosity_options
@@ -84,6 +92,7 @@ def command(
     models: tuple[str, ...],
     speed: float,
     release: str | None,
+    script_file: Path | None,
     registry: str | None,
 ) -> None:
     """Run the embedded controller until stopped.
@@ -107,12 +116,22 @@ def command(
         models=models,
         speed=speed,
         script=ckf_airgap.Script(needed_endpoints=needed),
+        script_file=script_file,
+        script_changed=lambda problem: _tell_script(terminal, script_file, problem),
         registry=registry,
     )
     try:
         run(_serve(controller, terminal))
     except InterruptedRunError as stopped:
         terminal.note(stopped.message)
+
+
+def _tell_script(terminal: Terminal, path: Path | None, problem: AirgapError | None) -> None:
+    if problem is None:
+        terminal.note(f"read {path} again")
+    else:
+        details = "".join(f"\n  {entry}" for entry in problem.problems)
+        terminal.warn(f"{problem.message}; the script stays as it was{details}")
 
 
 async def _serve(controller: RehearsalController, terminal: Terminal) -> None:

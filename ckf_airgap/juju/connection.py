@@ -30,6 +30,7 @@ from ckf_airgap.juju.libjuju import (
     server_version,
     tls_context,
 )
+from ckf_airgap.juju.logins import as_header
 from ckf_airgap.juju.modelfeed import ModelFeed
 from ckf_airgap.juju.models import ModelEntry, find_model, model_info
 from ckf_airgap.juju.store import JujuTarget, StoredController, read_controller, read_ssh_key
@@ -51,13 +52,21 @@ class HttpAccess:
         endpoint: ``host:port``.
         model_uuid: The model.
         authorization: The value of the ``Authorization`` header.
+        cookie: The value of the ``Cookie`` header; empty for a login with a password.
         ssl_context: Verifies the controller as the websocket does.
     """
 
     endpoint: str
     model_uuid: str
     authorization: str = field(repr=False)
+    cookie: str = field(default="", repr=False)
     ssl_context: ssl.SSLContext
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that log in."""
+        cookie = {"Cookie": self.cookie} if self.cookie else {}
+        return {"Authorization": self.authorization, **cookie}
 
     @property
     def model_url(self) -> str:
@@ -94,6 +103,7 @@ class Session:
             endpoint=str(connection.endpoint),
             model_uuid=entry.uuid,
             authorization=authorization(connection),
+            cookie=as_header(controller.macaroons),
             ssl_context=tls_context(connection),
         )
         self._watched = watched
@@ -287,8 +297,7 @@ def _explained(controller: StoredController, endpoint: str, limits: JujuTimeouts
         if exc.error_code == UNAUTHORIZED:
             raise ControllerError(
                 f"{name} refused the login of user {controller.user}: {exc.message}",
-                fix=f"Correct the password in {store / 'accounts.yaml'}, or log in again: "
-                f"juju login -c {controller.name}.",
+                fix=_login_again(controller),
             ) from exc
         raise ControllerError(f"{name} refused the connection: {exc.message}") from exc
     except JujuRedirectException as exc:
@@ -305,6 +314,14 @@ def _explained(controller: StoredController, endpoint: str, limits: JujuTimeouts
         ) from exc
     except JujuError as exc:
         raise ControllerError(f"cannot connect to {name}: {exc.message}") from exc
+
+
+def _login_again(controller: StoredController) -> str:
+    name, user = controller.name, controller.user
+    if controller.password:
+        path = controller.juju_data / "accounts.yaml"
+        return f"Correct the password in {path}, or log in again: juju login -c {name}."
+    return f"Log in again: juju logout -c {name}, then juju login -c {name} -u {user}."
 
 
 def _check_version(controller: StoredController, connection: DirectConnection) -> None:

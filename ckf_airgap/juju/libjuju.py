@@ -10,19 +10,23 @@ import asyncio
 import collections
 import logging
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import websockets
 from juju.client.client import ModelInfo
 from juju.client.connection import Connection
 from juju.client.jujudata import FileJujuData
-from juju.errors import JujuError
+from juju.errors import JujuAPIError, JujuError
 from juju.model import Model, ModelState
+from juju.version import CLIENT_VERSION
 
 from ckf_airgap.concurrency import run_to_end
 from ckf_airgap.documents import Document
+from ckf_airgap.juju.api import UNAUTHORIZED
+from ckf_airgap.juju.logins import as_login_field
 from ckf_airgap.juju.modelfeed import ModelFeed
 from ckf_airgap.juju.store import StoredController
 
@@ -41,6 +45,8 @@ class DirectConnection(Connection):  # type: ignore[misc]
     """How long to try to reconnect; 0 until the first login has succeeded."""
     _receiver_task: asyncio.Task[None] | None
     _closed: Any = None
+    macaroons: Mapping[str, str] = MappingProxyType({})
+    """What lets a user in who has no password, as cookies."""
     is_final: bool = False
     """Whether it was closed on purpose, so that nothing may reconnect it."""
 
@@ -66,6 +72,27 @@ class DirectConnection(Connection):  # type: ignore[misc]
                 if self.is_final or asyncio.get_running_loop().time() >= until:
                     raise
                 await asyncio.sleep(_RETRY_S)
+
+    async def login(self) -> Any:
+        """Log in; with the macaroons of the client store when it has no password.
+
+        libjuju's own looks for macaroons below the address, where the ``juju`` client puts none,
+        and asks in vain for a discharge, blocking the event loop, when they are not accepted.
+        """
+        if self.password:
+            return await super().login()
+        params = {
+            "auth-tag": self.usertag,
+            "macaroons": as_login_field(self.macaroons),
+            "client-version": CLIENT_VERSION,
+        }
+        request = {"type": "Admin", "request": "Login", "version": 3, "params": params}
+        reply = await self.rpc(request)
+        refusal = reply["response"].get("discharge-required-error")
+        if refusal is not None:
+            refused = {"error": refusal, "error-code": UNAUTHORIZED, "response": {}}
+            raise JujuAPIError({**refused, "request-id": reply["request-id"]})
+        return reply
 
     async def reconnect(self) -> None:
         """Reconnect, or leave the connection closed: libjuju asks for its status afterwards."""
@@ -188,7 +215,13 @@ async def open_connection(
     controller: StoredController, endpoint: str, model_uuid: str | None = None
 ) -> DirectConnection:
     """Return a connection that is logged in, to the controller or to one of its models."""
-    connection: DirectConnection = await DirectConnection.connect(
+
+    class LocalConnection(DirectConnection):
+        """One that has the macaroons before libjuju logs in, which is while it is made."""
+
+        macaroons = controller.macaroons
+
+    connection: DirectConnection = await LocalConnection.connect(
         endpoint=endpoint,
         uuid=model_uuid,
         username=controller.user,

@@ -11,6 +11,7 @@ from ckf_airgap.documents import Document, JSONValue, load_mapping
 from ckf_airgap.errors import ControllerError, InputError, nearest
 from ckf_airgap.files import require_directory
 from ckf_airgap.files.paths import settle
+from ckf_airgap.juju.logins import read_macaroons
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,8 @@ class StoredController:
         endpoints: ``host:port`` of each address.
         ca_cert: The CA that signs its certificate, PEM; ``None`` when it has a public one.
         user: Who logs in.
-        password: The password.
+        password: The password; empty when macaroons let the user in.
+        macaroons: The macaroons of an earlier login, as cookies: name to value.
         juju_data: The directory it was read from.
     """
 
@@ -61,6 +63,7 @@ class StoredController:
     ca_cert: str | None
     user: str
     password: str = field(repr=False)
+    macaroons: Mapping[str, str] = field(default_factory=dict, repr=False)
     juju_data: Path
 
 
@@ -116,21 +119,24 @@ def read_controller(name: str | None = None, juju_data: Path | None = None) -> S
             f"nobody is logged in to controller {chosen} ({directory / 'accounts.yaml'})",
             fix=f"Log in first: juju login -c {chosen}.",
         )
-    if not password:
+    uuid = str(fields.get("uuid") or "")
+    macaroons = {} if password else read_macaroons(directory, chosen, uuid)
+    if not password and not macaroons:
         raise ControllerError(
             f"no password of user {user} is stored for controller {chosen} "
-            f"({directory / 'accounts.yaml'})",
-            fix="ckf-airgap logs in with a password: use the account that bootstrapped the "
-            "controller, or one that 'juju register' wrote.",
+            f"({directory / 'accounts.yaml'}), and no login that is still valid "
+            f"({directory / 'cookies'})",
+            fix=f"Log in again: juju logout -c {chosen}, then juju login -c {chosen} -u {user}.",
         )
     ca_cert = fields.get("ca-cert")
     return StoredController(
         name=chosen,
-        uuid=str(fields.get("uuid") or ""),
+        uuid=uuid,
         endpoints=tuple(str(endpoint) for endpoint in endpoints),
         ca_cert=str(ca_cert) if ca_cert else None,
         user=str(user),
-        password=str(password),
+        password=str(password or ""),
+        macaroons=macaroons,
         juju_data=directory,
     )
 

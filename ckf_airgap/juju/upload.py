@@ -124,7 +124,7 @@ class Uploader:
         """Open the client."""
         self._client = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._http.ssl_context),
-            headers={"Authorization": self._http.authorization},
+            headers=self._http.headers,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._timeouts.connect_s),
             trust_env=False,
         )

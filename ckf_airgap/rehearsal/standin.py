@@ -41,6 +41,7 @@ _CHARM_PY: Final = '''\
 """A stand-in for the charm {name}, made by ckf-airgap for rehearsals.
 
 It declares the resources, options and endpoints of the charm, and holds none of its code.
+A rehearsal lets its units go on to ActiveStatus, as those of the charm itself do.
 """
 
 raise SystemExit("this is a stand-in for the charm {name}: it declares the charm, and does nothing")

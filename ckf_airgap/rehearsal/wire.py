@@ -29,9 +29,6 @@ NOT_SUPPORTED: Final = "not supported"
 NOT_VALID: Final = "not valid"
 
 
-NOT_IMPLEMENTED: Final = "not implemented"
-
-
 UNAUTHORIZED: Final = "unauthorized access"
 
 
@@ -53,8 +50,30 @@ NOT_YET_AVAILABLE: Final = "not yet available; try again later"
 STOPPED: Final = "stopped"
 
 
+QUOTA_LIMIT_EXCEEDED: Final = "quota limit exceeded"
+
+
+STORAGE_ATTACHED: Final = "storage is attached"
+
+
+PERSISTENT_STORAGE: Final = "controller/model has persistent storage"
+
+
+INCOMPATIBLE_BASE: Final = "incompatible base"
+
+
+HAS_UNITS: Final = "application should not have units"
+
+
+QUOTA_EXCEEDED: Final = "quota limit exceeded"
+
+
+DISCHARGE_REQUIRED: Final = "macaroon discharge required"
+
+
 _HTTP_STATUS: Final[Mapping[str, int]] = {
     UNAUTHORIZED: 401,
+    DISCHARGE_REQUIRED: 401,
     NOT_FOUND: 404,
     MODEL_NOT_FOUND: 404,
     BAD_REQUEST: 400,

@@ -19,17 +19,19 @@ from aiohttp import web
 from ckf_airgap.documents import Document
 from ckf_airgap.rehearsal.api.bodies import received
 from ckf_airgap.rehearsal.api.httpauth import authenticated
-from ckf_airgap.rehearsal.api.jsonreply import json_reply
+from ckf_airgap.rehearsal.api.jsonreply import challenge, json_reply
 from ckf_airgap.rehearsal.entities.charmurl import CharmURL
 from ckf_airgap.rehearsal.model.model import Model
+from ckf_airgap.rehearsal.model.permission import NO_ACCESS
 from ckf_airgap.rehearsal.model.state import ControllerState
 from ckf_airgap.rehearsal.model.users import User
-from ckf_airgap.rehearsal.wire import BAD_REQUEST, METHOD_NOT_ALLOWED, NOT_FOUND, ApiError
+from ckf_airgap.rehearsal.wire import BAD_REQUEST, NOT_FOUND, ApiError
 
 CHARM_URL_HEADER: Final = "Juju-Curl"
 _ZIP: Final = "application/zip"
 _UPLOAD_FAILED: Final = "cannot upload charm"
 _DOWNLOAD_FAILED: Final = "cannot retrieve charm"
+_NOT_IN_STATE: Final = "cannot get charm from state"
 _ONLY_MIGRATION: Final = "only be uploaded during model migration import"
 
 
@@ -44,18 +46,16 @@ class CharmUploads:
     def __init__(self, controller: ControllerState, *, limit_bytes: int) -> None:
         self._controller = controller
         self._limit_bytes = limit_bytes
-        self._objects: dict[tuple[str, str], str] = {}
+        self._urls: dict[tuple[str, str], str] = {}
 
     def add_routes(self, app: web.Application) -> None:
         """Register the handlers."""
         for path in ("/model/{model_uuid}/charms", "/charms"):
             app.router.add_post(path, self.post)
             app.router.add_get(path, self.get, allow_head=True)
-            app.router.add_route("*", path, self.refuse_method)
         path = "/model-{model_uuid}/charms/{object}"
         app.router.add_put(path, self.put)
         app.router.add_get(path, self.get_object, allow_head=True)
-        app.router.add_route("*", path, self.refuse_method)
 
     async def post(self, request: web.Request) -> web.Response:
         """Take a charm as python-libjuju and older clients send it."""
@@ -99,7 +99,7 @@ class CharmUploads:
                 raise ApiError(f'"{header}" is not a valid charm url') from error
             if wanted.schema != "local":
                 raise ApiError(f"non-local charms may {_ONLY_MIGRATION}")
-            url = await self._store(
+            return await self._store(
                 request,
                 model,
                 user,
@@ -108,16 +108,14 @@ class CharmUploads:
                 revision=wanted.revision if wanted.revision >= 0 else None,
                 sha=sha,
             )
-            self._objects[model.uuid, path] = url
-            return url
 
         return await _answer_upload(take)
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         """Return a charm, a member of it (``file=``), or the list of its members."""
-        _, model = authenticated(request, self._controller, access="read")
+        _, model = authenticated(request, self._controller, access=NO_ACCESS)
         try:
-            archive = model.charm_archive(_wanted_url(request))
+            archive = _archive(model, _wanted_url(request))
             member = request.query.get("file", "")
             if member == "*":
                 return web.FileResponse(archive, headers={"Content-Type": _ZIP})
@@ -126,23 +124,24 @@ class CharmUploads:
             return flat_error(error.annotated(_DOWNLOAD_FAILED))
 
     async def get_object(self, request: web.Request) -> web.StreamResponse:
-        """Return the charm that was put under a path."""
-        _, model = authenticated(request, self._controller, access="read")
+        """Return the charm whose SHA-256 begins as the path ends, whatever name is before it."""
+        _, model = authenticated(request, self._controller, access=NO_ACCESS)
         path = request.match_info["object"]
-        url = self._objects.get((model.uuid, path))
         try:
-            if url is not None:
-                headers = {"Content-Type": _ZIP, CHARM_URL_HEADER: url}
-                return web.FileResponse(model.charm_archive(url), headers=headers)
-            missing = ApiError(f'charm "{path}" not found', NOT_FOUND)
+            url = self._url_of(model, path)
+            headers = {"Content-Type": _ZIP, CHARM_URL_HEADER: url}
+            return web.FileResponse(_archive(model, url), headers=headers)
         except ApiError as error:
-            missing = error
-        return flat_error(missing.annotated(_DOWNLOAD_FAILED))
+            return flat_error(error.annotated(_DOWNLOAD_FAILED))
 
-    async def refuse_method(self, request: web.Request) -> web.Response:
-        """Refuse a method that charms do not support."""
-        authenticated(request, self._controller, access="read")
-        return flat_error(ApiError(f'unsupported method: "{request.method}"', METHOD_NOT_ALLOWED))
+    def _url_of(self, model: Model, path: str) -> str:
+        _, dash, sha = path.rpartition("-")
+        if not dash:
+            raise ApiError(f'"{path}" is not a valid charm object path', BAD_REQUEST)
+        for (uuid, sha256), url in self._urls.items():
+            if uuid == model.uuid and sha256.startswith(sha):
+                return url
+        raise ApiError(f'{_NOT_IN_STATE}: charm with sha256 "{sha}" not found', NOT_FOUND)
 
     async def _store(
         self,
@@ -171,13 +170,23 @@ class CharmUploads:
                 method="POST" if sha is None else "PUT",
             )
             body.keep(url)
+            self._urls.setdefault((model.uuid, body.sha256), url)
             return url
 
 
 def flat_error(error: ApiError) -> web.Response:
     """Return an error in the flat shape that charm requests are refused in."""
     document: Document = {"error": error.message, "error-code": error.code}
-    return json_reply(document, status=error.http_status)
+    status = error.http_status
+    return json_reply(document, status=status, headers=challenge(status))
+
+
+def _archive(model: Model, url: str) -> Path:
+    """Return the file of a charm; `ApiError` (not found) when the model has none."""
+    try:
+        return model.charm_archive(url)
+    except ApiError as error:
+        raise error.annotated(_NOT_IN_STATE) from error
 
 
 def _wanted_url(request: web.Request) -> str:

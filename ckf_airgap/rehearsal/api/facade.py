@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias, TypeVar, overload
 
-from ckf_airgap.documents import Document
-from ckf_airgap.rehearsal.model.model import Model, ModelWatcher
+from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.model.state import ControllerState
 from ckf_airgap.rehearsal.model.users import User
 
@@ -36,17 +36,28 @@ def rpc_method(named: MethodT | str) -> MethodT | Callable[[MethodT], MethodT]:
     return named
 
 
+class Watcher(Protocol):
+    """What a client watches: the whole model, or the progress of a task."""
+
+    async def next(self) -> list[JSONValue]:
+        """Return what is new since the last call; wait for something when that is nothing."""
+
+    def stop(self) -> None:
+        """End the watcher; a pending `next` raises."""
+
+
 class Caller(Protocol):
     """The connection that a call came in on, as facades see it."""
 
     controller: ControllerState
     model_or_none: Model | None
     is_controller_connection: bool
+    host: str
     logged_in_user: User | None
 
     @property
     def model(self) -> Model:
-        """The model of the connection; `ApiError` on one to the controller."""
+        """The model of the connection; on one to the controller, the controller's own."""
 
     @property
     def user(self) -> User:
@@ -55,10 +66,10 @@ class Caller(Protocol):
     def advertised(self) -> list[Document]:
         """Return the facades of the login reply."""
 
-    def add_watcher(self, watcher: ModelWatcher) -> str:
+    def add_watcher(self, watcher: Watcher) -> str:
         """Keep a watcher for the connection; return its id."""
 
-    def watcher(self, watcher_id: str) -> ModelWatcher:
+    def watcher(self, watcher_id: str) -> Watcher:
         """Return the watcher with an id; `ApiError` when there is none."""
 
     def stop_watcher(self, watcher_id: str) -> None:

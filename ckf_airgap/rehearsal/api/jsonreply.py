@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Final
 
 from aiohttp import web
 
 from ckf_airgap.documents import Document
+from ckf_airgap.rehearsal.wire import ApiError
 
 _JSON: Final = "application/json"
 
@@ -23,3 +25,17 @@ def json_reply(
     """
     body = json.dumps(document).encode()
     return web.Response(body=body, content_type=_JSON, status=status, headers=headers)
+
+
+def nested_error(error: ApiError) -> web.Response:
+    """Return an error as ``sendError`` of ``apiserver/httpcontext.go`` sends it.
+
+    That is ``{"error": {"message": "...", "code": "..."}}``, with the status of its code.
+    """
+    document: Document = {"error": error.as_document()}
+    return json_reply(document, status=error.http_status, headers=challenge(error.http_status))
+
+
+def challenge(status: int) -> dict[str, str]:
+    """Return the header that goes with a status: who is not known is asked to say who it is."""
+    return {"WWW-Authenticate": 'Basic realm="juju"'} if status == HTTPStatus.UNAUTHORIZED else {}

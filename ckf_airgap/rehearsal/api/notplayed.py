@@ -7,38 +7,25 @@ from typing import Final
 
 from ckf_airgap.rehearsal.wire import NOT_SUPPORTED, ApiError
 
-_ELSEWHERE: Final = "relations to other models"
-_DEFAULTS: Final = "the defaults of new models"
-_END: Final = "the end of its controller: stop the process that runs it"
-
 _WHAT: Final[Mapping[str, str]] = {
-    "Action": "actions, run and exec, since no charm code runs",
-    "ApplicationOffers": _ELSEWHERE,
-    "Application.Consume": _ELSEWHERE,
-    "Application.DestroyConsumedApplications": _ELSEWHERE,
-    "Block": "disabled commands",
-    "Bundle.ExportBundle": "the export of a model as a bundle",
-    "Client.StatusHistory": "the history of statuses",
-    "Cloud": "clouds beyond the one that it has",
-    "Controller.CloudSpec": _END,
-    "Controller.ConfigSet": "changes of the controller's configuration",
     "Controller.DashboardConnectionInfo": "the dashboard",
-    "Controller.DestroyController": _END,
     "Controller.InitiateMigration": "migrations",
     "HighAvailability": "more than one controller",
-    "ModelManager.ChangeModelCredential": "changes of a model's credential",
-    "ModelManager.ModelDefaultsForClouds": _DEFAULTS,
-    "ModelManager.SetModelDefaults": _DEFAULTS,
-    "ModelManager.UnsetModelDefaults": _DEFAULTS,
     "ModelUpgrader": "upgrades of Juju",
     "Payloads": "payloads",
     "SSHClient": "ssh, scp and debug-hooks, since its units are not pods",
-    "SecretBackends": "secrets",
-    "Secrets": "secrets",
-    "Storage": "storage",
-    "UserManager.ModelUserInfo": "the list of a model's users",
 }
 """By facade, or by facade and method: what is missing when a call leads nowhere."""
+
+_INSTEAD: Final[Mapping[str, str]] = {
+    "Controller.DashboardConnectionInfo": "juju status shows the model",
+    "Controller.InitiateMigration": "deploy the bundle into a model of the other controller",
+    "ModelUpgrader": "its version stays what it is; rehearse the upgrade on a cluster",
+    "HighAvailability": "a rehearsal is one process, and ends with it",
+    "Payloads": "charm code registers them; look at them on a cluster",
+    "SSHClient": "juju debug-log and juju show-status-log tell what units went through",
+}
+"""What to do instead, by facade, or by facade and method."""
 
 
 def not_played(facade: str, method: str) -> ApiError:
@@ -49,6 +36,22 @@ def not_played(facade: str, method: str) -> ApiError:
     """
     call = f"{facade}.{method}"
     what = _WHAT.get(call) or _WHAT.get(facade)
+    instead = _INSTEAD.get(call) or _INSTEAD.get(facade)
+    named = f"{what} ({call})" if what else call
+    advice = f": {instead}" if instead else ""
+    return ApiError(f"a rehearsal does not simulate {named}{advice}", NOT_SUPPORTED)
+
+
+def other_version(facade: str, version: int, method: str, *, has: str) -> ApiError:
+    """Return the refusal of a method that a facade has in other versions only.
+
+    Args:
+        facade: The facade.
+        version: The version that was called.
+        method: The method.
+        has: Which versions have it, ``from 22 on``.
+    """
     return ApiError(
-        f"a rehearsal does not simulate {f'{what} ({call})' if what else call}", NOT_SUPPORTED
+        f"no such request - method {facade}({version}).{method}: {facade} has it {has}",
+        NOT_SUPPORTED,
     )

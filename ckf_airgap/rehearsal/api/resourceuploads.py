@@ -9,13 +9,13 @@ from email.header import decode_header, make_header
 
 from aiohttp import web
 
-from ckf_airgap.documents import Document
 from ckf_airgap.rehearsal.api.bodies import received
 from ckf_airgap.rehearsal.api.httpauth import authenticated
-from ckf_airgap.rehearsal.api.jsonreply import json_reply
+from ckf_airgap.rehearsal.api.jsonreply import json_reply, nested_error
 from ckf_airgap.rehearsal.entities.resources import disposition_filename
+from ckf_airgap.rehearsal.model.blocks import CHANGE
 from ckf_airgap.rehearsal.model.state import ControllerState
-from ckf_airgap.rehearsal.wire import METHOD_NOT_ALLOWED, ApiError
+from ckf_airgap.rehearsal.wire import ApiError
 
 
 class ResourceUploads:
@@ -35,7 +35,6 @@ class ResourceUploads:
         path = "/model/{model_uuid}/applications/{application}/resources/{resource}"
         app.router.add_put(path, self.put)
         app.router.add_get(path, self.get, allow_head=True)
-        app.router.add_route("*", path, self.refuse_method)
 
     async def put(self, request: web.Request) -> web.Response:
         """Take the body of a pending resource, or a new one for a live application."""
@@ -43,6 +42,7 @@ class ResourceUploads:
         directory, limit_bytes = self._controller.files_of(model), self._limit_bytes
         application, resource = request.match_info["application"], request.match_info["resource"]
         try:
+            model.blocks.check(CHANGE)
             async with received(request, directory, model, user, limit_bytes=limit_bytes) as body:
                 reply = await model.put_resource(
                     application,
@@ -68,17 +68,6 @@ class ResourceUploads:
         except ApiError as error:
             return nested_error(error)
         return web.FileResponse(path, headers={"Content-Type": "application/octet-stream"})
-
-    async def refuse_method(self, request: web.Request) -> web.Response:
-        """Refuse a method that resources do not support."""
-        authenticated(request, self._controller, access="read")
-        return nested_error(ApiError(f'unsupported method: "{request.method}"', METHOD_NOT_ALLOWED))
-
-
-def nested_error(error: ApiError) -> web.Response:
-    """Return an error in the nested shape that resource requests are refused in."""
-    document: Document = {"error": error.as_document()}
-    return json_reply(document, status=error.http_status)
 
 
 def _filename(header: str) -> str:

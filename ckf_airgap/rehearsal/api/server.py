@@ -12,6 +12,10 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from ckf_airgap.errors import ControllerError
 from ckf_airgap.rehearsal.api.bodies import DEFAULT_LIMIT_BYTES
 from ckf_airgap.rehearsal.api.charmuploads import CharmUploads
+from ckf_airgap.rehearsal.api.debuglog import DebugLog
+from ckf_airgap.rehearsal.api.locallogin import LocalLogin
+from ckf_airgap.rehearsal.api.muxing import in_words_of_go
+from ckf_airgap.rehearsal.api.registration import Registration
 from ckf_airgap.rehearsal.api.resourceuploads import ResourceUploads
 from ckf_airgap.rehearsal.api.session import Session
 from ckf_airgap.rehearsal.api.tls import Certificates
@@ -49,12 +53,15 @@ class Server:
         self._controller = controller
         self._certificates = certificates
         self._sockets: set[web.WebSocketResponse] = set()
-        app = web.Application()
+        app = web.Application(middlewares=[in_words_of_go])
         for path in ("/api", "/", "/model/{model_uuid}/api"):
             app.router.add_get(path, self._connect, allow_head=False)
         app.router.add_get("/health", _health)
         CharmUploads(controller, limit_bytes=limit_bytes).add_routes(app)
+        LocalLogin(controller).add_routes(app)
+        Registration(controller).add_routes(app)
         ResourceUploads(controller, limit_bytes=limit_bytes).add_routes(app)
+        DebugLog(controller).add_routes(app)
         app.on_shutdown.append(self._close_sockets)
         self._runner = web.AppRunner(
             app,
@@ -114,7 +121,8 @@ class Server:
         session = Session(
             controller=self._controller,
             model=self._controller.model(model_uuid) if model_uuid else None,
-            is_controller_connection=model_uuid is None,
+            model_uuid=model_uuid,
+            host=request.host,
             disconnect=connection.close_soon,
         )
         self._sockets.add(socket)

@@ -7,16 +7,18 @@ from collections.abc import Callable
 from typing import Final
 
 from ckf_airgap.documents import Document
-from ckf_airgap.rehearsal.api.facade import Facade
+from ckf_airgap.rehearsal.api.blockchecks import check_blocks
+from ckf_airgap.rehearsal.api.facade import Facade, Watcher
 from ckf_airgap.rehearsal.api.facades import FACADES
 from ckf_airgap.rehearsal.api.facades.admin import Admin
 from ckf_airgap.rehearsal.api.notplayed import not_played
-from ckf_airgap.rehearsal.model.model import Model, ModelWatcher
+from ckf_airgap.rehearsal.api.permissions import check_call
+from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.model.state import ControllerState
-from ckf_airgap.rehearsal.model.users import User, only_reads
+from ckf_airgap.rehearsal.model.users import User
 from ckf_airgap.rehearsal.wire import (
+    MODEL_NOT_FOUND,
     NOT_FOUND,
-    NOT_IMPLEMENTED,
     NOT_SUPPORTED,
     ApiError,
     Request,
@@ -34,7 +36,8 @@ class Session:
     Args:
         controller: The controller.
         model: The model that was dialled; ``None`` on ``/api`` and for a UUID that is unknown.
-        is_controller_connection: Whether the connection is one to the controller itself.
+        model_uuid: The UUID that was dialled; ``None`` on a connection to the controller itself.
+        host: The host and port that the client dialled.
         disconnect: Closes the connection.
     """
 
@@ -43,28 +46,25 @@ class Session:
         *,
         controller: ControllerState,
         model: Model | None,
-        is_controller_connection: bool,
+        model_uuid: str | None,
+        host: str,
         disconnect: Callable[[], None],
     ) -> None:
         self.controller = controller
         self.model_or_none = model
-        self.is_controller_connection = is_controller_connection
+        self.is_controller_connection = model_uuid is None
+        self.host = host
+        self._model_uuid = model_uuid
         self.disconnect = disconnect
         self.logged_in_user: User | None = None
-        self._watchers: dict[str, ModelWatcher] = {}
+        self._watchers: dict[str, Watcher] = {}
         self._watcher_count = 0
         controller.sessions.add(self)
 
     @property
     def model(self) -> Model:
-        """The model of the connection.
-
-        Raises:
-            ApiError: on a connection to the controller.
-        """
-        if self.model_or_none is None:
-            raise ApiError("no model on a controller connection", NOT_SUPPORTED)
-        return self.model_or_none
+        """The model of the connection; on one to the controller, the controller's own."""
+        return self.model_or_none or self.controller.controller_model
 
     @property
     def user(self) -> User:
@@ -104,14 +104,14 @@ class Session:
             if self._is_in_scope(facade)
         ]
 
-    def add_watcher(self, watcher: ModelWatcher) -> str:
+    def add_watcher(self, watcher: Watcher) -> str:
         """Keep a watcher for the connection; return its id."""
         self._watcher_count += 1
         watcher_id = str(self._watcher_count)
         self._watchers[watcher_id] = watcher
         return watcher_id
 
-    def watcher(self, watcher_id: str) -> ModelWatcher:
+    def watcher(self, watcher_id: str) -> Watcher:
         """Return the watcher with an id.
 
         Raises:
@@ -143,7 +143,12 @@ class Session:
         return (facade.scope == "controller") == self.is_controller_connection
 
     def _facade(self, request: Request) -> Facade:
-        """Return the facade for a request, or raise what Juju answers when there is none."""
+        """Return the facade for a request, or raise what Juju answers when there is none.
+
+        The code is never Juju's ``not implemented``, as in `not_played`.
+        """
+        if self.model_or_none is None and not self.is_controller_connection:
+            raise ApiError(f'unknown model: "{self._model_uuid}"', MODEL_NOT_FOUND)
         name = request.facade
         found: type[Facade] | None
         if self.logged_in_user is None:
@@ -158,29 +163,44 @@ class Session:
                     f'facade "{name}" not supported for {kind} API connection', NOT_SUPPORTED
                 )
         if found is None:
-            raise ApiError(f'unknown object type "{name}"', NOT_IMPLEMENTED)
+            hint = "log in first" if self.logged_in_user is None else "this connection is logged in"
+            raise ApiError(f'unknown object type "{name}": {hint}', NOT_SUPPORTED)
         if found.refused_on_containers:
             raise ApiError(f'facade "{name}" not supported on container models', NOT_SUPPORTED)
         if request.version not in found.versions:
+            known = ", ".join(map(str, found.versions))
             raise ApiError(
-                f'unknown version ({request.version}) of interface "{name}"', NOT_IMPLEMENTED
+                f'unknown version ({request.version}) of interface "{name}": '
+                f"a rehearsal has {known}",
+                NOT_SUPPORTED,
             )
         if request.method not in found.methods:
             raise not_played(name, request.method)
         self._check_access(request)
+        if self.logged_in_user is not None:
+            check_blocks(
+                self.model_or_none,
+                self.controller.controller_model,
+                facade=name,
+                method=request.method,
+                params=request.params,
+            )
         facade = found(self)
         facade.version = request.version
         facade.object_id = request.object_id
         return facade
 
     def _check_access(self, request: Request) -> None:
-        """Refuse changes to a model by a user who may only read it."""
-        if self.logged_in_user is None or self.model_or_none is None:
-            return
-        if not only_reads(request.method) and not self.controller.may(
-            self.logged_in_user, self.model_or_none, "write"
-        ):
-            raise unauthorized()
+        """Refuse what the user may not do on the model of the connection."""
+        if self.logged_in_user is not None:
+            check_call(
+                self.controller,
+                self.logged_in_user,
+                self.model.uuid,
+                facade=request.facade,
+                method=request.method,
+                of_model=not self.is_controller_connection,
+            )
 
     def _remember(self, request: Request) -> None:
         if self.logged_in_user is not None and self.model_or_none is not None:

@@ -44,13 +44,17 @@ class Certificates:
     key: str = field(repr=False)
 
     def server_context(self) -> ssl.SSLContext:
-        """Return the context that the server listens with (TLS 1.2 or newer)."""
+        """Return the context that the server listens with (TLS 1.2 or newer).
+
+        It shows the CA as well: ``juju login HOST:PORT`` asks its user to trust it, and verifies
+        the chain with it.
+        """
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         with PrivateDirectory() as directory:
             path = directory.path / "server.pem"
             path.touch(mode=0o600)
-            path.write_text(self.key + self.leaf, encoding="ascii")
+            path.write_text(self.key + self.leaf + self.ca, encoding="ascii")
             context.load_cert_chain(path)
         return context
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,8 @@ from ckf_airgap.charms.charm import Charm, charm_from_documents
 from ckf_airgap.charms.charmfile import MAX_DOCUMENT_BYTES, refuse_bomb
 from ckf_airgap.documents import Document, load_mapping
 from ckf_airgap.errors import CharmError, InputError
+from ckf_airgap.rehearsal.entities.actionspecs import ActionSpec, action_specs
+from ckf_airgap.rehearsal.entities.charmcode import sets_status
 from ckf_airgap.rehearsal.wire import BAD_REQUEST, ApiError
 
 UploadMethod = Literal["POST", "PUT"]
@@ -24,11 +27,13 @@ class CharmArchive:
 
     path: Path
     charm: Charm
-    actions: Document = field(default_factory=dict, repr=False)
+    actions: Mapping[str, ActionSpec] = field(default_factory=dict, repr=False)
     version: str = ""
     """The file ``version``: a VCS revision, shown in the status."""
     revision: int = 0
     """The file ``revision``; 0 when there is none."""
+    sets_status: bool = True
+    """Whether its code says how its units are."""
 
 
 def read_archive(path: Path, *, method: UploadMethod = "POST") -> CharmArchive:
@@ -80,7 +85,7 @@ def _read(archive: zipfile.ZipFile, path: Path, method: UploadMethod) -> CharmAr
             path=path,
             size_bytes=path.stat().st_size,
         )
-        actions = document("actions.yaml") or {}
+        actions = action_specs(charm.name, document("actions.yaml") or {})
     except InputError as exc:
         raise refused(f"{opening}invalid charm archive: {exc.message}") from exc
     revision = line("revision")
@@ -92,6 +97,7 @@ def _read(archive: zipfile.ZipFile, path: Path, method: UploadMethod) -> CharmAr
         actions=actions,
         version=line("version"),
         revision=int(revision or 0),
+        sets_status=sets_status(archive, root),
     )
 
 

@@ -13,6 +13,7 @@ from ckf_airgap.rehearsal.entities.charmarchive import CharmArchive
 from ckf_airgap.rehearsal.entities.charmurl import CharmURL
 from ckf_airgap.rehearsal.entities.relations import RelatedApplication, Side
 from ckf_airgap.rehearsal.entities.resources import LiveResource
+from ckf_airgap.rehearsal.entities.storage import StorageConstraints
 
 Life: TypeAlias = Literal["alive", "dying", "dead"]
 
@@ -91,11 +92,6 @@ class StoredCharm:
         """The names of the workload containers."""
         return _names(self.charm.metadata.get("containers"))
 
-    @property
-    def storages(self) -> tuple[str, ...]:
-        """The names of the storages."""
-        return _names(self.charm.metadata.get("storage"))
-
 
 def _names(section: JSONValue) -> tuple[str, ...]:
     return tuple(section) if isinstance(section, dict) else ()
@@ -110,6 +106,8 @@ class Relation:
     sides: tuple[Side, ...]
     status: StatusInfo
     life: Life = "alive"
+    suspended: bool = False
+    """Whether the model with the offer has suspended it."""
     in_scope: dict[str, None] = field(default_factory=dict)
     """The units that take part in it, in the order in which they joined."""
 
@@ -159,6 +157,11 @@ class Application:
     """The application's own options that were set, ``trust`` among them."""
     constraints: Document = field(default_factory=dict)
     storage: Document = field(default_factory=dict)
+    """What the deployment asked for."""
+    storage_constraints: dict[str, StorageConstraints] = field(default_factory=dict)
+    """What units get: that, and the defaults of charm and model."""
+    storage_prefix: str = ""
+    """What the names of its claims have in common: different for each deployment."""
     devices: Document = field(default_factory=dict)
     bindings: dict[str, str] = field(default_factory=dict)
     placement: list[Document] = field(default_factory=list)
@@ -229,6 +232,8 @@ class Unit:
     life: Life = "alive"
     address: str = ""
     """The pod's address; empty until there is a pod."""
+    destroys_storage: bool = False
+    """Whether its storage goes with it."""
 
     @property
     def is_leader(self) -> bool:

@@ -24,10 +24,12 @@ class RelatedApplication:
     name: str
     endpoints: Mapping[str, Endpoint]
     subordinate: bool = False
+    is_remote: bool = False
 
     def all_endpoints(self) -> tuple[Endpoint, ...]:
-        """Return the declared endpoints and the implicit one."""
-        return (*self.endpoints.values(), JUJU_INFO)
+        """Return the declared endpoints, and the implicit one of an application of the model."""
+        declared = tuple(self.endpoints.values())
+        return declared if self.is_remote else (*declared, JUJU_INFO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,15 +15,16 @@ python-libjuju's ``Model.deploy`` does::
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, final
 
 from ckf_airgap.documents import JSONValue
-from ckf_airgap.errors import UsageError
+from ckf_airgap.errors import AirgapError, UsageError
 from ckf_airgap.facts.defaults import DEFAULT_SPEED
 from ckf_airgap.files import FileLock
 from ckf_airgap.rehearsal.api.bodies import DEFAULT_LIMIT_BYTES
@@ -35,13 +36,18 @@ from ckf_airgap.rehearsal.host.clientstore import (
     check_store,
     write_store,
 )
+from ckf_airgap.rehearsal.host.scriptwatch import ScriptWatch
 from ckf_airgap.rehearsal.model.model import Finding, Model
+from ckf_airgap.rehearsal.model.modelsettings import ModelDefaults
+from ckf_airgap.rehearsal.model.permission import SUPERUSER
 from ckf_airgap.rehearsal.model.state import CLOUD, CONTROLLER_MODEL, Address, ControllerState
 from ckf_airgap.rehearsal.model.users import User, Users
 from ckf_airgap.rehearsal.privatedir import PrivateDirectory, remove_left_behind
 from ckf_airgap.rehearsal.units.clock import LoopClock
 from ckf_airgap.rehearsal.units.course import Script
 from ckf_airgap.rehearsal.wire import ApiError
+
+log = logging.getLogger(__name__)
 
 DEFAULT_NAME: Final = "rehearsal"
 DEFAULT_MODELS: Final = ("kubeflow",)
@@ -65,6 +71,10 @@ class RehearsalController:
         models: The models to begin with; the first is the clients' current one.
         speed: Seconds of a deployment that pass in one second; ``math.inf`` for no waiting.
         script: The courses of applications, and the relations that charms need.
+        script_file: A script as a YAML file (docs/testing.md), read again when it changes. What
+            `script` says goes before it.
+        script_changed: Called after the file was read again: with what is wrong with it (the last
+            good one stays in force), or ``None``. By default both are logged.
         registry: The private registry; images from elsewhere are reported as findings.
         limit_bytes: The largest upload that is taken.
     """
@@ -81,11 +91,18 @@ class RehearsalController:
         models: Sequence[str] = DEFAULT_MODELS,
         speed: float = DEFAULT_SPEED,
         script: Script | None = None,
+        script_file: Path | None = None,
+        script_changed: Callable[[AirgapError | None], None] | None = None,
         registry: str | None = None,
         limit_bytes: int = DEFAULT_LIMIT_BYTES,
     ) -> None:
         self.name = name
         self.script = script if script is not None else Script()
+        self._script_watch = (
+            None
+            if script_file is None
+            else ScriptWatch(Path(script_file), self.script, script_changed or _log_script)
+        )
         self._given_juju_data = None if juju_data is None else Path(juju_data)
         self._host, self._port = host, port
         self._user = user
@@ -120,16 +137,26 @@ class RehearsalController:
             ControllerError: when the address cannot be used, or the store is somebody else's
                 or belongs to a controller that is still running.
             UsageError: when a name in `models` is not a model name, or occurs twice.
+            MissingError: when there is no such script file.
+            InputError: when it is not a script.
         """
         if self._server is not None:
             raise RuntimeError("the rehearsal controller is already running")
         if self._given_juju_data is not None:
             await asyncio.to_thread(check_store, self._given_juju_data)
+        if self._script_watch is not None:
+            await self._script_watch.start()
         await asyncio.to_thread(remove_left_behind)
         self._directory = await asyncio.to_thread(PrivateDirectory)
         try:
             certificates = await asyncio.to_thread(make_certificates, [self._reachable_host])
-            admin = User(name=self._user, password=self._password, access="superuser")
+            admin = User(
+                name=self._user,
+                display_name=self._user,
+                password=self._password,
+                access=SUPERUSER,
+                created_by=self._user,
+            )
             state = ControllerState(
                 name=self.name,
                 uuid=str(uuid.uuid4()),
@@ -160,6 +187,8 @@ class RehearsalController:
         server, self._server = self._server, None
         directory, self._directory = self._directory, None
         lock, self._store_lock = self._store_lock, None
+        if self._script_watch is not None:
+            await self._script_watch.stop()
         if self._state is not None:
             self._state.close()
         if server is not None:
@@ -233,6 +262,9 @@ class RehearsalController:
         owner: str,
         controller_uuid: str,
         config: Mapping[str, JSONValue],
+        cloud: str,
+        region: str,
+        defaults: ModelDefaults,
     ) -> Model:
         return Model(
             uuid=uuid,
@@ -240,6 +272,9 @@ class RehearsalController:
             owner=owner,
             controller_uuid=controller_uuid,
             config=config,
+            cloud=cloud,
+            region=region,
+            defaults=defaults,
             agent_version=self.state.agent_version,
             cluster_version=self.state.cluster_version,
             clock=self._clock,
@@ -263,3 +298,10 @@ class RehearsalController:
             ],
             current_model=self._first_models[0] if self._first_models else None,
         )
+
+
+def _log_script(problem: AirgapError | None) -> None:
+    if problem is None:
+        log.info("the script file was read again")
+    else:
+        log.warning("%s; the script stays as it was", problem.message)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from ckf_airgap.rehearsal.entities.entities import Application, StatusInfo, StoredCharm
 from ckf_airgap.rehearsal.entities.resources import LiveResource, placeholder
+from ckf_airgap.rehearsal.entities.storage import storage_id
+from ckf_airgap.rehearsal.model.bindings import initial_bindings, merge_bindings
 from ckf_airgap.rehearsal.model.constraints import parse_constraints, with_architecture
 from ckf_airgap.rehearsal.model.deployment import (
     Deployment,
@@ -25,7 +28,18 @@ from ckf_airgap.rehearsal.model.optionvalues import (
     parse_settings,
     unknown_option,
 )
-from ckf_airgap.rehearsal.model.refresh import Refresh, check_refresh
+from ckf_airgap.rehearsal.model.refresh import (
+    Refresh,
+    check_assumptions,
+    check_refresh,
+    check_sections,
+)
+from ckf_airgap.rehearsal.model.storagechecks import (
+    check_devices,
+    complete_constraints,
+    refreshed_constraints,
+)
+from ckf_airgap.rehearsal.model.storageoperations import check_attachable
 from ckf_airgap.rehearsal.model.topology import service_address
 from ckf_airgap.rehearsal.wire import ApiError
 
@@ -44,7 +58,8 @@ def deploy(model: Model, request: Deployment) -> Application:
     finally:
         model.pending.drop(request.resources.values())
     units = 0 if application.charm.subordinate else request.units
-    model.topology.add_application(application, units=units)
+    attach = [storage_id(tag) for tag in request.attach_storage]
+    model.topology.add_application(application, units=units, attach=attach)
     _report_resources(model, application)
     return application
 
@@ -60,17 +75,39 @@ def refresh(model: Model, request: Refresh) -> Application:
     application = model.topology.application(request.application)
     check_origin(request.origin)
     stored = model.charms.get(request.charm_url)
-    check_refresh(request, application=application, charm=stored.charm, facts=model.facts)
-    settings = parse_settings(
-        stored.charm.options,
-        application=application.name,
-        strings=request.settings,
-        yaml_text=request.settings_yaml,
-    )
+    charm = stored.charm
+    check_sections(application.charm, charm)
+    try:
+        settings = parse_settings(
+            charm.options,
+            application=application.name,
+            strings=request.settings,
+            yaml_text=request.settings_yaml,
+        )
+    except ApiError as exc:
+        raise exc.annotated("parsing config settings") from exc
+    check_assumptions(request, application.charm, charm, model.facts)
     before = application.resources
-    taken = _take_resources(model, application.name, stored, request.resources, before)
+    try:
+        check_refresh(request, application=application, charm=charm)
+        storage = refreshed_constraints(
+            charm,
+            application.storage_constraints,
+            request.storage,
+            pools=model.storage.pools,
+            config=model.config,
+        )
+        taken = _take_resources(model, application.name, stored, request.resources, before)
+        bindings = merge_bindings(application.bindings, request.bindings, charm)
+    except ApiError as exc:
+        raise exc.annotated(
+            f'updating charm config: cannot upgrade application "{application.name}" to charm '
+            f'"{request.charm_url}"'
+        ) from exc
     model.pending.drop(request.resources.values())
+    application.storage_constraints = storage
     application.stored, application.origin = stored, request.origin
+    application.bindings = bindings
     application.resources = taken
     application.channel = request.channel or application.channel
     application.base = origin_base(request.origin) or application.base
@@ -145,11 +182,16 @@ def _checked_application(model: Model, request: Deployment) -> Application:
     settings = check_charm(request, stored.charm, model.facts)
     constraints = parse_constraints(request.constraints)
     check_name(request, exists=request.application in model.applications)
+    check_model(request, model.facts)
     try:
+        storage = complete_constraints(
+            stored.charm, request.storage, pools=model.storage.pools, config=model.config
+        )
+        check_devices(stored.charm, request.devices)
+        bindings = initial_bindings(stored.charm, request.bindings)
         resources = _take_resources(model, request.application, stored, request.resources, {})
     except ApiError as exc:
         raise exc.annotated(f'cannot add application "{request.application}"') from exc
-    check_model(request, model.facts)
     application = Application(
         name=request.application,
         stored=stored,
@@ -161,12 +203,21 @@ def _checked_application(model: Model, request: Deployment) -> Application:
         channel=request.channel,
         constraints=with_architecture(constraints, model.constraints),
         storage=request.storage,
+        storage_constraints=storage,
+        storage_prefix=secrets.token_hex(3),
         devices=request.devices,
-        bindings=dict(request.bindings),
+        bindings=bindings,
         placement=list(request.placement),
         resources=resources,
     )
     _apply(application, settings)
+    for instance_id in map(storage_id, request.attach_storage):
+        try:
+            check_attachable(
+                model.storage.instance(instance_id), application, f"{application.name}/0"
+            )
+        except ApiError as exc:
+            raise exc.annotated(f'cannot add application "{request.application}"') from exc
     return application
 
 

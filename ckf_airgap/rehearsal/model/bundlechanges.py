@@ -12,6 +12,7 @@ from typing import Final
 
 from ckf_airgap.charms.charm import CHARM_NAME, SERIES_CHANNELS
 from ckf_airgap.documents import Document, JSONValue, natural
+from ckf_airgap.rehearsal.model.bundleoffers import cross_model_errors, plan_offers, saas_of
 
 KUBERNETES: Final = "kubernetes"
 
@@ -70,6 +71,7 @@ def plan_changes(document: Document, *, bundle_url: str) -> list[Document]:
             deploy["num-units"] = _units(application)
         deployed[name] = plan.add("deploy", deploy, charms[key])
         _decorate(plan, application, deployed[name], bundle_url)
+    deployed = plan_offers(document, plan.add, deployed)
     for left, right in _relations(document):
         ends = [f"${deployed[end.partition(':')[0]]}" + _colon(end) for end in (left, right)]
         ids = [end.partition(":")[0].removeprefix("$") for end in ends]
@@ -186,7 +188,9 @@ def _errors(document: Document) -> Iterator[str]:
         yield f'bundle declares an invalid series "{series}"'
     for name, application in applications.items():
         yield from _application_errors(name, application)
-    yield from _relation_errors(document, set(applications))
+    yield from cross_model_errors(document)
+    saas = {name for name, _ in saas_of(document)}
+    yield from _relation_errors(document, set(applications) | saas)
 
 
 def _application_errors(name: str, application: Document) -> Iterator[str]:

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.rehearsal.wire import ApiError
+from ckf_airgap.rehearsal.entities.entities import Application
+from ckf_airgap.rehearsal.wire import NOT_SUPPORTED, ApiError
 
 ARCHITECTURES: Final = ("amd64", "arm64", "ppc64el", "s390x", "riscv64")
+
+DEFAULT_ARCHITECTURE: Final = "amd64"
 
 _KINDS: Final[Mapping[str, str]] = {
     "arch": "string",
@@ -53,11 +56,28 @@ def parse_constraints(document: Mapping[str, JSONValue]) -> Document:
     return found
 
 
+def check_new_constraints(application: Application, constraints: Document) -> None:
+    """Check that an application can have other constraints.
+
+    Raises:
+        ApiError: when it is a subordinate, dies, or would change its architecture.
+    """
+    if application.charm.subordinate:
+        raise ApiError("constraints do not apply to subordinate applications")
+    wanted, held = constraints.get("arch"), application.constraints.get("arch")
+    if wanted and held and wanted != held:
+        raise ApiError(f"changing architecture ({held}) not supported", NOT_SUPPORTED)
+    if wanted and not held and wanted != DEFAULT_ARCHITECTURE:
+        raise ApiError("changing architecture not supported", NOT_SUPPORTED)
+    if application.life != "alive":
+        raise ApiError("cannot set constraints: application is not found or not alive")
+
+
 def with_architecture(
     constraints: Mapping[str, JSONValue], model: Mapping[str, JSONValue]
 ) -> Document:
     """Return constraints with an architecture: their own, the model's, or ``amd64``."""
-    return {"arch": model.get("arch") or "amd64", **constraints}
+    return {"arch": model.get("arch") or DEFAULT_ARCHITECTURE, **constraints}
 
 
 def _fits(kind: str, value: JSONValue) -> bool:

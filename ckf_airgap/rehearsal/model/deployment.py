@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ckf_airgap.charms.charm import Base, Charm
-from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.documents import Document
 from ckf_airgap.rehearsal.entities.charmurl import CharmURL
+from ckf_airgap.rehearsal.entities.storage import storage_declarations
 from ckf_airgap.rehearsal.model.assumes import check_assumes, parse_version
 from ckf_airgap.rehearsal.model.constraints import parse_constraints
 from ckf_airgap.rehearsal.model.optionvalues import Settings, parse_settings
+from ckf_airgap.rehearsal.model.storagechecks import check_workload_pools
+from ckf_airgap.rehearsal.model.storagepools import StoragePools
 from ckf_airgap.rehearsal.wire import (
     ALREADY_EXISTS,
     BAD_REQUEST,
@@ -87,6 +90,7 @@ class ModelFacts:
     cluster_version: str
     storage_class: str
     dying: bool
+    pools: StoragePools = field(default_factory=StoragePools)
 
 
 def string_map(document: Document, name: str) -> dict[str, str]:
@@ -143,13 +147,21 @@ def check_charm(request: Deployment, charm: Charm, facts: ModelFacts) -> Setting
             "only 1 placement directive is supported for container models, "
             f"got {len(request.placement)}"
         )
-    _check_storage(request, charm, facts)
+    _check_blocks(charm)
+    check_workload_pools(
+        request.application,
+        request.storage,
+        pools=facts.pools,
+        storage_class=facts.storage_class,
+    )
     settings = parse_settings(
         charm.options,
         application=request.application,
         strings=request.config,
         yaml_text=request.config_yaml,
     )
+    if request.attach_storage and request.units != 1:
+        raise ApiError(f"AttachStorage is non-empty, but NumUnits is {request.units}")
     if charm.subordinate and request.units:
         raise ApiError("subordinate application must be deployed without units")
     if charm.subordinate and parse_constraints(request.constraints):
@@ -218,17 +230,8 @@ def check_min_version(charm: Charm, facts: ModelFacts) -> None:
         )
 
 
-def _check_storage(request: Deployment, charm: Charm, facts: ModelFacts) -> None:
-    declared = charm.metadata.get("storage")
-    storages: dict[str, JSONValue] = declared if isinstance(declared, dict) else {}
-    for name, storage in storages.items():
-        if isinstance(storage, dict) and storage.get("type") == "block":
+def _check_blocks(charm: Charm) -> None:
+    """Raise `ApiError` for storage that a charm in a cluster cannot have."""
+    for name, declaration in storage_declarations(charm).items():
+        if declaration.type == "block":
             raise ApiError(f'block storage "{name}" is not supported for container charms')
-    for name in (*storages, *(name for name in request.storage if name not in storages)):
-        if name not in storages:
-            raise ApiError(f'charm "{charm.name}" has no store called "{name}"')
-        if not text_field(mapping_field(request.storage, name), "Pool") and not facts.storage_class:
-            raise ApiError(
-                f'storage pool for "{name}" must be specified since there\'s no model default '
-                "storage class"
-            )

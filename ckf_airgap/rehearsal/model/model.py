@@ -24,20 +24,33 @@ from ckf_airgap.rehearsal.entities.entities import (
     Relation,
 )
 from ckf_airgap.rehearsal.entities.resources import LiveResource, PendingResources, ResourceUpload
+from ckf_airgap.rehearsal.model.blocks import DESTROY, Blocks
 from ckf_airgap.rehearsal.model.charmstore import CharmStore
 from ckf_airgap.rehearsal.model.deployment import ModelFacts
 from ckf_airgap.rehearsal.model.findings import upload_finding
+from ckf_airgap.rehearsal.model.modelschema import AGENT_VERSION_KEY
+from ckf_airgap.rehearsal.model.modelsettings import ModelDefaults, ModelSettings
+from ckf_airgap.rehearsal.model.offers import Offers
+from ckf_airgap.rehearsal.model.operations import Operations
+from ckf_airgap.rehearsal.model.placement import Placement
+from ckf_airgap.rehearsal.model.redaction import redacted
+from ckf_airgap.rehearsal.model.storage import ModelStorage
 from ckf_airgap.rehearsal.model.topology import Topology, found
+from ckf_airgap.rehearsal.model.usersecrets import UserSecrets
+from ckf_airgap.rehearsal.units.chronicle import Chronicle
 from ckf_airgap.rehearsal.units.clock import Clock, LoopClock
 from ckf_airgap.rehearsal.units.course import Script
+from ckf_airgap.rehearsal.units.history import StatusHistory
+from ckf_airgap.rehearsal.units.journal import Journal
 from ckf_airgap.rehearsal.views.views import (
     entity_delta,
     entity_keys,
     model_delta,
     model_full_status,
+    model_status,
 )
 from ckf_airgap.rehearsal.views.watcher import BATCH_S, ChangeFeed, ModelWatcher
-from ckf_airgap.rehearsal.wire import ApiError
+from ckf_airgap.rehearsal.wire import PERSISTENT_STORAGE, ApiError
 
 __all__ = ["Finding", "Model", "ModelWatcher", "RecordedRequest", "RecordedUpload"]
 
@@ -54,6 +67,9 @@ class Model:
         owner: Its owner, ``admin``.
         controller_uuid: The UUID of the controller.
         config: Model config beyond the defaults, as plain values.
+        cloud: The name of its cloud.
+        region: The region of the cloud.
+        defaults: What its config inherits; what a new controller has when omitted.
         constraints: The model's constraints.
         agent_version: Juju's version.
         cluster_version: The version of Kubernetes.
@@ -65,16 +81,22 @@ class Model:
 
     Raises:
         ReferenceSyntaxError: when `registry` is not a valid registry.
+        ApiError: when the model may not have a value of `config`.
 
     Attributes:
         credential: The tag of its credential for the cloud; empty when it has none.
-        config: Model config; `config_sources` says where a value comes from, ``model`` if nowhere.
+        settings: Model config, and where each value comes from.
         findings: What a real controller would have accepted without an error.
         requests: The requests that were made on connections to the model, `MAX_REQUESTS` at most.
         uploads: The charms and resources that were sent over HTTP, `MAX_REQUESTS` at most.
         annotations: Annotations by tag.
         charms: The uploaded charms.
         topology: The applications, units and relations.
+        chronicle: The log, and the statuses that things went through.
+        dying_since: When it began to be destroyed.
+        offers: What it offers to other models.
+        operations: The actions and commands that were asked for, and what came of them.
+        secrets: The secrets that users made.
         pending: The resources of applications to come.
     """
 
@@ -86,6 +108,9 @@ class Model:
         owner: str,
         controller_uuid: str,
         config: Mapping[str, JSONValue] | None = None,
+        cloud: str = "k8s",
+        region: str = "default",
+        defaults: ModelDefaults | None = None,
         constraints: Document | None = None,
         agent_version: str = "3.6.12",
         cluster_version: str = "1.31.0",
@@ -105,27 +130,58 @@ class Model:
         self.constraints: Document = dict(constraints or {})
         self.created_at: datetime = self.clock.now()
         self.life: Literal["alive", "dying", "dead"] = "alive"
+        self.dying_since: datetime | None = None
         self.credential = ""
         self.findings: list[Finding] = []
         self.requests: deque[RecordedRequest] = deque(maxlen=MAX_REQUESTS)
         self.uploads: deque[RecordedUpload] = deque(maxlen=MAX_REQUESTS)
         self.annotations: dict[str, dict[str, str]] = {}
         self.charms = CharmStore()
-        self._defaults = default_config(uuid=uuid, name=name, agent_version=agent_version)
-        self.config: dict[str, JSONValue] = {**self._defaults, **(config or {})}
-        self.config_sources = {
-            key: "default" for key in self._defaults if key not in (config or {})
-        }
+        self.cloud, self.region = cloud, region
+        self.settings = ModelSettings(
+            identity={
+                "name": name,
+                "type": "kubernetes",
+                "uuid": uuid,
+                AGENT_VERSION_KEY: agent_version,
+            },
+            given=config or {},
+            defaults=defaults or ModelDefaults.bootstrapped(cloud),
+            cloud=cloud,
+            region=region,
+        )
         script = script or Script()
         self._feed = ChangeFeed(
             keys=lambda: entity_keys(self),
             render=lambda key: entity_delta(self, key),
             batch_s=batch_s,
         )
+        self.storage = ModelStorage(model_uuid=uuid, clock=self.clock)
+        self.blocks = Blocks(uuid)
+        self.chronicle = Chronicle(
+            Journal(self.clock, threshold=self.settings.log_threshold), StatusHistory()
+        )
         self.topology = Topology(
-            model_uuid=uuid, owner=owner, clock=self.clock, script=script, feed=self._feed
+            model_uuid=uuid,
+            owner=owner,
+            clock=self.clock,
+            script=script,
+            feed=self._feed,
+            chronicle=self.chronicle,
+            storage=self.storage,
+        )
+        self.chronicle.history.record("model", uuid, model_status(self))
+        self.offers = Offers(model_uuid=uuid, topology=self.topology)
+        self.operations = Operations(
+            topology=self.topology,
+            clock=self.clock,
+            changed=lambda task: self._feed.changed("action", task),
+        )
+        self.secrets = UserSecrets(
+            topology=self.topology, now=self.clock.now, backend=lambda: self.secret_backend
         )
         self.pending = PendingResources()
+        self._destroys_storage = False
         self._on_dead: list[Callable[[], None]] = []
         self._stop_listening = script.listen(self.topology.wake)
 
@@ -142,9 +198,25 @@ class Model:
         return tuple(self.topology.relations.values())
 
     @property
+    def config(self) -> dict[str, JSONValue]:
+        """The settings that have a value."""
+        return self.settings.values
+
+    @property
+    def placement(self) -> Placement:
+        """Where it is, and with which credential."""
+        return Placement(cloud=self.cloud, region=self.region, credential=self.credential)
+
+    @property
     def script(self) -> Script:
         """The courses that applications take."""
         return self.topology.script
+
+    @property
+    def secret_backend(self) -> str:
+        """Where new secrets are kept: the controller, or (by default) the model's cluster."""
+        internal = self.config.get("secret-backend") == "internal"
+        return "internal" if internal else f"{self.name}-local"
 
     def full_status(self, patterns: Sequence[str] = ()) -> Document:
         """Return the reply of ``Client.FullStatus`` v8; see `status.full_status`."""
@@ -162,12 +234,15 @@ class Model:
     def record_request(
         self, *, facade: str, version: int, method: str, params: Document, user: str
     ) -> None:
-        """Remember a request; the RPC layer calls this for each one on a model connection."""
+        """Remember a request; the RPC layer calls this for each one on a model connection.
+
+        Passwords and the content of secrets are left out; see `redaction`.
+        """
         request = RecordedRequest(
             facade=facade,
             version=version,
             method=method,
-            params=params,
+            params=redacted(facade, method, params),
             user=user,
             at=self.clock.now(),
         )
@@ -203,14 +278,6 @@ class Model:
         """Notify the watchers that config, constraints or the like of the model changed."""
         self._feed.changed("model", self.uuid)
 
-    def reset_config(self, key: str) -> None:
-        """Reset a setting of the model to its default."""
-        self.config.pop(key, None)
-        self.config_sources.pop(key, None)
-        if key in self._defaults:
-            self.config[key] = self._defaults[key]
-            self.config_sources[key] = "default"
-
     def annotate(self, tag: str, changes: Mapping[str, str]) -> None:
         """Set annotations of an entity; an empty value takes one away."""
         known = self.annotations.setdefault(tag, {})
@@ -219,21 +286,54 @@ class Model:
             del known[name]
         self._feed.changed("annotation", tag)
 
-    def destroy(self, *, force: bool = False, on_dead: Callable[[], None] | None = None) -> None:
-        """Remove every application, then the model; `on_dead` is called once it is gone."""
+    def destroy(
+        self,
+        *,
+        force: bool = False,
+        destroy_storage: bool | None = None,
+        on_dead: Callable[[], None] | None = None,
+    ) -> None:
+        """Remove every application, then the storage, then the model.
+
+        Args:
+            force: Whether to remove it without the hooks of its units.
+            destroy_storage: Whether its storage is destroyed, or released to the cluster;
+                ``None`` when that was not said.
+            on_dead: Called once the model is gone.
+
+        Raises:
+            ApiError: when a block forbids it, or there is storage and it was not said what
+                becomes of it (``controller/model has persistent storage``).
+        """
+        self.blocks.check(DESTROY)
+        begins = self.life == "alive" or force
+        if destroy_storage is None and begins and self.storage.is_persistent:
+            raise ApiError(
+                "initiating destroy model operation: failed to destroy model: "
+                "model contains persistent storage",
+                PERSISTENT_STORAGE,
+            )
+        if destroy_storage is not None:
+            self._destroys_storage = destroy_storage
         if on_dead is not None:
             self._on_dead.append(on_dead)
         if self.life == "alive":
             self.life = "dying"
+            self.dying_since = self.clock.now()
+            self.chronicle.history.record("model", self.uuid, model_status(self))
             self.touch()
         for application in tuple(self.applications.values()):
             self.topology.remove_application(application, force=force)
+        for remote in tuple(self.topology.remotes.values()):
+            self.topology.remove_remote(remote, force=force)
         self._die_when_empty()
 
     def close(self) -> None:
         """Stop all timers and watchers, at once, for the end of the controller."""
         self._stop_listening()
+        self.operations.close()
         self.topology.close()
+        self.chronicle.journal.close()
         self._feed.close()
 
     # Charms and resources.
@@ -352,6 +452,7 @@ class Model:
             cluster_version=self.cluster_version,
             storage_class=str(storage or ""),
             dying=self.life != "alive",
+            pools=self.storage.pools,
         )
 
     def report(self, finding: Finding | None) -> None:
@@ -363,7 +464,9 @@ class Model:
         """Die now, or look again soon: units take a while to go."""
         if self.life != "dying":
             return
-        if self.applications:
+        if not self.applications:
+            self.storage.clear(release=not self._destroys_storage)
+        if self.applications or self.storage.filesystems:
             self.clock.call_later(1.0, self._die_when_empty)
             return
         self.life = "dead"
@@ -371,16 +474,3 @@ class Model:
         callbacks, self._on_dead = self._on_dead, []
         for callback in callbacks:
             callback()
-
-
-def default_config(*, uuid: str, name: str, agent_version: str) -> dict[str, JSONValue]:
-    """Return the config that every model has (``default-series`` is always there, and empty)."""
-    return {
-        "name": name,
-        "type": "kubernetes",
-        "uuid": uuid,
-        "agent-version": agent_version,
-        "default-series": "",
-        "operator-storage": "standard",
-        "workload-storage": "standard",
-    }

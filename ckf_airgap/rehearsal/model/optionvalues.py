@@ -16,6 +16,7 @@ from typing import Final
 from ckf_airgap.charms.charm import Option, OptionValue
 from ckf_airgap.documents import Document, JSONValue, load_mapping
 from ckf_airgap.errors import InputError
+from ckf_airgap.rehearsal.entities.secreturi import is_secret_reference
 from ckf_airgap.rehearsal.wire import ApiError
 
 _INT: Final = re.compile(r"^[+-]?[0-9]+$")
@@ -200,8 +201,10 @@ def _yaml_values(text: str, application: str) -> Document:
 
 def _parse_text(kind: str, text: str) -> OptionValue | None:
     """Return a text with the type of an option, or ``None`` when it is not one."""
-    if kind in ("string", "secret", "attrs"):
+    if kind in ("string", "attrs"):
         return text
+    if kind == "secret":
+        return text if is_secret_reference(text) else None
     if kind == "int" and _INT.match(text):
         number = int(text) if len(text) < 32 else 2**63
         return number if -(2**63) <= number < 2**63 else None

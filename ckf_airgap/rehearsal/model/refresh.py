@@ -12,12 +12,17 @@ from ckf_airgap.rehearsal.entities.entities import Application, Relation
 from ckf_airgap.rehearsal.model.assumes import check_assumes
 from ckf_airgap.rehearsal.model.deployment import (
     ModelFacts,
-    check_min_version,
-    check_origin,
-    origin_base,
     string_map,
 )
-from ckf_airgap.rehearsal.wire import NOT_SUPPORTED, ApiError, bool_field, mapping_field, text_field
+from ckf_airgap.rehearsal.wire import (
+    HAS_UNITS,
+    NOT_SUPPORTED,
+    QUOTA_EXCEEDED,
+    ApiError,
+    bool_field,
+    mapping_field,
+    text_field,
+)
 
 _FIXED_SECTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "deployment": ("deployment info for services", "deployment info"),
@@ -37,6 +42,8 @@ class Refresh:
     channel: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
     settings_yaml: str = ""
+    bindings: Mapping[str, str] = field(default_factory=dict)
+    storage: Document = field(default_factory=dict)
     resources: Mapping[str, str] = field(default_factory=dict)
     """Pending id by resource name."""
     force: bool = False
@@ -52,47 +59,79 @@ class Refresh:
             channel=text_field(document, "channel"),
             settings=string_map(document, "config-settings"),
             settings_yaml=text_field(document, "config-settings-yaml"),
+            bindings=string_map(document, "endpoint-bindings"),
+            storage=mapping_field(document, "storage-constraints"),
             resources=string_map(document, "resource-ids"),
             force=bool_field(document, "force"),
             force_base=bool_field(document, "force-base"),
         )
 
 
-def check_refresh(
-    request: Refresh,
-    *,
-    application: Application,
-    charm: Charm,
-    facts: ModelFacts,
-) -> None:
-    """Check that an application can be refreshed to a charm.
+def check_sections(before: Charm, charm: Charm) -> None:
+    """Check that a charm changes nothing that a cluster cannot change.
 
     Raises:
-        ApiError: for the first thing that does not fit.
+        ApiError: for the first section of the metadata that differs and must not.
     """
-    check_origin(request.origin)
-    before = application.charm
-    check_min_version(charm, facts)
     for section, (what, declared) in _FIXED_SECTIONS.items():
         if (before.metadata.get(section) or None) != (charm.metadata.get(section) or None):
             raise ApiError(
                 f"Juju on containers does not support updating {what}.\n"
                 f"The new charm's metadata contains updated {declared}.\n"
                 "You'll need to deploy a new charm rather than upgrading if you need this "
-                "change.\n",
+                "change.\n not supported",
                 NOT_SUPPORTED,
             )
-    if charm_format(before) > charm_format(charm):
-        raise ApiError("cannot downgrade from v2 charm format to v1")
+
+
+def check_assumptions(request: Refresh, before: Charm, charm: Charm, facts: ModelFacts) -> None:
+    """Check what a charm assumes of the model, and its format.
+
+    Raises:
+        ApiError: when the model lacks something, or the format is older than before.
+    """
     if not request.force:
         features = {"juju": facts.agent_version, "k8s-api": facts.cluster_version}
         check_assumes(charm.metadata.get("assumes"), features)
-    prefix = f'cannot upgrade application "{application.name}" to charm "{request.charm_url}": '
+    if charm_format(before) > charm_format(charm):
+        raise ApiError("cannot downgrade from v2 charm format to v1")
+
+
+def check_refresh(request: Refresh, *, application: Application, charm: Charm) -> None:
+    """Check that an application as it is can be refreshed to a charm.
+
+    Raises:
+        ApiError: for the first thing that does not fit.
+    """
+    before = application.charm
     if before.subordinate != charm.subordinate:
-        raise ApiError(f"{prefix}cannot change an application's subordinacy")
-    _check_base(request, charm, prefix)
-    for relation in _broken(application, charm, application.relations.values()):
-        raise ApiError(f'{prefix}would break relation "{relation.key}"')
+        raise ApiError("cannot change an application's subordinacy")
+    _check_base(request, application, charm)
+    if request.charm_url != application.charm_url:
+        if not request.force:
+            _check_limits(application, charm)
+        for relation in _broken(application, charm, application.relations.values()):
+            raise ApiError(f'would break relation "{relation.key}"')
+    becomes_sidecar = "kubernetes" in before.series and bool(charm.metadata.get("containers"))
+    if becomes_sidecar and (application.units or application.scale):
+        raise ApiError("application should not have units", HAS_UNITS)
+
+
+def _check_limits(application: Application, charm: Charm) -> None:
+    """Raise `ApiError` when an endpoint has more relations than the charm allows."""
+    for name, endpoint in charm.endpoints.items():
+        established = sum(
+            1
+            for relation in application.relations.values()
+            if relation.side(application.name).endpoint.name == name
+        )
+        if endpoint.limit and established > endpoint.limit:
+            raise ApiError(
+                f"new charm version imposes a maximum relation limit of {endpoint.limit} for "
+                f"{application.name}:{name} which cannot be satisfied by the number of already "
+                f"established relations ({established})",
+                QUOTA_EXCEEDED,
+            )
 
 
 def charm_format(charm: Charm) -> int:
@@ -102,13 +141,26 @@ def charm_format(charm: Charm) -> int:
     return 2 if charm.bases or charm.metadata.get("containers") else 1
 
 
-def _check_base(request: Refresh, charm: Charm, prefix: str) -> None:
-    wanted = origin_base(request.origin)
-    systems = {base.name for base in charm.bases} or {"ubuntu"}
-    if wanted is not None and wanted.name not in systems and not request.force_base:
+def _check_base(request: Refresh, application: Application, charm: Charm) -> None:
+    """Check that a charm runs on the base that its application has.
+
+    Charms with containers run on any, as in ``validateSetCharmConfig`` of state/application.go.
+    """
+    base = application.base
+    if charm.metadata.get("containers") or not charm.bases:
+        return
+    if request.force_base:
+        systems = sorted({supported.name for supported in charm.bases})
+        if base.name not in systems:
+            raise ApiError(
+                f'OS "{base.name}" not supported by charm "{charm.name}", '
+                f"supported OSes are: {''.join(systems)}",
+                NOT_SUPPORTED,
+            )
+    elif not any(base.same_os(supported) for supported in charm.bases):
         raise ApiError(
-            f'{prefix}OS "{wanted.name}" not supported by charm, supported OSes are: '
-            f"{', '.join(sorted(systems))}"
+            f'base "{base}" not supported by charm, the charm supported bases are: '
+            f"{', '.join(map(str, charm.bases))}"
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -11,9 +10,23 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.rehearsal.entities.storage import Cluster
+from ckf_airgap.rehearsal.model.bakery import LocalBakery
+from ckf_airgap.rehearsal.model.clouds import (
+    AUTH_TYPES,
+    DEFAULT_REGION,
+    KUBERNETES,
+    CloudDefinition,
+    Clouds,
+)
+from ckf_airgap.rehearsal.model.controllerschema import controller_defaults
+from ckf_airgap.rehearsal.model.crossmodel import CrossModelRelations
 from ckf_airgap.rehearsal.model.model import Model
-from ckf_airgap.rehearsal.model.users import MODEL_ACCESS, User, Users
-from ckf_airgap.rehearsal.wire import ALREADY_EXISTS, NOT_FOUND, ApiError, unauthorized
+from ckf_airgap.rehearsal.model.modelsettings import ModelDefaults
+from ckf_airgap.rehearsal.model.permission import MODEL_ACCESS, at_least
+from ckf_airgap.rehearsal.model.placement import check_new_config, place_model
+from ckf_airgap.rehearsal.model.users import User, Users
+from ckf_airgap.rehearsal.wire import ALREADY_EXISTS, ApiError, unauthorized
 
 AGENT_VERSION: Final = "3.6.12"
 """The version of Juju that is rehearsed."""
@@ -27,7 +40,13 @@ CLOUD: Final = "k8s"
 _TOKEN: Final[Document] = {"Token": ""}
 """The attributes of the controller's own credential: there is no cluster to show a token to."""
 
-_MODEL_NAME: Final = re.compile(r"^[a-z0-9]+[a-z0-9-]*$")
+_ENDPOINT: Final = "https://kubernetes.rehearsal.invalid"
+
+_NAME_TAKEN: Final = (
+    "the model cannot be created because a namespace with the proposed\n"
+    "model name already exists in the k8s cluster.\n"
+    "Please choose a different model name.\n"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +84,9 @@ class ModelFactory(Protocol):
         owner: str,
         controller_uuid: str,
         config: Mapping[str, JSONValue],
+        cloud: str,
+        region: str,
+        defaults: ModelDefaults,
     ) -> Model:
         """Return a new model."""
         ...
@@ -84,8 +106,14 @@ class ControllerState:
         make_model: Makes the state of a model.
         agent_version: The version of Juju that it claims.
         address: Where it listens, once it does.
-        credentials: The credentials for the cloud, by tag.
+        clouds: The clouds, and who may use them.
+        credentials: The credentials for clouds, by tag.
+        defaults: What new models get.
+        config: The controller's configuration beyond its own address and name.
+        bakery: Makes and checks the macaroons of users.
         sessions: The open connections.
+        cluster: The volumes that models have released.
+        cross_model: The relations between its models.
     """
 
     name: str
@@ -98,15 +126,30 @@ class ControllerState:
     agent_version: str = AGENT_VERSION
     cluster_version: str = CLUSTER_VERSION
     address: Address = Address(host="127.0.0.1", port=0)
+    clouds: Clouds = field(init=False)
     credentials: dict[str, Document] = field(default_factory=dict)
+    bakery: LocalBakery = field(default_factory=LocalBakery)
+    defaults: ModelDefaults = field(default_factory=lambda: ModelDefaults.bootstrapped(CLOUD))
+    config: dict[str, JSONValue] = field(default_factory=controller_defaults)
     sessions: set[Connection] = field(default_factory=set)
+    cluster: Cluster = field(default_factory=Cluster)
+    cross_model: CrossModelRelations = field(init=False)
     _models: dict[str, Model] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Hold the credential that a controller is made with.
+        """Hold the cloud and the credential that a controller is made with.
 
         A user's only credential for a cloud is the one that the ``juju`` client adds models with.
         """
+        own = CloudDefinition(
+            name=CLOUD,
+            type=KUBERNETES,
+            auth_types=AUTH_TYPES,
+            endpoints={"endpoint": _ENDPOINT},
+            regions=({"name": DEFAULT_REGION},),
+        )
+        self.clouds = Clouds(own, owner=self.admin.name)
+        self.cross_model = CrossModelRelations(lambda: self)
         self.credentials.setdefault(self.own_credential, {"auth-type": "oauth2", "attrs": _TOKEN})
 
     def __iter__(self) -> Iterator[Model]:
@@ -143,16 +186,29 @@ class ControllerState:
 
     def may(self, user: User, model: Model, access: str) -> bool:
         """Whether the user has at least that access (read, write, admin) to the model."""
-        held = self.users.model_access(user, model_uuid=model.uuid, owner=model.owner)
-        return MODEL_ACCESS.index(held) >= MODEL_ACCESS.index(access)
+        held = self.users.model_access(user, model_uuid=model.uuid)
+        return at_least(MODEL_ACCESS, held, access)
+
+    def has_permission(self, user: User, access: str, *, model_uuid: str) -> bool:
+        """Whether that access to a model was granted to a user; being a superuser is not enough."""
+        return at_least(MODEL_ACCESS, self.users.of_models.access(model_uuid, user.name), access)
 
     def models_of(self, user: User, *, every: bool = False) -> list[Model]:
-        """Return the models that a user may read; all of them for a superuser who asks for it."""
-        return [
+        """Return the models that access was granted to, or every one; by name, then owner."""
+        models = [
             model
             for model in self
-            if (every and user.is_superuser) or self.may(user, model, "read")
+            if every or self.users.of_models.find(model.uuid, user.name) is not None
         ]
+        return sorted(models, key=lambda model: (model.name, model.owner))
+
+    def remove_user(self, user_id: str) -> None:
+        """Remove a user for good, with all access to anything.
+
+        Raises:
+            ApiError: when the user does not exist, or owns the controller.
+        """
+        self.clouds.forget_user(self.users.remove(user_id).name)
 
     def find(self, name: str) -> Model:
         """Return the model called ``name`` (of the admin) or ``owner/name``.
@@ -172,6 +228,8 @@ class ControllerState:
         *,
         owner: str,
         config: Mapping[str, JSONValue] | None = None,
+        cloud: str = "",
+        region: str = "",
         credential: str = "",
     ) -> Model:
         """Make a model.
@@ -180,61 +238,84 @@ class ControllerState:
             name: Its name.
             owner: The name of the user who owns it.
             config: Model config beyond the defaults.
+            cloud: The name of its cloud; that of the controller when empty.
+            region: The region of the cloud; that of the controller when empty.
             credential: The tag of the credential for the cloud; without one, models of the admin
-                have the controller's own.
+                have that of the controller's model.
 
         Raises:
-            ApiError: when the name is not a model name, the owner has such a model, or there is no
-                such credential.
+            ApiError: when the name is not a model name or is taken, a setting cannot have its
+                value, or there is no such cloud, region or credential.
         """
-        if credential and credential not in self.credentials:
-            named = credential.removeprefix("cloudcred-").replace("_", "/", 2)
-            raise ApiError(f'getting credential: cloud credential "{named}" not found', NOT_FOUND)
-        if not _MODEL_NAME.match(name):
-            raise ApiError(
-                "failed to create config: creating config from values failed: "
-                f'"{name}" is not a valid name: model names may only contain '
-                "lowercase letters, digits and hyphens"
-            )
-        if any(model.name == name and model.owner == owner for model in self):
-            raise ApiError(
-                f'failed to create new model: model "{name}" for {owner} already exists',
-                ALREADY_EXISTS,
-            )
-        model = self.make_model(
-            uuid=str(uuid.uuid4()),
-            name=name,
-            owner=owner,
-            controller_uuid=self.uuid,
-            config=dict(config or {}),
+        is_first = not self._models
+        own = None if is_first else self.controller_model
+        placement = place_model(
+            self.clouds,
+            self.credentials,
+            cloud=cloud,
+            region=region,
+            credential=credential or (self.own_credential if is_first else ""),
+            controllers=None if own is None else own.placement,
+            owns_controller=owner == self.admin.name,
         )
-        model.credential = credential or (self.own_credential if owner == self.admin.name else "")
+        given = dict(config or {})
+        check_new_config(name, given, agent_version=self.agent_version)
+        try:
+            model = self.make_model(
+                uuid=str(uuid.uuid4()),
+                name=name,
+                owner=owner,
+                controller_uuid=self.uuid,
+                config=given,
+                cloud=placement.cloud,
+                region=placement.region,
+                defaults=self.defaults,
+            )
+        except ApiError as error:
+            raise error.annotated("failed to create config") from error
+        if any(known.name == name and known.cloud == placement.cloud for known in self):
+            model.close()
+            raise ApiError(_NAME_TAKEN, ALREADY_EXISTS)
+        model.credential = placement.credential
+        model.storage.cluster = self.cluster
+        model.topology.cross_model = self.cross_model
         self.files_of(model).mkdir(parents=True, exist_ok=True)
         self._models[model.uuid] = model
+        self.users.own_model(owner, model_uuid=model.uuid)
         return model
 
-    def destroy_model(self, model: Model, *, force: bool = False) -> None:
+    def models_in(self, cloud: str) -> list[Model]:
+        """Return the models that are in a cloud."""
+        return [model for model in self if model.cloud == cloud]
+
+    def models_with(self, credential: str) -> list[Model]:
+        """Return the models that use a credential."""
+        return [model for model in self if model.credential == credential]
+
+    def destroy_model(
+        self, model: Model, *, force: bool = False, destroy_storage: bool | None = None
+    ) -> None:
         """Begin to destroy a model; its connections are closed once it is gone.
 
+        Args:
+            model: The model.
+            force: Whether to do without the hooks of its units.
+            destroy_storage: Whether its storage is destroyed, or released; ``None`` when that was
+                not said.
+
         Raises:
-            ApiError: when it is the controller's own.
+            ApiError: when it is the controller's own, blocked, or has storage that it was not
+                decided about.
         """
         if self.is_controller_model(model):
             raise ApiError("cannot destroy the controller model")
-        model.destroy(force=force, on_dead=lambda: self._forget(model))
+        model.destroy(
+            force=force, destroy_storage=destroy_storage, on_dead=lambda: self._forget(model)
+        )
 
     def files_of(self, model: Model) -> Path:
         """Return the directory where uploads to a model are kept."""
         return self.directory / model.uuid
-
-    def check_cloud(self, cloud: str) -> None:
-        """Check that a cloud is known.
-
-        Raises:
-            ApiError: when it is not.
-        """
-        if cloud != CLOUD:
-            raise ApiError(f'cloud "{cloud}" not found, expected one of ["{CLOUD}"]', NOT_FOUND)
 
     def close(self) -> None:
         """Stop everything that still moves in the models."""
@@ -245,6 +326,7 @@ class ControllerState:
         if self._models.pop(model.uuid, None) is None:
             return
         model.close()
+        self.users.of_models.forget_model(model.uuid)
         shutil.rmtree(self.files_of(model), ignore_errors=True)
         for session in list(self.sessions):
             if session.model_or_none is model:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from ckf_airgap.rehearsal.entities.crossmodel import RemoteApplication
 from ckf_airgap.rehearsal.entities.entities import Application, Relation, StatusInfo, Unit
 from ckf_airgap.rehearsal.entities.relations import (
     Side,
@@ -14,18 +15,31 @@ from ckf_airgap.rehearsal.entities.relations import (
     ordered,
     relation_key,
 )
+from ckf_airgap.rehearsal.model.remotes import RemoteApplications
+from ckf_airgap.rehearsal.model.storage import ModelStorage
+from ckf_airgap.rehearsal.units.chronicle import Chronicle
 from ckf_airgap.rehearsal.units.clock import Clock
 from ckf_airgap.rehearsal.units.course import Script
 from ckf_airgap.rehearsal.units.lifecycle import UnitAgent
-from ckf_airgap.rehearsal.views.deltas import application_delta, relation_delta, unit_delta
+from ckf_airgap.rehearsal.views.deltas import (
+    application_delta,
+    relation_delta,
+    unit_delta,
+)
 from ckf_airgap.rehearsal.views.status import INSTALLING, application_status
 from ckf_airgap.rehearsal.views.watcher import ChangeFeed
-from ckf_airgap.rehearsal.wire import ALREADY_EXISTS, NOT_FOUND, ApiError
+from ckf_airgap.rehearsal.wire import (
+    ALREADY_EXISTS,
+    NOT_FOUND,
+    QUOTA_LIMIT_EXCEEDED,
+    ApiError,
+    tag_id,
+)
 
 Known = TypeVar("Known")
 
 
-class Topology:
+class Topology(RemoteApplications):
     """What is deployed in a model.
 
     Args:
@@ -34,23 +48,34 @@ class Topology:
         clock: What units live by.
         script: The courses of applications.
         feed: Who is notified of changes.
+        chronicle: What is remembered of the life of applications and units.
+        storage: The storage that units get.
     """
 
     def __init__(
-        self, *, model_uuid: str, owner: str, clock: Clock, script: Script, feed: ChangeFeed
+        self,
+        *,
+        model_uuid: str,
+        owner: str,
+        clock: Clock,
+        script: Script,
+        feed: ChangeFeed,
+        chronicle: Chronicle,
+        storage: ModelStorage,
     ) -> None:
-        self.clock = clock
+        super().__init__(model_uuid=model_uuid, clock=clock, feed=feed)
+        self.chronicle = chronicle
         self.script = script
         self.applications: dict[str, Application] = {}
         self.relations: dict[int, Relation] = {}
         self.next_relation = 0
         self.next_unit: dict[str, int] = {}
-        self._model_uuid = model_uuid
         self._owner = owner
-        self._feed = feed
-        self._agents: dict[str, UnitAgent] = {}
+        self._storage = storage
         self._keys: dict[str, Relation] = {}
         self._shown: dict[str, tuple[str, str]] = {}
+        self.unit_listeners: list[Callable[[str], None]] = []
+        """Called with the name of a unit whose status changed, or that is gone."""
 
     # What there is.
 
@@ -70,12 +95,21 @@ class Topology:
 
     # What is done to it.
 
-    def add_application(self, application: Application, *, units: int) -> None:
-        """Add an application with its peer relations and units."""
+    def add_application(
+        self, application: Application, *, units: int, attach: Sequence[str] = ()
+    ) -> None:
+        """Add an application with its peer relations and units.
+
+        Args:
+            application: The application.
+            units: How many units it gets.
+            attach: The ids of the storage instances that the first one gets.
+        """
         self.applications[application.name] = application
+        self.chronicle.application_added(application)
         self._feed.changed("application", application.name)
         self.add_peers(application)
-        self.scale(application, units)
+        self.scale(application, units, attach=attach)
 
     def add_peers(self, application: Application) -> None:
         """Relate the units of an application among each other, where they are not yet."""
@@ -86,22 +120,23 @@ class Topology:
                 for unit in application.units:
                     self._agents[unit].relation_added(relation)
 
-    def scale(self, application: Application, units: int) -> None:
+    def scale(self, application: Application, units: int, *, attach: Sequence[str] = ()) -> None:
         """Bring an application to a number of units; the youngest go first.
 
-        A number that a dying unit still has is given again once that unit is gone.
+        A number that a dying unit still has is given again once that unit is gone. A new unit
+        gets the storage instances `attach`.
         """
         application.scale = units
+        self.chronicle.application_scaled(application, units)
         staying = [unit for unit in application.units.values() if unit.life == "alive"]
         for unit in staying[units:]:
-            self._agents[unit.name].stop()
-            self._feed.changed("unit", unit.name)
+            self._stop(unit)
         taken = {unit.number for unit in application.units.values()}
         for number in range(units):
             if len(staying) >= units:
                 break
             if number not in taken:
-                staying.append(self._add_unit(application, number))
+                staying.append(self._add_unit(application, number, attach))
         self._feed.changed("application", application.name)
 
     def add_relation(self, names: Sequence[str]) -> Relation:
@@ -119,10 +154,16 @@ class Topology:
             self._check_new_relation(key, sides)
         except ApiError as exc:
             raise exc.annotated(f'cannot add relation "{key}"') from exc
+        relation = self.relate(sides)
+        if self.cross_model is not None and self.is_remote(relation):
+            self.cross_model.relation_added(self, relation)
+        return relation
+
+    def relate(self, sides: Sequence[Side]) -> Relation:
+        """Relate two applications that are known to fit, and let their units learn of it."""
         relation = self._relate(sides)
-        for side in sides:
-            for unit in self.applications[side.application].units.values():
-                self._agents[unit.name].relation_added(relation)
+        for agent in self._agents_of(relation):
+            agent.relation_added(relation)
         return relation
 
     def remove_relation(self, relation: Relation, *, force: bool = False) -> None:
@@ -131,19 +172,29 @@ class Topology:
             relation.life = "dying"
             for agent in self._agents_of(relation):
                 agent.relation_dying(relation)
+            if self.cross_model is not None and self.is_remote(relation):
+                self.cross_model.relation_dying(self, relation, force=force)
         if force or not relation.in_scope:
             self._drop_relation(relation)
 
-    def remove_application(self, application: Application, *, force: bool = False) -> None:
-        """Let an application die: it is gone once its relations and units are."""
+    def remove_application(
+        self, application: Application, *, force: bool = False, destroy_storage: bool = False
+    ) -> None:
+        """Let an application die: it is gone once its relations and units are.
+
+        Args:
+            application: The application.
+            force: Whether to remove it without its hooks.
+            destroy_storage: Whether the storage of its units goes with them.
+        """
         application.life = "dying"
         self._feed.changed("application", application.name)
         for relation in tuple(application.relations.values()):
             if not relation.is_peer or not application.units:
                 self.remove_relation(relation, force=force)
         for unit in tuple(application.units.values()):
-            self._agents[unit.name].stop(force=force)
-            self._feed.changed("unit", unit.name)
+            unit.destroys_storage = unit.destroys_storage or destroy_storage
+            self._stop(unit, force=force)
         self._drop_if_empty(application)
 
     def application_changed(self, application: Application) -> None:
@@ -166,6 +217,14 @@ class Topology:
     def resolve(self, unit: Unit) -> None:
         """Let a unit whose hook failed go on; `ApiError` when none has."""
         self._agents[unit.name].resolve()
+
+    def storage_attached(self, unit: Unit, name: str) -> None:
+        """Let a unit learn of storage that it has got, by the name in its charm."""
+        self._agents[unit.name].storage_changed(name, "storage-attached")
+
+    def storage_detaching(self, unit: Unit, name: str) -> None:
+        """Let a unit learn that storage of it is about to go."""
+        self._agents[unit.name].storage_changed(name, "storage-detaching")
 
     def wake(self) -> None:
         """Let every unit look at the script again."""
@@ -193,15 +252,29 @@ class Topology:
         if self._shown.get(application.name) != shown:
             self._shown[application.name] = shown
             self._feed.changed("application", application.name)
+            if self.cross_model is not None:
+                self.cross_model.application_changed(self, application.name)
+        self._notify(unit)
+
+    def pod_up(self, unit: Unit) -> None:
+        """Mount the storage of a unit whose pod runs."""
+        self._storage.provisioned(unit)
+
+    def storage_names(self, unit: Unit) -> list[str]:
+        """Return the storages that a unit has, a name for each instance."""
+        return [instance.name for instance in self._storage.of_unit(unit.name)]
 
     def unit_gone(self, unit: Unit) -> None:
         """Remove a unit; if it was the leader, another becomes it."""
         application = unit.application
+        self._storage.unit_gone(unit)
         for relation in tuple(application.relations.values()):
             if unit.name in relation.in_scope:
                 self.left(relation, unit)
+        self.chronicle.unit_gone(unit)
         self._feed.removed("unit", unit.name, unit_delta(self._model_uuid, unit))
         del application.units[unit.name], self._agents[unit.name]
+        self._notify(unit)
         if unit.is_leader:
             application.leader = next(iter(application.units), "")
             if application.leader:
@@ -216,23 +289,34 @@ class Topology:
         if relation.status.current != "joined":
             relation.status = StatusInfo(current="joined", since=self.clock.now())
         for remote in relation.counterparts(unit):
-            self._agents[remote].counterpart_joined(relation, unit.name)
+            if remote in self._agents:
+                self._agents[remote].counterpart_joined(relation, unit.name)
             self._agents[unit.name].counterpart_joined(relation, remote)
+        if self.cross_model is not None and self.is_remote(relation):
+            self.cross_model.unit_joined(self, relation, unit)
 
     def left(self, relation: Relation, unit: Unit) -> None:
         """Take a unit out of a relation."""
         relation.in_scope.pop(unit.name, None)
         for remote in relation.counterparts(unit):
-            self._agents[remote].counterpart_left(relation, unit.name)
-        if relation.life == "dying" and not relation.in_scope:
-            self._drop_relation(relation)
+            if remote in self._agents:
+                self._agents[remote].counterpart_left(relation, unit.name)
+        if self.cross_model is not None and self.is_remote(relation):
+            self.cross_model.unit_left(self, relation, unit)
+        self._out_of_scope(relation)
 
     # How it is done.
+
+    def _notify(self, unit: Unit) -> None:
+        for listener in self.unit_listeners:
+            listener(unit.name)
 
     def _infer(self, names: Sequence[str]) -> tuple[Side, ...]:
         named = {name.partition(":")[0] for name in names}
         known = {
-            name: self.applications[name].related for name in named if name in self.applications
+            name: application.related
+            for name in named
+            if (application := self.applications.get(name) or self.remotes.get(name)) is not None
         }
         return infer_sides(names, known)
 
@@ -241,10 +325,17 @@ class Topology:
             raise ApiError("relation must have two endpoints")
         existing = self._keys.get(key)
         if existing is not None and existing.life == "dying":
-            raise ApiError(f"relation {key} is dying, but not yet removed")
+            raise ApiError(f"relation {key} is dying, but not yet removed", ALREADY_EXISTS)
         if existing is not None:
             raise ApiError(f"relation {key}", ALREADY_EXISTS)
         for side in sides:
+            remote = self.remotes.get(side.application)
+            if remote is not None:
+                if remote.is_terminated:
+                    raise ApiError(f"remote offer {remote.name} is terminated")
+                if remote.life != "alive":
+                    raise ApiError(f'remote application "{remote.name}" is not alive')
+                continue
             application = self.applications[side.application]
             if application.life != "alive":
                 raise ApiError(f'application "{application.name}" is not alive')
@@ -252,16 +343,19 @@ class Topology:
             if limit and sum(1 for _ in application.relations_at(side.endpoint.name)) >= limit:
                 raise ApiError(
                     f"establishing a new relation for {side} would exceed its maximum relation "
-                    f"limit of {limit}"
+                    f"limit of {limit}",
+                    QUOTA_LIMIT_EXCEEDED,
                 )
-        bases = [self.applications[side.application].base for side in sides]
-        if is_container_scoped(sides) and not bases[0].same_os(bases[1]):
-            principal, subordinate = sorted(sides, key=lambda side: side.subordinate)
-            raise ApiError(
-                "subordinate must support principal application's base; "
-                f"{principal.application} is on {self.applications[principal.application].base}, "
-                f"{subordinate.application} on {self.applications[subordinate.application].base}"
-            )
+        principal, subordinate = sorted(sides, key=lambda side: side.subordinate)
+        if is_container_scoped(sides) and subordinate.subordinate:
+            base = self.applications[principal.application].base
+            supported = self.applications[subordinate.application].charm.bases
+            if not any(base.same_os(other) for other in supported):
+                shown = " ".join(f"{other}/stable" for other in supported)
+                raise ApiError(
+                    "subordinate must support principal application's base; "
+                    f"subordinate only supports: [{shown}]"
+                )
 
     def _relate(self, sides: Sequence[Side]) -> Relation:
         relation = Relation(
@@ -273,11 +367,16 @@ class Topology:
         self.next_relation += 1
         self.relations[relation.id] = self._keys[relation.key] = relation
         for side in sides:
-            self.applications[side.application].relations[relation.id] = relation
+            self._party(side).relations[relation.id] = relation
         self._feed.changed("relation", str(relation.id))
         return relation
 
-    def _add_unit(self, application: Application, number: int) -> Unit:
+    def _stop(self, unit: Unit, *, force: bool = False) -> None:
+        self._agents[unit.name].stop(force=force)
+        self._storage.unit_dying(unit)
+        self._feed.changed("unit", unit.name)
+
+    def _add_unit(self, application: Application, number: int, attach: Sequence[str] = ()) -> Unit:
         now = self.clock.now()
         unit = Unit(
             name=f"{application.name}/{number}",
@@ -290,7 +389,9 @@ class Topology:
         application.leader = application.leader or unit.name
         known = self.next_unit.get(application.name, 0)
         self.next_unit[application.name] = max(known, number + 1)
+        self._storage.unit_added(unit, attach)
         self._agents[unit.name] = agent = UnitAgent(unit, self)
+        self.chronicle.unit_added(unit)
         self._feed.changed("unit", unit.name)
         agent.start()
         return unit
@@ -299,8 +400,13 @@ class Topology:
         return [
             self._agents[name]
             for side in relation.sides
+            if side.application in self.applications
             for name in self.applications[side.application].units
         ]
+
+    def _party(self, side: Side) -> Application | RemoteApplication:
+        name = side.application
+        return self.applications[name] if name in self.applications else self.remotes[name]
 
     def _drop_relation(self, relation: Relation) -> None:
         if self.relations.pop(relation.id, None) is None:
@@ -309,7 +415,14 @@ class Topology:
         del self._keys[relation.key]
         last = relation_delta(self._model_uuid, relation)
         self._feed.removed("relation", str(relation.id), last)
+        if self.cross_model is not None and self.is_remote(relation):
+            self.cross_model.relation_gone(self, relation)
         for side in relation.sides:
+            remote = self.remotes.get(side.application)
+            if remote is not None:
+                remote.relations.pop(relation.id, None)
+                self._drop_remote_if_unused(remote)
+                continue
             application = self.applications[side.application]
             application.relations.pop(relation.id, None)
             for name in application.units:
@@ -327,8 +440,11 @@ class Topology:
         application.life = "dead"
         del self.applications[application.name]
         self._shown.pop(application.name, None)
+        self.chronicle.application_gone(application)
         last = application_delta(self._model_uuid, self._owner, application)
         self._feed.removed("application", application.name, last)
+        if self.cross_model is not None:
+            self.cross_model.application_changed(self, application.name)
 
 
 def found(known: Known | None, what: str) -> Known:
@@ -336,6 +452,14 @@ def found(known: Known | None, what: str) -> Known:
     if known is None:
         raise ApiError(f"{what} not found", NOT_FOUND)
     return known
+
+
+def unit_name(tag: str) -> str:
+    """Return ``minio/0`` for ``unit-minio-0``; `ApiError` when it is no unit's tag."""
+    application, dash, number = tag_id(tag, "unit").rpartition("-")
+    if not (application and dash and number.isdecimal()):
+        raise ApiError(f'"{tag}" is not a valid unit tag')
+    return f"{application}/{number}"
 
 
 def service_address(application: str) -> str:

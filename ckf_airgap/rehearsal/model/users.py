@@ -1,4 +1,8 @@
-"""Users of the rehearsal controller: who may log in, and what they may do."""
+"""Users of the rehearsal controller: who may log in, and what they may do.
+
+Names are compared without regard to case, and ``bob@local`` is ``bob``. A removed user is kept, as
+``state/user.go`` keeps it, so that what others did is still theirs and the name can come back.
+"""
 
 from __future__ import annotations
 
@@ -10,54 +14,98 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Final
 
-from ckf_airgap.rehearsal.wire import ALREADY_EXISTS, BAD_REQUEST, NOT_FOUND, ApiError, unauthorized
-
-ANY_LOCAL: Final = "@local"
-BAD_CREDENTIALS: Final = "invalid entity name or password"
-"""What Juju answers to a wrong user, a wrong password and an unknown model alike."""
-
-CONTROLLER_ACCESS: Final = ("", "login", "add-model", "superuser")
-"""Access to the controller, in growing order."""
-
-MODEL_ACCESS: Final = ("", "read", "write", "admin")
-"""Access to a model, in growing order."""
-
-_USER_NAME: Final = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9.+-]*[a-zA-Z0-9]$|^[a-zA-Z0-9]$")
-
-_READING: Final = re.compile(
-    r"^(Get|List|Watch|Find|Show|Full|Status|Check|Next|Stop|Ping|Sequences|SLALevel)"
-    r"|^(?!Set|Unset|Add|Update|Reset|Remove).*(Info|Details|Config|History)$"
-    r"|^(ModelGet|ResolveCharms|IsMetered|CharmRelations|Leader)$"
+from ckf_airgap.rehearsal.model.modelusers import ModelUsers
+from ckf_airgap.rehearsal.model.permission import (
+    ADMIN,
+    CONTROLLER_ACCESS,
+    LOGIN,
+    NO_ACCESS,
+    READ,
+    SUPERUSER,
+    at_least,
+    check_access,
 )
+from ckf_airgap.rehearsal.wire import ALREADY_EXISTS, NOT_FOUND, ApiError, unauthorized
+
+BAD_CREDENTIALS: Final = "invalid entity name or password"
+"""What Juju answers to a wrong user and a wrong password alike."""
+
+SECRET_KEY_BYTES: Final = 32
+"""The length of the key with which a user registers."""
+
+_LOCAL: Final = "@local"
+_NAME: Final = r"[a-zA-Z0-9][a-zA-Z0-9.+-]*[a-zA-Z0-9]"
+_USER_NAME: Final = re.compile(rf"{_NAME}")
+_USER_ID: Final = re.compile(rf"{_NAME}(?:@{_NAME})?")
 
 
 def now() -> datetime:
-    """Return the time, in UTC."""
-    return datetime.now(timezone.utc)
+    """Return the time, in UTC, to the second: the state of a controller is not more precise."""
+    return datetime.now(timezone.utc).replace(microsecond=0)
 
 
 def timestamp(moment: datetime) -> str:
-    """Return a time as Juju writes it: RFC 3339 with a fraction and ``Z``."""
-    return moment.astimezone(timezone.utc).isoformat(timespec="microseconds")[:-6] + "Z"
+    """Return a time as Juju writes it: RFC 3339 with ``Z``, a fraction only when there is one."""
+    text = moment.astimezone(timezone.utc).isoformat()
+    return text.removesuffix("+00:00").rstrip("0" if "." in text else "") + "Z"
 
 
-def only_reads(method: str) -> bool:
-    """Whether an RPC method reads only, judged by its name as Juju chooses names."""
-    return _READING.search(method) is not None
+def user_name(tag: str) -> str:
+    """Return the name of a user tag, or of a name, without checking it; ``@local`` is dropped."""
+    return tag.removeprefix("user-").removesuffix(_LOCAL)
+
+
+def parse_user_tag(tag: str) -> str:
+    """Return the id of a user tag: ``bob``, or ``bob@domain``; the domain ``local`` is dropped.
+
+    Raises:
+        ApiError: ``"x" is not a valid user tag``, and the like.
+    """
+    kind, dash, user_id = tag.partition("-")
+    if not dash or not user_id:
+        raise ApiError(f'"{tag}" is not a valid tag')
+    if kind != "user" or not _USER_ID.fullmatch(user_id):
+        raise ApiError(f'"{tag}" is not a valid user tag')
+    return user_id.removesuffix(_LOCAL)
+
+
+def is_user_id(text: str) -> bool:
+    """Whether a text can be the id of a user, with or without a domain."""
+    return _USER_ID.fullmatch(text) is not None
+
+
+def is_local(user_id: str) -> bool:
+    """Whether a user's id has no domain: users of other domains come from identity providers."""
+    return "@" not in user_id.removesuffix(_LOCAL)
 
 
 @dataclass(slots=True, kw_only=True)
 class User:
-    """A user of the controller."""
+    """A user of the controller.
+
+    Attributes:
+        name: The name, as it was written when the user was added.
+        display_name: A name for people.
+        password: The password; an empty one lets nobody in.
+        secret_key: The key with which the user registers, until a password is set.
+        access: Access to the controller, one of `CONTROLLER_ACCESS`.
+        created_by: The name of the user who added this one.
+        created_at: When that was.
+        last_connection: When the user last logged in.
+        disabled: The user may not log in.
+        removed: The user is gone for good.
+    """
 
     name: str
     display_name: str = ""
-    password: str = field(repr=False)
-    access: str = "login"
+    password: str = field(default="", repr=False)
+    secret_key: bytes = field(default=b"", repr=False)
+    access: str = LOGIN
     created_by: str = "admin"
     created_at: datetime = field(default_factory=now)
     last_connection: datetime | None = None
     disabled: bool = False
+    removed: bool = False
 
     @property
     def tag(self) -> str:
@@ -67,18 +115,70 @@ class User:
     @property
     def is_superuser(self) -> bool:
         """Whether the user may do everything on the controller."""
-        return self.access == "superuser"
+        return self.access == SUPERUSER
+
+    def password_valid(self, password: str) -> bool:
+        """Whether this is the password of a user who may log in."""
+        matches = hmac.compare_digest(self.password.encode(), password.encode())
+        return matches and bool(self.password) and not self.disabled and not self.removed
+
+    def set_password(self, password: str) -> None:
+        """Set the password; the secret key is of no use any more."""
+        self.password, self.secret_key = password, b""
+
+    def reset_password(self) -> bytes:
+        """Take the password away; return the new secret key.
+
+        Raises:
+            ApiError: for a disabled user.
+        """
+        if self.disabled:
+            raise ApiError(f'cannot reset password for user "{self.name}": user deactivated')
+        self.password, self.secret_key = "", secrets.token_bytes(SECRET_KEY_BYTES)
+        return self.secret_key
+
+    def check_may_have_access(self) -> None:
+        """Check that the user is neither removed nor disabled.
+
+        Raises:
+            ApiError: when it is, without a code.
+        """
+        if self.removed:
+            raise ApiError(f'user "{self.name}" is permanently deleted')
+        if self.disabled:
+            raise ApiError(f'user "{self.name}" is disabled')
 
 
 class Users:
-    """All users of one controller, and their access to models."""
+    """All users of one controller, and their access to it.
+
+    Attributes:
+        of_models: Their access to models.
+    """
 
     def __init__(self, admin: User) -> None:
-        self._users = {admin.name: admin}
-        self._model_access: dict[tuple[str, str], str] = {}
+        self._admin = admin
+        self._users = {admin.name.lower(): admin}
+        self._external_access: dict[str, str] = {}
+        self.of_models = ModelUsers()
 
     def __iter__(self) -> Iterator[User]:
-        return iter(list(self._users.values()))
+        """Iterate over the users who were not removed, by name."""
+        found = [user for user in self._users.values() if not user.removed]
+        return iter(sorted(found, key=lambda user: user.name))
+
+    def get(self, user_id: str) -> User:
+        """Return a local user.
+
+        Raises:
+            ApiError: ``user "x" not found``, or without a code when the user was removed.
+        """
+        user = self._users.get(user_id.lower()) if is_local(user_id) else None
+        if user is None:
+            raise ApiError(f'user "{user_id.lower()}" not found', NOT_FOUND)
+        if user.removed:
+            raise ApiError(f'user "{user.name}" is permanently deleted')
+        return user
 
     def find(self, tag: str) -> User:
         """Return the user that a tag names.
@@ -86,70 +186,226 @@ class Users:
         Raises:
             ApiError: ``permission denied``, which is how Juju hides who exists.
         """
-        user = self._users.get(user_name(tag))
-        if user is None:
-            raise unauthorized()
-        return user
+        user_id = parse_user_tag(tag)
+        try:
+            return self.get(user_id)
+        except ApiError:
+            raise unauthorized() from None
 
-    def authenticate(self, tag: str, password: str) -> User:
-        """Return the user whose password this is.
+    def login_entity(self, user_id: str, *, model_uuid: str) -> User:
+        """Return the user who wants to log in to a model, or to the controller through its own.
 
         Raises:
-            ApiError: ``invalid entity name or password``, whatever is wrong.
+            ApiError: when there is no such user, or none who may have access to anything here, as
+                ``stateauthenticator/modeluser.go`` finds it.
         """
-        user = self._users.get(user_name(tag)) if tag.startswith("user-") else None
-        expected = user.password if user else secrets.token_urlsafe()
-        matches = hmac.compare_digest(expected.encode(), password.encode())
-        if user is None or not matches or user.disabled:
+        user = self._users.get(user_id.lower())
+        if user is None:
             raise unauthorized(BAD_CREDENTIALS)
-        user.last_connection = now()
+        try:
+            user.check_may_have_access()
+        except ApiError as error:
+            raise unauthorized(error.message) from error
+        if not user.access and not self.of_models.find(model_uuid, user.name):
+            raise unauthorized(BAD_CREDENTIALS)
         return user
 
+    def logged_in(self, user: User, *, model_uuid: str) -> None:
+        """Note that a user has connected, and to which model."""
+        user.last_connection = now()
+        held = self.of_models.find(model_uuid, user.name)
+        if held is not None:
+            held.last_connection = user.last_connection
+
     def add(
-        self, name: str, *, password: str, display_name: str = "", created_by: str = "admin"
+        self, name: str, *, password: str = "", display_name: str = "", created_by: str = "admin"
     ) -> User:
-        """Add a user who may log in; an empty password is replaced by a generated one.
+        """Add a user who may log in: with the password, or with a secret key when there is none.
 
         Raises:
             ApiError: when the name is not a valid user name, or taken.
         """
-        if not _USER_NAME.match(name):
-            raise ApiError(f'creating user: invalid user name "{name}"', BAD_REQUEST)
-        if name in self._users:
-            raise ApiError("failed to create user: username unavailable", ALREADY_EXISTS)
+        if not _USER_NAME.fullmatch(name):
+            raise ApiError(f'invalid user name "{name}"')
+        before = self._users.get(name.lower())
+        if before is not None and not before.removed:
+            raise ApiError(f"user {name} already exists", ALREADY_EXISTS)
         user = User(
             name=name,
             display_name=display_name,
-            password=password or secrets.token_urlsafe(18),
+            password=password,
+            secret_key=b"" if password else secrets.token_bytes(SECRET_KEY_BYTES),
             created_by=created_by,
         )
-        self._users[name] = user
+        self._users[name.lower()] = user
         return user
 
-    def remove(self, tag: str) -> None:
-        """Remove a user.
+    def remove(self, user_id: str) -> User:
+        """Remove a user from the controller and from every model; return who that was.
 
         Raises:
             ApiError: when the user does not exist, or owns the controller.
         """
-        name = user_name(tag)
-        if name not in self._users:
-            raise ApiError(f'failed to delete user "{name}": user "{name}" not found', NOT_FOUND)
-        if name == next(iter(self._users)):
-            raise ApiError(f'cannot delete controller owner "{name}"', BAD_REQUEST)
-        del self._users[name]
+        if user_id.lower() == self._admin.name.lower():
+            raise ApiError(f'cannot delete controller owner "{user_id}"')
+        try:
+            user = self.get(user_id)
+        except ApiError as error:
+            raise error.annotated(f'failed to delete user "{user_id}"') from error
+        user.removed, user.access = True, NO_ACCESS
+        self.of_models.forget_user(user.name)
+        return user
 
-    def model_access(self, user: User, *, model_uuid: str, owner: str) -> str:
-        """Return a user's access to a model, one of `MODEL_ACCESS`."""
-        if user.is_superuser or user.name == owner:
-            return "admin"
-        return self._model_access.get((model_uuid, user.name), "")
+    def disable(self, user: User) -> None:
+        """Lock a user out.
 
-    def set_model_access(self, user: User, *, model_uuid: str, access: str) -> None:
-        """Set what a user may do on a model; an empty access takes all away."""
-        self._model_access[model_uuid, user.name] = access
+        Raises:
+            ApiError: when the user owns the controller.
+        """
+        if user is self._admin:
+            raise ApiError("failed to disable user: cannot disable controller model owner")
+        user.disabled = True
 
+    def controller_access(self, user_id: str) -> str:
+        """Return a user's access to the controller.
 
-def user_name(tag: str) -> str:
-    """Return the name of a user tag; ``@local`` is dropped, as Juju does."""
-    return tag.removeprefix("user-").removesuffix(ANY_LOCAL)
+        Raises:
+            ApiError: when there is none, or the user is disabled or gone.
+        """
+        if not is_local(user_id):
+            access = self._external_access.get(user_id.lower(), NO_ACCESS)
+        else:
+            user = self.get(user_id)
+            user.check_may_have_access()
+            access = user.access
+        if not access:
+            raise ApiError(f'controller user "{user_id}" not found', NOT_FOUND)
+        return access
+
+    def change_controller_access(self, user_id: str, *, action: str, access: str) -> None:
+        """Grant or revoke access to the controller, as ``ChangeControllerAccess`` does.
+
+        Args:
+            user_id: Whose access; users of other domains need not be known.
+            action: ``grant`` or ``revoke``.
+            access: ``login`` or ``superuser``.
+
+        Raises:
+            ApiError: when there is nothing to change.
+        """
+        check_access(CONTROLLER_ACCESS, access)
+        if action == "grant":
+            try:
+                self._grant(user_id, access)
+            except ApiError as error:
+                raise error.annotated("could not grant controller access") from error
+        elif action == "revoke":
+            self._revoke(user_id, access)
+        else:
+            raise ApiError(f'unknown action "{action}"')
+
+    def own_model(self, owner: str, *, model_uuid: str) -> None:
+        """Give the owner of a new model all access to it."""
+        user = self._users.get(owner.lower())
+        display_name = user.display_name if user else ""
+        self.of_models.add(model_uuid, owner, display_name=display_name, access=ADMIN)
+
+    def model_access(self, user: User, *, model_uuid: str) -> str:
+        """Return a user's access to a model, one of `MODEL_ACCESS`; superusers have all."""
+        return ADMIN if user.is_superuser else self.of_models.access(model_uuid, user.name)
+
+    def change_model_access(
+        self, user_id: str, *, model_uuid: str, action: str, access: str
+    ) -> None:
+        """Grant or revoke access to a model, as ``changeModelAccess`` does.
+
+        Args:
+            user_id: Whose access; users of other domains need not be known.
+            model_uuid: The model.
+            action: ``grant`` or ``revoke``.
+            access: ``read``, ``write`` or ``admin``.
+
+        Raises:
+            ApiError: when there is nothing to change.
+        """
+        if action == "grant":
+            self._grant_on_model(user_id, model_uuid, access)
+        elif action == "revoke":
+            if access != READ:
+                self._check_lookup(user_id, "could not look up model access for user")
+            self.of_models.revoke(model_uuid, user_id, access=access)
+        else:
+            raise ApiError(f'unknown action "{action}"')
+
+    def _grant_on_model(self, user_id: str, model_uuid: str, access: str) -> None:
+        known = self.of_models.find(model_uuid, user_id) is not None
+        try:
+            self.check_grantee(user_id)
+        except ApiError as error:
+            raise error.annotated("could not grant model access") from error
+        if known:
+            self._check_lookup(user_id, "could not look up model access for user")
+        display_name = self.get(user_id).display_name if is_local(user_id) else ""
+        name = self.get(user_id).name if is_local(user_id) else user_id
+        self.of_models.grant(model_uuid, name, display_name=display_name, access=access)
+
+    def _check_lookup(self, user_id: str, prefix: str) -> None:
+        """Check that the access of a user may be looked up at all."""
+        if is_local(user_id):
+            try:
+                self.get(user_id).check_may_have_access()
+            except ApiError as error:
+                raise error.annotated(prefix) from error
+
+    def _grant(self, user_id: str, access: str) -> None:
+        self.check_grantee(user_id)
+        try:
+            held = self.controller_access(user_id)
+        except ApiError as error:
+            if error.code != NOT_FOUND:
+                raise error.annotated("could not look up controller access for user") from error
+            held = NO_ACCESS
+        if at_least(CONTROLLER_ACCESS, held, access):
+            raise ApiError(f'user already has "{access}" access or greater')
+        self._set_controller_access(user_id, access)
+
+    def _revoke(self, user_id: str, access: str) -> None:
+        if access == LOGIN:
+            if not self._held_access(user_id):
+                raise ApiError(
+                    "could not revoke controller access: "
+                    f'controller user "{user_id}" does not exist',
+                    NOT_FOUND,
+                )
+            self._set_controller_access(user_id, NO_ACCESS)
+            return
+        try:
+            self.controller_access(user_id)
+        except ApiError as error:
+            raise error.annotated("could not look up controller access for user") from error
+        self._set_controller_access(user_id, LOGIN)
+
+    def check_grantee(self, user_id: str) -> None:
+        """Check that access can be granted to a user: local users must exist.
+
+        Raises:
+            ApiError: ``user "x" does not exist locally: ...``.
+        """
+        if is_local(user_id):
+            try:
+                self.get(user_id)
+            except ApiError as error:
+                raise error.annotated(f'user "{user_id}" does not exist locally') from error
+
+    def _held_access(self, user_id: str) -> str:
+        """Return a user's access to the controller, even of one who is disabled."""
+        if not is_local(user_id):
+            return self._external_access.get(user_id.lower(), NO_ACCESS)
+        user = self._users.get(user_id.lower())
+        return user.access if user else NO_ACCESS
+
+    def _set_controller_access(self, user_id: str, access: str) -> None:
+        if is_local(user_id):
+            self.get(user_id).access = access
+        else:
+            self._external_access[user_id.lower()] = access

@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from ckf_airgap.rehearsal.units.actionresults import ActionScript
+
 AgentStatus: TypeAlias = Literal["allocating", "executing", "idle", "error", "lost", "failed"]
 
 
@@ -109,6 +111,28 @@ class Course:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """All that a script file says, to be played where no test says otherwise.
+
+    Attributes:
+        units: Courses by unit.
+        applications: Courses by application.
+        charms: Courses by charm.
+        needed_by_application: By application, the endpoints without which its units stay blocked,
+            and the message that they show; an empty one is ``Missing relation ENDPOINT``.
+        needed_by_charm: The same by charm.
+        actions: What actions and commands come to.
+    """
+
+    units: Mapping[str, Course] = field(default_factory=dict)
+    applications: Mapping[str, Course] = field(default_factory=dict)
+    charms: Mapping[str, Course] = field(default_factory=dict)
+    needed_by_application: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    needed_by_charm: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    actions: ActionScript = field(default_factory=ActionScript)
+
+
 @dataclass(slots=True)
 class Script:
     """What the models of a controller play: courses, and the relations that charms need.
@@ -116,45 +140,94 @@ class Script:
     Attributes:
         needed_endpoints: By charm name, the endpoints without which its units stay blocked.
             Charms that are not in it become active by themselves.
+        actions: What actions and commands come to.
     """
 
     needed_endpoints: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    actions: ActionScript = field(default_factory=ActionScript)
+    _scene: Scene = field(default_factory=Scene)
+    _by_unit: dict[str, Course] = field(default_factory=dict)
     _by_application: dict[str, Course] = field(default_factory=dict)
     _by_charm: dict[str, Course] = field(default_factory=dict)
     _listeners: list[Callable[[], None]] = field(default_factory=list)
 
     def set_course(
-        self, course: Course | None, *, application: str | None = None, charm: str | None = None
+        self,
+        course: Course | None,
+        *,
+        application: str | None = None,
+        charm: str | None = None,
+        unit: str | None = None,
     ) -> None:
-        """Give the units of an application, or of a charm, a course; ``None`` removes it.
+        """Give a unit, the units of an application, or of a charm, a course; ``None`` removes it.
 
         Units that have got far enough turn to it at once, others when they get there; taking a
         course away lets units that are in it settle.
 
         Raises:
-            ValueError: unless exactly one of `application` and `charm` is given.
+            ValueError: unless exactly one of `application`, `charm` and `unit` is given.
         """
-        if (application is None) == (charm is None):
-            raise ValueError("a course is for an application or for a charm")
-        courses = self._by_charm if application is None else self._by_application
-        name = application if application is not None else charm
-        assert name is not None  # noqa: S101 - for mypy, checked above
+        known = [
+            (courses, name)
+            for courses, name in (
+                (self._by_application, application),
+                (self._by_charm, charm),
+                (self._by_unit, unit),
+            )
+            if name is not None
+        ]
+        if len(known) != 1:
+            raise ValueError("a course is for a unit, for an application or for a charm")
+        courses, name = known[0]
         if course is None:
             courses.pop(name, None)
         else:
             courses[name] = course
-        for listener in tuple(self._listeners):
-            listener()
+        self._tell()
 
-    def course(self, *, application: str, charm: str) -> Course | None:
-        """Return the course of an application: its own, else its charm's."""
-        return self._by_application.get(application, self._by_charm.get(charm))
+    def play(self, scene: Scene) -> None:
+        """Play what a script file says, in place of what one said before.
 
-    def needs(self, charm: str) -> frozenset[str]:
-        """Return the endpoints that a charm's units cannot do without."""
-        return self.needed_endpoints.get(charm, frozenset())
+        What was set by `set_course`, `needed_endpoints` and `actions` goes before it. A unit whose
+        course is the same as before goes on in it.
+        """
+        self._scene = scene
+        self.actions.below = scene.actions
+        self._tell()
+
+    def course(self, *, application: str, charm: str, unit: str = "") -> Course | None:
+        """Return the course of a unit: its own, else its application's, else its charm's."""
+        scene = self._scene
+        for courses, name in (
+            (self._by_unit, unit),
+            (self._by_application, application),
+            (self._by_charm, charm),
+            (scene.units, unit),
+            (scene.applications, application),
+            (scene.charms, charm),
+        ):
+            if name in courses:
+                return courses[name]
+        return None
+
+    def needs(self, charm: str, application: str = "") -> Mapping[str, str]:
+        """Return the endpoints that units cannot do without, and what they say without them.
+
+        What a script file says of an application goes before what it says of the charm, and that
+        before `needed_endpoints`. An empty message is ``Missing relation ENDPOINT``.
+        """
+        scene = self._scene
+        if application in scene.needed_by_application:
+            return scene.needed_by_application[application]
+        if charm in scene.needed_by_charm:
+            return scene.needed_by_charm[charm]
+        return dict.fromkeys(self.needed_endpoints.get(charm, frozenset()), "")
 
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call `listener` whenever a course is set; return what ends that."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    def _tell(self) -> None:
+        for listener in tuple(self._listeners):
+            listener()

@@ -9,6 +9,7 @@ from ckf_airgap.rehearsal.entities.entities import Relation
 
 HOOK_S: Final = {
     "storage-attached": 1.0,
+    "storage-detaching": 1.0,
     "install": 6.0,
     "relation-created": 1.0,
     "leader-elected": 2.0,

@@ -13,6 +13,7 @@ from typing import Final, Literal, Protocol
 
 from ckf_airgap.documents import JSONValue
 from ckf_airgap.rehearsal.entities.entities import Application, Relation, StatusInfo, Unit
+from ckf_airgap.rehearsal.units.chronicle import Chronicle
 from ckf_airgap.rehearsal.units.clock import Clock, Timer
 from ckf_airgap.rehearsal.units.course import Course, Script, Step
 from ckf_airgap.rehearsal.units.hooks import Hook
@@ -33,9 +34,16 @@ class World(Protocol):
 
     clock: Clock
     script: Script
+    chronicle: Chronicle
 
     def unit_changed(self, unit: Unit) -> None:
         """Notify the watchers that a unit's status or address changed."""
+
+    def pod_up(self, unit: Unit) -> None:
+        """Mount the storage of a unit whose pod runs."""
+
+    def storage_names(self, unit: Unit) -> list[str]:
+        """Return the storages that a unit has, a name for each instance."""
 
     def unit_gone(self, unit: Unit) -> None:
         """Remove a unit whose last hook has run."""
@@ -62,6 +70,7 @@ class UnitAgent:
         self.unit = unit
         self.installed = False
         self.started = False
+        self._ran_start = False
         self._world = world
         self._phase: Phase = "allocated"
         self._hooks: deque[Hook] = deque()
@@ -98,6 +107,7 @@ class UnitAgent:
         self._hooks.clear()
         for relation in self.application.relations.values():
             self._queue_departure(relation)
+        self._hooks += self._storage_hooks("storage-detaching")
         self._hooks += (Hook(kind="stop"), Hook(kind="remove"))
         self._performance.end_unless_failed()
         self.wake()
@@ -141,13 +151,21 @@ class UnitAgent:
         if self._phase == "allocated":
             self.start()
         elif self.installed and not self._stopping:
+            self._world.chronicle.charm_upgraded(self.unit)
             self._hooks += (Hook(kind="stop"), Hook(kind="upgrade-charm"))
             self._hooks += (Hook(kind="config-changed"), *self._start_hooks())
+            self.wake()
+
+    def storage_changed(self, name: str, kind: str) -> None:
+        """Run ``NAME-storage-attached`` or ``NAME-storage-detaching``, if the unit is there yet."""
+        if self.installed and not self._stopping:
+            self._hooks.append(Hook(kind=kind, subject=name))
             self.wake()
 
     def elected(self) -> None:
         """Run ``leader-elected``, if the unit has got as far."""
         if self.installed and not self._stopping:
+            self._world.chronicle.leader_elected(self.unit)
             self._hooks.append(Hook(kind="leader-elected"))
             self.wake()
 
@@ -189,6 +207,9 @@ class UnitAgent:
         endpoint = relation.side(self.application.name).endpoint.name
         return Hook(kind=kind, subject=endpoint, relation=relation, remote_unit=remote_unit)
 
+    def _storage_hooks(self, kind: str) -> list[Hook]:
+        return [Hook(kind=kind, subject=name) for name in self._world.storage_names(self.unit)]
+
     def _queue_departure(self, relation: Relation) -> None:
         if self.unit.name in relation.in_scope:
             for remote_unit in relation.counterparts(self.unit):
@@ -199,14 +220,15 @@ class UnitAgent:
         self._timer = None
         pod = zlib.crc32(f"pod {self.unit.name}".encode())
         self.unit.address = f"10.1.{pod // 250 % 250}.{pod % 250 + 2}"
+        self._world.pod_up(self.unit)
         self._set(workload=("waiting", "agent initialising"))
         self._later(AGENT_S, self._agent_up)
 
     def _agent_up(self) -> None:
         self._timer = None
         self._phase = "up"
-        stored = self.application.stored
-        self._hooks += [Hook(kind="storage-attached", subject=name) for name in stored.storages]
+        self._world.chronicle.agent_started(self.unit)
+        self._hooks += self._storage_hooks("storage-attached")
         self._hooks.append(Hook(kind="install"))
         self._next()
 
@@ -228,7 +250,9 @@ class UnitAgent:
 
     def _due_course(self) -> Course | None:
         course = self._world.script.course(
-            application=self.application.name, charm=self.application.charm.name
+            application=self.application.name,
+            charm=self.application.charm.name,
+            unit=self.unit.name,
         )
         if course is None or course.begins == "install" or self.started:
             return course
@@ -237,6 +261,8 @@ class UnitAgent:
     def _show(self, step: Step) -> None:
         workload = None if step.workload is None else (step.workload, step.message)
         data = self._failure(step.failed_hook) if step.failed_hook else None
+        if step.failed_hook and workload != (self.unit.workload.current, step.message):
+            self._world.chronicle.hook_failed(self.unit, step.failed_hook)
         self._set(agent=(step.agent, step.agent_message), workload=workload, data=data)
 
     def _failure(self, hook: str) -> dict[str, JSONValue]:
@@ -252,6 +278,7 @@ class UnitAgent:
 
     def _run(self, hook: Hook) -> None:
         self._running = hook
+        self._world.chronicle.hook_began(self.unit, hook)
         workload = None
         if hook.kind == "stop" and self._stopping:
             workload = ("maintenance", "stopping charm software")
@@ -266,11 +293,13 @@ class UnitAgent:
         hook, self._timer = self._running, None
         if hook is None:
             return
+        self._world.chronicle.hook_ran(self.unit, hook)
         if hook.kind == "install":
             self._installed()
         elif hook.kind == "stop":
             self._ready_containers.clear()
         elif hook.kind == "start":
+            self._ran_start = True
             self.started = not self.application.stored.containers
         elif hook.kind == "pebble-ready":
             self._ready_containers.add(hook.subject)
@@ -279,6 +308,8 @@ class UnitAgent:
             self._ran_about(hook, hook.relation)
         if self.installed and not self._stopping and not self._performance.is_on:
             self._set(workload=self._charm_status())
+            if hook.kind == "start" and self.unit.workload.current == "unknown":
+                self._world.chronicle.status_not_set(self.unit)
         self._running = None
         self.wake()
 
@@ -310,15 +341,22 @@ class UnitAgent:
         return next((name for name in containers if name not in self._ready_containers), None)
 
     def _charm_status(self) -> tuple[str, str]:
-        """Return what the charm makes of its containers and relations."""
-        needed = self._world.script.needs(self.application.charm.name)
+        """Return what the charm makes of its containers and relations.
+
+        That of a charm which sets none is ``unknown`` once its ``start`` hook has run.
+        """
+        needed = self._world.script.needs(self.application.charm.name, self.application.name)
+        if not needed and not self.application.stored.archive.sets_status:
+            if self._ran_start:
+                return "unknown", ""
+            return "maintenance", "installing charm software"
         waiting = ""
         for endpoint in self.application.charm.endpoints:
             if endpoint not in needed:
                 continue
             relations = list(self.application.relations_at(endpoint))
             if not relations:
-                return "blocked", f"Missing relation {endpoint}"
+                return "blocked", needed[endpoint] or f"Missing relation {endpoint}"
             if not waiting and not any(relation.id in self._heard for relation in relations):
                 waiting = f"Waiting for {endpoint} relation data"
         container = self._missing_container()
@@ -335,6 +373,7 @@ class UnitAgent:
         self._performance.close()
         self.unit.life = "dead"
         self._set(workload=("terminated", ""))
+        self._world.chronicle.agent_stopped(self.unit)
         self._world.unit_gone(self.unit)
 
     def _later(self, seconds: float, callback: Callable[[], None]) -> None:
@@ -363,4 +402,5 @@ class UnitAgent:
                 current=workload[0], message=workload[1], since=now, data=data or {}
             )
         if (unit.agent, unit.workload, unit.address) != before:
+            self._world.chronicle.unit_changed(unit, agent=before[0], workload=before[1])
             self._world.unit_changed(unit)

@@ -43,7 +43,7 @@ class Performance:
             course: The course that it is to play, now that it may begin.
             stopping: The unit is going away: begin nothing new.
         """
-        if course is not self._played and not stopping:
+        if course != self._played and not stopping:
             self._begin(course)
         while self._course is not None and self._is_over(self._course.steps[self._index]):
             self._advance(self._course)

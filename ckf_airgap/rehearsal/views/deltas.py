@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ckf_airgap.charms.charm import Base, Endpoint
 from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.rehearsal.entities.crossmodel import Offer, RemoteApplication
 from ckf_airgap.rehearsal.entities.entities import (
     Application,
     Relation,
@@ -118,3 +119,37 @@ def relation_delta(model_uuid: str, relation: Relation) -> Document:
 def annotation_delta(model_uuid: str, tag: str, annotations: Mapping[str, str]) -> Document:
     """Return the body of an annotation's delta."""
     return {"model-uuid": model_uuid, "tag": tag, "annotations": dict(annotations)}
+
+
+def remote_application_delta(model_uuid: str, remote: RemoteApplication) -> Document:
+    """Return the body of the delta of an application of another model."""
+    return {
+        "model-uuid": model_uuid,
+        "name": remote.name,
+        "offer-url": remote.url,
+        "life": remote.life,
+        "status": status_delta(remote.status),
+    }
+
+
+def offer_delta(
+    model_uuid: str, offer: Offer, *, charm_name: str, connected: int, active: int
+) -> Document:
+    """Return the body of an offer's delta.
+
+    Args:
+        model_uuid: The model's UUID.
+        offer: The offer.
+        charm_name: The charm of the application.
+        connected: How many relations there are to it.
+        active: How many of them have units on both sides.
+    """
+    return {
+        "model-uuid": model_uuid,
+        "offer-name": offer.name,
+        "offer-uuid": offer.uuid,
+        "application-name": offer.application,
+        "charm-name": charm_name,
+        "total-connected-count": connected,
+        "active-connected-count": active,
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Final
@@ -69,6 +69,9 @@ def full_status(
     relations: Iterable[Relation],
     patterns: Sequence[str],
     now: datetime,
+    remotes: Mapping[str, Document] | None = None,
+    offers: Mapping[str, Document] | None = None,
+    hidden: Container[str] = (),
 ) -> Document:
     """Return the reply of ``FullStatus``.
 
@@ -80,6 +83,9 @@ def full_status(
             applications, the units of them that match (all, when the application itself does),
             and relations of applications that are kept.
         now: The controller's time.
+        remotes: The applications of other models, by name.
+        offers: The offers, by name.
+        hidden: Applications whose relations are not shown.
     """
     shown: Document = {}
     kept: set[str] = set()
@@ -87,17 +93,19 @@ def full_status(
         units = _matching_units(application, patterns)
         if units is not None:
             kept.add(name)
-            shown[name] = _application(application, units)
+            version = str(model.get("version") or "")
+            shown[name] = _application(application, units, version, hidden)
     return {
         "model": model,
         "machines": {},
         "applications": shown,
-        "remote-applications": {},
-        "offers": {},
+        "remote-applications": _chosen(remotes or {}, patterns),
+        "offers": _chosen(offers or {}, patterns),
         "relations": [
             _relation(relation)
             for relation in relations
-            if not patterns or any(side.application in kept for side in relation.sides)
+            if not any(side.application in hidden for side in relation.sides)
+            and (not patterns or any(side.application in kept for side in relation.sides))
         ],
         "controller-timestamp": rfc3339(now),
         "branches": {},
@@ -115,9 +123,20 @@ def _matching_units(application: Application, patterns: Sequence[str]) -> list[U
     return matching or None
 
 
-def _application(application: Application, units: Iterable[Unit]) -> Document:
+def _chosen(entries: Mapping[str, Document], patterns: Sequence[str]) -> Document:
+    """Return the entries whose name a pattern means; all of them without any pattern."""
+    return {
+        name: entry
+        for name, entry in entries.items()
+        if not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
+    }
+
+
+def _application(
+    application: Application, units: Iterable[Unit], version: str, hidden: Container[str]
+) -> Document:
     related: dict[str, JSONValue] = {}
-    for endpoint, names in _related(application).items():
+    for endpoint, names in _related(application, hidden).items():
         related[endpoint] = list(names)
     shown: Document = {
         "charm": application.charm_url,
@@ -130,11 +149,11 @@ def _application(application: Application, units: Iterable[Unit]) -> Document:
         "relations": related,
         "can-upgrade-to": "",
         "subordinate-to": [],
-        "units": {unit.name: _unit(unit) for unit in units},
+        "units": {unit.name: _unit(unit, version) for unit in units},
         "meter-statuses": None,
         "status": detailed_status(application_status(application)),
         "workload-version": "",
-        "endpoint-bindings": {"": "alpha", **application.bindings},
+        "endpoint-bindings": {**application.bindings},
         "int": application.scale,
         "provider-id": application.provider_id,
         "public-address": application.public_address,
@@ -146,17 +165,22 @@ def _application(application: Application, units: Iterable[Unit]) -> Document:
     return shown
 
 
-def _related(application: Application) -> dict[str, dict[str, None]]:
+def _related(application: Application, hidden: Container[str]) -> dict[str, dict[str, None]]:
     related: dict[str, dict[str, None]] = {}
     for relation in application.relations.values():
         endpoint = relation.side(application.name).endpoint.name
-        related.setdefault(endpoint, {})[relation.other(application.name).application] = None
+        other = relation.other(application.name).application
+        if other not in hidden:
+            related.setdefault(endpoint, {})[other] = None
     return related
 
 
-def _unit(unit: Unit) -> Document:
+def _unit(unit: Unit, version: str) -> Document:
+    """Return a unit; an agent that runs tells its version."""
+    agent = detailed_status(unit.agent, life=_life(unit.life))
+    agent["version"] = version if unit.address else ""
     shown: Document = {
-        "agent-status": detailed_status(unit.agent, life=_life(unit.life)),
+        "agent-status": agent,
         "workload-status": detailed_status(unit.workload),
         "workload-version": "",
         "machine": "",

@@ -6,14 +6,23 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
+from ckf_airgap.charms.charm import Endpoint
 from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.rehearsal.entities.crossmodel import Offer, RemoteApplication
 from ckf_airgap.rehearsal.entities.entities import Application, Relation, StatusInfo, StoredCharm
+from ckf_airgap.rehearsal.entities.tasks import Task
 from ckf_airgap.rehearsal.units.clock import Clock
+from ckf_airgap.rehearsal.views.crossmodel import (
+    offer_status,
+    proxies,
+    remote_application_status,
+)
 from ckf_airgap.rehearsal.views.deltas import (
     annotation_delta,
     application_delta,
     charm_delta,
     relation_delta,
+    remote_application_delta,
     status_delta,
     unit_delta,
 )
@@ -32,11 +41,43 @@ class Charms(Protocol):
 
 
 class Topology(Protocol):
-    """The relations of a model, by id."""
+    """The relations of a model, by id, and the applications of other models."""
+
+    remotes: dict[str, RemoteApplication]
 
     @property
     def relations(self) -> Mapping[int, Relation]:
         """The relations."""
+
+
+class Offers(Protocol):
+    """The offers of a model."""
+
+    def __iter__(self) -> Iterator[Offer]:
+        """Yield them all."""
+
+    def find(self, name: str) -> Offer | None:
+        """Return the one of a name."""
+
+    def endpoints(self, offer: Offer) -> dict[str, Endpoint]:
+        """Return the endpoints of one."""
+
+    def counts(self, offer: Offer) -> tuple[int, int]:
+        """Return how many relations one has, and how many of them are joined."""
+
+    def delta(self, offer: Offer) -> Document:
+        """Return the body of the delta of one."""
+
+
+class Operations(Protocol):
+    """The tasks of a model."""
+
+    @property
+    def tasks(self) -> Iterable[Task]:
+        """All of them."""
+
+    def find_task(self, task_id: str) -> Task | None:
+        """Return the one with an id."""
 
 
 class Viewed(Protocol):
@@ -49,10 +90,16 @@ class Viewed(Protocol):
     agent_version: str
     life: Literal["alive", "dying", "dead"]
     created_at: datetime
+    dying_since: datetime | None
     clock: Clock
-    config: dict[str, JSONValue]
+    cloud: str
+    region: str
     constraints: Document
     annotations: dict[str, dict[str, str]]
+
+    @property
+    def config(self) -> Mapping[str, JSONValue]:
+        """The settings that have a value."""
 
     @property
     def charms(self) -> Charms:
@@ -61,6 +108,14 @@ class Viewed(Protocol):
     @property
     def topology(self) -> Topology:
         """What of the model has an id."""
+
+    @property
+    def offers(self) -> Offers:
+        """What it offers to other models."""
+
+    @property
+    def operations(self) -> Operations:
+        """The actions and commands that were asked for."""
 
     @property
     def applications(self) -> Mapping[str, Application]:
@@ -73,8 +128,11 @@ class Viewed(Protocol):
 
 def model_status(model: Viewed) -> StatusInfo:
     """Return the status of the model itself."""
-    current = "available" if model.life == "alive" else "destroying"
-    return StatusInfo(current=current, since=model.created_at)
+    if model.dying_since is None:
+        return StatusInfo(current="available", since=model.created_at)
+    return StatusInfo(
+        current="destroying", message="cleaning up cloud resources", since=model.dying_since
+    )
 
 
 def model_full_status(model: Viewed, patterns: Sequence[str]) -> Document:
@@ -82,7 +140,8 @@ def model_full_status(model: Viewed, patterns: Sequence[str]) -> Document:
     section: Document = {
         "name": model.name,
         "type": "caas",
-        "cloud-tag": "cloud-k8s",
+        "cloud-tag": f"cloud-{model.cloud}",
+        "region": model.region,
         "version": model.agent_version,
         "available-version": "",
         "model-status": detailed_status(model_status(model)),
@@ -95,6 +154,24 @@ def model_full_status(model: Viewed, patterns: Sequence[str]) -> Document:
         relations=model.relations,
         patterns=patterns,
         now=model.clock.now(),
+        remotes={
+            remote.name: remote_application_status(remote)
+            for remote in model.topology.remotes.values()
+            if not remote.is_proxy
+        },
+        offers={offer.name: _offer(model, offer) for offer in model.offers},
+        hidden=proxies(model.topology.remotes.values()),
+    )
+
+
+def _offer(model: Viewed, offer: Offer) -> Document:
+    connected, active = model.offers.counts(offer)
+    return offer_status(
+        offer,
+        application=model.applications.get(offer.application),
+        endpoints=model.offers.endpoints(offer),
+        connected=connected,
+        active=active,
     )
 
 
@@ -112,8 +189,8 @@ def model_delta(model: Viewed) -> Document:
         "constraints": dict(model.constraints),
         "sla": {"level": "unsupported", "owner": ""},
         "type": "caas",
-        "cloud": "k8s",
-        "cloud-region": "",
+        "cloud": model.cloud,
+        "cloud-region": model.region,
         "version": model.agent_version,
     }
 
@@ -129,6 +206,13 @@ def entity_keys(model: Viewed) -> Iterable[Key]:
             yield ("unit", unit)
     for relation in model.relations:
         yield ("relation", str(relation.id))
+    for remote in model.topology.remotes.values():
+        if not remote.is_proxy:
+            yield ("remoteApplication", remote.name)
+    for offer in model.offers:
+        yield ("applicationOffer", offer.name)
+    for task in model.operations.tasks:
+        yield ("action", task.id)
     for tag in model.annotations:
         yield ("annotation", tag)
 
@@ -153,4 +237,13 @@ def entity_delta(model: Viewed, key: Key) -> Document | None:
     if kind == "relation":
         relation = model.topology.relations.get(int(name))
         return None if relation is None else relation_delta(model.uuid, relation)
+    if kind == "remoteApplication":
+        remote = model.topology.remotes.get(name)
+        return None if remote is None else remote_application_delta(model.uuid, remote)
+    if kind == "applicationOffer":
+        offer = model.offers.find(name)
+        return None if offer is None else model.offers.delta(offer)
+    if kind == "action":
+        task = model.operations.find_task(name)
+        return None if task is None else task.delta(model.uuid)
     return annotation_delta(model.uuid, name, model.annotations.get(name, {}))

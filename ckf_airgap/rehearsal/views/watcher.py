@@ -12,7 +12,17 @@ from ckf_airgap.rehearsal.wire import STOPPED, ApiError
 Key = tuple[str, str]
 """The kind and the id of an entity: ``("unit", "minio/0")``."""
 
-KINDS: Final = ("model", "charm", "application", "unit", "relation", "annotation")
+KINDS: Final = (
+    "model",
+    "charm",
+    "application",
+    "remoteApplication",
+    "unit",
+    "relation",
+    "applicationOffer",
+    "action",
+    "annotation",
+)
 """The kinds of entities, in the order in which their deltas are sent."""
 
 _RANK: Final = {kind: rank for rank, kind in enumerate(KINDS)}

@@ -89,8 +89,8 @@ def answer(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 def test_it_negotiates_versions_by_itself(answer: dict[str, Any]) -> None:
     assert answer["versions"] == {
         "AllWatcher": 3,
-        "Application": 19,
-        "Charms": 6,
+        "Application": 22,
+        "Charms": 7,
         "Client": 8,
         "ModelConfig": 3,
         "Resources": 3,

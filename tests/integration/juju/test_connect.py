@@ -76,7 +76,7 @@ async def test_nothing_is_left_when_the_block_ends(kubeflow: JujuTarget) -> None
 async def test_a_model_of_another_owner_is_found(
     controller: RehearsalController, target: Target
 ) -> None:
-    controller.state.create_model("shared", owner="bob")
+    controller.state.create_model("shared", owner="bob", credential=controller.state.own_credential)
     async with connect(target("bob/shared"), timeouts=QUICK) as session:
         assert session.entry.qualified_name == "bob/shared"
     async with connect(target("shared"), timeouts=QUICK) as session:

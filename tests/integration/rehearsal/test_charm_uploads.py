@@ -247,8 +247,8 @@ async def test_a_charm_in_one_sub_directory_is_taken(client: Client) -> None:
         ("Basic dXNlci1hZG1pbjp3cm9uZw==", "invalid entity name or password"),  # user-admin:wrong
         ("Basic dXNlci1ub2JvZHk6eA==", "invalid entity name or password"),  # user-nobody:x
         ("Basic YWRtaW46eA==", '"admin" is not a valid tag'),  # admin:x
-        ("Basic !!!", "request format not valid"),
-        ("Bearer token", "request format not valid"),
+        ("Basic !!!", "authentication not found"),
+        ("Bearer token", "authentication not found"),
     ],
 )
 @pytest.mark.parametrize("method", ["POST", "GET"])
@@ -288,11 +288,45 @@ async def test_a_reader_of_the_model_may_not_upload(client: Client, charm: bytes
 
 
 async def test_an_unsupported_method_has_its_own_answer(client: Client) -> None:
-    status, body, _ = await client.http("DELETE", posted(client))
-    assert (status, body) == (
-        405,
-        {"error": 'unsupported method: "DELETE"', "error-code": "method not allowed"},
-    )
+    status, body, headers = await client.http("DELETE", posted(client))
+    assert (status, body) == (405, b"Method Not Allowed\n")
+    assert set(headers["Allow"].split(",")) == {"GET", "HEAD", "POST"}
+
+
+async def test_a_charm_is_found_by_the_beginning_of_its_digest(
+    client: Client, charm: bytes
+) -> None:
+    await client.http("POST", posted(client), data=charm, headers=ZIP)
+    sha = hashlib.sha256(charm).hexdigest()
+    below = f"/model-{client.store.models['kubeflow']}/charms"
+    for name in (f"minio-{sha[:7]}", f"any-name-{sha}"):
+        status, body, headers = await client.http("GET", f"{below}/{name}")
+        assert (status, body, headers["Juju-Curl"]) == (200, charm, "local:minio-0")
+    elsewhere = f"/model-{client.store.models['other']}/charms/minio-{sha}"
+    for path, refusal in (
+        (
+            f"{below}/minio-0000000",
+            'cannot get charm from state: charm with sha256 "0000000" not found',
+        ),
+        (elsewhere, f'cannot get charm from state: charm with sha256 "{sha}" not found'),
+        (f"{below}/minio", '"minio" is not a valid charm object path'),
+    ):
+        _, body, _ = await client.http("GET", path)
+        assert body["error"] == f"cannot retrieve charm: {refusal}"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "text"),
+    [
+        ("/model/nope/charms", 400, 'invalid model UUID "nope"'),
+        ("/model/nope/api", 400, 'invalid model UUID "nope"'),
+        ("/nowhere", 404, "404 page not found"),
+    ],
+)
+async def test_paths_that_lead_nowhere(client: Client, path: str, status: int, text: str) -> None:
+    found, body, headers = await client.http("GET", path)
+    assert (found, body) == (status, f"{text}\n".encode())
+    assert headers["Content-Type"] == "text/plain; charset=utf-8"
 
 
 async def test_a_charm_comes_back_whole_by_member_and_as_a_list(
@@ -302,7 +336,7 @@ async def test_a_charm_comes_back_whole_by_member_and_as_a_list(
     url = "?url=local:minio-0"
     assert (await client.http("GET", posted(client, f"{url}&file=*")))[:2] == (200, charm)
     _, member, _ = await client.http("GET", posted(client, f"{url}&file=dispatch"))
-    assert member == b"#!/bin/sh\n"
+    assert member == b"#!/bin/sh\nstatus-set active\n"
     _, listing, _ = await client.http("GET", posted(client, url))
     assert listing == {"files": ["dispatch", "manifest.yaml", "metadata.yaml"]}
 
@@ -311,7 +345,11 @@ async def test_a_charm_comes_back_whole_by_member_and_as_a_list(
     ("query", "status", "error"),
     [
         ("", 400, "expected url=CharmURL query argument"),
-        ("?url=local:minio-9&file=*", 404, 'charm "local:minio-9" not found'),
+        (
+            "?url=local:minio-9&file=*",
+            404,
+            'cannot get charm from state: charm "local:minio-9" not found',
+        ),
         ("?url=local:minio-0&file=none", 404, "charm file none not found"),
     ],
 )

@@ -17,8 +17,8 @@ async def test_only_the_login_exists_before_the_login(client: Client) -> None:
     answer = await wire.call("Controller", "AllModels", version=12)
     assert answer == {
         "request-id": 1,
-        "error": 'unknown object type "Controller"',
-        "error-code": "not implemented",
+        "error": 'unknown object type "Controller": log in first',
+        "error-code": "not supported",
         "response": {},
     }
 
@@ -36,12 +36,13 @@ async def test_only_the_login_exists_before_the_login(client: Client) -> None:
         ),
         (
             "model",
-            "Action",
-            7,
-            "EnqueueOperation",
+            "SSHClient",
+            4,
+            "PublicAddress",
             (
-                "a rehearsal does not simulate actions, run and exec, since no charm code runs "
-                "(Action.EnqueueOperation)"
+                "a rehearsal does not simulate ssh, scp and debug-hooks, since its units are not "
+                "pods (SSHClient.PublicAddress): juju debug-log and juju show-status-log tell what "
+                "units went through"
             ),
             "not supported",
         ),
@@ -50,7 +51,10 @@ async def test_only_the_login_exists_before_the_login(client: Client) -> None:
             "ModelUpgrader",
             1,
             "UpgradeModel",
-            "a rehearsal does not simulate upgrades of Juju (ModelUpgrader.UpgradeModel)",
+            (
+                "a rehearsal does not simulate upgrades of Juju (ModelUpgrader.UpgradeModel): its "
+                "version stays what it is; rehearse the upgrade on a cluster"
+            ),
             "not supported",
         ),
         (
@@ -58,20 +62,24 @@ async def test_only_the_login_exists_before_the_login(client: Client) -> None:
             "Controller",
             12,
             "CloudSpec",
-            (
-                "a rehearsal does not simulate the end of its controller: stop the process that "
-                "runs it (Controller.CloudSpec)"
-            ),
+            "this controller is a rehearsal; stop the process that runs it",
             "not supported",
         ),
-        ("model", "Admin", 3, "Login", 'unknown object type "Admin"', "not implemented"),
+        (
+            "model",
+            "Admin",
+            3,
+            "Login",
+            'unknown object type "Admin": this connection is logged in',
+            "not supported",
+        ),
         (
             "model",
             "Client",
             99,
             "FullStatus",
-            'unknown version (99) of interface "Client"',
-            "not implemented",
+            'unknown version (99) of interface "Client": a rehearsal has 6, 7, 8',
+            "not supported",
         ),
         (
             "model",

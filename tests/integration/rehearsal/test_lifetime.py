@@ -100,8 +100,8 @@ async def test_somebody_elses_store_is_refused_before_anything_is_started(tmp_pa
     ("models", "rule"),
     [
         (["Bad_Name"], "model names may only contain lowercase letters, digits and hyphens"),
-        (["ml", "ml"], 'model "ml" for admin already exists'),
-        (["controller"], 'model "controller" for admin already exists'),
+        (["ml", "ml"], "namespace with the proposed"),
+        (["controller"], "namespace with the proposed"),
     ],
 )
 async def test_a_model_that_juju_refuses_is_refused_with_the_rule(

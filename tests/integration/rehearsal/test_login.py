@@ -72,8 +72,8 @@ async def test_no_ca_fails_as_for_any_unknown_issuer(controller: ControllerThrea
         await Model().connect()
 
 
-async def test_an_unknown_model_is_refused_like_a_wrong_password(store: Store) -> None:
-    with pytest.raises(JujuAPIError, match="invalid entity name or password") as caught:
+async def test_an_unknown_model_is_named(store: Store) -> None:
+    with pytest.raises(JujuAPIError, match=f'unknown model: "{UNKNOWN}"') as caught:
         await Connection.connect(
             store.endpoint,
             uuid=UNKNOWN,
@@ -81,25 +81,25 @@ async def test_an_unknown_model_is_refused_like_a_wrong_password(store: Store) -
             password=store.password,
             cacert=store.ca_cert,
         )
-    assert caught.value.error_code == "unauthorized access"
+    assert caught.value.error_code == "model not found"
 
 
 @pytest.mark.parametrize(
-    ("tag", "password"),
-    [("user-nobody", None), ("user-admin", ""), ("machine-0", None), ("", None)],
+    ("tag", "error"),
+    [
+        ("user-nobody", "invalid entity name or password"),
+        ("machine-0", "invalid entity name or password"),
+        ("user-admin@elsewhere", "failed to authenticate request: unauthorized"),
+        ("", "failed to authenticate request: unauthorized"),
+    ],
 )
-async def test_nobody_else_gets_in(client: Client, tag: str, password: str | None) -> None:
+async def test_nobody_else_gets_in(client: Client, tag: str, error: str) -> None:
     wire = await client.dial()
-    credentials = client.store.password if password is None else password
-    answer = await wire.call(
-        "Admin", "Login", {"auth-tag": tag, "credentials": credentials}, version=3
-    )
-    assert (answer["error"], answer["error-code"]) == (
-        "invalid entity name or password",
-        "unauthorized access",
-    )
+    credentials = {"auth-tag": tag, "credentials": client.store.password}
+    answer = await wire.call("Admin", "Login", credentials, version=3)
+    assert (answer["error"], answer["error-code"]) == (error, "unauthorized access")
     after = await wire.call("Pinger", "Ping")
-    assert after["error"] == 'unknown object type "Pinger"'
+    assert after["error"] == 'unknown object type "Pinger": log in first'
 
 
 async def test_a_tag_that_is_none_is_named(client: Client) -> None:

@@ -35,6 +35,7 @@ def headers(data: bytes, **changes: str | None) -> dict[str, str]:
 
 
 async def announce(client: Client, **resource: Any) -> str:
+    common = {"type": "oci-image", "path": "minio:1", "origin": "upload"}
     wire = await client.model()
     reply = await wire.ask(
         "Resources",
@@ -42,9 +43,7 @@ async def announce(client: Client, **resource: Any) -> str:
         {
             "tag": "application-minio",
             "url": "local:minio-0",
-            "resources": [
-                {"name": "oci-image", "type": "oci-image", "path": "minio:1", **resource}
-            ],
+            "resources": [{"name": "oci-image", **common, **resource}],
         },
         version=3,
     )
@@ -184,10 +183,7 @@ async def test_without_good_credentials_nothing_is_taken(client: Client) -> None
 
 async def test_an_unsupported_method_has_its_own_answer(client: Client) -> None:
     status, body, _ = await client.http("POST", path(client, "oci-image", None), data=b"")
-    assert (status, body) == (
-        405,
-        {"error": {"message": 'unsupported method: "POST"', "code": "method not allowed"}},
-    )
+    assert (status, body) == (405, b"Method Not Allowed\n")
 
 
 async def test_a_file_comes_back_once_its_application_is_deployed(

@@ -114,10 +114,13 @@ class Client:
         while any(socket.fileno() != -1 for _, socket in self._wires):  # noqa: ASYNC110
             await asyncio.sleep(0.001)
 
-    async def dial(self, path: str = "/api") -> Wire:
+    async def dial(self, path: str = "/api", *, headers: dict[str, str] | None = None) -> Wire:
         """Return a connection that is not logged in."""
         socket = await self.session.ws_connect(
-            f"wss://{self.store.endpoint}{path}", ssl=self.store.ssl_context(), max_msg_size=0
+            f"wss://{self.store.endpoint}{path}",
+            ssl=self.store.ssl_context(),
+            max_msg_size=0,
+            headers=headers,
         )
         wire = Wire(socket)
         self._wires.append((wire, socket.get_extra_info("socket")))

@@ -33,6 +33,7 @@ READ_FILES = {
     "charms download overlays": "charms download {bundle} -d {new} --overlay {path}",
     "charms download lock": "charms download {bundle} -d {new} --lock {path}",
     "charms download store_ca": "charms download {bundle} -d {new} --store-ca {path}",
+    "controller script_file": "controller --script {path}",
     "charms list bundle": "charms list {path} --charms {charms}",
     "charms list overlays": "charms list {bundle} --charms {charms} --overlay {path}",
     "charms list lock": "charms list {bundle} --charms {charms} --lock {path}",

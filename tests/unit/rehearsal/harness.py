@@ -21,6 +21,7 @@ from ckf_airgap.rehearsal.model.deployment import Deployment
 from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.units.clock import ManualClock
 from ckf_airgap.rehearsal.units.course import Script
+from tests.witness.watching import WITNESS
 
 JAMMY: Document = {"name": "ubuntu", "channel": "22.04/stable"}
 LOCAL: Document = {"source": "local", "base": JAMMY}
@@ -42,8 +43,8 @@ def charm_zip(
         archive.writestr(f"{root}metadata.yaml", yaml.safe_dump(dict(metadata)))
         archive.writestr(f"{root}config.yaml", yaml.safe_dump({"options": dict(options or {})}))
         archive.writestr(f"{root}manifest.yaml", yaml.safe_dump(manifest))
-        archive.writestr(f"{root}dispatch", "#!/bin/sh\n")
-        for name, content in (members or {}).items():
+        code = {"dispatch": "#!/bin/sh\nstatus-set active\n", **(members or {})}
+        for name, content in code.items():
             archive.writestr(root + name, content)
     return path
 
@@ -124,7 +125,9 @@ class Rehearsal:
         instance = facade(cast("Session", session))
         if version is not None:
             instance.version = version
-        return await getattr(instance, type(instance).methods[method])(params)
+        response = await getattr(instance, type(instance).methods[method])(params)
+        WITNESS.response(facade.name, instance.version, method, response)
+        return response
 
     def settle(self) -> None:
         """Let time pass until nothing happens any more."""

@@ -6,7 +6,16 @@ import pytest
 
 from ckf_airgap.rehearsal.api.facades.application import Application
 from ckf_airgap.rehearsal.units.course import Course, Step
-from ckf_airgap.rehearsal.wire import ALREADY_EXISTS, NOT_FOUND, NOT_SUPPORTED, NOT_VALID, ApiError
+from ckf_airgap.rehearsal.wire import (
+    ALREADY_EXISTS,
+    BAD_REQUEST,
+    INCOMPATIBLE_BASE,
+    NOT_FOUND,
+    NOT_SUPPORTED,
+    NOT_VALID,
+    QUOTA_EXCEEDED,
+    ApiError,
+)
 from tests.unit.rehearsal.harness import LOCAL, Rehearsal
 
 OPTIONS = {
@@ -77,7 +86,7 @@ async def test_config_is_read_for_several_applications(minio: Rehearsal) -> None
     assert reply["Results"][0]["config"]["port"]["value"] == 9000
     assert reply["Results"][1]["error"]["code"] == NOT_FOUND
     reply = await call(minio, "GetConfig", {"entities": [TAG]})
-    assert reply["results"][0]["config"]["port"]["value"] == 9000
+    assert reply["Results"][0]["config"]["port"]["value"] == 9000
 
 
 @pytest.mark.parametrize(
@@ -136,7 +145,7 @@ async def test_relations_are_added_and_removed(minio: Rehearsal) -> None:
         NOT_FOUND,
     )
     message, code = await refusal(minio, "DestroyRelation", {"endpoints": ["web", "minio:other"]})
-    assert (message, code) == ('relation "web:backend minio:other" not found', NOT_FOUND)
+    assert (message, code) == ('relation matching "web minio:other" not found', NOT_FOUND)
     assert await call(minio, "DestroyRelation", {"relation-id": 1, "endpoints": None}) == {}
     minio.settle()
     assert [relation.key for relation in minio.model.relations] == ["minio:peers"]
@@ -265,7 +274,8 @@ async def test_refresh_keeps_options_and_resources_that_are_still_there(
     rehearsal.settle()
     assert rehearsal.workload("minio/0") == "active"
     reply = await call(rehearsal, "GetCharmURLOrigin", {"application": "minio"})
-    assert (reply["url"], reply["charm-origin"]) == ("local:minio-1", LOCAL)
+    assert reply["url"] == "local:minio-1"
+    assert reply["charm-origin"] == {**LOCAL, "type": "charm", "id": ""}
 
 
 async def test_a_refresh_to_a_charm_with_another_image_waits_for_it(rehearsal: Rehearsal) -> None:
@@ -293,6 +303,7 @@ STORAGE = {"storage": {"data": {"type": "filesystem"}}}
                 "Juju on containers does not support updating storage on a statefulset.\n"
                 "The new charm's metadata contains updated storage declarations.\n"
                 "You'll need to deploy a new charm rather than upgrading if you need this change.\n"
+                " not supported"
             ),
             NOT_SUPPORTED,
         ),
@@ -306,8 +317,8 @@ STORAGE = {"storage": {"data": {"type": "filesystem"}}}
             {},
             {"provides": {}},
             (
-                'cannot upgrade application "minio" to charm "local:minio-1": would break relation '
-                '"web:backend minio:http"'
+                'updating charm config: cannot upgrade application "minio" to charm '
+                '"local:minio-1": would break relation "web:backend minio:http"'
             ),
             "",
         ),
@@ -315,15 +326,10 @@ STORAGE = {"storage": {"data": {"type": "filesystem"}}}
             {},
             {"bases": [{"name": "centos", "channel": "9"}]},
             (
-                'cannot upgrade application "minio" to charm "local:minio-1": OS "ubuntu" not '
-                "supported by charm, supported OSes are: centos"
+                'updating charm config: cannot upgrade application "minio" to charm '
+                '"local:minio-1": base "ubuntu@22.04" not supported by charm, '
+                "the charm supported bases are: centos@9"
             ),
-            "",
-        ),
-        (
-            {},
-            {"min-juju-version": "4.0.0"},
-            "charm's min version (4.0.0) is higher than this juju model's version (3.6.12)",
             "",
         ),
     ],
@@ -341,6 +347,34 @@ async def test_a_refresh_that_does_not_fit_is_refused(
     assert rehearsal.model.applications["minio"].charm_url == "local:minio-0"
 
 
+async def test_a_base_can_be_forced_and_a_system_cannot(rehearsal: Rehearsal) -> None:
+    await rehearsal.upload_and_deploy("minio")
+    noble = [{"name": "ubuntu", "channel": "24.04"}]
+    url = await rehearsal.upload("minio", bases=noble)
+    params: Any = {"application": "minio", "charm-url": url, "charm-origin": LOCAL}
+    message, code = await refusal(rehearsal, "SetCharm", params)
+    assert 'base "ubuntu@22.04" not supported by charm' in message
+    assert code == ""
+    assert await call(rehearsal, "SetCharm", {**params, "force-base": True}) == {}
+    centos = await rehearsal.upload("minio", bases=[{"name": "centos", "channel": "9"}])
+    forced = {**params, "charm-url": centos, "force-base": True}
+    message, code = await refusal(rehearsal, "SetCharm", forced)
+    assert message.endswith(
+        'OS "ubuntu" not supported by charm "minio", supported OSes are: centos'
+    )
+    assert code == NOT_SUPPORTED
+
+
+async def test_a_charm_with_containers_runs_on_any_base(rehearsal: Rehearsal) -> None:
+    containers: Any = {"containers": {"minio": {}}}
+    await rehearsal.upload_and_deploy("minio", **containers)
+    url = await rehearsal.upload(
+        "minio", bases=[{"name": "ubuntu", "channel": "24.04"}], **containers
+    )
+    params: Any = {"application": "minio", "charm-url": url, "charm-origin": LOCAL}
+    assert await call(rehearsal, "SetCharm", params) == {}
+
+
 async def test_units_and_applications_tell_about_themselves(minio: Rehearsal) -> None:
     reply = await call(minio, "ApplicationsInfo", {"entities": [TAG]})
     info = reply["results"][0]["result"]
@@ -351,7 +385,7 @@ async def test_units_and_applications_tell_about_themselves(minio: Rehearsal) ->
     assert missing["error"]["code"] == NOT_FOUND
     assert await call(minio, "Leader", TAG) == {"result": "minio/0"}
     reply = await call(minio, "CharmRelations", {"application": "minio"})
-    assert reply == {"charm-relations": ["http", "other", "peers", "juju-info"]}
+    assert reply == {"charm-relations": ["http", "juju-info", "other", "peers"]}
 
 
 async def test_units_show_which_units_they_are_related_to(minio: Rehearsal) -> None:
@@ -366,13 +400,22 @@ async def test_units_show_which_units_they_are_related_to(minio: Rehearsal) -> N
             for entry in reply["results"][0]["result"]["relation-data"]
         }
 
-    outside = {"InScope": False, "UnitData": {}}
+    outside = {"InScope": False, "UnitData": None}
     assert (await related("unit-minio-0"))["http"] == {"web/0": outside, "web/1": outside}
     minio.settle()
-    inside = {"InScope": True, "UnitData": {}}
+
+    def inside(application: str) -> dict[str, Any]:
+        address = minio.model.applications[application].public_address
+        data = {
+            "egress-subnets": f"{address}/32",
+            "ingress-address": address,
+            "private-address": address,
+        }
+        return {"InScope": True, "UnitData": data}
+
     assert await related("unit-minio-0") == {
-        "http": {"web/0": inside, "web/1": inside},
-        "peers": {"minio/0": inside},
+        "http": {"web/0": inside("web"), "web/1": inside("web")},
+        "peers": {"minio/0": inside("minio")},
     }
 
 
@@ -380,7 +423,7 @@ async def test_an_application_without_units_has_no_leader(minio: Rehearsal) -> N
     minio.model.topology.scale(minio.model.applications["minio"], 0)
     minio.settle()
     reply = await call(minio, "Leader", TAG)
-    assert reply["error"]["message"] == 'leader for application "minio" not found'
+    assert reply["error"]["message"] == "leader for application-minio not found"
     reply = await call(minio, "Leader", {"tag": "application-dex"})
     assert reply["error"]["code"] == NOT_FOUND
 
@@ -408,8 +451,11 @@ async def test_endpoints_can_be_bound_to_the_only_space(minio: Rehearsal) -> Non
         return (await call(minio, "MergeBindings", {"args": [args]}))["results"][0]
 
     assert await bind(http="alpha") == {}
-    assert (await bind(http="dmz"))["error"]["message"] == 'space "dmz" not found'
-    assert (await bind(nothing="alpha"))["error"]["message"] == 'endpoint "nothing" not found'
+    assert (await bind(http="dmz"))["error"]["message"] == "space not found"
+    assert (await bind(nothing="alpha"))["error"] == {
+        "message": 'merging application bindings: unknown endpoint "nothing" not valid',
+        "code": NOT_VALID,
+    }
 
 
 @pytest.mark.parametrize(
@@ -426,3 +472,150 @@ async def test_errors_of_units_can_be_resolved(minio: Rehearsal, params: Any) ->
         minio, "ResolveUnitErrors", {"tags": {"entities": [{"tag": "unit-minio-0"}]}}
     )
     assert "is not in an error state" in reply["results"][0]["error"]["message"]
+
+
+async def shape(minio: Rehearsal) -> Any:
+    reply = await call(minio, "ApplicationsInfo", {"entities": [TAG]})
+    return reply["results"][0]["result"]
+
+
+async def test_every_endpoint_has_a_binding(rehearsal: Rehearsal) -> None:
+    provides = {"http": {"interface": "http"}}
+    url = await rehearsal.upload("minio", provides=provides, **{"extra-bindings": {"admin": None}})
+    rehearsal.deploy("minio", url, bindings={"http": "alpha"})
+    expected = {"": "alpha", "http": "alpha", "admin": "alpha"}
+    assert (await shape(rehearsal))["endpoint-bindings"] == expected
+    assert (await call(rehearsal, "Get", {"application": "minio"}))["endpoint-bindings"] == expected
+    status: Any = rehearsal.model.full_status()
+    assert status["applications"]["minio"]["endpoint-bindings"] == expected
+    with pytest.raises(ApiError, match='"other": unknown endpoint "nope" not valid'):
+        rehearsal.deploy("other", url, bindings={"nope": "alpha"})
+    with pytest.raises(ApiError, match='"other": space not found'):
+        rehearsal.deploy("other", url, bindings={"http": "dmz"})
+    grown = await rehearsal.upload("minio", provides={**provides, "new": {"interface": "http"}})
+    params = {"application": "minio", "charm-url": grown, "charm-origin": LOCAL}
+    await call(rehearsal, "SetCharm", params)
+    assert list((await shape(rehearsal))["endpoint-bindings"]) == ["", "http", "new"]
+
+
+async def test_exposure_is_recorded_for_each_endpoint(minio: Rehearsal) -> None:
+    await configure(minio, config={"juju-external-hostname": "minio.example"})
+    everywhere = {"expose-to-cidrs": ["0.0.0.0/0", "::/0"]}
+    assert "exposed-endpoints" not in await shape(minio)
+
+    async def expose(**endpoints: Any) -> Any:
+        return await call(
+            minio, "Expose", {"application": "minio", "exposed-endpoints": endpoints or None}
+        )
+
+    async def unexpose(*names: str) -> Any:
+        params = {"application": "minio", "exposed-endpoints": [*names]}
+        return await call(minio, "Unexpose", params)
+
+    await expose()
+    assert (await shape(minio))["exposed-endpoints"] == {"": everywhere}
+    await expose(http={"expose-to-cidrs": ["10.0.0.0/8", "10.0.0.0/8"]}, other={})
+    assert (await shape(minio))["exposed-endpoints"] == {
+        "": everywhere,
+        "http": {"expose-to-cidrs": ["10.0.0.0/8"]},
+        "other": everywhere,
+    }
+    refusals: list[tuple[Any, str, str]] = [
+        ({"nope": {}}, 'endpoint "nope" not found', NOT_FOUND),
+        ({"http": {"expose-to-spaces": ["dmz"]}}, 'space "dmz" not found', NOT_FOUND),
+        (
+            {"http": {"expose-to-cidrs": ["10.0.0.1"]}},
+            'unable to parse "10.0.0.1" as a CIDR: invalid CIDR address: 10.0.0.1',
+            "",
+        ),
+    ]
+    for endpoints, message, code in refusals:
+        params: Any = {"application": "minio", "exposed-endpoints": endpoints}
+        assert await refusal(minio, "Expose", params) == (message, code)
+    await unexpose("", "http")
+    assert (await shape(minio))["exposed-endpoints"] == {"other": everywhere}
+    params = {"application": "minio", "exposed-endpoints": ["http"]}
+    assert await refusal(minio, "Unexpose", params) == (
+        'endpoint "http" is not exposed',
+        BAD_REQUEST,
+    )
+    await unexpose("other")
+    assert (await shape(minio))["exposed"] is False
+    await expose()
+    await unexpose()
+    assert (await shape(minio))["exposed"] is False
+
+
+async def test_an_application_keeps_its_architecture(minio: Rehearsal) -> None:
+    async def constrain(application: str = "minio", **constraints: str) -> tuple[str, str]:
+        params = {"application": application, "constraints": constraints}
+        return await refusal(minio, "SetConstraints", params)
+
+    assert await constrain(arch="arm64") == (
+        "changing architecture (amd64) not supported",
+        NOT_SUPPORTED,
+    )
+    minio.model.applications["web"].constraints = {}
+    assert await constrain("web", arch="arm64") == (
+        "changing architecture not supported",
+        NOT_SUPPORTED,
+    )
+    url = await minio.upload("sub", subordinate=True)
+    minio.deploy("sub", url, units=0)
+    assert await constrain("sub", arch="amd64") == (
+        "constraints do not apply to subordinate applications",
+        "",
+    )
+
+
+async def test_the_base_of_units_to_come_is_one_that_the_charm_supports(
+    rehearsal: Rehearsal,
+) -> None:
+    bases = [{"name": "ubuntu", "channel": channel} for channel in ("22.04", "24.04")]
+    await rehearsal.upload_and_deploy("minio", bases=bases)
+
+    async def change(channel: str, **keys: Any) -> Any:
+        entry = {"tag": TAG, "channel": channel, **keys}
+        reply = await call(rehearsal, "UpdateApplicationBase", {"args": [entry]})
+        return reply["results"][0].get("error")
+
+    assert await change("") == {"message": "base missing from args", "code": BAD_REQUEST}
+    assert await change("20.04") == {
+        "message": (
+            'base "ubuntu@20.04" not supported by charm "minio", supported bases are: '
+            "ubuntu@22.04, ubuntu@24.04"
+        ),
+        "code": INCOMPATIBLE_BASE,
+    }
+    assert await change("24.04/stable") is None
+    assert (await shape(rehearsal))["base"] == {"name": "ubuntu", "channel": "24.04/stable"}
+    assert await change("20.04", force=True) is None
+
+
+async def test_only_older_versions_remove_without_results(minio: Rehearsal) -> None:
+    for method in ("Destroy", "DestroyUnits"):
+        with pytest.raises(ApiError) as caught:
+            await minio.call(Application, method, {"application": "web"}, version=17)
+        assert caught.value.code == NOT_SUPPORTED
+    assert await minio.call(Application, "Destroy", {"application": "web"}, version=16) == {}
+    minio.settle()
+    assert list(minio.model.applications) == ["minio"]
+
+
+async def test_a_refresh_does_not_exceed_the_limit_of_an_endpoint(minio: Rehearsal) -> None:
+    await minio.upload_and_deploy("web2", requires={"backend": {"interface": "http"}})
+    for web in ("web", "web2"):
+        minio.model.topology.add_relation(["minio:http", web])
+    url = await minio.upload(
+        "minio",
+        provides={"http": {"interface": "http", "limit": 1}, "other": {"interface": "http"}},
+        peers={"peers": {"interface": "p"}},
+    )
+    params: Any = {"application": "minio", "charm-url": url, "charm-origin": LOCAL}
+    message, code = await refusal(minio, "SetCharm", params)
+    assert message.endswith(
+        "new charm version imposes a maximum relation limit of 1 for minio:http which cannot be "
+        "satisfied by the number of already established relations (2)"
+    )
+    assert code == QUOTA_EXCEEDED
+    assert await call(minio, "SetCharm", {**params, "force": True}) == {}

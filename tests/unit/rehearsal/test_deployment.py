@@ -160,10 +160,11 @@ async def test_a_subordinate_takes_no_constraints_and_has_no_units(rehearsal: Re
 async def test_storage_needs_a_pool_when_the_model_has_no_class(rehearsal: Rehearsal) -> None:
     url = await rehearsal.upload("db", storage={"data": {"type": "filesystem"}})
     rehearsal.model.config["workload-storage"] = ""
-    message, _ = refusal(rehearsal, "db", url)
+    message, _ = refusal(rehearsal, "db", url, storage={"data": {"Count": 1}})
     assert message == (
         'storage pool for "data" must be specified since there\'s no model default storage class'
     )
+    rehearsal.model.storage.pools.create("fast", "kubernetes", {"storage-class": "nvme"})
     assert rehearsal.deploy("db", url, storage={"data": {"Pool": "fast"}}).storage
 
 
@@ -223,18 +224,15 @@ async def test_the_facade_answers_for_each_application(rehearsal: Rehearsal) -> 
             "Applications": [
                 {"application": "minio", **entry, "config": {"trust": "true"}, "storage": None},
                 {"application": "minio", **entry},
-                {"application": "other", **entry, "attach-storage": ["data/0"]},
                 {"application": "other", **entry, "num-units": "1"},
             ]
         },
+        version=20,
     )
     results: Any = reply["results"]
     assert results[0] == {}
     assert results[1]["error"]["code"] == ALREADY_EXISTS
     assert results[2]["error"]["message"] == (
-        "AttachStorage may not be specified for container models"
-    )
-    assert results[3]["error"]["message"] == (
         "json: cannot unmarshal string into Go struct field .num-units of type int"
     )
     assert rehearsal.model.applications["minio"].own_settings["trust"] is True

@@ -11,7 +11,7 @@ from ckf_airgap.rehearsal.model import applications
 from ckf_airgap.rehearsal.model.deployment import Deployment
 from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.units.clock import LoopClock
-from ckf_airgap.rehearsal.wire import ALREADY_EXISTS, ApiError
+from ckf_airgap.rehearsal.wire import ALREADY_EXISTS, QUOTA_LIMIT_EXCEEDED, ApiError
 from tests.unit.rehearsal.harness import LOCAL, Rehearsal, charm_zip
 
 KFP_API: dict[str, Any] = {
@@ -137,6 +137,7 @@ async def test_removing_a_relation_blocks_again(rehearsal: Rehearsal) -> None:
     assert caught.value.message == (
         f'cannot add relation "{key}": relation {key} is dying, but not yet removed'
     )
+    assert caught.value.code == ALREADY_EXISTS
     agents = [agent for agent, _ in course(rehearsal, "kfp-api/0")]
     assert agents == [
         "executing running object-storage-relation-departed hook for minio/0",
@@ -167,7 +168,7 @@ async def test_removing_a_relation_blocks_again(rehearsal: Rehearsal) -> None:
                 "a new relation for kfp-api:object-storage would exceed its maximum "
                 "relation limit of 1"
             ),
-            "",
+            QUOTA_LIMIT_EXCEEDED,
         ),
         (("db",), 'cannot add relation "db:p": relation must have two endpoints', ""),
         (
@@ -196,19 +197,20 @@ async def test_relations_that_cannot_be_made_are_refused(
 
 async def test_a_subordinate_has_the_base_of_its_principal(rehearsal: Rehearsal) -> None:
     logs = {"interface": "logs", "scope": "container"}
-    await rehearsal.upload_and_deploy("minio", provides={"logs": logs})
-    url = await rehearsal.upload("agent", subordinate=True, requires={"logs": logs})
     focal = {"name": "ubuntu", "channel": "20.04/stable"}
-    rehearsal.deploy("old", url, units=0, origin={**LOCAL, "base": focal})
-    rehearsal.deploy("new", url, units=0)
+    url = await rehearsal.upload("minio", provides={"logs": logs}, bases=[])
+    rehearsal.deploy("old", url, origin={**LOCAL, "base": focal})
+    rehearsal.deploy("new", url)
+    agent = await rehearsal.upload("agent", subordinate=True, requires={"logs": logs})
+    rehearsal.deploy("agent", agent, units=0)
     with pytest.raises(ApiError) as caught:
-        relate(rehearsal, "minio", "old")
+        relate(rehearsal, "old", "agent")
     assert caught.value.message == (
-        'cannot add relation "old:logs minio:logs": subordinate must support principal '
-        "application's base; minio is on ubuntu@22.04, old on ubuntu@20.04"
+        'cannot add relation "agent:logs old:logs": subordinate must support principal '
+        "application's base; subordinate only supports: [ubuntu@22.04/stable]"
     )
-    relate(rehearsal, "minio", "new")
-    assert [relation.key for relation in rehearsal.model.relations] == ["new:logs minio:logs"]
+    relate(rehearsal, "new", "agent")
+    assert [relation.key for relation in rehearsal.model.relations] == ["agent:logs new:logs"]
 
 
 async def test_a_config_change_runs_its_hook_once(rehearsal: Rehearsal) -> None:
@@ -347,7 +349,11 @@ async def test_a_closed_model_does_nothing_more(rehearsal: Rehearsal) -> None:
 
 async def test_the_life_of_units_runs_on_the_event_loop(tmp_path: Path) -> None:
     model = Model(
-        uuid="u", name="m", owner="admin", controller_uuid="c", clock=LoopClock(speed=10_000)
+        uuid="11111111-1111-4111-8111-111111111111",
+        name="m",
+        owner="admin",
+        controller_uuid="c",
+        clock=LoopClock(speed=10_000),
     )
     url = await model.add_charm(charm_zip(tmp_path / "minio", {"name": "minio"}))
     request = Deployment(application="minio", charm_url=url, origin=LOCAL, units=1)

@@ -17,19 +17,6 @@ def test_memory_for_requests_is_bounded(rehearsal: Rehearsal) -> None:
     assert rehearsal.model.requests.maxlen == MAX_REQUESTS
 
 
-def test_settings_of_the_model_have_defaults_to_go_back_to(rehearsal: Rehearsal) -> None:
-    model = rehearsal.model
-    assert model.config["default-series"] == ""
-    assert model.config_sources["default-series"] == "default"
-    model.config.update({"default-series": "jammy", "mode": "strict"})
-    model.config_sources["default-series"] = "model"
-    model.reset_config("default-series")
-    model.reset_config("mode")
-    assert model.config["default-series"] == ""
-    assert model.config_sources["default-series"] == "default"
-    assert "mode" not in model.config
-
-
 async def test_files_of_charms_and_resources_are_given_back(rehearsal: Rehearsal) -> None:
     url = await rehearsal.upload("minio", resources={"image": {"type": "oci-image"}})
     pending_id = await rehearsal.image("minio", "image", "r/minio:1")

@@ -62,6 +62,21 @@ def handshake(certificates: Certificates, ca: str, name: str) -> None:
     assert all(done)
 
 
+def test_the_ca_is_shown_to_clients_that_do_not_have_it(certificates: Certificates) -> None:
+    """So that ``juju login HOST:PORT`` can ask whether to trust it; TLS 1.2 shows it in clear."""
+    client = ssl.create_default_context(cadata=certificates.ca)
+    client.maximum_version = ssl.TLSVersion.TLSv1_2
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    near = client.wrap_bio(to_client, to_server, server_hostname="localhost")
+    far = certificates.server_context().wrap_bio(to_server, to_client, server_side=True)
+    for side in (near, far):
+        with pytest.raises(ssl.SSLWantReadError):
+            side.do_handshake()
+    shown = to_client.read()
+    for pem in (certificates.leaf, certificates.ca):
+        assert ssl.PEM_cert_to_DER_cert(pem) in shown
+
+
 @pytest.mark.parametrize("name", ["juju-apiserver", "localhost", "127.0.0.1", "::1", "10.1.2.3"])
 def test_clients_that_have_the_ca_shake_hands(certificates: Certificates, name: str) -> None:
     handshake(certificates, certificates.ca, name)

@@ -7,9 +7,13 @@ from typing import ClassVar
 
 from ckf_airgap.documents import Document
 from ckf_airgap.rehearsal.api.facade import Facade, Scope, rpc_method
-from ckf_airgap.rehearsal.model.state import Address
-from ckf_airgap.rehearsal.model.users import BAD_CREDENTIALS, timestamp
-from ckf_airgap.rehearsal.wire import ApiError, text_field, unauthorized
+from ckf_airgap.rehearsal.api.login import NO_CREDENTIALS, Credentials, authenticate
+from ckf_airgap.rehearsal.model.bakery import DischargeRequiredError, macaroons_from_documents
+from ckf_airgap.rehearsal.model.model import Model
+from ckf_airgap.rehearsal.model.permission import NO_ACCESS
+from ckf_airgap.rehearsal.model.state import Address, ControllerState
+from ckf_airgap.rehearsal.model.users import User
+from ckf_airgap.rehearsal.wire import ApiError, int_field, list_field, text_field, unauthorized
 
 
 class Admin(Facade):
@@ -21,36 +25,43 @@ class Admin(Facade):
 
     @rpc_method
     async def login(self, params: Document) -> Document:
-        """Log a user in with a password; the reply says what the connection can do."""
+        """Log a user in; the reply says what the connection can do.
+
+        Without a password and without a valid macaroon, the reply is a macaroon to discharge.
+        """
         session = self.session
         controller = session.controller
-        tag = text_field(params, "auth-tag")
-        if tag and "-" not in tag:
-            raise ApiError(f'"{tag}" is not a valid tag')
-        user = controller.users.authenticate(tag, text_field(params, "credentials"))
-        user_info: Document = {
-            "display-name": user.display_name or user.name,
-            "identity": user.tag,
-            "controller-access": user.access,
-            "model-access": "",
-        }
-        if user.last_connection is not None:
-            user_info["last-connection"] = timestamp(user.last_connection)
+        model = session.model_or_none
+        try:
+            user = authenticate(
+                controller,
+                Credentials(
+                    tag=text_field(params, "auth-tag"),
+                    password=text_field(params, "credentials"),
+                    macaroons=macaroons_from_documents(list_field(params, "macaroons")),
+                    bakery_version=int_field(params, "bakery-version"),
+                    host=session.host,
+                ),
+                model_uuid=(model or controller.controller_model).uuid,
+            )
+        except DischargeRequiredError as error:
+            return {
+                "discharge-required": error.legacy,
+                "bakery-discharge-required": error.current,
+                "discharge-required-error": error.message,
+            }
+        except ApiError as error:
+            if error.code == NO_CREDENTIALS:
+                raise unauthorized("failed to authenticate request: unauthorized") from error
+            raise
         reply: Document = {
             "servers": [[_host_port(controller.address)]],
             "controller-tag": f"controller-{controller.uuid}",
             "server-version": controller.agent_version,
-            "user-info": user_info,
+            "user-info": _user_info(controller, user, model),
         }
-        if not session.is_controller_connection:
-            model = session.model_or_none
-            if model is None or controller.model(model.uuid) is None:
-                raise unauthorized(BAD_CREDENTIALS)
-            access = controller.users.model_access(user, model_uuid=model.uuid, owner=model.owner)
-            if not access:
-                raise unauthorized()
+        if model is not None:
             reply["model-tag"] = f"model-{model.uuid}"
-            user_info["model-access"] = access
         session.logged_in_user = user
         reply["facades"] = [*session.advertised()]
         return reply
@@ -77,6 +88,28 @@ class Pinger(Facade):
     async def stop(self, _params: Document) -> Document:
         """Return nothing: users' pings need no stopping."""
         return {}
+
+
+def _user_info(controller: ControllerState, user: User, model: Model | None) -> Document:
+    """Return what the login reply says of the user, as ``checkUserPermissions`` decides it.
+
+    Raises:
+        ApiError: ``permission denied`` without access to the controller or to the model.
+    """
+    model_access = NO_ACCESS
+    if model is not None:
+        held = controller.users.of_models.access(model.uuid, user.name)
+        model_access = held or controller.users.model_access(user, model_uuid=model.uuid)
+        if not model_access:
+            raise unauthorized()
+    if not user.access:
+        raise unauthorized()
+    return {
+        "display-name": "",
+        "identity": user.tag,
+        "controller-access": user.access,
+        "model-access": model_access,
+    }
 
 
 def _host_port(address: Address) -> Document:

@@ -29,13 +29,13 @@ class ApplicationConfig(Facade):
     async def get(self, params: Document) -> Document:
         """Return the options, constraints, base and charm of an application."""
         application = self._application(text_field(params, "application"))
-        bindings: Document = {"": "alpha", **application.bindings}
+        bindings: Document = {**application.bindings}
         return {
             "application": application.name,
             "charm": application.charm.name,
             "config": charm_options(application),
             "application-config": own_options(application),
-            "constraints": application.constraints,
+            "constraints": {} if application.charm.subordinate else application.constraints,
             "base": {"name": application.base.name, "channel": application.base.channel},
             "channel": application.channel,
             "endpoint-bindings": bindings,
@@ -54,12 +54,13 @@ class ApplicationConfig(Facade):
 
     @rpc_method
     async def get_config(self, params: Document) -> Document:
-        """Return the charm options of applications."""
+        """Return the charm options of applications, under a capital ``Results`` as well."""
 
         async def one(tag: str) -> Document:
             return {"config": charm_options(self._application(tag_id(tag, "application")))}
 
-        return await results_of(tags_field(params), one)
+        found = await results_of(tags_field(params), one)
+        return {"Results": found["results"]}
 
     @rpc_method
     async def set_configs(self, params: Document) -> Document:

@@ -1,23 +1,39 @@
-"""Bundles: the plan that python-libjuju asks the controller for."""
+"""Bundles: the plan that python-libjuju asks the controller for, and the export of a model."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 from ckf_airgap.bundle.merge import merge_documents
+from ckf_airgap.charms.charm import Base
 from ckf_airgap.documents import Document, JSONValue, as_mapping, load_all_yaml
 from ckf_airgap.errors import InputError
 from ckf_airgap.rehearsal.api.facade import Facade, Scope, rpc_method
+from ckf_airgap.rehearsal.entities.crossmodel import EVERYONE
+from ckf_airgap.rehearsal.entities.entities import Relation
+from ckf_airgap.rehearsal.model.bundlearguments import positional
 from ckf_airgap.rehearsal.model.bundlechanges import bundle_errors, plan_changes
-from ckf_airgap.rehearsal.wire import ApiError, text_field
+from ckf_airgap.rehearsal.model.exportbundle import export_bundle
+from ckf_airgap.rehearsal.model.model import Model
+from ckf_airgap.rehearsal.model.modelschema import DEFAULT_BASE
+from ckf_airgap.rehearsal.views.crossmodel import proxies
+from ckf_airgap.rehearsal.wire import ApiError, bool_field, text_field
 
 
 class Bundle(Facade):
-    """Plans how a bundle is deployed into an empty model."""
+    """Plans how a bundle is deployed into an empty model, and writes a model as a bundle."""
 
     name: ClassVar[str] = "Bundle"
     versions: ClassVar[tuple[int, ...]] = (6,)
     scope: ClassVar[Scope] = "both"
+
+    @rpc_method
+    async def get_changes(self, params: Document) -> Document:
+        """Return the changes, their arguments in a row; ``errors`` says why there are none."""
+        changes, errors = _plan(params)
+        if errors:
+            return {"errors": [*errors]}
+        return {"changes": [positional(change) for change in changes]}
 
     @rpc_method
     async def get_changes_map_args(self, params: Document) -> Document:
@@ -30,12 +46,55 @@ class Bundle(Facade):
             return {"errors": [*errors]}
         return {"changes": [*changes], "errors": ["" for _ in changes]}
 
+    @rpc_method
+    async def export_bundle(self, params: Document) -> Document:
+        """Return the YAML of a bundle that makes the model again."""
+        model = self.session.model
+        base = model.config.get(DEFAULT_BASE)
+        return {
+            "result": export_bundle(
+                model.applications.values(),
+                [relation for relation in model.relations if not _is_proxied(model, relation)],
+                annotations=model.annotations,
+                offers=_offers(model),
+                saas={
+                    remote.name: remote.url
+                    for remote in model.topology.remotes.values()
+                    if not remote.is_proxy
+                },
+                default_base=Base.parse(base) if isinstance(base, str) and base else None,
+                include_charm_defaults=bool_field(params, "include-charm-defaults"),
+                include_series=bool_field(params, "include-series"),
+            )
+        }
+
+
+def _is_proxied(model: Model, relation: Relation) -> bool:
+    """Whether a relation is one to a consumer of another model, which no bundle can make."""
+    hidden = proxies(model.topology.remotes.values())
+    return any(side.application in hidden for side in relation.sides)
+
+
+def _offers(model: Model) -> dict[str, Document]:
+    """Return the offers of each application, as bundles write them."""
+    offers: dict[str, Document] = {}
+    for offer in model.offers:
+        acl: Document = {user: held for user, held in offer.access.items() if user != EVERYONE}
+        offers.setdefault(offer.application, {})[offer.name] = {
+            "endpoints": [*sorted(offer.endpoints.values())],
+            "acl": acl,
+        }
+    return offers
+
 
 def _plan(params: Document) -> tuple[list[Document], list[str]]:
     """Return the changes of a request, and the errors of its bundle."""
     try:
         documents = load_all_yaml(
-            text_field(params, "yaml"), where="bundle", allow_duplicate_keys=True
+            text_field(params, "yaml"),
+            where="bundle",
+            allow_duplicate_keys=True,
+            binary_as_text=True,
         )
         mappings = [as_mapping(document, where="bundle") for document in documents]
     except InputError as exc:

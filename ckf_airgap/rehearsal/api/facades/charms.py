@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterator, Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.api.facade import Facade, rpc_method
+from ckf_airgap.rehearsal.api.notplayed import other_version
 from ckf_airgap.rehearsal.entities.charmurl import CharmURL
 from ckf_airgap.rehearsal.entities.entities import StoredCharm
+from ckf_airgap.rehearsal.entities.storage import StorageDeclaration, storage_declarations
 from ckf_airgap.rehearsal.model.nostore import store_unreachable
 from ckf_airgap.rehearsal.views.deltas import endpoint_document
 from ckf_airgap.rehearsal.wire import (
-    NOT_SUPPORTED,
+    NOT_VALID,
     ApiError,
-    mapping_field,
     mappings_field,
-    results_of,
-    tags_field,
     text_field,
     texts_field,
 )
+
+_AUTHORIZES: Final = 5
+"""The last version with ``AddCharmWithAuthorization``."""
 
 
 class Charms(Facade):
     """The charms of a model."""
 
     name: ClassVar[str] = "Charms"
-    versions: ClassVar[tuple[int, ...]] = (5, 6)
+    versions: ClassVar[tuple[int, ...]] = (5, 6, 7)
 
     @rpc_method
     async def charm_info(self, params: Document) -> Document:
@@ -65,60 +65,47 @@ class Charms(Facade):
         raise store_unreachable(str(url))
 
     @rpc_method
+    async def add_charm_with_authorization(self, params: Document) -> Document:
+        """Do what `add_charm` does: the oldest version has both."""
+        if self.version > _AUTHORIZES:
+            have = f"up to version {_AUTHORIZES}"
+            raise other_version(self.name, self.version, "AddCharmWithAuthorization", has=have)
+        return await self.add_charm(params)
+
+    @rpc_method
     async def resolve_charms(self, params: Document) -> Document:
         """Answer for each charm that the store cannot be reached, under ``Results``."""
         series = "supported-series" if self.version <= 6 else "supported-bases"
         results: list[JSONValue] = []
         for item in mappings_field(params, "resolve"):
             reference = text_field(item, "reference")
-            results.append(
-                {
-                    "url": reference,
-                    "charm-origin": mapping_field(item, "charm-origin"),
-                    series: [],
-                    "error": store_unreachable(reference).as_document(),
-                }
-            )
+            error = store_unreachable(reference)
+            results.append({"url": "", series: [], "error": error.as_document()})
         return {"Results": results}
 
     @rpc_method
     async def get_download_infos(self, params: Document) -> Document:
-        """Refuse: charms are downloaded from the store only."""
-
-        async def one(item: Document) -> Document:
+        """Refuse as a whole, since an entry has no error: charms come from the store only."""
+        for item in mappings_field(params, "entities"):
             raise store_unreachable(text_field(item, "charm-url"))
-
-        return await results_of(mappings_field(params, "entities"), one)
+        return {"results": []}
 
     @rpc_method
     async def list_charm_resources(self, params: Document) -> Document:
         """Refuse: only the store has revisions of resources."""
         results: list[JSONValue] = []
         for item in mappings_field(params, "entities"):
-            url = text_field(item, "tag") or text_field(item, "charm-url")
-            error = store_unreachable(url)
-            if url.startswith("local:"):
-                error = ApiError(
-                    f'charm "{url}" has no store resources: local charm not supported',
-                    NOT_SUPPORTED,
-                )
-            results.append([{"error": error.as_document()}])
+            reference = text_field(item, "charm-url")
+            url = CharmURL.parse(reference)
+            if url.schema == "local":
+                raise ApiError(f'charm "{url.name}" not valid', NOT_VALID)
+            results.append([{"error": store_unreachable(reference).as_document()}])
         return {"results": results}
 
     @rpc_method
     async def check_charm_placement(self, params: Document) -> Document:
         """Return no objection: units of a Kubernetes model are not placed."""
         return {"results": [{} for _ in mappings_field(params, "placements")]}
-
-    @rpc_method
-    async def check_charms(self, params: Document) -> Document:
-        """Return no objection to charms that are there."""
-
-        async def one(tag: str) -> Document:
-            self.session.model.charms.get(tag.removeprefix("charm-"))
-            return {}
-
-        return await results_of(tags_field(params), one)
 
 
 def charm_info(stored: StoredCharm) -> Document:
@@ -131,7 +118,10 @@ def charm_info(stored: StoredCharm) -> Document:
         "meta": _meta(charm),
     }
     if stored.archive.actions:
-        info["actions"] = {"specs": _actions(stored.archive.actions)}
+        specs: Document = {
+            name: spec.as_document() for name, spec in stored.archive.actions.items()
+        }
+        info["actions"] = {"specs": specs}
     if charm.bases:
         bases: list[JSONValue] = [
             {
@@ -176,7 +166,7 @@ def _meta(charm: Charm) -> Document:
             meta[section] = endpoints
     if charm.series:
         meta["series"] = [*charm.series]
-    storage = {name: _storage(name, fields) for name, fields in _entries(metadata, "storage")}
+    storage = {name: _storage(found) for name, found in storage_declarations(charm).items()}
     devices = {name: _device(name, fields) for name, fields in _entries(metadata, "devices")}
     containers = {name: _container(fields) for name, fields in _entries(metadata, "containers")}
     resources: Document = {
@@ -189,15 +179,32 @@ def _meta(charm: Charm) -> Document:
         for resource in charm.resources.values()
     }
     bindings: Document = {name: name for name, _ in _entries(metadata, "extra-bindings")}
+    payloads: Document = {
+        name: {"name": name, "type": str(fields.get("type") or "")}
+        for name, fields in _entries(metadata, "payloads")
+    }
     for section, found in (
         ("storage", storage),
         ("devices", devices),
         ("containers", containers),
         ("resources", resources),
         ("extra-bindings", bindings),
+        ("payload-classes", payloads),
     ):
         if found:
             meta[section] = {**found}
+    for section in ("categories", "tags", "terms"):
+        texts = metadata.get(section)
+        if isinstance(texts, list) and texts:
+            meta[section] = [str(text) for text in texts]
+    deployment = metadata.get("deployment")
+    if isinstance(deployment, dict):
+        meta["deployment"] = {
+            "type": str(deployment.get("type") or ""),
+            "mode": str(deployment.get("mode") or "workload"),
+            "service": str(deployment.get("service") or ""),
+            "min-version": str(deployment.get("min-version") or ""),
+        }
     if metadata.get("assumes"):
         meta["assumes-expr"] = metadata["assumes"]
     if metadata.get("charm-user"):
@@ -212,44 +219,22 @@ def _entries(metadata: Mapping[str, JSONValue], section: str) -> Iterator[tuple[
         yield name, fields if isinstance(fields, dict) else {}
 
 
-def _storage(name: str, fields: Document) -> Document:
-    least, most = _count_range(fields)
+def _storage(declared: StorageDeclaration) -> Document:
     shown: Document = {
-        "name": name,
-        "description": str(fields.get("description") or ""),
-        "type": str(fields.get("type") or ""),
-        "shared": fields.get("shared") is True,
-        "read-only": fields.get("read-only") is True,
-        "count-min": least,
-        "count-max": most,
-        "minimum-size": _mebibytes(fields.get("minimum-size")),
+        "name": declared.name,
+        "description": declared.description,
+        "type": declared.type,
+        "shared": declared.shared,
+        "read-only": declared.read_only,
+        "count-min": declared.least,
+        "count-max": declared.most,
+        "minimum-size": declared.minimum_size_mib,
     }
-    if fields.get("location"):
-        shown["location"] = str(fields["location"])
-    if isinstance(fields.get("properties"), list):
-        shown["properties"] = fields["properties"]
+    if declared.location:
+        shown["location"] = declared.location
+    if declared.properties:
+        shown["properties"] = [*declared.properties]
     return shown
-
-
-def _count_range(fields: Document) -> tuple[int, int]:
-    """Return how many of a storage there may be: one, or ``multiple: {range: 0-2}``."""
-    multiple = fields.get("multiple")
-    if not isinstance(multiple, dict):
-        return 1, 1
-    text = str(multiple.get("range", "1"))
-    if text.endswith("+"):
-        return int(text[:-1]), -1
-    least, dash, most = text.partition("-")
-    return int(least or 0), (int(most) if most else -1) if dash else int(least)
-
-
-def _mebibytes(size: JSONValue) -> int:
-    """Return a size such as ``10G`` in MiB."""
-    match = re.match(r"^([0-9.]+)\s*([MGTPEZY]?)", str(size or ""))
-    if match is None:
-        return 0
-    power = max("MGTPEZY".find(match[2]), 0)
-    return math.ceil(float(match[1]) * float(1024**power))
 
 
 def _device(name: str, fields: Document) -> Document:
@@ -280,21 +265,3 @@ def _container(fields: Document) -> Document:
         if fields.get(key) is not None:
             shown[key] = fields[key]
     return shown
-
-
-def _actions(actions: Document) -> Document:
-    specs: Document = {}
-    for name, action in actions.items():
-        fields = action if isinstance(action, dict) else {}
-        specs[name] = {
-            "description": str(fields.get("description") or "No description"),
-            "params": {
-                "title": name,
-                "type": "object",
-                "description": str(fields.get("description") or "No description"),
-                "properties": fields.get("params") or {},
-                "required": fields.get("required") or [],
-                "additionalProperties": fields.get("additionalProperties", False) is not False,
-            },
-        }
-    return specs

@@ -6,7 +6,9 @@ from typing import ClassVar
 
 from ckf_airgap.documents import Document
 from ckf_airgap.rehearsal.api.facade import Facade, rpc_method
-from ckf_airgap.rehearsal.wire import texts_field
+from ckf_airgap.rehearsal.api.facades.statushistory import status_histories
+from ckf_airgap.rehearsal.views.storage import status_sections, units_in
+from ckf_airgap.rehearsal.wire import bool_field, texts_field
 
 
 class Client(Facade):
@@ -18,7 +20,17 @@ class Client(Facade):
     @rpc_method
     async def full_status(self, params: Document) -> Document:
         """Return all that ``juju status`` shows, narrowed by ``patterns``."""
-        return self.session.model.full_status(texts_field(params, "patterns"))
+        model, patterns = self.session.model, texts_field(params, "patterns")
+        status = model.full_status(patterns)
+        if bool_field(params, "include-storage"):
+            units = units_in(status) if patterns else None
+            status.update(status_sections(model.storage, units))
+        return status
+
+    @rpc_method
+    async def status_history(self, params: Document) -> Document:
+        """Return the statuses that the model, an application or a unit went through."""
+        return status_histories(self.session.model, params)
 
     @rpc_method
     async def watch_all(self, _params: Document) -> Document:

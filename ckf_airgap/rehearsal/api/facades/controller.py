@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from ckf_airgap.documents import Document
+from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.api.facade import Facade, Scope, rpc_method
 from ckf_airgap.rehearsal.api.facades.modelmanager import list_of_models, status_of_models
-from ckf_airgap.rehearsal.model.state import CLOUD
-from ckf_airgap.rehearsal.model.users import CONTROLLER_ACCESS
+from ckf_airgap.rehearsal.api.notplayed import not_played
+from ckf_airgap.rehearsal.model.controllerschema import (
+    API_PORT_KEY,
+    CA_CERT_KEY,
+    CONTROLLER_NAME_KEY,
+    CONTROLLER_UUID_KEY,
+    IMAGE_REPOSITORY_KEY,
+    check_controller_config,
+    coerced_change,
+)
+from ckf_airgap.rehearsal.model.permission import CONTROLLER_ACCESS, check_access
+from ckf_airgap.rehearsal.model.state import ControllerState
+from ckf_airgap.rehearsal.model.users import parse_user_tag
 from ckf_airgap.rehearsal.wire import (
-    BAD_REQUEST,
+    NOT_FOUND,
+    NOT_SUPPORTED,
+    NOT_VALID,
     ApiError,
+    bool_field,
+    mapping_field,
     mappings_field,
     results_of,
     tag_id,
@@ -20,7 +35,8 @@ from ckf_airgap.rehearsal.wire import (
     unauthorized,
 )
 
-_CONTROLLER_NAME_KEY: Final = "controller-name"
+_MONGO_VERSION: Final = "4.4.30"
+_LAST_WITH_MODEL_CONFIG: Final = 11
 
 
 class Controller(Facade):
@@ -34,21 +50,47 @@ class Controller(Facade):
     async def all_models(self, _params: Document) -> Document:
         """Return every model of the controller."""
         self._check_superuser()
-        return list_of_models(list(self.session.controller), self.session.user)
+        return list_of_models(self.session, list(self.session.controller), self.session.user)
 
     @rpc_method
     async def controller_config(self, _params: Document) -> Document:
         """Return the controller's configuration."""
+        return {"config": controller_config(self.session.controller)}
+
+    @rpc_method
+    async def config_set(self, params: Document) -> Document:
+        """Change settings of the controller; either all of them or none."""
+        self._check_superuser()
         controller = self.session.controller
-        return {
-            "config": {
-                "api-port": controller.address.port,
-                "ca-cert": controller.ca_cert,
-                "controller-uuid": controller.uuid,
-                _CONTROLLER_NAME_KEY: controller.name,
-                "auditing-enabled": False,
-            }
-        }
+        changes = mapping_field(params, "config")
+        if IMAGE_REPOSITORY_KEY in changes:
+            raise ApiError(
+                f"cannot change {IMAGE_REPOSITORY_KEY} as it is not currently set", NOT_VALID
+            )
+        typed = {name: coerced_change(name, changes[name]) for name in sorted(changes)}
+        check_controller_config({**controller_config(controller), **typed})
+        controller.config.update(typed)
+        return {}
+
+    @rpc_method
+    async def model_config(self, _params: Document) -> Document:
+        """Return the settings of the controller's own model, without their sources."""
+        self._check_superuser()
+        if self.version > _LAST_WITH_MODEL_CONFIG:
+            raise not_played(self.name, "ModelConfig")
+        values = self.session.controller.controller_model.config
+        return {"config": {name: {"value": values[name], "source": ""} for name in sorted(values)}}
+
+    @rpc_method
+    async def cloud_spec(self, _params: Document) -> Document:
+        """Refuse: with it, a client would destroy the controller's namespace in the cluster."""
+        raise _is_rehearsal()
+
+    @rpc_method
+    async def destroy_controller(self, _params: Document) -> Document:
+        """Refuse: the process that runs a rehearsal is its owner's to stop."""
+        self._check_superuser()
+        raise _is_rehearsal()
 
     @rpc_method("ControllerAPIInfoForModels")
     async def controller_api_info_for_models(self, params: Document) -> Document:
@@ -56,7 +98,8 @@ class Controller(Facade):
         controller = self.session.controller
 
         async def info(tag: str) -> Document:
-            controller.accessible_model(tag_id(tag, "model"), self.session.user)
+            if controller.model(tag_id(tag, "model")) is None:
+                raise ApiError("migration not found", NOT_FOUND)
             return {"addresses": [str(controller.address)], "cacert": controller.ca_cert}
 
         return await results_of(tags_field(params), info)
@@ -68,8 +111,9 @@ class Controller(Facade):
 
     @rpc_method
     async def mongo_version(self, _params: Document) -> Document:
-        """Return no version: there is no database."""
-        return {"result": ""}
+        """Return the version of the database that a controller of this version runs."""
+        self._check_superuser()
+        return {"result": _MONGO_VERSION}
 
     @rpc_method("IdentityProviderURL")
     async def identity_provider_url(self, _params: Document) -> Document:
@@ -78,23 +122,33 @@ class Controller(Facade):
 
     @rpc_method
     async def get_controller_access(self, params: Document) -> Document:
-        """Return users' access to the controller."""
+        """Return users' access to the controller: one's own, or anybody's for a superuser."""
+        caller, users = self.session.user, self.session.controller.users
 
         async def access(tag: str) -> Document:
-            user = self.session.controller.users.find(tag)
-            if user is not self.session.user:
-                self._check_superuser()
-            return {"result": {"user-tag": user.tag, "access": user.access}}
+            user_id = parse_user_tag(tag)
+            if not caller.is_superuser and user_id != caller.name:
+                raise unauthorized()
+            held = users.controller_access(user_id)
+            return {"result": {"user-tag": f"user-{user_id}", "access": held}}
 
         return await results_of(tags_field(params), access)
 
     @rpc_method
     async def modify_controller_access(self, params: Document) -> Document:
         """Grant or revoke users' access to the controller."""
-        self._check_superuser()
 
         async def modify(change: Document) -> Document:
-            self._modify_access(change)
+            self._check_superuser()
+            access = text_field(change, "access")
+            check_access(CONTROLLER_ACCESS, access)
+            try:
+                user_id = parse_user_tag(text_field(change, "user-tag"))
+            except ApiError as error:
+                raise error.annotated("could not modify controller access") from error
+            self.session.controller.users.change_controller_access(
+                user_id, action=text_field(change, "action"), access=access
+            )
             return {}
 
         return await results_of(mappings_field(params, "changes"), modify)
@@ -115,7 +169,11 @@ class Controller(Facade):
                     "name": model.name,
                     "owner": f"user-{model.owner}",
                     "config": {**model.config},
-                    "cloud-spec": {"type": "kubernetes", "name": CLOUD},
+                    "cloud-spec": {
+                        "type": "kubernetes",
+                        "name": model.cloud,
+                        "region": model.region,
+                    },
                 }
                 for model in controller
                 if not controller.is_controller_model(model)
@@ -124,26 +182,46 @@ class Controller(Facade):
 
     @rpc_method
     async def list_blocked_models(self, _params: Document) -> Document:
-        """Return no model: a rehearsal knows no blocks."""
+        """Return the models in which commands are disabled, sorted by name and owner."""
+        self._check_superuser()
+        blocked: list[JSONValue] = [
+            {
+                "name": model.name,
+                "model-uuid": model.uuid,
+                "owner-tag": f"user-{model.owner}",
+                "blocks": [block.kind for block in model.blocks],
+            }
+            for model in sorted(self.session.controller, key=lambda one: (one.name, one.owner))
+            if list(model.blocks)
+        ]
+        return {"models": blocked} if blocked else {}
+
+    @rpc_method
+    async def remove_blocks(self, params: Document) -> Document:
+        """Enable every command in every model."""
+        self._check_superuser()
+        if not bool_field(params, "all"):
+            raise ApiError("not supported")
+        for model in self.session.controller:
+            model.blocks.clear()
         return {}
 
     def _check_superuser(self) -> None:
         if not self.session.user.is_superuser:
             raise unauthorized()
 
-    def _modify_access(self, change: Document) -> None:
-        user = self.session.controller.users.find(text_field(change, "user-tag"))
-        access, action = text_field(change, "access"), text_field(change, "action")
-        if access not in CONTROLLER_ACCESS[1:]:
-            raise ApiError(f'"{access}" controller access not valid')
-        if action == "grant":
-            if CONTROLLER_ACCESS.index(user.access) >= CONTROLLER_ACCESS.index(access):
-                raise ApiError(
-                    "could not grant controller access: "
-                    f'user already has "{user.access}" access or greater'
-                )
-            user.access = access
-        elif action == "revoke":
-            user.access = CONTROLLER_ACCESS[CONTROLLER_ACCESS.index(access) - 1]
-        else:
-            raise ApiError(f'unknown action "{action}"', BAD_REQUEST)
+
+def controller_config(controller: ControllerState) -> dict[str, JSONValue]:
+    """Return every setting of a controller that has a value."""
+    config: dict[str, JSONValue] = {
+        **controller.config,
+        API_PORT_KEY: controller.address.port,
+        CA_CERT_KEY: controller.ca_cert,
+        CONTROLLER_UUID_KEY: controller.uuid,
+        CONTROLLER_NAME_KEY: controller.name,
+    }
+    return {name: config[name] for name in sorted(config)}
+
+
+def _is_rehearsal() -> ApiError:
+    return ApiError("this controller is a rehearsal; stop the process that runs it", NOT_SUPPORTED)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from ckf_airgap.documents import Document
 from ckf_airgap.rehearsal.api.facade import Facade, Scope, rpc_method
 from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.wire import ApiError, mapping_field, text_field, texts_field, unauthorized
-
-_NEVER_RETURNED: Final = frozenset({"authorized-keys"})
-_IMMUTABLE: Final = ("name", "type", "uuid")
 
 
 class ModelConfig(Facade):
@@ -23,44 +20,24 @@ class ModelConfig(Facade):
     @rpc_method
     async def model_get(self, _params: Document) -> Document:
         """Return every setting with where it comes from."""
-        model = self._model
-        return {
-            "config": {
-                key: {"value": value, "source": model.config_sources.get(key, "model")}
-                for key, value in model.config.items()
-                if key not in _NEVER_RETURNED
-            }
-        }
+        return {"config": self._model.settings.described()}
 
     @rpc_method
     async def model_set(self, params: Document) -> Document:
         """Change settings; either all of them or none."""
-        self._check_admin()
-        model = self._model
-        changes = mapping_field(params, "config")
-        if changes.get("agent-version") not in (None, model.config.get("agent-version")):
-            raise ApiError("agent-version cannot be changed")
-        if changes.get("charmhub-url") not in (None, model.config.get("charmhub-url")):
-            raise ApiError("charmhub-url cannot be changed")
-        for key in _IMMUTABLE:
-            if key in changes and changes[key] != model.config.get(key):
-                raise ApiError(
-                    f'cannot change {key} from "{model.config.get(key)}" to "{changes[key]}"'
-                )
-        for key, value in changes.items():
-            model.config[key] = value
-            model.config_sources[key] = "model"
-        model.touch()
+        self._check_may_write()
+        self._model.settings.set(
+            mapping_field(params, "config"), is_superuser=self.session.user.is_superuser
+        )
+        self._model.touch()
         return {}
 
     @rpc_method
     async def model_unset(self, params: Document) -> Document:
         """Take settings back to their defaults."""
-        self._check_admin()
-        model = self._model
-        for key in texts_field(params, "keys"):
-            model.reset_config(key)
-        model.touch()
+        self._check_may_write()
+        self._model.settings.unset(texts_field(params, "keys"))
+        self._model.touch()
         return {}
 
     @rpc_method
@@ -71,7 +48,7 @@ class ModelConfig(Facade):
     @rpc_method
     async def set_model_constraints(self, params: Document) -> Document:
         """Replace the model's constraints; they hold for applications to come."""
-        self._check_admin()
+        self._check_may_write()
         model = self._model
         model.constraints = mapping_field(params, "constraints")
         model.touch()
@@ -97,8 +74,8 @@ class ModelConfig(Facade):
         """The model of the connection; the controller's own on a controller connection."""
         return self.session.model_or_none or self.session.controller.controller_model
 
-    def _check_admin(self) -> None:
-        """Refuse somebody who is no admin of the model."""
+    def _check_may_write(self) -> None:
+        """Refuse somebody who may not write to the model."""
         session = self.session
-        if not session.controller.may(session.user, self._model, "admin"):
+        if not session.controller.may(session.user, self._model, "write"):
             raise unauthorized()

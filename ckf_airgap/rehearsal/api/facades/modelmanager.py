@@ -6,15 +6,25 @@ from collections.abc import Iterable
 from typing import ClassVar, Final
 
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.rehearsal.api.facade import Caller, Facade, Scope, rpc_method
+from ckf_airgap.rehearsal.api.facade import Caller, Scope, rpc_method
+from ckf_airgap.rehearsal.api.facades.modelaccess import (
+    NEVER,
+    last_connection,
+    modify_model_access,
+    users_of,
+)
+from ckf_airgap.rehearsal.api.facades.modeldefaults import ModelDefaultsMethods
 from ckf_airgap.rehearsal.model.model import Model
-from ckf_airgap.rehearsal.model.state import CLOUD, ControllerState
-from ckf_airgap.rehearsal.model.users import MODEL_ACCESS, User, timestamp, user_name
+from ckf_airgap.rehearsal.model.modelschema import DEFAULT_BASE
+from ckf_airgap.rehearsal.model.modelsettings import series_of
+from ckf_airgap.rehearsal.model.state import ControllerState
+from ckf_airgap.rehearsal.model.users import User, timestamp, user_name
+from ckf_airgap.rehearsal.views.storage import model_status_sections
 from ckf_airgap.rehearsal.wire import (
-    BAD_REQUEST,
     NOT_FOUND,
     ApiError,
     bool_field,
+    field,
     mapping_field,
     mappings_field,
     results_of,
@@ -24,10 +34,13 @@ from ckf_airgap.rehearsal.wire import (
     unauthorized,
 )
 
-_NO_SLA: Final[Document] = {"level": "", "owner": ""}
+_SLA_LEVEL: Final = "unsupported"
+
+_DEFAULT_BASE: Final = "ubuntu@24.04/stable"
+"""The base that Juju 3.6 prefers when a model says nothing."""
 
 
-class ModelManager(Facade):
+class ModelManager(ModelDefaultsMethods):
     """The models of a controller."""
 
     name: ClassVar[str] = "ModelManager"
@@ -38,18 +51,22 @@ class ModelManager(Facade):
     async def create_model(self, params: Document) -> Document:
         """Make a model and return what `model_info` says of it."""
         controller, user = self.session.controller, self.session.user
-        if user.access not in ("add-model", "superuser"):
+        tag = text_field(params, "cloud-tag")
+        cloud = tag_id(tag, "cloud") if tag else ""
+        named = cloud or controller.clouds.own.name
+        if not user.is_superuser and not controller.clouds.may(named, user.name, "add-model"):
             raise unauthorized()
-        owner = tag_id(text_field(params, "owner-tag") or user.tag, "user")
-        if user_name(owner) != user.name and not user.is_superuser:
-            raise unauthorized()
-        cloud = text_field(params, "cloud-tag")
-        if cloud:
-            controller.check_cloud(tag_id(cloud, "cloud"))
+        owner = user_name(tag_id(text_field(params, "owner-tag") or user.tag, "user"))
+        if owner != user.name and not user.is_superuser:
+            raise unauthorized().annotated(
+                '"add-model" permission does not permit creation of models for different owners'
+            )
         model = controller.create_model(
             text_field(params, "name"),
-            owner=user_name(owner),
+            owner=owner,
             config=mapping_field(params, "config"),
+            cloud=cloud,
+            region=text_field(params, "region"),
             credential=text_field(params, "credential"),
         )
         return self._describe(model)
@@ -67,14 +84,17 @@ class ModelManager(Facade):
     async def list_models(self, params: Document) -> Document:
         """Return the models that a user may use."""
         user = self._asked_user(text_field(params, "tag"))
-        return list_of_models(self.session.controller.models_of(user), user)
+        every = self.session.user.is_superuser
+        models = self.session.controller.models_of(user, every=every)
+        return list_of_models(self.session, models, user, never=NEVER)
 
     @rpc_method
     async def list_model_summaries(self, params: Document) -> Document:
         """Return a summary of every model that a user may use."""
         controller = self.session.controller
         user = self._asked_user(text_field(params, "user-tag"))
-        models = controller.models_of(user, every=bool_field(params, "all"))
+        every = self.session.user.is_superuser and bool_field(params, "all")
+        models = controller.models_of(user, every=every)
         return {"results": [{"result": self._summary(model, user)} for model in models]}
 
     @rpc_method
@@ -82,8 +102,17 @@ class ModelManager(Facade):
         """Begin to destroy models; they are gone when their applications are."""
 
         async def destroy(item: Document) -> Document:
-            model = self._model(text_field(item, "model-tag"), access="admin")
-            self.session.controller.destroy_model(model, force=bool_field(item, "force"))
+            tag = text_field(item, "model-tag")
+            uuid = tag_id(tag, "model")
+            if self.session.controller.model(uuid) is None:
+                raise ApiError(f'model "{uuid}" not found', NOT_FOUND)
+            model = self._model(tag, access="admin")
+            decided = field(item, "destroy-storage")
+            self.session.controller.destroy_model(
+                model,
+                force=bool_field(item, "force"),
+                destroy_storage=decided if isinstance(decided, bool) else None,
+            )
             return {}
 
         return await results_of(mappings_field(params, "models"), destroy)
@@ -98,7 +127,7 @@ class ModelManager(Facade):
         """Grant or revoke users' access to models."""
 
         async def modify(change: Document) -> Document:
-            self._modify_access(change)
+            modify_model_access(self.session, change)
             return {}
 
         return await results_of(mappings_field(params, "changes"), modify)
@@ -115,45 +144,12 @@ class ModelManager(Facade):
             raise unauthorized()
         return asked
 
-    def _modify_access(self, change: Document) -> None:
-        users = self.session.controller.users
-        model = self._model(text_field(change, "model-tag"), access="admin")
-        user = users.find(text_field(change, "user-tag"))
-        access, action = text_field(change, "access"), text_field(change, "action")
-        if access not in MODEL_ACCESS[1:]:
-            raise ApiError(f'could not modify model access: "{access}" model access not valid')
-        held = users.model_access(user, model_uuid=model.uuid, owner=model.owner)
-        if action == "grant":
-            if MODEL_ACCESS.index(held) >= MODEL_ACCESS.index(access):
-                raise ApiError(
-                    f'could not grant model access: user already has "{held}" access or greater'
-                )
-            users.set_model_access(user, model_uuid=model.uuid, access=access)
-        elif action == "revoke":
-            left = MODEL_ACCESS[MODEL_ACCESS.index(access) - 1]
-            users.set_model_access(user, model_uuid=model.uuid, access=left)
-        else:
-            raise ApiError(f'unknown action "{action}"', BAD_REQUEST)
-
     def _describe(self, model: Model) -> Document:
         """Return the ModelInfo of a model."""
         controller = self.session.controller
-        users: list[JSONValue] = []
-        for user in controller.users:
-            access = controller.users.model_access(user, model_uuid=model.uuid, owner=model.owner)
-            if access:
-                users.append(
-                    {
-                        "model-tag": f"model-{model.uuid}",
-                        "user": user.name,
-                        "display-name": user.display_name or user.name,
-                        "last-connection": _last_connection(user),
-                        "access": access,
-                    }
-                )
         info: Document = {
             **_common(controller, model),
-            "users": users,
+            "users": [*users_of(self.session, model)],
             "machines": [],
             "secret-backends": [],
             "supported-features": supported_features(controller),
@@ -161,28 +157,34 @@ class ModelManager(Facade):
         if model.credential:
             info["cloud-credential-validity"] = True
         if self.version == 9:
-            info["default-series"] = str(model.config.get("default-series") or "")
+            base = str(model.config.get(DEFAULT_BASE) or _DEFAULT_BASE)
+            info["default-base"] = base if "/" in base else f"{base}/stable"
+            info["default-series"] = series_of(base)
         return info
 
     def _summary(self, model: Model, user: User) -> Document:
         controller = self.session.controller
-        status = _status(model)
+        units = _unit_count(model)
         return {
             **_common(controller, model),
-            "user-access": controller.users.model_access(
-                user, model_uuid=model.uuid, owner=model.owner
-            ),
-            "last-connection": _last_connection(user),
-            "counts": [
-                {"entity": "machines", "count": 0},
-                {"entity": "cores", "count": 0},
-                {"entity": "units", "count": status["unit-count"]},
-            ],
+            "user-access": controller.users.of_models.access(model.uuid, user.name),
+            "last-connection": last_connection(self.session, model, user),
+            "counts": [{"entity": "units", "count": units}] if units else [],
+            "sla": {"level": _SLA_LEVEL, "owner": model.owner},
         }
 
 
-def list_of_models(models: list[Model], user: User) -> Document:
-    """Return models as ``ListModels`` and ``AllModels`` do."""
+def list_of_models(
+    session: Caller, models: list[Model], user: User, *, never: str | None = None
+) -> Document:
+    """Return models as ``ListModels`` and ``AllModels`` do.
+
+    Args:
+        session: The connection that asks.
+        models: The models.
+        user: The user whose last connections are shown.
+        never: The value for a connection that was never made.
+    """
     return {
         "user-models": [
             {
@@ -192,7 +194,7 @@ def list_of_models(models: list[Model], user: User) -> Document:
                     "type": "caas",
                     "owner-tag": f"user-{model.owner}",
                 },
-                "last-connection": _last_connection(user),
+                "last-connection": last_connection(session, model, user) or never,
             }
             for model in models
         ]
@@ -222,9 +224,14 @@ def _status(model: Model) -> Document:
         "hosted-machine-count": 0,
         "application-count": len(model.applications),
         "applications": [{"name": name} for name in model.applications],
-        "unit-count": sum(len(a.units) for a in model.applications.values()),
+        "unit-count": _unit_count(model),
         "owner-tag": f"user-{model.owner}",
+        **model_status_sections(model.storage),
     }
+
+
+def _unit_count(model: Model) -> int:
+    return sum(len(application.units) for application in model.applications.values())
 
 
 def supported_features(controller: ControllerState) -> list[JSONValue]:
@@ -253,7 +260,8 @@ def _common(controller: ControllerState, model: Model) -> Document:
         "controller-uuid": controller.uuid,
         "is-controller": controller.is_controller_model(model),
         "provider-type": "kubernetes",
-        "cloud-tag": f"cloud-{CLOUD}",
+        "cloud-tag": f"cloud-{model.cloud}",
+        "cloud-region": model.region,
         "owner-tag": f"user-{model.owner}",
         "life": model.life,
         "status": {
@@ -261,13 +269,9 @@ def _common(controller: ControllerState, model: Model) -> Document:
             "info": "",
             "since": timestamp(model.created_at),
         },
-        "sla": _NO_SLA,
+        "sla": {"level": _SLA_LEVEL, "owner": ""},
         "agent-version": model.agent_version,
     }
     if model.credential:
         common["cloud-credential-tag"] = model.credential
     return common
-
-
-def _last_connection(user: User) -> str | None:
-    return timestamp(user.last_connection) if user.last_connection else None

@@ -1,16 +1,13 @@
 """Facades that a Kubernetes model advertises, and has next to nothing to say through.
 
-Some are refused on every such model, as a real controller does; the others answer that there are
-no offers, secrets, blocks or storage instances.
+Some are refused on every such model, as a real controller does.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from ckf_airgap.documents import Document
-from ckf_airgap.rehearsal.api.facade import Facade, Scope, rpc_method
-from ckf_airgap.rehearsal.wire import list_field, mappings_field
+from ckf_airgap.rehearsal.api.facade import Facade, Scope
 
 
 class MachineManager(Facade):
@@ -45,18 +42,6 @@ class KeyManager(Facade):
     refused_on_containers: ClassVar[bool] = True
 
 
-class Block(Facade):
-    """Blocks against changes: there are none."""
-
-    name: ClassVar[str] = "Block"
-    versions: ClassVar[tuple[int, ...]] = (2,)
-
-    @rpc_method
-    async def list(self, _params: Document) -> Document:
-        """Return no block."""
-        return {"results": []}
-
-
 class HighAvailability(Facade):
     """Several controllers: there is one."""
 
@@ -69,79 +54,7 @@ class SSHClient(Facade):
     """SSH to units: their addresses lead nowhere in a rehearsal."""
 
     name: ClassVar[str] = "SSHClient"
-    versions: ClassVar[tuple[int, ...]] = (4, 5)
-
-
-class Storage(Facade):
-    """Storage instances: charms of a rehearsal store nothing."""
-
-    name: ClassVar[str] = "Storage"
-    versions: ClassVar[tuple[int, ...]] = (6, 7)
-
-    @rpc_method
-    async def list_storage_details(self, params: Document) -> Document:
-        """Return no storage for each filter."""
-        return {"results": [{"result": []} for _ in list_field(params, "filters")]}
-
-    @rpc_method
-    async def list_filesystems(self, params: Document) -> Document:
-        """Return no filesystem for each filter."""
-        return {"results": [{"result": []} for _ in list_field(params, "filters")]}
-
-    @rpc_method
-    async def list_volumes(self, params: Document) -> Document:
-        """Return no volume for each filter."""
-        return {"results": [{"result": []} for _ in list_field(params, "filters")]}
-
-    @rpc_method
-    async def list_pools(self, params: Document) -> Document:
-        """Return the pool that every Kubernetes model has, for each filter."""
-        pool: Document = {"name": "kubernetes", "provider": "kubernetes", "attrs": {}}
-        return {"results": [{"storage-pools": [pool]} for _ in mappings_field(params, "filters")]}
-
-
-class Secrets(Facade):
-    """Secrets: there are none."""
-
-    name: ClassVar[str] = "Secrets"
-    versions: ClassVar[tuple[int, ...]] = (1, 2)
-
-    @rpc_method
-    async def list_secrets(self, _params: Document) -> Document:
-        """Return no secret."""
-        return {"results": []}
-
-
-class SecretBackends(Facade):
-    """Backends of secrets: the controller's own."""
-
-    name: ClassVar[str] = "SecretBackends"
-    versions: ClassVar[tuple[int, ...]] = (1,)
-    scope: ClassVar[Scope] = "controller"
-
-    @rpc_method
-    async def list_secret_backends(self, _params: Document) -> Document:
-        """Return the controller's own backend."""
-        result: Document = {"name": "internal", "backend-type": "controller", "config": {}}
-        return {"results": [{"result": result, "id": "", "num-secrets": 0, "status": "active"}]}
-
-
-class ApplicationOffers(Facade):
-    """Offers to other models: there are none."""
-
-    name: ClassVar[str] = "ApplicationOffers"
-    versions: ClassVar[tuple[int, ...]] = (4, 5)
-    scope: ClassVar[Scope] = "controller"
-
-    @rpc_method
-    async def list_application_offers(self, _params: Document) -> Document:
-        """Return no offer."""
-        return {"results": []}
-
-    @rpc_method
-    async def find_application_offers(self, _params: Document) -> Document:
-        """Return no offer."""
-        return {"results": []}
+    versions: ClassVar[tuple[int, ...]] = (4,)
 
 
 class ModelSummaryWatcher(Facade):
@@ -153,16 +66,11 @@ class ModelSummaryWatcher(Facade):
 
 
 PLATFORM: tuple[type[Facade], ...] = (
-    ApplicationOffers,
-    Block,
     HighAvailability,
     KeyManager,
     MachineManager,
     ModelSummaryWatcher,
     SSHClient,
-    SecretBackends,
-    Secrets,
     Spaces,
-    Storage,
     Subnets,
 )

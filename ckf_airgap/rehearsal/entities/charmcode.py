@@ -1,0 +1,61 @@
+"""Whether a charm says how its units are, judged by its sources: no charm code runs here.
+
+Juju sets the status of a unit whose charm said nothing until its ``start`` hook had run to
+``unknown``, and there it stays (``internal/worker/uniter/operation/runhook.go``).
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
+from typing import Final
+
+MAX_SOURCE_BYTES: Final = 1024 * 1024
+"""How much of one source is read."""
+
+MAX_READ_BYTES: Final = 8 * 1024 * 1024
+"""How much is read of one charm; a charm with more code than that is taken to set a status."""
+
+_SETS_STATUS: Final = re.compile(
+    rb"\b(Active|Blocked|Maintenance|Waiting)Status\b|\bstatus[-_]set\b|\bset_unit_status\b"
+    rb"|\bcharmed_kubeflow_chisme\b"
+)
+"""Classes of ``ops``, the hook tool and its helpers, and the library of the Kubeflow charms that
+sets statuses on behalf of a charm."""
+
+_SOURCE_ROOTS: Final = frozenset({"src", "lib", "hooks", "reactive", "dispatch"})
+"""Where a charm keeps its own code. ``venv`` is not among them: it holds ``ops`` itself."""
+
+
+def sets_status(archive: zipfile.ZipFile, root: str = "") -> bool:
+    """Return whether the code of a charm sets the status of its units; reads a bounded amount.
+
+    Args:
+        archive: The charm.
+        root: The directory in the archive that holds it, with a slash at its end, or nothing.
+    """
+    left = MAX_READ_BYTES
+    for member in _sources(archive.infolist(), root):
+        try:
+            with archive.open(member) as stream:
+                text = stream.read(min(MAX_SOURCE_BYTES, left))
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError):
+            continue  # Juju takes the charm as well: it does not read this file.
+        if _SETS_STATUS.search(text):
+            return True
+        left -= len(text)
+        if left <= 0:
+            return True
+    return False
+
+
+def _sources(members: Iterable[zipfile.ZipInfo], root: str) -> Iterator[zipfile.ZipInfo]:
+    for member in members:
+        if member.is_dir() or not member.filename.startswith(root):
+            continue
+        path = PurePosixPath(member.filename[len(root) :])
+        if path.parts[:1] and path.parts[0] in _SOURCE_ROOTS:
+            yield member

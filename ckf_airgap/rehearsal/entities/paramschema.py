@@ -1,0 +1,326 @@
+"""Parameters of actions against their JSON schema, draft 4, as Juju's own library checks them.
+
+The messages are those of Juju's fork of gojsonschema. Two of its readings differ from the draft and
+are kept: numbers at the limit are named the other way round in messages, and errors of the best
+matching alternative follow that of ``anyOf`` and ``oneOf``. Pure.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from ckf_airgap.documents import Document, JSONValue
+
+ROOT: Final = "(root)"
+
+_TYPES: Final = ("array", "boolean", "integer", "number", "null", "object", "string")
+_COUNTS: Final = (
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "minProperties",
+    "maxProperties",
+)
+
+
+def schema_error(schema: JSONValue) -> str:
+    """Return what is wrong with a schema; nothing when it is a valid one."""
+    return next(_schema_errors(schema), "")
+
+
+def schema_violations(schema: Mapping[str, JSONValue], value: JSONValue) -> list[str]:
+    """Return what is wrong with a value: ``(root).count : must be of type integer, given "x"``."""
+    return list(_violations(schema, value, ROOT))
+
+
+def with_defaults(schema: Mapping[str, JSONValue], values: Document) -> Document:
+    """Return parameters with the schema's defaults for those that are not given."""
+    properties = schema.get("properties")
+    return _filled(values, properties if isinstance(properties, dict) else {})
+
+
+def _filled(values: Document, properties: Document) -> Document:
+    filled = dict(values)
+    for name, schema in properties.items():
+        if not isinstance(schema, dict):
+            continue
+        inner = schema.get("properties")
+        given = filled.get(name)
+        if name in filled:
+            if isinstance(given, dict) and isinstance(inner, dict):
+                filled[name] = _filled(given, inner)
+        elif "default" in schema:
+            filled[name] = schema["default"]
+        elif isinstance(inner, dict):
+            nested = _filled({}, inner)
+            if nested:
+                filled[name] = nested
+    return filled
+
+
+def _schema_errors(schema: JSONValue) -> Iterator[str]:
+    if not isinstance(schema, dict):
+        yield "schema must be of type object"
+        return
+    for key in ("title", "description"):
+        if key in schema and not isinstance(schema[key], str):
+            yield f"{key} must be of type string"
+    yield from _type_errors(schema.get("type"))
+    properties = schema.get("properties", {})
+    if not isinstance(properties, dict):
+        yield "properties must be of type object"
+        return
+    for child in properties.values():
+        yield from _schema_errors(child)
+    extra = schema.get("additionalProperties")
+    if isinstance(extra, dict):
+        yield from _schema_errors(extra)
+    elif extra is not None and not isinstance(extra, bool):
+        yield "additionalProperties must be of type boolean/schema"
+    required = schema.get("required")
+    if required is not None and not isinstance(required, list):
+        yield "required must be of an array"
+    elif isinstance(required, list) and not all(isinstance(name, str) for name in required):
+        yield "required items must be string"
+    items = schema.get("items")
+    for child in items if isinstance(items, list) else [] if items is None else [items]:
+        yield from _schema_errors(child)
+    yield from _limit_errors(schema)
+    pattern = schema.get("pattern")
+    if isinstance(pattern, str):
+        if _regex(pattern) is None:
+            yield "pattern must be a valid regex"
+    elif pattern is not None:
+        yield "pattern must be of a string"
+    for key in ("anyOf", "oneOf", "allOf"):
+        choices = schema.get(key)
+        if choices is not None and not isinstance(choices, list):
+            yield f"{key} must be of an array"
+        for child in choices if isinstance(choices, list) else []:
+            yield from _schema_errors(child)
+    if "enum" in schema and not isinstance(schema["enum"], list):
+        yield "enum must be of an array"
+
+
+def _type_errors(declared: JSONValue) -> Iterator[str]:
+    if declared is None:
+        return
+    names = declared if isinstance(declared, list) else [declared]
+    if not all(isinstance(name, str) for name in names):
+        yield "type must be of type string/array of strings"
+        return
+    for number, name in enumerate(names):
+        if name not in _TYPES:
+            yield f"{name} is not a valid type"
+        elif name in names[:number]:
+            yield f"{name} type is duplicated"
+
+
+def _limit_errors(schema: Document) -> Iterator[str]:
+    for key in ("minimum", "maximum", "multipleOf"):
+        if key in schema and not _is_number(schema[key]):
+            yield f"{key} must be of a number"
+    for key in _COUNTS:
+        value = schema.get(key)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int):
+            yield f"{key} must be of an integer"
+        elif value < 0:
+            yield f"{key} must be greater than or equal to 0"
+
+
+def _violations(schema: Mapping[str, JSONValue], value: JSONValue, where: str) -> Iterator[str]:
+    declared = schema.get("type")
+    names = declared if isinstance(declared, list) else [declared] if declared else []
+    if names and not any(_is_of(str(name), value) for name in names):
+        shown = str(names[0]) if len(names) == 1 else "[" + ",".join(map(str, names)) + "]"
+        yield _said(where, f"must be of type {shown}", value)
+        return
+    yield from _combined(schema, value, where)
+    if isinstance(value, dict):
+        yield from _object(schema, value, where)
+    elif isinstance(value, list):
+        yield from _array(schema, value, where)
+    elif isinstance(value, str):
+        yield from _text(schema, value, where)
+    elif _is_number(value):
+        yield from _number(schema, value, where)
+    choices = schema.get("enum")
+    if isinstance(choices, list) and choices and value not in choices:
+        shown = ",".join(_json(choice) for choice in choices)
+        yield _said(where, f"must match one of the enum values [{shown}]", value)
+    properties = schema.get("properties")
+    if isinstance(value, dict) and isinstance(properties, dict):
+        for name in sorted(properties):
+            child = properties[name]
+            if name in value and isinstance(child, dict):
+                yield from _violations(child, value[name], f"{where}.{name}")
+
+
+def _combined(schema: Mapping[str, JSONValue], value: JSONValue, where: str) -> Iterator[str]:
+    for key, count, says in (
+        ("anyOf", None, "must validate at least one schema (anyOf)"),
+        ("oneOf", 1, "must validate one and only one schema (oneOf)"),
+    ):
+        choices = _schemas(schema.get(key))
+        if not choices:
+            continue
+        outcomes = [list(_violations(choice, value, where)) for choice in choices]
+        valid = sum(not outcome for outcome in outcomes)
+        if valid == 0 or (count is not None and valid != count):
+            yield _said(where, says, value)
+            if valid == 0:
+                yield from min(outcomes, key=len)
+    outcomes = [list(_violations(one, value, where)) for one in _schemas(schema.get("allOf"))]
+    for outcome in outcomes:
+        yield from outcome
+    if any(outcomes):
+        yield _said(where, "must validate all the schemas (allOf)", value)
+    unwanted = schema.get("not")
+    if isinstance(unwanted, dict) and not list(_violations(unwanted, value, where)):
+        yield _said(where, "must not validate the schema (not)", value)
+    dependencies = schema.get("dependencies")
+    if not isinstance(value, dict) or not isinstance(dependencies, dict):
+        return
+    for name in sorted(set(value) & set(dependencies)):
+        needed = dependencies[name]
+        if isinstance(needed, dict):
+            yield from _violations(needed, value, where)
+        for other in needed if isinstance(needed, list) else []:
+            if other not in value:
+                yield _said(where, f"has a dependency on {other}", value)
+
+
+def _object(schema: Mapping[str, JSONValue], value: Document, where: str) -> Iterator[str]:
+    least, most = schema.get("minProperties"), schema.get("maxProperties")
+    if isinstance(least, int) and len(value) < least:
+        yield _said(where, f"must have at least {least} properties", value)
+    if isinstance(most, int) and len(value) > most:
+        yield _said(where, f"must have at the most {most} properties", value)
+    required = schema.get("required")
+    for name in required if isinstance(required, list) else []:
+        if name not in value:
+            yield _said(where, f'"{name}" property is missing and required', value)
+    extra = schema.get("additionalProperties")
+    declared = schema.get("properties")
+    known = declared if isinstance(declared, dict) else {}
+    patterns = schema.get("patternProperties")
+    by_pattern = patterns if isinstance(patterns, dict) else {}
+    for name in sorted(value):
+        matching = [
+            child
+            for pattern, child in by_pattern.items()
+            if isinstance(child, dict) and (regex := _regex(pattern)) and regex.search(name)
+        ]
+        outcomes = [list(_violations(child, value[name], f"{where}.{name}")) for child in matching]
+        for outcome in outcomes:
+            yield from outcome
+        if name in known or (outcomes and not all(outcomes)):
+            continue
+        if extra is False:
+            yield _said(where, f'additional property "{name}" is not allowed', value)
+        elif isinstance(extra, dict):
+            yield from _violations(extra, value[name], where)
+
+
+def _array(schema: Mapping[str, JSONValue], value: list[JSONValue], where: str) -> Iterator[str]:
+    items = schema.get("items")
+    if isinstance(items, dict):
+        for number, item in enumerate(value):
+            yield from _violations(items, item, f"{where}.{number}")
+    children = _schemas(items) if isinstance(items, list) else []
+    if len(children) <= len(value):
+        for number, child in enumerate(children):
+            yield from _violations(child, value[number], f"{where}.{number}")
+    extra = schema.get("additionalItems")
+    if children and len(value) > len(children) and extra is False:
+        yield _said(where, "no additional item allowed on array", value)
+    least, most = schema.get("minItems"), schema.get("maxItems")
+    if isinstance(least, int) and len(value) < least:
+        yield _said(where, f"array must have at least {least} items", value)
+    if isinstance(most, int) and len(value) > most:
+        yield _said(where, f"array must have at the most {most} items", value)
+    if schema.get("uniqueItems") is True:
+        shown = [_json(item) for item in value]
+        for number, item in enumerate(shown):
+            if item in shown[:number]:
+                yield _said(where, "array items must be unique", value)
+
+
+def _text(schema: Mapping[str, JSONValue], value: str, where: str) -> Iterator[str]:
+    least, most = schema.get("minLength"), schema.get("maxLength")
+    if isinstance(least, int) and len(value) < least:
+        yield _said(where, f"string length must be greater or equal to {least}", value)
+    if isinstance(most, int) and len(value) > most:
+        yield _said(where, f"string length must be lower or equal to {most}", value)
+    pattern = schema.get("pattern")
+    regex = _regex(pattern) if isinstance(pattern, str) else None
+    if regex is not None and not regex.search(value):
+        yield _said(where, f"does not match pattern '{pattern}'", value)
+
+
+def _number(schema: Mapping[str, JSONValue], value: JSONValue, where: str) -> Iterator[str]:
+    assert isinstance(value, int | float)  # noqa: S101 - for mypy, its callers have checked it
+    shown = f'"{_plain(value)}"'
+    step = schema.get("multipleOf")
+    if isinstance(step, int | float) and step > 0 and not (value / step).is_integer():
+        yield f"{where} : must be a multiple of {_plain(step)}, given {shown}"
+    for key, exclusive, word, sign in (
+        ("maximum", "exclusiveMaximum", "lower", 1),
+        ("minimum", "exclusiveMinimum", "greater", -1),
+    ):
+        limit = schema.get(key)
+        if not isinstance(limit, int | float) or isinstance(limit, bool):
+            continue
+        beyond = (value - limit) * sign
+        if schema.get(exclusive) is True and beyond >= 0:
+            yield f"{where} : must be {word} than or equal to {_plain(limit)}, given {shown}"
+        elif schema.get(exclusive) is not True and beyond > 0:
+            yield f"{where} : must be {word} than {_plain(limit)}, given {shown}"
+
+
+def _schemas(value: JSONValue) -> list[Document]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _is_number(value: JSONValue) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_of(kind: str, value: JSONValue) -> bool:
+    if kind == "integer":
+        return _is_number(value) and float(value or 0).is_integer()  # type: ignore[arg-type]
+    if kind == "number":
+        return _is_number(value)
+    kinds: Mapping[str, type] = {
+        "array": list,
+        "boolean": bool,
+        "object": dict,
+        "string": str,
+        "null": type(None),
+    }
+    return isinstance(value, kinds.get(kind, object))
+
+
+def _regex(pattern: str) -> re.Pattern[str] | None:
+    try:
+        return re.compile(pattern)
+    except re.error:
+        return None
+
+
+def _said(where: str, what: str, value: JSONValue) -> str:
+    return f"{where} : {what}, given {_json(value)}"
+
+
+def _json(value: JSONValue) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def _plain(number: float) -> str:
+    return str(int(number)) if float(number).is_integer() else f"{number:g}"

@@ -1,0 +1,131 @@
+"""Where a new model goes: its cloud, region and credential, chosen and checked as Juju does.
+
+The order follows ``ModelManager.CreateModel`` of Juju 3.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.rehearsal.model.clouds import KUBERNETES, Clouds, CredentialTag
+from ckf_airgap.rehearsal.model.modelschema import AGENT_VERSION_KEY, DEFAULT_BASE, DEFAULT_SERIES
+from ckf_airgap.rehearsal.model.optionvalues import go_value
+from ckf_airgap.rehearsal.wire import NOT_FOUND, NOT_SUPPORTED, NOT_VALID, ApiError, text_field
+
+_EMPTY_AUTH = "empty"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where a model is: the names of cloud and region, and the tag of its credential."""
+
+    cloud: str
+    region: str
+    credential: str
+
+
+def choose_cloud(clouds: Clouds, cloud: str) -> str:
+    """Return the cloud that is meant: that of the controller when none is named.
+
+    Raises:
+        ApiError: when there is no such cloud; the message lists those that there are.
+    """
+    if not cloud:
+        return clouds.own.name
+    known = [definition.name for definition in clouds]
+    if cloud not in known:
+        listed = " ".join(go_value(name) for name in known)
+        raise ApiError(f"cloud {go_value(cloud)} not found, expected one of [{listed}]", NOT_FOUND)
+    return cloud
+
+
+def place_model(
+    clouds: Clouds,
+    credentials: Mapping[str, Document],
+    *,
+    cloud: str,
+    region: str,
+    credential: str,
+    controllers: Placement | None,
+    owns_controller: bool,
+) -> Placement:
+    """Return where a new model goes.
+
+    Args:
+        clouds: The clouds.
+        credentials: The credentials by tag.
+        cloud: The cloud asked for; empty for the controller's.
+        region: The region asked for; empty for the controller's, in its cloud.
+        credential: The tag of the credential asked for, or nothing.
+        controllers: Where the controller's own model is; ``None`` while that is made.
+        owns_controller: Whether the model's owner owns the controller's model too: then its
+            credential is taken when none is named.
+
+    Raises:
+        ApiError: when cloud, region or credential are not there, or do not go together.
+    """
+    name = choose_cloud(clouds, cloud)
+    definition = clouds.get(name)
+    if not region and name == clouds.own.name:
+        region = controllers.region if controllers else definition.region_names[0]
+    if not credential and _EMPTY_AUTH not in definition.auth_types:
+        if not owns_controller or controllers is None:
+            raise ApiError("no credential specified", NOT_VALID)
+        credential = controllers.credential
+    auth_type = ""
+    if credential:
+        tag = CredentialTag.parse(credential)
+        credential = str(tag)
+        if credential not in credentials:
+            raise ApiError(
+                f"getting credential: cloud credential {go_value(tag.id)} not found", NOT_FOUND
+            )
+        auth_type = text_field(credentials[credential], "auth-type")
+    if region:
+        region = definition.region(region)
+    if definition.type != KUBERNETES:
+        raise ApiError(
+            f"a rehearsal does not simulate models on clouds of type {go_value(definition.type)}: "
+            "add the model to a cloud of type kubernetes",
+            NOT_SUPPORTED,
+        )
+    opening = "failed to create config: provider config preparation failed: validating cloud spec: "
+    if not credential:
+        raise ApiError(f"{opening}missing credential not valid", NOT_VALID)
+    if auth_type not in definition.auth_types:
+        raise ApiError(f"{opening}{go_value(auth_type)} auth-type not supported", NOT_SUPPORTED)
+    return Placement(cloud=name, region=region, credential=credential)
+
+
+def check_new_config(name: str, config: Mapping[str, JSONValue], *, agent_version: str) -> None:
+    """Check what a new model's config may not say at all.
+
+    Raises:
+        ApiError: naming the setting.
+    """
+    if config.get(DEFAULT_SERIES) is not None and DEFAULT_BASE in config:
+        raise ApiError("default-base and default-series cannot both be set")
+    opening = "failed to create config: "
+    if "uuid" in config:
+        raise ApiError(f"{opening}uuid is generated, you cannot specify one")
+    if not name:
+        raise ApiError(f"{opening}Name must be specified", NOT_VALID)
+    if "name" in config:
+        raise ApiError(f"{opening}name must not be specified in config")
+    asked = config.get(AGENT_VERSION_KEY, agent_version)
+    if not isinstance(asked, str):
+        raise ApiError(f"{opening}agent-version must be a string but has type 'float64'")
+    if _numbers(asked) is None:
+        raise ApiError(f"{opening}invalid version {go_value(asked)}")
+    if (_numbers(asked) or ()) > (_numbers(agent_version) or ()):
+        raise ApiError(
+            f"{opening}agent-version ({asked}) cannot be greater than the controller "
+            f"({agent_version})"
+        )
+
+
+def _numbers(version: str) -> tuple[int, ...] | None:
+    parts = version.split(".")
+    return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else None
