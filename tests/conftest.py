@@ -23,6 +23,7 @@ group go to one worker together, so that what they share is made once.
 """
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in its own hook of this name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests that share such a fixture into one group."""
     for item in items:

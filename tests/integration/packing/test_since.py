@@ -59,6 +59,13 @@ def members(archive: Path) -> set[str]:
         return set(tar.getnames())
 
 
+def test_the_packs_are_made_on_one_worker_only(
+    request: pytest.FixtureRequest, packs: dict[str, Path]
+) -> None:
+    grouped = getattr(request.config.option, "loadgroup", False)
+    assert request.node.nodeid.endswith("@since") is grouped
+
+
 def test_only_what_changed_is_carried(packs: dict[str, Path]) -> None:
     before, now = lock_of(packs["1.10"]), lock_of(packs["1.11"])
     assumes = json.loads((packs["since"] / "assumes.json").read_text())
