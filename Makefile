@@ -39,7 +39,7 @@ types: $(VENV)/.installed-dev  ## Check the types, strictly
 imports: $(VENV)/.installed-dev  ## Check which package may import which
 	$(BIN)/lint-imports
 
-format: $(VENV)/.installed-dev  ## Format the code and mend what ruff can mend
+format: $(VENV)/.installed-dev  ## Format the code and fix what ruff can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 

@@ -354,7 +354,7 @@ class _Fetch:
 
 
 async def _disk(work: Callable[[], _T], path: Path) -> _T:
-    """Run disk work in a thread, and tell what the disk refuses as an error of ours."""
+    """Run disk work in a thread, and raise what the disk refuses as an `AirgapError`."""
     with disk_errors(path):
         return await in_thread_to_end(work)
 

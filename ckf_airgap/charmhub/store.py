@@ -325,7 +325,7 @@ class CharmStore:
     async def _send(
         self, method: str, url: URL, headers: dict[str, str], body: bytes | None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        # No login goes to a store, and a file must have the checksum that the store told. So one
+        # No login goes to a store, and a file must have the checksum that the store gave. So one
         # that was named without TLS may have its files on other hosts without TLS.
         allowed = {"https", self._url.scheme}
         if url.scheme not in allowed or not url.host:

@@ -202,7 +202,7 @@ class CharmDirectory:
 
         Raises:
             CharmNotFoundError: when the directory does not exist.
-            CharmError: when it is no directory, files are broken, or two files claim the same
+            CharmError: when it is not a directory, files are broken, or two files claim the same
                 charm and revision with different content; all findings are reported together.
         """
         path = Path(path)

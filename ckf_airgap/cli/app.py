@@ -49,13 +49,19 @@ class _Commands(CommandGroup):
         extra.pop("standalone_mode", None)
         terminal = Terminal()
         try:
-            with terminal.logging():
-                result = super().main(
-                    args, prog_name, complete_var, standalone_mode=False, obj=terminal, **extra
-                )
+            result = super().main(
+                args, prog_name, complete_var, standalone_mode=False, obj=terminal, **extra
+            )
         except Exception as error:  # noqa: BLE001 - the one place where every failure ends
             sys.exit(report_failure(error, terminal))
         sys.exit(result if isinstance(result, int) else ExitCode.OK)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command, showing what it logs."""
+        from ckf_airgap.cli.logs import showing_logs
+
+        with showing_logs(Terminal.current()):
+            return super().invoke(ctx)
 
 
 @click.command(

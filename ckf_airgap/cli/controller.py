@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -20,6 +19,8 @@ from ckf_airgap.errors import AirgapError, InterruptedRunError
 from ckf_airgap.facts.defaults import DEFAULT_MODEL, DEFAULT_SPEED
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ckf_airgap import RehearsalController
 
 SCHEMA: Final = "ckf-airgap/controller/v1"

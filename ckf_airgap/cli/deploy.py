@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -30,6 +29,8 @@ from ckf_airgap.errors import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ckf_airgap import Deployment, Inputs, JujuTarget, RegistryLogin
 
 SCHEMA: Final = "ckf-airgap/deploy/v1"
@@ -65,7 +66,7 @@ Examples:
     envvar="CKF_AIRGAP_REGISTRY_USERNAME",
     show_envvar=True,
     metavar="NAME",
-    help="User name that the cluster pulls images from the registry with.",
+    help="User name with which the cluster pulls images from the registry.",
 )
 @click.option(
     "--registry-password-file",

@@ -52,7 +52,7 @@ def worst(application: ApplicationSnapshot) -> StatusInfo:
 
 
 def unit_status(unit: UnitSnapshot) -> StatusInfo:
-    """Return a unit's workload status, or its agent's where that is the news."""
+    """Return a unit's workload status, or its agent's where that says more."""
     workload, agent = unit.workload, unit.agent
     if agent.current in {"error", "failed", "lost"} and workload.current != "error":
         return agent

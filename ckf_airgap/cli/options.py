@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
@@ -14,7 +13,10 @@ import ckf_airgap
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import UsageError
 
-if TYPE_CHECKING:  # generic in click 8.4 and later, plain before
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    # generic in click 8.4 and later, plain before
     _FloatType = click.ParamType[float]
     _CountType = click.ParamType[int]
     _TextType = click.ParamType[str]
@@ -24,15 +26,15 @@ else:
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-_DURATION: Final = re.compile(
+_DURATION: Final = (
     r"^(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m)?(?:(?P<s>\d+(?:\.\d+)?)s?)?$"
 )
 
 
-_SIZE: Final = re.compile(r"^(?P<count>\d+(?:\.\d+)?) ?(?:(?P<unit>[kKMGT])(?P<binary>i)?)?B?$")
+_SIZE: Final = r"^(?P<count>\d+(?:\.\d+)?) ?(?:(?P<unit>[kKMGT])(?P<binary>i)?)?B?$"
 
 MIN_PART_BYTES: Final = 64 * 1024
-"""The smallest part that an archive is cut into; nobody can handle more than 999 parts."""
+"""The smallest part that an archive is split into; nobody can handle more than 999 parts."""
 
 
 class Duration(_FloatType):
@@ -46,7 +48,7 @@ class Duration(_FloatType):
         """Return the seconds."""
         if isinstance(value, int | float):
             return float(value)
-        match = _DURATION.match(str(value).strip())
+        match = re.match(_DURATION, str(value).strip())
         if not value or match is None:
             self.fail(f"{value!r} is not a duration such as 90s, 30m or 1h30m", param, ctx)
         hours, minutes, seconds = (float(match[key] or 0) for key in ("h", "m", "s"))
@@ -65,7 +67,7 @@ class Size(_CountType):
         """Return the bytes."""
         if isinstance(value, int):
             return value
-        match = _SIZE.match(str(value).strip())
+        match = re.match(_SIZE, str(value).strip())
         if match is None:
             self.fail(f"{value!r} is not a size such as 700MB, 4.7GB or 32GiB", param, ctx)
         power = "_KMGT".index((match["unit"] or "_").upper())
@@ -104,6 +106,8 @@ class UserPath(_PathType):
         ctx: click.Context | None,  # noqa: ARG002
     ) -> Path:
         """Return the path with the home directory filled in."""
+        from pathlib import Path
+
         return Path(value).expanduser()
 
     def shell_complete(
@@ -135,7 +139,8 @@ def _set_verbosity(ctx: click.Context, param: click.Parameter, value: int) -> No
         terminal.debug = True
     elif param.name == "as_json":
         terminal.json = True
-    terminal.set_log_levels()
+    if terminal.on_verbosity is not None:
+        terminal.on_verbosity(terminal)
 
 
 def verbosity_options(function: _F) -> _F:
@@ -194,7 +199,7 @@ jobs_option = click.option(
     type=click.IntRange(1, 64),
     default=8,
     show_default=True,
-    help="How many applications are worked on at once.",
+    help="How many applications to work on at once.",
 )
 """``--jobs``"""
 
@@ -221,7 +226,7 @@ append_option = click.option(
     type=UserPath(),
     multiple=True,
     metavar="FILE",
-    help="A list of further images; may be repeated.",
+    help="A list of additional images; may be repeated.",
 )
 """``--append``"""
 
@@ -236,7 +241,7 @@ need_option = click.option(
 
 
 def need_for(value: str) -> str:
-    """Return the ``--need`` that the ``--set required|optional`` of before 0.1.0 has become."""
+    """Return the ``--need`` that replaces the ``--set required|optional`` from before 0.1.0."""
     need = {"optional": "later"}.get(value, value)
     return f"--need {need if need in ('required', 'later', 'all') else 'required|later|all'}"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -33,6 +32,8 @@ from ckf_airgap.errors import InterruptedRunError, UsageError
 from ckf_airgap.facts.defaults import PYTHONS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ckf_airgap import CharmSources, Packed, StoreOptions, TransferSettings
     from ckf_airgap.images.lists import Need
 
@@ -89,13 +90,13 @@ _OPTIONS: Final = [
         "part_bytes",
         type=Size(),
         metavar="SIZE",
-        help="Cut archives into parts of this size, such as 4.7GB or 32GiB.",
+        help="Split archives into parts of this size, such as 4.7GB or 32GiB.",
     ),
     click.option(
         "--since",
         type=UserPath(),
         metavar="LOCK",
-        help="Leave out what the pack of this lock already took to the other side.",
+        help="Leave out what the pack with this lock already carried to the other side.",
     ),
     click.option(
         "--sign",
@@ -121,7 +122,7 @@ _OPTIONS: Final = [
         default=platform.machine(),
         show_default=True,
         metavar="NAME",
-        help="The machine on the other side, as `uname -m` says it.",
+        help="The machine on the other side, as reported by `uname -m`.",
     ),
 ]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -15,6 +14,8 @@ from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import plural
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ckf_airgap import Inputs, Rendering
 
 SCHEMA: Final = "ckf-airgap/render/v1"

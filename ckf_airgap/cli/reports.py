@@ -39,7 +39,7 @@ def finished(deployment: Deployment, findings: Sequence[Finding] | None = None) 
     if waited is not None:
         parts += [standing(waited.snapshot, _images_by_application(deployment)), ""]
     if findings:
-        table = plain_table("finding", "", "why it hurts")
+        table = plain_table("finding", "", "why it matters")
         for finding in findings:
             table.add_row(finding.application, Text(finding.what, "red"), finding.why)
         parts += [table, ""]

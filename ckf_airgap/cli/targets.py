@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 import ckf_airgap
 from ckf_airgap.cli.options import Duration, UserPath, apply
 from ckf_airgap.facts.defaults import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S, DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NoReturn, TextIO
 
@@ -19,11 +17,6 @@ if TYPE_CHECKING:
 _WIDE: Final = 100_000
 """Columns when nobody looks: a pipe gets each row on one line, whatever its length."""
 
-_CHATTY: Final = ("juju", "websockets", "asyncio", "aiohttp", "urllib3")
-"""Loggers of libraries, which only ``-vv`` shows."""
-
-_OURS: Final = "ckf_airgap"
-
 
 class Terminal:
     """The two streams of one run, and how much to say.
@@ -32,6 +25,7 @@ class Terminal:
         verbosity: -1 with ``-q``, 0, 1 with ``-v``, 2 with ``-vv``.
         debug: Whether tracebacks are wanted.
         json: Whether the result is a JSON document.
+        on_verbosity: Is called when `verbosity` or `debug` has been set by an option.
     """
 
     def __init__(self) -> None:
@@ -40,6 +34,7 @@ class Terminal:
         self.verbosity = 0
         self.debug = False
         self.json = False
+        self.on_verbosity: Callable[[Terminal], None] | None = None
 
     @cached_property
     def out(self) -> Console:
@@ -127,49 +122,6 @@ class Terminal:
             Text.assemble(("error: ", "bold red"), text), highlight=False, soft_wrap=True
         )
         click.get_current_context().exit(code)
-
-    @contextlib.contextmanager
-    def logging(self) -> Iterator[None]:
-        """Send log records to standard error for the block; see `set_log_levels`."""
-        handler = _ConsoleHandler(self)
-        handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-        root = logging.getLogger()
-        loggers = [logging.getLogger(name) for name in (*_CHATTY, _OURS)]
-        before = [logger.level for logger in loggers]
-        root.addHandler(handler)
-        self.set_log_levels()
-        try:
-            yield
-        finally:
-            root.removeHandler(handler)
-            for logger, level in zip(loggers, before, strict=True):
-                logger.setLevel(level)
-
-    def set_log_levels(self) -> None:
-        """Log as much as ``-v``, ``-q`` and ``--debug`` ask for.
-
-        The wire logs of libjuju and websockets stay off at any level, since they hold passwords.
-        """
-        levels = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}
-        ours = logging.DEBUG if self.debug else levels.get(self.verbosity, logging.DEBUG)
-        logging.getLogger(_OURS).setLevel(ours)
-        theirs = logging.INFO if ours == logging.DEBUG else logging.CRITICAL
-        for name in _CHATTY:
-            logging.getLogger(name).setLevel(theirs)
-
-
-class _ConsoleHandler(logging.Handler):
-    """Writes records through rich's console, so that they do not tear a live table."""
-
-    def __init__(self, terminal: Terminal) -> None:
-        super().__init__()
-        self._terminal = terminal
-
-    def emit(self, record: logging.LogRecord) -> None:
-        from rich.text import Text
-
-        text = Text(self.format(record), "dim" if record.levelno < logging.WARNING else "")
-        self._terminal.err.print(text, highlight=False, soft_wrap=True)
 
 
 def _console(stream: TextIO) -> Console:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -11,6 +10,9 @@ import ckf_airgap
 from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.verify import key_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SCHEMA: Final = "ckf-airgap/unpack/v1"
 
@@ -56,7 +58,7 @@ def command(directory: Path, target: Path, force: bool, key: Path | None) -> Non
     images = str(done.images) if done.images is not None else ""
     terminal.result(
         f"{done.directory}: {done.charms} charms, {done.written} files written,"
-        f" {done.kept} were there",
+        f" {done.kept} were already there",
         document={
             "schema": SCHEMA,
             "directory": str(done.directory),

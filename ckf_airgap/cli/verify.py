@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -13,6 +12,8 @@ from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import size_text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ckf_airgap import VerifiedPack
 
 SCHEMA: Final = "ckf-airgap/verify/v1"
@@ -63,7 +64,7 @@ def command(directory: Path, key: Path | None) -> None:
 def _summary(directory: Path, verified: VerifiedPack) -> str:
     signed = ", signed with the key" if verified.signed else ""
     return (
-        f"{directory} is whole: {verified.files} files ({size_text(verified.size)}),"
+        f"{directory} is complete: {verified.files} files ({size_text(verified.size)}),"
         f" {verified.charms} charms, {verified.blobs} blobs{signed}"
     )
 

@@ -86,7 +86,7 @@ def write_text(path: Path, text: str) -> None:
 
 @final
 class Replacement:
-    """A file that is being written beside the one whose place it takes, by `commit`.
+    """A file that is being written next to the one that it replaces on `commit`.
 
     Its name until then is its own in each run, so that two runs at once cannot publish what the
     other has half written: the last one to finish wins. It is locked as long as it is open; what a
@@ -138,7 +138,7 @@ class Replacement:
             with contextlib.suppress(OSError):
                 self._temporary.unlink(missing_ok=True)
         finally:  # also when a signal interrupts the removal
-            with contextlib.suppress(OSError):  # of a full disk, told when it was written to
+            with contextlib.suppress(OSError):  # of a full disk, reported when it was written to
                 self.stream.close()
 
 
@@ -200,7 +200,7 @@ def _naming(path: Path) -> Iterator[None]:
 
 
 def _create_beside(path: Path, mode: int) -> tuple[Path, int]:
-    """Create a locked file beside `path`, with a name that no other run has."""
+    """Create a locked file next to `path`, with a name that no other run has."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     while True:
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")

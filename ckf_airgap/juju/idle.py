@@ -260,7 +260,7 @@ def _advice(obstacle: Obstacle, model: str) -> str:
     unit = obstacle.unit
     pod = unit.replace("/", "-") if unit else f"{obstacle.application}-0"
     what = obstacle.what.lower()
-    if "image" in what or "imagepull" in what:
+    if "image" in what:
         return (
             "check that the image is in the registry and that the nodes can reach and trust it: "
             f"kubectl -n {model} describe pod {pod}"

@@ -37,7 +37,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpTimeouts:
-    """How long to wait, in seconds. There is none on a whole transfer: only silence ends one.
+    """How long to wait, in seconds. There is no limit on a whole transfer: only silence ends one.
 
     Attributes:
         connect_s: For a connection.

@@ -35,7 +35,7 @@ OnRetry: TypeAlias = Callable[[Retrying], None]
 
 
 def ignore_retry(_retrying: Retrying) -> None:
-    """Take no notice."""
+    """Ignore it."""
 
 
 class TransientError(Exception):
@@ -122,12 +122,12 @@ class Patience:
         attempts = f"{self._failures} attempt" + ("s" if self._failures > 1 else "")
         if error.unreachable:
             return ConnectionFailedError(
-                f"{self._registry} could not be reached for {self._what} in {attempts}:"
+                f"{self._registry} could not be reached for {self._what} after {attempts}:"
                 f" {error.why}",
-                fix="Check address, network and proxy; then run the same command again.",
+                fix="Check the address, network and proxy; then run the same command again.",
             )
         return error.kind(
-            f"{self._registry} failed at {self._what} in {attempts}: {error.why}",
+            f"{self._registry} failed at {self._what} after {attempts}: {error.why}",
             fix="Run the same command again later; it moves only what is missing.",
         )
 

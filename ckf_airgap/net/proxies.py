@@ -34,7 +34,7 @@ class Proxies:
         """Return the proxies that environment variables name, in either case.
 
         Raises:
-            InputError: when one is no address of an HTTP proxy.
+            InputError: when one is not the address of an HTTP proxy.
         """
         env = os.environ if environment is None else environment
 

@@ -59,8 +59,8 @@ class TrustStore:
             raise wrong(f"SSL_CERT_FILE names {named}, which is not a file")
         context = ssl.create_default_context()
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        # As Docker does, and Python before 3.13: an authority of one's own may lack extensions
-        # that RFC 5280 wants, and any certificate that is trusted is an anchor.
+        # As Docker does, and Python before 3.13: a private authority may lack extensions
+        # that RFC 5280 requires, and any certificate that is trusted is an anchor.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         if self._ca_file is not None:
@@ -93,7 +93,7 @@ def _add_directory(context: ssl.SSLContext, directory: Path) -> None:
         elif path.suffix == ".cert":
             key = path.with_suffix(".key")
             if not key.is_file():
-                raise InputError(f"the client certificate {path} has no key {key.name} beside it")
+                raise InputError(f"the client certificate {path} has no key {key.name} next to it")
             try:
                 context.load_cert_chain(path, key, password=_no_password)
             except (OSError, ValueError) as exc:

@@ -52,13 +52,13 @@ class CharmSources:
 
     Attributes:
         bundle: The path of a bundle or the name of a shipped release; ``None`` for `extra` only.
-        extra: Further charms of the store.
+        extra: Additional charms of the store.
         overlays: The user's own overlays.
         architecture: The architecture that charms must run on.
         base: The base that they must run on; ``None`` for that of the bundle, or the newest.
         lock: Take exactly the charms of this lock.
-        store: How the store is spoken to.
-        jobs: How many files are fetched at the same time.
+        store: How to talk to the store.
+        jobs: How many files to fetch at the same time.
     """
 
     bundle: str | Path | None = None
@@ -231,7 +231,7 @@ def _read_asked(sources: CharmSources) -> _Asked:
     )
     if sources.bundle is None:
         if not extra and sources.lock is None:
-            raise UsageError("neither a bundle nor a charm is named")
+            raise UsageError("neither a bundle nor a charm was given")
         names = ", ".join(str(one) for one in extra) or "charms"
         return _Asked(name=names, document_sha256=document_sha256({}), wanted=extra, local=())
     named = find_bundle(sources.bundle)
@@ -260,7 +260,7 @@ def _local_files(bundle: Bundle, given: str | Path) -> tuple[Path, ...]:
         if application.is_local
     }
     missing = [
-        Problem(f"there is no file {file}", "a charm that the bundle gives as a file")
+        Problem(f"there is no file {file}", "a charm that the bundle names as a file")
         for file in files
         if not file.is_file()
     ]
@@ -444,6 +444,6 @@ def _list_locked(one: LockedCharm, path: Path, files: Mapping[Path, ListedCharm]
     if path not in files:
         return ListedCharm(name=one.name, state="missing", asked=asked, file=one.file)
     if _sha384(path) != one.sha384:
-        note = "its sha384 is not that of the lock"
+        note = "its sha384 is not the one in the lock"
         return replace(files[path], name=one.name, asked=asked, state="damaged", note=note)
     return replace(files[path], asked=asked)

@@ -147,8 +147,8 @@ class Rehearsal:
 
     Attributes:
         deployment: What was deployed, and the model in the end.
-        findings: What a real controller would have accepted without an error, although it hurts
-            later.
+        findings: What a real controller would have accepted without an error, although it
+            causes trouble later.
     """
 
     deployment: Deployment
@@ -448,7 +448,7 @@ def _render_rehearsal(inputs: Inputs, directory: Path) -> tuple[NamedBundle, Ren
     if inputs.charms is None:
         if named.release is None:
             raise UsageError(
-                f"{named.where} is no shipped release, so there are no stand-in charms for it",
+                f"{named.where} is not a shipped release, so there are no stand-in charms for it",
                 fix="Name the directory of its charms with --charms DIR.",
             )
         inputs = dataclasses.replace(inputs, charms=directory / "charms")

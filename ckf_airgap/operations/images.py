@@ -1,8 +1,8 @@
 """Carrying images: what each command of ``ckf-airgap images`` that moves them does.
 
 The connected side pulls from registries and saves an archive, the other side loads it and pushes to
-the private registry; `copy_images` does both at once for a machine that sees both. Every function
-tries all images, and returns a result for each.
+the private registry; `copy_images` does both at once for a machine that can reach both. Every
+function tries all images, and returns a result for each.
 """
 
 from __future__ import annotations
@@ -472,7 +472,7 @@ async def _load(
 
 
 def _without_images(listener: Listener) -> Listener:
-    """Return a listener that hears of an image only if it failed: others are not done yet."""
+    """Return a listener that is notified of an image only if it failed: others are not done yet."""
 
     def listen(event: TransferEvent) -> None:
         failed = isinstance(event, ImageDone) and event.result.status is ImageStatus.FAILED

@@ -31,7 +31,7 @@ async def opened_store(path: Path) -> AsyncIterator[Stored]:
     try:
         if isinstance(opened, DockerTars):
             raise UsageError(
-                f"{path} holds tars of docker save, without manifests",
+                f"{path} is a docker save archive, without manifests",
                 fix=f"Load it first: ckf-airgap images load {path} -o images",
             )
         yield opened
@@ -97,7 +97,7 @@ def parsed_name(name: str, where: Path) -> ImageReference:
         return ImageReference.parse(name)
     except ReferenceSyntaxError as exc:
         raise IntegrityError(
-            f"{where} has an image of the name {name!r}, which is not a reference",
+            f"{where} has an image named {name!r}, which is not a reference",
             fix="Name images in full when other tools write the layout.",
         ) from exc
 

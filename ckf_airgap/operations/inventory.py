@@ -45,7 +45,7 @@ class ListingInputs:
         rules: A file of image rules, added to those of the release or of the releases that
             the channels of the charms belong to; see `ImageRules.extended_by`.
         juju_version: Add the images of an offline controller of this version of Juju.
-        append: Lists of further images.
+        append: Lists of additional images.
     """
 
     bundle: str | Path

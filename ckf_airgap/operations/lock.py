@@ -24,7 +24,7 @@ from ckf_airgap.images.lists import NEEDS, Need
 SCHEMA: Final = "ckf-airgap/lock/v1"
 LOCK_NAME: Final = "ckf-airgap.lock"
 MAX_LOCK_BYTES: Final = 64 * 1024 * 1024
-"""Size that a lock may have; an image of twenty layers takes some 4 kB."""
+"""The largest size of a lock; an image of twenty layers takes some 4 kB."""
 
 
 FILE_NAME: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*\.charm\Z")
@@ -192,7 +192,7 @@ def document_sha256(document: Document) -> str:
 def _no_repetition(pairs: Sequence[tuple[str, JSONValue]]) -> Document:
     document = dict(pairs)
     if len(document) != len(pairs):
-        raise ValueError("a key is there twice")
+        raise ValueError("a key is repeated")
     return document
 
 
@@ -206,7 +206,7 @@ class _Reader:
         if not isinstance(value, dict) or value.get("schema") != SCHEMA:
             found = value.get("schema") if isinstance(value, dict) else None
             raise InputError(
-                f"{self._where} is not a lock of the form {SCHEMA} (it says {found!r})",
+                f"{self._where} is not a lock in the format {SCHEMA} (it says {found!r})",
                 fix="It may be of another version of ckf-airgap.",
             )
         fields = self._fields(
@@ -300,7 +300,7 @@ class _Reader:
     def _match(self, fields: Document, key: str, pattern: re.Pattern[str]) -> str:
         text = self._text(fields, key)
         if not pattern.match(text):
-            raise self._wrong(key, f"{text[:120]!r} is not what belongs there")
+            raise self._wrong(key, f"{text[:120]!r} is not valid there")
         return text
 
     def _number(self, fields: Document, key: str) -> int:

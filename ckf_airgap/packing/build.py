@@ -45,7 +45,7 @@ _ROOM_BYTES: Final = 64 * 1024 * 1024
 
 
 async def pack_release(plan: PackPlan, observer: PackObserver | None = None) -> Packed:
-    """Make a pack, or go on with one.
+    """Make a pack, or continue one.
 
     A run that was stopped or killed is continued by the next one: what is there and intact is not
     fetched again, and the result has the same bytes. ``SHA256SUMS`` is written last: a directory
@@ -98,7 +98,7 @@ class _Pack:
         given = self._given
         if given is not None and given.need != self._plan.need:
             raise UsageError(
-                f"the lock is that of a pack made with --need {given.need},"
+                f"the lock is from a pack made with --need {given.need},"
                 f" this one has --need {self._plan.need}",
                 fix=f"Give --need {given.need}, or leave out --lock.",
             )
@@ -160,7 +160,7 @@ class _Pack:
         self._observer.on_step(text)
 
     async def _weigh(self) -> None:
-        """Tell what is to be fetched as far as that is known yet, and whether there is room."""
+        """Report what is to be fetched, as far as that is known yet, and whether there is room."""
         plan = self._plan
         sources = plan.charms
         if sources.lock is not None:
@@ -170,7 +170,7 @@ class _Pack:
         else:
             named = await in_thread(find_bundle, sources.bundle or "")
             if named.release is None:  # the images of its charms are not known before they are here
-                self._step("what the images weigh is known only after the charms are there")
+                self._step("how large the images are is known only once the charms are there")
                 return
             listing = await list_images(self._listing_inputs(from_files=False))
             chosen = listing.inventory.chosen(plan.need)
@@ -178,7 +178,7 @@ class _Pack:
             mapping = retag_images(references, plan.registry, max_depth=plan.max_depth)
             found, size = await weigh_images(references, plan.transfer, self._assumed(mapping))
             self._step(
-                f"to pack: {len(references)} images as far as is known now, {size / 1e9:.2f} GB"
+                f"to pack: {len(references)} images as far as is known, {size / 1e9:.2f} GB"
                 + (f" ({len(references) - found} not found)" if found < len(references) else "")
             )
         await in_thread(self._check_room, size)
@@ -236,7 +236,7 @@ class _Pack:
         return replace(mapping, images=images)
 
     def _left_out(self, mapping: RetagMapping, lock: Lock) -> tuple[str, ...]:
-        """Return the images that the overlay names and nobody brings: neither we nor the base."""
+        """Return the images that the overlay names but neither this pack nor its base brings."""
         brought = {(one.source, one.target) for one in lock.images}
         if self._plan.since is not None:
             brought |= {(one.source, one.target) for one in self._plan.since.images}
@@ -299,14 +299,14 @@ class _Pack:
         before = {one.source: one for one in given.images}
         now = {one.source: one for one in lock.images}
         problems = [
-            Problem("it is not as in the lock", source)
+            Problem("it differs from the lock", source)
             for source in sorted(before.keys() | now.keys())
             if before.get(source) != now.get(source)
         ]
         raise IntegrityError(
             "the pack of the lock cannot be made again with these options",
             problems=problems or [Problem("registry or blobs differ", LOCK_NAME)],
-            fix="Give the same registry, platforms, overlays and lists as then.",
+            fix="Give the same registry, platforms, overlays and lists as before.",
         )
 
     def _render(self, mapping: RetagMapping) -> Rendering:

@@ -38,14 +38,14 @@ def write_charms(
         watch: Is notified of progress while writing.
 
     Raises:
-        IntegrityError: when a file is not the one of the lock.
+        IntegrityError: when a file is not the one in the lock.
     """
     with replacing(archive) as new:
         output = _Output(new.fileno())
         for charm in sorted(charms, key=lambda one: one.file):
             path = directory / charm.file
             if hash_file(path, [LOCK_HASH])[LOCK_HASH] != charm.sha384:
-                raise IntegrityError(f"{path} has changed while it was packed")
+                raise IntegrityError(f"{path} changed while it was packed")
             output.append(member_header(charm.file, charm.size))
             with path.open("rb") as stream:
                 while chunk := stream.read(_READ_BYTES):
@@ -85,7 +85,7 @@ def salvage_charms(pack: Path, directory: Path, watch: Watch = ignore) -> None:
 
 
 class _Output:
-    """A gzipped tar that is written from its begin to its end."""
+    """A gzipped tar that is written from beginning to end."""
 
     def __init__(self, fd: int) -> None:
         self._file = StoredGzipFile(fd)

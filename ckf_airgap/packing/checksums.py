@@ -47,7 +47,7 @@ class Checksums:
 
     Attributes:
         files: Those of each file, by its path in the pack.
-        wholes: Those of files that were cut into parts.
+        wholes: Those of files that were split into parts.
     """
 
     files: Mapping[str, FileSum] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class Checksums:
                 name = safe_path(match["name"], where)
                 wholes[name] = FileSum(match["hex"], int(match["size"]))
             elif line.strip():
-                raise IntegrityError(f"{where} has a line that is no checksum (line {number})")
+                raise IntegrityError(f"{where} has a line that is not a checksum (line {number})")
         if set(sums) != set(sizes):
             raise IntegrityError(f"{where} lacks sizes or checksums of some files")
         return cls(files={name: FileSum(sums[name], sizes[name]) for name in sums}, wholes=wholes)
@@ -106,7 +106,7 @@ class Checksums:
                     fix="Name the directory that `ckf-airgap pack` wrote.",
                 ) from exc
             raise IntegrityError(
-                f"{directory} has no {CHECKSUMS}: the pack is not finished, or has lost it",
+                f"{directory} has no {CHECKSUMS}: the pack is unfinished, or the file was lost",
                 fix="Make it again with: ckf-airgap pack BUNDLE --registry R -o DIR",
             ) from exc
         except UnicodeDecodeError as exc:
@@ -135,7 +135,7 @@ def sign(content: bytes, key: Path) -> str:
 
     Raises:
         MissingError: when it is not there.
-        InputError: when it is no such key.
+        InputError: when it is not such a key.
     """
     return base64.b64encode(read_private_key(key).sign(content)).decode() + "\n"
 
@@ -148,7 +148,7 @@ def read_private_key(key: Path) -> Ed25519PrivateKey:
         raise unreadable(exc, f"the key {key}") from exc
     except (ValueError, TypeError, UnsupportedAlgorithm) as exc:
         raise InputError(
-            f"{key} is no private key that can be used: {_first_line(exc)}", fix=_KEY_FIX
+            f"{key} is not a usable private key: {_first_line(exc)}", fix=_KEY_FIX
         ) from exc
     if not isinstance(private, Ed25519PrivateKey):
         raise InputError(f"{key} is not an Ed25519 key", fix=_KEY_FIX)
@@ -160,14 +160,14 @@ def read_public_key(key: Path) -> Ed25519PublicKey:
 
     Raises:
         MissingError: when it is not there.
-        InputError: when it is none.
+        InputError: when it is not one.
     """
     try:
         public = load_pem_public_key(_read_key(key))
     except OSError as exc:
         raise unreadable(exc, f"the key {key}") from exc
     except (ValueError, UnsupportedAlgorithm) as exc:
-        raise InputError(f"{key} is no public key: {_first_line(exc)}", fix=_PUBLIC_FIX) from exc
+        raise InputError(f"{key} is not a public key: {_first_line(exc)}", fix=_PUBLIC_FIX) from exc
     if not isinstance(public, Ed25519PublicKey):
         raise InputError(f"{key} is not an Ed25519 key", fix=_PUBLIC_FIX)
     return public
@@ -190,7 +190,7 @@ def check_signature(directory: Path, content: bytes, key: Ed25519PublicKey) -> s
     try:
         key.verify(base64.b64decode(text, validate=False), content)
     except (InvalidSignature, binascii.Error, ValueError):
-        return f"it is not that of the key over {CHECKSUMS}"
+        return f"it was not made by that key for {CHECKSUMS}"
     return ""
 
 

@@ -27,7 +27,7 @@ async def locked(plan: PackPlan) -> AsyncIterator[None]:
     """Make the directories, and keep other runs away from them.
 
     Raises:
-        InputError: when there is something else than a directory.
+        InputError: when something other than a directory is there.
         UsageError: when another run is at work there.
     """
 
@@ -55,11 +55,11 @@ def begin(plan: PackPlan, watch: Watch = ignore) -> None:
     """
     out = plan.output
     strangers = [
-        Problem("it does not belong to a pack", name)
+        Problem("it is not part of a pack", name)
         for name in sorted(path.name for path in out.iterdir())
         if not _is_ours(name)
     ]
-    raise_all(InputError, f"{out} is not a directory of a pack", strangers)
+    raise_all(InputError, f"{out} is not the directory of a pack", strangers)
     for name in (names.CHECKSUMS, names.SIGNATURE):
         (out / name).unlink(missing_ok=True)
     for name in (*names.IMAGES, names.CHARMS):
@@ -70,7 +70,7 @@ def begin(plan: PackPlan, watch: Watch = ignore) -> None:
 
 
 def cut(plan: PackPlan, name: str, watch: Watch = ignore) -> None:
-    """Cut an archive into parts if it is larger than they are; blocks."""
+    """Split an archive into parts if it is larger than one; blocks."""
     path = plan.output / name
     if plan.part_bytes is None or path.stat().st_size <= plan.part_bytes:
         return
@@ -131,12 +131,12 @@ def _is_ours(name: str) -> bool:
 
 
 def _plan_split(path: Path, work: Path, size: int) -> None:
-    """Write down how an archive is cut, before it is."""
+    """Record how an archive is split, before it is."""
     write_text(work / f"{path.name}{_SPLIT_PLAN}", json.dumps({"size": size}))
 
 
 def _restore(path: Path, work: Path, watch: Watch) -> None:
-    """Join an archive that an earlier run has cut, or began to cut."""
+    """Join an archive that an earlier run split, or began to split."""
     parts = [part for part in find_parts(path.parent, path.name) if part != path]
     plan = work / f"{path.name}{_SPLIT_PLAN}"
     if plan.is_file():

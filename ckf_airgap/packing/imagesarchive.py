@@ -1,4 +1,4 @@
-"""The images of a pack: what they weigh before they are there, and what the lock says of them."""
+"""The images of a pack: how large they are before they are there, and what the lock says."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def weigh_images(
 
     Args:
         references: The images.
-        settings: How registries are spoken to.
+        settings: How to talk to registries.
         assumed: Blobs that are not carried.
     """
     async with settings.client() as client:

@@ -65,7 +65,7 @@ def main(script: str, directory: str, wheels: str, version: str) -> None:
     """Install the wheels of a pack.
 
     Args:
-        script: ``install.sh``, beside which the pack lies.
+        script: ``install.sh``, which is in the directory of the pack.
         directory: Where to install, as the user named it.
         wheels: The directory of the wheels within the pack.
         version: The version of ckf-airgap.
@@ -135,7 +135,7 @@ def _check_python(target: Path) -> None:
         return  # the earlier run did not get that far
     found = _probe(python, target)
     if found is None:
-        _fail(f"the Python of {_shown(target)} does not run any more", _START_ANEW)
+        _fail(f"the Python of {_shown(target)} no longer runs", _START_ANEW)
     version, _, _ = found
     wanted = f"{sys.version_info[0]}.{sys.version_info[1]} on {platform.machine()}"
     if version != wanted:
@@ -173,12 +173,12 @@ def _run(
 
 
 def _read_sums(pack: Path, wheels: str) -> dict[str, str]:
-    """Return the checksums of what lies in the directory of the wheels, by name."""
+    """Return the checksums of what is in the directory of the wheels, by name."""
     path = pack / CHECKSUMS
     if not _is_plain(path):
         _fail(
-            f"there is no file {CHECKSUMS} beside install.sh",
-            f"Run install.sh where it lies in the pack. A pack without {CHECKSUMS} is unfinished.",
+            f"there is no file {CHECKSUMS} next to install.sh",
+            f"Run it in the directory of the pack. A pack without {CHECKSUMS} is unfinished.",
         )
     content = b"".join(_chunks(path, _MAX_SUMS_BYTES))
     sums: dict[str, str] = {}
@@ -244,7 +244,7 @@ def _make_environment(target: Path) -> Path:
     python = target / "bin" / "python"
     found = _probe(python, target)
     if found is None or not found[1] or not (target / "bin" / "activate").exists():
-        # Without pip: Debian's Python has none to give. What is there already is left alone.
+        # Without pip: Debian's Python does not have it. What is there already is left alone.
         command = [sys.executable, "-I", "-m", "venv", "--without-pip", str(target)]
         if _run(command).returncode:
             _fail(

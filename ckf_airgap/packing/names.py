@@ -19,7 +19,7 @@ CHARMS: Final = "charms.tar.gz"
 IMAGES: Final = ("images.tar.gz", "images.tar")
 IMAGE_LIST: Final = "images.txt"
 LEFT_OUT: Final = "left-out-images.txt"
-"""Images that the overlay names and nobody brought; only in a pack of some of them (``--need``)."""
+"""Images in the overlay that no pack brought; only in a pack of some of them (``--need``)."""
 
 RETAGGED: Final = "retagged-images.txt"
 MAPPING: Final = "retag-mapping.yaml"
@@ -60,7 +60,7 @@ def safe_path(name: str, where: str) -> str:
     """Return a relative path that stays below the directory that it starts from.
 
     Raises:
-        IntegrityError: when it does not, or has characters that no file of ours has.
+        IntegrityError: when it does not, or has characters that no file of a pack has.
     """
     path = PurePosixPath(name)
     if (

@@ -1,6 +1,6 @@
-"""Files that are larger than the medium: cut into parts in place, read through, joined again.
+"""Files that are larger than the medium: split into parts in place, read through, joined again.
 
-Neither way needs the file's size on the disk a second time: cutting takes the last part off the
+Neither way needs the file's size on the disk a second time: splitting takes the last part off the
 end of the file and shortens it, one part after the other. A run that is killed is continued by
 joining first. Everything here blocks on the disk.
 """
@@ -107,7 +107,7 @@ def find_parts(directory: Path, name: str) -> list[Path]:
 
 
 def split(path: Path, size: int, watch: Watch = ignore) -> list[Path]:
-    """Cut a file into parts of `size` bytes, the last one being shorter, and return them.
+    """Split a file into parts of `size` bytes, the last one being shorter, and return them.
 
     A file that is not larger stays as it is.
     """
@@ -126,7 +126,7 @@ def split(path: Path, size: int, watch: Watch = ignore) -> list[Path]:
 
 
 def join_in_place(path: Path, size: int, watch: Watch = ignore) -> None:
-    """Undo `split`, also one that was interrupted, or a joining that was.
+    """Undo `split`, even if that or an earlier joining was interrupted.
 
     Args:
         path: The whole file.
@@ -170,8 +170,8 @@ def join(parts: Iterable[Path], target: Path, expected: FileSum, watch: Watch = 
             stream.write(chunk)
         if reader.whole != expected:
             raise IntegrityError(
-                f"the parts of {target.name} do not make the file that they should",
-                fix="Run: ckf-airgap verify DIR, which names the part.",
+                f"the parts of {target.name} do not add up to the file that was split",
+                fix="Run: ckf-airgap verify DIR, which names the damaged part.",
             )
 
 

@@ -19,7 +19,7 @@ from ckf_airgap.packing.since import Assumes
 from ckf_airgap.packing.tool import ToolTarget
 
 WORK_SUFFIX: Final = ".work"
-"""Ends the name of the directory beside a pack that holds what is not finished."""
+"""Ends the name of the directory next to a pack that holds what is not finished."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +33,12 @@ class PackPlan:
         transfer: How images are moved.
         need: Which images of the bundle are packed; the overlay names all in any case.
         gzip: Whether the images are in ``images.tar.gz``; else in ``images.tar``.
-        append: Lists of further images.
+        append: Lists of additional images.
         juju_version: Add the images of an offline controller of this version.
         rules: A file of image rules, added to those that fit the bundle.
         settings: ``APP.OPTION=VALUE`` for the overlay.
         max_depth: The levels that a path in the registry may have.
-        part_bytes: Cut archives into parts of this size.
+        part_bytes: Split archives into parts of this size.
         since: The lock of the pack that the other side has.
         signing_key: The Ed25519 key to sign with.
         tool: The machine that ckf-airgap is carried for; ``None`` leaves it out.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from ckf_airgap.documents import JSONValue
-from ckf_airgap.errors import InputError
+from ckf_airgap.errors import IntegrityError
 from ckf_airgap.files import read_small_text
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.operations.lock import MAX_LOCK_BYTES, Lock
@@ -42,25 +42,49 @@ class Assumes:
     def read(cls, directory: Path) -> Assumes | None:
         """Return what a pack assumes, or ``None``; blocks on the disk.
 
+        Its checksum is not looked at.
+
         Raises:
-            InputError: when the file is damaged.
+            IntegrityError: when the file is damaged, or not a regular one.
         """
         path = directory / ASSUMES
         try:
             # The names in it are some of those in a lock.
-            text = read_small_text(path, MAX_LOCK_BYTES, what="such a list", follow=False)
-            document: JSONValue = json.loads(text)
+            text = read_small_text(
+                path,
+                MAX_LOCK_BYTES,
+                what="a list of what is left out",
+                follow=False,
+                error=IntegrityError,
+            )
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, RecursionError) as exc:
-            raise InputError(f"{path} cannot be read: {exc}") from exc
+        except (OSError, UnicodeDecodeError) as exc:
+            raise IntegrityError(f"{path} cannot be read: {exc}") from exc
+        return cls.from_text(text, where=str(path))
+
+    @classmethod
+    def from_text(cls, text: str, *, where: str) -> Assumes:
+        """Return what a file of this text says.
+
+        Args:
+            text: The text.
+            where: What it is called in messages.
+
+        Raises:
+            IntegrityError: when it is not such a file.
+        """
+        try:
+            document: JSONValue = json.loads(text)
+        except (ValueError, RecursionError) as exc:
+            raise IntegrityError(f"{where} cannot be read: {exc}") from exc
         fields = document if isinstance(document, dict) else {}
         bundle, lock = fields.get("bundle"), fields.get("lock-sha256")
         lists = [fields.get("charms"), fields.get("blobs")]
         if fields.get("schema") != SCHEMA or not isinstance(bundle, str):
-            raise InputError(f"{path} is not of the form {SCHEMA}")
+            raise IntegrityError(f"{where} is not in the format {SCHEMA}")
         if not isinstance(lock, str) or not all(isinstance(one, list) for one in lists):
-            raise InputError(f"{path} lacks keys of the form {SCHEMA}")
+            raise IntegrityError(f"{where} lacks keys of the format {SCHEMA}")
         charms, blobs = (
             frozenset(str(item) for item in one) if isinstance(one, list) else frozenset()
             for one in lists

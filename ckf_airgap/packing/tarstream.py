@@ -1,8 +1,8 @@
 """Tars, written the same each time and read in one pass, trusting nothing that they say.
 
-The reader takes regular files and directories and nothing else: what we write has no links,
-devices or sparse files. It never unpacks to a path of the archive's choosing; it hands out names
-that were checked, and bytes.
+The reader takes regular files and directories and nothing else: what ckf-airgap writes has no
+links, devices or sparse files. It never unpacks to a path of the archive's choosing; it hands out
+names that were checked, and bytes.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class GzipReader:
         """Return up to `count` bytes.
 
         Raises:
-            IntegrityError: when the stream is damaged, cut, or followed by something else.
+            IntegrityError: when the stream is damaged, truncated, or followed by something else.
         """
         if not self._begun:
             self._begun = True
@@ -96,7 +96,7 @@ class GzipReader:
             except zlib.error as exc:
                 raise IntegrityError(f"{self._where} is damaged: {exc}") from exc
             if not data and not piece and not self._inflater.eof:
-                raise IntegrityError(f"{self._where} is cut: its gzip stream has no end")
+                raise IntegrityError(f"{self._where} is truncated: its gzip stream has no end")
             self._checksum = zlib.crc32(piece, self._checksum)
             self._size += len(piece)
             self._ended = self._inflater.eof
@@ -128,7 +128,7 @@ class GzipReader:
         while len(self._held) < count:
             data = self._raw.read(READ_BYTES)
             if not data:
-                raise IntegrityError(f"{self._where} is cut: its gzip stream has no end")
+                raise IntegrityError(f"{self._where} is truncated: its gzip stream has no end")
             self._held += data
         piece, self._held = self._held[:count], self._held[count:]
         return piece
@@ -166,7 +166,7 @@ class TarReader:
         """Yield the files; read the bytes of each with `chunks` before the next.
 
         Raises:
-            IntegrityError: when it is no tar, is cut, or has a member that is unsafe.
+            IntegrityError: when it is not a tar, is truncated, or has an unsafe member.
         """
         long_name: str | None = None
         long_size: int | None = None
@@ -210,7 +210,7 @@ class TarReader:
         while self._left:
             chunk = self._stream.read(min(self._left, READ_BYTES))
             if not chunk:
-                raise IntegrityError(f"{self._where} is cut within a member")
+                raise IntegrityError(f"{self._where} is truncated within a member")
             self._left -= len(chunk)
             yield chunk
         if self._padding:
@@ -221,7 +221,7 @@ class TarReader:
         self._left_of_all -= size
         if size > MAX_MEMBER_BYTES or self._left_of_all < 0:
             raise IntegrityError(
-                f"{self._where}: the member {path!r} claims {size} bytes, more than can be meant"
+                f"{self._where}: the member {path!r} claims an implausible size of {size} bytes"
             )
 
     def _header(self, header: bytes) -> tuple[str, int, bytes]:
@@ -231,7 +231,7 @@ class TarReader:
         except ValueError:
             told = -1
         if told != sum(signed):
-            raise IntegrityError(f"{self._where} is no tar, or is damaged: a header is wrong")
+            raise IntegrityError(f"{self._where} is not a tar, or is damaged: a header is wrong")
         name = self._text(header[:100].partition(b"\0")[0])
         if header[257:262] == b"ustar" and header[257:265] != b"ustar  \0":
             prefix = self._text(header[345:500].partition(b"\0")[0])
@@ -241,7 +241,7 @@ class TarReader:
     def _number(self, field: bytes) -> int:
         if field[0] & 0x80:
             if field[0] != 0x80:
-                raise IntegrityError(f"{self._where} has a member of a negative size")
+                raise IntegrityError(f"{self._where} has a member with a negative size")
             return int.from_bytes(field[1:], "big")
         text = field.strip(b" \0")
         if text and not all(48 <= digit < 56 for digit in text):
@@ -290,7 +290,7 @@ class TarReader:
         while len(pieces) < count:
             piece = self._stream.read(count - len(pieces))
             if not piece:
-                raise IntegrityError(f"{self._where} is cut: the end of the tar is missing")
+                raise IntegrityError(f"{self._where} is truncated: the end of the tar is missing")
             pieces += piece
         return bytes(pieces)
 

@@ -11,7 +11,7 @@ from ckf_airgap.packing.since import Assumes
 
 _INSTALL: Final = """\
 #!/bin/sh
-# Installs ckf-airgap {version} from the wheels beside this script: no package index, no network.
+# Installs ckf-airgap {version} from the wheels next to this script: no package index, no network.
 # It checks the wheels, but nothing checks this script: before you run it, compare the whole pack
 # with SHA256SUMS and, if it is signed, SHA256SUMS with its signature (docs/pack.md says how).
 set -eu
@@ -76,12 +76,12 @@ Made by ckf-airgap {version}, for the registry {registry}.
 
 {check}On a machine behind the gap:
 
-{install}  ckf-airgap verify .                 reads all once; names what is missing or altered
+{install}  ckf-airgap verify .                 reads all of it; names what is missing or altered
   ckf-airgap unpack . --to ~          ~/charms, ~/retagged-images.txt and the rest
   ckf-airgap images push {images} --registry {registry}{mapping}
   ckf-airgap deploy ~/{bundle_file}   --charms ~/charms --images ~/retagged-images.txt
 
-Without ckf-airgap, the old way works as well:
+Without ckf-airgap, the usual tools work as well:
 
   sha256sum -c SHA256SUMS
 {join}  mkdir -p ~/charms && tar -xzf charms.tar.gz -C ~/charms
@@ -165,7 +165,7 @@ def install_script(*, version: str, python: str, machine: str, wheels: str) -> s
     Args:
         version: The version of ckf-airgap.
         python: The Python that the wheels are for, ``3.12``.
-        machine: The machine, as ``uname -m`` says it.
+        machine: The machine, as ``uname -m`` reports it.
         wheels: The directory of the wheels.
     """
     installer = resources.files(__package__).joinpath("installer.py").read_text(encoding="utf-8")

@@ -28,7 +28,7 @@ from ckf_airgap.facts.defaults import PYTHONS
 from ckf_airgap.files import write_text
 
 STAMP: Final = "wheels.json"
-"""Names the wheels, once all are there; lies among them."""
+"""Lists the wheels, once all are there; it is stored with them."""
 
 _SCHEMA: Final = "ckf-airgap/wheels/v1"
 _CREATED: Final = (1980, 1, 1, 0, 0, 0)
@@ -205,6 +205,6 @@ async def _pip(arguments: Sequence[str]) -> None:
         lines = output.decode(errors="replace").strip().splitlines()
         why = next((line for line in lines if "ERROR" in line or "No module" in line), "")
         raise AirgapError(
-            f"pip {arguments[0]} failed: {why or (lines[-1] if lines else 'without a word')}",
+            f"pip {arguments[0]} failed: {why or (lines[-1] if lines else 'it gave no reason')}",
             fix="Check pip's index and proxy, or leave the tool out with --no-tool.",
         )

@@ -1,4 +1,4 @@
-"""Laying a pack out on the other side: nothing unsafe, nothing half, nothing overwritten."""
+"""Laying a pack out on the other side: nothing unsafe, nothing incomplete, nothing overwritten."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ckf_airgap.files import disk_error, open_regular, read_small, replacing, re
 from ckf_airgap.files.paths import StrPath, optional_path
 from ckf_airgap.operations.lock import FILE_NAME, MAX_LOCK_BYTES, Lock
 from ckf_airgap.packing.checksums import Checksums, FileSum, check_signature, read_public_key
-from ckf_airgap.packing.names import CHARMS, IMAGES, LAID_OUT, LOCK_NAME, SIGNATURE
+from ckf_airgap.packing.names import ASSUMES, CHARMS, IMAGES, LAID_OUT, LOCK_NAME, SIGNATURE
 from ckf_airgap.packing.parts import PartsReader, Watch, find_parts, ignore, join
 from ckf_airgap.packing.since import Assumes
 from ckf_airgap.packing.tarstream import TarFile, TarReader, open_tar
@@ -31,7 +31,7 @@ class Unpacked:
         directory: Where.
         charms: How many charms are there now.
         written: Files that were written.
-        kept: Files that were there as they should be.
+        kept: Files that were already there and intact.
         images: The archive of images, for ``images push``.
         assumes: What must be on this side already.
     """
@@ -67,8 +67,8 @@ def unpack_pack(
     Raises:
         MissingError: when the directory or the key is not there.
         CharmNotFoundError: when it is made ``--since`` a pack whose charms are not there.
-        InputError: when the directory is no pack, the key none, `target` no directory, or files are
-            there that differ; nothing is written then.
+        InputError: when the directory is not a pack, the key is not one, `target` is not a
+            directory, or files are there that differ; nothing is written then.
         IntegrityError: when the pack is damaged, hostile or not signed with the key.
         TransferError: when the disk is full or fails.
     """
@@ -108,8 +108,11 @@ class _Unpacking:
         if LOCK_NAME not in small:
             raise IntegrityError(f"{self._directory} has no {LOCK_NAME}")
         text = small[LOCK_NAME].decode("utf-8", errors="replace")
-        lock = Lock.from_text(text, where=str(self._directory / LOCK_NAME))
-        assumes = Assumes.read(self._directory)
+        try:
+            lock = Lock.from_text(text, where=str(self._directory / LOCK_NAME))
+        except InputError as exc:  # it is a file of the pack, not one that somebody named
+            raise IntegrityError(exc.message, problems=exc.problems, fix=exc.fix) from exc
+        assumes = self._assumes()
         left_out = assumes.charms if assumes is not None else frozenset()
         if assumes is not None:
             self._require(assumes, lock)
@@ -132,6 +135,13 @@ class _Unpacking:
             images=images,
             assumes=assumes,
         )
+
+    def _assumes(self) -> Assumes | None:
+        """Return what the pack assumes; a file without a checksum is not one of the pack's."""
+        if ASSUMES not in self._checksums.files:
+            return None
+        text = self._small(ASSUMES).decode("utf-8", errors="replace")
+        return Assumes.from_text(text, where=str(self._directory / ASSUMES))
 
     def _small(self, name: str) -> bytes:
         """Return a small file of the pack, checked."""
@@ -158,7 +168,7 @@ class _Unpacking:
         """Refuse a pack whose base is not here."""
         checksums = lock.charm_checksums
         missing = [
-            Problem("it is not there, or is another", str(self._charms / file))
+            Problem("it is missing, or is a different file", str(self._charms / file))
             for file in sorted(assumes.charms)
             if _state(self._charms / file, "sha384", checksums.get(file, "")) != "same"
         ]
@@ -196,9 +206,9 @@ class _Unpacking:
                 differing.append(path)
         raise_all(
             InputError,
-            "files are there already that differ from those of the pack",
+            "files that are already there differ from those in the pack",
             [
-                Problem("it is another file", str(path), "remove it, or use --force")
+                Problem("it is a different file", str(path), "remove it, or use --force")
                 for path in sorted(differing)
             ],
         )
@@ -233,7 +243,7 @@ class _Unpacking:
                 stream.write(chunk)
             if digest.hexdigest() != sha384:
                 raise IntegrityError(
-                    f"the charm {file.name} is not that of the lock",
+                    f"the charm {file.name} is not the one in the lock",
                     fix="Copy the pack again; `ckf-airgap verify DIR` names all that is wrong.",
                 )
         self._written += 1

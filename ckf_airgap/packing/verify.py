@@ -16,13 +16,23 @@ from ckf_airgap.files import require_directory
 from ckf_airgap.files.paths import StrPath, optional_path
 from ckf_airgap.operations.lock import Lock
 from ckf_airgap.packing.checksums import Checksums, FileSum, check_signature, read_public_key
-from ckf_airgap.packing.names import CHARMS, CHECKSUMS, IMAGES, LOCK_NAME, SIGNATURE, whole_of
+from ckf_airgap.packing.names import (
+    ASSUMES,
+    CHARMS,
+    CHECKSUMS,
+    IMAGES,
+    LOCK_NAME,
+    SIGNATURE,
+    whole_of,
+)
 from ckf_airgap.packing.parts import PartsReader, Watch, find_parts, ignore
 from ckf_airgap.packing.since import Assumes
 from ckf_airgap.packing.tarstream import TarFile, TarReader, open_tar
 from ckf_airgap.transfer.stores.archivefiles import is_gzip_name
 
-_FIX: Final = "Copy the pack again; if it is made so, do not use it, and ask who made it."
+_FIX: Final = (
+    "Copy the pack again; if it was made like this, do not use it, and ask whoever made it."
+)
 _MAX_INDEX_BYTES: Final = 64 * 1024 * 1024
 
 
@@ -66,7 +76,7 @@ def verify_pack(
 
     Raises:
         MissingError: when the directory or the key is not there.
-        InputError: when the directory is no pack, or the key none.
+        InputError: when the directory is not a pack, or the key is not one.
         IntegrityError: when the checksums themselves are damaged.
     """
     directory, key = Path(directory), optional_path(key)
@@ -114,23 +124,23 @@ class _Verification:
         return self._found
 
     def _listing(self) -> None:
-        """Name the files that are missing, and those that do not belong here."""
+        """Name the files that are missing, and those that are not part of the pack."""
         known = set(self._checksums.files)
         there = set(_files(self._directory)) - {CHECKSUMS, SIGNATURE}
         for name in sorted(known - there):
             self._wrong("the file is missing", name)
         for name in sorted(known & there):
             if not self._is_plain(self._directory / name):
-                self._wrong("the file is no regular file", name)
+                self._wrong("it is not a regular file", name)
         for name in sorted(there - known):
-            self._wrong("the file does not belong to the pack", name)
+            self._wrong("the file is not part of the pack", name)
 
     def _read_documents(self) -> None:
-        for problem in (self._read_lock, self._read_assumes):
+        for name, read in ((LOCK_NAME, self._read_lock), (ASSUMES, self._read_assumes)):
             try:
-                problem()
+                read()
             except AirgapError as exc:
-                self._wrong(exc.message, LOCK_NAME)
+                self._wrong(exc.message, name)
 
     def _read_lock(self) -> None:
         path = self._directory / LOCK_NAME
@@ -168,12 +178,12 @@ class _Verification:
         for file in sorted(wanted.keys() - found.keys()) if whole else ():
             self._wrong(f"the charm {file} is missing", CHARMS)
         for file in sorted(found.keys() - wanted.keys()):
-            self._wrong(f"{file} does not belong there", CHARMS)
+            self._wrong(f"{file} is not expected there", CHARMS)
         for file in sorted(found.keys() & wanted.keys()):
             if found[file] == wanted[file]:
                 continue
             other = names.get(found[file])
-            what = f"holds the charm {other}" if other else "is not the charm of the lock"
+            what = f"holds the charm {other}" if other else "is not the charm in the lock"
             self._wrong(f"{file} {what}", CHARMS)
 
     def _images(self) -> set[str]:
@@ -218,14 +228,14 @@ class _Verification:
             for digest in (image.digest, *image.blobs):
                 users.setdefault(digest, image.source)
             if index and named.get(image.source) != image.digest:
-                self._wrong(f"the image {image.source} is not the one of the lock", where)
+                self._wrong(f"the image {image.source} is not the one in the lock", where)
         for digest in sorted(users.keys() - found.keys() - assumed):
             self._wrong(f"the blob {digest} of {users[digest]} is missing", where)
         for digest in sorted(found.keys() & self._lock.blobs.keys()):
             if found[digest] != self._lock.blobs[digest]:
-                self._wrong(f"the blob {digest} is of another size than in the lock", where)
+                self._wrong(f"the blob {digest} has a different size than in the lock", where)
         for digest in sorted(found.keys() - users.keys() - set(_digests(index))):
-            self._wrong(f"the blob {digest} does not belong there", where)
+            self._wrong(f"the blob {digest} is not expected there", where)
 
     def _archive(
         self, names: list[str], member: Callable[[TarFile, TarReader], None]
@@ -258,7 +268,7 @@ class _Verification:
             self._compare(reader)
             expected = self._checksums.wholes.get(name)
             if expected is not None and reader.whole != expected:
-                self._wrong("its parts do not make the file that was cut", name)
+                self._wrong("its parts do not add up to the file that was split", name)
         return set(listed), whole
 
     def _listed_parts(self, name: str) -> list[str]:
@@ -302,7 +312,7 @@ def _difference(found: FileSum, expected: FileSum) -> str:
 
 
 def _files(directory: Path) -> Iterator[str]:
-    """Yield the paths of everything below a directory that is no directory itself."""
+    """Yield the paths of everything below a directory except directories."""
     for folder, names, files in os.walk(directory):
         links = [name for name in names if (Path(folder) / name).is_symlink()]
         for name in (*files, *links):

@@ -1,4 +1,4 @@
-"""What a transfer shows of itself while it runs, and what became of each image."""
+"""What a transfer reports while it runs, and what became of each image."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ImageResult:
         bytes_sent: Bytes of blobs that were moved for it; a blob that several images share counts
             for the one that moved it.
         error: Why it failed.
-        notes: What the user should know beside it, such as a digest that differs.
+        notes: What else the user should know, such as a digest that differs.
     """
 
     source: str
@@ -54,7 +54,7 @@ class BlobWay(str, enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImagesPlanned:
-    """It is known which images are to be done; told once.
+    """It is known which images are to be done; sent once.
 
     Attributes:
         count: How many.
@@ -109,7 +109,7 @@ class ImageDone:
 TransferEvent: TypeAlias = (
     ImagesPlanned | BlobsPlanned | BytesMoved | BlobDone | ImageDone | Retrying
 )
-"""What a transfer tells while it runs."""
+"""What a transfer reports while it runs."""
 
 
 Listener: TypeAlias = Callable[[TransferEvent], None]

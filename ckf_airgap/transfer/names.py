@@ -1,7 +1,7 @@
 """What the names in a layout mean: which entry of ``index.json`` is the image of a name.
 
 Tools write several entries under one name. hauler and ``cosign save`` put an image's signatures,
-attestations and SBOMs beside it; these never take its place. Two images of one name are an error,
+attestations and SBOMs next to it; these never take its place. Two images of one name are an error,
 since either may be the one that is meant.
 """
 
@@ -25,7 +25,7 @@ from ckf_airgap.transfer.oci import (
 )
 
 KIND: Final = "kind"
-"""The annotation by which hauler and ``cosign save`` tell what an entry is.
+"""The annotation by which hauler and ``cosign save`` say what an entry is.
 
 Its values are ``dev.cosignproject.cosign/sigs``, ``dev.hauler/image``, ``dev.hauler/sigs/HEX`` and
 the like.
@@ -75,7 +75,7 @@ def is_image(manifest: Manifest) -> bool:
     """Whether a manifest is of an image, rather than of a signature, an attestation or an SBOM.
 
     An image has no subject, a config of an image, and layers of a file system. cosign's signatures
-    have the config of an image, too, but layers that are none.
+    have the config of an image, too, but layers that are not.
     """
     document = json.loads(manifest.content)
     if document.get("subject") or document.get("artifactType"):
@@ -101,7 +101,7 @@ async def named_images(
         where: The layout, for messages.
 
     Raises:
-        IntegrityError: when a name is that of different images, or only of what is no image.
+        IntegrityError: when different images have one name, or a name has no image at all.
     """
     groups: dict[Hashable, dict[str, list[Descriptor]]] = {}
     for entry in entries:
@@ -126,8 +126,8 @@ async def named_images(
         IntegrityError,
         f"{where} does not say which image a name means",
         problems,
-        fix="Write it again with each image under a name of its own, or remove the entries that"
-        " are not meant from its index.json.",
+        fix="Write it again with each image under its own name, or remove the entries that are not"
+        " wanted from its index.json.",
     )
     return found
 
@@ -136,7 +136,7 @@ def kept_entries(entries: Iterable[Descriptor], reference: str, digest: Digest) 
     """Return the entries of an ``index.json`` that stay when a name is given to an image.
 
     Those of the name go, however it is spelled; one of another spelling stays when it is of the
-    very same image. What lies beside an image of the name stays, too.
+    very same image. What is stored next to an image under that name stays, too.
     """
     wanted = meaning(reference)
 
@@ -168,16 +168,16 @@ def one_each(named: Sequence[tuple[str, Digest]], *, where: str) -> None:
         IntegrityError,
         f"{where} has different images of the same name",
         problems,
-        fix="Save the images again, each under a name of its own.",
+        fix="Save the images again, each under its own name.",
     )
 
 
 def notes_of(descriptor: Descriptor) -> tuple[str, ...]:
-    """Return what to tell of an image that has others of its name beside it."""
+    """Return what to report about an image when other entries have its name."""
     if not descriptor.beside:
         return ()
     others = ", ".join(map(str, descriptor.beside))
-    note = f"taken instead of {others} of the same name: no image, but a signature or the like"
+    note = f"chosen over {others} of the same name: not an image, but a signature or the like"
     return (note,)
 
 

@@ -1,7 +1,7 @@
 """Digests, descriptors and manifests of the OCI image and distribution specifications.
 
 Pure. A manifest is kept as the bytes that its registry sent: they are what its digest is of, so
-they are parsed to see what belongs to the image, and never written anew.
+they are parsed to see what belongs to the image, and never rewritten.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ STAND_IN: Final = "ckf-airgap.stands-in-for"
 """Marks an entry of ``index.json`` that is there for skopeo below 1.14 only.
 
 Those look up names among OCI media types alone. In an archive, an image of Docker's media types has
-a second entry, an OCI index that points at the very same manifest; we read the first one.
+a second entry, an OCI index that points at the very same manifest; only the first one is read.
 """
 
 MAX_MANIFEST_BYTES: Final = 4 * 1024 * 1024
@@ -48,7 +48,7 @@ _HEX_RE: Final = re.compile(r"[0-9a-f]+\Z")
 
 
 class Hasher(Protocol):
-    """What `Digest.hasher` gives: a running hash of :mod:`hashlib`."""
+    """What `Digest.hasher` returns: a running hash of :mod:`hashlib`."""
 
     def update(self, data: bytes | bytearray | memoryview, /) -> None:
         """Add bytes."""
@@ -72,7 +72,7 @@ class Digest:
         """Return the digest that ``ALGORITHM:HEX`` is.
 
         Raises:
-            IntegrityError: when it is no digest, or of an algorithm that cannot be checked.
+            IntegrityError: when it is not a digest, or its algorithm is not supported.
         """
         algorithm, _, digits = text.partition(":")
         if _HEX_DIGITS.get(algorithm) != len(digits) or not _HEX_RE.match(digits):
@@ -204,7 +204,7 @@ def parse_manifest(
     Args:
         content: The bytes.
         media_type: The media type that came with them (parameters are ignored); without one, or
-            with a general one, it is told from the document.
+            with a general one, it is derived from the document.
         expected: The digest that the bytes must have.
 
     Raises:
@@ -213,7 +213,7 @@ def parse_manifest(
     """
     digest = Digest.of(content, expected.algorithm if expected else "sha256")
     if expected is not None and digest != expected:
-        raise IntegrityError(f"a manifest has the digest {digest} where {expected} was asked for")
+        raise IntegrityError(f"a manifest has the digest {digest} where {expected} was requested")
     document = _document(content, digest)
     named = _media_type(document, media_type, digest)
     index = named in INDEX_TYPES
@@ -240,7 +240,7 @@ def descriptor_from_document(document: JSONValue, *, where: str) -> Descriptor:
         IntegrityError: when it has no media type, digest or size.
     """
     if not isinstance(document, dict):
-        raise IntegrityError(f"{where} has a descriptor that is no object")
+        raise IntegrityError(f"{where} has a descriptor that is not an object")
     media_type, digest, size = (document.get(key) for key in ("mediaType", "digest", "size"))
     if not isinstance(media_type, str) or not isinstance(digest, str):
         raise IntegrityError(f"{where} has a descriptor without mediaType or digest")

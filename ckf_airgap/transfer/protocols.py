@@ -1,4 +1,4 @@
-"""What carries images: the stores between two registries, and what a transfer tells.
+"""What carries images: the stores between two registries, and what a transfer reports.
 
 A pull goes from registries into a `BlobStore`, a push from a `BlobSource` into a registry. An OCI
 layout directory is one (`ckf_airgap.transfer.stores.layout`), and so is the archive that crosses

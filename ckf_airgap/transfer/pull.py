@@ -44,7 +44,7 @@ async def pull(
 ) -> list[ImageResult]:
     """Bring images into a store, each blob once, whatever fails.
 
-    Each tag is looked up anew, so one that has moved since the last run is fetched again. What is
+    Each tag is looked up again, so one that has moved since the last run is fetched again. What is
     in the store is not. An image gets its name in the store after all that belongs to it.
 
     Args:
@@ -132,7 +132,7 @@ class _Pull:
         await self._store.check_room((*blobs.values(), *manifests.values()))
 
     async def image(self, tree: Outcome[ImageReference, ImageTree]) -> ImageResult:
-        """Bring one image, and tell what became of it."""
+        """Bring one image, and report what became of it."""
         name = str(tree.item)
         moved = _Moved()
         error: AirgapError | None = None

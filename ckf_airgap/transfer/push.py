@@ -148,9 +148,9 @@ class _Blob:
     Attributes:
         wanted: The repositories that it is to be in.
         present: The repositories that have it.
-        absent: The repositories that were asked, and have it not.
+        absent: The repositories that were asked, and do not have it.
         lock: Held while it is looked for, mounted or uploaded: a mount follows an upload.
-        told: Whether the listener knows that it is there.
+        told: Whether the listener was notified that it is there.
         broken: Why no upload of it can succeed.
     """
 
@@ -255,7 +255,7 @@ class _Push:
             changed = await _put_manifests(place, manifests)
             carried = ", ".join(map(str, tree.platforms))
             moved.notes.append(
-                f"{registry.host} takes no index whose other platforms are missing: for {carried}"
+                f"{registry.host} rejects an index whose other platforms are missing: for {carried}"
                 f" it has the digest {manifests[-1].digest} instead of {tree.top.digest}"
             )
         moved.changed |= changed
@@ -315,7 +315,7 @@ class _Push:
             return
 
     def _tell(self, blob: Descriptor, state: _Blob, way: BlobWay) -> None:
-        """Tell the listener about a blob the first time that it is in a registry."""
+        """Notify the listener of a blob the first time that it is in a registry."""
         if not state.told:
             state.told = True
             self._listener(BlobDone(descriptor=blob, way=way))
@@ -374,9 +374,9 @@ async def _put_manifests(place: _Place, manifests: tuple[Manifest, ...]) -> bool
     except ImmutableTagError as exc:
         there = await registry.find_manifest(repository, place.tag, writing=True)
         if there == top.digest:
-            return True  # somebody else put it, or we did and the answer was lost
+            return True  # somebody else put it, or this run did and the answer was lost
         raise ImmutableTagError(
-            f"{registry.host}/{repository}:{place.tag} is {there or 'kept as it was'} and may not"
+            f"{registry.host}/{repository}:{place.tag} is {there or 'kept as it was'} and cannot"
             f" be changed; the image to push is {top.digest}",
             fix="Push it under another tag, or remove the old one there.",
         ) from exc

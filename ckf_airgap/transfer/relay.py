@@ -110,7 +110,7 @@ class _Relay:
         await self._store.check_room((*blobs.values(), *manifests.values()))
 
     async def image(self, tree: Outcome[str, ImageTree]) -> ImageResult:
-        """Copy one image, and tell what became of it."""
+        """Copy one image, and report what became of it."""
         moved = [0]
         error: AirgapError | None = None
         try:
@@ -168,7 +168,7 @@ class _Relay:
                     if attempt or not resumed:
                         raise IntegrityError(
                             exc.message,
-                            fix="What it is read from is damaged: copy or pull that again.",
+                            fix="Its source is damaged: copy or pull that again.",
                         ) from exc
         self._listener(BlobDone(descriptor=blob, way=BlobWay.COPIED, resumed=resumed))
 

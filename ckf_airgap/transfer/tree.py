@@ -41,7 +41,7 @@ class ImageTree:
         blobs: All blobs of these.
         omitted: Children of its indexes that are not carried.
         platforms: The platforms that are carried, if not all.
-        remarks: What to tell of it beside that.
+        remarks: What else to report about it.
     """
 
     top: Manifest
@@ -63,7 +63,7 @@ class ImageTree:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What to tell of an image, as that it is carried for some platforms only."""
+        """What to report about an image, such as that it is carried for some platforms only."""
         if not self.omitted:
             return self.remarks
         left = ", ".join(sorted({str(child.platform) for child in self.omitted}))
@@ -83,7 +83,7 @@ async def read_tree(
 
     Raises:
         AbsentError: when a manifest is missing, or an index has nothing for the platforms.
-        IntegrityError: when it is nested deeper, or larger, than can be meant.
+        IntegrityError: when it is unreasonably deep or large.
     """
     wanted = tuple(platforms)
     manifests: dict[Digest, Manifest] = {}
@@ -93,13 +93,13 @@ async def read_tree(
 
     async def walk(manifest: Manifest, depth: int) -> None:
         if depth > MAX_DEPTH or len(manifests) > MAX_MANIFESTS:
-            raise IntegrityError(f"the index {top.digest} is nested or large beyond reason")
+            raise IntegrityError(f"the index {top.digest} is unreasonably deep or large")
         if manifest.is_index:
             taken, left = select_children(manifest, wanted)
             if manifest.children and not taken:
                 there = ", ".join(sorted({str(child.platform) for child in left}))
                 names = " or ".join(map(str, wanted))
-                raise AbsentError(f"the index {top.digest} has nothing for {names}, but: {there}")
+                raise AbsentError(f"the index {top.digest} has nothing for {names}, only: {there}")
             omitted.extend(left)
             found = []
             for child in taken:
@@ -136,8 +136,8 @@ def carried_platforms(descriptor: Descriptor) -> tuple[Platform, ...]:
 def reduced(tree: ImageTree) -> tuple[Manifest, ...]:
     """Return the manifests of an image that names only what is carried; its digest is another.
 
-    Needed where a registry refuses an index with children that it has not. An index with one
-    child that runs becomes that child, whose digest is an original one; others are written anew.
+    Needed where a registry refuses an index with children that it lacks. An index with one
+    child that runs becomes that child, whose digest is an original one; others are rewritten.
 
     Returns:
         Its manifests, children before their index, the top one last.
@@ -185,7 +185,7 @@ def _index(
 
 
 async def keep_manifest(store: BlobStore, manifest: Manifest) -> None:
-    """Keep the bytes of a manifest in a store; one that is there is written anew when damaged.
+    """Keep the bytes of a manifest in a store; one that is there is rewritten if damaged.
 
     Raises:
         TransferError: when it cannot be written.

@@ -44,7 +44,7 @@ class Expected:
 async def verify(
     client: RegistryClient, images: Iterable[Expected], *, listener: Listener = ignore
 ) -> list[ImageResult]:
-    """Look whether images are in their registry, whole.
+    """Check that images are in their registry, complete.
 
     Of each its manifests are read, and their digests computed; of each blob it is asked whether
     the repository has it, with its size. Nothing is downloaded.
@@ -52,7 +52,7 @@ async def verify(
     Args:
         client: The client.
         images: The images.
-        listener: Is told when one is done.
+        listener: Is notified when one is done.
 
     Returns:
         A result for each, in order: `ImageStatus.PRESENT`, or `ImageStatus.FAILED` with what is

@@ -49,7 +49,7 @@ _HEADERS: Final = ("Content-Type", "Content-Disposition", "Content-Sha384", "Juj
 _BODY: Final = "tests.transcripts.body"
 _FIRST_RUN: Final = ('ERROR Get "https://streams.', "Since Juju 3 is being run for the first time")
 _OUTPUT_LINES: Final = 8
-_OUTPUT_WIDTH: Final = 200
+_OUTPUT_WIDTH: Final = 260
 
 Event = dict[str, Any]
 
@@ -175,11 +175,16 @@ class Recorder:
 
     def shown(self, output: str) -> list[str]:
         """Return the first lines of an output, without what differs each time."""
-        text = output.replace(self._directory, "DIRECTORY").replace(f":{self._port}", ":PORT")
+        text = output.replace(self._directory, "DIRECTORY")
+        text = re.sub(rf"\b{self._port}\b", "PORT", text)
         text = MADE.sub(lambda found: "UUID" if found["uuid"] else "ID", text)
         text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*(Z|[+-]\d\d:?\d\d)?", "TIME", text)
         text = re.sub(r"\b\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)?", "TIME", text)
-        text = re.sub(r"\d{4}-\d\d-\d\d|just now|never connected|\d+ \w+ ago", "DATE", text)
+        text = re.sub(
+            r"\d{4}-\d\d-\d\d(T\d\d:\d\d)?|\d\d \w{3} \d{4}|just now|never connected|\d+ \w+ ago",
+            "DATE",
+            text,
+        )
         text = re.sub(r"[\w+/=-]{60,}", "TOKEN", text)
         lines = [
             line.rstrip()[:_OUTPUT_WIDTH]

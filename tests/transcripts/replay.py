@@ -113,6 +113,8 @@ class _Player:
             if method == "Next":
                 return []
             raise
+        if method == "Next":
+            return []  # changes and the end of the watcher come when they come
         if "error" in answer:
             return list(_differences(event["ask"], event.get("refused"), plain_error(answer)))
         self._keep(event, answer["response"])

@@ -15,6 +15,7 @@ from typing import Final
 
 from ckf_airgap.rehearsal.host.controller import RehearsalController
 from ckf_airgap.rehearsal.host.thread import ControllerThread
+from ckf_airgap.rehearsal.units.actionresults import ActionResult
 from ckf_airgap.rehearsal.units.course import Script
 from tests.transcripts import workshop
 from tests.transcripts.scenes import SETTLE, Scene, Step
@@ -53,11 +54,13 @@ def client_on_path() -> str | None:
 def stage(directory: Path, *, speed: float) -> Iterator[ControllerThread]:
     """Yield a controller for one scene, and furnish `directory` with what its commands name."""
     workshop.furnish(directory / "work")
+    script = Script()
+    script.actions.set_result("backup", ActionResult(results={"state": "written"}), charm="store")
     controller = RehearsalController(
         models=(MODEL,),
         speed=speed,
         password=PASSWORD,
-        script=Script(),
+        script=script,
         juju_data=directory / "juju",
     )
     with ControllerThread(controller) as running:

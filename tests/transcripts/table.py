@@ -21,7 +21,7 @@ from tests.transcripts.scenes import (
 PAGE: Final = Path(__file__).parents[2] / "docs" / "rehearsal.md"
 BEGIN: Final = "<!-- commands: tools/record-client --table writes what follows -->"
 END: Final = "<!-- end of commands -->"
-_LONGEST: Final = 160
+_LONGEST: Final = 240
 
 
 def rendered() -> str:
@@ -110,7 +110,11 @@ def _listed(rows: dict[str, None]) -> str:
 
 
 def _coded(rows: dict[str, str]) -> dict[str, str]:
-    return {_coded_row(row): text for row, text in sorted(rows.items())}
+    """Return a row for each text: the commands that it is about, and the text."""
+    about: dict[str, list[str]] = {}
+    for row, text in sorted(rows.items()):
+        about.setdefault(text.replace(f'command "{row}" ', "command "), []).append(row)
+    return {", ".join(map(_coded_row, found)): text for text, found in about.items()}
 
 
 def _coded_row(row: str) -> str:

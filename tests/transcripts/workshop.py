@@ -42,7 +42,8 @@ _STORE: Final[Mapping[str, Any]] = {
         "backup": {
             "description": "Write a backup",
             "params": {"to": {"type": "string", "description": "Where to"}},
-        }
+        },
+        "restore": {"description": "Read a backup"},
     },
 }
 
@@ -117,7 +118,7 @@ def _write_charm(path: Path, members: Mapping[str, Any]) -> None:
     members = {
         **members,
         "manifest.yaml": {"bases": _BASES},
-        "dispatch": "#!/bin/sh\n",
+        "dispatch": "#!/bin/sh\nstatus-set active\n",
     }
     # stored, since compressed bytes differ between versions of zlib
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:

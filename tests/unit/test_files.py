@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from ckf_airgap.files import (
     FileLock,
     Replacement,
     disk_error,
+    open_locked,
     read_small,
     remove_unfinished,
     replacing,
@@ -193,3 +196,58 @@ def test_full_disk_is_named_by_the_file_that_was_to_be_written(tmp_path: Path) -
     error = disk_error(caught.value, path)
     assert isinstance(error, StorageFullError)
     assert str(tmp_path) in error.message
+
+
+@pytest.mark.parametrize("how", ["renamed", "removed"])
+def test_the_lock_is_on_the_file_of_that_name_and_not_on_one_that_had_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Another run finishes between the opening and the locking."""
+    path, final = tmp_path / "images.tar.part", tmp_path / "images.tar"
+    path.write_bytes(b"whole")
+    lock = fcntl.flock
+
+    def finished_meanwhile(descriptor: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", lock)
+        path.rename(final) if how == "renamed" else path.unlink()
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", finished_meanwhile)
+    descriptor = open_locked(path, os.O_RDWR | os.O_CREAT)
+
+    assert descriptor is not None
+    os.write(descriptor, b"mine")
+    os.close(descriptor)
+    assert path.read_bytes() == b"mine"
+    assert not final.exists() or final.read_bytes() == b"whole"
+
+
+def test_files_are_written_where_they_cannot_be_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_descriptor: int, _how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    write_text(tmp_path / "list", "one\n")
+    write_text(tmp_path / "list", "two\n")
+    assert (tmp_path / "list").read_text() == "two\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["list"]
+
+
+def test_a_directory_that_cannot_be_synced_is_no_error_but_a_broken_disk_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = errno.EINVAL
+    sync = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if os.path.isdir(f"/proc/self/fd/{descriptor}"):  # noqa: PTH112 - follows the link
+            raise OSError(code, os.strerror(code))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_text(tmp_path / "list", "one\n")
+    code = errno.EIO
+    with pytest.raises(OSError, match="Input/output error"):
+        write_text(tmp_path / "list", "two\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -16,6 +15,8 @@ from ckf_airgap.cli.wording import size_text
 from ckf_airgap.errors import InterruptedRunError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ckf_airgap import CharmSources, DownloadedCharms, StoreOptions
     from ckf_airgap.cli.charms.view import DownloadView
 
@@ -44,7 +45,7 @@ Examples:
     "--write-lock",
     type=UserPath(),
     metavar="FILE",
-    help="Write down which revisions were taken, for --lock.",
+    help="Record the fetched revisions, for --lock.",
 )
 @store_options
 @click.option(
@@ -52,7 +53,7 @@ Examples:
     type=click.IntRange(1, 32),
     default=4,
     show_default=True,
-    help="How many files are fetched at the same time.",
+    help="How many files to fetch at the same time.",
 )
 @json_option
 @verbosity_options
@@ -95,7 +96,7 @@ def download_command(
             ) from None
     for path in collected.surplus:
         terminal.warn(
-            f"{path} is not asked for; of several revisions of a charm the highest is deployed"
+            f"{path} was not requested; of several revisions of a charm the highest is deployed"
         )
     if terminal.json:
         terminal.document(_document(collected))
@@ -103,7 +104,7 @@ def download_command(
     terminal.note(
         f"{len(collected.charms)} charms ({size_text(size)}) are in {directory}:"
         f" {collected.fetched} fetched ({size_text(collected.received)}),"
-        f" {len(collected.charms) - collected.fetched} were there"
+        f" {len(collected.charms) - collected.fetched} were already there"
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -16,6 +15,8 @@ from ckf_airgap.errors import ExitCode
 from ckf_airgap.facts.defaults import DEFAULT_CHARMS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ckf_airgap import CharmSources
 
 SCHEMA: Final = "ckf-airgap/charms-list/v1"

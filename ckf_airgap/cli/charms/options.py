@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
@@ -16,6 +15,8 @@ from ckf_airgap.errors import AirgapError, UsageError
 from ckf_airgap.facts.defaults import DEFAULT_ARCHITECTURE, DEFAULT_STORE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ckf_airgap import Base, WantedCharm
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -61,14 +62,14 @@ def charm_options(*, bundle_required: bool = False) -> Callable[[_F], _F]:
                         "charm_names",
                         multiple=True,
                         metavar="NAME",
-                        help="A further charm; may be repeated, each with its --channel.",
+                        help="An additional charm; may be repeated, each with its --channel.",
                     ),
                     click.option(
                         "--channel",
                         "channels",
                         multiple=True,
                         metavar="CHANNEL",
-                        help="The channel of the --charm at the same place.  [default: stable]",
+                        help="The channel of the --charm in the same position.  [default: stable]",
                     ),
                     overlay_option,
                     click.option(
@@ -89,7 +90,7 @@ def charm_options(*, bundle_required: bool = False) -> Callable[[_F], _F]:
                         "--lock",
                         type=UserPath(),
                         metavar="FILE",
-                        help="Take exactly what this lock names.",
+                        help="Use exactly the revisions in this lock.",
                     ),
                 ],
                 with_sources,
@@ -119,7 +120,7 @@ def store_options(function: _F) -> _F:
                 default=DEFAULT_STORE,
                 show_default=True,
                 metavar="URL",
-                help="The store: Charmhub, a mirror, or one on premises.",
+                help="The charm store: Charmhub, a mirror, or an on-premises one.",
             ),
             click.option(
                 "--store-ca",
@@ -127,7 +128,7 @@ def store_options(function: _F) -> _F:
                 envvar="CKF_AIRGAP_STORE_CA",
                 show_envvar=True,
                 metavar="FILE",
-                help="A CA of the store.  [default: the system's]",
+                help="A CA certificate for the store.  [default: the system's]",
             ),
         ],
         cast("_F", with_store),
@@ -140,7 +141,7 @@ def _extra(names: tuple[str, ...], channels: tuple[str, ...]) -> tuple[WantedCha
     if channels and len(channels) != len(names):
         raise UsageError(
             f"{len(names)} --charm and {len(channels)} --channel are given",
-            fix="Give each charm its channel, or none of them.",
+            fix="Give a --channel for every --charm, or for none.",
         )
     wrong = [name for name in names if not CHARM_NAME.match(name)]
     if wrong:

@@ -58,7 +58,7 @@ class DownloadView(LiveView):
         one = event.fetched
         if one.was_there:
             if self._terminal.verbosity > 0:
-                self._terminal.note(f"{one.path.name} was there")
+                self._terminal.note(f"{one.path.name} was already there")
             return
         continued = f", continued after {size_text(one.resumed)}" if one.resumed else ""
         self._terminal.note(f"fetched {one.path.name} ({size_text(one.size)}{continued})")

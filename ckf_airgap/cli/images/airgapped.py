@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -21,6 +20,8 @@ from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ckf_airgap import Mapper, TransferSettings
 
 

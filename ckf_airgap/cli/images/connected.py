@@ -1,8 +1,7 @@
-"""``ckf-airgap images pull``, ``save`` and ``copy``: the side that sees the public registries."""
+"""``ckf-airgap images pull``, ``save`` and ``copy``: the side with the public registries."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -26,6 +25,8 @@ from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ckf_airgap import Mapper, TransferReport, TransferSettings
     from ckf_airgap.images.lists import Need
 
@@ -123,7 +124,7 @@ def save_command(
     It is an OCI image layout in a tar, with each layer once, and what `docker load` needs. It is
     written as FILE.part and renamed once all images are in; a run that was stopped or failed
     is continued by the next one. With --registry, `docker load` gives the images their names in
-    that registry, too. --need takes a list that says what its images are needed for: the document
+    that registry, too. --need requires a list that says what each image is needed for: the output
     of `images list --json`.
     """
     from ckf_airgap.cli.images.transferview import carry
@@ -135,7 +136,7 @@ def save_command(
     if images is None and need != "all":
         raise UsageError(
             f"{source} does not say which of its images are {need}",
-            fix="Give the document of `ckf-airgap images list BUNDLE --json` as well.",
+            fix="Also give the output of `ckf-airgap images list BUNDLE --json`.",
         )
     if engine == "docker" and settings.platforms:
         raise UsageError("--engine docker saves what the engine has, and takes no --platform")
@@ -165,7 +166,7 @@ def save_command(
 @click.command(
     "copy",
     epilog="""\b
-Example, on a machine that sees both sides:
+Example, on a machine that can reach both sides:
   ckf-airgap images copy images.txt --registry 172.17.0.2:5000
 """,
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +19,8 @@ from ckf_airgap.cli.options import (
 from ckf_airgap.cli.terminal import Terminal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ckf_airgap import Inventory, Listing, ListingInputs
     from ckf_airgap.images.lists import Need
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -19,6 +18,9 @@ from ckf_airgap.cli.options import (
     rules_option,
 )
 from ckf_airgap.facts.defaults import DEFAULT_CHARMS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

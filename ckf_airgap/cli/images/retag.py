@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +17,8 @@ from ckf_airgap.cli.options import (
 from ckf_airgap.cli.terminal import Terminal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ckf_airgap import ImageList, Registry, RetagMapping
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
@@ -15,6 +14,8 @@ from ckf_airgap.errors import UsageError
 from ckf_airgap.net.limits import DEFAULT_LIMIT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ckf_airgap import ImageReference, Mapper
     from ckf_airgap.images.lists import Need
 
@@ -37,7 +38,7 @@ def transfer_options(
             type=click.IntRange(1, 64),
             default=DEFAULT_LIMIT,
             show_default=True,
-            help="How many layers are transferred at the same time.",
+            help="How many layers to transfer at the same time.",
         ),
         click.option(
             "--ca",
@@ -45,7 +46,8 @@ def transfer_options(
             envvar="CKF_AIRGAP_CA",
             show_envvar=True,
             metavar="FILE",
-            help="A CA of the registry.  [default: the system's, and /etc/docker/certs.d]",
+            help="A CA certificate for the registry."
+            "  [default: the system's, and /etc/docker/certs.d]",
         ),
         click.option(
             "--plain-http",
@@ -168,7 +170,7 @@ def needed(mapper: Mapper | None) -> Mapper:
     """
     if mapper is None:
         raise UsageError(
-            "the private registry is not known",
+            "no private registry was given",
             fix="Name it with --registry HOST[:PORT][/PATH], or with --mapping FILE.",
         )
     return mapper

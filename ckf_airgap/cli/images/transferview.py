@@ -158,7 +158,7 @@ class TransferView(LiveView):
         where = "" if result.source == result.target else f" to {result.target}"
         if result.status is ImageStatus.PRESENT:
             if self._terminal.verbosity > 0:
-                self._terminal.note(f"{result.source}{where}: was there")
+                self._terminal.note(f"{result.source}{where}: was already there")
         else:
             size = f" ({size_text(result.bytes_sent)})" if result.bytes_sent else ""
             self._terminal.note(f"{self._done} {result.source}{where}{size}")
@@ -220,7 +220,7 @@ def _sum(report: TransferReport, done: str) -> str:
     else:
         moved = size_text(report.bytes_moved)
         parts = [f"{plural(report.count(ImageStatus.COPIED), 'image')} {done} ({moved})"]
-        parts += [f"{present} were there"] if present else []
+        parts += [f"{present} were already there"] if present else []
     if report.failed:
         parts.append(f"{len(report.failed)} failed")
     text = ", ".join(parts) + f", in {duration(report.seconds)}"

@@ -21,7 +21,9 @@ _INSTEAD: Final[Mapping[str, str]] = {
     "Controller.DashboardConnectionInfo": "juju status shows the model",
     "Controller.InitiateMigration": "deploy the bundle into a model of the other controller",
     "ModelUpgrader": "its version stays what it is; rehearse the upgrade on a cluster",
+    "HighAvailability": "a rehearsal is one process, and ends with it",
     "Payloads": "charm code registers them; look at them on a cluster",
+    "SSHClient": "juju debug-log and juju show-status-log tell what units went through",
 }
 """What to do instead, by facade, or by facade and method."""
 
@@ -38,3 +40,18 @@ def not_played(facade: str, method: str) -> ApiError:
     named = f"{what} ({call})" if what else call
     advice = f": {instead}" if instead else ""
     return ApiError(f"a rehearsal does not simulate {named}{advice}", NOT_SUPPORTED)
+
+
+def other_version(facade: str, version: int, method: str, *, has: str) -> ApiError:
+    """Return the refusal of a method that a facade has in other versions only.
+
+    Args:
+        facade: The facade.
+        version: The version that was called.
+        method: The method.
+        has: Which versions have it, ``from 22 on``.
+    """
+    return ApiError(
+        f"no such request - method {facade}({version}).{method}: {facade} has it {has}",
+        NOT_SUPPORTED,
+    )

@@ -18,10 +18,11 @@ from typing import Final
 from ckf_airgap.charms.charm import Resource
 from ckf_airgap.documents import Document, JSONValue, load_yaml
 from ckf_airgap.errors import InputError
-from ckf_airgap.rehearsal.wire import NOT_FOUND, ApiError, int_field, text_field
+from ckf_airgap.rehearsal.wire import NOT_FOUND, NOT_VALID, ApiError, int_field, text_field
 from ckf_airgap.rehearsal.wire import field as key
 
 OCI_IMAGE: Final = "oci-image"
+_ORIGINS: Final = ("upload", "store")
 MAX_DETAILS_BYTES: Final = 1024 * 1024
 """Size of the YAML or JSON that says where an image is."""
 
@@ -156,19 +157,22 @@ class PendingResources:
 
 def _announced(application: str, document: Document) -> LiveResource:
     name, kind, path = (text_field(document, name) for name in ("name", "type", "path"))
+    origin = text_field(document, "origin")
     prefix = f'bad resource info for "{name}": '
-    if not name:
-        raise ApiError(f"{prefix}resource missing name")
-    if not kind:
-        raise ApiError(f"{prefix}resource missing type")
     if kind not in (OCI_IMAGE, "file"):
         raise ApiError(f'{prefix}unsupported resource type "{kind}"')
+    if origin not in _ORIGINS:
+        raise ApiError(f'{prefix}unknown origin "{origin}"')
+    if not name:
+        raise ApiError(f"{prefix}bad metadata: resource missing name", NOT_VALID)
     if kind == "file" and not path:
-        raise ApiError(f"{prefix}resource missing filename")
+        raise ApiError(f"{prefix}bad metadata: resource missing filename", NOT_VALID)
     if kind == "file" and "/" in path:
-        raise ApiError(f'{prefix}filename cannot contain "/" (got "{path}")')
+        raise ApiError(
+            f'{prefix}bad metadata: filename cannot contain "/" (got "{path}")', NOT_VALID
+        )
     asked = int_field(document, "revision", -1)
-    from_store = text_field(document, "origin") == "store"
+    from_store = origin == "store"
     return LiveResource(
         application=application,
         name=name,

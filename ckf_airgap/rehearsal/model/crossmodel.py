@@ -11,6 +11,7 @@ from ckf_airgap.rehearsal.entities.crossmodel import Offer, RemoteApplication
 from ckf_airgap.rehearsal.entities.entities import Relation, StatusInfo, Unit
 from ckf_airgap.rehearsal.entities.relations import Side
 from ckf_airgap.rehearsal.model.offers import Connection, Offers
+from ckf_airgap.rehearsal.model.remotes import RemoteApplications
 from ckf_airgap.rehearsal.model.topology import Topology
 from ckf_airgap.rehearsal.views.status import application_status
 from ckf_airgap.rehearsal.wire import ALREADY_EXISTS, ApiError
@@ -36,7 +37,7 @@ class Party(Protocol):
 class Half:
     """One of the two halves of a relation."""
 
-    topology: Topology
+    topology: RemoteApplications
     relation: Relation
     remote: str
     """The name under which this model knows the application of the other."""
@@ -137,9 +138,9 @@ class CrossModelRelations:
                     )
                     model.topology.remote_changed(remote)
 
-    # What topologies report (`ckf_airgap.rehearsal.model.topology.CrossModel`).
+    # What topologies report (`ckf_airgap.rehearsal.model.remotes.CrossModel`).
 
-    def relation_added(self, topology: Topology, relation: Relation) -> None:
+    def relation_added(self, topology: RemoteApplications, relation: Relation) -> None:
         """Make the other half of a relation, in the model with the offer."""
         remote = next(
             topology.remotes[side.application]
@@ -173,14 +174,16 @@ class CrossModelRelations:
         connection = Connection(relation=mirrored, source_model=consumer.uuid, user=remote.user)
         offering.offers.connect(offer, connection)
 
-    def relation_dying(self, topology: Topology, relation: Relation, *, force: bool) -> None:
+    def relation_dying(
+        self, topology: RemoteApplications, relation: Relation, *, force: bool
+    ) -> None:
         """Let the other half die, too."""
         del topology
         other = self._other(relation)
         if other is not None and other.relation.life == "alive":
             other.topology.remove_relation(other.relation, force=force)
 
-    def relation_gone(self, topology: Topology, relation: Relation) -> None:
+    def relation_gone(self, topology: RemoteApplications, relation: Relation) -> None:
         """Forget a relation that is gone, and let the other half end."""
         other = self._halves.pop(id(relation), None)
         for model in self._models():
@@ -192,26 +195,26 @@ class CrossModelRelations:
                 if name.rpartition("/")[0] == other.remote:
                     other.topology.remote_unit_left(other.relation, name)
 
-    def unit_joined(self, topology: Topology, relation: Relation, unit: Unit) -> None:
+    def unit_joined(self, topology: RemoteApplications, relation: Relation, unit: Unit) -> None:
         """Let the other model learn that a unit takes part."""
         other = self._other(relation)
         if other is not None:
             other.topology.remote_unit_joined(other.relation, f"{other.remote}/{unit.number}")
             self._counts_changed(topology, other.topology)
 
-    def unit_left(self, topology: Topology, relation: Relation, unit: Unit) -> None:
+    def unit_left(self, topology: RemoteApplications, relation: Relation, unit: Unit) -> None:
         """Let the other model learn that a unit has left."""
         other = self._other(relation)
         if other is not None:
             other.topology.remote_unit_left(other.relation, f"{other.remote}/{unit.number}")
             self._counts_changed(topology, other.topology)
 
-    def application_changed(self, topology: Topology, application: str) -> None:
+    def application_changed(self, topology: RemoteApplications, application: str) -> None:
         """Let consumers learn that the status of an application changed, or that it is gone."""
         offering = next((model for model in self._models() if model.topology is topology), None)
         for offer in offering.offers.of(application) if offering is not None else ():
             assert offering is not None  # noqa: S101 - there is an offer of it
-            if application not in topology.applications:
+            if application not in offering.topology.applications:
                 offering.offers.remove(offer, force=True)
                 self.offer_removed(offer)
                 continue
@@ -225,7 +228,7 @@ class CrossModelRelations:
     def _other(self, relation: Relation) -> Half | None:
         return self._halves.get(id(relation))
 
-    def _counts_changed(self, *topologies: Topology) -> None:
+    def _counts_changed(self, *topologies: RemoteApplications) -> None:
         for model in self._models():
             if model.topology in topologies:
                 for offer in model.offers:

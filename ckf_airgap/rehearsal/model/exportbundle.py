@@ -14,7 +14,8 @@ from ckf_airgap.charms.charm import SERIES_CHANNELS, Base
 from ckf_airgap.documents import Document, JSONValue, dump_yaml
 from ckf_airgap.rehearsal.entities.charmurl import CharmURL
 from ckf_airgap.rehearsal.entities.entities import Application, Relation
-from ckf_airgap.rehearsal.wire import ApiError, mapping_field, text_field, texts_field
+from ckf_airgap.rehearsal.entities.storage import StorageConstraints
+from ckf_airgap.rehearsal.wire import ApiError, mapping_field, texts_field
 
 LOCAL: Final = "local"
 
@@ -65,7 +66,8 @@ def export_bundle(
         applications: The applications of the model.
         relations: Its relations; those among peers are left out.
         annotations: The annotations of entities, by tag.
-        default_base: The base that the model's config names; applications on it do not repeat it.
+        default_base: The base that the model's config names; applications on it do not repeat it,
+            and none does when all are on one base.
         offers: Per application, its offers: ``{offer: {endpoints: [...], acl: {user: access}}}``.
         saas: The URLs of the offers that the model consumes, by name.
         include_charm_defaults: Whether options that nobody has set are written too.
@@ -74,6 +76,8 @@ def export_bundle(
     Raises:
         ApiError: when the model has no applications.
     """
+    deployed = sorted(applications, key=lambda application: application.name)
+    shared = {(application.base.name, application.base.track) for application in deployed}
     specs = {
         application.name: _application(
             application,
@@ -82,8 +86,11 @@ def export_bundle(
             offers=(offers or {}).get(application.name, {}),
             include_charm_defaults=include_charm_defaults,
             include_series=include_series,
+            # Juju makes the only base of all applications the bundle's default, and then leaves
+            # the default out of bundles for Kubernetes.
+            include_base=len(shared) > 1,
         )
-        for application in sorted(applications, key=lambda application: application.name)
+        for application in deployed
     }
     if not specs:
         raise ApiError("nothing to export as there are no applications")
@@ -118,9 +125,10 @@ def _application(
     offers: Document,
     include_charm_defaults: bool,
     include_series: bool,
+    include_base: bool,
 ) -> Document:
     url, base = application.stored.url, application.base
-    is_other_base = not base.same_os(default_base)
+    is_other_base = include_base and not base.same_os(default_base)
     options: dict[str, JSONValue] = {}
     if include_charm_defaults:
         options |= {name: option.default for name, option in application.charm.options.items()}
@@ -150,7 +158,7 @@ def _application(
         "options": {name: options[name] for name in sorted(options)},
         "annotations": {name: annotations[name] for name in sorted(annotations)},
         "constraints": " ".join(constraints),
-        "storage": _storage(application.storage),
+        "storage": _storage(application.storage_constraints),
         "offers": offers,
         "trust": application.own_settings.get("trust") is True,
     }
@@ -199,12 +207,12 @@ def _exposed_endpoints(application: Application) -> Document:
     return found
 
 
-def _storage(storage: Document) -> Document:
-    """Return storage directives as texts: ``kubernetes,1,1024M``."""
+def _storage(constraints: Mapping[str, StorageConstraints]) -> Document:
+    """Return what units get of each storage as texts: ``kubernetes,1,1024M``."""
     texts: Document = {}
-    for name in sorted(storage):
-        directive = mapping_field(storage, name)
-        count, size = directive.get("Count"), directive.get("Size")
-        parts = [text_field(directive, "Pool"), str(count or ""), f"{size}M" if size else ""]
-        texts[name] = ",".join(part for part in parts if part)
+    for name, asked in sorted(constraints.items()):
+        parts = [asked.pool]
+        parts += [str(asked.count)] if asked.count else []
+        parts += [f"{asked.size_mib}M"] if asked.size_mib else []
+        texts[name] = ",".join(parts)
     return texts

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
-from ckf_airgap.documents import Document
 from ckf_airgap.rehearsal.entities.crossmodel import RemoteApplication
 from ckf_airgap.rehearsal.entities.entities import Application, Relation, StatusInfo, Unit
 from ckf_airgap.rehearsal.entities.relations import (
@@ -16,6 +15,7 @@ from ckf_airgap.rehearsal.entities.relations import (
     ordered,
     relation_key,
 )
+from ckf_airgap.rehearsal.model.remotes import RemoteApplications
 from ckf_airgap.rehearsal.model.storage import ModelStorage
 from ckf_airgap.rehearsal.units.chronicle import Chronicle
 from ckf_airgap.rehearsal.units.clock import Clock
@@ -24,7 +24,6 @@ from ckf_airgap.rehearsal.units.lifecycle import UnitAgent
 from ckf_airgap.rehearsal.views.deltas import (
     application_delta,
     relation_delta,
-    remote_application_delta,
     unit_delta,
 )
 from ckf_airgap.rehearsal.views.status import INSTALLING, application_status
@@ -40,29 +39,7 @@ from ckf_airgap.rehearsal.wire import (
 Known = TypeVar("Known")
 
 
-class CrossModel(Protocol):
-    """Who carries what happens in a relation to the other model that takes part in it."""
-
-    def relation_added(self, topology: Topology, relation: Relation) -> None:
-        """Make the other half of a relation."""
-
-    def relation_dying(self, topology: Topology, relation: Relation, *, force: bool) -> None:
-        """Let the other half die, too."""
-
-    def relation_gone(self, topology: Topology, relation: Relation) -> None:
-        """Forget a relation that is gone."""
-
-    def unit_joined(self, topology: Topology, relation: Relation, unit: Unit) -> None:
-        """Let the other model learn that a unit takes part."""
-
-    def unit_left(self, topology: Topology, relation: Relation, unit: Unit) -> None:
-        """Let the other model learn that a unit has left."""
-
-    def application_changed(self, topology: Topology, application: str) -> None:
-        """Let consumers learn that the status of an application changed, or that it is gone."""
-
-
-class Topology:
+class Topology(RemoteApplications):
     """What is deployed in a model.
 
     Args:
@@ -86,20 +63,15 @@ class Topology:
         chronicle: Chronicle,
         storage: ModelStorage,
     ) -> None:
+        super().__init__(model_uuid=model_uuid, clock=clock, feed=feed)
         self.chronicle = chronicle
-        self.clock = clock
         self.script = script
         self.applications: dict[str, Application] = {}
         self.relations: dict[int, Relation] = {}
-        self.remotes: dict[str, RemoteApplication] = {}
-        self.cross_model: CrossModel | None = None
         self.next_relation = 0
         self.next_unit: dict[str, int] = {}
-        self._model_uuid = model_uuid
         self._owner = owner
-        self._feed = feed
         self._storage = storage
-        self._agents: dict[str, UnitAgent] = {}
         self._keys: dict[str, Relation] = {}
         self._shown: dict[str, tuple[str, str]] = {}
         self.unit_listeners: list[Callable[[str], None]] = []
@@ -332,88 +304,6 @@ class Topology:
         if self.cross_model is not None and self.is_remote(relation):
             self.cross_model.unit_left(self, relation, unit)
         self._out_of_scope(relation)
-
-    # Applications of other models.
-
-    def is_remote(self, relation: Relation) -> bool:
-        """Whether an application of another model takes part in a relation."""
-        return any(side.application in self.remotes for side in relation.sides)
-
-    def add_remote(self, remote: RemoteApplication) -> None:
-        """Know an application of another model from now on."""
-        self.remotes[remote.name] = remote
-        self.remote_changed(remote)
-
-    def remote_changed(self, remote: RemoteApplication) -> None:
-        """Notify the watchers of an application of another model; proxies are not shown."""
-        if not remote.is_proxy:
-            self._feed.changed("remoteApplication", remote.name)
-
-    def remove_remote(self, remote: RemoteApplication, *, force: bool = False) -> None:
-        """Let an application of another model go, once its relations are gone."""
-        remote.life = "dying"
-        self.remote_changed(remote)
-        for relation in tuple(remote.relations.values()):
-            self.remove_relation(relation, force=force)
-        self._drop_remote_if_unused(remote)
-
-    def offers_changed(self, name: str, last: Document | None = None) -> None:
-        """Notify the watchers that an offer changed, or (with its last state) that it is gone."""
-        if last is None:
-            self._feed.changed("applicationOffer", name)
-        else:
-            self._feed.removed("applicationOffer", name, last)
-
-    def remote_unit_joined(self, relation: Relation, name: str) -> None:
-        """Let a unit of another model take part in a relation."""
-        relation.in_scope[name] = None
-        if relation.status.current != "joined":
-            relation.status = StatusInfo(current="joined", since=self.clock.now())
-        for unit in self._local_units(relation):
-            self._agents[unit].counterpart_joined(relation, name)
-
-    def remote_unit_left(self, relation: Relation, name: str) -> None:
-        """Take a unit of another model out of a relation."""
-        if relation.in_scope.pop(name, name) is None:
-            for unit in self._local_units(relation):
-                self._agents[unit].counterpart_left(relation, name)
-            self._out_of_scope(relation)
-
-    def suspend(self, relation: Relation, *, suspended: bool, message: str = "") -> None:
-        """Suspend a relation, which takes its units out of it, or take it up again."""
-        relation.suspended = suspended
-        current = "suspending" if suspended else "joining"
-        relation.status = StatusInfo(current=current, message=message, since=self.clock.now())
-        for agent in self._agents_of(relation):
-            if suspended:
-                agent.relation_dying(relation)
-            else:
-                agent.relation_added(relation)
-        self._out_of_scope(relation)
-
-    def _local_units(self, relation: Relation) -> list[str]:
-        return [name for name in relation.in_scope if name in self._agents]
-
-    def _out_of_scope(self, relation: Relation) -> None:
-        """Let go of a relation that no unit is in any more: it is gone, or suspended."""
-        if relation.in_scope:
-            return
-        if relation.life == "dying":
-            self._drop_relation(relation)
-        elif relation.suspended:
-            message = relation.status.message
-            now = self.clock.now()
-            relation.status = StatusInfo(current="suspended", message=message, since=now)
-
-    def _drop_remote_if_unused(self, remote: RemoteApplication) -> None:
-        if remote.relations or self.remotes.get(remote.name) is not remote:
-            return
-        if remote.is_proxy or remote.life == "dying":
-            remote.life = "dead"
-            del self.remotes[remote.name]
-            if not remote.is_proxy:
-                last = remote_application_delta(self._model_uuid, remote)
-                self._feed.removed("remoteApplication", remote.name, last)
 
     # How it is done.
 

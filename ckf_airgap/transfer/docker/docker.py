@@ -2,7 +2,7 @@
 
 The SDK blocks, and hands errors of a running pull, push or load out as ordinary progress. Here each
 call has a thread, an error in the progress is raised, and a cancelled call is not waited for: its
-thread ends at the engine's next word.
+thread ends when the engine next sends something.
 """
 
 from __future__ import annotations
@@ -99,13 +99,13 @@ class DockerEngine:
         """Return the engine's version.
 
         Raises:
-            ConnectionFailedError: when there is no engine, or it may not be used.
+            ConnectionFailedError: when there is no engine, or access to it is denied.
         """
         answer = await self._call(lambda client: client.version())
         return str(answer.get("Version", ""))
 
     async def image(self, name: str) -> EngineImage | None:
-        """Return an image by tag, ``name@digest`` or ID; ``None`` when the engine has it not."""
+        """Return an image by tag, ``name@digest`` or ID; ``None`` if the engine lacks it."""
         try:
             found = await self._call(lambda client: client.inspect_image(name))
         except AbsentError:
@@ -183,8 +183,8 @@ class DockerEngine:
     async def _stream(self, start: Callable[[_Client], Iterator[_T]]) -> AsyncGenerator[_T, None]:
         """Yield what a blocking iterator yields in a thread of its own.
 
-        The thread is none of the event loop's: it may sit in a read for as long as the engine
-        likes, and must keep nobody from leaving.
+        The thread is not one of the event loop's: it may be blocked in a read for as long as the
+        engine likes, and must not keep the program from ending.
         """
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[tuple[_T | None, BaseException | None]] = asyncio.Queue()
@@ -192,7 +192,7 @@ class DockerEngine:
         stopped = threading.Event()
 
         def hand_over(item: _T | None, error: BaseException | None) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is waiting
                 loop.call_soon_threadsafe(queue.put_nowait, (item, error))
 
         def work() -> None:
@@ -235,8 +235,8 @@ class DockerEngine:
         except (docker_errors.DockerException, OSError) as exc:
             raise ConnectionFailedError(
                 f"cannot reach a Docker Engine: {_words(exc)}",
-                fix="Is it running, and may you use it (group docker, DOCKER_HOST)?"
-                " Without --engine docker none is needed.",
+                fix="Is it running, and are you allowed to use it (group docker, DOCKER_HOST)?"
+                " Without --engine docker, no Docker Engine is needed.",
             ) from exc
         if self._config is not None:
             client.reload_config(str(self._config))
@@ -244,7 +244,7 @@ class DockerEngine:
 
 
 class BlockingChunks:
-    """Asynchronous chunks as a blocking iterator, for a thread beside the event loop.
+    """Asynchronous chunks as a blocking iterator, for a thread next to the event loop.
 
     Attributes:
         error: What reading them raised.
@@ -301,7 +301,7 @@ def _probe(url: str) -> None:
     """Connect to a socket of the engine, which the SDK would leak when that fails.
 
     Raises:
-        OSError: when nobody listens there, or it is not allowed.
+        OSError: when nothing listens there, or access is denied.
     """
     scheme, _, path = url.partition("://")
     if scheme not in ("unix", "http+unix"):
@@ -315,7 +315,7 @@ def _probe(url: str) -> None:
 
 
 def engine_error(message: str) -> TransferError:
-    """Return the error that a message of the engine stands for."""
+    """Return the error that a message of the engine means."""
     lowered = message.lower()
     if "no space left" in lowered:
         return StorageFullError(
@@ -329,7 +329,7 @@ def engine_error(message: str) -> TransferError:
     if "gave http response to https client" in lowered:
         return ConnectionFailedError(
             f"Docker: {message}",
-            fix='Docker speaks plain HTTP only to "insecure-registries" of its daemon.json.',
+            fix='Docker uses plain HTTP only for the "insecure-registries" in its daemon.json.',
         )
     if "x509" in lowered or "certificate" in lowered:
         return ConnectionFailedError(

@@ -39,7 +39,7 @@ from ckf_airgap.transfer.tree import keep_manifest
 _KNOWN: Final = "layers.json"
 
 NEW_DIGEST: Final = (
-    "an archive of docker save holds no manifest: the image got a new one, with a new digest"
+    "a docker save archive has no manifests: the image got a new one, with a new digest"
 )
 
 
@@ -129,7 +129,7 @@ class DockerImport:
             if layer.diff_id != diff_id:
                 layer.path.unlink(missing_ok=True)
                 raise IntegrityError(
-                    f"a layer has the digest {layer.diff_id} where the image says {diff_id}",
+                    f"a layer has the digest {layer.diff_id}, but the image says {diff_id}",
                     fix="Save or copy the archive again.",
                 )
             moved += await self._put(layer)

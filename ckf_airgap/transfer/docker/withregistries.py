@@ -161,9 +161,9 @@ async def push_images(
         there = await registry.find_manifest(target.repository, tag)
         if there is None or (pushed is not None and there != pushed):
             raise IntegrityError(
-                f"Docker says that {target} was pushed as {pushed}, and the registry has"
+                f"Docker says that {target} was pushed as {pushed}, but the registry has"
                 f" {there or 'no such image'}",
-                fix="Run the same command again; look at the registry's log if it stays so.",
+                fix="Run the same command again; if it happens again, check the registry's log.",
             )
         return there, meter.moved, True
 
@@ -188,7 +188,7 @@ async def local_image(engine: DockerEngine, reference: ImageReference) -> Engine
     """Return the image of the engine that a reference means.
 
     Raises:
-        AbsentError: when the engine has it not.
+        AbsentError: when the engine does not have it.
     """
     for name in (*docker_names(str(reference)), str(reference.canonical()), str(reference)):
         found = await engine.image(name)

@@ -190,7 +190,7 @@ async def _has_loaded(engine: DockerEngine, loading: _Loading) -> bool:
     config = loading.manifest.config
     for tag in loading.tags:
         found = await engine.image(tag)
-        # An engine with containerd's image store has other IDs; the layers tell there.
+        # An engine with containerd's image store has other IDs; there, the layers decide.
         if found is None or (
             config is not None and found.id != config.digest and found.diff_ids != loading.diff_ids
         ):
@@ -252,7 +252,7 @@ async def _loaded(
 
 
 async def _names_of(before: BlobSource | None) -> Mapping[str, Descriptor]:
-    """Return the images that an earlier run stored; none when it cannot be told which they are."""
+    """Return the images that an earlier run stored; none when it is unclear which they are."""
     try:
         return {} if before is None else await before.references()
     except TransferError:
@@ -300,7 +300,7 @@ async def _save(
                 replace(images[one], names=tuple(names[one])) for one in left if one in images
             ]
             done |= {result.source: result for result in await importer.run(complete)}
-    missing = AbsentError("Docker left it out of what it saved")
+    missing = AbsentError("Docker left it out of the archive that it saved")
     results = {
         reference: done.get(str(reference)) or _failure(reference, errors.get(found.id, missing))
         for reference, found in wanted.items()
@@ -332,11 +332,11 @@ async def _saved(
     for layer in packed.values():
         importer.add_packed(layer)
     if "manifest.json" not in small:
-        raise IntegrityError("what Docker saved has no manifest.json; it was cut")
+        raise IntegrityError("the archive that Docker saved is truncated: it has no manifest.json")
 
     def read(name: str) -> bytes:
         if name not in small:
-            raise IntegrityError(f"what Docker saved lacks {name}")
+            raise IntegrityError(f"the archive that Docker saved lacks {name}")
         return small[name]
 
     return tuple(
@@ -351,7 +351,7 @@ def _sort(
     small: dict[str, bytes],
     packed: dict[str, PackedLayer],
 ) -> None:
-    """Read a tar from its begin to its end: keep small members, compress layers."""
+    """Read a tar from beginning to end: keep small members, compress layers."""
     try:
         with tarfile.open(fileobj=reader, mode="r|") as tar:  # type: ignore[call-overload]
             for info in tar:
@@ -365,7 +365,7 @@ def _sort(
                 elif info.size <= MAX_CONFIG_BYTES:
                     small[info.name] = first + stream.read()
     except tarfile.TarError as exc:
-        raise IntegrityError(f"what Docker saved is no whole tar: {exc}") from exc
+        raise IntegrityError(f"the archive that Docker saved is not a complete tar: {exc}") from exc
 
 
 def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
@@ -381,7 +381,7 @@ def _is_layer(name: str, first: bytes) -> bool:
 
 
 def _gone() -> NoReturn:
-    raise IntegrityError("what Docker saved lacks a layer")
+    raise IntegrityError("the archive that Docker saved lacks a layer")
 
 
 def _result(

@@ -107,12 +107,12 @@ class Refusal:
             )
         if self.is_immutable:
             return ImmutableTagError(
-                f"{self.registry} keeps tags as they are: {self.what}: {self.words}"
+                f"{self.registry} does not allow tags to change: {self.what}: {self.words}"
             )
         if self.writing and self.status in (400, 403, 404) and _BAD_NAME.search(self.text):
             levels = self.repository.count("/") + 1
             return NameRefusedError(
-                f"{self.registry} does not take a repository with the name {self.repository}"
+                f"{self.registry} does not accept a repository named {self.repository}"
                 f" ({levels} parts): {self.words}",
                 fix="Some registries allow two or three parts only: fold the paths with --max-depth"
                 " N, here and with `images retag`, or allow deeper names there.",
@@ -129,8 +129,8 @@ class Refusal:
             return LoginError(
                 f"{self.registry} does not allow this login to {action} {self.repository}:"
                 f" {self.words}",
-                fix=f"Log in with `docker login {self.registry}` as a user who may. Some registries"
-                " answer the same when the project does not exist.",
+                fix=f"Log in with `docker login {self.registry}` as a user who is allowed to. Some"
+                " registries answer the same when the project does not exist.",
             )
         if self.status == 404:
             image = self.what.removeprefix("the manifest ")
@@ -138,7 +138,7 @@ class Refusal:
                 return AbsentError(f"{self.registry} has no image {image}", fix="Check its name.")
             return AbsentError(f"{self.registry} has no {self.what.removeprefix('the ')}")
         if _BAD_DIGEST.search(self.text):
-            return IntegrityError(f"{self.registry} got other bytes for {self.what}: {self.words}")
+            return IntegrityError(f"{self.registry} got wrong bytes for {self.what}: {self.words}")
         return TransferError(failed)
 
 

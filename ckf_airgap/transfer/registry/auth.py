@@ -1,4 +1,4 @@
-"""How a registry wants to be asked: challenges, tokens, and the ``Authorization`` header.
+"""How requests to a registry are authorised: challenges, tokens, and the ``Authorization`` header.
 
 Distribution's token specification: a registry answers 401 with ``WWW-Authenticate``; ``Basic``
 wants the login with each request, ``Bearer`` a short-lived token of the realm that it names, for
@@ -114,7 +114,7 @@ class Attempts:
 
     A token that is refused may have been used up by others before this request had its turn, or
     have expired on the way. So a request asks for a new one as long as the refused ones were good
-    for something, to a limit. A login that may not do what is asked gets new tokens without an
+    for something, to a limit. A login that may not do what is asked gets new tokens without
     end, and each is refused from the first; that is given up soon.
 
     Args:
@@ -142,13 +142,13 @@ class Attempts:
         return self._sent.header
 
     def accepted(self) -> None:
-        """Take note that the registry took the header."""
+        """Note that the registry accepted the header."""
         if self._sent is not None:
             self._sent.worked = True
         self.end()
 
     def refused(self, headers: Iterable[str]) -> bool:
-        """Take note of a 401, and say whether another attempt may help.
+        """Note a 401, and return whether another attempt may help.
 
         Args:
             headers: The ``WWW-Authenticate`` headers of the answer.
@@ -187,7 +187,7 @@ class Authorizer:
         host: The registry, as its login is named.
         store: The logins.
         fetch: Makes requests to token servers.
-        origins: Tells which token servers may be asked.
+        origins: Says which token servers may be asked.
     """
 
     def __init__(
@@ -232,7 +232,7 @@ class Authorizer:
     def challenged(
         self, headers: Iterable[str], wanted: frozenset[str], used: _Token | None = None
     ) -> None:
-        """Learn how the registry wants to be asked, and forget the token that it refused.
+        """Learn how requests are to be authorised, and forget the token that was refused.
 
         Args:
             headers: The ``WWW-Authenticate`` headers of the answer.
@@ -247,7 +247,7 @@ class Authorizer:
             (one for one in known if one.scheme == "basic"), None
         )
         if chosen is None:
-            schemes = ", ".join(one.scheme for one in known) or "nothing that it names"
+            schemes = ", ".join(one.scheme for one in known) or "an unnamed scheme"
             raise LoginError(f"{self._host} wants a login by {schemes}, which is not supported")
         self._challenge = chosen
         if chosen.parameters.get("scope"):
@@ -279,10 +279,10 @@ class Authorizer:
         except ValueError:
             realm = URL()
         if realm.scheme not in ("http", "https") or not realm.host:
-            raise LoginError(f"{self._host} names the token server {named[:200]!r}")
+            raise LoginError(f"{self._host} names an invalid token server: {named[:200]!r}")
         if not self._origins.allows(realm):
             raise LoginError(
-                f"{self._host} would have its login and tokens sent unencrypted, by its token"
+                f"{self._host} asks for its login and tokens to be sent unencrypted, to its token"
                 f" server {address_of(realm)}",
                 fix=how_to_allow(realm),
             )
@@ -315,7 +315,7 @@ class Authorizer:
             )
         if status != 200 or not isinstance(text, str) or not text:
             raise LoginError(
-                f"the token server {realm.host} of {self._host} gave no token (status {status})"
+                f"the token server {realm.host} of {self._host} sent no token (status {status})"
             )
         lasts = answer.get("expires_in")
         lifetime = (

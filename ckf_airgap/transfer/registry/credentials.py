@@ -118,9 +118,9 @@ class CredentialStore:
         self.troubles: list[str] = []
 
     async def find(self, host: str) -> Credentials | None:
-        """Return the login for a registry host, or ``None`` when nobody logged in there.
+        """Return the login for a registry host, or ``None`` when there is none.
 
-        A file or a helper that cannot be used is no error by itself, since many registries need no
+        An unusable file or helper is not an error by itself, since many registries need no
         login: it is noted in `troubles`, which is part of the message when a login is refused.
         """
         if host in self._given:
@@ -205,7 +205,7 @@ class CredentialStore:
             document = json.loads(output)
             user, secret = str(document["Username"]), str(document["Secret"])
         except (ValueError, KeyError, TypeError):
-            raise LoginError("its answer is no credentials") from None
+            raise LoginError("its answer is not a login") from None
         origin = f"{program} ({path})"
         if user == _TOKEN_USER:
             return Credentials(identity_token=secret, origin=origin)

@@ -1,4 +1,4 @@
-"""Downloads of blobs: streamed, and continued where they were cut."""
+"""Downloads of blobs: streamed, and continued where they were interrupted."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ PROGRESS_BYTES: Final = 64 * 1024
 """Bytes that an attempt must bring to count as progress."""
 
 _FIX: Final = (
-    "The registry, or something between here and there, gives other bytes than the image's "
-    "manifest says; nothing of them was kept. Have the image pushed there anew, or try a mirror."
+    "The registry, or something between here and there, sends other bytes than the image's "
+    "manifest says; none of them were kept. Have the image pushed there again, or try a mirror."
 )
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)\Z")
 
 
 class Meter:
-    """Tells the listener how far a blob is, never twice about the same bytes.
+    """Reports to the listener how far a blob is, never the same bytes twice.
 
     Args:
         blob: The blob.
-        listener: Is told.
+        listener: Is notified of progress.
         start: Bytes that were there before.
     """
 
@@ -45,7 +45,7 @@ class Meter:
         self._reached = start
 
     def at(self, offset: int) -> None:
-        """Tell that all bytes up to `offset` have been moved."""
+        """Report that all bytes up to `offset` have been moved."""
         if offset > self._reached:
             moved = BytesMoved(digest=self._blob.digest, count=offset - self._reached)
             self._reached = offset
@@ -55,7 +55,7 @@ class Meter:
 async def read_blob(
     registry: RemoteRegistry, repository: str, blob: Descriptor, offset: int = 0
 ) -> AsyncGenerator[bytes, None]:
-    """Yield the bytes of a blob from `offset` on, in chunks, through cuts of the connection.
+    """Yield the bytes of a blob from `offset` on, in chunks, even if the connection breaks.
 
     Nothing is hashed here, but the length is checked.
 
@@ -107,7 +107,7 @@ async def download_blob(
     Raises:
         IntegrityError: when what arrives has another digest, twice from each source.
         StorageFullError: when the disk is full.
-        TransferError: when no source gives it.
+        TransferError: when no source has it.
     """
     meter = Meter(blob, listener, writer.offset)
     errors: list[TransferError] = []
@@ -142,7 +142,7 @@ async def download_blob(
 async def _attempt(
     registry: RemoteRegistry, repository: str, blob: Descriptor, offset: int, what: str
 ) -> AsyncGenerator[bytes, None]:
-    """Yield what one request gives from `offset` on, in chunks of about `CHUNK_BYTES`."""
+    """Yield what one request returns from `offset` on, in chunks of about `CHUNK_BYTES`."""
     request = Request(
         method="GET",
         url=f"/v2/{repository}/blobs/{blob.digest}",
@@ -159,7 +159,7 @@ async def _attempt(
         held = 0
         try:
             async for read in response.content.iter_any():
-                piece = read[skip:] if skip else read
+                piece = read[skip:]
                 skip -= len(read) - len(piece)
                 left -= len(piece)
                 if left < 0:
@@ -183,11 +183,11 @@ def _skip(response: aiohttp.ClientResponse, blob: Descriptor, offset: int) -> in
     """Return how many bytes of an answer come before `offset`, which its headers must fit."""
     skip = 0
     if response.status == 416:
-        raise TransientError(f"it ends before byte {offset} there", kind=IntegrityError)
+        raise TransientError(f"the blob there ends before byte {offset}", kind=IntegrityError)
     if response.status == 206:
         match = _CONTENT_RANGE.match(response.headers.get("Content-Range", ""))
         if match is None or int(match[1]) != offset:
-            raise TransientError("the answer is of another range than was asked for")
+            raise TransientError("the answer is for another range than the one requested")
         if match[3] != "*" and int(match[3]) != blob.size:
             raise TransientError(
                 f"it has {match[3]} bytes there instead of {blob.size}", kind=IntegrityError

@@ -22,7 +22,7 @@ class Endpoint:
 
     Attributes:
         host: ``HOST[:PORT]``, as its login and its certificates are named.
-        plain_http: Whether it is spoken to without TLS.
+        plain_http: Whether to talk to it without TLS.
     """
 
     host: str
@@ -49,10 +49,10 @@ class Location:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientOptions:
-    """How registries are spoken to.
+    """How to talk to registries.
 
     Attributes:
-        plain_http: Hosts (``HOST[:PORT]``) that are spoken to without TLS; all others with it.
+        plain_http: Hosts (``HOST[:PORT]``) that are contacted without TLS; all others with it.
             They may be registries, and what these name: storage, token servers.
         mirrors: For a registry's host the registries to try before it, as ``HOST[:PORT][/PATH]``.
         ca_file: Certificate authorities to trust besides the system's.
@@ -70,7 +70,7 @@ class ClientOptions:
         strange = [host for host in self.plain_http if not _is_host(host)]
         if strange:
             raise InputError(
-                f"{strange[0]!r} is not a host to speak plain HTTP with",
+                f"{strange[0]!r} is not a valid host for plain HTTP",
                 fix="Write HOST[:PORT], without scheme and path.",
             )
 

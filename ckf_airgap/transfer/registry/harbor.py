@@ -19,8 +19,8 @@ async def create_project(registry: RemoteRegistry, name: str) -> None:
         name: The project: the first part of a repository's name.
 
     Raises:
-        LoginError: when nobody is logged in, or may not create projects.
-        TransferError: when the registry is no Harbor, or refuses.
+        LoginError: without a login, or when it may not create projects.
+        TransferError: when the registry is not Harbor, or refuses.
     """
     what = f"the project {name!r}"
     request = Request(

@@ -20,7 +20,7 @@ class Origins:
 
     Args:
         endpoint: The registry's address.
-        plain_http: All hosts (``HOST[:PORT]``) that are spoken to without TLS.
+        plain_http: All hosts (``HOST[:PORT]``) that are contacted without TLS.
     """
 
     def __init__(self, endpoint: Endpoint, plain_http: Iterable[str]) -> None:
@@ -56,7 +56,7 @@ class Origins:
         """Return the URL of an upload, as the ``Location`` header of an answer names it.
 
         A registry behind a proxy often names itself by a wrong scheme or port, and its query may
-        hold what must not be encoded anew; so only path and query count for its own host.
+        hold what must not be encoded again; so only path and query count for its own host.
 
         Raises:
             TransferError: when requests may not go there.
@@ -73,16 +73,16 @@ class Origins:
             url = url.with_user(None) if url.raw_user else url
             address_of(url)
         except ValueError as exc:
-            raise TransferError(f"{self._registry} sends {what} on to an invalid address") from exc
+            raise TransferError(f"{self._registry} redirects {what} to an invalid address") from exc
         return url
 
     def _checked(self, url: URL, what: str) -> URL:
         if self.allows(url):
             return url
         if url.scheme != "http" or not url.host:
-            raise TransferError(f"{self._registry} sends {what} on to what is not a web address")
+            raise TransferError(f"{self._registry} redirects {what} to what is not a web address")
         raise TransferError(
-            f"{self._registry} sends {what} on to {address_of(url)} without TLS",
+            f"{self._registry} redirects {what} to {address_of(url)} without TLS",
             fix=how_to_allow(url),
         )
 

@@ -170,10 +170,10 @@ class RegistryClient:
     """A client of any number of registries; use it as an asynchronous context.
 
     Args:
-        options: How registries are spoken to.
+        options: How to talk to registries.
         credentials: The logins; by default those of ``docker login`` and ``podman login``.
         trust: Certificate authorities and client certificates; by default the system's.
-        listener: Is told about retries.
+        listener: Is notified of retries.
 
     Example:
         async with RegistryClient(ClientOptions(ca_file=Path("ca.crt"))) as client:

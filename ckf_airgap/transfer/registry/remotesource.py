@@ -31,7 +31,7 @@ class RemoteSource:
         """Return the manifest that a reference means now, from the first place that has it.
 
         Raises:
-            TransferError: when no mirror and not the registry itself gives it.
+            TransferError: when neither a mirror nor the registry itself has it.
         """
         canonical = reference.canonical()
         wanted = Digest.parse(canonical.digest) if canonical.digest else canonical.tag or "latest"
@@ -69,7 +69,7 @@ class RemoteSource:
         return False
 
     async def read(self, descriptor: Descriptor, offset: int = 0) -> AsyncIterator[bytes]:
-        """Yield the bytes of a blob from `offset` on, from the first place that gives them."""
+        """Yield the bytes of a blob from `offset` on, from the first place that has them."""
         errors: list[TransferError] = []
         for registry, repository in await self.places(descriptor.digest):
             chunks = read_blob(registry, repository, descriptor, offset)
@@ -96,7 +96,7 @@ class RemoteSource:
         """Return a manifest of an image that was resolved, or of one of its indexes.
 
         Raises:
-            TransferError: when no place gives it.
+            TransferError: when no place has it.
         """
         known = self._manifests.get(digest)
         if known is not None:

@@ -90,10 +90,10 @@ class RegistrySession:
         endpoint: The registry's address.
         context: The TLS context.
         store: The logins.
-        plain_http: All hosts that are spoken to without TLS.
+        plain_http: All hosts that are contacted without TLS.
         proxies: The proxies.
         policy: Limits, timeouts, retries.
-        listener: Is told about retries.
+        listener: Is notified of retries.
     """
 
     def __init__(
@@ -126,10 +126,10 @@ class RegistrySession:
         return Patience(what, self.endpoint.host, self.policy.retries, self._health, self.listener)
 
     async def greet(self) -> None:
-        """Ask once whether this is a registry, and how it wants to be asked.
+        """Ask once whether this is a registry, and how requests are to be authorised.
 
         Raises:
-            TransferError: when it cannot be reached, or is none.
+            TransferError: when it cannot be reached, or is not a registry.
         """
         while True:
             if self._greeting is None or self._greeting.cancelled():
@@ -160,7 +160,7 @@ class RegistrySession:
         """Make a request with user name and password, as a registry's own API wants it.
 
         Raises:
-            LoginError: when nobody logged in to this registry.
+            LoginError: when there is no login for this registry.
             TransferError: when it is refused, or not answered.
         """
         login = await self.auth.credentials()
@@ -303,7 +303,7 @@ class RegistrySession:
             raise TransientError(_text(exc), unreachable=True) from exc
 
     def _failure(self, error: BaseException, url: URL) -> Exception:
-        """Return what an error of the HTTP client is: transient, or one of ours."""
+        """Return what an error of the HTTP client is: transient, or an `AirgapError`."""
         host = self.endpoint.host
         where = host if self._origins.is_own(url) else f"{address_of(url)} (named by {host})"
         text = _text(error)
@@ -326,7 +326,7 @@ class RegistrySession:
         unknown = isinstance(getattr(error, "os_error", None), socket.gaierror)
         if unknown and not self._answered:
             return ConnectionFailedError(
-                f"the host of {where} is not known: {text}",
+                f"the host of {where} cannot be found: {text}",
                 fix="Check the address; a name without a dot may need its domain.",
             )
         if isinstance(error, aiohttp.ClientHttpProxyError):
@@ -360,10 +360,10 @@ class RegistrySession:
         if response.status == 401 and not self._origins.is_own(response.url):
             elsewhere = address_of(response.url)
             return LoginError(
-                f"{self.endpoint.host} sends {request.what} on to {elsewhere}, which wants a login:"
-                f" {refusal.words}",
+                f"{self.endpoint.host} redirects {request.what} to {elsewhere}, which wants a"
+                f" login: {refusal.words}",
                 fix=f"The login of {self.endpoint.host} is not sent there. If {elsewhere} is the"
-                " registry, name it so, and log in to it.",
+                " registry, give that as its address, and log in to it.",
             )
         error = refusal.error()
         if response.status == 401 and isinstance(error, LoginError):
@@ -385,7 +385,7 @@ class RegistrySession:
                 if most:
                     break
                 raise TransferError(
-                    f"{self.endpoint.host} sent more than {limit} bytes where a manifest belongs"
+                    f"{self.endpoint.host} sent more than {limit} bytes where a manifest was due"
                 )
         return bytes(content[:limit])
 

@@ -21,7 +21,7 @@ class Shared(Generic[Key, Result]):
         self._outcomes: dict[Key, Outcome[Key, Result]] = {}
 
     async def get(self, key: Key, work: Callable[[], Awaitable[Result]]) -> Result:
-        """Return what `work` returned for this key, whoever's work it was.
+        """Return what `work` returned for this key, whoever did it.
 
         Raises:
             Exception: what it raised, to each that asks. A cancelled one is done by the next.
@@ -44,7 +44,7 @@ def raise_failures(what: str, outcomes: Iterable[Outcome[Key, Result]]) -> None:
 
     Raises:
         TransferError: the only error, or one that names all; of their class if they share one.
-        Exception: an error that is not ours, as it is.
+        Exception: any error that is not an `AirgapError`, as it is.
     """
     errors: list[AirgapError] = []
     for outcome in outcomes:

@@ -1,9 +1,9 @@
-"""Uploads of blobs: mounted, whole, or in chunks, and continued where they were cut.
+"""Uploads of blobs: mounted, whole, or in chunks, and continued where they were interrupted.
 
 A blob goes whole (POST, PUT) when it is small, and in chunks (POST, PATCH..., PUT) when it is large
 or the registry or a proxy before it calls it too large. Whichever way a registry refuses, the other
-one is tried, and remembered for its other blobs. A cut upload is continued from the byte that the
-registry says it has; one that it has forgotten starts anew.
+one is tried, and remembered for its other blobs. An interrupted upload is continued from the byte
+that the registry says it has; one that it has forgotten is started over.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from ckf_airgap.transfer.registry.session import Answer, Request
 from ckf_airgap.transfer.registry.uploadbody import Body, Reader
 
 PIECE_BYTES: Final = 256 * 1024
-"""Bytes that are handed to the connection at once; a peer must take so many in a stall timeout."""
+"""Bytes handed to the connection at once; a peer must accept that many per stall timeout."""
 
 BUFFERED_BYTES: Final = 4 * 1024 * 1024
-"""Blobs that cannot be verified before they are sent are read whole up to this size."""
+"""Up to this size, blobs that cannot be verified beforehand are read into memory to do so."""
 
 _OTHER_WAY: Final = frozenset({400, 404, 405, 411, 415, 501})
-"""Statuses by which registries refuse a way of uploading."""
+"""Statuses with which registries refuse a way of uploading; 413 is about the size alone."""
 
 _ERROR_BYTES: Final = 64 * 1024
 _RANGE: Final = re.compile(r"(?:bytes=)?0-(\d+)\Z")
@@ -48,7 +48,7 @@ class Sent:
 
 
 class Uploader:
-    """Uploads blobs to one registry, and remembers what it takes.
+    """Uploads blobs to one registry, and remembers what it accepts.
 
     Args:
         registry: The registry.
@@ -69,7 +69,7 @@ class Uploader:
     async def send(
         self, repository: str, blob: Descriptor, source: BlobSource, mount_from: str | None = None
     ) -> Sent:
-        """Put a blob into a repository that has it not.
+        """Put a blob into a repository that does not have it.
 
         Args:
             repository: The repository.
@@ -108,33 +108,36 @@ class Uploader:
         """Whether a blob goes in chunks."""
         if self._no_whole or self._no_chunks:
             return self._no_whole
+        # An upload in chunks is closed after all bytes were hashed: wrong ones never get a name.
         return not verified or blob.size > self._chunk_above
 
     def chunk_bytes(self, blob: Descriptor) -> int:
-        """Return the size of a chunk; a blob that is not too large is one."""
+        """Return the size of a chunk; a blob that is not too large is sent as one."""
         if blob.size <= self._chunk_above and not self._no_whole:
             return max(blob.size, 1)
         return self._chunk_bytes
 
     def at_least(self, minimum: str | None) -> None:
-        """Follow the smallest chunk that a registry takes (``OCI-Chunk-Min-Length``)."""
+        """Respect the smallest chunk that a registry accepts (``OCI-Chunk-Min-Length``)."""
         if minimum is not None and minimum.isdigit():
             self._smallest = max(self._smallest, int(minimum))
             self._chunk_bytes = max(self._chunk_bytes, self._smallest)
 
     def refused_whole(self) -> bool:
-        """Remember that the registry takes no whole blobs; return whether that leaves a way."""
+        """Remember that the registry accepts no whole blobs; return whether that leaves a way."""
         self._no_whole = True
         return not self._no_chunks
 
     def refused_chunks(self) -> bool:
-        """Remember that the registry takes no chunks; return whether that leaves a way."""
+        """Remember that the registry accepts no chunks; return whether that leaves a way."""
         self._no_chunks = True
         return not self._no_whole
 
     def refused_size(self, size: int) -> bool:
-        """Remember that so many bytes were too many; return whether less may do."""
+        """Remember that this many bytes were too many; return whether fewer may be accepted."""
         self._no_whole = True
+        # Half of what was refused, not of the present chunk size: uploads that run at the same time
+        # are refused together, and each would halve it again.
         smaller = max(self._smallest, size // 2)
         if self._no_chunks or size <= self._smallest:
             return False
@@ -158,10 +161,10 @@ class Uploader:
         try:
             answer = await self.registry.session.ask(request)
         except LoginError:
-            return None, False  # not from there, but perhaps from elsewhere
+            return None, False  # this login may not read `mount_from`; another repository may do
         except TransferError:
-            self._no_mounts = True
-            return None, False  # the upload that follows says what is wrong, if anything is
+            self._no_mounts = True  # else each blob would wait for all attempts of its mount
+            return None, False  # the upload that follows reports what is wrong, if anything is
         if answer.status == 201:
             return None, True
         return self._location(answer), False
@@ -241,13 +244,13 @@ class _Upload:
             await patience.wait(error)
 
     async def _begin(self, progressed: Callable[[], None]) -> bool:
-        """Open an upload, or find out how far the one that was cut is.
+        """Open an upload, or find out how far the one that was interrupted got.
 
         Args:
-            progressed: Is called when that is further than it had been.
+            progressed: Called when that is at least `PROGRESS_BYTES` further than before.
 
         Returns:
-            Whether the blob is there already: the answer to its last request was lost.
+            Whether the blob is there already, since only the answer to its last request was lost.
         """
         if self._in_doubt:
             # A registry commits a blob before it answers; if that answer was lost, sending the
@@ -270,9 +273,9 @@ class _Upload:
         return False
 
     async def _ask_offset(self, location: str) -> None:
-        """Find out how much of an upload the registry has; forget the upload when it has."""
+        """Find out how much of an upload the registry has; drop the upload if it has dropped it."""
         if not self._uploader.in_chunks(self._blob, verified=self._verified):
-            self._location = None
+            self._location = None  # a whole blob is one request: there is nothing to continue
             return
         # Registries that cannot say, or have lost the upload, answer in many ways; the blob then
         # starts from its first byte.
@@ -291,7 +294,7 @@ class _Upload:
         body = Body(lambda: self._pieces(0, self._blob.size, whole=True), self._blob.size)
         request = self._put(body, {413, *_OTHER_WAY})
         answer = await self._once(request)
-        if answer.status == 413:
+        if answer.status == 413:  # as nginx answers above its client_max_body_size
             if self._uploader.refused_size(self._blob.size):
                 raise _AnotherWayError
             raise self._refused(answer).error()
@@ -318,7 +321,7 @@ class _Upload:
                     raise self._refused(answer).error()
                 continue
             if answer.status == 416:
-                raise TransientError(f"the registry has not the {start} bytes before this chunk")
+                raise TransientError(f"the registry lacks the {start} bytes before this chunk")
             if answer.status in _OTHER_WAY:
                 self._raise_refusal(answer, self._uploader.refused_chunks)
             match = _RANGE.match(answer.headers.get("Range", ""))
@@ -343,14 +346,14 @@ class _Upload:
                 raise
         answer = await self._once(self._put(b"", _OTHER_WAY))
         if answer.status in _OTHER_WAY:
-            self._raise_refusal(answer, lambda: False)
+            self._raise_refusal(answer, lambda: False)  # all chunks were accepted: no other way
 
     def _raise_refusal(self, answer: Answer, refuse: Callable[[], bool]) -> NoReturn:
         """Raise what a refusal of an upload means.
 
         Args:
             answer: The answer.
-            refuse: Notes that this way of uploading is refused, and tells whether one is left.
+            refuse: Remembers that this way of uploading is refused; returns whether one is left.
         """
         codes = error_codes(answer.content)
         refusal = self._refused(answer)
@@ -367,13 +370,14 @@ class _Upload:
             self._upload_refused = True
             self._location = None
             raise TransientError(refusal.words)
+        # For these the way is not to blame, so another one would end in the same refusal.
         special = refusal.is_full or codes & {"DIGEST_INVALID", "SIZE_INVALID", "NAME_INVALID"}
         if not special and refuse():
             raise _AnotherWayError
         raise refusal.error()
 
     async def _abandon(self) -> None:
-        """Tell the registry to forget an upload; it is no matter if it does not."""
+        """Ask the registry to drop an upload; it does not matter if it keeps it."""
         if self._location is not None:
             with contextlib.suppress(TransferError, TransientError):
                 await self._once(self._request("DELETE", self._location, {202, 204, 404, 405}))
@@ -414,7 +418,7 @@ class _Upload:
                     self.bytes_sent += len(piece)
                     yield piece
                     self._meter.at(position)
-            self._reader, reader = reader, None  # the next chunk goes on there
+            self._reader, reader = reader, None  # the next chunk continues there
         finally:
             if reader is not None:
                 await reader.close()
@@ -435,11 +439,11 @@ class _Upload:
         if self._hashed != self._blob.size or found != str(self._blob.digest):
             raise IntegrityError(
                 f"the blob {self._blob.digest} was read as {found} ({self._hashed} bytes);"
-                f" {self._registry.host} keeps nothing of it"
+                f" {self._registry.host} kept none of it"
             )
 
     def _follow(self, answer: Answer) -> None:
-        """Take note of where the next request of an upload goes."""
+        """Remember where the next request of an upload goes; each answer may name another place."""
         location = answer.headers.get("Location")
         if location is not None:
             self._location = self._registry.session.locate(location, answer.url)
@@ -451,6 +455,7 @@ class _Upload:
     def _put(self, body: bytes | Body, accept: Iterable[int]) -> Request:
         """Return the request that ends an upload."""
         location = self._location or ""
+        # As text: the query in it holds the registry's state, which must not be encoded again.
         mark = "&" if "?" in location else "?"
         digest = str(self._blob.digest).replace(":", "%3A")
         request = self._request(

@@ -1,4 +1,4 @@
-"""The body of an upload, and whether its bytes are taken."""
+"""The body of an upload, and whether its bytes are accepted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Body:
     """The body of an upload.
 
     Attributes:
-        chunks: Gives the bytes, anew at each call.
+        chunks: Returns the bytes, from the start at each call.
         length: How many there are.
     """
 
@@ -58,10 +58,10 @@ class Reader:
 
 
 class Feed:
-    """Hands the chunks of a body to the HTTP client, and sees whether they are taken.
+    """Hands the chunks of a body to the HTTP client, and sees whether they are accepted.
 
-    The client hides an error that is raised in here, and waits without end for a peer that takes
-    no bytes; so the one is kept, and the other is watched for.
+    aiohttp hides an error that is raised in here, and waits forever for a peer that accepts no
+    bytes; so the error is kept, and the waiting is watched.
     """
 
     def __init__(self, body: Body) -> None:
@@ -85,7 +85,7 @@ class Feed:
     async def watch(
         self, sending: Awaitable[aiohttp.ClientResponse], stall_s: float
     ) -> aiohttp.ClientResponse:
-        """Return the response, unless the peer takes no byte for `stall_s` seconds."""
+        """Return the response, unless the peer accepts no byte for `stall_s` seconds."""
 
         async def send() -> aiohttp.ClientResponse:
             return await sending
@@ -97,7 +97,7 @@ class Feed:
                 offered = self._offered_at
                 stalled = offered is not None and time.monotonic() - offered > stall_s
                 if stalled and not task.done():
-                    raise TransientError(f"no byte was taken for {stall_s:g} s", unreachable=True)
+                    raise TransientError(f"no byte was sent for {stall_s:g} s", unreachable=True)
             return task.result()
         finally:
             if not task.done():

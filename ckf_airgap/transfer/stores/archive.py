@@ -35,7 +35,7 @@ MAX_INDEX_BYTES: Final = 64 * 1024 * 1024
 
 
 SINCE: Final = "io.ckf-airgap.since"
-"""The annotation of ``index.json`` that tells what the other side has, when blobs are left out."""
+"""The annotation of ``index.json`` that says what the other side has, when blobs are left out."""
 
 
 def blob_name(digest: Digest) -> str:
@@ -66,7 +66,7 @@ class Archive:
 
         Raises:
             AbsentError: when the file is not there.
-            IntegrityError: when it is cut, hostile, or holds no OCI image layout.
+            IntegrityError: when it is truncated, hostile, or holds no OCI image layout.
         """
         volume = open_volume(path)
         try:
@@ -77,7 +77,7 @@ class Archive:
 
     @classmethod
     def salvage(cls, path: Path) -> Archive:
-        """Open what there is of an archive that was cut, without names; blocks on the disk.
+        """Open what there is of a truncated archive, without names; blocks on the disk.
 
         Every blob is hashed, and those that are damaged are left out.
         """
@@ -104,7 +104,7 @@ class Archive:
         if index.find("index.json") is None:
             raise IntegrityError(
                 f"{index.where} holds no OCI image layout: it has no index.json",
-                fix="If it should, it was cut while it was written or copied; do that again.",
+                fix="If it should, it was truncated while being written or copied; do that again.",
             )
         return cls(index, _entries(index), _since(index))
 
@@ -196,7 +196,7 @@ class Archive:
             raise AbsentError(f"{self.where} has no blob {digest}")
         if member.size != size:
             raise IntegrityError(
-                f"{self.where}: the blob {digest} has {member.size} bytes where {size} belong"
+                f"{self.where}: the blob {digest} has {member.size} bytes instead of {size}"
             )
         return member
 
@@ -205,7 +205,7 @@ class Archive:
         if found != digest:
             raise IntegrityError(
                 f"{self.where} is damaged: the blob {digest} has the digest {found}",
-                fix="Copy the archive again; what has arrived unharmed is not moved twice.",
+                fix="Copy the archive again; what has arrived intact is not sent again.",
             )
 
 
@@ -248,7 +248,7 @@ def load_json(index: TarIndex, name: str) -> JSONValue:
 
     Raises:
         AbsentError: when there is no such member.
-        IntegrityError: when it is no JSON, or very large.
+        IntegrityError: when it is not JSON, or very large.
     """
     try:
         document: JSONValue = json.loads(index.read(name, MAX_INDEX_BYTES))

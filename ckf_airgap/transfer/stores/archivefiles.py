@@ -14,7 +14,7 @@ _GZIP_SUFFIXES: Final = (".gz", ".tgz")
 
 
 def part_path(path: Path) -> Path:
-    """Return the name of an archive that is not whole yet."""
+    """Return the name of an archive that is not complete yet."""
     return path.with_name(f"{path.name}.part")
 
 
@@ -47,7 +47,7 @@ def open_old(path: Path) -> Archive | None:
 
 
 def open_part(path: Path) -> int:
-    """Open what an archive is written to until it is whole, locked; return its descriptor.
+    """Open what an archive is written to until it is complete, locked; return its descriptor.
 
     Raises:
         TransferError: when another run has it.

@@ -50,9 +50,9 @@ async def tail_members(
 
     Args:
         source: Where the blobs are.
-        references: The images by the names that ``index.json`` gives them.
+        references: The images by their names in ``index.json``.
         prefer: Which image of an index ``docker load`` gets.
-        names: More names under which ``docker load`` shall know an image.
+        names: More names that ``docker load`` gives to an image.
         since: What the other side has already, if not all blobs are here.
     """
     entries: list[JSONValue] = []
@@ -108,8 +108,8 @@ async def docker_image(
 ) -> Manifest | None:
     """Return the image that a Docker Engine can run, or ``None``.
 
-    Of an index that is the image for `prefer`, or else its first one. An artefact that is no image
-    and an image whose layers are not all here are none.
+    Of an index, that is the image for `prefer`, or else its first one. Docker can run neither an
+    artefact that is not an image, nor an image whose layers are not all here.
     """
     manifest = await source.manifest(descriptor.digest)
     if manifest.is_index:

@@ -1,9 +1,9 @@
-"""Writes the archive that crosses the gap: each blob once, straight to its final place.
+"""Writes the archive that crosses the air gap: each blob once, straight to its final place.
 
 A blob's size is known before its bytes come, so each gets its region of the tar when it is begun,
-and several are filled at the same time. Nothing is copied afterwards: the disk needs the bytes once
-and each is written once. The file is called ``FILE.part`` until it is whole; a journal beside it
-says what is in it, and the next run continues there, within a blob too.
+and several are filled at the same time. Nothing is copied afterwards: each byte is written once and
+takes room on the disk once. The file is called ``FILE.part`` until it is complete; a journal next
+to it records what is in it, and the next run continues there, even within a blob.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class ArchiveSummary:
         images: How many images it names.
         blobs: How many blobs and manifests it holds.
         unused: Bytes of blobs in it that no image of it needs, from earlier runs.
-        changed: Whether it was written anew; False when the one that was there has all of it.
+        changed: Whether it was rewritten; False when the one that was there has all of it.
     """
 
     path: Path
@@ -64,9 +64,9 @@ class ArchiveSummary:
 class ArchiveWriter:
     """An archive that is being written; a `BlobStore`.
 
-    An archive of the same name from an earlier run stays until the new one is whole. What it has
-    is taken from it instead of being moved again. The same images give the same bytes, however
-    often the writing was interrupted: `check_room` sets the places of all blobs aside, by digest.
+    An archive of the same name from an earlier run stays until the new one is complete. What it
+    has is taken from it instead of being fetched again. The same images make the same bytes, no
+    matter how often writing was interrupted: `check_room` reserves places for all blobs, by digest.
 
     Attributes:
         path: The archive.
@@ -97,10 +97,10 @@ class ArchiveWriter:
 
         Args:
             path: The archive.
-            gzip: Whether it is gzipped; told from the name when not given.
+            gzip: Whether it is gzipped; by default, what its name says.
 
         Raises:
-            InputError: when what is there is something else than an archive of images.
+            InputError: when what is there is not an archive of images.
             TransferError: when it cannot be written, or is being written by another run.
         """
         if gzip is None:
@@ -112,7 +112,7 @@ class ArchiveWriter:
             path.parent.mkdir(parents=True, exist_ok=True)
             fd = open_part(path)
             journal = Journal(part.with_name(f"{part.name}.journal"), gzip=gzip)
-            # Without a file the journal is what a run left that was killed at its very end.
+            # A journal without a file: a run was killed after naming the archive, before this went.
             records = journal.replay() if os.fstat(fd).st_size else []
             if not records:
                 os.ftruncate(fd, 0)
@@ -142,7 +142,7 @@ class ArchiveWriter:
         return self._old
 
     def close(self) -> None:
-        """Close the files. What is in them stays for the next run, unless nothing is."""
+        """Close the files, which stay for the next run unless they hold nothing."""
         if self._fd < 0:
             return
         if not self._regions:
@@ -190,7 +190,7 @@ class ArchiveWriter:
             yield chunk
 
     async def verify(self, descriptor: Descriptor) -> bool:
-        """Hash a blob of an earlier run; one that is damaged is forgotten, to be moved again.
+        """Hash a blob of an earlier run; a damaged one is forgotten, so that it is fetched again.
 
         Raises:
             AbsentError: when it is not here.
@@ -250,7 +250,7 @@ class ArchiveWriter:
     async def check_room(self, blobs: Iterable[Descriptor]) -> None:
         """Compare the bytes of `blobs` that are not here yet with the room on the disk.
 
-        Their places in the archive are set aside, in the order of their digests.
+        Their places in the archive are reserved, in the order of their digests.
 
         Raises:
             StorageFullError: when they do not fit.
@@ -284,12 +284,12 @@ class ArchiveWriter:
         names: Names = lambda _reference: (),
         since: str = "",
     ) -> ArchiveSummary:
-        """Write what comes last, and give the archive its name.
+        """Write the end of the archive, and give it its name.
 
         Args:
             prefer: Which image of an index ``docker load`` gets.
-            names: More names under which ``docker load`` shall know an image.
-            since: What is said to be on the other side, if blobs are assumed to be.
+            names: More names that ``docker load`` gives to an image.
+            since: What the other side is said to have, if blobs are assumed to be there.
 
         Raises:
             AbsentError: when a blob of a named image is not here.
@@ -298,9 +298,10 @@ class ArchiveWriter:
         """
         needed = await self._reachable()
         if await self._old_is_same(needed):
-            self._regions.clear()
+            self._regions.clear()  # so that `close` removes the unused part
             return await self._summary(needed, changed=False)
         damaged: list[Problem] = []
+        # What earlier runs wrote may have been damaged since: look before the archive is named.
         for descriptor in needed.values():
             try:
                 if self._finished(descriptor.digest) is None:
@@ -314,7 +315,7 @@ class ArchiveWriter:
             damaged,
             fix=f"Run the same command again with --recheck, or remove {self.path} first.",
         )
-        named = dict(sorted(self._references.items()))  # not in the order of arrival
+        named = dict(sorted(self._references.items()))  # by name: the same images, the same bytes
         tail = await tail_members(self, named, prefer=prefer, names=names, since=since)
         with disk_errors(self._part):
             await in_thread_to_end(lambda: self._finish(tail))
@@ -335,7 +336,7 @@ class ArchiveWriter:
         return region
 
     def _leave(self, digest: Digest) -> None:
-        """Give up the region of a blob, which gets another one."""
+        """Give up the region of a blob that gets another one: its size was wrong in a manifest."""
         if digest in self._regions:
             self._left.append(region := self._regions.pop(digest))
             region.checksum = None
@@ -350,7 +351,7 @@ class ArchiveWriter:
         return self._old
 
     def _give_up_old(self) -> None:
-        """Take nothing more from the archive that this one replaces; readers may still be at it."""
+        """Take nothing more from the archive that this one replaces; it may still be being read."""
         if self._old is not None:
             self._given_up.append(self._old)
             self._old = None
@@ -370,7 +371,7 @@ class ArchiveWriter:
             await blob.commit()
 
     async def _reachable(self) -> dict[Digest, Descriptor]:
-        """Return everything that the named images need, and make sure that it is here."""
+        """Return everything that the named images need; `AbsentError` when it is not here."""
         found: dict[Digest, Descriptor] = {}
         for _name, descriptor in sorted(self._references.items()):
             top = await self.manifest(descriptor.digest)
@@ -454,6 +455,7 @@ class ArchiveWriter:
         self._journal.remove()
 
     def _drop_unfinished_end(self) -> None:
+        """Forget unfinished regions at the end, which leave no gap that must be filled."""
         regions = (*self._regions.values(), *self._left)
         for region in sorted(regions, key=lambda one: -one.start):
             if region.finished:

@@ -77,7 +77,7 @@ def saved_images(index: TarIndex) -> tuple[SavedImage, ...]:
         raise (IntegrityError if _is_begun(index) else InputError)(
             f"{index.where} holds no images: neither index.json nor manifest.json is in it, and no"
             " tar that might have them",
-            fix="If it should, it was cut while it was written or copied; do that again.",
+            fix="If it should, it was truncated while being written or copied; do that again.",
         )
     images: list[SavedImage] = []
     for member in nested:
@@ -122,7 +122,7 @@ def manifest_entries(document: JSONValue, where: str) -> list[Document]:
         raise IntegrityError(f"{where}: manifest.json is not a list of images")
     entries = [entry for entry in document if isinstance(entry, dict)]
     if len(entries) != len(document):
-        raise IntegrityError(f"{where}: manifest.json has an entry that is no object")
+        raise IntegrityError(f"{where}: manifest.json has an entry that is not an object")
     return entries
 
 
@@ -215,7 +215,7 @@ def _opener(index: TarIndex, name: str) -> Callable[[], Iterator[bytes]]:
     if member is None:
         raise IntegrityError(
             f"{index.where} lacks the layer {name}",
-            fix="It was cut while it was written or copied; do that again.",
+            fix="It was truncated while being written or copied; do that again.",
         )
 
     def read() -> Iterator[bytes]:

@@ -1,6 +1,6 @@
 """What is in an archive that is still being written, so that the next run continues it.
 
-A file of JSON lines beside the ``.part`` file, appended to while blobs arrive. A line that was cut
+A file of JSON lines next to the ``.part`` file, appended to while blobs arrive. A line that was cut
 by a kill or a full disk is skipped; whatever it said is then done again.
 """
 
@@ -20,7 +20,7 @@ FORMAT: Final = "ckf-airgap/archive-journal/v1"
 
 @dataclass(slots=True, kw_only=True)
 class Region:
-    """The place of a blob in the tar: its header, its bytes, and the filling to whole records.
+    """The place of a blob in the tar: its header, its bytes, and the padding to whole records.
 
     Attributes:
         digest: The blob.

@@ -122,7 +122,7 @@ class LayerPacker:
                 yield before, future.result()
 
     def _kept(self, first: bytes, rest: Iterator[bytes]) -> Iterator[tuple[bytes, bytes]]:
-        """Yield the raw bytes of a gzipped layer beside the bytes that they came as."""
+        """Yield the raw bytes of a gzipped layer together with the bytes that they came as."""
         inflater = zlib.decompressobj(31)
         piece: bytes | None = first
         while piece is not None:

@@ -84,7 +84,7 @@ class LayoutDirectory:
         """Open a layout for writing, and make it when there is none; blocks on the disk.
 
         Raises:
-            InputError: when there is something else than a layout or an empty directory.
+            InputError: when something other than a layout is there or an empty directory.
             TransferError: when it is in use by another run, or cannot be written.
         """
         require_directory(path, may_be_missing=True)
@@ -92,7 +92,7 @@ class LayoutDirectory:
             fresh = not (path / "oci-layout").exists()
             if fresh and path.is_dir() and _strangers(path):
                 raise InputError(
-                    f"{path} is not empty, and no OCI image layout",
+                    f"{path} is not empty, and is not an OCI image layout",
                     fix="Name a new directory, or one that an earlier run made.",
                 )
             (path / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
@@ -114,7 +114,7 @@ class LayoutDirectory:
         """
         if not (path / "oci-layout").is_file():
             raise AbsentError(
-                f"{path} is no OCI image layout: it has no file oci-layout",
+                f"{path} is not an OCI image layout: it has no file oci-layout",
                 fix="Name the directory that `ckf-airgap images pull` made.",
             )
         return cls(path, None, _read_index(path))
@@ -266,7 +266,7 @@ class LayoutDirectory:
                 return
             if status.st_size != descriptor.size:
                 raise IntegrityError(
-                    f"{path} has {status.st_size} bytes where {descriptor.size} belong",
+                    f"{path} has {status.st_size} bytes instead of {descriptor.size}",
                     fix="Remove the file and run `ckf-airgap images pull` again.",
                 )
             found = hash_stream(stream, descriptor.digest).hexdigest()

@@ -37,20 +37,20 @@ class DockerTars:
 
 
 ImageSource: TypeAlias = "LayoutDirectory | Archive | DockerTars"
-"""What `open_source` gives."""
+"""What `open_source` returns."""
 
 
 def open_source(path: Path) -> ImageSource:
     """Open images by their path; blocks on the disk.
 
     Args:
-        path: An OCI image layout, an archive of ours or of ``docker save``, the guide's
+        path: An OCI image layout, an archive of ckf-airgap or ``docker save``, the guide's
             ``images.tar.gz`` of tars, or a directory with such tars in it.
 
     Raises:
         MissingError: when nothing is there.
         InputError: when something else is there.
-        IntegrityError: when it is damaged, cut or hostile.
+        IntegrityError: when it is damaged, truncated or hostile.
     """
     if not path.exists():
         raise MissingError(
@@ -74,7 +74,7 @@ def open_source(path: Path) -> ImageSource:
 
 
 def _refuse_other_files(volume: Volume, path: Path) -> None:
-    """Refuse what is not an archive at all, so that nobody takes it for a damaged one."""
+    """Refuse what is not an archive at all, so that it is not taken for a damaged one."""
     block = volume.pread(0, tarfile.BLOCKSIZE)
     cut = len(block) < tarfile.BLOCKSIZE and (not block or b"\0" in block)
     if cut or block[257:].startswith(b"ustar"):
@@ -91,10 +91,10 @@ def _refuse_other_files(volume: Volume, path: Path) -> None:
 
 
 def _tars(path: Path, files: list[Path]) -> DockerTars:
-    """Open what unpacking the guide's ``images.tar.gz`` gives."""
+    """Open the directory that the guide's ``images.tar.gz`` unpacks to."""
     if not files:
         raise InputError(
-            f"{path} holds no images: neither an OCI image layout nor tars of docker save",
+            f"{path} holds no images: neither an OCI image layout nor docker save archives",
             fix="Name what `ckf-airgap images pull` or `images save` made.",
         )
     opened: list[TarIndex] = []

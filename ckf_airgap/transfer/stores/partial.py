@@ -148,7 +148,7 @@ def file_size(path: Path) -> int | None:
 
 
 def hash_stream(stream: BinaryIO, digest: Digest) -> Hasher:
-    """Return the hash of a file from where it stands to its end."""
+    """Return the hash of a file from its position to its end."""
     hasher = digest.hasher()
     while chunk := stream.read(CHUNK_BYTES):
         hasher.update(chunk)

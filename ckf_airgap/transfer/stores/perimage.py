@@ -58,7 +58,7 @@ async def write_per_image(
         names: The images by their names there.
         path: The archive, gzipped when its name ends in ``.gz`` or ``.tgz``.
         prefer: Which image of an index is taken, since a tar can have one only.
-        tags: The names under which Docker shall know an image; its file has the first one's.
+        tags: The names that Docker gives to an image; its file is named after the first.
         listener: Is notified of progress.
 
     Returns:
@@ -155,7 +155,7 @@ async def _write_image(
 
 
 class _Output:
-    """A tar that is written from its begin to its end."""
+    """A tar that is written from beginning to end."""
 
     def __init__(self, path: Path, new: Replacement) -> None:
         self._path = path

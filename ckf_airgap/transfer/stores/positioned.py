@@ -25,7 +25,7 @@ def read_at(fd: int, offset: int, count: int) -> bytes:
 def fill_from(fd: int, offset: int, buffers: Sequence[memoryview]) -> int:
     """Fill buffers one after the other, and return how many bytes came; fewer only at the end.
 
-    Some file systems give less than was asked for at once.
+    Some file systems return less at once than was asked for.
     """
     done = os.preadv(fd, buffers, offset)
     end = 0
@@ -51,7 +51,7 @@ def write_at(fd: int, offset: int, data: bytes | memoryview) -> None:
 def begin_writing_out(fd: int, offset: int, count: int) -> None:
     """Have the system begin to bring bytes to the disk, so that an ``fsync`` has less to wait for.
 
-    Linux does so when it is told that they are not needed soon (``mm/fadvise.c``,
+    Linux does so when advised that they are not needed soon (``mm/fadvise.c``,
     ``POSIX_FADV_DONTNEED``). Systems that have no such call do so when they like.
     """
     if hasattr(os, "posix_fadvise"):

@@ -17,7 +17,7 @@ from ckf_airgap.transfer.stores.partial import CHUNK_BYTES
 from ckf_airgap.transfer.stores.tarwriter import TarFileWriter
 
 NOTE_BYTES: Final = 8 * 1024 * 1024
-"""Bytes of a blob after which the journal is told how far it is."""
+"""Bytes of a blob after which the journal notes how far it is."""
 
 
 def member_header(name: str, size: int) -> bytes:
@@ -98,7 +98,7 @@ class RegionWriter:
         await self._run(self._finish)
 
     def note(self) -> None:
-        """Tell the journal how many bytes are here, as far as the disk lets it."""
+        """Note in the journal how many bytes are here, unless the disk fails."""
         if self._noted != self._region.written:
             with contextlib.suppress(OSError):
                 self._journal.written(self._region)

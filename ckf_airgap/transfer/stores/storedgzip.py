@@ -1,9 +1,13 @@
-"""A tar in a gzip file whose every byte has a place that is known.
+"""A tar in a gzip file in which the place of every byte is known.
 
 A gzip stream has no random access in general. This one has: the tar is laid out in deflate's stored
 blocks (RFC 1951, 3.2.4), all of one length, and the gzip header's extra field says so (RFC 1952,
 2.3.1.1). To everything else it is a plain gzip file of one member that was made with compression
 level 0.
+
+It exists because the guide of Charmed Kubeflow calls the archive ``images.tar.gz``. Layers are
+compressed already, so that compressing them again would only cost time; and a file in which places
+are known is written by several downloads at once, and read in place, as a plain tar is.
 
 Everything here blocks on the disk.
 """
@@ -22,6 +26,8 @@ BLOCK_BYTES: Final = 127 * 512
 """Bytes of the tar in each stored block but the last; whole tar records, below deflate's 65535."""
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"
+# RFC 1952, 2.3: deflate, with an extra field, no time (so that the bytes are always the same), no
+# hint of the level, unknown system; then the 6 bytes of the extra field, with BLOCK_BYTES.
 _GZIP_HEADER: Final = struct.pack(
     "<2sBBIBBH2sHH", _GZIP_MAGIC, 8, 4, 0, 0, 255, 6, b"CK", 2, BLOCK_BYTES
 )
@@ -31,7 +37,7 @@ _STEP: Final = BLOCK_BYTES + _BLOCK_HEADER.size
 
 _VECTOR: Final = 1024
 """Pieces that one call may write (IOV_MAX of Linux)."""
-_MOST_BLOCKS: Final = _VECTOR // 2
+_MOST_BLOCKS: Final = _VECTOR // 2  # a block is two pieces: its header, its bytes
 
 
 def is_stored_gzip(start: bytes) -> bool:
@@ -56,22 +62,24 @@ class StoredGzipVolume:
         self.size = body - self._blocks * _BLOCK_HEADER.size
         if not whole:
             return
+        # All places follow from the file's size alone. If it was truncated, what seems to be the
+        # last block is not: its header does not say so, or has another length.
         last = self.size - (self._blocks - 1) * BLOCK_BYTES
         found = os.pread(fd, _BLOCK_HEADER.size, _place(max(self._blocks - 1, 0) * BLOCK_BYTES))
         if body < _BLOCK_HEADER.size or found != _block_header(last, final=True):
             raise IntegrityError(
-                f"{where} is cut or damaged: its last block is not at its end",
+                f"{where} is truncated or damaged: its last block is not at its end",
                 fix="Copy the file again.",
             )
 
     def pread(self, offset: int, count: int) -> bytes:
-        """Return bytes of what the gzip file holds."""
+        """Return some of the uncompressed bytes."""
         buffer = bytearray(max(0, min(count, self.size - offset)))
         self.readinto(offset, memoryview(buffer))
         return bytes(buffer)
 
     def readinto(self, offset: int, buffer: memoryview) -> int:
-        """Fill a buffer with what the gzip file holds; the headers between go elsewhere."""
+        """Fill a buffer with uncompressed bytes; the headers between them are read elsewhere."""
         count = max(0, min(len(buffer), self.size - offset))
         at = 0
         while at < count:
@@ -81,7 +89,11 @@ class StoredGzipVolume:
         return count
 
     def _scatter(self, offset: int, buffer: memoryview) -> None:
-        """Read bytes of few enough blocks with one call, and check the headers of the blocks."""
+        """Read bytes of few enough blocks with one call, and check the headers of the blocks.
+
+        The CRC-32 at the end of the file is over all of it, so reading in place cannot check it;
+        blobs are hashed instead, and a wrong header shows damage in between.
+        """
         first, inside = divmod(offset, BLOCK_BYTES)
         last = (offset + len(buffer) - 1) // BLOCK_BYTES
         size = _BLOCK_HEADER.size
@@ -119,7 +131,7 @@ class StoredGzipFile:
         write_at(fd, 0, _GZIP_HEADER)
 
     def pwrite(self, offset: int, data: bytes) -> None:
-        """Write bytes, and the headers of the blocks that they are in."""
+        """Write bytes, and the headers of their blocks."""
         view = memoryview(data)
         inside = offset % BLOCK_BYTES
         header = _block_header(BLOCK_BYTES, final=False)
@@ -146,7 +158,7 @@ class StoredGzipFile:
             write_at(self.fd, place + written, b"".join(pieces)[written:])
 
     def pread(self, offset: int, count: int) -> bytes:
-        """Read bytes; the headers between are not looked at."""
+        """Read bytes, without checking the headers between them."""
         pieces = []
         while count > 0:
             inside = offset % BLOCK_BYTES
@@ -160,7 +172,7 @@ class StoredGzipFile:
         return b"".join(pieces)
 
     def begin_writing_out(self, offset: int, count: int) -> None:
-        """Tell the system."""
+        """Have the system begin to bring bytes to the disk."""
         start = _place(offset)
         begin_writing_out(self.fd, start, _place(offset + count) - start)
 
@@ -173,22 +185,26 @@ class StoredGzipFile:
         start = (size - 1) // BLOCK_BYTES * BLOCK_BYTES
         write_at(self.fd, _place(start), _block_header(size - start, final=True))
         end = _place(start) + _BLOCK_HEADER.size + size - start
+        # RFC 1952, 2.3.1: the size is modulo 2 ** 32.
         write_at(self.fd, end, _TRAILER.pack(checksum, size & 0xFFFFFFFF))
         os.ftruncate(self.fd, end + _TRAILER.size)
 
 
 def combine_checksums(first: int, second: int, length: int) -> int:
-    """Return the CRC-32 of two pieces one after the other.
+    """Return the CRC-32 of two pieces one after the other, without their bytes.
+
+    A gzip file ends with the CRC-32 of all its bytes in order, but the pieces are written in any
+    order; so each has its own.
 
     Args:
         first: The CRC-32 of the first piece.
         second: The CRC-32 of the second one.
         length: The second one's length in bytes.
 
-    The arithmetic is that of zlib's ``crc32_combine``: the first checksum is multiplied by
-    ``x ** (8 * length)`` modulo the polynomial.
+    The arithmetic is that of zlib's ``crc32_combine``, which Python 3.10 does not offer: the first
+    checksum is multiplied by ``x ** (8 * length)`` modulo the polynomial.
     """
-    power, bit = 1 << 31, 3
+    power, bit = 1 << 31, 3  # x ** 0, bits reflected; a byte is 2 ** 3 bits
     while length:
         if length & 1:
             power = _multiply(_SQUARES[bit & 31], power)

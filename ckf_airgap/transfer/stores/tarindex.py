@@ -1,7 +1,7 @@
 """What is in a tar and where, trusting nothing that the tar says.
 
 Nothing is ever unpacked to a name of the archive's choosing, so that a hostile member has nowhere
-to go; a tar that tries is refused all the same, since the tools that come after us would unpack it.
+to go; a tar that tries is refused all the same, since the tools that come later would unpack it.
 """
 
 from __future__ import annotations
@@ -68,10 +68,10 @@ class TarIndex:
         Args:
             volume: The bytes of the tar.
             where: What it is called in messages.
-            whole: Whether it must have its end; if not, what comes before a damage is returned.
+            whole: Whether it must have its end; if not, what comes before the damage is returned.
 
         Raises:
-            IntegrityError: when it is no tar, is cut, or has a member that leads out of it, is a
+            IntegrityError: when it is not a tar, is truncated, or has a member that leads out, is a
                 device or a pipe, or is there twice.
         """
         members: dict[str, Member] = {}
@@ -129,7 +129,7 @@ def _scan(volume: Volume, where: str, members: dict[str, Member], links: dict[st
         if "unexpected end" in str(exc) or "truncated" in str(exc):
             raise _cut(where, "it ends within a member") from exc
         raise IntegrityError(
-            f"{where} is no tar archive, or is damaged: {exc}",
+            f"{where} is not a tar archive, or is damaged: {exc}",
             fix="Name what `ckf-airgap images save` wrote, or copy it again.",
         ) from exc
     except (tarfile.TarError, ValueError, OverflowError, EOFError) as exc:
@@ -149,7 +149,7 @@ def _add(
     if info.isdir():
         return
     if name in members or name in links:
-        raise IntegrityError(f"{where} has two members {name!r}")
+        raise IntegrityError(f"{where} has two members named {name!r}")
     if info.issym():
         links[name] = _safe_name(posixpath.join(posixpath.dirname(name), info.linkname), where)
     elif info.islnk():
@@ -217,4 +217,4 @@ def _safe_name(name: str, where: str) -> str:
 
 
 def _cut(where: str, why: str) -> IntegrityError:
-    return IntegrityError(f"{where} is cut: {why}", fix=_CUT_FIX)
+    return IntegrityError(f"{where} is truncated: {why}", fix=_CUT_FIX)

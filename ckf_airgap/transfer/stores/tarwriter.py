@@ -46,11 +46,11 @@ class PlainFile:
         return read_at(self.fd, offset, count)
 
     def begin_writing_out(self, offset: int, count: int) -> None:
-        """Tell the system."""
+        """Have the system begin to bring bytes to the disk."""
         begin_writing_out(self.fd, offset, count)
 
     def checksum(self, data: bytes, before: int = 0) -> int:  # noqa: ARG002
-        """Return 0: nothing in a plain tar wants it."""
+        """Return 0: a plain tar has no checksum."""
         return 0
 
     def finish(self, size: int, checksum: int) -> None:  # noqa: ARG002

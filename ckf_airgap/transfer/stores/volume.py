@@ -1,6 +1,6 @@
 """The bytes of a tar by their offset, whatever lies around them: nothing, gzip, another tar.
 
-A gzip file that is not of our own make is read through once, keeping the state of the decompressor
+A gzip file that another tool made is read through once, keeping the state of the decompressor
 now and then to start from later.
 
 Everything here blocks on the disk.
@@ -64,8 +64,8 @@ def open_volume(path: Path, *, whole: bool = True) -> Volume:
     Raises:
         AbsentError: when the file is not there.
         InputError: when it cannot be read, is not a regular file, or is compressed with something
-            else than gzip.
-        IntegrityError: when it is gzipped and damaged or cut.
+            other than gzip.
+        IntegrityError: when it is gzipped and damaged or truncated.
     """
     try:
         fd = regular_descriptor(path)
@@ -128,7 +128,7 @@ class SubVolume:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """A decompressor that has given everything before `offset`, and where it goes on reading."""
+    """A decompressor that has returned everything before `offset`, and where it reads on."""
 
     offset: int
     inflater: _Inflater
@@ -136,7 +136,7 @@ class _State:
 
 
 class _Inflater(Protocol):
-    """What :func:`zlib.decompressobj` gives."""
+    """What :func:`zlib.decompressobj` returns."""
 
     @property
     def eof(self) -> bool: ...
@@ -152,7 +152,7 @@ class InflateVolume:
     """A gzip file of any make: read through once, then from the nearest kept state.
 
     Raises:
-        IntegrityError: when it is damaged or cut; the checksum of gzip is checked.
+        IntegrityError: when it is damaged or truncated; the checksum of gzip is checked.
     """
 
     def __init__(self, raw: Volume, where: str) -> None:
@@ -242,7 +242,8 @@ class InflateVolume:
                 return
             if not data and not piece:
                 raise IntegrityError(
-                    f"{self._where} is cut: its gzip stream has no end", fix="Copy the file again."
+                    f"{self._where} is truncated: its gzip stream has no end",
+                    fix="Copy the file again.",
                 )
             yield _State(offset, inflater, position), piece
 

@@ -55,7 +55,7 @@ def test_a_whole_release_is_fetched_once(
     assert len(names) < len(release.bundle.applications), "a charm of two applications counts once"
     assert len(list((tmp_path / "got").glob("*_r*.charm"))) == len(names)
     assert set(shop.times_sent().values()) == {1}
-    assert f"0 fetched (0 B), {len(names)} were there" in again.stderr
+    assert f"0 fetched (0 B), {len(names)} were already there" in again.stderr
 
 
 def test_further_charms_come_with_their_channels(
@@ -170,7 +170,7 @@ def test_the_list_compares_with_a_lock(
     result = invoke("charms", "list", "--charms", charms, "--lock", lock)
 
     assert result.exit_code == 3
-    assert "its sha384 is not that of the lock" in result.stderr
+    assert "its sha384 is not the one in the lock" in result.stderr
 
 
 def test_a_lock_reads_back_as_it_was_written(

@@ -169,7 +169,7 @@ async def test_a_download_that_is_cut_again_and_again_without_progress_is_given_
 ) -> None:
     server.cuts = [1000] * 20
 
-    with pytest.raises(TransferError, match="in 4 attempts"):
+    with pytest.raises(TransferError, match="after 4 attempts"):
         await fetch(options, tmp_path, wanted("cat"))
 
     assert len(server.downloads) == 4

@@ -216,7 +216,7 @@ async def test_a_store_that_stays_busy_is_given_up(
     server.fail_next(9, busy(503))
 
     async with CharmStore(options) as store:
-        with pytest.raises(TransferError, match="in 4 attempts: status 503"):
+        with pytest.raises(TransferError, match="after 4 attempts: status 503"):
             await store.resolve([wanted("cat")])
 
 

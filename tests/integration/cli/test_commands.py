@@ -35,15 +35,17 @@ def applications(controller: ControllerThread, model: str = "kubeflow") -> dict[
     return controller.call(read)
 
 
+def called(controller: ControllerThread, model: str = "kubeflow") -> list[str]:
+    """The methods that were called on connections to the model."""
+    return controller.call(
+        lambda: [request.method for request in controller.controller.models[model].requests]
+    )
+
+
 def requests(controller: ControllerThread, model: str = "kubeflow") -> list[str]:
     """The methods that change the model, in the order they were called."""
-
-    def read() -> list[str]:
-        found = controller.controller.models[model]
-        return [request.method for request in found.requests]
-
     changing = {"Deploy", "AddRelation", "SetConfigs", "ScaleApplications", "AddPendingResources"}
-    return [method for method in controller.call(read) if method in changing]
+    return [method for method in called(controller, model) if method in changing]
 
 
 class TestDeploy:
@@ -292,7 +294,9 @@ class TestStatusAndWait:
             stderr=subprocess.PIPE,
             text=True,
         ) as process:
-            time.sleep(2)
+            while "Next" not in called(controller):
+                assert process.poll() is None
+                time.sleep(0.02)
             deploy("--no-wait")
             assert process.stdout is not None
             seen = ""

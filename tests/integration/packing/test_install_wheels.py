@@ -137,19 +137,19 @@ def test_other_wheels_than_those_of_the_checksums_are_refused(
 
 def checksums_are_missing(pack: Path) -> str:
     (pack / "SHA256SUMS").unlink()
-    return "there is no file SHA256SUMS beside install.sh"
+    return "there is no file SHA256SUMS next to install.sh"
 
 
 def checksums_are_a_link(pack: Path) -> str:
     (pack / "SHA256SUMS").rename(pack / "sums")
     (pack / "SHA256SUMS").symlink_to("sums")
-    return "there is no file SHA256SUMS beside install.sh"
+    return "there is no file SHA256SUMS next to install.sh"
 
 
 def checksums_are_a_pipe(pack: Path) -> str:
     (pack / "SHA256SUMS").unlink()
     os.mkfifo(pack / "SHA256SUMS")
-    return "there is no file SHA256SUMS beside install.sh"
+    return "there is no file SHA256SUMS next to install.sh"
 
 
 def checksums_have_other_line_ends(pack: Path) -> str:
@@ -330,7 +330,7 @@ def _is_another(python: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (_no_longer_runs, "tool does not run any more"),
+        (_no_longer_runs, "tool no longer runs"),
         (_is_another, "was made with Python 3.9 on pdp11, and the wheels are for"),
     ],
 )

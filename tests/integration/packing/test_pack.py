@@ -101,7 +101,7 @@ def test_a_directory_of_something_else_is_refused(pets: Pets) -> None:
     result = pets.pack()
 
     assert result.exit_code == 3
-    assert "thesis.txt: it does not belong to a pack" in result.stderr
+    assert "thesis.txt: it is not part of a pack" in result.stderr
     assert (pets.out / "thesis.txt").exists()
 
 

@@ -120,7 +120,7 @@ def test_parts_in_the_wrong_order_are_not_joined(whole: Path, tmp_path: Path) ->
     expected = _sum(whole)
     parts = split(whole, 4000)
 
-    with pytest.raises(IntegrityError, match="do not make the file"):
+    with pytest.raises(IntegrityError, match="do not add up to the file"):
         join(parts[::-1], tmp_path / "joined", expected)
 
     assert not (tmp_path / "joined").exists()

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from ckf_airgap.packing.unpack import unpack_pack
+from ckf_airgap.rehearsal.standin import write_standin
 from tests.integration.packing.conftest import Pets
 from tests.integration.packing.connected import contents
 from tests.integration.packing.test_verify import flip, reseal, rewrite_tar
+from tests.unit.cli.conftest import CAT
 
 
 @pytest.fixture
@@ -64,7 +67,7 @@ def test_a_second_time_nothing_is_written(pets: Pets, pack: Path, home: Path) ->
 
     result = pets.call("unpack", pack, "--to", home)
 
-    assert "0 files written, 8 were there" in result.stdout
+    assert "0 files written, 8 were already there" in result.stdout
     assert {path: path.stat().st_mtime_ns for path in home.rglob("*")} == before
 
 
@@ -78,8 +81,8 @@ def test_files_that_differ_are_all_named_and_nothing_is_written(
     result = pets.call("unpack", pack, "--to", home)
 
     assert result.exit_code == 3
-    assert "dog_r5.charm: it is another file" in result.stderr
-    assert "retagged-images.txt: it is another file" in result.stderr
+    assert "dog_r5.charm: it is a different file" in result.stderr
+    assert "retagged-images.txt: it is a different file" in result.stderr
     assert sorted(contents(home)) == ["charms/dog_r5.charm", "retagged-images.txt"]
 
 
@@ -124,7 +127,7 @@ def test_an_altered_charm_is_not_laid_out(pets: Pets, pack: Path, home: Path) ->
     result = pets.call("unpack", pack, "--to", home)
 
     assert result.exit_code == 9
-    assert "the charm dog_r5.charm is not that of the lock" in result.stderr
+    assert "the charm dog_r5.charm is not the one in the lock" in result.stderr
     assert sorted(contents(home)) == ["charms/cat_r3.charm"]
 
 
@@ -182,3 +185,42 @@ def test_a_place_that_cannot_be_written_is_told(
 
     assert result.exit_code == 9
     assert why in result.stderr
+
+
+@pytest.mark.timeout(60)
+def test_a_pipe_where_a_file_will_be_laid_out_is_another_file(
+    pets: Pets, pack: Path, home: Path
+) -> None:
+    (home / "charms").mkdir(parents=True)
+    os.mkfifo(home / "charms" / "cat_r3.charm")
+
+    refused = pets.call("unpack", pack, "--to", home)
+    forced = pets.call("unpack", pack, "--to", home, "--force")
+
+    assert refused.exit_code == 3
+    assert "cat_r3.charm: it is a different file" in " ".join(refused.output.split())
+    assert forced.exit_code == 0, forced.output
+    assert (home / "charms" / "cat_r3.charm").is_file()
+
+
+def test_two_runs_at_once_lay_out_whole_files(pets: Pets, tmp_path: Path) -> None:
+    large = write_standin(CAT, tmp_path / "large", 4, padding_bytes=4_000_000)
+    pets.side.store.offer_files([large], {"cat": "2/stable"})
+    pack, home, alone = pets.packed(), tmp_path / "home", tmp_path / "alone"
+    unpack_pack(pack, alone)
+    expected = contents(alone)
+    inner: list[int] = []
+
+    def run_another(_count: int) -> None:
+        half_written = [one for one in home.rglob(".*.part") if one.stat().st_size]
+        if half_written and not inner:
+            inner.append(1)
+            unpack_pack(pack, home)
+            assert contents(home).items() >= expected.items()
+        for name, content in contents(home).items():
+            assert name not in expected or content == expected[name]
+
+    unpack_pack(pack, home, watch=run_another)
+
+    assert inner, "the other run began while a charm was half written"
+    assert contents(home) == expected

@@ -117,7 +117,7 @@ def change_lock(pack: Path) -> None:
 TABLE: dict[str, tuple[Tamper, list[str]]] = {
     "a byte of the archive of charms": (
         lambda pack: flip(pack / "charms.tar.gz", 30_000),
-        ["charms.tar.gz: the file is altered", "cat_r3.charm is not the charm of the lock"],
+        ["charms.tar.gz: the file is altered", "cat_r3.charm is not the charm in the lock"],
     ),
     "a byte of a blob": (
         flip_in_a_blob,
@@ -133,7 +133,7 @@ TABLE: dict[str, tuple[Tamper, list[str]]] = {
     ),
     "an archive truncated": (
         lambda pack: _truncate(pack / "images.tar.gz", 50_000),
-        ["images.tar.gz: the file is truncated: 50000 of", "images.tar.gz: is cut"],
+        ["images.tar.gz: the file is truncated: 50000 of", "images.tar.gz: is truncated"],
     ),
     "two charms swapped": (
         lambda pack: rewrite_tar(pack / "charms.tar.gz", swap),
@@ -144,15 +144,15 @@ TABLE: dict[str, tuple[Tamper, list[str]]] = {
     ),
     "a file added": (
         lambda pack: _write(pack / "wheels" / "evil.whl", "x"),
-        ["wheels/evil.whl: the file does not belong to the pack"],
+        ["wheels/evil.whl: the file is not part of the pack"],
     ),
     "a link added": (
         lambda pack: (pack / "more").symlink_to("/etc/passwd"),
-        ["more: the file does not belong to the pack"],
+        ["more: the file is not part of the pack"],
     ),
     "a file replaced by a link": (
         lambda pack: _to_link(pack / "images.txt"),
-        ["images.txt: the file is no regular file"],
+        ["images.txt: it is not a regular file"],
     ),
     "a file removed": (
         lambda pack: (pack / "retagged-images.txt").unlink(),
@@ -185,7 +185,7 @@ def test_each_kind_of_damage_is_named(pets: Pets, pack: Path, what: str) -> None
 
 SEALED: dict[str, tuple[Tamper, str]] = {
     "a blob dropped": (drop_a_blob, "is missing"),
-    "a blob added": (add_a_blob, "does not belong there"),
+    "a blob added": (add_a_blob, "is not expected there"),
     "two charms swapped": (
         lambda pack: rewrite_tar(pack / "charms.tar.gz", swap),
         "cat_r3.charm holds the charm dog_r5.charm",
@@ -198,11 +198,11 @@ SEALED: dict[str, tuple[Tamper, str]] = {
         lambda pack: rewrite_tar(
             pack / "charms.tar.gz", lambda all_: all_.update({"cow_r1.charm": b"cow"})
         ),
-        "cow_r1.charm does not belong there",
+        "cow_r1.charm is not expected there",
     ),
     "two images exchanged": (
         lambda pack: rewrite_tar(pack / "images.tar.gz", exchange_images),
-        "is not the one of the lock",
+        "is not the one in the lock",
     ),
     "a member that leads out": (
         lambda pack: rewrite_tar(
@@ -250,7 +250,7 @@ def test_a_pack_without_checksums_is_not_finished(pets: Pets, pack: Path) -> Non
     result = pets.call("verify", pack)
 
     assert result.exit_code == EXIT
-    assert "the pack is not finished, or has lost it" in result.stderr
+    assert "the pack is unfinished, or the file was lost" in result.stderr
 
 
 def test_truncated_missing_and_exchanged_parts_are_named(pets: Pets) -> None:

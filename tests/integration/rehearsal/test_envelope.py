@@ -41,7 +41,8 @@ async def test_only_the_login_exists_before_the_login(client: Client) -> None:
             "PublicAddress",
             (
                 "a rehearsal does not simulate ssh, scp and debug-hooks, since its units are not "
-                "pods (SSHClient.PublicAddress)"
+                "pods (SSHClient.PublicAddress): juju debug-log and juju show-status-log tell what "
+                "units went through"
             ),
             "not supported",
         ),

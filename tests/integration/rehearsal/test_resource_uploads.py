@@ -35,6 +35,7 @@ def headers(data: bytes, **changes: str | None) -> dict[str, str]:
 
 
 async def announce(client: Client, **resource: Any) -> str:
+    common = {"type": "oci-image", "path": "minio:1", "origin": "upload"}
     wire = await client.model()
     reply = await wire.ask(
         "Resources",
@@ -42,9 +43,7 @@ async def announce(client: Client, **resource: Any) -> str:
         {
             "tag": "application-minio",
             "url": "local:minio-0",
-            "resources": [
-                {"name": "oci-image", "type": "oci-image", "path": "minio:1", **resource}
-            ],
+            "resources": [{"name": "oci-image", **common, **resource}],
         },
         version=3,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import io
 import json
 import shutil
@@ -247,7 +248,7 @@ async def test_a_cut_archive_is_refused_and_written_anew_from_what_is_whole(
     await write_archive(path, images)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) * 6 // 10])
-    with pytest.raises(IntegrityError, match="cut"):
+    with pytest.raises(IntegrityError, match="truncated"):
         Archive.open(path)
     with ArchiveWriter.create(path) as writer:
         moved = sum([await put_image(writer, one, sample) for one, sample in images.items()])
@@ -415,3 +416,47 @@ async def test_docker_gets_one_image_of_an_index_and_a_tag_for_a_digest(tmp_path
 
 async def _manifest(sample: Sample) -> Manifest:
     return parse_manifest(sample.content, sample.media_type)
+
+
+async def test_a_run_that_waited_for_another_one_does_not_write_into_what_that_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other run finishes when this one has opened the file and not locked it yet."""
+    path = tmp_path / "i.tar"
+    images = some_images()
+    await write_archive(path, images)
+    finished = path.read_bytes()
+    path.rename(part_path(path))
+    lock = fcntl.flock
+
+    def finish_first(descriptor: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", lock)
+        part_path(path).rename(path)
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", finish_first)
+    with ArchiveWriter.create(path) as writer:
+        assert path.read_bytes() == finished
+        await put_image(writer, "docker.io/library/bare:1", images["docker.io/library/bare:1"])
+        assert path.read_bytes() == finished
+        await writer.finish()
+    with Archive.open(path) as archive:
+        assert list(await archive.references()) == ["docker.io/library/bare:1"]
+
+
+async def test_a_run_that_has_finished_leaves_the_file_of_the_next_one_alone(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "i.tar"
+    images = some_images()
+    name = "docker.io/kubeflow/notebook:v1"
+    first = ArchiveWriter.create(path)
+    await put_image(first, "docker.io/library/bare:1", images["docker.io/library/bare:1"])
+    await first.finish()
+    with ArchiveWriter.create(path) as second:
+        first.close()
+        await put_image(second, name, images[name])
+        await second.finish()
+    with Archive.open(path) as archive:
+        assert await read_image(archive, name) == images[name].digests
+    assert names_in(tmp_path) == ["i.tar"]

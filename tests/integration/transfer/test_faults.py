@@ -216,7 +216,7 @@ async def test_too_many_requests_without_an_end_is_an_error(
     async with make_client(public_proxy.host) as client:
         result = await pull_one(client, public_proxy.host, tmp_path / "layout")
     assert "status 429, TOOMANYREQUESTS: slow down" in str(result.error)
-    assert "in 5 attempts" in str(result.error)
+    assert "after 5 attempts" in str(result.error)
 
 
 @pytest.mark.parametrize("error", [-10, 10])
@@ -267,7 +267,7 @@ async def test_a_manifest_with_other_bytes_than_its_digest_is_refused(
     async with make_client(public_proxy.host) as client:
         result = await pull_one(client, public_proxy.host, tmp_path / "layout")
     assert isinstance(result.error, IntegrityError)
-    assert "was asked for" in str(result.error)
+    assert "was requested" in str(result.error)
 
 
 async def test_another_images_share_of_a_damaged_blob_fails_and_the_rest_is_carried(
@@ -337,7 +337,7 @@ async def test_a_registry_that_stops_taking_bytes_is_given_up(
         await pull_one(client, public.host, tmp_path / "layout")
         result = await push_one(client, tmp_path / "layout", proxy.host)
     assert isinstance(result.error, ConnectionFailedError)
-    assert "no byte was taken" in str(result.error)
+    assert "no byte was sent" in str(result.error)
 
 
 # Writing
@@ -1101,4 +1101,4 @@ async def test_a_host_that_nobody_knows_is_not_waited_for(carried: Path) -> None
         result = await push_one(client, carried, "no-such-host.invalid:5000")
     assert time.monotonic() - started < 8
     assert isinstance(result.error, ConnectionFailedError)
-    assert "is not known" in str(result.error)
+    assert "cannot be found" in str(result.error)

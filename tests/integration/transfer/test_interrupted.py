@@ -10,6 +10,7 @@ import random
 import shutil
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from ckf_airgap.transfer.events import ImageStatus
 from ckf_airgap.transfer.oci import Descriptor, Digest
 from ckf_airgap.transfer.pull import pull
 from ckf_airgap.transfer.push import PushItem, push
+from ckf_airgap.transfer.stores.archivewriter import ArchiveWriter
 from ckf_airgap.transfer.stores.layout import LayoutDirectory
 from ckf_airgap.transfer.stores.partial import CHUNK_BYTES, PART_SUFFIX, file_size
 from tests.integration.transfer.conftest import make_client
@@ -44,13 +46,21 @@ async def carrier(*arguments: str) -> asyncio.subprocess.Process:
     )
 
 
-async def killed(seed: int, *arguments: str) -> AsyncIterator[None]:
-    """Start a process that carries images and kill it, three times; yield after each."""
+async def killed(seed: int, proxy: FaultProxy, *arguments: str) -> AsyncIterator[None]:
+    """Start a process that carries images and kill it, three times; yield after each.
+
+    It is killed some time after it began to move blobs through the proxy.
+    """
     moment = random.Random(seed)  # noqa: S311 - the same moments for a seed
     kills = 0
     for _ in range(3):
+        before = proxy.downloaded + proxy.uploaded
         process = await carrier(*arguments)
-        await asyncio.sleep(moment.uniform(0.8, 1.8))
+        while proxy.downloaded + proxy.uploaded == before:
+            if process.returncode is not None:
+                break
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(moment.uniform(0, 0.8))
         if process.returncode is None:
             process.send_signal(signal.SIGKILL)
             kills += 1
@@ -110,7 +120,7 @@ async def test_a_pull_that_was_killed_fetches_only_what_is_not_on_the_disk(
             exchange.rate = 2_000_000
 
     public_proxy.faults.append(slow)
-    async for _ in killed(seed, *arguments):
+    async for _ in killed(seed, public_proxy, *arguments):
         for digest in blobs:
             path = tmp_path / "layout" / "blobs" / "sha256" / digest[7:]
             if path.exists():
@@ -151,7 +161,7 @@ async def test_a_push_that_was_killed_sends_only_what_the_registry_has_not(
             exchange.rate = 2_000_000
 
     proxy.faults.append(slow)
-    async for _ in killed(seed, *arguments):
+    async for _ in killed(seed, proxy, *arguments):
         pass
     await asyncio.sleep(0.3)
     there = private.stored_blobs()
@@ -333,3 +343,50 @@ async def test_pushing_what_was_never_carried_is_an_error_of_that_image(
         with LayoutDirectory.open(tmp_path / "layout") as layout:
             (result,) = await push(client, layout, [item])
     assert "some/image:1 is not among the images" in str(result.error)
+
+
+class SlowHash:
+    """A hash that takes its bytes when it is let, as a disk may do that is slow."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.let_go = threading.Event()
+        self.ended = False
+
+    def update(self, _chunk: bytes) -> None:
+        self.begun.set()
+        assert self.let_go.wait(10)
+        self.ended = True
+
+    def hexdigest(self) -> str:
+        return "0" * 64
+
+
+@pytest.mark.parametrize("kind", [LayoutDirectory, ArchiveWriter])
+async def test_a_run_that_is_cancelled_twice_closes_no_file_that_a_thread_writes_to(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: type[LayoutDirectory | ArchiveWriter],
+) -> None:
+    slow = SlowHash()
+    monkeypatch.setattr(Digest, "hasher", lambda _digest: slow)
+    blob = Descriptor("application/octet-stream", Digest("sha256", "0" * 64), 1000)
+    ended_when_it_was_closed: list[bool] = []
+
+    async def write(store: LayoutDirectory | ArchiveWriter) -> None:
+        async with store.writer(blob) as writer:
+            try:
+                await writer.write(bytes(1000))
+            finally:
+                ended_when_it_was_closed.append(slow.ended)
+
+    with kind.create(tmp_path / "images.tar") as store:
+        task = asyncio.ensure_future(write(store))
+        assert await asyncio.to_thread(slow.begun.wait, 10)
+        for _ in range(2):
+            task.cancel()
+            await asyncio.sleep(0.02)
+        asyncio.get_running_loop().call_later(0.05, slow.let_go.set)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert ended_when_it_was_closed == [True]

@@ -183,7 +183,7 @@ async def test_a_platform_that_an_index_has_not_is_an_error_that_names_what_it_h
 ) -> None:
     result = await carry(public, tmp_path / "layout", Platform.parse("linux/riscv64"))
     assert isinstance(result.error, AbsentError)
-    assert "nothing for linux/riscv64, but: linux/amd64, linux/arm64, linux/s390x" in str(
+    assert "nothing for linux/riscv64, only: linux/amd64, linux/arm64, linux/s390x" in str(
         result.error
     )
 

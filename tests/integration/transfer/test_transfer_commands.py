@@ -248,7 +248,7 @@ async def test_verify_takes_the_names_of_charms_and_never_asks_the_public_regist
             ["save", "--from", "x", "--need", "later"],
             "x does not say which of its images are later",
         ),
-        (["push", "i.tar"], "the private registry is not known"),
+        (["push", "i.tar"], "no private registry was given"),
         (["save", "images.txt", "--per-image"], "--per-image needs --from"),
         (["pull", "images.txt", "--only", "docker.io/not/there:1"], "--only names what is not"),
         (["pull", "images.txt", "--platform", "amd64"], "is not a platform"),

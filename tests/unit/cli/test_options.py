@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -76,3 +77,27 @@ def test_pack_refuses_what_is_not_a_setting_before_anything_is_fetched(tmp_path:
     assert result.exit_code == 2
     assert "'volume' is not a setting" in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def every_command(command: click.Command, context: click.Context) -> Iterator[click.Command]:
+    yield command
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            assert found is not None
+            yield from every_command(found, context)
+
+
+@pytest.mark.parametrize("name", ["--overlay", "--registry", "--max-depth"])
+def test_an_option_that_several_commands_have_is_described_in_one_way(name: str) -> None:
+    with click.Context(main) as context:
+        options = [
+            option
+            for command in every_command(main, context)
+            for option in command.params
+            if isinstance(option, click.Option) and name in option.opts
+        ]
+    assert len(options) >= 3
+    assert {(option.help, option.metavar, option.envvar) for option in options} == {
+        (options[0].help, options[0].metavar, options[0].envvar)
+    }

@@ -31,14 +31,18 @@ SLOW = (
 )
 """What takes long to import, or leads to it."""
 
+UNUSED = "logging"
+"""What every command needs when it runs, and none to complete its options."""
+
 SCRIPT = f"""
-import json, sys
+import sys
 try:
     sys.argv[0] = "ckf-airgap"
     from ckf_airgap.__main__ import main
     main()
 except SystemExit as ended:
-    loaded = [name for name in {SLOW!r} if name in sys.modules]
+    loaded = [name for name in {(*SLOW, UNUSED)!r} if name in sys.modules]
+    import json
     json.dump([ended.code, loaded], sys.stderr)
 """
 
@@ -86,7 +90,7 @@ def test_the_help_of_a_command_loads_nothing_slow(command: tuple[str, ...]) -> N
     text, code, loaded = run(*command, "--help")
     assert code == 0
     assert text.startswith("Usage: ckf-airgap")
-    assert loaded == []
+    assert set(loaded) <= {UNUSED}
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ckf_airgap.juju.idle import IdleTracker, Verdict
+from ckf_airgap.errors import Problem
+from ckf_airgap.juju.idle import IdleTracker, Obstacle, Verdict
 from ckf_airgap.juju.snapshot import ApplicationSnapshot, ModelSnapshot, StatusInfo, UnitSnapshot
 
 
@@ -202,6 +203,100 @@ def test_a_lost_agent_is_an_error() -> None:
     subject = tracker("a", grace=0)
     verdict = subject.observe(model(unit("a/0", "active", "lost: agent is not communicating")), 0)
     assert [failure.status for failure in verdict.failures] == ["lost"]
+
+
+def test_an_error_is_looked_at_again_when_its_grace_period_ends_and_not_later() -> None:
+    subject = tracker("a")
+    broken = model(unit("a/0", "error: x"))
+    assert subject.observe(broken, 1000).next_check_at == 1060
+    ended = subject.observe(broken, 1060)
+    assert (len(ended.failures), ended.next_check_at) == (1, None)
+
+
+def test_what_is_done_is_not_looked_at_again() -> None:
+    verdict = tracker("a", idle=0).observe(model(unit("a/0")), 5)
+    assert (verdict.done, verdict.next_check_at) == (True, None)
+
+
+def test_an_application_whose_life_is_not_known_may_be_ready() -> None:
+    running = model(unit("a/0"))
+    unknown = dataclasses.replace(running.applications["a"], life="")
+    assert (
+        tracker("a", idle=0)
+        .observe(dataclasses.replace(running, applications={"a": unknown}), 0)
+        .done
+    )
+
+
+def test_an_application_may_be_in_error_by_itself() -> None:
+    for current, is_error in (("error", True), ("waiting", False)):
+        found = tracker("a").observe(model(unit("a/0"), status={"a": current}), 0).obstacles
+        assert found == (
+            Obstacle(application="a", unit=None, what=current, status=current, is_error=is_error),
+        )
+
+
+@pytest.mark.parametrize(
+    ("workload", "agent", "what", "status"),
+    [
+        ("active", "executing: x", "active, agent executing: x", "active"),
+        ("waiting: db", "executing", "waiting: db (agent executing)", "waiting"),
+        ("waiting: db", "", "waiting: db", "waiting"),
+        ("error: x", "executing", "error: x", "error"),
+        ("active", "lost: x", "agent lost: x", "lost"),
+        ("", "idle", "no status yet", ""),
+    ],
+)
+def test_an_obstacle_says_what_workload_and_agent_do(
+    workload: str, agent: str, what: str, status: str
+) -> None:
+    (found,) = tracker("a").observe(model(unit("a/0", workload, agent)), 0).obstacles
+    assert (found.what, found.status) == (what, status)
+
+
+@pytest.mark.parametrize(
+    ("units", "expected"),
+    [
+        ([], "deploy it first"),
+        ([unit("a/0"), unit("a/1")], "see kubectl -n m get pods,events"),
+        (
+            [unit("a/0", 'error: hook failed: "install"')],
+            "see why: juju debug-log -m m --replay --include a/0",
+        ),
+        (
+            [unit("a/0", "error: crash loop")],
+            "see kubectl -n m describe pod a-0, and juju debug-log -m m",
+        ),
+        (
+            [unit("a/0", "blocked: x")],
+            "it needs action: add the relation or set the option that it asks for",
+        ),
+        *(
+            (
+                [unit("a/0", status, "executing")],
+                "give it more time; see juju debug-log -m m --include a/0",
+            )
+            for status in ("waiting", "maintenance", "active", "unknown")
+        ),
+        ([unit("a/0", "terminated")], "see kubectl -n m get pods,events"),
+    ],
+)
+def test_each_obstacle_says_what_to_do(units: list[UnitSnapshot], expected: str) -> None:
+    (obstacle,) = tracker("a").observe(model(*units), 0).obstacles
+    assert obstacle.problem("m").fix == expected
+
+
+def test_an_application_that_was_not_idle_for_long_is_named() -> None:
+    subject = tracker("a", "b")
+    subject.observe(model(unit("a/0"), unit("b/0")), 0)
+    subject.observe(model(unit("a/0"), unit("b/0", since="t1")), 8)
+    worst, other = subject.short_of_idle(9)
+    assert worst.problem("m") == Problem(
+        "has been active/idle for only 1.0 s, after it was interrupted once",
+        "b",
+        "see what it runs: juju debug-log -m m --replay --include b",
+    )
+    assert other.problem("m") == Problem("has been active/idle for only 9.0 s", "a")
 
 
 STATES = st.sampled_from(

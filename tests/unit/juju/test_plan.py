@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ import pytest
 from ckf_airgap.bundle.bases import choose_base
 from ckf_airgap.bundle.bundle import EndpointRef
 from ckf_airgap.charms.charm import Base, Charm
+from ckf_airgap.documents import Document
 from ckf_airgap.errors import BundleError, CharmError
 from ckf_airgap.facts.releases import load_release, release_names
-from ckf_airgap.juju.constraints import architecture_of
-from ckf_airgap.juju.identity import HeldIdentity
+from ckf_airgap.juju.constraints import architecture_of, parse_constraints, parse_storage
+from ckf_airgap.juju.identity import HeldIdentity, WantedIdentity
 from ckf_airgap.juju.live import LiveApplication, LiveModel, charm_name_of_url, live_model
 from ckf_airgap.juju.plan import plan_deployment
 from ckf_airgap.juju.steps import (
@@ -438,6 +440,8 @@ def test_a_charm_without_code_is_refused() -> None:
     text = problems(BUNDLE, charms=filed("metadata.yaml", "config.yaml", has_code=False))
     assert text.count("\n  - ") == 1
     assert "charm minio has neither dispatch nor a file in hooks/" in text
+    assert "application minio, minio_r278.charm: charm minio" in text
+    assert "fetch the file again, or pack the charm again" in text
 
 
 def test_the_file_of_a_charm_that_is_deployed_already_does_not_matter() -> None:
@@ -514,3 +518,201 @@ def test_an_architecture_that_the_bundle_names_is_not_overwritten_by_the_live_on
     assert other.steps == (
         SetConstraints(application="app", constraints={"arch": "arm64", "mem": 1024}),
     )
+
+
+def listed(text: str, live: LiveModel = EMPTY, charms: dict[str, Charm] | None = None) -> list[str]:
+    """Return each problem with its place and its fix."""
+    with pytest.raises(BundleError) as caught:
+        plan(text, live, charms)
+    return [f"{one.where}: {one.what} ({one.fix})" for one in caught.value.problems]
+
+
+DEVICED = charm("{name: gpu, devices: {gpu: {type: nvidia.com/gpu}}, storage: {data: {}}}")
+
+
+@pytest.mark.parametrize(
+    ("fields", "charm_", "expected"),
+    [
+        ("constraints: mem=much", MINIO, "application app, constraints: "),
+        (
+            "resources: {oci-image: ''}",
+            MINIO,
+            (
+                "application app, resource oci-image: the value is empty, which the controller "
+                "would accept without an error (give an image reference)"
+            ),
+        ),
+        (
+            "resources: {mysql-image: reg/x:1, tuning: 5}",
+            MYSQL,
+            (
+                "application app, resource tuning: 5 is a revision in the store, which a local "
+                "charm cannot use (give a file)"
+            ),
+        ),
+        (
+            "resources: {}",
+            MINIO,
+            (
+                'application app: charm minio needs an image for its resource "oci-image" (add it '
+                "under resources:)"
+            ),
+        ),
+        (
+            "bindings: {object-storag: alpha}",
+            MINIO,
+            (
+                'application app: binding of unknown endpoint "object-storag" (did you mean '
+                "'object-storage'?)"
+            ),
+        ),
+        (
+            "devices: {gpus: nvidia.com/gpu}",
+            DEVICED,
+            "application app, devices: charm gpu has no device \"gpus\" (did you mean 'gpu'?)",
+        ),
+        (
+            "devices: {gpu: '0,nvidia.com/gpu'}",
+            DEVICED,
+            (
+                "application app, devices: cannot parse device constraints string "
+                '"0,nvidia.com/gpu" ()'
+            ),
+        ),
+        ("storage: {data: '1X'}", DEVICED, "application app, storage: "),
+        (
+            "offers: {o: {endpoints: [object-storage]}}",
+            MINIO,
+            (
+                "application app, offers: the bundle offers its endpoints to other models, which "
+                "is not supported (remove the offers, and run juju offer when everything is active)"
+            ),
+        ),
+    ],
+)
+def test_each_problem_says_where_it_is_and_what_to_do(
+    fields: str, charm_: Charm, expected: str
+) -> None:
+    (problem,) = listed(one(fields, charm_), charms={"app": charm_})
+    assert problem.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("fields", "parse", "text"),
+    [
+        ("constraints: mem=much", parse_constraints, "mem=much"),
+        ("storage: {data: '1X'}", parse_storage, "1X"),
+    ],
+)
+def test_a_wrong_constraint_or_size_says_what_is_right(
+    fields: str, parse: Callable[[str], Document], text: str
+) -> None:
+    with pytest.raises(BundleError) as caught:
+        parse(text)
+    (problem,) = listed(one(fields, DEVICED), charms={"app": DEVICED})
+    assert problem.endswith(f"{caught.value.message} ({caught.value.fix})")
+
+
+def test_a_base_that_cannot_be_chosen_is_a_problem_with_the_same_fix() -> None:
+    parsed = bundle(one("series: warty"))
+    with pytest.raises(CharmError) as caught:
+        choose_base(parsed.applications["app"], parsed, MINIO)
+    assert listed(one("series: warty"), charms={"app": MINIO}) == [
+        f"application app: {caught.value.message} ({caught.value.fix})"
+    ]
+
+
+def test_an_application_that_cannot_be_deployed_does_not_hide_what_is_wrong_with_the_next() -> None:
+    text = """
+    applications:
+      lost: {charm: ./lost.charm, options: {a: 1}, resources: {b: c}}
+      taken: {charm: ./minio.charm, resources: {oci-image: reg/x:1}}
+      gpu: {charm: ./gpu.charm, devices: {gpus: nvidia.com/gpu, gpu: '0,x'}, resources: {no: x}}
+    """
+    other = LiveModel(name="m", applications={"taken": LiveApplication(name="taken", charm="cat")})
+    found = listed(text, other, {"taken": MINIO, "gpu": DEVICED})
+    assert [problem.partition(": ")[0] for problem in found] == [
+        "application gpu, resource no",
+        "application lost",
+        "application taken",
+        "application gpu, devices",
+        "application gpu, devices",
+    ]
+    assert found[1] == "application lost: no charm was given for it (add its .charm file)"
+
+
+def test_options_without_config_yaml_name_the_file_and_what_to_do() -> None:
+    found = listed(one("options: {port: 1}"), charms={"app": filed("metadata.yaml")["minio"]})
+    (problem,) = found
+    assert problem.startswith("application app, minio_r278.charm: charm minio has its options only")
+    assert problem.endswith(
+        "(pack it with 'charmcraft pack', which writes metadata.yaml and config.yaml)"
+    )
+
+
+def test_a_resource_that_the_charm_lacks_does_not_hide_an_empty_one() -> None:
+    found = listed(one("resources: {oci-imag: x, oci-image: ' '}"), charms={"app": MINIO})
+    assert [problem.partition(": ")[0] for problem in found] == [
+        "application app, resource oci-imag",
+        "application app, resource oci-image",
+    ]
+
+
+def test_a_deploy_step_has_what_the_bundle_and_the_charm_say() -> None:
+    base = "[ubuntu@22.04:arm64]"
+    subject = charm(
+        "{name: x, devices: {gpu: {type: g}}, resources: {f: {type: file, description: About}}}",
+        bases=base,
+    )
+    subject = dataclasses.replace(subject, revision=7)
+    fields = "resources: {f: /f}, devices: {gpu: '2,g'}, annotations: {gui-x: '1'}"
+    done = plan(one(f"{fields}, options: {{trust: true}}", subject), charms={"app": subject})
+    (step,) = done.deploys
+    assert step.architecture == "arm64"
+    assert step.devices == {"gpu": {"Type": "g", "Count": 2, "Attributes": {}}}
+    assert step.annotations == {"gui-x": "1"}
+    assert (step.trust, step.options) == (True, {})
+    assert [resource.description for resource in step.resources] == ["About"]
+    assert [(upload.charm, upload.revision) for upload in done.uploads] == [("x", 7)]
+
+
+def test_every_application_that_differs_is_changed_and_only_those() -> None:
+    fields = "charm: ./x.charm, resources: {oci-image: reg/x:1}"
+    text = f"""
+    applications:
+      a: {{{fields}, scale: 2}}
+      b: {{{fields}, scale: 1}}
+      c: {{{fields}, scale: 3}}
+    """
+    names = ("a", "b", "c")
+    live = LiveModel(
+        name="m",
+        applications={n: LiveApplication(name=n, charm="minio", scale=1) for n in names},
+    )
+    done = plan(text, live, dict.fromkeys(names, MINIO))
+    assert done.steps == (
+        Scale(application="a", scale=2, was=1),
+        Scale(application="c", scale=3, was=1),
+    )
+    assert (done.model, done.unchanged) == ("m", ("b",))
+
+
+def test_only_relations_that_are_there_are_kept() -> None:
+    full = live_of(plan(BUNDLE))
+    kept = frozenset(ends for ends in full.relations if "minio:object-storage" in ends)
+    done = plan(BUNDLE, dataclasses.replace(full, relations=kept))
+    assert (len(done.relations), done.kept_relations) == (1, 1)
+
+
+def test_trust_is_no_option_that_the_charm_in_the_model_may_lack() -> None:
+    live = present(trust=True, identity=HeldIdentity(option_types={"port": "int"}))
+    assert plan(one("scale: 1, options: {trust: true}"), live, {"app": MINIO}).steps == ()
+
+
+def test_what_no_record_says_is_a_warning_that_names_the_applications() -> None:
+    wanted = WantedIdentity(charm_file="x.charm", charm_sha256="a" * 64, resources={})
+    done = plan_deployment(bundle(one("scale: 1")), {"app": MINIO}, present(), {"app": wanted})
+    (warning,) = done.warnings
+    assert warning.where == "model m"
+    assert warning.what.endswith("compared with the bundle: app")
+    assert warning.fix.startswith("compare them by hand: juju status")

@@ -45,7 +45,7 @@ async def test_patience_ends_after_the_attempts_and_progress_renews_it() -> None
         patience.progressed()
     await patience.wait(TransientError("no"))
     await patience.wait(TransientError("no"))
-    with pytest.raises(TransferError, match="reg:5 failed at a thing in 3 attempts: why"):
+    with pytest.raises(TransferError, match="reg:5 failed at a thing after 3 attempts: why"):
         await patience.wait(TransientError("why"))
 
 
@@ -55,9 +55,9 @@ async def test_when_one_has_given_up_the_others_do_not_wait_as_long_again() -> N
     first, second = (Patience("x", "reg:5", retries, health, lambda _e: None) for _ in range(2))
     gone = TransientError("refused", unreachable=True)
     await first.wait(gone)
-    with pytest.raises(AirgapError, match="in 2 attempts"):
+    with pytest.raises(AirgapError, match="after 2 attempts"):
         await first.wait(gone)
-    with pytest.raises(AirgapError, match="in 1 attempt:"):
+    with pytest.raises(AirgapError, match="after 1 attempt:"):
         await second.wait(gone)
 
 

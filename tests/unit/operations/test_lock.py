@@ -82,7 +82,7 @@ def changed(path: str, value: Any) -> str:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("schema", "ckf-airgap/lock/v9", "is not a lock of the form ckf-airgap/lock/v1"),
+        ("schema", "ckf-airgap/lock/v9", "is not a lock in the format ckf-airgap/lock/v1"),
         ("more", 1, "unknown or missing keys: more"),
         ("tool", 7, "tool: must be text"),
         ("charms", {}, "charms: must be a list"),

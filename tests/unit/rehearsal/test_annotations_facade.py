@@ -3,22 +3,22 @@ from __future__ import annotations
 from typing import Any
 
 from ckf_airgap.rehearsal.api.facades.annotations import Annotations
-from ckf_airgap.rehearsal.wire import NOT_FOUND
+from ckf_airgap.rehearsal.wire import UNAUTHORIZED
 from tests.unit.rehearsal.harness import Rehearsal
 
 
 async def set_annotations(rehearsal: Rehearsal, tag: str, **values: str) -> Any:
     entry = {"entity": tag, "annotations": values}
     reply: Any = await rehearsal.call(Annotations, "Set", {"annotations": [entry]})
-    return reply["results"][0]
+    return reply["results"]
 
 
 async def test_annotations_are_set_read_and_taken_away(rehearsal: Rehearsal) -> None:
     await rehearsal.upload_and_deploy("minio")
     tags = ("application-minio", "unit-minio-0", f"model-{rehearsal.model.uuid}")
     for tag in tags:
-        assert await set_annotations(rehearsal, tag, a="1", b="2") == {}
-        assert await set_annotations(rehearsal, tag, a="") == {}
+        assert await set_annotations(rehearsal, tag, a="1", b="2") == []
+        assert await set_annotations(rehearsal, tag, a="") == []
     params: Any = {"entities": [{"tag": tag} for tag in tags]}
     reply = await rehearsal.call(Annotations, "Get", params)
     assert reply["results"] == [
@@ -30,13 +30,27 @@ async def test_an_error_is_nested_twice_when_read(rehearsal: Rehearsal) -> None:
     params: Any = {"entities": [{"tag": "application-dex"}, {"tag": "nonsense"}]}
     reply: Any = await rehearsal.call(Annotations, "Get", params)
     missing, nonsense = reply["results"]
-    assert missing["error"]["error"]["code"] == NOT_FOUND
-    assert nonsense["error"]["error"]["message"] == '"nonsense" is not a valid tag'
+    assert missing == {
+        "entity": "application-dex",
+        "annotations": None,
+        "error": {
+            "error": {
+                "message": 'while getting annotations to "application-dex": permission denied',
+                "code": UNAUTHORIZED,
+            }
+        },
+    }
+    assert nonsense["error"]["error"]["message"] == (
+        'while getting annotations to "nonsense": "nonsense" is not a valid tag'
+    )
 
 
 async def test_bad_keys_and_entities_are_refused(rehearsal: Rehearsal) -> None:
     await rehearsal.upload_and_deploy("minio")
-    result = await set_annotations(rehearsal, "application-minio", **{"a.b": "1"})
-    assert 'invalid key "a.b"' in result["error"]["message"]
-    result = await set_annotations(rehearsal, "model-other", a="1")
+    (result,) = await set_annotations(rehearsal, "application-minio", **{"a.b": "1"})
+    assert result["error"]["message"] == (
+        'while setting annotations to "application-minio": cannot update annotations on '
+        'application-minio: invalid key "a.b"'
+    )
+    (result,) = await set_annotations(rehearsal, "model-other", a="1")
     assert "permission denied" in result["error"]["message"]

@@ -9,7 +9,7 @@ import pytest
 from ckf_airgap.charms import charmfile
 from ckf_airgap.rehearsal.api.facades.charms import Charms
 from ckf_airgap.rehearsal.entities.charmurl import CharmURL
-from ckf_airgap.rehearsal.wire import BAD_REQUEST, NOT_FOUND, NOT_SUPPORTED, ApiError
+from ckf_airgap.rehearsal.wire import BAD_REQUEST, NOT_FOUND, NOT_VALID, ApiError
 from tests.unit.rehearsal.harness import Rehearsal, charm_zip
 
 
@@ -269,7 +269,7 @@ async def test_the_store_cannot_be_reached(rehearsal: Rehearsal) -> None:
     ("method", "params"),
     [
         ("ResolveCharms", {"resolve": [{"reference": "minio"}]}),
-        ("ListCharmResources", {"entities": [{"tag": "ch:minio-1"}]}),
+        ("ListCharmResources", {"entities": [{"charm-url": "ch:minio-1"}]}),
     ],
 )
 async def test_whatever_needs_the_store_is_refused(
@@ -286,8 +286,36 @@ async def test_what_does_not_need_the_store_is_answered(rehearsal: Rehearsal) ->
     assert await rehearsal.call(Charms, "IsMetered", {"url": url}) == {"metered": False}
     with pytest.raises(ApiError, match="unknown schema"):
         await rehearsal.call(Charms, "AddCharm", {"url": url})
-    reply = await rehearsal.call(Charms, "ListCharmResources", {"entities": [{"tag": url}]})
-    assert reply["results"][0][0]["error"]["code"] == NOT_SUPPORTED
+    with pytest.raises(ApiError) as caught:
+        await rehearsal.call(Charms, "ListCharmResources", {"entities": [{"charm-url": url}]})
+    assert (caught.value.message, caught.value.code) == ('charm "minio" not valid', NOT_VALID)
+
+
+async def test_the_oldest_version_adds_charms_with_authorization(rehearsal: Rehearsal) -> None:
+    params = {"url": "local:minio-0", "charm-origin": {"source": "local"}, "force": False}
+    for version, message in ((5, "unknown schema"), (6, "up to version 5")):
+        with pytest.raises(ApiError, match=message):
+            await rehearsal.call(Charms, "AddCharmWithAuthorization", params, version=version)
+
+
+async def test_rare_sections_of_the_metadata_are_shown(rehearsal: Rehearsal) -> None:
+    url = await rehearsal.upload(
+        "old",
+        tags=["database"],
+        terms=["owner/term/1"],
+        payloads={"monitor": {"type": "docker"}},
+        deployment={"type": "daemon"},
+    )
+    info: Any = await rehearsal.call(Charms, "CharmInfo", {"url": url})
+    meta = info["meta"]
+    assert (meta["tags"], meta["terms"]) == (["database"], ["owner/term/1"])
+    assert meta["payload-classes"] == {"monitor": {"name": "monitor", "type": "docker"}}
+    assert meta["deployment"] == {
+        "type": "daemon",
+        "mode": "workload",
+        "service": "",
+        "min-version": "",
+    }
 
 
 @pytest.mark.parametrize(

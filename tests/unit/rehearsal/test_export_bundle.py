@@ -16,6 +16,9 @@ OPTIONS = {
 }
 
 
+NOBLE: dict[str, Any] = {"name": "ubuntu", "channel": "24.04/stable"}
+
+
 async def export(rehearsal: Rehearsal, **params: Any) -> str:
     reply = await rehearsal.call(Bundle, "ExportBundle", params)
     text: str = reply["result"]
@@ -40,13 +43,11 @@ async def test_a_model_is_exported_as_the_bundle_that_makes_it_again(rehearsal: 
         "applications": {
             "db": {
                 "charm": "local:db-0",
-                "base": "ubuntu@22.04/stable",
                 "scale": 1,
                 "constraints": "arch=amd64 mem=2048 tags=a,b",
             },
             "web": {
                 "charm": "local:web-0",
-                "base": "ubuntu@22.04/stable",
                 "scale": 2,
                 "options": {"name": "y", "port": 0},
                 "annotations": {"gui-x": "1", "gui-y": "2"},
@@ -81,6 +82,10 @@ async def test_the_base_of_the_model_is_not_repeated(
     if default:
         rehearsal.model.settings.set({"default-base": default}, is_superuser=True)
     await rehearsal.upload_and_deploy("web")
+    only = (await exported(rehearsal))["applications"]["web"]
+    assert "base" not in only
+    url = await rehearsal.upload("new", bases=[NOBLE])
+    rehearsal.deploy("new", url, origin={"source": "local", "base": NOBLE})
     assert (await exported(rehearsal))["applications"]["web"].get("base") == expected
     spec = (await exported(rehearsal, **{"include-series": True}))["applications"]["web"]
     assert spec.get("series") == ("jammy" if expected else None)
@@ -117,6 +122,13 @@ async def test_endpoints_exposed_in_their_own_way_are_in_the_overlay(
     else:
         assert overlays == [{"applications": {"web": {"exposed-endpoints": overlay}}}]
         assert "\n--- # overlay.yaml\n" in text
+
+
+async def test_the_storage_that_units_get_is_exported(rehearsal: Rehearsal) -> None:
+    data = {"type": "filesystem", "location": "/data", "minimum-size": "2G"}
+    await rehearsal.upload_and_deploy("db", storage={"data": data})
+    spec = (await exported(rehearsal))["applications"]["db"]
+    assert spec["storage"] == {"data": "kubernetes,1,2048M"}
 
 
 async def test_an_empty_model_has_nothing_to_export(rehearsal: Rehearsal) -> None:

@@ -11,7 +11,7 @@ from ckf_airgap.rehearsal.api.facades.resources import Resources
 from ckf_airgap.rehearsal.entities.resources import disposition_filename
 from ckf_airgap.rehearsal.model import applications
 from ckf_airgap.rehearsal.model.model import Finding
-from ckf_airgap.rehearsal.wire import BAD_REQUEST, NOT_FOUND, ApiError
+from ckf_airgap.rehearsal.wire import BAD_REQUEST, NOT_FOUND, NOT_VALID, ApiError
 from tests.unit.rehearsal.harness import Rehearsal
 
 IMAGE = {"oci-image": {"type": "oci-image"}}
@@ -96,14 +96,19 @@ async def test_a_file_has_the_extension_and_the_hash_that_were_declared(
 @pytest.mark.parametrize(
     ("resource", "message"),
     [
-        ({"name": "a", "type": ""}, 'bad resource info for "a": resource missing type'),
+        ({"name": "a", "type": ""}, 'bad resource info for "a": unsupported resource type ""'),
+        (
+            {"name": "a", "type": "file", "origin": "cloud"},
+            'bad resource info for "a": unknown origin "cloud"',
+        ),
+        ({"type": "file"}, 'bad resource info for "": bad metadata: resource missing name'),
         (
             {"name": "a", "type": "file"},
-            'bad resource info for "a": resource missing filename',
+            'bad resource info for "a": bad metadata: resource missing filename',
         ),
         (
             {"name": "a", "type": "file", "path": "b/c"},
-            'bad resource info for "a": filename cannot contain "/" (got "b/c")',
+            'bad resource info for "a": bad metadata: filename cannot contain "/" (got "b/c")',
         ),
         (
             {"name": "a", "type": "iso", "path": "b"},
@@ -114,9 +119,11 @@ async def test_a_file_has_the_extension_and_the_hash_that_were_declared(
 async def test_resources_are_announced_with_type_and_file_name(
     rehearsal: Rehearsal, resource: dict[str, str], message: str
 ) -> None:
-    params = {"tag": "application-minio", "url": "local:minio-0", "resources": [resource]}
+    resources = [{"origin": "upload", **resource}]
+    params = {"tag": "application-minio", "url": "local:minio-0", "resources": resources}
     reply: Any = await rehearsal.call(Resources, "AddPendingResources", params)
     assert reply["error"]["message"] == message
+    assert (reply["error"]["code"] == NOT_VALID) is ("bad metadata" in message)
     assert len(rehearsal.model.pending) == 0
 
 
@@ -130,7 +137,7 @@ async def test_resources_are_announced_for_an_application_tag(rehearsal: Rehears
 
 async def test_an_image_is_announced_without_file_name(rehearsal: Rehearsal) -> None:
     """Charms give a file name for files only, and the ``juju`` client sends what the charm says."""
-    resource = {"name": "oci-image", "type": "oci-image", "path": ""}
+    resource = {"name": "oci-image", "type": "oci-image", "path": "", "origin": "upload"}
     params = {"tag": "application-minio", "url": "local:minio-0", "resources": [resource]}
     reply: Any = await rehearsal.call(Resources, "AddPendingResources", params)
     (pending_id,) = reply["pending-ids"]
@@ -139,7 +146,9 @@ async def test_an_image_is_announced_without_file_name(rehearsal: Rehearsal) -> 
 
 
 async def test_ids_come_in_the_order_of_the_request(rehearsal: Rehearsal) -> None:
-    resources = [{"name": name, "type": "oci-image", "path": name} for name in ("b", "a")]
+    names = ("b", "a")
+    common = {"type": "oci-image", "origin": "upload"}
+    resources = [{"name": name, "path": name, **common} for name in names]
     params = {"tag": "application-minio", "resources": resources}
     reply: Any = await rehearsal.call(Resources, "AddPendingResources", params)
     for name, pending_id in zip(("b", "a"), reply["pending-ids"], strict=True):

@@ -17,9 +17,10 @@ from ckf_airgap.transfer.events import BytesMoved, TransferEvent
 from ckf_airgap.transfer.oci import Descriptor, Digest
 from ckf_airgap.transfer.registry.download import PROGRESS_BYTES, Meter, download_blob, read_blob
 from ckf_airgap.transfer.registry.remote import RegistryClient
+from ckf_airgap.transfer.stores.partial import CHUNK_BYTES
 from tests.unit.transfer.conftest import POLICY, make_client
 from tests.unit.transfer.memory import MemoryStore, MemoryWriter, blob
-from tests.unit.transfer.registry import Fault, Registry, error, on, times
+from tests.unit.transfer.registry import Fault, Login, Registry, error, on, times
 
 CONTENT = bytes(range(256)) * 80  # 20 KiB
 DIGEST = Digest.of(CONTENT)
@@ -99,7 +100,7 @@ async def test_progress_starts_the_count_of_attempts_anew_and_a_trickle_does_not
     serving(registry, content).cuts = [PROGRESS_BYTES] * 5
     assert await read(client, registry, blob(content)) == content
     registry.cuts = [PROGRESS_BYTES - 1] * 5
-    with pytest.raises(TransferError, match="in 3 attempts"):
+    with pytest.raises(TransferError, match="after 3 attempts"):
         await read(client, registry, blob(content))
 
 
@@ -171,6 +172,77 @@ async def test_an_answer_without_end_is_not_read_to_its_end(
         await read(client, registry, blob(CONTENT))
 
 
+def unannounced(content: bytes) -> Callable[[], web.StreamResponse]:
+    """Return what makes an answer without a Content-Length."""
+
+    class Unannounced(web.StreamResponse):
+        async def prepare(self, request: web.BaseRequest) -> None:
+            self.enable_chunked_encoding()
+            await super().prepare(request)
+            await self.write(content)
+
+    return Unannounced
+
+
+async def test_an_answer_that_ends_early_is_not_taken_for_the_whole_blob(
+    client: RegistryClient, registry: Registry
+) -> None:
+    serving(registry).faults.append(on("GET", "/blobs/", unannounced(CONTENT[:-1])))
+    text = "the blob .* of a/b after 3 attempts: the answer ended after 20479 of 20480 bytes"
+    with pytest.raises(IntegrityError, match=text):
+        await read(client, registry, blob(CONTENT))
+
+
+async def test_what_follows_the_end_of_a_blob_is_noticed_from_an_offset_on_too(
+    client: RegistryClient, registry: Registry
+) -> None:
+    serving(registry).faults.append(on("GET", "/blobs/", unannounced(CONTENT + b"x")))
+    with pytest.raises(IntegrityError, match="the answer is longer than 20480 bytes"):
+        await read(client, registry, blob(CONTENT), 100)
+
+
+LARGE = CONTENT * 180  # 3.5 MiB, in many reads of the socket
+
+
+@pytest.mark.parametrize("offset", [0, 700_001])
+@pytest.mark.parametrize("cuts", [[], [900_000]])
+@pytest.mark.parametrize("ranges", [True, False])
+async def test_a_large_blob_comes_in_large_chunks(
+    client: RegistryClient, registry: Registry, ranges: bool, cuts: list[int], offset: int
+) -> None:
+    serving(registry, LARGE).ranges = ranges
+    registry.cuts = list(cuts)
+    remote = await client.registry(registry.host)
+    chunks = [chunk async for chunk in read_blob(remote, "a/b", blob(LARGE), offset)]
+    assert b"".join(chunks) == LARGE[offset:]
+    assert len(chunks) <= (len(LARGE) - offset) // CHUNK_BYTES + 1 + len(cuts)
+    if not cuts:
+        assert len(chunks) >= (len(LARGE) - offset) // (2 * CHUNK_BYTES) + 1
+
+
+async def test_a_blob_is_read_from_its_first_byte_on_unless_it_is_said_otherwise(
+    client: RegistryClient, registry: Registry
+) -> None:
+    remote = await client.registry(serving(registry).host)
+    assert b"".join([chunk async for chunk in read_blob(remote, "a/b", blob(CONTENT))]) == CONTENT
+
+
+async def test_a_download_asks_for_a_token_to_read_that_repository(
+    client: RegistryClient, registry: Registry
+) -> None:
+    login = serving(registry).login = Login(anonymous=frozenset({"pull"}))
+    assert await read(client, registry, blob(CONTENT)) == CONTENT
+    assert [scopes for _, scopes, _ in login.asked] == [["repository:a/b:pull"]]
+
+
+async def test_a_refused_download_names_the_repository(
+    client: RegistryClient, registry: Registry
+) -> None:
+    serving(registry).faults.append(on("GET", "/blobs/", lambda: error(403, "DENIED")))
+    with pytest.raises(TransferError, match="does not allow this login to read a/b"):
+        await read(client, registry, blob(CONTENT))
+
+
 async def test_a_blob_that_is_not_there_is_told_at_once(
     client: RegistryClient, registry: Registry
 ) -> None:
@@ -190,7 +262,9 @@ async def test_what_is_there_is_gone_on_with_and_progress_begins_after_it(
     events: list[TransferEvent] = []
     assert await fetch(client, [registry], store, events=events) == SIZE - 7000
     assert store.kept[DIGEST] == CONTENT
-    assert sum(one.count for one in events if isinstance(one, BytesMoved)) == SIZE - 7000
+    moved = [one for one in events if isinstance(one, BytesMoved)]
+    assert sum(one.count for one in moved) == SIZE - 7000
+    assert {one.digest for one in moved} == {DIGEST}
 
 
 async def test_the_next_place_goes_on_where_the_first_one_broke_off(
@@ -204,6 +278,18 @@ async def test_the_next_place_goes_on_where_the_first_one_broke_off(
     await fetch(client, [registry, mirror], store, content)
     assert store.kept[Digest.of(content)] == content
     assert mirror.requests("^GET .*/blobs/")[0].headers["Range"] == "bytes=60000-"
+
+
+async def test_a_place_with_a_blob_of_another_length_is_left_for_the_next(
+    client: RegistryClient, registry: Registry, mirror: Registry
+) -> None:
+    serving(registry).faults.append(
+        on("GET", "/blobs/", lambda: ranged(7000, SIZE, SIZE + 1, CONTENT[7000:] + b"x"))
+    )
+    serving(mirror)
+    store = MemoryStore(parts={DIGEST: CONTENT[:7000]})
+    assert await fetch(client, [registry, mirror], store) == SIZE - 7000
+    assert store.kept[DIGEST] == CONTENT
 
 
 def _after(count: int, fault: Fault) -> Fault:
@@ -240,7 +326,7 @@ async def test_when_every_place_gives_wrong_bytes_each_is_named(
         await fetch(client, [registry, mirror], store)
     assert f"{registry.host}/a/b: " in raised.value.message
     assert f"{mirror.host}/a/b: " in raised.value.message
-    assert "Have the image pushed there anew" in raised.value.fix
+    assert "Have the image pushed there again" in raised.value.fix
     assert (store.kept, store.parts) == ({}, {})
 
 

@@ -141,8 +141,8 @@ def test_the_media_type_comes_from_the_document_the_answer_or_the_shape(
         (image(layers=[part("a", True)]), None, "the size True"),
         (image(layers=[part("a", 1), part("a", 2)]), None, "two sizes"),
         (image(layers=[{**part("a"), "digest": "md5:1"}]), None, "is not a digest"),
-        (image(layers=["a"]), None, "no object"),
-        (image(config=None), None, "no object"),
+        (image(layers=["a"]), None, "not an object"),
+        (image(config=None), None, "not an object"),
         (index({"digest": digest("a"), "size": 1}), None, "without mediaType"),
     ],
 )

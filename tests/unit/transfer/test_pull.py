@@ -174,7 +174,7 @@ async def test_a_platform_that_an_index_lacks_is_an_error_that_names_what_it_has
     platforms = [Platform.parse("linux/s390x"), Platform.parse("linux/riscv64")]
     (result,) = await pull(client, [ref(registry, "a/b:1")], MemoryStore(), platforms=platforms)
     assert isinstance(result.error, AbsentError)
-    assert "nothing for linux/s390x or linux/riscv64, but: linux/amd64, linux/arm64" in str(
+    assert "nothing for linux/s390x or linux/riscv64, only: linux/amd64, linux/arm64" in str(
         result.error
     )
 
@@ -251,7 +251,7 @@ async def test_a_manifest_whose_bytes_have_another_digest_is_refused(
     registry.manifests["a/b"][str(AMD.digest)] = (AMD.media_type, PLAIN.content)
     result = await pull_one(client, registry, MemoryStore())
     assert isinstance(result.error, IntegrityError)
-    assert f"where {AMD.digest} was asked for" in result.error.message
+    assert f"where {AMD.digest} was requested" in result.error.message
 
 
 @pytest.mark.parametrize("served", [False, True])

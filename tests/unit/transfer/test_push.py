@@ -289,7 +289,7 @@ async def test_a_tag_that_may_not_change_is_an_error_with_both_digests_or_fine_i
     registry.immutable = True
     result = await push_one(client, registry, store_with(a_b=OTHER))
     assert isinstance(result.error, ImmutableTagError)
-    assert f"a/b:1 is {PLAIN.digest} and may not be changed" in result.error.message
+    assert f"a/b:1 is {PLAIN.digest} and cannot be changed" in result.error.message
     assert str(OTHER.digest) in result.error.message
     assert registry.tags["a/b"]["1"] == str(PLAIN.digest)
     assert (await push_one(client, registry, store_with(a_b=PLAIN))).status is ImageStatus.PRESENT

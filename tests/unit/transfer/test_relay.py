@@ -89,7 +89,7 @@ async def test_damage_in_the_source_stops_the_image_and_says_what_to_do() -> Non
     source.damage(BIG.digest)
     first, second = await relay(source, target, ["a", "b"])
     assert isinstance(first.error, IntegrityError)
-    assert "What it is read from is damaged" in first.error.fix
+    assert "Its source is damaged" in first.error.fix
     assert (second.error, set(target.names)) == (None, {"b"})
     assert Digest.parse(BIG.digest) not in target.kept
 

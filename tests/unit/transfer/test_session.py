@@ -132,7 +132,7 @@ async def test_statuses_that_may_not_repeat_are_tried_again_up_to_the_limit(
         assert [event.attempt for event in retries] == [1, 2]
         assert all(event.what == "the manifest a/b:1" for event in retries)
         registry.faults[:] = [on("GET", "/manifests/", lambda: error(status, "X", "soon"))]
-        with pytest.raises(TransferError, match=f"in 3 attempts: status {status}, X: soon"):
+        with pytest.raises(TransferError, match=f"after 3 attempts: status {status}, X: soon"):
             await manifest(client, registry)
     assert len(registry.requests("GET .*/manifests/")) == ATTEMPTS
 
@@ -194,7 +194,7 @@ async def test_an_answer_that_is_too_large_for_a_manifest_is_not_read_on(
     registry.faults.append(
         on("GET", "/manifests/", lambda: web.Response(body=bytes(MAX_MANIFEST_BYTES + 1)))
     )
-    with pytest.raises(TransferError, match="more than 4194304 bytes where a manifest belongs"):
+    with pytest.raises(TransferError, match="more than 4194304 bytes where a manifest was due"):
         await manifest(client, registry)
 
 
@@ -393,7 +393,7 @@ async def test_a_token_server_that_gives_no_token_is_an_error(
     registry.login = Login()
     registry.faults.append(on("GET", "/token", answer))
     async with make_client(registry.host, login=LOGIN) as client:
-        with pytest.raises(LoginError, match="gave no token"):
+        with pytest.raises(LoginError, match="sent no token"):
             await manifest(client, registry)
 
 
@@ -411,8 +411,8 @@ async def test_the_token_may_have_the_name_of_oauth(registry: Registry) -> None:
     ("challenge", "text"),
     [
         ("Negotiate", "wants a login by negotiate, which is not supported"),
-        ('Bearer realm="ftp://x/token"', "names the token server 'ftp://x/token'"),
-        ('Bearer service="s"', "names the token server ''"),
+        ('Bearer realm="ftp://x/token"', "names an invalid token server: 'ftp://x/token'"),
+        ('Bearer service="s"', "names an invalid token server: ''"),
     ],
 )
 async def test_a_challenge_that_nobody_can_meet_is_told(
@@ -444,7 +444,7 @@ async def test_a_digest_that_is_announced_must_be_that_of_the_bytes(
     registry.faults.append(
         on("GET", "/manifests/", lambda: web.Response(body=PLAIN.content, headers=headers))
     )
-    with pytest.raises(IntegrityError, match=f"a/b:1: .* where {other} was asked for"):
+    with pytest.raises(IntegrityError, match=f"a/b:1: .* where {other} was requested"):
         await manifest(client, registry)
 
 

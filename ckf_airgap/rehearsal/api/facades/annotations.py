@@ -6,14 +6,13 @@ import re
 from collections.abc import Iterable
 from typing import ClassVar, Final
 
-from ckf_airgap.documents import Document
+from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.api.facade import Facade, rpc_method
 from ckf_airgap.rehearsal.model.deployment import string_map
 from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.wire import (
     ApiError,
     mappings_field,
-    results_of,
     tags_field,
     text_field,
     unauthorized,
@@ -32,55 +31,70 @@ class Annotations(Facade):
     async def get(self, params: Document) -> Document:
         """Return the annotations of entities; an error is nested twice, as in Juju."""
         model = self.session.model
-        results: list[Document] = []
+        results: list[JSONValue] = []
         for tag in tags_field(params):
-            result: Document = {"entity": tag, "annotations": {}, "error": {}}
             try:
                 _check_entity(model, tag)
-                result["annotations"] = {**model.annotations.get(tag, {})}
             except ApiError as error:
-                result["error"] = {"error": error.as_document()}
-            results.append(result)
-        return {"results": [*results]}
+                wrapped = error.annotated(f'while getting annotations to "{tag}"')
+                results.append(
+                    {"entity": tag, "annotations": None, "error": {"error": wrapped.as_document()}}
+                )
+                continue
+            annotations: Document = {**model.annotations.get(tag, {})}
+            results.append({"entity": tag, "annotations": annotations, "error": {}})
+        return {"results": results}
 
     @rpc_method
     async def set(self, params: Document) -> Document:
-        """Set annotations of entities; an empty value takes one away."""
-        model = self.session.model
+        """Set annotations of entities; an empty value takes one away.
 
-        async def one(document: Document) -> Document:
+        As in Juju, only what fails has a result.
+        """
+        model = self.session.model
+        failures: list[JSONValue] = []
+        for document in mappings_field(params, "annotations"):
             tag = text_field(document, "entity")
             annotations = string_map(document, "annotations")
             try:
                 _check_entity(model, tag)
-                _check_keys(annotations)
+                _check_keys(tag, annotations)
             except ApiError as error:
-                raise error.annotated(f'while setting annotations to "{tag}"') from error
+                wrapped = error.annotated(f'while setting annotations to "{tag}"')
+                failures.append({"error": wrapped.as_document()})
+                continue
             model.annotate(tag, annotations)
-            return {}
-
-        return await results_of(mappings_field(params, "annotations"), one)
+        return {"results": failures}
 
 
-def _check_keys(annotations: Iterable[str]) -> None:
+def _check_keys(tag: str, annotations: Iterable[str]) -> None:
     """Raise `ApiError` for a key that cannot be stored."""
     for key in annotations:
         if not key or "." in key:
-            raise ApiError(f'invalid key "{key}"')
+            raise ApiError(f'cannot update annotations on {tag}: invalid key "{key}"')
 
 
 def _check_entity(model: Model, tag: str) -> None:
-    """Raise `ApiError` unless the tag names something in the model."""
+    """Raise `ApiError` unless the tag names something in the model.
+
+    What is not there may not be annotated, in Juju's words: ``permission denied``.
+    """
     match = _TAG.match(tag)
     if match is None:
         raise ApiError(f'"{tag}" is not a valid tag')
-    name = match["id"]
-    if match["kind"] == "application":
+    try:
+        _find_entity(model, match["kind"], match["id"])
+    except ApiError as error:
+        raise unauthorized() from error
+
+
+def _find_entity(model: Model, kind: str, name: str) -> None:
+    if kind == "application":
         model.topology.application(name)
-    elif match["kind"] == "unit":
+    elif kind == "unit":
         application, _, number = name.rpartition("-")
         model.topology.unit(f"{application}/{number}")
-    elif match["kind"] == "charm":
+    elif kind == "charm":
         model.charms.get(name)
     elif name != model.uuid:
         raise unauthorized()

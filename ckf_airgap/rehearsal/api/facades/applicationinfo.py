@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.api.facade import rpc_method
-from ckf_airgap.rehearsal.api.facades.applicationconfig import ApplicationConfig
+from ckf_airgap.rehearsal.api.facades.applicationremote import ApplicationRemote
 from ckf_airgap.rehearsal.entities.relations import Side, ordered
 from ckf_airgap.rehearsal.model.topology import unit_name
 from ckf_airgap.rehearsal.views.applications import application_info, unit_info
@@ -18,7 +18,7 @@ from ckf_airgap.rehearsal.wire import (
 )
 
 
-class ApplicationInfo(ApplicationConfig):
+class ApplicationInfo(ApplicationRemote):
     """What the facade ``Application`` tells of applications and units."""
 
     @rpc_method("GetCharmURLOrigin")

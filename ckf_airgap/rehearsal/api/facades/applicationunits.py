@@ -7,7 +7,7 @@ from typing import Final
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.api.facade import rpc_method
 from ckf_airgap.rehearsal.api.facades.applicationinfo import ApplicationInfo
-from ckf_airgap.rehearsal.api.notplayed import not_played
+from ckf_airgap.rehearsal.api.notplayed import other_version
 from ckf_airgap.rehearsal.entities.entities import Application
 from ckf_airgap.rehearsal.entities.storage import is_storage_id
 from ckf_airgap.rehearsal.model import storageoperations
@@ -34,6 +34,8 @@ _DRY_RUNS: Final = 16
 _STORAGE_CONSTRAINTS: Final = 22
 _SINGLE_REMOVALS: Final = 16
 """The last version with ``Destroy`` and ``DestroyUnits``."""
+
+_HAVE_REMOVALS: Final = f"up to version {_SINGLE_REMOVALS}"
 
 
 class ApplicationUnits(ApplicationInfo):
@@ -80,7 +82,7 @@ class ApplicationUnits(ApplicationInfo):
     async def destroy_units(self, params: Document) -> Document:
         """Refuse as `destroy_unit` does; newer versions do not have it."""
         if self.version > _SINGLE_REMOVALS:
-            raise not_played("Application", "DestroyUnits")
+            raise other_version(self.name, self.version, "DestroyUnits", has=_HAVE_REMOVALS)
         return await self.destroy_unit(params)
 
     @rpc_method
@@ -96,7 +98,7 @@ class ApplicationUnits(ApplicationInfo):
     async def destroy(self, params: Document) -> Document:
         """Remove one application; newer versions do not have it."""
         if self.version > _SINGLE_REMOVALS:
-            raise not_played("Application", "Destroy")
+            raise other_version(self.name, self.version, "Destroy", has=_HAVE_REMOVALS)
         self._destroy({"application-tag": f"application-{text_field(params, 'application')}"})
         return {}
 
@@ -179,7 +181,8 @@ class ApplicationUnits(ApplicationInfo):
 
     def _check_has_constraints(self, method: str) -> None:
         if self.version < _STORAGE_CONSTRAINTS:
-            raise not_played("Application", method)
+            have = f"from version {_STORAGE_CONSTRAINTS} on"
+            raise other_version(self.name, self.version, method, has=have)
 
 
 def _check_scalable(application: Application) -> None:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.api.facade import Facade, rpc_method
+from ckf_airgap.rehearsal.api.notplayed import other_version
 from ckf_airgap.rehearsal.entities.charmurl import CharmURL
 from ckf_airgap.rehearsal.entities.entities import StoredCharm
 from ckf_airgap.rehearsal.entities.storage import StorageDeclaration, storage_declarations
 from ckf_airgap.rehearsal.model.nostore import store_unreachable
 from ckf_airgap.rehearsal.views.deltas import endpoint_document
 from ckf_airgap.rehearsal.wire import (
-    NOT_SUPPORTED,
+    NOT_VALID,
     ApiError,
     mappings_field,
     text_field,
     texts_field,
 )
+
+_AUTHORIZES: Final = 5
+"""The last version with ``AddCharmWithAuthorization``."""
 
 
 class Charms(Facade):
@@ -61,6 +65,14 @@ class Charms(Facade):
         raise store_unreachable(str(url))
 
     @rpc_method
+    async def add_charm_with_authorization(self, params: Document) -> Document:
+        """Do what `add_charm` does: the oldest version has both."""
+        if self.version > _AUTHORIZES:
+            have = f"up to version {_AUTHORIZES}"
+            raise other_version(self.name, self.version, "AddCharmWithAuthorization", has=have)
+        return await self.add_charm(params)
+
+    @rpc_method
     async def resolve_charms(self, params: Document) -> Document:
         """Answer for each charm that the store cannot be reached, under ``Results``."""
         series = "supported-series" if self.version <= 6 else "supported-bases"
@@ -83,14 +95,11 @@ class Charms(Facade):
         """Refuse: only the store has revisions of resources."""
         results: list[JSONValue] = []
         for item in mappings_field(params, "entities"):
-            url = text_field(item, "tag") or text_field(item, "charm-url")
-            error = store_unreachable(url)
-            if url.startswith("local:"):
-                error = ApiError(
-                    f'charm "{url}" has no store resources: local charm not supported',
-                    NOT_SUPPORTED,
-                )
-            results.append([{"error": error.as_document()}])
+            reference = text_field(item, "charm-url")
+            url = CharmURL.parse(reference)
+            if url.schema == "local":
+                raise ApiError(f'charm "{url.name}" not valid', NOT_VALID)
+            results.append([{"error": store_unreachable(reference).as_document()}])
         return {"results": results}
 
     @rpc_method
@@ -170,15 +179,32 @@ def _meta(charm: Charm) -> Document:
         for resource in charm.resources.values()
     }
     bindings: Document = {name: name for name, _ in _entries(metadata, "extra-bindings")}
+    payloads: Document = {
+        name: {"name": name, "type": str(fields.get("type") or "")}
+        for name, fields in _entries(metadata, "payloads")
+    }
     for section, found in (
         ("storage", storage),
         ("devices", devices),
         ("containers", containers),
         ("resources", resources),
         ("extra-bindings", bindings),
+        ("payload-classes", payloads),
     ):
         if found:
             meta[section] = {**found}
+    for section in ("categories", "tags", "terms"):
+        texts = metadata.get(section)
+        if isinstance(texts, list) and texts:
+            meta[section] = [str(text) for text in texts]
+    deployment = metadata.get("deployment")
+    if isinstance(deployment, dict):
+        meta["deployment"] = {
+            "type": str(deployment.get("type") or ""),
+            "mode": str(deployment.get("mode") or "workload"),
+            "service": str(deployment.get("service") or ""),
+            "min-version": str(deployment.get("min-version") or ""),
+        }
     if metadata.get("assumes"):
         meta["assumes-expr"] = metadata["assumes"]
     if metadata.get("charm-user"):
