@@ -185,6 +185,7 @@ from ckf_airgap.operations.inventory import list_images as list_images
 from ckf_airgap.operations.lock import Lock as Lock
 from ckf_airgap.operations.lock import LockedCharm as LockedCharm
 from ckf_airgap.operations.lock import LockedImage as LockedImage
+from ckf_airgap.operations.lock import released_channels as released_channels
 from ckf_airgap.operations.places import Mapper as Mapper
 from ckf_airgap.operations.places import places_in_registry as places_in_registry
 from ckf_airgap.operations.places import places_of_mapping as places_of_mapping

@@ -74,6 +74,14 @@ Example, with Juju's own client in another terminal:
     help="Let units wait for the relations that they need in this release.  "
     "[default: those needed in all]",
 )
+@click.option(
+    "--charms",
+    type=UserPath("directory"),
+    metavar="DIR",
+    help="The charm store: .charm files that clients deploy by name. A lock beside them "
+    "(ckf-airgap.lock) says their channels; without one each is in every channel.  "
+    "[default: there is no store]",
+)
 @script_option
 @registry_option()
 @json_option
@@ -86,6 +94,7 @@ def command(
     models: tuple[str, ...],
     speed: float,
     release: str | None,
+    charms: Path | None,
     script_file: Path | None,
     registry: str | None,
 ) -> None:
@@ -109,6 +118,8 @@ def command(
         port=port,
         models=models,
         speed=speed,
+        charms=charms,
+        released=ckf_airgap.released_channels(charms) if charms else None,
         script=ckf_airgap.Script(needed_endpoints=needed),
         script_file=script_file,
         script_changed=lambda problem: _tell_script(terminal, script_file, problem),
@@ -132,6 +143,8 @@ async def _serve(controller: RehearsalController, terminal: Terminal) -> None:
     import asyncio
 
     async with controller:
+        for problem in controller.charm_problems:
+            terminal.warn(problem)
         terminal.result(
             f"ready {controller.endpoint} JUJU_DATA={controller.juju_data}",
             document={

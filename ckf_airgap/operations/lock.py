@@ -311,3 +311,24 @@ class _Reader:
 
     def _wrong(self, key: str, what: str) -> InputError:
         return InputError(f"{self._where} is not a usable lock: {key}: {what}")
+
+
+def released_channels(directory: StrPath) -> dict[tuple[str, int], tuple[str, ...]]:
+    """Return the channels that the charms of a directory were taken from; blocks on the disk.
+
+    They are in the lock that `download_charms` leaves beside them; without one, nothing is known.
+
+    Returns:
+        Channels by charm name and revision.
+
+    Raises:
+        InputError: when the lock cannot be read.
+    """
+    path = Path(directory) / LOCK_NAME
+    if not path.exists():
+        return {}
+    return {
+        (charm.name, charm.revision): (charm.channel,)
+        for charm in Lock.read(path).charms
+        if charm.revision is not None and charm.channel is not None
+    }

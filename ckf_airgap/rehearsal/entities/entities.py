@@ -88,6 +88,11 @@ class StoredCharm:
         return self.archive.charm
 
     @property
+    def is_from_store(self) -> bool:
+        """Whether it is a charm of the store, and no upload."""
+        return self.url.schema != "local"
+
+    @property
     def containers(self) -> tuple[str, ...]:
         """The names of the workload containers."""
         return _names(self.charm.metadata.get("containers"))

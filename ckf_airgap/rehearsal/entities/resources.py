@@ -15,14 +15,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from ckf_airgap.charms.charm import Resource
+from ckf_airgap.charms.charm import Charm, Resource
 from ckf_airgap.documents import Document, JSONValue, load_yaml
 from ckf_airgap.errors import InputError
 from ckf_airgap.rehearsal.wire import NOT_FOUND, NOT_VALID, ApiError, int_field, text_field
 from ckf_airgap.rehearsal.wire import field as key
 
 OCI_IMAGE: Final = "oci-image"
-_ORIGINS: Final = ("upload", "store")
+UPLOAD: Final = "upload"
+STORE: Final = "store"
+_ORIGINS: Final = (UPLOAD, STORE)
+_FIRST_REVISION: Final = 1
+"""The revision of a store's resource, of which a directory of charms says nothing."""
 MAX_DETAILS_BYTES: Final = 1024 * 1024
 """Size of the YAML or JSON that says where an image is."""
 
@@ -45,8 +49,11 @@ class LiveResource:
     Attributes:
         asked_revision: The store's revision that a client asked for, which a local charm does
             not get; ``None`` when it asked for none.
+        is_from_store: Whether a client announced it as the store's.
         uploaded: Whether there is a body; without one it is an empty placeholder.
         image: The image, for the type ``oci-image``.
+        origin: Where it comes from: ``upload``, or ``store``.
+        revision: Its revision in the store; 0 for uploads.
     """
 
     application: str
@@ -56,12 +63,15 @@ class LiveResource:
     description: str = ""
     pending_id: str = ""
     asked_revision: int | None = None
+    is_from_store: bool = False
     uploaded: bool = False
     size_bytes: int = 0
     fingerprint: str = ""
     timestamp: datetime | None = None
     body: Path | None = None
     image: ImageDetails | None = None
+    origin: str = UPLOAD
+    revision: int = 0
 
     @property
     def registrypath(self) -> str:
@@ -75,8 +85,8 @@ class LiveResource:
             "type": self.type,
             "path": self.path,
             "description": self.description,
-            "origin": "upload",
-            "revision": 0,
+            "origin": self.origin,
+            "revision": self.revision,
             "fingerprint": base64.b64encode(bytes.fromhex(self.fingerprint)).decode(),
             "size": self.size_bytes,
         }
@@ -88,7 +98,7 @@ class LiveResource:
             "id": f"{self.application}/{self.name}",
             "pending-id": self.pending_id,
             "application": self.application,
-            "username": "admin" if self.uploaded else "",
+            "username": "admin" if self.uploaded and self.origin == UPLOAD else "",
             "timestamp": rfc3339(self.timestamp) if self.timestamp else "0001-01-01T00:00:00Z",
         }
 
@@ -106,6 +116,34 @@ def placeholder(application: str, resource: Resource) -> LiveResource:
         type=resource.type,
         path=resource.filename or "",
         description=resource.description,
+    )
+
+
+def store_resource(
+    application: str, resource: Resource, *, charm: str, revision: int | None, now: datetime
+) -> LiveResource:
+    """Return what a charm of the store gets for a resource that nobody uploads.
+
+    A directory of charms has no resources: an image is the one that the charm's metadata names
+    as its source, else one of the store's registry.
+
+    Args:
+        application: The application.
+        resource: What the charm declares.
+        charm: The charm's name.
+        revision: The revision that was asked for; ``None`` for the newest.
+        now: The time.
+    """
+    image = f"registry.jujucharms.com/charm/{charm}/{resource.name}"
+    return replace(
+        placeholder(application, resource),
+        uploaded=True,
+        origin=STORE,
+        revision=_FIRST_REVISION if revision is None else revision,
+        timestamp=now,
+        image=ImageDetails(registrypath=resource.upstream_source or image)
+        if resource.is_image
+        else None,
     )
 
 
@@ -127,6 +165,27 @@ class PendingResources:
         announced = [_announced(application, document) for document in documents]
         self._by_id.update((resource.pending_id, resource) for resource in announced)
         return [resource.pending_id for resource in announced]
+
+    def keep(self, resource: LiveResource) -> str:
+        """Keep a resource for an application to come; return its pending id."""
+        kept = replace(resource, pending_id=str(uuid.uuid4()))
+        self._by_id[kept.pending_id] = kept
+        return kept.pending_id
+
+    def fill(self, pending_id: str, charm: Charm, *, now: datetime) -> None:
+        """Give an announced resource what the store has, unless it will be uploaded."""
+        announced = self._by_id[pending_id]
+        declared = charm.resources.get(announced.name)
+        if declared is None or not announced.is_from_store:
+            return
+        filled = store_resource(
+            announced.application,
+            declared,
+            charm=charm.name,
+            revision=announced.asked_revision,
+            now=now,
+        )
+        self._by_id[pending_id] = replace(filled, pending_id=pending_id)
 
     def find(self, application: str, name: str, pending_id: str, *, shown_as: str) -> LiveResource:
         """Return a pending resource.
@@ -181,6 +240,7 @@ def _announced(application: str, document: Document) -> LiveResource:
         description=text_field(document, "description"),
         pending_id=str(uuid.uuid4()),
         asked_revision=asked if from_store and asked >= 0 else None,
+        is_from_store=from_store,
     )
 
 
@@ -212,6 +272,8 @@ class ResourceUpload:
             timestamp=now,
             body=self.body,
             image=image,
+            origin=UPLOAD,
+            revision=0,
         )
 
     def _check_headers(self, resource: LiveResource) -> None:

@@ -30,6 +30,8 @@ from ckf_airgap.files import FileLock
 from ckf_airgap.rehearsal.api.bodies import DEFAULT_LIMIT_BYTES
 from ckf_airgap.rehearsal.api.server import Server
 from ckf_airgap.rehearsal.api.tls import make_certificates
+from ckf_airgap.rehearsal.entities.repository import CharmRepository
+from ckf_airgap.rehearsal.host.charmfiles import ReleasedTo, read_store
 from ckf_airgap.rehearsal.host.clientstore import (
     StoredController,
     StoredModel,
@@ -70,6 +72,10 @@ class RehearsalController:
             client store, and nowhere else.
         models: The models to begin with; the first is the clients' current one.
         speed: Seconds of a deployment that pass in one second; ``math.inf`` for no waiting.
+        charms: A directory of ``.charm`` files that is the charm store: ``juju deploy minio`` and
+            the like take charms from it. Without one there is no store.
+        released: The channels of these charms, by name and revision, as far as they are known; a
+            charm of which nothing is known is in every channel.
         script: The courses of applications, and the relations that charms need.
         script_file: A script as a YAML file (docs/testing.md), read again when it changes. What
             `script` says goes before it.
@@ -90,6 +96,8 @@ class RehearsalController:
         password: str | None = None,
         models: Sequence[str] = DEFAULT_MODELS,
         speed: float = DEFAULT_SPEED,
+        charms: Path | None = None,
+        released: ReleasedTo | None = None,
         script: Script | None = None,
         script_file: Path | None = None,
         script_changed: Callable[[AirgapError | None], None] | None = None,
@@ -97,6 +105,10 @@ class RehearsalController:
         limit_bytes: int = DEFAULT_LIMIT_BYTES,
     ) -> None:
         self.name = name
+        self.charm_problems: tuple[str, ...] = ()
+        """The files of `charms` that cannot be deployed, and why; known once it has started."""
+        self._charms = None if charms is None else Path(charms)
+        self._released = released
         self.script = script if script is not None else Script()
         self._script_watch = (
             None
@@ -138,12 +150,13 @@ class RehearsalController:
                 or belongs to a controller that is still running.
             UsageError: when a name in `models` is not a model name, or occurs twice.
             MissingError: when there is no such script file.
-            InputError: when it is not a script.
+            InputError: when it is not a script, or `charms` holds no charm.
         """
         if self._server is not None:
             raise RuntimeError("the rehearsal controller is already running")
         if self._given_juju_data is not None:
             await asyncio.to_thread(check_store, self._given_juju_data)
+        repository = await self._read_store()
         if self._script_watch is not None:
             await self._script_watch.start()
         await asyncio.to_thread(remove_left_behind)
@@ -165,6 +178,7 @@ class RehearsalController:
                 admin=admin,
                 directory=self._directory.path / "models",
                 make_model=self._make_model,
+                repository=repository,
             )
             self._state = state
             for name in (CONTROLLER_MODEL, *self._first_models):
@@ -244,6 +258,13 @@ class RehearsalController:
     @property
     def _reachable_host(self) -> str:
         return _WILDCARDS.get(self._host, self._host)
+
+    async def _read_store(self) -> CharmRepository | None:
+        if self._charms is None:
+            return None
+        store = await asyncio.to_thread(read_store, self._charms, released=self._released)
+        self.charm_problems = store.problems
+        return store.repository
 
     def _create_first_model(self, state: ControllerState, name: str) -> None:
         try:

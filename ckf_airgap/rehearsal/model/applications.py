@@ -6,8 +6,9 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from ckf_airgap.charms.charm import Resource
 from ckf_airgap.rehearsal.entities.entities import Application, StatusInfo, StoredCharm
-from ckf_airgap.rehearsal.entities.resources import LiveResource, placeholder
+from ckf_airgap.rehearsal.entities.resources import STORE, LiveResource, placeholder, store_resource
 from ckf_airgap.rehearsal.entities.storage import storage_id
 from ckf_airgap.rehearsal.model.bindings import initial_bindings, merge_bindings
 from ckf_airgap.rehearsal.model.constraints import parse_constraints, with_architecture
@@ -21,7 +22,12 @@ from ckf_airgap.rehearsal.model.deployment import (
     check_origin,
     origin_base,
 )
-from ckf_airgap.rehearsal.model.findings import image_findings, option_findings, revision_finding
+from ckf_airgap.rehearsal.model.findings import (
+    image_findings,
+    option_findings,
+    revision_finding,
+    upload_finding,
+)
 from ckf_airgap.rehearsal.model.optionvalues import (
     APPLICATION_OPTIONS,
     Settings,
@@ -230,7 +236,7 @@ def _take_resources(
 ) -> dict[str, LiveResource]:
     """Return an application's resources: pending ones, those it had, else placeholders."""
     resources = {
-        declared.name: before.get(declared.name) or placeholder(name, declared)
+        declared.name: before.get(declared.name) or _first_resource(model, name, stored, declared)
         for declared in stored.charm.resources.values()
     }
     for resource, pending_id in pending_ids.items():
@@ -240,9 +246,22 @@ def _take_resources(
     return resources
 
 
+def _first_resource(
+    model: Model, name: str, stored: StoredCharm, declared: Resource
+) -> LiveResource:
+    """Return what an application has for a resource that nobody gave it."""
+    if not stored.is_from_store:
+        return placeholder(name, declared)
+    return store_resource(
+        name, declared, charm=stored.charm.name, revision=None, now=model.clock.now()
+    )
+
+
 def _report_resources(model: Model, application: Application) -> None:
     for resource in application.resources.values():
         model.report(revision_finding(resource))
+        if resource.origin == STORE:
+            model.report(upload_finding(resource, registry=model.registry))
     for finding in image_findings(application):
         model.report(finding)
     _report_options(model, application)

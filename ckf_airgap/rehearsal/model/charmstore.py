@@ -1,4 +1,4 @@
-"""The charms that were uploaded to a model, and the revisions they got."""
+"""The charms of a model: uploaded ones with the revisions they got, and those of the store."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from ckf_airgap.rehearsal.entities.charmarchive import UploadMethod, read_archive, refused
 from ckf_airgap.rehearsal.entities.charmurl import CharmURL
 from ckf_airgap.rehearsal.entities.entities import StoredCharm
+from ckf_airgap.rehearsal.entities.repository import Resolved
 from ckf_airgap.rehearsal.wire import NOT_FOUND, ApiError
 
 
@@ -37,6 +38,20 @@ class CharmStore:
         if found is None:
             raise ApiError(f'charm "{url}" not found', NOT_FOUND)
         return found
+
+    async def add_from_store(self, resolved: Resolved) -> StoredCharm:
+        """Read a charm of the store, unless the model has it already.
+
+        Raises:
+            ApiError: when the file is damaged.
+        """
+        known = self._by_url.get(str(resolved.url))
+        if known is not None:
+            return known
+        read = await asyncio.to_thread(read_archive, resolved.file.path, method="PUT")
+        stored = StoredCharm(url=resolved.url, archive=read)
+        self._by_url[str(stored.url)] = stored
+        return stored
 
     async def add(
         self,

@@ -8,7 +8,7 @@ from ckf_airgap.errors import ReferenceSyntaxError
 from ckf_airgap.images.recognise import images_in_text
 from ckf_airgap.images.reference import ImageReference, Registry
 from ckf_airgap.rehearsal.entities.entities import Application, Finding
-from ckf_airgap.rehearsal.entities.resources import OCI_IMAGE, LiveResource
+from ckf_airgap.rehearsal.entities.resources import OCI_IMAGE, STORE, LiveResource
 
 
 def image_findings(application: Application) -> Iterator[Finding]:
@@ -23,7 +23,7 @@ def image_findings(application: Application) -> Iterator[Finding]:
 
 def revision_finding(resource: LiveResource) -> Finding | None:
     """Return a finding when a local charm's resource was asked for by revision."""
-    if resource.asked_revision is None:
+    if resource.asked_revision is None or resource.origin == STORE:
         return None
     return Finding(
         application=resource.application,

@@ -22,7 +22,9 @@ from ckf_airgap.rehearsal.entities.entities import (
     RecordedRequest,
     RecordedUpload,
     Relation,
+    StoredCharm,
 )
+from ckf_airgap.rehearsal.entities.repository import Resolved
 from ckf_airgap.rehearsal.entities.resources import LiveResource, PendingResources, ResourceUpload
 from ckf_airgap.rehearsal.model.blocks import DESTROY, Blocks
 from ckf_airgap.rehearsal.model.charmstore import CharmStore
@@ -367,6 +369,12 @@ class Model:
         self._feed.changed("charm", str(stored.url))
         return str(stored.url)
 
+    async def add_store_charm(self, resolved: Resolved) -> StoredCharm:
+        """Take a charm of the store; `ApiError` when its file is damaged."""
+        stored = await self.charms.add_from_store(resolved)
+        self._feed.changed("charm", str(stored.url))
+        return stored
+
     def charm_archive(self, url: str) -> Path:
         """Return the file of an uploaded charm; `ApiError` (not found) when there is none."""
         return self.charms.get(url).archive.path
@@ -374,7 +382,7 @@ class Model:
     def add_pending_resources(
         self,
         application: str,
-        url: str,  # noqa: ARG002 - a local charm's resources are uploads whatever it says
+        url: str,
         resources: Sequence[Document],
     ) -> list[str]:
         """Register resources that will be uploaded; return their pending ids in order.
@@ -387,7 +395,12 @@ class Model:
         Raises:
             ApiError: naming the resource that is not described well.
         """
-        return self.pending.announce(application, resources)
+        pending_ids = self.pending.announce(application, resources)
+        stored = self.charms.find(url)
+        if stored is not None and stored.is_from_store:
+            for pending_id in pending_ids:
+                self.pending.fill(pending_id, stored.charm, now=self.clock.now())
+        return pending_ids
 
     async def put_resource(
         self,

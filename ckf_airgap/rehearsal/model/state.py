@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.rehearsal.entities.repository import CharmRepository
 from ckf_airgap.rehearsal.entities.storage import Cluster
 from ckf_airgap.rehearsal.model.bakery import LocalBakery
 from ckf_airgap.rehearsal.model.clouds import (
@@ -109,6 +110,7 @@ class ControllerState:
         clouds: The clouds, and who may use them.
         credentials: The credentials for clouds, by tag.
         defaults: What new models get.
+        repository: The charm store; ``None`` when it cannot be reached.
         config: The controller's configuration beyond its own address and name.
         bakery: Makes and checks the macaroons of users.
         sessions: The open connections.
@@ -126,6 +128,7 @@ class ControllerState:
     agent_version: str = AGENT_VERSION
     cluster_version: str = CLUSTER_VERSION
     address: Address = Address(host="127.0.0.1", port=0)
+    repository: CharmRepository | None = None
     clouds: Clouds = field(init=False)
     credentials: dict[str, Document] = field(default_factory=dict)
     bakery: LocalBakery = field(default_factory=LocalBakery)

@@ -108,6 +108,7 @@ READ_FILES = {
 """What is read as a file, or where a directory with that file in it will do."""
 
 READ_DIRECTORIES = {
+    "controller charms": "controller --charms {path}",
     "charms list charms": "charms list {bundle} --charms {path}",
     "images list charms": "images list {bundle} --charms {path}",
     "images explain charms": f"images explain {IMAGE} --bundle {{bundle}} --charms {{path}}",

@@ -16,6 +16,7 @@ from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.api.facade import Facade
 from ckf_airgap.rehearsal.api.session import Session
 from ckf_airgap.rehearsal.entities.entities import Application
+from ckf_airgap.rehearsal.entities.repository import CharmRepository
 from ckf_airgap.rehearsal.model import applications
 from ckf_airgap.rehearsal.model.deployment import Deployment
 from ckf_airgap.rehearsal.model.model import Model
@@ -57,6 +58,7 @@ class Rehearsal:
     needed: dict[str, frozenset[str]] = field(default_factory=dict)
     registry: str | None = None
     config: dict[str, JSONValue] = field(default_factory=dict)
+    repository: CharmRepository | None = None
 
     def __post_init__(self) -> None:
         self.clock = ManualClock()
@@ -121,7 +123,9 @@ class Rehearsal:
         self, facade: type[Facade], method: str, params: Any, *, version: int | None = None
     ) -> Any:
         """Call a method of a facade as a logged-in client does."""
-        session = SimpleNamespace(model=self.model)
+        session = SimpleNamespace(
+            model=self.model, controller=SimpleNamespace(repository=self.repository)
+        )
         instance = facade(cast("Session", session))
         if version is not None:
             instance.version = version

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.documents import Document
 from ckf_airgap.rehearsal.api.facade import rpc_method
 from ckf_airgap.rehearsal.api.facades.applicationremote import ApplicationRemote
-from ckf_airgap.rehearsal.api.facades.applicationunits import ATTACHES_STORAGE, ApplicationUnits
+from ckf_airgap.rehearsal.api.facades.applicationrepository import ApplicationRepository
+from ckf_airgap.rehearsal.api.facades.applicationunits import ATTACHES_STORAGE
 from ckf_airgap.rehearsal.model import applications
 from ckf_airgap.rehearsal.model.bases import update_base
 from ckf_airgap.rehearsal.model.bindings import check_spaces, merge_bindings
 from ckf_airgap.rehearsal.model.constraints import check_new_constraints, parse_constraints
 from ckf_airgap.rehearsal.model.deployment import Deployment, string_map
 from ckf_airgap.rehearsal.model.exposure import expose, unexpose
-from ckf_airgap.rehearsal.model.nostore import store_unreachable
 from ckf_airgap.rehearsal.model.refresh import Refresh
 from ckf_airgap.rehearsal.model.relationqueries import relation_matching
 from ckf_airgap.rehearsal.model.topology import unit_name
@@ -35,7 +35,7 @@ from ckf_airgap.rehearsal.wire import (
 )
 
 
-class Application(ApplicationUnits, ApplicationRemote):
+class Application(ApplicationRepository, ApplicationRemote):
     """The applications of a model."""
 
     name: ClassVar[str] = "Application"
@@ -55,25 +55,6 @@ class Application(ApplicationUnits, ApplicationRemote):
             return {}
 
         return await results_of(documents, one)
-
-    @rpc_method
-    async def deploy_from_repository(self, params: Document) -> Document:
-        """Refuse charms of the store: it cannot be reached behind an air gap."""
-        results: list[JSONValue] = [
-            {
-                "Errors": [store_unreachable(text_field(item, "CharmName")).as_document()],
-                "Info": {
-                    "architecture": "",
-                    "base": {"name": "", "channel": ""},
-                    "channel": "",
-                    "name": "",
-                    "revision": 0,
-                },
-                "PendingResourceUploads": [],
-            }
-            for item in mappings_field(params, "Args")
-        ]
-        return {"Results": results}
 
     @rpc_method
     async def set_charm(self, params: Document) -> Document:

@@ -1,26 +1,40 @@
-"""Charms: what an uploaded one declares. The store cannot be reached."""
+"""Charms: what one declares, and which ones the store has."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import ClassVar, Final
 
-from ckf_airgap.charms.charm import Charm
+from ckf_airgap.charms.charm import SERIES_CHANNELS, Base, Charm
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.api.facade import Facade, rpc_method
 from ckf_airgap.rehearsal.api.notplayed import other_version
 from ckf_airgap.rehearsal.entities.charmurl import CharmURL
 from ckf_airgap.rehearsal.entities.entities import StoredCharm
+from ckf_airgap.rehearsal.entities.repository import (
+    SCHEMA,
+    CharmRepository,
+    Wanted,
+    base_channel,
+)
+from ckf_airgap.rehearsal.entities.resources import store_resource
 from ckf_airgap.rehearsal.entities.storage import StorageDeclaration, storage_declarations
 from ckf_airgap.rehearsal.model.nostore import store_unreachable
 from ckf_airgap.rehearsal.views.deltas import endpoint_document
 from ckf_airgap.rehearsal.wire import (
+    BAD_REQUEST,
+    NOT_SUPPORTED,
     NOT_VALID,
     ApiError,
+    mapping_field,
     mappings_field,
     text_field,
     texts_field,
 )
+
+_SERIES: Final = 6
+"""The last version that names series rather than bases."""
 
 _AUTHORIZES: Final = 5
 """The last version with ``AddCharmWithAuthorization``."""
@@ -58,11 +72,20 @@ class Charms(Facade):
 
     @rpc_method
     async def add_charm(self, params: Document) -> Document:
-        """Refuse: local charms are uploaded, and the store cannot be reached."""
-        url = CharmURL.parse(text_field(params, "url"))
+        """Take a charm of the store into the model; local ones are uploaded."""
+        url, origin = (
+            CharmURL.parse(text_field(params, "url")),
+            mapping_field(params, "charm-origin"),
+        )
         if url.schema == "local":
             raise ApiError(f'unknown schema for charm URL "{url}"')
-        raise store_unreachable(str(url))
+        repository = self._repository(str(url))
+        base = mapping_field(origin, "base")
+        if not (text_field(base, "name") and text_field(base, "channel")):
+            raise ApiError("base required for Charmhub charms", BAD_REQUEST)
+        resolved = repository.resolve(self._wanted(url, origin))
+        await self.session.model.add_store_charm(resolved)
+        return {"charm-origin": resolved.origin()}
 
     @rpc_method
     async def add_charm_with_authorization(self, params: Document) -> Document:
@@ -74,38 +97,97 @@ class Charms(Facade):
 
     @rpc_method
     async def resolve_charms(self, params: Document) -> Document:
-        """Answer for each charm that the store cannot be reached, under ``Results``."""
-        series = "supported-series" if self.version <= 6 else "supported-bases"
+        """Return which charm of the store each reference comes to, under ``Results``."""
         results: list[JSONValue] = []
         for item in mappings_field(params, "resolve"):
-            reference = text_field(item, "reference")
-            error = store_unreachable(reference)
-            results.append({"url": "", series: [], "error": error.as_document()})
+            try:
+                results.append(self._resolve(item))
+            except ApiError as error:
+                results.append({"url": "", self._bases_key: [], "error": error.as_document()})
         return {"Results": results}
 
     @rpc_method
     async def get_download_infos(self, params: Document) -> Document:
-        """Refuse as a whole, since an entry has no error: charms come from the store only."""
+        """Refuse as a whole, since an entry has no error: there is no address to download from."""
         for item in mappings_field(params, "entities"):
-            raise store_unreachable(text_field(item, "charm-url"))
+            reference = text_field(item, "charm-url")
+            self._repository(reference)
+            raise ApiError(
+                f"a rehearsal gives no address to download {reference} from: its charms are files "
+                "in the directory that the controller was started with",
+                NOT_SUPPORTED,
+            )
         return {"results": []}
 
     @rpc_method
     async def list_charm_resources(self, params: Document) -> Document:
-        """Refuse: only the store has revisions of resources."""
+        """Return the resources that the store has for charms."""
         results: list[JSONValue] = []
         for item in mappings_field(params, "entities"):
             reference = text_field(item, "charm-url")
             url = CharmURL.parse(reference)
             if url.schema == "local":
                 raise ApiError(f'charm "{url.name}" not valid', NOT_VALID)
-            results.append([{"error": store_unreachable(reference).as_document()}])
+            try:
+                repository = self._repository(reference)
+                resolved = repository.resolve(
+                    self._wanted(url, mapping_field(item, "charm-origin"))
+                )
+            except ApiError as error:
+                results.append([{"error": error.as_document()}])
+                continue
+            charm, now = resolved.file.charm, self.session.model.clock.now()
+            results.append(
+                [
+                    store_resource(
+                        "", declared, charm=charm.name, revision=None, now=now
+                    ).charm_document()
+                    for declared in charm.resources.values()
+                ]
+            )
         return {"results": results}
 
     @rpc_method
     async def check_charm_placement(self, params: Document) -> Document:
         """Return no objection: units of a Kubernetes model are not placed."""
         return {"results": [{} for _ in mappings_field(params, "placements")]}
+
+    @property
+    def _bases_key(self) -> str:
+        return "supported-series" if self.version <= _SERIES else "supported-bases"
+
+    def _repository(self, reference: str) -> CharmRepository:
+        repository = self.session.controller.repository
+        if repository is None:
+            raise store_unreachable(reference)
+        return repository
+
+    def _wanted(self, url: CharmURL, origin: Document) -> Wanted:
+        architecture = str(self.session.model.constraints.get("arch") or "amd64")
+        wanted = Wanted.from_origin(url.name, origin, architecture=url.series or architecture)
+        return replace(wanted, revision=url.revision) if url.revision >= 0 else wanted
+
+    def _resolve(self, item: Document) -> Document:
+        reference = text_field(item, "reference")
+        repository = self._repository(reference)
+        url = CharmURL.parse(reference if ":" in reference else f"{SCHEMA}:{reference}")
+        if url.schema == "local":
+            raise ApiError(f'unknown schema for charm URL "{url}"')
+        resolved = repository.resolve(self._wanted(url, mapping_field(item, "charm-origin")))
+        bases: list[JSONValue] = [
+            {"name": base.name, "channel": base_channel(base)} for base in resolved.bases
+        ]
+        if self.version <= _SERIES:
+            bases = [series for base in resolved.bases if (series := _series(base))]
+        return {
+            "url": str(resolved.url),
+            "charm-origin": resolved.origin(),
+            self._bases_key: bases,
+        }
+
+
+def _series(base: Base) -> str:
+    return next((name for name, track in SERIES_CHANNELS.items() if track == base.track), "")
 
 
 def charm_info(stored: StoredCharm) -> Document:

@@ -1,0 +1,74 @@
+"""A directory of ``.charm`` files as the charm store of a controller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from ckf_airgap.charms.charmfile import read_charm
+from ckf_airgap.errors import AirgapError, CharmError, CharmNotFoundError
+from ckf_airgap.rehearsal.entities.repository import CharmRepository, StoreFile, normal_channel
+from ckf_airgap.rehearsal.wire import ApiError
+
+ReleasedTo: TypeAlias = "Mapping[tuple[str, int], Iterable[str]]"
+"""The channels of charms, by name and revision."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadStore:
+    """What a directory holds.
+
+    Attributes:
+        repository: The charms that can be deployed.
+        problems: What is wrong with the other files, a sentence for each.
+    """
+
+    repository: CharmRepository
+    problems: tuple[str, ...] = ()
+
+
+def read_store(directory: Path, *, released: ReleasedTo | None = None) -> ReadStore:
+    """Return the charms of a directory; blocks on the disk.
+
+    A file that cannot be read is left out, and told of. One without a revision in its name is
+    revision 0.
+
+    Args:
+        directory: The directory; its sub-directories and hidden files are not looked at.
+        released: The channels of charms, as far as they are known; the others are in every one.
+
+    Raises:
+        CharmNotFoundError: when the directory does not exist.
+        CharmError: when it is not a directory, or holds no charm that can be read.
+    """
+    if not directory.exists():
+        raise CharmNotFoundError(
+            f"there is no charms directory {directory}", fix="Name it with --charms DIR."
+        )
+    if not directory.is_dir():
+        raise CharmError(f"{directory} is not a directory", fix="Name one with --charms DIR.")
+    files: list[StoreFile] = []
+    problems: list[str] = []
+    for path in sorted(directory.glob("*.charm")):
+        if path.name.startswith("."):
+            continue
+        try:
+            charm = read_charm(path)
+            revision = charm.revision or 0
+            channels = (released or {}).get((charm.name, revision), ())
+            files.append(
+                StoreFile(
+                    charm=charm,
+                    path=path.absolute(),
+                    revision=revision,
+                    channels=frozenset(map(normal_channel, channels)),
+                )
+            )
+        except (AirgapError, ApiError) as error:
+            problems.append(error.message)
+    if not files:
+        found = "; ".join(problems) if problems else "it has no .charm file"
+        raise CharmError(f"{directory} holds no charm: {found}")
+    return ReadStore(repository=CharmRepository.of(files), problems=tuple(problems))

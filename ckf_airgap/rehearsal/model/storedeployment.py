@@ -1,0 +1,209 @@
+"""Deployments of charms of the store, as ``DeployFromRepository`` makes them.
+
+The checks and their order are those of Juju's ``apiserver/facades/client/application``
+(``deployrepository.go``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from ckf_airgap.charms.charm import Base, Charm
+from ckf_airgap.documents import Document
+from ckf_airgap.errors import CharmError
+from ckf_airgap.rehearsal.entities.charmurl import CharmURL
+from ckf_airgap.rehearsal.entities.entities import StoredCharm
+from ckf_airgap.rehearsal.entities.repository import (
+    RISKS,
+    SCHEMA,
+    CharmRepository,
+    Resolved,
+    Wanted,
+    asked_channel,
+    base_channel,
+)
+from ckf_airgap.rehearsal.entities.resources import store_resource
+from ckf_airgap.rehearsal.model import applications
+from ckf_airgap.rehearsal.model.deployment import Deployment, check_charm, check_name, string_map
+from ckf_airgap.rehearsal.model.modelschema import DEFAULT_BASE
+from ckf_airgap.rehearsal.wire import (
+    ApiError,
+    bool_field,
+    int_field,
+    mapping_field,
+    text_field,
+)
+from ckf_airgap.rehearsal.wire import field as key
+
+if TYPE_CHECKING:
+    from ckf_airgap.rehearsal.model.model import Model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreDeployment:
+    """One entry of ``Application.DeployFromRepository``.
+
+    Attributes:
+        request: What is asked for, but for charm, origin and units.
+        units: The units; ``None`` when nothing is said.
+    """
+
+    charm_name: str
+    request: Deployment
+    units: int | None = None
+    channel: str = ""
+    revision: int | None = None
+    base: Base | None = None
+    architecture: str = ""
+    resources: Mapping[str, str] = field(default_factory=dict)
+    """By resource name, a revision or the client's file."""
+    dry_run: bool = False
+
+    @classmethod
+    def from_document(cls, document: Document) -> StoreDeployment:
+        """Return the deployment that a request describes; `ApiError` for a wrong type."""
+        base = mapping_field(document, "base")
+        name, channel = text_field(base, "name"), text_field(base, "channel")
+        constraints = mapping_field(document, "Cons")
+        request = Deployment.from_document(
+            {
+                "application": text_field(document, "ApplicationName"),
+                "attach-storage": document.get("AttachStorage"),
+                "config-yaml": text_field(document, "ConfigYAML"),
+                "constraints": constraints,
+                "devices": document.get("Devices"),
+                "endpoint-bindings": document.get("endpoint-bindings"),
+                "placement": document.get("Placement"),
+                "storage": document.get("Storage"),
+                "Force": document.get("force"),
+                "config": {"trust": "true"} if bool_field(document, "Trust") else {},
+            }
+        )
+        return cls(
+            charm_name=text_field(document, "CharmName"),
+            request=request,
+            units=None if key(document, "num-units") is None else int_field(document, "num-units"),
+            channel=text_field(document, "channel"),
+            revision=None if key(document, "revision") is None else int_field(document, "revision"),
+            base=Base(name=name, channel=channel) if name and channel else None,
+            architecture=text_field(constraints, "arch"),
+            resources=string_map(document, "resources"),
+            dry_run=bool_field(document, "DryRun"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreDeployed:
+    """What was deployed.
+
+    Attributes:
+        uploads: The resources that the client has to upload, as the API has them.
+    """
+
+    name: str
+    resolved: Resolved
+    uploads: tuple[Document, ...] = ()
+
+    def info(self) -> Document:
+        """Return what was deployed, as the API has it."""
+        base = self.resolved.base
+        return {
+            "architecture": self.resolved.architecture,
+            "base": {"name": base.name, "channel": base_channel(base)},
+            "channel": self.resolved.channel,
+            "name": self.name,
+            "revision": self.resolved.file.revision,
+        }
+
+
+def wanted_charm(name: str) -> str:
+    """Return the name of a charm that a client names as ``minio`` or ``ch:minio``.
+
+    Raises:
+        ApiError: when it is no charm of the store.
+    """
+    url = CharmURL.parse(name if ":" in name else f"{SCHEMA}:{name}")
+    if url.schema != SCHEMA:
+        raise ApiError(f'unknown schema for charm URL "{url}"')
+    return url.name
+
+
+async def deploy_from_store(
+    model: Model, repository: CharmRepository, asked: StoreDeployment
+) -> StoreDeployed:
+    """Deploy a charm of the store; with `dry_run` only check whether it could be.
+
+    Raises:
+        ApiError: for the first thing that a real controller would object to.
+    """
+    resolved = repository.resolve(
+        Wanted(
+            name=wanted_charm(asked.charm_name),
+            channel=asked_channel(asked.channel or RISKS[0]),
+            revision=asked.revision,
+            base=asked.base or _model_base(model),
+            architecture=asked.architecture or str(model.constraints.get("arch") or "amd64"),
+        )
+    )
+    charm = resolved.file.charm
+    name = asked.request.application or charm.name
+    request = replace(
+        asked.request,
+        application=name,
+        charm_url=str(resolved.url),
+        origin=resolved.origin(),
+        channel=resolved.channel,
+        units=_units(asked, charm),
+    )
+    if asked.dry_run:
+        check_charm(request, charm, model.facts)
+        check_name(request, exists=name in model.applications)
+        return StoreDeployed(name=name, resolved=resolved)
+    stored = await model.add_store_charm(resolved)
+    pending, uploads = _resources(model, name, stored, asked.resources)
+    applications.deploy(model, replace(request, resources=pending))
+    return StoreDeployed(name=name, resolved=resolved, uploads=tuple(uploads))
+
+
+def _units(asked: StoreDeployment, charm: Charm) -> int:
+    if charm.subordinate:
+        return 0
+    return 1 if asked.units is None else asked.units
+
+
+def _model_base(model: Model) -> Base | None:
+    """Return the base that the model's config names for charms that are asked for without one."""
+    text = model.config.get(DEFAULT_BASE)
+    try:
+        return Base.parse(text) if isinstance(text, str) and text else None
+    except CharmError as error:
+        raise ApiError(error.message) from error
+
+
+def _resources(
+    model: Model, name: str, stored: StoredCharm, asked: Mapping[str, str]
+) -> tuple[dict[str, str], list[Document]]:
+    """Return pending ids by resource, and what is left for the client to upload."""
+    pending: dict[str, str] = {}
+    uploads: list[Document] = []
+    for declared in stored.charm.resources.values():
+        value = asked.get(declared.name)
+        revision = int(value) if value is not None and value.lstrip("-").isdecimal() else None
+        if value is not None and revision is None:
+            uploads.append({"Name": declared.name, "Type": declared.type, "Filename": value})
+            document: Document = {
+                "name": declared.name,
+                "type": declared.type,
+                "path": declared.filename or "",
+                "description": declared.description,
+                "origin": "upload",
+            }
+            (pending[declared.name],) = model.pending.announce(name, [document])
+            continue
+        filled = store_resource(
+            name, declared, charm=stored.charm.name, revision=revision, now=model.clock.now()
+        )
+        pending[declared.name] = model.pending.keep(filled)
+    return pending, uploads
