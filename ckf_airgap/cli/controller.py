@@ -12,6 +12,7 @@ from ckf_airgap.cli.options import (
     UserPath,
     json_option,
     registry_option,
+    script_option,
     verbosity_options,
 )
 from ckf_airgap.cli.terminal import Terminal
@@ -81,14 +82,7 @@ Example, with Juju's own client in another terminal:
     "(ckf-airgap.lock) says their channels; without one each is in every channel.  "
     "[default: there is no store]",
 )
-@click.option(
-    "--script",
-    "script_file",
-    type=UserPath("file"),
-    metavar="FILE",
-    help="What units do, as YAML (docs/testing.md): courses, needed relations, results of "
-    "actions. It is read again when it changes.",
-)
+@script_option
 @registry_option()
 @json_option
 @verbosity_options

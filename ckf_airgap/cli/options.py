@@ -194,6 +194,16 @@ def registry_option(*, required: bool = False) -> Callable[[_F], _F]:
     )
 
 
+script_option = click.option(
+    "--script",
+    "script_file",
+    type=UserPath("file"),
+    metavar="FILE",
+    help="What units do, as YAML (docs/testing.md): courses, needed relations, results of "
+    "actions. It is read again when it changes.",
+)
+"""``--script``"""
+
 jobs_option = click.option(
     "--jobs",
     type=click.IntRange(1, 64),

@@ -10,6 +10,7 @@ import ckf_airgap
 from ckf_airgap.cli.options import (
     jobs_option,
     json_option,
+    script_option,
     timeout_option,
     verbosity_options,
 )
@@ -20,6 +21,8 @@ from ckf_airgap.errors import ExitCode, InterruptedRunError, WaitTimeoutError, W
 from ckf_airgap.facts.defaults import DEFAULT_MODEL, DEFAULT_SPEED
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ckf_airgap import Inputs
 
 SCHEMA: Final = "ckf-airgap/rehearse/v1"
@@ -44,11 +47,20 @@ Examples, the second with everything that was carried over:
     show_default=True,
     help="How much faster units settle than in a cluster.",
 )
+@script_option
 @timeout_option("5m")
 @jobs_option
 @json_option
 @verbosity_options
-def command(inputs: Inputs, model: str, speed: float, timeout: float, jobs: int) -> None:
+def command(
+    *,
+    inputs: Inputs,
+    model: str,
+    speed: float,
+    script_file: Path | None,
+    timeout: float,
+    jobs: int,
+) -> None:
     """Deploy a bundle on the embedded controller.
 
     The controller lives as long as the command, and is as strict as Juju's. Without --charms
@@ -67,7 +79,13 @@ def command(inputs: Inputs, model: str, speed: float, timeout: float, jobs: int)
     terminal = Terminal.current()
     view = ProgressView(terminal, f"rehearsing {inputs.bundle}")
     operation = ckf_airgap.rehearse(
-        inputs, model=model, speed=speed, timeout_s=timeout, jobs=jobs, observer=view
+        inputs,
+        model=model,
+        speed=speed,
+        timeout_s=timeout,
+        jobs=jobs,
+        script_file=script_file,
+        observer=view,
     )
     try:
         with view:

@@ -226,6 +226,7 @@ async def rehearse(
     speed: float = DEFAULT_SPEED,
     timeout_s: float = DEFAULT_REHEARSAL_TIMEOUT_S,
     jobs: int = DEFAULT_LIMIT,
+    script_file: Path | None = None,
     observer: Observer | None = None,
 ) -> Rehearsal:
     """Deploy a bundle on an embedded controller that lives as long as the rehearsal.
@@ -237,6 +238,7 @@ async def rehearse(
         speed: Seconds of the deployment that pass in one second.
         timeout_s: How long to wait until everything is active and idle, in real seconds.
         jobs: How many charms are uploaded and deployed at once.
+        script_file: What units do, as a YAML file (docs/testing.md); read again when it changes.
         observer: Is notified of progress.
 
     Raises:
@@ -254,6 +256,7 @@ async def rehearse(
             models=[model],
             speed=speed,
             script=Script(needed_endpoints=_needed(named, rendering)),
+            script_file=script_file,
             registry=str(rendering.registry),
         )
         async with controller:

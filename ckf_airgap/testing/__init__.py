@@ -1,28 +1,34 @@
-"""pytest fixtures: a rehearsal controller, and a libjuju model that is connected to it.
+"""pytest fixtures: rehearsal controllers, and the clients that are connected to them.
 
 Installed with ckf-airgap, the fixtures are there for every test (entry point ``pytest11``)::
 
-    @pytest.mark.asyncio
-    async def test_my_charm_waits_for_its_database(rehearsal_model):
-        await rehearsal_model.deploy("./my-charm.charm", resources={"oci-image": "reg:5000/my:1"})
-        await rehearsal_model.wait_for_idle(status="active")
+    def test_my_charm_is_active(rehearsal_juju):
+        rehearsal_juju.deploy("./my-charm.charm", resources={"oci-image": "reg:5000/my:1"})
+        rehearsal_juju.wait(jubilant.all_active)
 
-What a rehearsal does differently, a test or a ``conftest.py`` says by overriding the fixture
-`rehearsal_options`; the model is made by python-libjuju, and the fixture for it needs
-``pytest-asyncio``.
+There is a controller for a function, a module and the session; each has options of its own, which
+a test module or a ``conftest.py`` gives by overriding a fixture. With ``pytest --rehearsal`` the
+whole session has a controller that ``JUJU_DATA`` points at, so that tests written for a real one,
+such as those of pytest-jubilant and pytest-operator, run on it as they are.
+
+A controller runs in a thread of its own. No fixture depends on the event loops of pytest-asyncio,
+whose interface for them is another one in each of its versions; only `rehearsal_model`, of a
+function, is asynchronous.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ckf_airgap.errors import UsageError
+from ckf_airgap.testing.clients import client_store, import_jubilant
 
 if TYPE_CHECKING:
     from ckf_airgap.rehearsal.host.thread import ControllerThread
@@ -30,9 +36,32 @@ if TYPE_CHECKING:
 _HAS_ASYNCIO = importlib.util.find_spec("pytest_asyncio") is not None
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options ``--rehearsal`` and ``--rehearsal-script``."""
+    group = parser.getgroup("ckf-airgap", "rehearsals of ckf-airgap")
+    group.addoption(
+        "--rehearsal",
+        action="store_true",
+        help="run the tests on a rehearsal controller: JUJU_DATA points at one for the session",
+    )
+    group.addoption(
+        "--rehearsal-script",
+        metavar="FILE",
+        type=Path,
+        help="what units do on rehearsal controllers, as YAML; it is read again when it changes",
+    )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _rehearsal_of_session(request: pytest.FixtureRequest) -> None:
+    """Start the session's controller before fixtures of other plugins look for one."""
+    if request.config.getoption("rehearsal"):
+        request.getfixturevalue("rehearsal_session_controller")
+
+
 @pytest.fixture
 def rehearsal_options() -> dict[str, Any]:
-    """Return the keyword arguments of the `RehearsalController`; override it to give some.
+    """Return the keyword arguments of `rehearsal_controller`; override it to give some.
 
     For example ``speed``, ``models``, ``registry``, or a ``script`` with courses of applications
     and the relations that charms need.
@@ -40,9 +69,21 @@ def rehearsal_options() -> dict[str, Any]:
     return {}
 
 
+@pytest.fixture(scope="module")
+def rehearsal_module_options() -> dict[str, Any]:
+    """Return the keyword arguments of `rehearsal_module_controller`; override it to give some."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def rehearsal_session_options() -> dict[str, Any]:
+    """Return the keyword arguments of `rehearsal_session_controller`; override it to give some."""
+    return {}
+
+
 @pytest.fixture
 def rehearsal_controller(
-    rehearsal_options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, rehearsal_options: dict[str, Any]
 ) -> Iterator[ControllerThread]:
     """Yield a running rehearsal controller, one for the test, in a thread of its own.
 
@@ -50,12 +91,32 @@ def rehearsal_controller(
     without setup. Its attribute ``controller`` is the `RehearsalController`; read and change
     its state through ``call``, which runs in the controller's thread.
     """
-    # Imported late: every pytest run loads this plugin, few need a controller.
-    from ckf_airgap.rehearsal.host.controller import RehearsalController  # noqa: PLC0415
-    from ckf_airgap.rehearsal.host.thread import ControllerThread  # noqa: PLC0415
+    with _running(request.config, rehearsal_options) as running:
+        yield running
 
-    with ControllerThread(RehearsalController(**rehearsal_options)) as running:
-        monkeypatch.setenv("JUJU_DATA", str(running.juju_data))
+
+@pytest.fixture(scope="module")
+def rehearsal_module_controller(
+    request: pytest.FixtureRequest, rehearsal_module_options: dict[str, Any]
+) -> Iterator[ControllerThread]:
+    """Yield a running rehearsal controller, one for the tests of a module.
+
+    It is as `rehearsal_controller` otherwise; ``JUJU_DATA`` points at it until its module ends.
+    """
+    with _running(request.config, rehearsal_module_options) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def rehearsal_session_controller(
+    request: pytest.FixtureRequest, rehearsal_session_options: dict[str, Any]
+) -> Iterator[ControllerThread]:
+    """Yield a running rehearsal controller, one for all tests of the run.
+
+    It is as `rehearsal_controller` otherwise; ``JUJU_DATA`` points at it until the run ends. Each
+    worker of pytest-xdist has its own.
+    """
+    with _running(request.config, rehearsal_session_options) as running:
         yield running
 
 
@@ -65,14 +126,45 @@ def rehearsal_juju_data(rehearsal_controller: ControllerThread) -> Path:
     return rehearsal_controller.juju_data
 
 
+@pytest.fixture(scope="module")
+def rehearsal_juju(rehearsal_module_controller: ControllerThread) -> Any:
+    """Return a ``jubilant.Juju`` with a new and empty model of `rehearsal_module_controller`.
+
+    It needs jubilant and a `juju` on the PATH. The model ends with the controller.
+    """
+    juju = import_jubilant().Juju()
+    juju.add_model(_new_name(), controller=rehearsal_module_controller.controller.name)
+    return juju
+
+
+@contextmanager
+def _running(config: pytest.Config, options: Mapping[str, Any]) -> Iterator[ControllerThread]:
+    """Run a controller that ``JUJU_DATA`` points at; what it pointed at before is restored."""
+    # Imported late: every pytest run loads this plugin, few need a controller.
+    from ckf_airgap.rehearsal.host.controller import RehearsalController  # noqa: PLC0415
+    from ckf_airgap.rehearsal.host.thread import ControllerThread  # noqa: PLC0415
+
+    with client_store() as juju_data, pytest.MonkeyPatch.context() as environment:
+        defaults = {"juju_data": juju_data, "script_file": config.getoption("rehearsal_script")}
+        with ControllerThread(RehearsalController(**{**defaults, **options})) as running:
+            environment.setenv("JUJU_DATA", str(running.juju_data))
+            # These would name a controller or a model of another store.
+            environment.delenv("JUJU_CONTROLLER", raising=False)
+            environment.delenv("JUJU_MODEL", raising=False)
+            yield running
+
+
+def _new_name() -> str:
+    return f"test-{secrets.token_hex(4)}"
+
+
 async def _connected_model(rehearsal_controller: ControllerThread) -> AsyncIterator[Any]:
     from juju.controller import Controller  # noqa: PLC0415
 
     controller = Controller()
     await controller.connect(rehearsal_controller.controller.name)
     try:
-        name = f"test-{secrets.token_hex(4)}"
-        model = await controller.add_model(name, config={"authorized-keys": ""})
+        model = await controller.add_model(_new_name(), config={"authorized-keys": ""})
         try:
             yield model
         finally:

@@ -22,6 +22,10 @@ from ckf_airgap.rehearsal.units.actionresults import EXEC, ActionResult
 from ckf_airgap.rehearsal.units.clock import Clock, Timer
 from ckf_airgap.rehearsal.wire import NOT_FOUND, NOT_SUPPORTED, NOT_VALID, ApiError
 
+PICKED_UP_AFTER_S: Final = 1.0
+"""How long a task is ``pending``, in seconds of the deployment, though nothing is in its way: the
+agent of its unit hears of it from a watcher, and clients see it waiting."""
+
 DEFAULT_LIMIT: Final = 50
 """How many operations a list has when no number is asked for."""
 
@@ -106,6 +110,7 @@ class Operations:
             elif result is not None:
                 self._results[task.id] = result
                 outcomes.append(task)
+                self._later(task, PICKED_UP_AFTER_S, self._start_what_may)
             self._changed(task.id)
         problems = [outcome for outcome in outcomes if isinstance(outcome, ApiError)]
         if problems:
@@ -113,7 +118,6 @@ class Operations:
                 problem.message for problem in problems
             )
             operation.nothing_enqueued = len(problems) == len(wanted)
-        self._start_what_may()
         return operation, outcomes
 
     def listed(

@@ -69,6 +69,9 @@ _STEP_KEYS: Final = (
 )
 _ACTION_KEYS: Final = ("after", "log", "message", "results", "status")
 _EXEC_KEYS: Final = ("after", "return-code", "stderr", "stdout")
+ALLOWED_KEYS: Final = frozenset((*_SUBJECT_KEYS, *_STEP_KEYS, *_ACTION_KEYS, *_EXEC_KEYS))
+"""Every key that has a meaning of its own, for the documentation's tests."""
+
 _THEN: Final = ("settle", "stay", "repeat")
 _BEGINS: Final = ("install", "start")
 _DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h)?")

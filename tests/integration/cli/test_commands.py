@@ -381,6 +381,13 @@ class TestRehearse:
         assert "docker.io/pets/cat:1.0" in result.stdout
         assert "error: the rehearsal has 1 finding" in result.stderr
 
+    def test_units_do_what_the_script_says(self, invoke: Invoke, world: World) -> None:
+        script = world.bundle.parent / "script.yaml"
+        script.write_text("applications: {cat: {steps: [{hook-failed: start}]}}\n")
+        result = invoke("rehearse", *world.args, "--speed", "600", "--script", script)
+        assert result.exit_code == 7
+        assert 'hook failed: "start"' in result.stderr
+
     def test_bundle_of_ones_own_has_no_stand_ins(self, invoke: Invoke, world: World) -> None:
         result = invoke("rehearse", world.bundle)
         assert result.exit_code == 2

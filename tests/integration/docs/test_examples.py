@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +16,16 @@ import pytest
 from ckf_airgap import load_release, write_standins
 from ckf_airgap.cli import main
 from ckf_airgap.rehearsal.host.thread import ControllerThread
+from ckf_airgap.rehearsal.units.scriptfile import AGENTS, ALLOWED_KEYS, WORKLOADS, parse_script
 from tests.charms import write_charm
 from tests.documents import ROOT, Block, begin, blocks
 
 LIBRARY = blocks(ROOT / "docs" / "library.md")
 README = [block for block in blocks(ROOT / "README.md") if block.language == "python"]
-TESTING = blocks(ROOT / "docs" / "testing.md")
+TESTING = [block for block in blocks(ROOT / "docs" / "testing.md") if block.language == "python"]
+(SCRIPT_FILE,) = (
+    block for block in blocks(ROOT / "docs" / "testing.md") if block.language == "yaml"
+)
 
 
 @pytest.fixture
@@ -69,13 +75,51 @@ def test_of_readme_as_a_library(
 
 
 def test_of_scripted_units(rehearsal_controller: ControllerThread) -> None:
-    names = execute(TESTING[1], rehearsal_controller=rehearsal_controller)
+    names = execute(TESTING[2], rehearsal_controller=rehearsal_controller)
     script = rehearsal_controller.controller.script
     assert script.course(application="minio", charm="minio") == names["broken"]
 
 
-@pytest.mark.parametrize("block", [README[1], TESTING[0]], ids=str)
+def test_of_a_script_file() -> None:
+    scene = parse_script(SCRIPT_FILE.text, where="script.yaml")
+
+    assert scene.applications["minio"].steps[0].duration_s == 120
+    assert scene.applications["worker"].repeat
+    assert scene.units["web/1"].steps[0].workload == "unknown"
+    assert scene.needed_by_charm["my-charm"] == {"object-storage": "Please relate to minio"}
+    backup = scene.actions.result("backup", application="mine", charm="my-charm")
+    assert backup is not None
+    assert (backup.status, backup.message) == ("failed", "no space left")
+
+
+def test_of_keys_of_a_script_file() -> None:
+    """The tables name every key and every value that a script file may have."""
+    page = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w-]+)`", page.partition("| key | where |")[2]))
+    assert {*ALLOWED_KEYS, *WORKLOADS, *AGENTS} <= named
+
+
+@pytest.mark.parametrize("block", [README[1], TESTING[1]], ids=str)
 def test_of_tests_pass_with_the_defaults_of_pytest(block: Block, tmp_path: Path) -> None:
+    done = run_tests(block, tmp_path)
+
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
+
+
+@pytest.mark.juju_client
+@pytest.mark.skipif(shutil.which("juju") is None, reason="there is no juju on the PATH")
+def test_of_tests_with_jubilant(tmp_path: Path) -> None:
+    pytest.importorskip("jubilant")
+
+    done = run_tests(TESTING[0], tmp_path)
+
+    assert done.returncode == 0, done.stdout
+    assert "2 passed" in done.stdout
+
+
+def run_tests(block: Block, tmp_path: Path) -> subprocess.CompletedProcess[str]:
+    """Run a block as a test module, beside the charms that it deploys."""
     write_charm(
         tmp_path, "my-charm", images=("oci-image",), requires={"object-storage": "object-storage"}
     )
@@ -84,7 +128,7 @@ def test_of_tests_pass_with_the_defaults_of_pytest(block: Block, tmp_path: Path)
     )
     (tmp_path / "test_my_charm.py").write_text(block.text)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-m", "pytest", "-q"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -92,5 +136,3 @@ def test_of_tests_pass_with_the_defaults_of_pytest(block: Block, tmp_path: Path)
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout
-    assert "1 passed" in done.stdout

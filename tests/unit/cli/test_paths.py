@@ -34,6 +34,7 @@ READ_FILES = {
     "charms download lock": "charms download {bundle} -d {new} --lock {path}",
     "charms download store_ca": "charms download {bundle} -d {new} --store-ca {path}",
     "controller script_file": "controller --script {path}",
+    "rehearse script_file": "rehearse 1.11 --script {path}",
     "charms list bundle": "charms list {path} --charms {charms}",
     "charms list overlays": "charms list {bundle} --charms {charms} --overlay {path}",
     "charms list lock": "charms list {bundle} --charms {charms} --lock {path}",

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ckf_airgap.rehearsal.api.facades.action import Action, StringsWatcher
+from ckf_airgap.rehearsal.model.operations import PICKED_UP_AFTER_S
 from ckf_airgap.rehearsal.units.actionresults import ActionResult
 from ckf_airgap.rehearsal.wire import NOT_FOUND, NOT_SUPPORTED, STOPPED, UNAUTHORIZED, ApiError
 from tests.unit.rehearsal.controllers import RehearsedController
@@ -144,6 +145,7 @@ async def test_a_scripted_action_runs_and_ends(client: Client) -> None:
     reply = await client.enqueue("backup", "unit-db-0", level=3)
     assert reply["operation"] == "operation-1"
     assert reply["actions"][0]["action"]["tag"] == "action-2"
+    model.clock.advance(PICKED_UP_AFTER_S)
     running = await client.task(2)
     assert running["status"] == "running"
     assert running["action"]["parameters"] == {"target": "s3", "level": 3}
@@ -169,9 +171,23 @@ async def test_tasks_of_a_unit_wait_for_their_group(client: Client) -> None:
     client.model.script.actions.set_result("backup", ActionResult(after_s=10), charm="db")
     await client.enqueue("backup", "unit-db-0", "unit-db-1", level=1)
     await client.enqueue("backup", "unit-db-0", level=2)
+    client.model.clock.advance(PICKED_UP_AFTER_S)
     assert [(await client.task(n))["status"] for n in (2, 3, 5)] == ["running"] * 2 + ["pending"]
     client.model.clock.advance(10)
     assert (await client.task(5))["status"] == "running"
+
+
+async def test_a_task_is_pending_until_the_agent_has_picked_it_up(client: Client) -> None:
+    """libjuju's own suite sees it so in the first delta."""
+    client.model.settle()
+    client.model.script.actions.set_result("backup", ActionResult(after_s=10), charm="db")
+    watcher = client.model.model.watch()
+    await watcher.next()
+    await client.enqueue("backup", "unit-db-0", level=1)
+    deltas = await watcher.next()
+    assert [d[2]["status"] for d in deltas if d[0] == "action"] == ["pending"]  # type: ignore[index, call-overload]
+    client.model.clock.advance(PICKED_UP_AFTER_S)
+    assert (await client.task(2))["status"] == "running"
 
 
 async def test_a_task_waits_for_its_unit_and_goes_with_it(client: Client) -> None:
@@ -283,7 +299,7 @@ async def test_progress_is_watched(controller: RehearsedController, client: Clie
     result = ActionResult(after_s=9, log=("one", "two"))
     client.model.script.actions.set_result("restore", result, charm="db")
     await client.enqueue("restore", "unit-db-0")
-    client.model.clock.advance(3)
+    client.model.clock.advance(PICKED_UP_AFTER_S + 3)
     reply = await client("WatchActionsProgress", entities=[{"tag": "action-2"}])
     (watched,) = reply["results"]
     assert [json.loads(line)["message"] for line in watched["changes"]] == ["one"]

@@ -1,0 +1,57 @@
+"""The clients that fixtures hand out or make room for: jubilant, and the `juju` that it runs."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+from ckf_airgap.errors import UsageError
+
+
+def import_jubilant() -> ModuleType:
+    """Return the module ``jubilant``, once it and the `juju` that it runs are known to be there.
+
+    Raises:
+        UsageError: when one of them is not.
+    """
+    try:
+        jubilant = importlib.import_module("jubilant")
+    except ModuleNotFoundError as error:
+        if error.name != "jubilant":
+            raise
+        raise UsageError(
+            "the fixture rehearsal_juju needs jubilant, which is not installed",
+            fix="Install it: pip install jubilant.",
+        ) from error
+    if shutil.which("juju") is None:
+        raise UsageError(
+            "the fixture rehearsal_juju needs Juju's client: there is no juju on the PATH",
+            fix="Install it (sudo snap install juju), or use rehearsal_model, which needs none.",
+        )
+    return jubilant
+
+
+@contextmanager
+def client_store() -> Iterator[Path | None]:
+    """Yield where a controller has to write its client store, for the `juju` on the PATH.
+
+    A `juju` from a snap has a ``/tmp`` of its own and sees no hidden directory of the user; its
+    store is a directory below ``~/snap/juju/common``, removed in the end. For any other one it is
+    ``None``: wherever the controller likes.
+    """
+    juju = shutil.which("juju")
+    if juju is None or "snap" not in Path(juju).parts:
+        yield None
+        return
+    common = Path.home() / "snap" / "juju" / "common"
+    common.mkdir(parents=True, exist_ok=True)
+    directory = Path(tempfile.mkdtemp(prefix="ckf-airgap-", dir=common))
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
