@@ -57,6 +57,16 @@ def revision_of(file_name: str) -> int | None:
     return int(match["revision"]) if match else None
 
 
+def store_name_of(file_name: str) -> str | None:
+    """Return ``<charm>`` for ``<charm>_r<N>.charm``: its name in the store, else ``None``.
+
+    The store's name need not be the one in the metadata: Juju's ``juju-qa-dummy-source`` declares
+    the name ``dummy-source``.
+    """
+    match = _REVISION.match(file_name)
+    return match["charm"] if match else None
+
+
 def read_charm(path: StrPath) -> Charm:
     """Return what the charm in a ``.charm`` file declares.
 

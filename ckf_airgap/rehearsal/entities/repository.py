@@ -30,6 +30,7 @@ class StoreFile:
     Attributes:
         charm: What it declares.
         path: The file.
+        name: Its name in the store, which need not be the one that it declares.
         revision: Its revision in the store.
         channels: The channels that it was released to, as ``TRACK/RISK``; empty when that is not
             known: then it is in every channel.
@@ -37,6 +38,7 @@ class StoreFile:
 
     charm: Charm
     path: Path
+    name: str
     revision: int
     channels: frozenset[str] = frozenset()
 
@@ -127,7 +129,7 @@ class Resolved:
         """The charm's URL: ``ch:amd64/minio-42``."""
         return CharmURL(
             schema=SCHEMA,
-            name=self.file.charm.name,
+            name=self.file.name,
             series=self.architecture,
             revision=self.file.revision,
         )
@@ -143,7 +145,7 @@ class Resolved:
         return {
             "source": SOURCE,
             "type": "charm",
-            "id": _store_id(self.file.charm.name) if sha256 else "",
+            "id": _store_id(self.file.name) if sha256 else "",
             "hash": sha256,
             "risk": risk,
             "revision": self.file.revision,
@@ -155,7 +157,7 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CharmRepository:
-    """The store: its files by charm name, the highest revision first."""
+    """The store: its files by the name there, the highest revision first."""
 
     files: Mapping[str, tuple[StoreFile, ...]] = field(default_factory=dict)
 
@@ -164,7 +166,7 @@ class CharmRepository:
         """Return a store of files."""
         by_name: dict[str, list[StoreFile]] = {}
         for file in files:
-            by_name.setdefault(file.charm.name, []).append(file)
+            by_name.setdefault(file.name, []).append(file)
         return cls(
             files={
                 name: tuple(sorted(found, key=lambda file: -file.revision))

@@ -130,7 +130,7 @@ def store_resource(
     Args:
         application: The application.
         resource: What the charm declares.
-        charm: The charm's name.
+        charm: The charm's name in the store.
         revision: The revision that was asked for; ``None`` for the newest.
         now: The time.
     """
@@ -172,8 +172,15 @@ class PendingResources:
         self._by_id[kept.pending_id] = kept
         return kept.pending_id
 
-    def fill(self, pending_id: str, charm: Charm, *, now: datetime) -> None:
-        """Give an announced resource what the store has, unless it will be uploaded."""
+    def fill(self, pending_id: str, charm: Charm, *, name: str, now: datetime) -> None:
+        """Give an announced resource what the store has, unless it will be uploaded.
+
+        Args:
+            pending_id: The resource.
+            charm: What the charm declares.
+            name: The charm's name in the store.
+            now: The time.
+        """
         announced = self._by_id[pending_id]
         declared = charm.resources.get(announced.name)
         if declared is None or not announced.is_from_store:
@@ -181,7 +188,7 @@ class PendingResources:
         filled = store_resource(
             announced.application,
             declared,
-            charm=charm.name,
+            charm=name,
             revision=announced.asked_revision,
             now=now,
         )

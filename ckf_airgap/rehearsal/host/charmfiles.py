@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from ckf_airgap.charms.charmfile import read_charm
+from ckf_airgap.charms.charmfile import read_charm, store_name_of
 from ckf_airgap.errors import AirgapError, CharmError, CharmNotFoundError
 from ckf_airgap.rehearsal.entities.repository import CharmRepository, StoreFile, normal_channel
 from ckf_airgap.rehearsal.wire import ApiError
 
 ReleasedTo: TypeAlias = "Mapping[tuple[str, int], Iterable[str]]"
-"""The channels of charms, by name and revision."""
+"""The channels of charms, by name in the store and revision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +32,9 @@ class ReadStore:
 def read_store(directory: Path, *, released: ReleasedTo | None = None) -> ReadStore:
     """Return the charms of a directory; blocks on the disk.
 
-    A file that cannot be read is left out, and told of. One without a revision in its name is
-    revision 0.
+    ``<charm>_r<N>.charm`` (as ``juju download`` names it) says its name in the store and its
+    revision. Another has the name that its charm declares, and revision 0. A file that cannot be
+    read is left out, and told of.
 
     Args:
         directory: The directory; its sub-directories and hidden files are not looked at.
@@ -56,12 +57,13 @@ def read_store(directory: Path, *, released: ReleasedTo | None = None) -> ReadSt
             continue
         try:
             charm = read_charm(path)
-            revision = charm.revision or 0
-            channels = (released or {}).get((charm.name, revision), ())
+            name, revision = store_name_of(path.name) or charm.name, charm.revision or 0
+            channels = (released or {}).get((name, revision), ())
             files.append(
                 StoreFile(
                     charm=charm,
                     path=path.absolute(),
+                    name=name,
                     revision=revision,
                     channels=frozenset(map(normal_channel, channels)),
                 )

@@ -114,7 +114,7 @@ def refresh(model: Model, request: Refresh) -> Application:
     model.pending.drop(request.resources.values())
     application.storage_constraints = storage
     application.stored = stored
-    application.origin = downloaded_origin(request.origin, charm.name, sha256=stored.sha256)
+    application.origin = downloaded_origin(request.origin, stored.url.name, sha256=stored.sha256)
     application.bindings = bindings
     application.resources = taken
     channel = origin_channel(request.origin) or request.channel
@@ -204,7 +204,7 @@ def _checked_application(model: Model, request: Deployment) -> Application:
     application = Application(
         name=request.application,
         stored=stored,
-        origin=downloaded_origin(request.origin or {}, stored.charm.name, sha256=stored.sha256),
+        origin=downloaded_origin(request.origin or {}, stored.url.name, sha256=stored.sha256),
         base=base_for(request, stored.charm),
         status=StatusInfo(current="unset", since=model.clock.now()),
         provider_id=f"{model.name}-{request.application}",
@@ -256,7 +256,7 @@ def _first_resource(
     if not stored.is_from_store:
         return placeholder(name, declared)
     return store_resource(
-        name, declared, charm=stored.charm.name, revision=None, now=model.clock.now()
+        name, declared, charm=stored.url.name, revision=None, now=model.clock.now()
     )
 
 

@@ -44,6 +44,8 @@ class Deployment:
     units: int = 0
     config: Mapping[str, str] = field(default_factory=dict)
     config_yaml: str = ""
+    config_name: str = ""
+    """The key of `config_yaml` that holds the settings; the application's name when empty."""
     constraints: Document = field(default_factory=dict)
     placement: Sequence[Document] = ()
     storage: Document = field(default_factory=dict)
@@ -156,7 +158,7 @@ def check_charm(request: Deployment, charm: Charm, facts: ModelFacts) -> Setting
     )
     settings = parse_settings(
         charm.options,
-        application=request.application,
+        application=request.config_name or request.application,
         strings=request.config,
         yaml_text=request.config_yaml,
     )

@@ -399,7 +399,9 @@ class Model:
         stored = self.charms.find(url)
         if stored is not None and stored.is_from_store:
             for pending_id in pending_ids:
-                self.pending.fill(pending_id, stored.charm, now=self.clock.now())
+                self.pending.fill(
+                    pending_id, stored.charm, name=stored.url.name, now=self.clock.now()
+                )
         return pending_ids
 
     async def put_resource(

@@ -174,7 +174,7 @@ class Offers:
         return offer_delta(
             self._model_uuid,
             offer,
-            charm_name=application.charm.name if application else "",
+            charm_name=application.stored.url.name if application else "",
             connected=connected,
             active=active,
         )

@@ -152,6 +152,7 @@ async def deploy_from_store(
     request = replace(
         asked.request,
         application=name,
+        config_name=asked.request.application or asked.charm_name,
         charm_url=str(resolved.url),
         origin=resolved.origin(),
         channel=resolved.channel,
@@ -203,7 +204,7 @@ def _resources(
             (pending[declared.name],) = model.pending.announce(name, [document])
             continue
         filled = store_resource(
-            name, declared, charm=stored.charm.name, revision=revision, now=model.clock.now()
+            name, declared, charm=stored.url.name, revision=revision, now=model.clock.now()
         )
         pending[declared.name] = model.pending.keep(filled)
     return pending, uploads

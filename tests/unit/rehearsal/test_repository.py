@@ -20,8 +20,8 @@ from tests.unit.rehearsal.harness import Rehearsal, charm_zip
 
 IMAGE = {"image": {"type": "oci-image", "description": "x", "upstream-source": "docker.io/x:1"}}
 OPTIONS = {"port": {"type": "int", "default": 80}}
-JAMMY = {"name": "ubuntu", "channel": "22.04", "architectures": ["amd64"]}
-FOCAL = {"name": "ubuntu", "channel": "20.04", "architectures": ["amd64", "arm64"]}
+JAMMY: Any = {"name": "ubuntu", "channel": "22.04", "architectures": ["amd64"]}
+FOCAL: Any = {"name": "ubuntu", "channel": "20.04", "architectures": ["amd64", "arm64"]}
 
 
 def write(directory: Path, name: str, revision: int, bases: Any = None, **keys: Any) -> None:
@@ -207,6 +207,50 @@ async def test_a_file_of_the_client_is_left_to_upload(stocked: Rehearsal) -> Non
     assert not stocked.model.findings
     stocked.settle()
     assert stocked.workload("db/0") == "active"
+
+
+async def test_a_charm_has_another_name_in_the_store_than_in_its_metadata(tmp_path: Path) -> None:
+    directory = tmp_path / "store"
+    directory.mkdir()
+    metadata = {
+        "name": "dummy-source",
+        "summary": "x",
+        "resources": {"image": {"type": "oci-image"}},
+    }
+    charm_zip(directory / "qa-source_r6.charm", metadata, options=OPTIONS, bases=[JAMMY])
+    released = {("qa-source", 6): ["2.0/edge"]}
+    repository = read_store(directory, released=released).repository
+    rehearsal = Rehearsal(tmp_path, repository=repository)
+    by_metadata = await deploy(rehearsal, CharmName="dummy-source")
+    assert "was not found in the Store" in by_metadata["Errors"][0]["message"]
+
+    result = await deploy(
+        rehearsal, CharmName="qa-source", channel="2.0/edge", ConfigYAML="qa-source: {port: 81}"
+    )
+    assert result["Errors"] is None
+    assert (result["Info"]["name"], result["Info"]["channel"]) == ("dummy-source", "2.0/edge")
+    application = rehearsal.model.applications["dummy-source"]
+    assert application.charm_url == "ch:amd64/qa-source-6"
+    assert application.config["port"] == 81
+    image = application.resources["image"].registrypath
+    assert image == "registry.jujucharms.com/charm/qa-source/image"
+    named = await deploy(
+        rehearsal,
+        CharmName="qa-source",
+        channel="2.0/edge",
+        ApplicationName="yin",
+        ConfigYAML="yin: {port: 82}",
+    )
+    assert named["Errors"] is None
+    assert rehearsal.model.applications["yin"].config["port"] == 82
+
+
+async def test_a_file_without_a_revision_has_the_name_that_its_charm_declares(
+    tmp_path: Path,
+) -> None:
+    charm_zip(tmp_path / "mine.charm", {"name": "minio", "summary": "x"}, bases=[JAMMY])
+    resolved = read_store(tmp_path).repository.resolve(Wanted(name="minio"))
+    assert str(resolved.url) == "ch:amd64/minio-0"
 
 
 async def test_a_dry_run_deploys_nothing(stocked: Rehearsal) -> None:

@@ -136,13 +136,13 @@ class Charms(Facade):
             except ApiError as error:
                 results.append([{"error": error.as_document()}])
                 continue
-            charm, now = resolved.file.charm, self.session.model.clock.now()
+            file, now = resolved.file, self.session.model.clock.now()
             results.append(
                 [
                     store_resource(
-                        "", declared, charm=charm.name, revision=None, now=now
+                        "", declared, charm=file.name, revision=None, now=now
                     ).charm_document()
-                    for declared in charm.resources.values()
+                    for declared in file.charm.resources.values()
                 ]
             )
         return {"results": results}
