@@ -85,14 +85,21 @@ class Wanted:
 
     @classmethod
     def from_origin(cls, name: str, origin: Document, *, architecture: str) -> Wanted:
-        """Return what a charm's origin in a request asks for; its architecture goes first."""
+        """Return what a charm's origin in a request asks for; its architecture goes first.
+
+        The origin of a charm that was downloaded (it has an id) says which revision there is, and
+        not which one is asked for: that is the newest of the channel. So does ``refreshConfig`` of
+        Juju's ``core/charm/repository``.
+        """
         track, risk = text_field(origin, "track"), text_field(origin, "risk")
         base = mapping_field(origin, "base")
         os_name, os_channel = text_field(base, "name"), text_field(base, "channel")
         return cls(
             name=name,
             channel=f"{track}/{risk or 'stable'}" if track else risk,
-            revision=None if key(origin, "revision") is None else int_field(origin, "revision"),
+            revision=None
+            if text_field(origin, "id") or key(origin, "revision") is None
+            else int_field(origin, "revision"),
             base=Base(name=os_name, channel=os_channel) if os_name and os_channel else None,
             architecture=text_field(origin, "architecture") or architecture,
         )

@@ -342,6 +342,29 @@ async def test_charms_are_resolved_added_and_refreshed(stocked: Rehearsal) -> No
     assert stocked.model.applications["minio"].origin["id"]
 
 
+@pytest.mark.parametrize(
+    ("origin", "revision"),
+    [
+        # As ``juju refresh --channel`` asks: the revision is the one that there is.
+        ({"id": "abc", "hash": "def", "revision": 120, "track": "1.9"}, 100),
+        # As ``juju refresh --revision`` asks: a switch, without an id.
+        ({"revision": 100, "track": "1.10"}, 100),
+        # The reference's own revision decides nothing.
+        ({"track": "1.10"}, 120),
+    ],
+)
+async def test_a_downloaded_charm_is_refreshed_to_the_newest_of_the_channel(
+    stocked: Rehearsal, origin: Any, revision: int
+) -> None:
+    found = await resolve(
+        stocked, "ch:amd64/minio-130", risk="stable", architecture="amd64", **origin
+    )
+    assert found["url"] == f"ch:amd64/minio-{revision}"
+    kept = found["charm-origin"]
+    assert (kept["id"], kept["hash"]) == (origin.get("id", ""), origin.get("hash", ""))
+    assert (kept["track"], kept["revision"]) == (origin["track"], revision)
+
+
 async def test_resources_of_the_store_are_listed(stocked: Rehearsal) -> None:
     entity = {"charm-url": "ch:amd64/minio-120", "charm-origin": {"source": "charm-hub"}}
     reply = await stocked.call(Charms, "ListCharmResources", {"entities": [entity]})

@@ -173,7 +173,8 @@ class Charms(Facade):
         url = CharmURL.parse(reference if ":" in reference else f"{SCHEMA}:{reference}")
         if url.schema == "local":
             raise ApiError(f'unknown schema for charm URL "{url}"')
-        resolved = repository.resolve(self._wanted(url, mapping_field(item, "charm-origin")))
+        asked = mapping_field(item, "charm-origin")
+        resolved = repository.resolve(self._wanted(replace(url, revision=-1), asked))
         bases: list[JSONValue] = [
             {"name": base.name, "channel": base_channel(base)} for base in resolved.bases
         ]
@@ -181,7 +182,11 @@ class Charms(Facade):
             bases = [series for base in resolved.bases if (series := _series(base))]
         return {
             "url": str(resolved.url),
-            "charm-origin": resolved.origin(),
+            "charm-origin": {
+                **resolved.origin(),
+                "id": text_field(asked, "id"),
+                "hash": text_field(asked, "hash"),
+            },
             self._bases_key: bases,
         }
 
