@@ -14,6 +14,7 @@ from ckf_airgap.charms.charm import SERIES_CHANNELS, Base
 from ckf_airgap.documents import Document, JSONValue, dump_yaml
 from ckf_airgap.rehearsal.entities.charmurl import CharmURL
 from ckf_airgap.rehearsal.entities.entities import Application, Relation
+from ckf_airgap.rehearsal.entities.resources import STORE
 from ckf_airgap.rehearsal.entities.storage import StorageConstraints
 from ckf_airgap.rehearsal.wire import ApiError, mapping_field, texts_field
 
@@ -146,11 +147,9 @@ def _application(
         "series": _series(base) if is_other_base and include_series else None,
         "base": f"{base.name}@{base.channel}" if is_other_base else None,
         "resources": {
-            resource.name: resource.asked_revision
+            resource.name: resource.revision
             for resource in application.resources.values()
-            if url.schema != LOCAL
-            and resource.asked_revision is not None
-            and not resource.fingerprint
+            if resource.origin == STORE
         },
         "scale": len(application.units) or None,
         "expose": application.exposed and not exposed,

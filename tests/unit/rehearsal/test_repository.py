@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ckf_airgap.charms.charm import Base
 from ckf_airgap.errors import CharmError, CharmNotFoundError
 from ckf_airgap.rehearsal.api.facades.application import Application
+from ckf_airgap.rehearsal.api.facades.bundle import Bundle
 from ckf_airgap.rehearsal.api.facades.charms import Charms
 from ckf_airgap.rehearsal.api.facades.resources import Resources
 from ckf_airgap.rehearsal.entities.repository import CharmRepository, Wanted, normal_channel
@@ -251,6 +253,22 @@ async def test_a_file_without_a_revision_has_the_name_that_its_charm_declares(
     charm_zip(tmp_path / "mine.charm", {"name": "minio", "summary": "x"}, bases=[JAMMY])
     resolved = read_store(tmp_path).repository.resolve(Wanted(name="minio"))
     assert str(resolved.url) == "ch:amd64/minio-0"
+
+
+async def test_an_exported_bundle_has_the_revisions_of_resources_of_the_store(
+    stocked: Rehearsal,
+) -> None:
+    await deploy(stocked, CharmName="minio", resources={"image": "4"})
+    await deploy(stocked, CharmName="db")
+
+    async def resources() -> dict[str, Any]:
+        reply = await stocked.call(Bundle, "ExportBundle", {})
+        bundle: Any = yaml.safe_load(reply["result"])
+        return {name: spec.get("resources") for name, spec in bundle["applications"].items()}
+
+    assert await resources() == {"minio": {"image": 4}, "db": {"image": 1}}
+    await stocked.put("db", "image", None, "registrypath: reg/x:2\n")
+    assert await resources() == {"minio": {"image": 4}, "db": None}
 
 
 async def test_a_dry_run_deploys_nothing(stocked: Rehearsal) -> None:
