@@ -114,7 +114,10 @@ def install() -> None:
         return answer
 
     async def heard_prepare(self: web.Response, request: Any) -> Any:
-        handler = getattr(getattr(request, "match_info", None), "handler", None)
+        try:
+            handler = getattr(getattr(request, "match_info", None), "handler", None)
+        except AssertionError:  # aiohttp's, of a request that no route was looked up for
+            handler = None
         if str(getattr(handler, "__module__", "")).startswith(_REHEARSAL):
             body = self.body if isinstance(self.body, bytes) else b""
             content_type = self.headers.get("Content-Type", "")

@@ -56,12 +56,17 @@ def test_an_unfinished_pack_is_continued(pets: Pets, sent_since: object, tmp_pat
     assert callable(sent_since)
     for name in ("out", "out.work"):
         shutil.copytree(UNFINISHED / "pack" / name, pets.out.with_name(name))
+    # The store still has what the earlier version fetched; stand-ins have changed since.
+    store = pets.side.store
+    channels = {offer.name: offer.channel for offer in store.offers}
+    store.offers.clear()
+    store.offer_files(sorted((UNFINISHED / "pack/out.work/charms").glob("*.charm")), channels)
     had = finished_blobs(pets.out / "images.tar.gz.part.journal")
     assert len(had) == 3
     pets.packed()
     sent = sent_since()
     assert sent
     assert not had & sent.keys()
-    assert pets.side.store.times_sent() == {}
+    assert store.times_sent() == {}
     assert pets.call("verify", pets.out).exit_code == 0
     assert contents(pets.out) == contents(pets.packed(out=tmp_path / "fresh"))
