@@ -26,6 +26,7 @@ from ckf_airgap.rehearsal.entities.entities import (
 )
 from ckf_airgap.rehearsal.entities.repository import Resolved
 from ckf_airgap.rehearsal.entities.resources import LiveResource, PendingResources, ResourceUpload
+from ckf_airgap.rehearsal.entities.versions import AGENT_VERSION, CLUSTER_VERSION
 from ckf_airgap.rehearsal.model.blocks import DESTROY, Blocks
 from ckf_airgap.rehearsal.model.charmstore import CharmStore
 from ckf_airgap.rehearsal.model.deployment import ModelFacts
@@ -114,8 +115,8 @@ class Model:
         region: str = "default",
         defaults: ModelDefaults | None = None,
         constraints: Document | None = None,
-        agent_version: str = "3.6.12",
-        cluster_version: str = "1.31.0",
+        agent_version: str = AGENT_VERSION,
+        cluster_version: str = CLUSTER_VERSION,
         clock: Clock | None = None,
         script: Script | None = None,
         registry: str | None = None,
