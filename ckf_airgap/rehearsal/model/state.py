@@ -275,6 +275,7 @@ class ControllerState:
             model.close()
             raise ApiError(_NAME_TAKEN, ALREADY_EXISTS)
         model.credential = placement.credential
+        model.charms.repository = self.repository
         model.storage.cluster = self.cluster
         model.topology.cross_model = self.cross_model
         self.files_of(model).mkdir(parents=True, exist_ok=True)
