@@ -75,7 +75,9 @@ class RehearsalController:
         models: The models to begin with; the first is the clients' current one.
         speed: Seconds of a deployment that pass in one second; ``math.inf`` for no waiting.
         charms: A directory of ``.charm`` files that is the charm store: ``juju deploy minio`` and
-            the like take charms from it. Without one there is no store.
+            the like take charms from it. Without one there is no store. Files of resources may lie
+            beside them (``read_resources``). What python-libjuju asks the store itself is answered
+            as well: models have an address of the controller as their ``charmhub-url``.
         released: The channels of these charms, by name and revision, as far as they are known; a
             charm of which nothing is known is in every channel.
         script: The courses of applications, and the relations that charms need.
