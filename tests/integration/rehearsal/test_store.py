@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from juju.errors import JujuError
 from juju.model import Model
 
@@ -102,6 +103,24 @@ async def test_libjuju_hears_what_the_store_does_not_have(
         await model.deploy("minio", channel="1.10/stable", resources={"notes": "9"})
     await model.deploy("web", application_name="front", resources={"image": "1"})
     assert resources(controller, "front") == {"image": 1}
+
+
+async def test_libjuju_deploys_a_bundle_of_charms_of_the_store(
+    controller: ControllerThread, model: Model, tmp_path: Path
+) -> None:
+    entry = {"charm": "minio", "channel": "1.10/stable", "scale": 1}
+    applications = {
+        "minio": {**entry, "resources": {"notes": 4}},
+        "old": {**entry, "channel": "1.9/stable", "revision": 1},
+    }
+    bundle = tmp_path / "bundle.yaml"
+    bundle.write_text(yaml.safe_dump({"bundle": "kubernetes", "applications": applications}))
+    await model.deploy(str(bundle))
+    await model.wait_for_idle(status="active", idle_period=0.1, timeout=30)
+    charms = {name: (await shown(model, name)).charm for name in applications}
+    assert charms == {"minio": "ch:amd64/minio-3", "old": "ch:amd64/minio-1"}
+    assert resources(controller, "minio") == {"notes": 4}
+    assert resources(controller, "old") == {"notes": 5}
 
 
 async def test_the_store_is_served_over_the_wire(client: Client) -> None:
