@@ -333,8 +333,10 @@ async def test_a_model_is_in_the_region_that_was_asked_for(admin: Wire) -> None:
     where = {"cloud-tag": "cloud-other", "credential": tag}
     answer = await create(admin, **where, region="West")
     assert (answer["error"], answer["error-code"]) == (
-        'getting cloud region definition: region "West" not found '
-        '(expected one of ["north" "south"])',
+        (
+            'getting cloud region definition: region "West" not found '
+            '(expected one of ["north" "south"])'
+        ),
         "not found",
     )
     answer = await create(admin, **where)
