@@ -58,6 +58,8 @@ __all__ = ["Finding", "Model", "ModelWatcher", "RecordedRequest", "RecordedUploa
 
 RESOURCE_CONTENT_TYPE: Final = "application/octet-stream"
 MAX_REQUESTS: Final = 100_000
+NAMESPACE_REMOVAL_S: Final = 10.0
+"""How long a cluster takes to delete the namespace of an empty model, which is still listed."""
 
 
 class Model:
@@ -479,13 +481,18 @@ class Model:
             self.findings.append(finding)
 
     def _die_when_empty(self) -> None:
-        """Die now, or look again soon: units take a while to go."""
+        """Die once the namespace is gone, or look again soon: units take a while to go."""
         if self.life != "dying":
             return
         if not self.applications:
             self.storage.clear(release=not self._destroys_storage)
         if self.applications or self.storage.filesystems:
             self.clock.call_later(1.0, self._die_when_empty)
+            return
+        self.clock.call_later(NAMESPACE_REMOVAL_S, self._die)
+
+    def _die(self) -> None:
+        if self.life != "dying":
             return
         self.life = "dead"
         self._feed.removed("model", self.uuid, model_delta(self))
