@@ -438,9 +438,10 @@ def _single_quoted(value: str) -> str:
 def _plain_safe(value: str, *, flow: bool) -> bool:
     """Whether a value without quotes is still read as this text, by PyYAML and by Go's yaml.v2.
 
-    Without quotes, PyYAML reads ``12:30`` as a number, yaml.v2 ``y`` as true and ``1e-5`` as one.
+    Without quotes, PyYAML reads ``12:30`` as a number, yaml.v2 ``y`` as true and ``1e-5`` as one;
+    inside brackets, a question mark ends a text for yaml.v2.
     """
-    if not value.isprintable() or not is_text(value):
+    if not value.isprintable() or not is_text(value) or (flow and "?" in value):
         return False
     events = yaml_events(f"[{value}, x]" if flow else f"k: {value}\n") or []
     scalars = [event for event in events if isinstance(event, yaml.ScalarEvent)]

@@ -418,6 +418,11 @@ def test_what_yaml_v2_or_pyyaml_reads_as_another_type_is_quoted(text: str, value
     assert load_yaml(render_mapping({value: value}), where="x") == {value: value}
 
 
+def test_a_question_mark_inside_brackets_is_quoted() -> None:
+    assert exchanged(f"{{a: {OLD}}}", "x?y") == "{a: 'x?y'}"
+    assert exchanged(f"a: {OLD}", "x?y") == "a: x?y"
+
+
 @settings(max_examples=25)
 @given(mappings, st.dictionaries(st.sampled_from(["n", "m/o", "5", "z z"]), names, min_size=1))
 def test_every_addition_leads_to_the_same_document_with_more_keys(
