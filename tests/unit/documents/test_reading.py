@@ -6,6 +6,7 @@ import pytest
 
 from ckf_airgap.documents import (
     JSONValue,
+    TypedKey,
     as_mapping,
     load_all_yaml,
     load_mapping,
@@ -100,3 +101,15 @@ def test_merge_keys_count_at_their_place() -> None:
     assert load_yaml("{'<<': {a: 1}}", where="x") == {"<<": {"a": 1}}
     with pytest.raises(InputError, match=r"map merge requires .* \(line 2\)"):
         load_yaml("a: 1\n<<: [b]", where="x")
+
+
+def test_keys_that_are_no_text_can_be_told() -> None:
+    text = "{1: a, on: b, ~: c, .5: d, x: e, '1.0': f, 2024-01-01: g, <<: {2: {y: h}}}"
+    found = load_mapping(text, where="x", typed_keys=True)
+    assert found == load_mapping(text, where="x")
+    typed = {key: key.value for key in found if isinstance(key, TypedKey)}
+    assert typed == {"1": 1, "on": True, "~": None, ".5": 0.5, "2": 2}
+    inner = found["2"]
+    assert isinstance(inner, dict)
+    assert [type(key) for key in inner] == [TypedKey]
+    assert not any(isinstance(key, TypedKey) for key in load_mapping(text, where="x"))
