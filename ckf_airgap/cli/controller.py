@@ -78,8 +78,11 @@ Example, with Juju's own client in another terminal:
     "--charms",
     type=UserPath("directory"),
     metavar="DIR",
-    help="The charm store: .charm files that clients deploy by name. A lock beside them "
-    "(ckf-airgap.lock) says their channels; without one each is in every channel.  "
+    help="The charm store: .charm files that clients deploy by name, the newest revision of a "
+    "channel first. NAME_rN.charm is revision N of NAME, any other file revision 0. The lock "
+    "beside them (ckf-airgap.lock) says their channels; a charm that it does not list is in every "
+    "channel. A channel without a track means any track, since the default one is not known. "
+    "Files resource_NAME_rN are resources, named as by juju download --resources.  "
     "[default: there is no store]",
 )
 @script_option

@@ -37,7 +37,7 @@ _HAS_ASYNCIO = importlib.util.find_spec("pytest_asyncio") is not None
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options ``--rehearsal`` and ``--rehearsal-script``."""
+    """Add the options ``--rehearsal...``, and the setting ``rehearsal_charms`` of the ini file."""
     group = parser.getgroup("ckf-airgap", "rehearsals of ckf-airgap")
     group.addoption(
         "--rehearsal",
@@ -49,6 +49,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         type=Path,
         help="what units do on rehearsal controllers, as YAML; it is read again when it changes",
+    )
+    group.addoption(
+        "--rehearsal-charms",
+        metavar="DIR",
+        type=Path,
+        help="the charm store of rehearsal controllers: a directory of .charm files that tests "
+        "deploy by name",
+    )
+    parser.addini(
+        "rehearsal_charms",
+        "the directory of --rehearsal-charms, relative to the directory of this file",
     )
 
 
@@ -63,8 +74,8 @@ def _rehearsal_of_session(request: pytest.FixtureRequest) -> None:
 def rehearsal_options() -> dict[str, Any]:
     """Return the keyword arguments of `rehearsal_controller`; override it to give some.
 
-    For example ``speed``, ``models``, ``registry``, or a ``script`` with courses of applications
-    and the relations that charms need.
+    For example ``speed``, ``models``, ``registry``, a directory of ``charms`` that is the charm
+    store, or a ``script`` with courses of applications and the relations that charms need.
     """
     return {}
 
@@ -141,17 +152,35 @@ def rehearsal_juju(rehearsal_module_controller: ControllerThread) -> Any:
 def _running(config: pytest.Config, options: Mapping[str, Any]) -> Iterator[ControllerThread]:
     """Run a controller that ``JUJU_DATA`` points at; what it pointed at before is restored."""
     # Imported late: every pytest run loads this plugin, few need a controller.
+    from ckf_airgap.operations.lock import released_channels  # noqa: PLC0415
     from ckf_airgap.rehearsal.host.controller import RehearsalController  # noqa: PLC0415
     from ckf_airgap.rehearsal.host.thread import ControllerThread  # noqa: PLC0415
 
     with client_store() as juju_data, pytest.MonkeyPatch.context() as environment:
-        defaults = {"juju_data": juju_data, "script_file": config.getoption("rehearsal_script")}
-        with ControllerThread(RehearsalController(**{**defaults, **options})) as running:
+        arguments = {
+            "juju_data": juju_data,
+            "script_file": config.getoption("rehearsal_script"),
+            "charms": _charms(config),
+            **options,
+        }
+        if arguments["charms"] is not None:
+            arguments.setdefault("released", released_channels(arguments["charms"]))
+        with ControllerThread(RehearsalController(**arguments)) as running:
             environment.setenv("JUJU_DATA", str(running.juju_data))
             # These would name a controller or a model of another store.
             environment.delenv("JUJU_CONTROLLER", raising=False)
             environment.delenv("JUJU_MODEL", raising=False)
             yield running
+
+
+def _charms(config: pytest.Config) -> Path | None:
+    """Return the directory that is the charm store, if there is one: the option's or the ini's."""
+    given: Path | None = config.getoption("rehearsal_charms")
+    named = str(config.getini("rehearsal_charms"))
+    if given is not None or not named:
+        return given
+    beside = config.inipath.parent if config.inipath else config.rootpath
+    return beside / named
 
 
 def _new_name() -> str:

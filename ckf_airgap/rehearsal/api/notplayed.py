@@ -12,7 +12,6 @@ _WHAT: Final[Mapping[str, str]] = {
     "Controller.InitiateMigration": "migrations",
     "HighAvailability": "more than one controller",
     "ModelUpgrader": "upgrades of Juju",
-    "Payloads": "payloads",
     "SSHClient": "ssh, scp and debug-hooks, since its units are not pods",
 }
 """By facade, or by facade and method: what is missing when a call leads nowhere."""
@@ -22,7 +21,6 @@ _INSTEAD: Final[Mapping[str, str]] = {
     "Controller.InitiateMigration": "deploy the bundle into a model of the other controller",
     "ModelUpgrader": "its version stays what it is; rehearse the upgrade on a cluster",
     "HighAvailability": "a rehearsal is one process, and ends with it",
-    "Payloads": "charm code registers them; look at them on a cluster",
     "SSHClient": "juju debug-log and juju show-status-log tell what units went through",
 }
 """What to do instead, by facade, or by facade and method."""

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from ckf_airgap.charms.charm import Base, Charm, Endpoint, OptionValue
+from ckf_airgap.charms.charm import Base, Charm, Endpoint, OptionValue, Resource
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.entities.charmarchive import CharmArchive
 from ckf_airgap.rehearsal.entities.charmurl import CharmURL
 from ckf_airgap.rehearsal.entities.relations import RelatedApplication, Side
 from ckf_airgap.rehearsal.entities.resources import LiveResource
 from ckf_airgap.rehearsal.entities.storage import StorageConstraints
+from ckf_airgap.rehearsal.entities.storeresources import StoreResource, store_resource
 
 Life: TypeAlias = Literal["alive", "dying", "dead"]
 
@@ -81,11 +82,13 @@ class StoredCharm:
 
     Attributes:
         sha256: The checksum of the archive, for charms of the store.
+        resources: The files that the store has for its resources, the lowest revision first.
     """
 
     url: CharmURL
     archive: CharmArchive
     sha256: str = ""
+    resources: Mapping[str, tuple[StoreResource, ...]] = field(default_factory=dict)
 
     @property
     def charm(self) -> Charm:
@@ -96,6 +99,19 @@ class StoredCharm:
     def is_from_store(self) -> bool:
         """Whether it is a charm of the store, and no upload."""
         return self.url.schema != "local"
+
+    def store_resource(
+        self, application: str, resource: Resource, *, revision: int | None, now: datetime
+    ) -> LiveResource:
+        """Return what the store has for a resource; see `storeresources.store_resource`."""
+        return store_resource(
+            application,
+            resource,
+            charm=self.url.name,
+            known=self.resources.get(resource.name, ()),
+            revision=revision,
+            now=now,
+        )
 
     @property
     def containers(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from typing import Final
 from ckf_airgap.charms.charm import Base, Charm
 from ckf_airgap.documents import Document, natural
 from ckf_airgap.rehearsal.entities.charmurl import CharmURL
+from ckf_airgap.rehearsal.entities.storeresources import StoreResource
 from ckf_airgap.rehearsal.wire import ApiError, int_field, mapping_field, text_field
 from ckf_airgap.rehearsal.wire import field as key
 
@@ -34,6 +35,7 @@ class StoreFile:
         revision: Its revision in the store.
         channels: The channels that it was released to, as ``TRACK/RISK``; empty when that is not
             known: then it is in every channel.
+        resources: The files of its resources by name, the lowest revision first.
     """
 
     charm: Charm
@@ -41,6 +43,7 @@ class StoreFile:
     name: str
     revision: int
     channels: frozenset[str] = frozenset()
+    resources: Mapping[str, tuple[StoreResource, ...]] = field(default_factory=dict)
 
     def channel(self, wanted: str) -> str | None:
         """Return the channel that it is in of those asked for; ``None`` when it is in none.

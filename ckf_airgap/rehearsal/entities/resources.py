@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from ckf_airgap.charms.charm import Charm, Resource
+from ckf_airgap.charms.charm import Resource
 from ckf_airgap.documents import Document, JSONValue, load_yaml
 from ckf_airgap.errors import InputError
 from ckf_airgap.rehearsal.wire import NOT_FOUND, NOT_VALID, ApiError, int_field, text_field
@@ -25,8 +25,6 @@ OCI_IMAGE: Final = "oci-image"
 UPLOAD: Final = "upload"
 STORE: Final = "store"
 _ORIGINS: Final = (UPLOAD, STORE)
-_FIRST_REVISION: Final = 1
-"""The revision of a store's resource, of which a directory of charms says nothing."""
 MAX_DETAILS_BYTES: Final = 1024 * 1024
 """Size of the YAML or JSON that says where an image is."""
 
@@ -119,34 +117,6 @@ def placeholder(application: str, resource: Resource) -> LiveResource:
     )
 
 
-def store_resource(
-    application: str, resource: Resource, *, charm: str, revision: int | None, now: datetime
-) -> LiveResource:
-    """Return what a charm of the store gets for a resource that nobody uploads.
-
-    A directory of charms has no resources: an image is the one that the charm's metadata names
-    as its source, else one of the store's registry.
-
-    Args:
-        application: The application.
-        resource: What the charm declares.
-        charm: The charm's name in the store.
-        revision: The revision that was asked for; ``None`` for the newest.
-        now: The time.
-    """
-    image = f"registry.jujucharms.com/charm/{charm}/{resource.name}"
-    return replace(
-        placeholder(application, resource),
-        uploaded=True,
-        origin=STORE,
-        revision=_FIRST_REVISION if revision is None else revision,
-        timestamp=now,
-        image=ImageDetails(registrypath=resource.upstream_source or image)
-        if resource.is_image
-        else None,
-    )
-
-
 class PendingResources:
     """The resources that were announced for applications to come."""
 
@@ -172,27 +142,9 @@ class PendingResources:
         self._by_id[kept.pending_id] = kept
         return kept.pending_id
 
-    def fill(self, pending_id: str, charm: Charm, *, name: str, now: datetime) -> None:
-        """Give an announced resource what the store has, unless it will be uploaded.
-
-        Args:
-            pending_id: The resource.
-            charm: What the charm declares.
-            name: The charm's name in the store.
-            now: The time.
-        """
-        announced = self._by_id[pending_id]
-        declared = charm.resources.get(announced.name)
-        if declared is None or not announced.is_from_store:
-            return
-        filled = store_resource(
-            announced.application,
-            declared,
-            charm=name,
-            revision=announced.asked_revision,
-            now=now,
-        )
-        self._by_id[pending_id] = replace(filled, pending_id=pending_id)
+    def get(self, pending_id: str) -> LiveResource:
+        """Return the resource of a pending id that was given; `KeyError` for any other."""
+        return self._by_id[pending_id]
 
     def find(self, application: str, name: str, pending_id: str, *, shown_as: str) -> LiveResource:
         """Return a pending resource.
@@ -267,7 +219,7 @@ class ResourceUpload:
         """
         self._check_headers(resource)
         if resource.type == OCI_IMAGE:
-            image, size = await asyncio.to_thread(_read_details, self.body)
+            image, size = await asyncio.to_thread(read_image_details, self.body)
         else:
             image, size = None, await asyncio.to_thread(self._check_body)
         return replace(
@@ -326,7 +278,12 @@ def disposition_filename(header: str) -> str:
     return name
 
 
-def _read_details(path: Path) -> tuple[ImageDetails, int]:
+def read_image_details(path: Path) -> tuple[ImageDetails, int]:
+    """Return the image that the body of an image resource names, and the size of the body.
+
+    Raises:
+        ApiError: when it is neither YAML nor JSON, or too large.
+    """
     with path.open("rb") as body:
         data = body.read(MAX_DETAILS_BYTES + 1)
     if len(data) > MAX_DETAILS_BYTES:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 from ckf_airgap.charms.charmfile import read_charm, store_name_of
 from ckf_airgap.errors import AirgapError, CharmError, CharmNotFoundError
 from ckf_airgap.rehearsal.entities.repository import CharmRepository, StoreFile, normal_channel
+from ckf_airgap.rehearsal.host.resourcefiles import read_resources
 from ckf_airgap.rehearsal.wire import ApiError
 
 ReleasedTo: TypeAlias = "Mapping[tuple[str, int], Iterable[str]]"
@@ -33,8 +34,8 @@ def read_store(directory: Path, *, released: ReleasedTo | None = None) -> ReadSt
     """Return the charms of a directory; blocks on the disk.
 
     ``<charm>_r<N>.charm`` (as ``juju download`` names it) says its name in the store and its
-    revision. Another has the name that its charm declares, and revision 0. A file that cannot be
-    read is left out, and told of.
+    revision. Another has the name that its charm declares, and revision 0. Files of resources are
+    named as `read_resources` says. A file that cannot be read is left out, and told of.
 
     Args:
         directory: The directory; its sub-directories and hidden files are not looked at.
@@ -73,4 +74,8 @@ def read_store(directory: Path, *, released: ReleasedTo | None = None) -> ReadSt
     if not files:
         found = "; ".join(problems) if problems else "it has no .charm file"
         raise CharmError(f"{directory} holds no charm: {found}")
-    return ReadStore(repository=CharmRepository.of(files), problems=tuple(problems))
+    resources = read_resources(directory, files)
+    return ReadStore(
+        repository=CharmRepository.of(resources.attached(files)),
+        problems=(*problems, *resources.problems),
+    )

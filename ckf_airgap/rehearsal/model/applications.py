@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ckf_airgap.charms.charm import Resource
 from ckf_airgap.rehearsal.entities.entities import Application, StatusInfo, StoredCharm
 from ckf_airgap.rehearsal.entities.repository import downloaded_origin, origin_channel
-from ckf_airgap.rehearsal.entities.resources import STORE, LiveResource, placeholder, store_resource
+from ckf_airgap.rehearsal.entities.resources import STORE, LiveResource, placeholder
 from ckf_airgap.rehearsal.entities.storage import storage_id
 from ckf_airgap.rehearsal.model.bindings import initial_bindings, merge_bindings
 from ckf_airgap.rehearsal.model.constraints import parse_constraints, with_architecture
@@ -255,9 +255,7 @@ def _first_resource(
     """Return what an application has for a resource that nobody gave it."""
     if not stored.is_from_store:
         return placeholder(name, declared)
-    return store_resource(
-        name, declared, charm=stored.url.name, revision=None, now=model.clock.now()
-    )
+    return stored.store_resource(name, declared, revision=None, now=model.clock.now())
 
 
 def _report_resources(model: Model, application: Application) -> None:

@@ -25,7 +25,7 @@ _TITLES: Final = {
 
 
 def parse_version(text: str) -> Version:
-    """Return the first three numbers of a version such as ``3.6.12`` or ``3.6-rc1``."""
+    """Return the first three numbers of a version such as ``3.6.28`` or ``3.6-rc1``."""
     numbers = [int(number) for number in re.findall(r"\d+", text.partition("-")[0])[:3]]
     major, minor, patch = (*numbers, 0, 0, 0)[:3]
     return major, minor, patch
@@ -36,7 +36,7 @@ def check_assumes(assumes: JSONValue, features: Mapping[str, str]) -> None:
 
     Args:
         assumes: The metadata's ``assumes``: a list of features and groups, or nothing.
-        features: Version by feature, ``{"juju": "3.6.12", "k8s-api": "1.31.0"}``.
+        features: Version by feature, ``{"juju": "3.6.28", "k8s-api": "1.31.0"}``.
 
     Raises:
         ApiError: (not supported) with the tree of what is missing.

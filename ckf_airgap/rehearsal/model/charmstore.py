@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from ckf_airgap.rehearsal.entities.charmarchive import UploadMethod, read_archive, refused
 from ckf_airgap.rehearsal.entities.charmurl import CharmURL
 from ckf_airgap.rehearsal.entities.entities import StoredCharm
-from ckf_airgap.rehearsal.entities.repository import Resolved
+from ckf_airgap.rehearsal.entities.repository import CharmRepository, Resolved
+from ckf_airgap.rehearsal.entities.resources import PendingResources
 from ckf_airgap.rehearsal.wire import NOT_FOUND, ApiError
 
 
 class CharmStore:
-    """Uploaded charms by URL. Revisions are counted per URL without revision, series included."""
+    """Uploaded charms by URL. Revisions are counted per URL without revision, series included.
+
+    Attributes:
+        repository: The charm store that the others come from; ``None`` when there is none.
+    """
 
     def __init__(self) -> None:
+        self.repository: CharmRepository | None = None
         self._by_url: dict[str, StoredCharm] = {}
         self._next_revision: dict[str, int] = {}
 
@@ -52,7 +59,10 @@ class CharmStore:
         path = resolved.file.path
         read = await asyncio.to_thread(read_archive, path, method="PUT")
         stored = StoredCharm(
-            url=resolved.url, archive=read, sha256=await asyncio.to_thread(_sha256, path)
+            url=resolved.url,
+            archive=read,
+            sha256=await asyncio.to_thread(_sha256, path),
+            resources=resolved.file.resources,
         )
         self._by_url[str(stored.url)] = stored
         return stored
@@ -83,6 +93,35 @@ class CharmStore:
         stored = StoredCharm(url=replace(url, revision=allocated), archive=read)
         self._by_url[str(stored.url)] = stored
         return stored
+
+
+def fill_from_store(
+    pending: PendingResources, pending_ids: Sequence[str], stored: StoredCharm, *, now: datetime
+) -> None:
+    """Give announced resources what the store has, unless they will be uploaded.
+
+    Args:
+        pending: The resources of applications to come.
+        pending_ids: Those that were announced.
+        stored: The charm that they are for.
+        now: The time.
+
+    Raises:
+        ApiError: when the store does not have one in the revision; then none is left announced.
+    """
+    try:
+        for pending_id in pending_ids:
+            announced = pending.get(pending_id)
+            declared = stored.charm.resources.get(announced.name)
+            if declared is None or not announced.is_from_store:
+                continue
+            filled = stored.store_resource(
+                announced.application, declared, revision=announced.asked_revision, now=now
+            )
+            pending.store(replace(filled, pending_id=pending_id))
+    except ApiError:
+        pending.drop(pending_ids)
+        raise
 
 
 def _sha256(path: Path) -> str:

@@ -26,8 +26,9 @@ from ckf_airgap.rehearsal.entities.entities import (
 )
 from ckf_airgap.rehearsal.entities.repository import Resolved
 from ckf_airgap.rehearsal.entities.resources import LiveResource, PendingResources, ResourceUpload
+from ckf_airgap.rehearsal.entities.versions import AGENT_VERSION, CLUSTER_VERSION
 from ckf_airgap.rehearsal.model.blocks import DESTROY, Blocks
-from ckf_airgap.rehearsal.model.charmstore import CharmStore
+from ckf_airgap.rehearsal.model.charmstore import CharmStore, fill_from_store
 from ckf_airgap.rehearsal.model.deployment import ModelFacts
 from ckf_airgap.rehearsal.model.findings import empty_image, upload_finding
 from ckf_airgap.rehearsal.model.modelschema import AGENT_VERSION_KEY
@@ -114,8 +115,8 @@ class Model:
         region: str = "default",
         defaults: ModelDefaults | None = None,
         constraints: Document | None = None,
-        agent_version: str = "3.6.12",
-        cluster_version: str = "1.31.0",
+        agent_version: str = AGENT_VERSION,
+        cluster_version: str = CLUSTER_VERSION,
         clock: Clock | None = None,
         script: Script | None = None,
         registry: str | None = None,
@@ -393,15 +394,13 @@ class Model:
             resources: ``name``, ``type``, ``path`` and so on of each.
 
         Raises:
-            ApiError: naming the resource that is not described well.
+            ApiError: naming the resource that is not described well, or that the store does not
+                have in the revision.
         """
         pending_ids = self.pending.announce(application, resources)
         stored = self.charms.find(url)
         if stored is not None and stored.is_from_store:
-            for pending_id in pending_ids:
-                self.pending.fill(
-                    pending_id, stored.charm, name=stored.url.name, now=self.clock.now()
-                )
+            fill_from_store(self.pending, pending_ids, stored, now=self.clock.now())
         return pending_ids
 
     async def put_resource(

@@ -31,6 +31,9 @@ DEFAULT_LIMIT: Final = 50
 
 _HAS_AGENT: Final = ("idle", "executing", "error")
 
+_TIMED_OUT: Final = ActionResult(status="failed", message="command cancelled")
+"""What a command comes to that its timeout ends: killed, it has no code of its own."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
@@ -248,6 +251,10 @@ class Operations:
         operation = self._operations[task.operation]
         operation.started = operation.started or task.started
         self._changed(task.id)
+        timeout_s = _timeout_s(task)
+        if timeout_s is not None and timeout_s < result.after_s:
+            self._later(task, timeout_s, lambda: self._end_as(task, _TIMED_OUT))
+            return
         pause = 0.0 if result.never_ends else result.after_s / (len(result.log) + 1)
         for number, text in enumerate(result.log, start=1):
             self._later(task, pause * number, lambda text=text: self._log(task, text))  # type: ignore[misc]
@@ -319,6 +326,14 @@ def _spec(unit: Unit, name: str) -> ActionSpec:
     if name not in specs:
         raise ApiError(f'action "{name}" not defined on unit "{unit.name}"')
     return specs[name]
+
+
+def _timeout_s(task: Task) -> float | None:
+    """Return after how long a command is killed, if it ever is; actions take as long as they do."""
+    timeout_ns = task.params.get("timeout") if task.name == EXEC else None
+    if not isinstance(timeout_ns, (int, float)) or timeout_ns <= 0:
+        return None
+    return timeout_ns / 1e9
 
 
 def _summary(wanted: Sequence[Wanted]) -> str:

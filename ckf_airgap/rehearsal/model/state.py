@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.entities.repository import CharmRepository
 from ckf_airgap.rehearsal.entities.storage import Cluster
+from ckf_airgap.rehearsal.entities.versions import AGENT_VERSION, CLUSTER_VERSION
 from ckf_airgap.rehearsal.model.bakery import LocalBakery
 from ckf_airgap.rehearsal.model.clouds import (
     AUTH_TYPES,
@@ -28,12 +29,6 @@ from ckf_airgap.rehearsal.model.permission import MODEL_ACCESS, at_least
 from ckf_airgap.rehearsal.model.placement import check_new_config, place_model
 from ckf_airgap.rehearsal.model.users import User, Users
 from ckf_airgap.rehearsal.wire import ALREADY_EXISTS, ApiError, unauthorized
-
-AGENT_VERSION: Final = "3.6.12"
-"""The version of Juju that is rehearsed."""
-
-CLUSTER_VERSION: Final = "1.31.0"
-"""The version of Kubernetes below it."""
 
 CONTROLLER_MODEL: Final = "controller"
 CLOUD: Final = "k8s"
@@ -280,6 +275,7 @@ class ControllerState:
             model.close()
             raise ApiError(_NAME_TAKEN, ALREADY_EXISTS)
         model.credential = placement.credential
+        model.charms.repository = self.repository
         model.storage.cluster = self.cluster
         model.topology.cross_model = self.cross_model
         self.files_of(model).mkdir(parents=True, exist_ok=True)

@@ -8,23 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
 
 from ckf_airgap.charms.charm import Base, Charm
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import CharmError
 from ckf_airgap.rehearsal.entities.charmurl import CharmURL
-from ckf_airgap.rehearsal.entities.entities import StoredCharm
 from ckf_airgap.rehearsal.entities.repository import (
     RISKS,
     SCHEMA,
     CharmRepository,
     Resolved,
+    StoreFile,
     Wanted,
     asked_channel,
     base_channel,
 )
-from ckf_airgap.rehearsal.entities.resources import store_resource
+from ckf_airgap.rehearsal.entities.resources import LiveResource
+from ckf_airgap.rehearsal.entities.storeresources import store_resource
 from ckf_airgap.rehearsal.model import applications
 from ckf_airgap.rehearsal.model.deployment import Deployment, check_charm, check_name, string_map
 from ckf_airgap.rehearsal.model.modelschema import DEFAULT_BASE
@@ -39,6 +41,10 @@ from ckf_airgap.rehearsal.wire import field as key
 
 if TYPE_CHECKING:
     from ckf_airgap.rehearsal.model.model import Model
+
+
+_NEWEST: Final = -1
+"""The revision that a client asks for when it asks for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,12 +164,13 @@ async def deploy_from_store(
         channel=resolved.channel,
         units=_units(asked, charm),
     )
+    resources = _resources(name, resolved.file, asked.resources, now=model.clock.now())
     if asked.dry_run:
         check_charm(request, charm, model.facts)
         check_name(request, exists=name in model.applications)
         return StoreDeployed(name=name, resolved=resolved)
-    stored = await model.add_store_charm(resolved)
-    pending, uploads = _resources(model, name, stored, asked.resources)
+    await model.add_store_charm(resolved)
+    pending, uploads = _announce(model, name, charm, resources)
     applications.deploy(model, replace(request, resources=pending))
     return StoreDeployed(name=name, resolved=resolved, uploads=tuple(uploads))
 
@@ -184,27 +191,49 @@ def _model_base(model: Model) -> Base | None:
 
 
 def _resources(
-    model: Model, name: str, stored: StoredCharm, asked: Mapping[str, str]
+    application: str, file: StoreFile, asked: Mapping[str, str], *, now: datetime
+) -> dict[str, LiveResource | str]:
+    """Return what each resource of a charm becomes: what the store has, or a file of the client.
+
+    Raises:
+        ApiError: when the store does not have a resource in the revision that is asked for.
+    """
+    found: dict[str, LiveResource | str] = {}
+    for declared in file.charm.resources.values():
+        value = asked.get(declared.name, str(_NEWEST))
+        if not value.lstrip("-").isdecimal():
+            found[declared.name] = value
+            continue
+        revision = int(value)
+        found[declared.name] = store_resource(
+            application,
+            declared,
+            charm=file.name,
+            known=file.resources.get(declared.name, ()),
+            revision=None if revision < 0 else revision,
+            now=now,
+        )
+    return found
+
+
+def _announce(
+    model: Model, application: str, charm: Charm, found: Mapping[str, LiveResource | str]
 ) -> tuple[dict[str, str], list[Document]]:
     """Return pending ids by resource, and what is left for the client to upload."""
     pending: dict[str, str] = {}
     uploads: list[Document] = []
-    for declared in stored.charm.resources.values():
-        value = asked.get(declared.name)
-        revision = int(value) if value is not None and value.lstrip("-").isdecimal() else None
-        if value is not None and revision is None:
-            uploads.append({"Name": declared.name, "Type": declared.type, "Filename": value})
-            document: Document = {
-                "name": declared.name,
-                "type": declared.type,
-                "path": declared.filename or "",
-                "description": declared.description,
-                "origin": "upload",
-            }
-            (pending[declared.name],) = model.pending.announce(name, [document])
+    for name, what in found.items():
+        if isinstance(what, LiveResource):
+            pending[name] = model.pending.keep(what)
             continue
-        filled = store_resource(
-            name, declared, charm=stored.url.name, revision=revision, now=model.clock.now()
-        )
-        pending[declared.name] = model.pending.keep(filled)
+        declared = charm.resources[name]
+        uploads.append({"Name": name, "Type": declared.type, "Filename": what})
+        document: Document = {
+            "name": name,
+            "type": declared.type,
+            "path": declared.filename or "",
+            "description": declared.description,
+            "origin": "upload",
+        }
+        (pending[name],) = model.pending.announce(application, [document])
     return pending, uploads

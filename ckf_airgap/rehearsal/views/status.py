@@ -72,6 +72,7 @@ def full_status(
     remotes: Mapping[str, Document] | None = None,
     offers: Mapping[str, Document] | None = None,
     hidden: Container[str] = (),
+    updates: Mapping[str, str] | None = None,
 ) -> Document:
     """Return the reply of ``FullStatus``.
 
@@ -86,6 +87,7 @@ def full_status(
         remotes: The applications of other models, by name.
         offers: The offers, by name.
         hidden: Applications whose relations are not shown.
+        updates: The URLs of newer charms, by application.
     """
     shown: Document = {}
     kept: set[str] = set()
@@ -94,7 +96,8 @@ def full_status(
         if units is not None:
             kept.add(name)
             version = str(model.get("version") or "")
-            shown[name] = _application(application, units, version, hidden)
+            update = (updates or {}).get(name, "")
+            shown[name] = _application(application, units, version, hidden, update)
     return {
         "model": model,
         "machines": {},
@@ -133,7 +136,11 @@ def _chosen(entries: Mapping[str, Document], patterns: Sequence[str]) -> Documen
 
 
 def _application(
-    application: Application, units: Iterable[Unit], version: str, hidden: Container[str]
+    application: Application,
+    units: Iterable[Unit],
+    version: str,
+    hidden: Container[str],
+    update: str,
 ) -> Document:
     related: dict[str, JSONValue] = {}
     for endpoint, names in _related(application, hidden).items():
@@ -147,7 +154,7 @@ def _application(
         "exposed": application.exposed,
         "life": _life(application.life),
         "relations": related,
-        "can-upgrade-to": "",
+        "can-upgrade-to": update,
         "subordinate-to": [],
         "units": {unit.name: _unit(unit, version) for unit in units},
         "meter-statuses": None,

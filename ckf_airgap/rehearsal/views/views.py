@@ -10,8 +10,10 @@ from ckf_airgap.charms.charm import Endpoint
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.entities.crossmodel import Offer, RemoteApplication
 from ckf_airgap.rehearsal.entities.entities import Application, Relation, StatusInfo, StoredCharm
+from ckf_airgap.rehearsal.entities.repository import CharmRepository
 from ckf_airgap.rehearsal.entities.tasks import Task
 from ckf_airgap.rehearsal.units.clock import Clock
+from ckf_airgap.rehearsal.views.charmupdates import charm_updates
 from ckf_airgap.rehearsal.views.crossmodel import (
     offer_status,
     proxies,
@@ -31,7 +33,9 @@ from ckf_airgap.rehearsal.views.watcher import Key
 
 
 class Charms(Protocol):
-    """The uploaded charms of a model."""
+    """The charms of a model, and the store that some of them come from."""
+
+    repository: CharmRepository | None
 
     def __iter__(self) -> Iterator[StoredCharm]:
         """Yield them all."""
@@ -161,6 +165,11 @@ def model_full_status(model: Viewed, patterns: Sequence[str]) -> Document:
         },
         offers={offer.name: _offer(model, offer) for offer in model.offers},
         hidden=proxies(model.topology.remotes.values()),
+        updates=charm_updates(
+            model.applications.values(),
+            model.charms.repository,
+            is_known=lambda url: model.charms.find(url) is not None,
+        ),
     )
 
 

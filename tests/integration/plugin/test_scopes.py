@@ -11,6 +11,7 @@ from types import ModuleType
 
 import pytest
 
+from ckf_airgap.operations.lock import LOCK_NAME, Lock, LockedCharm
 from ckf_airgap.testing.clients import client_store
 from tests.charms import write_charm
 
@@ -146,6 +147,65 @@ def test_a_script_file_is_for_every_controller(pytester: pytest.Pytester) -> Non
     )
 
     done.assert_outcomes(passed=1)
+
+
+def store_in(directory: Path) -> None:
+    """Write a charm store with a lock that says the channel of its charm."""
+    directory.mkdir(parents=True)
+    charm = write_charm(directory, "web", filename="web_r3.charm")
+    locked = LockedCharm(
+        name="web",
+        channel="2.0/stable",
+        revision=3,
+        file=charm.name,
+        size=charm.stat().st_size,
+        sha384="0" * 96,
+    )
+    lock = Lock(
+        tool="0", bundle="x", bundle_sha256="0" * 64, architecture="amd64", charms=(locked,)
+    )
+    (directory / LOCK_NAME).write_text(lock.to_text())
+
+
+CHANNELS_OF_WEB = """
+    import pytest
+
+    @pytest.fixture
+    def channels(rehearsal_controller):
+        (file,) = rehearsal_controller.controller.state.repository.files["web"]
+        return file.channels
+
+    def test(channels):
+        assert channels == {"2.0/stable"}
+    """
+
+
+def test_a_directory_of_charms_is_the_store_of_every_controller(
+    pytester: pytest.Pytester,
+) -> None:
+    store_in(pytester.path / "one" / "charms")
+    pytester.makepyfile(CHANNELS_OF_WEB)
+    pytester.runpytest_inprocess("--rehearsal-charms", "one/charms").assert_outcomes(passed=1)
+    pytester.runpytest_inprocess().assert_outcomes(errors=1)
+    pytester.makeini(
+        "[pytest]\nrehearsal_charms = one/charms\nasyncio_default_fixture_loop_scope = function\n"
+    )
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
+
+
+def test_the_options_of_a_test_name_its_store(pytester: pytest.Pytester) -> None:
+    store_in(pytester.path / "charms")
+    pytester.makeconftest(
+        """
+        import pathlib, pytest
+
+        @pytest.fixture
+        def rehearsal_options():
+            return {"charms": pathlib.Path(__file__).parent / "charms"}
+        """
+    )
+    pytester.makepyfile(CHANNELS_OF_WEB)
+    pytester.runpytest_inprocess("--rehearsal-charms", "gone").assert_outcomes(passed=1)
 
 
 def test_jubilant_gets_a_model_of_its_own(

@@ -351,7 +351,7 @@ async def test_a_model_is_in_the_region_that_was_asked_for(admin: Wire) -> None:
             {"agent-version": "99.0.0"},
             (
                 "failed to create config: agent-version (99.0.0) cannot be greater than the "
-                "controller (3.6.12)"
+                "controller (3.6.28)"
             ),
         ),
         (
@@ -386,7 +386,7 @@ async def test_new_models_take_defaults_of_the_cloud_and_of_its_region(
     changes = [
         {"config": {"http-proxy": "http://cloud", "development": "true"}},
         {"cloud-tag": "cloud-k8s", "cloud-region": "default", "config": {"http-proxy": "http://r"}},
-        {"config": {"agent-version": "3.6.12"}},
+        {"config": {"agent-version": "3.6.28"}},
         {"config": {"mode": "lenient"}},
     ]
     assert await defaults("SetModelDefaults", {"config": changes}) == [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,10 @@ async def test_scripted_actions_run_and_others_are_refused(
     assert action.results == {"return-code": 0, "size": "1G"}
     ran = await db.units[0].run("hostname", block=True)
     assert ran.results["stdout"] == "hello"
+    slow = ActionResult.of_command(after_s=math.inf)
+    script.actions.set_exec(slow, charm="db")
+    killed = await db.units[0].run("sleep 3", timeout=2, block=True)
+    assert killed.status == "failed"
     script.actions.clear()
     with pytest.raises(JujuError, match="runs no charm code"):
         await db.units[0].run_action("backup")
@@ -77,6 +82,7 @@ async def test_models_are_related_through_an_offer(
     await offering.deploy(str(db), application_name="db")
     await consuming.deploy(str(web), application_name="web")
     await offering.create_offer("db:db")
+    await offering.block_until(lambda: "db" in offering.application_offers, timeout=5)
     listed = await offering.list_offers()
     assert [offer.offer_url for offer in listed.results] == ["admin/kubeflow.db"]
     await consuming.integrate("web", "admin/kubeflow.db")

@@ -112,7 +112,7 @@ async def test_info_of_an_unknown_model_is_a_matter_of_permission(client: Client
     info, unknown, malformed = reply["results"]
     assert info["result"]["uuid"] == known
     assert info["result"]["type"] == "caas"
-    assert info["result"]["agent-version"] == "3.6.12"
+    assert info["result"]["agent-version"] == "3.6.28"
     assert "default-series" not in info["result"]
     assert {feature["name"] for feature in info["result"]["supported-features"]} == {
         "juju",

@@ -74,6 +74,7 @@ class Rehearsal:
             registry=self.registry,
             batch_s=0,
         )
+        self.model.charms.repository = self.repository
 
     async def upload(self, name: str, **keys: Any) -> str:
         """Upload a charm with the metadata `keys`; ``options`` and ``bases`` go to their files."""
@@ -123,9 +124,7 @@ class Rehearsal:
         self, facade: type[Facade], method: str, params: Any, *, version: int | None = None
     ) -> Any:
         """Call a method of a facade as a logged-in client does."""
-        session = SimpleNamespace(
-            model=self.model, controller=SimpleNamespace(repository=self.repository)
-        )
+        session = SimpleNamespace(model=self.model)
         instance = facade(cast("Session", session))
         if version is not None:
             instance.version = version

@@ -228,12 +228,38 @@ async def test_exec_runs_on_units_applications_and_leaders(client: Client) -> No
         commands="hostname",
         applications=["db"],
         units=["db/leader"],
-        timeout=5,
+        timeout=5 * 10**9,
         parallel=True,
     )
     assert [a["action"]["receiver"] for a in reply["actions"]] == ["unit-db-0", "unit-db-1"]
     model.settle()
     assert (await client.task(2))["output"] == {"return-code": 0, "stdout": "db-0\n"}
+
+
+@pytest.mark.parametrize("after_s", [3.0, math.inf])
+async def test_a_command_is_killed_when_its_timeout_passes(client: Client, after_s: float) -> None:
+    model = client.model
+    model.settle()
+    hello = ActionResult.of_command(stdout="hello", after_s=after_s)
+    model.script.actions.set_exec(hello, application="db")
+    await client("Run", commands="sleep 3", units=["db/0"], timeout=2 * 10**9)
+    model.clock.advance(PICKED_UP_AFTER_S + 1.9)
+    assert (await client.task(2))["status"] == "running"
+    model.clock.advance(0.2)
+    task = await client.task(2)
+    assert (task["status"], task["message"]) == ("failed", "command cancelled")
+    assert task["output"] == {"return-code": 0}
+    model.settle()
+    assert (await client.task(2))["status"] == "failed"
+
+
+async def test_an_action_has_no_timeout_on_the_unit(client: Client) -> None:
+    model = client.model
+    model.settle()
+    model.script.actions.set_result("restore", ActionResult(after_s=3.0), application="db")
+    await client.enqueue("restore", "unit-db-0", timeout=1)
+    model.settle()
+    assert (await client.task(2))["status"] == "completed"
 
 
 @pytest.mark.parametrize(

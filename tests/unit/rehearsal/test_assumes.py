@@ -6,7 +6,7 @@ from ckf_airgap.documents import JSONValue
 from ckf_airgap.rehearsal.model.assumes import check_assumes, parse_version
 from ckf_airgap.rehearsal.wire import NOT_SUPPORTED, ApiError
 
-FEATURES = {"juju": "3.6.12", "k8s-api": "1.31.0"}
+FEATURES = {"juju": "3.6.28", "k8s-api": "1.31.0"}
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_what_is_offered_may_be_assumed(assumes: JSONValue) -> None:
     [
         (
             ["juju >= 3.7"],
-            ["  - charm requires Juju version >= 3.7.0, model has version 3.6.12"],
+            ["  - charm requires Juju version >= 3.7.0, model has version 3.6.28"],
         ),
         (
             ["k8s-api >= 1.32.1"],
@@ -39,7 +39,7 @@ def test_what_is_offered_may_be_assumed(assumes: JSONValue) -> None:
             ["k8s-api", {"any-of": ["juju < 3.0", {"all-of": ["juju >= 3.1", "gpu"]}]}],
             [
                 "  - charm requires at least one of the following:",
-                "    - charm requires Juju version < 3.0.0, model has version 3.6.12",
+                "    - charm requires Juju version < 3.0.0, model has version 3.6.28",
                 "    - charm requires all of the following:",
                 '      - charm requires feature "gpu" but model does not support it',
             ],
@@ -55,7 +55,7 @@ def test_what_is_missing_is_told_as_a_tree(assumes: JSONValue, lines: list[str])
 
 @pytest.mark.parametrize(
     ("text", "version"),
-    [("3.6.12", (3, 6, 12)), ("3.6-rc1.2", (3, 6, 0)), ("4", (4, 0, 0)), ("", (0, 0, 0))],
+    [("3.6.28", (3, 6, 28)), ("3.6-rc1.2", (3, 6, 0)), ("4", (4, 0, 0)), ("", (0, 0, 0))],
 )
 def test_versions_have_three_numbers(text: str, version: tuple[int, int, int]) -> None:
     assert parse_version(text) == version

@@ -28,7 +28,7 @@ def controller(name: str = "rehearsal", **changes: object) -> StoredController:
         "uuid": "11111111-1111-4111-8111-111111111111",
         "endpoints": ["127.0.0.1:17070"],
         "ca_cert": "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----\n",
-        "agent_version": "3.6.12",
+        "agent_version": "3.6.28",
         "cloud": "k8s",
         "user": "admin",
         "password": "secret",
@@ -54,7 +54,7 @@ def test_the_files_hold_what_clients_read(tmp_path: Path) -> None:
                     "ca-cert": "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----\n",
                     "cloud": "k8s",
                     "type": "kubernetes",
-                    "agent-version": "3.6.12",
+                    "agent-version": "3.6.28",
                     "controller-machine-count": 0,
                     "active-controller-machine-count": 0,
                 }

@@ -112,7 +112,7 @@ async def test_a_deployment_that_does_not_fit_is_refused(
         (
             {"min-juju-version": "3.7.1"},
             1,
-            "charm's min version (3.7.1) is higher than this juju model's version (3.6.12)",
+            "charm's min version (3.7.1) is higher than this juju model's version (3.6.28)",
             "",
         ),
         (
@@ -132,7 +132,7 @@ async def test_a_deployment_that_does_not_fit_is_refused(
             1,
             (
                 "Charm cannot be deployed because:\n"
-                "  - charm requires Juju version >= 4.0.0, model has version 3.6.12\n"
+                "  - charm requires Juju version >= 4.0.0, model has version 3.6.28\n"
             ),
             NOT_SUPPORTED,
         ),

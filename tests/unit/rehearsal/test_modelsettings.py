@@ -14,7 +14,7 @@ IDENTITY: dict[str, JSONValue] = {
     "name": "kubeflow",
     "type": "kubernetes",
     "uuid": "11111111-1111-4111-8111-111111111111",
-    "agent-version": "3.6.12",
+    "agent-version": "3.6.28",
 }
 
 

@@ -50,7 +50,7 @@ def store(tmp_path: Path) -> CharmRepository:
 
 @pytest.fixture
 def stocked(rehearsal: Rehearsal, store: CharmRepository) -> Rehearsal:
-    rehearsal.repository = store
+    rehearsal.model.charms.repository = store
     return rehearsal
 
 
@@ -191,11 +191,11 @@ async def test_images_of_the_store_are_findings_where_there_is_a_private_registr
     tmp_path: Path, store: CharmRepository
 ) -> None:
     rehearsal = Rehearsal(tmp_path, registry="reg.internal:5000", repository=store)
-    result = await deploy(rehearsal, CharmName="minio", resources={"image": "4"})
+    result = await deploy(rehearsal, CharmName="minio", resources={"image": "1"})
     assert result["Errors"] is None
     (finding,) = rehearsal.model.findings
     assert (finding.application, finding.what) == ("minio", "image resource image is docker.io/x:1")
-    assert rehearsal.model.applications["minio"].resources["image"].revision == 4
+    assert rehearsal.model.applications["minio"].resources["image"].revision == 1
 
 
 async def test_a_file_of_the_client_is_left_to_upload(stocked: Rehearsal) -> None:
@@ -258,7 +258,7 @@ async def test_a_file_without_a_revision_has_the_name_that_its_charm_declares(
 async def test_an_exported_bundle_has_the_revisions_of_resources_of_the_store(
     stocked: Rehearsal,
 ) -> None:
-    await deploy(stocked, CharmName="minio", resources={"image": "4"})
+    await deploy(stocked, CharmName="minio", resources={"image": "-1"})
     await deploy(stocked, CharmName="db")
 
     async def resources() -> dict[str, Any]:
@@ -266,9 +266,9 @@ async def test_an_exported_bundle_has_the_revisions_of_resources_of_the_store(
         bundle: Any = yaml.safe_load(reply["result"])
         return {name: spec.get("resources") for name, spec in bundle["applications"].items()}
 
-    assert await resources() == {"minio": {"image": 4}, "db": {"image": 1}}
+    assert await resources() == {"minio": {"image": 1}, "db": {"image": 1}}
     await stocked.put("db", "image", None, "registrypath: reg/x:2\n")
-    assert await resources() == {"minio": {"image": 4}, "db": None}
+    assert await resources() == {"minio": {"image": 1}, "db": None}
 
 
 async def test_a_dry_run_deploys_nothing(stocked: Rehearsal) -> None:
@@ -316,7 +316,7 @@ async def test_charms_are_resolved_added_and_refreshed(stocked: Rehearsal) -> No
         {
             "tag": "application-minio",
             "url": found["url"],
-            "resources": [{"name": "image", "type": "oci-image", "origin": "store", "revision": 9}],
+            "resources": [{"name": "image", "type": "oci-image", "origin": "store", "revision": 1}],
         },
     )
     await stocked.call(
@@ -339,7 +339,7 @@ async def test_charms_are_resolved_added_and_refreshed(stocked: Rehearsal) -> No
     stocked.settle()
     assert stocked.workload("minio/0") == "active"
     resource = stocked.model.applications["minio"].resources["image"]
-    assert (resource.origin, resource.revision) == ("store", 9)
+    assert (resource.origin, resource.revision) == ("store", 1)
 
     newer = await resolve(stocked, "minio", track="1.10", risk="stable", architecture="amd64")
     params = {"url": newer["url"], "charm-origin": newer["charm-origin"]}

@@ -98,7 +98,7 @@ async def test_deltas_have_the_keys_of_the_api(rehearsal: Rehearsal) -> None:
         *("model-uuid", "name", "life", "owner", "controller-uuid", "is-controller", "config"),
         *("status", "constraints", "sla", "type", "cloud", "cloud-region", "version"),
     }
-    assert model["config"]["agent-version"] == "3.6.12"
+    assert model["config"]["agent-version"] == "3.6.28"
 
 
 async def test_charm_deltas_hold_the_defaults(rehearsal: Rehearsal) -> None:

@@ -26,7 +26,7 @@ class ApplicationRepository(ApplicationUnits):
     @rpc_method
     async def deploy_from_repository(self, params: Document) -> Document:
         """Deploy charms of the store; say which resources the client has to upload."""
-        repository = self.session.controller.repository
+        repository = self.session.model.charms.repository
         results: list[JSONValue] = []
         for item in mappings_field(params, "Args"):
             try:

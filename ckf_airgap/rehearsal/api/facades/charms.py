@@ -18,8 +18,8 @@ from ckf_airgap.rehearsal.entities.repository import (
     Wanted,
     base_channel,
 )
-from ckf_airgap.rehearsal.entities.resources import store_resource
 from ckf_airgap.rehearsal.entities.storage import StorageDeclaration, storage_declarations
+from ckf_airgap.rehearsal.entities.storeresources import store_resource
 from ckf_airgap.rehearsal.model.nostore import store_unreachable
 from ckf_airgap.rehearsal.views.deltas import endpoint_document
 from ckf_airgap.rehearsal.wire import (
@@ -140,7 +140,12 @@ class Charms(Facade):
             results.append(
                 [
                     store_resource(
-                        "", declared, charm=file.name, revision=None, now=now
+                        "",
+                        declared,
+                        charm=file.name,
+                        known=file.resources.get(declared.name, ()),
+                        revision=None,
+                        now=now,
                     ).charm_document()
                     for declared in file.charm.resources.values()
                 ]
@@ -157,7 +162,7 @@ class Charms(Facade):
         return "supported-series" if self.version <= _SERIES else "supported-bases"
 
     def _repository(self, reference: str) -> CharmRepository:
-        repository = self.session.controller.repository
+        repository = self.session.model.charms.repository
         if repository is None:
             raise store_unreachable(reference)
         return repository

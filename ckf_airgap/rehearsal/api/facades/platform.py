@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ckf_airgap.rehearsal.api.facade import Facade, Scope
+from ckf_airgap.documents import Document
+from ckf_airgap.rehearsal.api.facade import Facade, Scope, rpc_method
 
 
 class MachineManager(Facade):
@@ -50,6 +51,18 @@ class HighAvailability(Facade):
     scope: ClassVar[Scope] = "both"
 
 
+class Payloads(Facade):
+    """Payloads: charm code registers them, and a rehearsal runs none."""
+
+    name: ClassVar[str] = "Payloads"
+    versions: ClassVar[tuple[int, ...]] = (1,)
+
+    @rpc_method
+    async def list(self, _params: Document) -> Document:
+        """Return no payload; without one, Juju's own answer has no list either."""
+        return {"results": None}
+
+
 class SSHClient(Facade):
     """SSH to units: their addresses lead nowhere in a rehearsal."""
 
@@ -70,6 +83,7 @@ PLATFORM: tuple[type[Facade], ...] = (
     KeyManager,
     MachineManager,
     ModelSummaryWatcher,
+    Payloads,
     SSHClient,
     Spaces,
     Subnets,

@@ -6,6 +6,8 @@ from typing import ClassVar
 
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.api.facade import Facade, rpc_method
+from ckf_airgap.rehearsal.entities.entities import Application
+from ckf_airgap.rehearsal.entities.resources import LiveResource
 from ckf_airgap.rehearsal.wire import (
     BAD_REQUEST,
     ApiError,
@@ -61,12 +63,23 @@ class Resources(Facade):
             return {
                 "resources": resources,
                 "charm-store-resources": [
-                    resource.charm_document() for resource in application.resources.values()
+                    self._in_store(application, resource).charm_document()
+                    for resource in application.resources.values()
                 ],
                 "unit-resources": units,
             }
 
         return await results_of(tags_field(params), one)
+
+    def _in_store(self, application: Application, resource: LiveResource) -> LiveResource:
+        """Return what the store has for a resource now; for a local charm, what there is."""
+        stored = application.stored
+        declared = stored.charm.resources.get(resource.name)
+        if declared is None or not stored.is_from_store:
+            return resource
+        return stored.store_resource(
+            application.name, declared, revision=None, now=self.session.model.clock.now()
+        )
 
 
 def _application_name(tag: str) -> str:
