@@ -36,9 +36,13 @@ def mappings(section: JSONValue) -> list[tuple[str, Document]]:
     return [(name, fields) for name, fields in section.items() if isinstance(fields, dict)]
 
 
-def natural(name: str) -> tuple[str | int, ...]:
+def natural(name: str) -> tuple[str, ...]:
     """Return a key that sorts names as people do: ``a/9`` before ``a/10``."""
-    return tuple(int(part) if part.isdecimal() else part for part in _DIGITS.split(name))
+    # Not as integers: Python reads no more than 4300 digits as one.
+    return tuple(
+        f"{len(number := part.lstrip('0')):09}{number}" if part.isdecimal() else part
+        for part in _DIGITS.split(name)
+    )
 
 
 def type_name(value: object) -> str:
