@@ -29,8 +29,10 @@ from ckf_airgap.documents.values import (
     Document,
     JSONValue,
     as_mapping,
+    decimal,
     mappings,
     natural,
+    parse_json,
     type_name,
 )
 from ckf_airgap.documents.writing import dump_yaml, is_text
@@ -55,6 +57,7 @@ __all__ = [
     "Shaped",
     "UnknownKey",
     "as_mapping",
+    "decimal",
     "dump_yaml",
     "is_text",
     "load_all_yaml",
@@ -63,6 +66,7 @@ __all__ = [
     "load_yaml",
     "mappings",
     "natural",
+    "parse_json",
     "shaped",
     "type_name",
     "yaml_events",

@@ -20,6 +20,7 @@ import websockets
 from juju.errors import JujuAPIError, JujuError, JujuRedirectException
 
 from ckf_airgap.concurrency import timeout
+from ckf_airgap.documents import decimal
 from ckf_airgap.errors import ControllerError
 from ckf_airgap.juju.api import UNAUTHORIZED, Api, JujuTimeouts, LibjujuApi, odd_answer
 from ckf_airgap.juju.libjuju import (
@@ -233,12 +234,13 @@ async def reachable_endpoint(controller: StoredController, timeout_s: float) -> 
 async def _dial(endpoint: str, delay_s: float, timeout_s: float) -> tuple[str, str]:
     """Return the address, and why it cannot be reached (nothing when it can)."""
     host, _, port = endpoint.partition("/")[0].rpartition(":")
-    if not host or not port.isdigit():
+    number = decimal(port, most=65535)
+    if not host or number is None:
         return endpoint, "is not host:port"
     await asyncio.sleep(delay_s)
     try:
         async with timeout(timeout_s):
-            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+            _, writer = await asyncio.open_connection(host.strip("[]"), number)
     except TimeoutError:
         return endpoint, f"no answer within {timeout_s:g} s"
     except OSError as exc:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from ckf_airgap.concurrency import in_thread, timeout
-from ckf_airgap.documents import MAX_BYTES, Document, JSONValue
+from ckf_airgap.documents import MAX_BYTES, Document, parse_json
 from ckf_airgap.errors import InputError, LoginError, unreadable
 from ckf_airgap.files import read_small, reads_once
 from ckf_airgap.transfer.registry.dockerconfig import (
@@ -87,10 +87,10 @@ def check_config(path: Path) -> None:
     if reads_once(path):
         return
     try:
-        document: JSONValue = json.loads(read_small(path, MAX_BYTES, what="a file of logins"))
+        document = parse_json(read_small(path, MAX_BYTES, what="a file of logins"))
     except OSError as exc:
         raise unreadable(exc, f"the logins {path}") from exc
-    except (ValueError, RecursionError) as exc:
+    except ValueError as exc:
         raise InputError(f"{path} is not valid JSON, as Docker's config.json is: {exc}") from exc
     if not isinstance(document, dict):
         raise InputError(f"{path} is not a config.json of Docker: it does not hold a mapping")
@@ -165,7 +165,7 @@ class CredentialStore:
     def _read(self, path: Path) -> Document | None:
         try:
             content = read_small(path, MAX_BYTES, what="a file of logins", pipes=True)
-            document: JSONValue = json.loads(content)
+            document = parse_json(content)
         except FileNotFoundError:
             return None
         except OSError as exc:
@@ -174,7 +174,7 @@ class CredentialStore:
         except InputError as exc:
             self._note(exc.message)
             return None
-        except (ValueError, RecursionError):
+        except ValueError:
             self._note(f"{path} is not valid JSON")
             return None
         return document if isinstance(document, dict) else None

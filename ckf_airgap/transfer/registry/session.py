@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-import json
 import re
 import socket
 import ssl
@@ -18,6 +17,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from ckf_airgap._version import __version__
+from ckf_airgap.documents import parse_json
 from ckf_airgap.errors import ConnectionFailedError, LoginError, TransferError
 from ckf_airgap.net.limits import Policy
 from ckf_airgap.net.patience import Health, Patience, TransientError, retry_after_s
@@ -421,7 +421,7 @@ class RegistrySession:
 
 def _json_object(content: bytes) -> Mapping[str, object]:
     try:
-        document = json.loads(content)
+        document = parse_json(content)
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}
