@@ -17,7 +17,7 @@ import pytest
 from ckf_airgap.charmhub.refresh import _version
 from ckf_airgap.charms.charm import Base
 from ckf_airgap.documents import decimal, natural, parse_json
-from ckf_airgap.errors import AirgapError, IntegrityError
+from ckf_airgap.errors import IntegrityError
 from ckf_airgap.juju.connection import _dial
 from ckf_airgap.packing.checksums import HEADER, Checksums
 from ckf_airgap.packing.names import whole_of
@@ -43,8 +43,8 @@ BLOB = Descriptor(media_type="x", digest=Digest.of(b"x"), size=1)
         ("9223372036854775808", None),
         (LONG, None),
         ("²", None),
-        ("٣", None),
-        ("１", None),
+        ("\u0663", None),
+        ("\uff11", None),
         ("-1", None),
         ("+1", None),
         ("1_0", None),
@@ -59,7 +59,7 @@ def test_a_number_is_one_of_ascii_digits_that_fits(text: str, number: int | None
 
 @pytest.mark.parametrize("text", [DEEP, '{"a":' * 9000, f"[{LONG}]", "", "nul", b"\xff\xff"])
 def test_json_that_cannot_be_read_is_one_kind_of_error(text: str | bytes) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         parse_json(text)
     content = text.encode() if isinstance(text, str) else text
     assert _json_object(content) == {}
@@ -105,7 +105,7 @@ def test_sizes_that_are_none_are_damage(read: Callable[[], object]) -> None:
 
 def test_a_part_of_a_number_without_end_belongs_to_nothing() -> None:
     assert whole_of("images.tar.gz.001") == ("images.tar.gz", 1)
-    for number in (LONG, LONG[:4000], "٠٠١", "000"):
+    for number in (LONG, LONG[:4000], "\u0660\u0660\u0661", "000"):
         assert whole_of(f"images.tar.gz.{number}") is None
 
 
@@ -117,7 +117,7 @@ def test_an_index_of_a_layout_that_cannot_be_read_is_damaged(tmp_path: Path, ind
         LayoutDirectory.open(tmp_path)
 
 
-@pytest.mark.parametrize("part", [f"bytes {LONG}-{LONG}/7", "bytes ٠-1/1", "bytes 0-1/²"])
+@pytest.mark.parametrize("part", [f"bytes {LONG}-{LONG}/7", "bytes \u0660-1/1", "bytes 0-1/²"])
 def test_a_range_of_an_answer_that_is_none_is_another_range(part: str) -> None:
     response: Any = SimpleNamespace(status=206, headers={"Content-Range": part})
     with pytest.raises(Exception, match=r"another range|bytes there") as caught:
@@ -133,7 +133,7 @@ def test_a_base_whose_version_is_none_comes_first(track: str) -> None:
 
 @pytest.mark.parametrize("port", ["²", "99999", LONG, "", "-1"])
 def test_an_address_whose_port_is_none_is_told(port: str) -> None:
-    endpoint, error = asyncio.run(_dial(f"127.0.0.1:{port}", 0, 1))
+    _, error = asyncio.run(_dial(f"127.0.0.1:{port}", 0, 1))
     assert error == "is not host:port"
 
 
@@ -147,7 +147,7 @@ def test_an_address_whose_port_is_none_is_told(port: str) -> None:
 )
 def test_a_frame_that_is_no_request_ends_its_connection(frame: str) -> None:
     """What is raised is what closes it; anything else would leave it open without an answer."""
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         Request.parse(frame)
 
 
@@ -159,6 +159,7 @@ def test_json_is_read_where_its_depth_is_minded() -> None:
         "packing/directory.py",  # these three read what this tool wrote for itself
         "packing/tool.py",
         "transfer/docker/dockerimport.py",
+        "rehearsal/model/bakery.py",  # macaroons that it wrote itself
         "transfer/names.py",  # manifests, which were read before
     }
     careless = []
@@ -182,7 +183,3 @@ def test_json_is_read_where_its_depth_is_minded() -> None:
             and node not in minded
         ]
     assert careless == []
-
-
-def test_errors_of_hostile_texts_are_ours() -> None:
-    assert issubclass(IntegrityError, AirgapError)
