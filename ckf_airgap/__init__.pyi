@@ -72,6 +72,7 @@ from ckf_airgap.facts.defaults import DEFAULT_STORE as DEFAULT_STORE
 from ckf_airgap.facts.releases import Release as Release
 from ckf_airgap.facts.releases import ReleaseSource as ReleaseSource
 from ckf_airgap.facts.releases import common_needed_endpoints as common_needed_endpoints
+from ckf_airgap.facts.releases import common_needed_options as common_needed_options
 from ckf_airgap.facts.releases import load_release as load_release
 from ckf_airgap.facts.releases import needed_endpoints as needed_endpoints
 from ckf_airgap.facts.releases import release_names as release_names
