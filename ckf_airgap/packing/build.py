@@ -220,6 +220,7 @@ class _Pack:
             rules=plan.rules,
             juju_version=plan.juju_version,
             append=plan.append,
+            architecture=plan.charms.architecture,
         )
 
     async def _list(self) -> Listing:
@@ -322,6 +323,7 @@ class _Pack:
                 overlays=plan.charms.overlays,
                 rules=plan.rules,
                 relative_to=plan.work,
+                architecture=plan.charms.architecture,
             )
         )
 
