@@ -18,9 +18,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from ckf_airgap.concurrency import in_thread
+from ckf_airgap.charms.charm import Charm
+from ckf_airgap.charms.charmfile import check_members
+from ckf_airgap.concurrency import bounded_map, in_thread
 from ckf_airgap.documents import Document
-from ckf_airgap.errors import ModelNotFoundError, Problem, RefusedError, UsageError, raise_all
+from ckf_airgap.errors import (
+    CharmError,
+    ModelNotFoundError,
+    Problem,
+    RefusedError,
+    UsageError,
+    raise_all,
+)
 from ckf_airgap.facts.defaults import (
     DEFAULT_ERROR_GRACE_S,
     DEFAULT_IDLE_PERIOD_S,
@@ -67,6 +76,10 @@ DEFAULT_REGISTRY: Final = "registry.airgap.internal:5000"
 
 MIN_REHEARSED_IDLE_S: Final = 1.0
 """The idle period of a rehearsal is as much shorter as its clock is faster, down to this."""
+
+
+_READERS: Final = 4
+"""How many charm files are read at once: unpacking takes a processor each."""
 
 
 class Observer:
@@ -360,6 +373,7 @@ async def _deploy(
     auth = login.at(rendering.registry) if login else None
     # What is wrong with the bundle itself is reported before a controller is asked or changed.
     bare = plan_deployment(bundle, charms, LiveModel(name=target.model))
+    await _check_files(charms)
     if manner.dry_run:
         missing = bare if manner.create_model else None
         plan = await _planned(rendering, target, auth, missing=missing)
@@ -396,6 +410,27 @@ async def _deploy(
             )
         images = await _images(session, rendering, auth)
         return dataclasses.replace(done, waited=waited, images=images)
+
+
+async def _check_files(charms: Mapping[str, Charm]) -> None:
+    """Read every byte of the charm files, which the controller does, too.
+
+    Raises:
+        CharmError: naming every damaged file.
+    """
+    files = {charm.path: None for charm in charms.values() if charm.path is not None}
+    problems: list[Problem] = []
+
+    async def check(path: Path) -> None:
+        try:
+            await in_thread(check_members, path)
+        except CharmError as exc:
+            problems.append(Problem(exc.message))
+
+    await bounded_map(check, files, _READERS)
+    problems.sort(key=lambda problem: problem.what)
+    fix = "Fetch them again, and compare their checksums."
+    raise_all(CharmError, "charm files are damaged", problems, fix=fix)
 
 
 async def _images(

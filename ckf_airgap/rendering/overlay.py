@@ -27,6 +27,7 @@ from ckf_airgap.bundle.endpoints import resolve_relations
 from ckf_airgap.bundle.merge import merge_documents
 from ckf_airgap.charms.bases import DEFAULT_ARCHITECTURE, KUBERNETES_SERIES
 from ckf_airgap.charms.charm import Charm
+from ckf_airgap.charms.checks.clientside import client_problems
 from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.documents import Document, JSONValue, dump_yaml
 from ckf_airgap.errors import (
@@ -194,6 +195,7 @@ def render(
     warnings += _unquoted(found, retagged.registry)
     warnings += chosen.warnings
     warnings += _without_base(final, by_application)
+    warnings += _refused_by_the_client(by_application)
     rendered = Bundle.from_document(_without_channels(target), where="as rendered")
     proof = prove(
         rendered,
@@ -373,6 +375,23 @@ def _without_base(bundle: Bundle, charms: Mapping[str, Charm]) -> list[Problem]:
             fix = exc.fix or "take a charm that has it, or name another base in an overlay"
             warnings.append(Problem(exc.message, f"application {name}", fix))
     return warnings
+
+
+def _refused_by_the_client(charms: Mapping[str, Charm]) -> list[Problem]:
+    """Return a warning for each charm that the controller takes, and ``juju deploy`` refuses."""
+    users: dict[Path | None, list[str]] = {}
+    for name, charm in charms.items():
+        users.setdefault(charm.path, []).append(name)
+    return [
+        Problem(
+            f"Juju's own client refuses the charm {charms[names[0]].name}, which a controller "
+            f"takes: {'; '.join(texts)}",
+            f"application {', '.join(names)}",
+            "deploy it with ckf-airgap deploy, or pack the charm again",
+        )
+        for names in users.values()
+        if (texts := client_problems(charms[names[0]]))
+    ]
 
 
 def _in_force(entry: ApplicationImages, option: str) -> object:
