@@ -9,7 +9,8 @@ from typing import Final
 
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.merge import merge_documents
-from ckf_airgap.documents import MAX_BYTES, Document, as_mapping, load_all_yaml
+from ckf_airgap.bundle.shape import load_parts
+from ckf_airgap.documents import MAX_BYTES, Document, as_mapping
 from ckf_airgap.errors import BundleError, Problem, raise_all, unreadable
 from ckf_airgap.files import read_small, read_small_text
 from ckf_airgap.files.paths import StrPath
@@ -77,7 +78,7 @@ def load_overlays(paths: Iterable[Path]) -> list[Document]:
 
 def _documents(file: Path, kind: str, *, pipes: bool = True) -> list[Document]:
     text = _read_text(file, kind, pipes=pipes)
-    documents = load_all_yaml(text, where=str(file), error=BundleError)
+    documents = load_parts(text, where=str(file)).documents
     if not documents or documents[0] is None:
         raise BundleError(f"{file} is empty, expected a bundle with applications")
     mappings = [as_mapping(document, where=str(file), error=BundleError) for document in documents]
