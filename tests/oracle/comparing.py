@@ -27,7 +27,7 @@ class Case:
         """Return the input for a person: texts as they are."""
         shown = [f"kind: {self.kind}"]
         for name, value in {**self.request, **self.given}.items():
-            if name == "archive":
+            if name in ("archive", "bytes", "unpack"):
                 continue
             for item in value if isinstance(value, list) else [value]:
                 text = item if isinstance(item, str) else repr(item)
@@ -41,6 +41,8 @@ class Outcome:
 
     value: Any = None
     error: str | None = None
+    notes: tuple[str, ...] = ()
+    """What is said beside it: of a bundle, why parts of it are left out."""
 
     @property
     def refused(self) -> bool:

@@ -21,5 +21,6 @@ def deviation(oracle: Oracle, case: Case) -> Deviation | None:
             return None
     given = outcome(oracle.ask({"kind": case.asked, **case.request}))
     if not given.refused:
-        given = Outcome(value=ours.theirs(case, given.value))
+        notes = ours.notes(case, given.value)
+        given = Outcome(value=ours.theirs(case, given.value), notes=notes)
     return compare(case, given, ours.answer(case))

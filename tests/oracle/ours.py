@@ -43,6 +43,11 @@ def theirs(case: Case, value: Any) -> Any:
     return _THEIRS.get(case.kind, lambda given, _: given)(value, case)
 
 
+def notes(case: Case, value: Any) -> tuple[str, ...]:
+    """Return what the oracle says beside its value."""
+    return tuple(value["ignored"]) if case.kind == "bundle" else ()
+
+
 def with_text(case: Case) -> Case:
     """Return the case with what ours wrote as the text that the oracle reads.
 

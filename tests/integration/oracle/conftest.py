@@ -1,0 +1,15 @@
+"""Juju's libraries, built once and kept running for all tests here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.oracle.asking import Oracle, build
+
+
+@pytest.fixture(scope="session")
+def oracle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracle]:
+    with Oracle(build(tmp_path_factory.mktemp("oracle"))) as running:
+        yield running
