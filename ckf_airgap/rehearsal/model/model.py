@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.images.reference import Registry
@@ -54,6 +54,9 @@ from ckf_airgap.rehearsal.views.watcher import BATCH_S, ChangeFeed, ModelWatcher
 from ckf_airgap.rehearsal.wire import PERSISTENT_STORAGE, ApiError
 
 __all__ = ["Finding", "Model", "ModelWatcher", "RecordedRequest", "RecordedUpload"]
+
+NAMESPACE_REMOVAL_S: Final = 10.0
+"""How long a cluster takes to delete the namespace of an empty model, which is still listed."""
 
 
 class Model(Recording):
@@ -349,13 +352,18 @@ class Model(Recording):
             self.findings.append(finding)
 
     def _die_when_empty(self) -> None:
-        """Die now, or look again soon: units take a while to go."""
+        """Die once the namespace is gone, or look again soon: units take a while to go."""
         if self.life != "dying":
             return
         if not self.applications:
             self.storage.clear(release=not self._destroys_storage)
         if self.applications or self.storage.filesystems:
             self.clock.call_later(1.0, self._die_when_empty)
+            return
+        self.clock.call_later(NAMESPACE_REMOVAL_S, self._die)
+
+    def _die(self) -> None:
+        if self.life != "dying":
             return
         self.life = "dead"
         self._feed.removed("model", self.uuid, model_delta(self))
