@@ -28,7 +28,9 @@ APPLICATION_NAME: Final = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)
 _ENDPOINT_NAME: Final = re.compile(r"^[a-zA-Z][a-zA-Z0-9._-]*\Z")
 
 _SERIES: Final = re.compile(r"^[a-z]+[a-z0-9]*\Z")
-_STORE_URL: Final = re.compile(r"^(?:ch:|local:)?(?:[a-z0-9]+/){0,2}(?P<name>[a-z0-9-]+)\Z")
+_STORE_URL: Final = re.compile(
+    r"^(?:ch:|local:|https?://[^/?#@]+/)?(?:[a-z0-9]+/){0,2}(?P<name>[a-z0-9-]+)\Z"
+)
 _URL_REVISION: Final = re.compile(r"^(?P<url>.*[a-z].*)-[0-9]+\Z")
 
 
@@ -147,7 +149,10 @@ def is_local_charm(charm: str) -> bool:
 
 
 def store_name(charm: str) -> str:
-    """Return the name in a store charm's URL: ``minio`` for ``ch:amd64/minio`` and ``minio``."""
+    """Return the name in a store charm's URL: ``minio`` for ``ch:amd64/minio`` and ``minio``.
+
+    Juju reads the address of a page, ``https://charmhub.io/minio``, as the same name.
+    """
     return charm.rpartition(":")[2].rpartition("/")[2]
 
 

@@ -21,6 +21,7 @@ from ckf_airgap.documents.resolving import TAG_PREFIX, WrongTagError
 from ckf_airgap.documents.values import Document, JSONValue, as_mapping
 from ckf_airgap.errors import InputError
 
+_MAX_EVENTS: Final = 200_000
 _BINARY_TAG: Final = TAG_PREFIX + "binary"
 
 
@@ -110,10 +111,12 @@ def load_nodes(
 def yaml_events(text: str) -> list[yaml.Event] | None:
     """Return the events of a YAML text in which nothing is expanded, or ``None`` if it is not YAML.
 
-    It is also ``None`` for a text beyond `MAX_BYTES`, or nested deeper than `MAX_DEPTH`.
+    It is also ``None`` for a text beyond `MAX_BYTES`, nested deeper than `MAX_DEPTH`, or with more
+    than 200,000 events.
     """
     try:
-        return list(events(text, "text", InputError))
+        found = list(islice(events(text, "text", InputError), _MAX_EVENTS + 1))
+        return found if len(found) <= _MAX_EVENTS else None
     except (yaml.YAMLError, InputError, ValueError):
         return None
 

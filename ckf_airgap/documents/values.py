@@ -14,6 +14,8 @@ Document: TypeAlias = "dict[str, JSONValue]"
 """A document whose top level is a mapping."""
 
 _DIGITS: Final = re.compile(r"([0-9]+)")
+_MAX_DIGITS: Final = 100
+"""Digits of the longest number that counts as itself when names are sorted."""
 
 
 def as_mapping(value: JSONValue, *, where: str, error: type[InputError] = InputError) -> Document:
@@ -38,7 +40,10 @@ def mappings(section: JSONValue) -> list[tuple[str, Document]]:
 
 def natural(name: str) -> tuple[str | int, ...]:
     """Return a key that sorts names as people do: ``a/9`` before ``a/10``."""
-    return tuple(int(part) if part.isdecimal() else part for part in _DIGITS.split(name))
+    return tuple(
+        part if number % 2 == 0 else int(part) if len(part) <= _MAX_DIGITS else 10**_MAX_DIGITS
+        for number, part in enumerate(_DIGITS.split(name))
+    )
 
 
 def type_name(value: object) -> str:

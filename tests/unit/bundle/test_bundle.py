@@ -143,6 +143,7 @@ def test_the_old_name_of_applications_is_read() -> None:
         ("ch:minio", "minio", False),
         ("ch:amd64/minio", "minio", False),
         ("ch:amd64/jammy/minio", "minio", False),
+        ("https://charmhub.io/minio", "minio", False),
         ("./minio_r5.charm", "minio", True),
         ("../charms/minio.charm", "minio", True),
         ("/charms/mysql-k8s_abc.charm", "mysql-k8s", True),
@@ -407,6 +408,15 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
         stream.truncate(1024**3)
     with pytest.raises(BundleError, match="too large"):
         load_document(file)
+
+
+def test_offers_that_are_null_are_none(tmp_path: Path) -> None:
+    file = tmp_path / "b.yaml"
+    file.write_text("applications: {a: {charm: a, offers: , exposed-endpoints: ~}}")
+    assert set(load_bundle(file).applications) == {"a"}
+    file.write_text("applications: {a: {charm: a, exposed-endpoints: {}}}")
+    with pytest.raises(BundleError, match="exposed-endpoints can only appear in an overlay"):
+        load_bundle(file)
 
 
 def test_offers_are_taken_from_an_overlay(tmp_path: Path) -> None:
