@@ -167,8 +167,11 @@ def _their_bundle(value: Any, case: Case) -> Values:
     applications = {}
     for name, fields in value["applications"].items():
         kept = {key: item for key, item in fields.items() if key not in _NOT_OF_A_BUNDLE}
-        for key in ("options", "resources"):
-            kept[key] = {option: untyped(item) for option, item in fields[key].items()}
+        kept["resources"] = {name: untyped(item) for name, item in fields["resources"].items()}
+        # An option without a value has its default, so ours leaves it out.
+        kept["options"] = {
+            name: untyped(item) for name, item in fields["options"].items() if item is not None
+        }
         kept["base"] = kept["base"].partition("/")[0]
         applications[name] = kept
     kept = {key: value[key] for key in ("type", "series", "relations")}
