@@ -29,11 +29,7 @@ class Difference:
 def known(deviation: Deviation) -> Difference | None:
     """Return the row that a deviation belongs to."""
     return next(
-        (
-            row
-            for row in DIFFERENCES
-            if deviation.case.kind in row.kinds and row.is_this(deviation)
-        ),
+        (row for row in DIFFERENCES if deviation.case.kind in row.kinds and row.is_this(deviation)),
         None,
     )
 

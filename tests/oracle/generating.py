@@ -34,9 +34,7 @@ def some(
 # YAML
 
 _leaves: st.SearchStrategy[Written] = scalars
-_keys = st.sampled_from(
-    ("a", "b", "c", "d", "e-f", "a", "b", "<<", "'1'", "x y", '"y"', "!!str 1")
-)
+_keys = st.sampled_from(("a", "b", "c", "d", "e-f", "a", "b", "<<", "'1'", "x y", '"y"', "!!str 1"))
 _trees = st.recursive(
     _leaves,
     lambda inner: st.dictionaries(_keys, inner, max_size=4) | st.lists(inner, max_size=4),
@@ -118,7 +116,9 @@ _application = some(
         "annotations": _texts_of(scalars),
         "bindings": _texts_of(mostly(_words)),
         "constraints": mostly(raw("mem=1G", "arch=amd64 cores=2"), one_in=20),
-        "to": st.lists(mostly(raw("kubernetes.io/os=linux", "a=b", "a=b,c=d"), one_in=8), max_size=2),
+        "to": st.lists(
+            mostly(raw("kubernetes.io/os=linux", "a=b", "a=b,c=d"), one_in=8), max_size=2
+        ),
         "placement": mostly(raw("a=b", "a=b,c=d"), one_in=8),
         "plan": mostly(_words),
         "storage": st.dictionaries(
@@ -266,7 +266,9 @@ _endpoint = some(
     },
     always=("interface",),
 ) | raw("http", "", "[]")
-_endpoints = st.dictionaries(st.sampled_from(("web", "db", "juju-info", "A_b")), _endpoint, max_size=2)
+_endpoints = st.dictionaries(
+    st.sampled_from(("web", "db", "juju-info", "A_b")), _endpoint, max_size=2
+)
 _resource = some(
     {
         "type": mostly(raw("oci-image", "file"), one_in=10),
@@ -358,7 +360,9 @@ _usual_metadata = some(
         "summary": mostly(raw("A charm"), one_in=30),
         "description": raw("It does."),
         "requires": st.dictionaries(
-            st.sampled_from(("db", "web")), some({"interface": raw("mysql")}, ("interface",)), max_size=1
+            st.sampled_from(("db", "web")),
+            some({"interface": raw("mysql")}, ("interface",)),
+            max_size=1,
         ),
         "assumes": _assumes,
     },
@@ -372,7 +376,9 @@ _option = some(
         "description": mostly(_words),
     }
 )
-_config = some({"options": st.dictionaries(st.sampled_from(("a", "b")), _option, max_size=2)}, ("options",))
+_config = some(
+    {"options": st.dictionaries(st.sampled_from(("a", "b")), _option, max_size=2)}, ("options",)
+)
 _manifest = some(
     {
         "bases": st.lists(
@@ -497,7 +503,18 @@ def strings_cases(draw: st.DrawFn) -> Case:
 
 _part = st.sampled_from(
     ("docker.io", "index.docker.io", "library", "nginx", "reg.example.com", "localhost", "A")
-    + ("a_b", "a__b", "a---b", "a..b", "[fd00::1]", "reg:5000", "reg:999999", "a.b", "-a", "x" * 130)
+    + (
+        "a_b",
+        "a__b",
+        "a---b",
+        "a..b",
+        "[fd00::1]",
+        "reg:5000",
+        "reg:999999",
+        "a.b",
+        "-a",
+        "x" * 130,
+    )
     + ("127.0.0.1", "é", "", "a_b.com", "reg:0", "Reg.io", "x" * 254)
 )
 _HEX: Final = "0123456789abcdef"

@@ -54,7 +54,9 @@ def with_text(case: Case) -> Case:
     Raises:
         AirgapError: when ours does not write it.
     """
-    return Case(case.kind, case.asked, {**case.request, "text": WRITERS[case.kind](case)}, case.given)
+    return Case(
+        case.kind, case.asked, {**case.request, "text": WRITERS[case.kind](case)}, case.given
+    )
 
 
 # YAML: read without a type
