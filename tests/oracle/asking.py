@@ -15,7 +15,6 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final
 
 HERE: Final = Path(__file__).parent
@@ -38,15 +37,8 @@ class Oracle:
             [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=1 << 20
         )
 
-    def __enter__(self) -> Oracle:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Let the program end."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 from pathlib import Path
 from typing import Any, Final
@@ -419,7 +420,7 @@ _actions = st.dictionaries(
     ),
     max_size=2,
 )
-_members = st.fixed_dictionaries(
+_member_texts: st.SearchStrategy[dict[str, str]] = st.fixed_dictionaries(
     {"metadata.yaml": _metadata.map(document) | _usual_metadata.map(document)},
     optional={
         "manifest.yaml": _manifest.map(document) | _usual_manifest,
@@ -442,14 +443,14 @@ _LINKS: Final[tuple[dict[str, str], ...]] = (
 @st.composite
 def charm_cases(draw: st.DrawFn) -> Case:
     """Archives as they are uploaded, with some links in them."""
-    members = draw(_members)
+    members = draw(_member_texts)
     links = draw(st.sampled_from(_LINKS))
     archive = archive_of(members, links)
     return _charm_case("upload", archive, {**members, **links}, unpack=bool(links))
 
 
 def _charm_case(kind: str, archive: bytes, shown: dict[str, Any], *, unpack: bool) -> Case:
-    request = {"archive": _base64(archive), "unpack": unpack}
+    request = {"archive": base64.b64encode(archive).decode("ascii"), "unpack": unpack}
     return Case(kind, "charm", request, {**shown, "bytes": archive})
 
 
@@ -458,12 +459,6 @@ def charm(members: dict[str, str | bytes], links: dict[str, str] | None = None) 
     usual = {"manifest.yaml": "bases: [{name: ubuntu, channel: '22.04', architectures: [amd64]}]\n"}
     archive = archive_of({**usual, **members}, links or {})
     return _charm_case("upload", archive, {**members, **(links or {})}, unpack=bool(links))
-
-
-def _base64(data: bytes) -> str:
-    import base64
-
-    return base64.b64encode(data).decode("ascii")
 
 
 # Option values
@@ -483,7 +478,7 @@ def settings_cases(draw: st.DrawFn) -> Case:
     """Option values in YAML, as Deploy and SetConfigs get them."""
     options = draw(_typed_options)
     values = {name: draw(scalars | _words) for name in options}
-    request = {"config": config_of(options), "text": document({"app": values}), "key": "app"}  # type: ignore[dict-item]
+    request = {"config": config_of(options), "text": document({"app": values}), "key": "app"}
     return Case("settings", "settings", request, {"options": options})
 
 
@@ -501,21 +496,18 @@ def strings_cases(draw: st.DrawFn) -> Case:
 
 # References
 
+_PARTS: Final = """
+docker.io index.docker.io library nginx reg.example.com localhost A a_b a__b a---b
+a..b [fd00::1] reg:5000 reg:999999 a.b -a 127.0.0.1 a_b.com reg:0 Reg.io
+"""
 _part = st.sampled_from(
-    ("docker.io", "index.docker.io", "library", "nginx", "reg.example.com", "localhost", "A")
-    + (
-        "a_b",
-        "a__b",
-        "a---b",
-        "a..b",
-        "[fd00::1]",
-        "reg:5000",
-        "reg:999999",
-        "a.b",
-        "-a",
+    (
+        *_PARTS.split(),
         "x" * 130,
+        "x" * 254,
+        "\u00e9",
+        "",
     )
-    + ("127.0.0.1", "é", "", "a_b.com", "reg:0", "Reg.io", "x" * 254)
 )
 _HEX: Final = "0123456789abcdef"
 _suffix = st.sampled_from(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from hypothesis import strategies as st
 
-Written: TypeAlias = "Raw | dict[str, Written] | list[Written]"
+Written: TypeAlias = "Raw | Mapping[str, Written] | Sequence[Written]"
 """A document whose keys and scalars are put into the text as they are."""
 
 
@@ -18,15 +19,19 @@ class Raw:
     text: str
 
 
-ODD = (
-    *"y Y n N yes Yes YES no No on On ON off Off true True TRUE false tRUE ~ null Null NULL".split(),
-    *"1.10 0.10 010 0o17 0o8 0x1F 0X1f 0b101 0b2 1_000 1__0 _1 1_ +1 -1 -0 +0 00 08 0 7".split(),
-    *"1e+3 1e-5 1e5 1E5 +.5 -.5 .5 1. 1.0 -1.50 1.e3 .e3 . + - .inf -.Inf +.INF .nan .NaN".split(),
-    *"inf nan 1e400 -1e400 0x 0b 0o +_1 -_5 1_0.5 1.5_0 0x_1 0b_1 0o_7 -0x1F -0b11 -0o7".split(),
-    *"12:30 12:30:45 -1:30 190:20:30.15 2024-01-01 2001-12-14t21:59:43.10-05:00".split(),
-    *"2001-12-14 9223372036854775807 9223372036854775808 -9223372036854775808".split(),
-    *"-9223372036854775809 18446744073709551615 18446744073709551616 = << <".split(),
-    *'\'\' "" \'y\' "1.10" \'it\'\'s\' "a\\tb" "\\x41" "\\u263a" "\\e[1m" !!str !!null'.split(),
+_WORDS: Final = r"""
+y Y n N yes Yes YES no No on On ON off Off true True TRUE false tRUE ~ null Null NULL
+1.10 0.10 010 0o17 0o8 0x1F 0X1f 0b101 0b2 1_000 1__0 _1 1_ +1 -1 -0 +0 00 08 0 7
+1e+3 1e-5 1e5 1E5 +.5 -.5 .5 1. 1.0 -1.50 1.e3 .e3 . + - .inf -.Inf +.INF .nan .NaN
+inf nan 1e400 -1e400 0x 0b 0o +_1 -_5 1_0.5 1.5_0 0x_1 0b_1 0o_7 -0x1F -0b11 -0o7
+12:30 12:30:45 -1:30 190:20:30.15 2024-01-01 2001-12-14t21:59:43.10-05:00
+2001-12-14 9223372036854775807 9223372036854775808 -9223372036854775808
+-9223372036854775809 18446744073709551615 18446744073709551616 = << <
+'' "" 'y' "1.10" 'it''s' "a\tb" "\x41" "\u263a" "\e[1m" !!str !!null
+"""
+
+ODD: Final = (
+    *_WORDS.split(),
     "2001-12-14 21:59:43.10",
     "!!str 5",
     "!!int '5'",
@@ -76,8 +81,8 @@ def render(value: Written, indent: int = 0) -> str:
         return f" {value.text}\n" if value.text else "\n"
     blanks = " " * indent
     if not value:
-        return " {}\n" if isinstance(value, dict) else " []\n"
-    if isinstance(value, list):
+        return " {}\n" if isinstance(value, Mapping) else " []\n"
+    if isinstance(value, Sequence):
         return "\n" + "".join(f"{blanks}-{_item(item, indent + 2)}" for item in value)
     body = "".join(f"{blanks}{key}:{render(item, indent + 2)}" for key, item in value.items())
     return f"\n{body}"

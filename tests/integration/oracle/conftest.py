@@ -11,5 +11,6 @@ from tests.oracle.asking import Oracle, build
 
 @pytest.fixture(scope="session")
 def oracle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracle]:
-    with Oracle(build(tmp_path_factory.mktemp("oracle"))) as running:
-        yield running
+    running = Oracle(build(tmp_path_factory.mktemp("oracle")))
+    yield running
+    running.close()
