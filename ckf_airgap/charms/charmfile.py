@@ -17,8 +17,9 @@ from typing import Final
 
 from ckf_airgap.charms.charm import Charm, DefaultImages, charm_from_documents
 from ckf_airgap.charms.checks.documents import document_problems, load_typed
+from ckf_airgap.charms.checks.members import DOCUMENTS as CHECKED
 from ckf_airgap.charms.checks.members import damaged_members, member_problems
-from ckf_airgap.documents import Document, JSONValue, load_mapping, load_yaml
+from ckf_airgap.documents import Document, JSONValue, as_mapping, load_yaml
 from ckf_airgap.errors import CharmError
 from ckf_airgap.files import open_regular
 from ckf_airgap.files.paths import StrPath
@@ -135,13 +136,17 @@ def _read_archive(archive: zipfile.ZipFile, path: Path) -> Charm:
         content = text(name)
         if content is None:
             return None
-        return load_mapping(
+        value = load_yaml(
             content,
             where=f"{where}: {name}",
             error=CharmError,
             allow_duplicate_keys=True,
             only_first=True,
+            typed_keys=True,
         )
+        if value is None and name == "manifest.yaml":  # as if it were not there, in Juju, too
+            return None
+        return as_mapping(value, where=f"{where}: {name}", error=CharmError)
 
     metadata, charmcraft = document("metadata.yaml"), document("charmcraft.yaml")
     if metadata is None and (charmcraft is None or "name" not in charmcraft):
@@ -154,6 +159,11 @@ def _read_archive(archive: zipfile.ZipFile, path: Path) -> Charm:
     if content is not None:
         config = load_typed(content, "config.yaml", where)
     problems = member_problems(archive)
+    problems += [
+        f"{name} is there twice, with different content"
+        for name in CHECKED
+        if len({one.CRC for one in archive.infolist() if one.filename == name}) > 1
+    ]
     if metadata is not None:
         problems += document_problems(metadata, manifest, config, text, where)
     if problems:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Final
 
+from ckf_airgap.charms.checks.gotext import go_value
 from ckf_airgap.charms.checks.jsonschema import schema_problem
 from ckf_airgap.charms.checks.names import reserved_reason
 from ckf_airgap.documents import ANY, Document, JSONValue, MappingOf
@@ -60,8 +62,19 @@ def _problem(charm: str, name: str, fields: Document) -> str:
         if key == "params" and not isinstance(value, dict):
             return "params failed to parse as a map"
         schema["properties" if key == "params" else key] = value
-    problem = schema_problem(schema)
+    problem = _unsupported(schema) or schema_problem(schema)
     return f"invalid params schema for action schema {name}: {problem}" if problem else ""
+
+
+def _unsupported(value: JSONValue) -> str:
+    """Return the problem of a number that JSON does not have."""
+    if isinstance(value, dict):
+        value = [*value.values()]
+    if isinstance(value, list):
+        return next(filter(None, map(_unsupported, value)), "")
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"json: unsupported value: {go_value(value)}"
+    return ""
 
 
 def _prohibited(value: JSONValue) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from ckf_airgap.documents import JSONValue
+from ckf_airgap.documents import JSONValue, TypedKey
 
 _MAX_INT: Final = 2**63 - 1
 
@@ -61,8 +61,12 @@ def go_value(value: JSONValue) -> str:
         case list():
             items = ", ".join(map(_item, value))
             return f"[]interface {{}}{{{items}}}"
-    entries = ", ".join(f"{quoted(key)}:{_item(item)}" for key, item in sorted(value.items()))
+    entries = ", ".join(f"{_key(key)}:{_item(item)}" for key, item in sorted(value.items()))
     return f"map[interface {{}}]interface {{}}{{{entries}}}"
+
+
+def _key(key: str) -> str:
+    return go_value(key.value) if isinstance(key, TypedKey) else quoted(key)
 
 
 def _item(value: JSONValue) -> str:

@@ -15,7 +15,7 @@ _TYPES: Final = frozenset({"array", "boolean", "integer", "number", "null", "obj
 _NOT_IN_GO: Final = re.compile(r"\(\?(?:[=!]|<[=!])|(?<!\\)\\[1-9]")
 _GO_ONLY: Final = re.compile(r"\\[zpPQC]|\(\?[a-zA-Z-]+[:)]")
 
-_TEXTS: Final = ("id", "title", "description")
+_TEXTS: Final = ("$schema", "$ref", "id", "title", "description")
 _COUNTS: Final = (
     ("minLength", "maxLength"),
     ("minProperties", "maxProperties"),

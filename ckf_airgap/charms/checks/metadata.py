@@ -23,7 +23,7 @@ from ckf_airgap.charms.checks.schema import (
     text,
     wrong,
 )
-from ckf_airgap.documents import Document, JSONValue, mappings
+from ckf_airgap.documents import Document, JSONValue, TypedKey, mappings
 
 _V2_KEYS: Final = frozenset({"assumes", "charm-user", "containers"})
 _V1_KEYS: Final = frozenset({"deployment", "min-juju-version", "series"})
@@ -175,8 +175,9 @@ def _binding(value: JSONValue, path: str) -> JSONValue:
     if not isinstance(value, dict):
         raise wrong(path, "map", value)
     for name, item in value.items():
-        if not name:
-            raise wrong(path, "non-empty binding name", name)
+        if isinstance(name, TypedKey) or not name:
+            written = name.value if isinstance(name, TypedKey) else name
+            raise wrong(path, "non-empty binding name", written)
         nothing()(item, f"{path}.{name}")
     return value
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from ckf_airgap.charms.checks.gotext import go_type, go_value
-from ckf_airgap.documents import JSONValue
+from ckf_airgap.documents import JSONValue, TypedKey
 
 Checker: TypeAlias = Callable[[JSONValue, str], JSONValue]
 """Takes a value and its path (``storage.data.type``), and returns the value in its type."""
@@ -166,6 +166,9 @@ def mapping_of(element: Checker) -> Checker:
         found: dict[str, JSONValue] = {}
         texts: list[str] = []
         for key, item in value.items():
+            if isinstance(key, TypedKey):
+                texts += wrong(path, "string", key.value).texts
+                continue
             _gather(element, item, _below(path, key), _setter(found, key), texts)
         if texts:
             raise MismatchError(texts)
@@ -192,6 +195,8 @@ class FieldMap:
         """Return the fields that are declared."""
         if not isinstance(value, dict):
             raise wrong(path, "map", value)
+        if any(isinstance(key, TypedKey) for key in value):
+            raise wrong(path, "map[string]", value)
         found: dict[str, JSONValue] = {}
         texts: list[str] = []
         for key, checker in self.fields.items():
