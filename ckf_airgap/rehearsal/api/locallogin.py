@@ -19,6 +19,7 @@ from aiohttp import web
 from ckf_airgap.documents import Document
 from ckf_airgap.rehearsal.api.jsonreply import json_reply
 from ckf_airgap.rehearsal.api.login import IDENTITY_PATH
+from ckf_airgap.rehearsal.golang.numbers import parse_int
 from ckf_airgap.rehearsal.model.bakery import (
     DischargeRefusedError,
     InteractionRequiredError,
@@ -117,7 +118,7 @@ def request_macaroons(request: web.Request) -> list[Macaroons]:
 def bakery_version(request: web.Request) -> int:
     """Return the version of the bakery protocol that a client speaks; 0 when it does not say."""
     text = request.headers.get(VERSION_HEADER, "")
-    return min(int(text), _LATEST_VERSION) if text.isdecimal() else 0
+    return min(parse_int(text) or 0, _LATEST_VERSION)
 
 
 def _interaction_required(request: web.Request) -> web.Response:
