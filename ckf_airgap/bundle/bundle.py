@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from ckf_airgap.bundle.shape import as_bundle_document
 from ckf_airgap.charms.charm import (
     CHARM_NAME,
     SERIES_CHANNELS,
@@ -18,12 +19,7 @@ from ckf_airgap.charms.charm import (
     OptionValue,
     charm_name_of_path,
 )
-from ckf_airgap.documents import (
-    Document,
-    JSONValue,
-    dump_yaml,
-    type_name,
-)
+from ckf_airgap.documents import Document, JSONValue, dump_yaml, type_name
 from ckf_airgap.errors import BundleError, CharmError, Problem, nearest
 
 APPLICATION_NAME: Final = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*\Z")
@@ -32,7 +28,9 @@ APPLICATION_NAME: Final = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)
 _ENDPOINT_NAME: Final = re.compile(r"^[a-zA-Z][a-zA-Z0-9._-]*\Z")
 
 _SERIES: Final = re.compile(r"^[a-z]+[a-z0-9]*\Z")
-_STORE_URL: Final = re.compile(r"^(?:ch:|local:)?(?:[a-z0-9]+/){0,2}(?P<name>[a-z0-9-]+)\Z")
+_STORE_URL: Final = re.compile(
+    r"^(?:ch:|local:|https?://[^/?#@]+/)?(?:[a-z0-9]+/){0,2}(?P<name>[a-z0-9-]+)\Z"
+)
 _URL_REVISION: Final = re.compile(r"^(?P<url>.*[a-z].*)-[0-9]+\Z")
 
 
@@ -135,10 +133,10 @@ class Bundle:
             where: The file, for messages.
 
         Raises:
-            BundleError: with every problem of the document, in the wording of ``juju deploy``
-                where that has one.
+            BundleError: with every value of a wrong type, or else with every problem of the
+                document, in the wording of ``juju deploy`` where that has one.
         """
-        return _Reader(where).read(document)
+        return _Reader(where).read(as_bundle_document(document, where=where))
 
     def to_yaml(self) -> str:
         """Return the document as YAML."""
@@ -151,12 +149,15 @@ def is_local_charm(charm: str) -> bool:
 
 
 def store_name(charm: str) -> str:
-    """Return the name in a store charm's URL: ``minio`` for ``ch:amd64/minio`` and ``minio``."""
+    """Return the name in a store charm's URL: ``minio`` for ``ch:amd64/minio`` and ``minio``.
+
+    Juju reads the address of a page, ``https://charmhub.io/minio``, as the same name.
+    """
     return charm.rpartition(":")[2].rpartition("/")[2]
 
 
 class _Reader:
-    """Turns a document into a `Bundle`, gathering every problem before it raises."""
+    """Turns a document with typed fields into a `Bundle`, gathering problems before it raises."""
 
     def __init__(self, where: str) -> None:
         self.where = where
@@ -168,18 +169,18 @@ class _Reader:
     def read(self, document: Document) -> Bundle:
         applications = self._applications(document)
         relations = self._relations(document, applications)
-        kind = self._text(document, "bundle", "")
+        kind = _text(document, "bundle")
         if kind not in (None, "", "kubernetes"):
             self.wrong(
                 f'bundle has an invalid type "{kind}"', fix="use kubernetes, or leave it out"
             )
         if kind == "kubernetes" and document.get("machines"):
             self.wrong("bundle machines not valid for Kubernetes bundles")
-        base = self._base(self._text(document, "default-base", ""), "default-base")
-        series = self._series(document, "bundle", "")
+        base = self._base(_text(document, "default-base"), "default-base")
+        series = self._series(document, "bundle")
         self._check_match(series, base, "bundle")
         bundle = Bundle(
-            name=self._text(document, "name", ""),
+            name=_text(document, "name"),
             kind=kind or None,
             series=series,
             default_base=base,
@@ -210,38 +211,38 @@ class _Reader:
         return found
 
     def _application(self, name: str, fields: Document, where: str) -> Application:
-        charm = self._text(fields, "charm", where)
-        if not charm and not isinstance(fields.get("charm"), list | dict | bool):
+        charm = _text(fields, "charm") or ""
+        if not charm:
             self.wrong("empty charm path", where, "name its charm: charm: NAME")
-        self._check_charm(name, charm or "", fields, where)
+        self._check_charm(name, charm, fields, where)
         scale = self._scale(fields, where)
-        placement = self._placement(fields, where)
+        placement = tuple(str(item) for item in _list(fields, "to"))
         if len(placement) > scale:
             self.wrong(f'too many placement directives for application "{name}"')
-        series = self._series(fields, f'application "{name}"', where)
-        base = self._base(self._text(fields, "base", where), f"{where}: base")
+        series = self._series(fields, f'application "{name}"')
+        base = self._base(_text(fields, "base"), f"{where}: base")
         self._check_match(series, base, f'application "{name}"')
-        storage = self._texts(fields, "storage", where)
+        storage = _texts(fields, "storage")
         for item in storage:
             if not APPLICATION_NAME.match(item):
                 self.wrong(f'invalid storage name "{item}" in application "{name}"')
         return Application(
             name=name,
-            charm=charm or "",
-            channel=self._text(fields, "channel", where),
+            charm=charm,
+            channel=_text(fields, "channel"),
             revision=self._revision(fields, where),
             scale=scale,
-            trust=self._flag(fields, "trust", where),
+            trust=fields.get("trust") is True,
             series=series,
             base=base,
             options=self._options(fields, where),
             resources=self._resources(fields, where),
-            constraints=self._text(fields, "constraints", where) or "",
-            annotations=self._texts(fields, "annotations", where),
+            constraints=_text(fields, "constraints") or "",
+            annotations=_texts(fields, "annotations"),
             storage=storage,
-            devices=self._texts(fields, "devices", where),
-            bindings=self._texts(fields, "bindings", where),
-            expose=self._flag(fields, "expose", where),
+            devices=_texts(fields, "devices"),
+            bindings=_texts(fields, "bindings"),
+            expose=fields.get("expose") is True,
             placement=placement,
         )
 
@@ -262,8 +263,8 @@ class _Reader:
                 "please use channel"
             )
 
-    def _series(self, fields: Document, what: str, where: str) -> str | None:
-        series = self._text(fields, "series", where)
+    def _series(self, fields: Document, what: str) -> str | None:
+        series = _text(fields, "series")
         if series and not _SERIES.match(series):
             self.wrong(f'{what} declares an invalid series "{series}"')
         return series
@@ -273,47 +274,21 @@ class _Reader:
         if base is not None and version is not None and base.track != version:
             self.wrong(f'{what} series "{series}" and base "{base}" must match if both supplied')
 
-    def _text(self, fields: Mapping[str, JSONValue], key: str, where: str) -> str | None:
-        """Return a scalar as text: an unquoted ``1.9`` is a number in YAML, but meant as text."""
-        value = fields.get(key)
-        if value is None or isinstance(value, str):
-            return value
-        if isinstance(value, bool | list | dict):
-            self.wrong(f"{key} must be text, not {type_name(value)}", where)
-            return None
-        return str(value)
-
-    def _flag(self, fields: Document, key: str, where: str) -> bool:
-        value = fields.get(key)
-        if value is None or isinstance(value, bool):
-            return bool(value)
-        self.wrong(f"{key} must be true or false, not {value!r}", where)
-        return False
-
     def _revision(self, fields: Document, where: str) -> int | None:
-        value = fields.get("revision")
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            self.wrong(f"the revision must be an integer, zero or greater, not {value!r}", where)
+        value = _integer(fields, "revision")
+        if value is not None and value < 0:
+            self.wrong(f"the revision must be zero or greater, not {value}", where)
             return None
         return value
 
     def _scale(self, fields: Document, where: str) -> int:
-        values = []
-        for key in ("scale", "num_units"):
-            value = fields.get(key)
-            if value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int):
-                self.wrong(f"{key} must be an integer, not {value!r}", where)
-            elif value < 0:
-                self.wrong("negative number of units specified", where)
-            else:
-                values.append(value)
-        if len(values) == 2 and all(values):
+        found = (_integer(fields, key) for key in ("scale", "num_units"))
+        values = [value for value in found if value is not None]
+        if any(value < 0 for value in values):
+            self.wrong("negative number of units specified", where)
+        elif len(values) == 2 and all(values):
             self.wrong("cannot specify both scale and num_units", where)
-        return max(values) if values else 1
+        return max(0, *values) if values else 1
 
     def _base(self, text: str | None, where: str) -> Base | None:
         if not text:
@@ -324,67 +299,37 @@ class _Reader:
             self.wrong(exc.message)
             return None
 
-    def _section(self, fields: Document, key: str, where: str) -> Document:
-        value = fields.get(key)
-        if value is None:
-            return {}
-        if not isinstance(value, dict):
-            self.wrong(f"{key} must be a mapping, not {type_name(value)}", where)
-            return {}
-        return value
-
     def _options(self, fields: Document, where: str) -> dict[str, OptionValue]:
+        """Return the options that have a value; null stands for the charm's default, as in Juju."""
         found: dict[str, OptionValue] = {}
-        for name, value in self._section(fields, "options", where).items():
-            if isinstance(value, list | dict) or value is None:
+        for name, value in _section(fields, "options").items():
+            if isinstance(value, list | dict):
                 self.wrong(
                     f"the value must be a scalar, not {type_name(value)}",
                     f"{where}, option {name}",
                     "write YAML inside an option as text: option: |",
                 )
-            else:
-                found[str(name)] = value
+            elif value is not None:
+                found[name] = value
         return found
 
     def _resources(self, fields: Document, where: str) -> dict[str, str | int]:
         found: dict[str, str | int] = {}
-        for name, value in self._section(fields, "resources", where).items():
+        for name, value in _section(fields, "resources").items():
             if isinstance(value, bool) or not isinstance(value, str | int):
                 self.wrong(f'resource revision "{name}" is not int or string', where)
             else:
-                found[str(name)] = value
+                found[name] = value
         return found
-
-    def _texts(self, fields: Document, key: str, where: str) -> dict[str, str]:
-        section = self._section(fields, key, where)
-        return {str(name): "" if item is None else str(item) for name, item in section.items()}
-
-    def _placement(self, fields: Document, where: str) -> tuple[str, ...]:
-        value = fields.get("to")
-        if value is None:
-            return ()
-        items = value if isinstance(value, list) else [value]
-        if any(not isinstance(item, str | int) for item in items):
-            self.wrong("to must be a list of placement directives", where)
-            return ()
-        return tuple(str(item) for item in items)
 
     def _relations(
         self, document: Document, applications: Mapping[str, Application]
     ) -> tuple[Relation, ...]:
-        value = document.get("relations")
-        if value is None:
-            return ()
-        if not isinstance(value, list):
-            self.wrong(f"relations must be a list, not {type_name(value)}")
-            return ()
         found: list[Relation] = []
         seen: set[frozenset[str]] = set()
-        known = set(applications)
-        saas = document.get("saas")
-        if isinstance(saas, dict):
-            known |= set(saas)
-        for ends in _relation_pairs(value):
+        known = {*applications, *_section(document, "saas")}
+        for item in _list(document, "relations"):
+            ends = [str(end) for end in item] if isinstance(item, list) else []
             relation = self._relation(ends, known)
             if relation is None:
                 continue
@@ -395,15 +340,12 @@ class _Reader:
             found.append(relation)
         return tuple(found)
 
-    def _relation(self, ends: JSONValue, known: set[str]) -> Relation | None:
-        if not isinstance(ends, list) or any(not isinstance(end, str) for end in ends):
-            self.wrong(f"a relation must be a pair of strings, not {ends!r}")
-            return None
+    def _relation(self, ends: list[str], known: set[str]) -> Relation | None:
         if len(ends) != 2:
             self.wrong(f"relation {_quoted(ends)} has {len(ends)} endpoint(s), not 2")
             return None
         try:
-            left, right = (EndpointRef.parse(str(end)) for end in ends)
+            left, right = (EndpointRef.parse(end) for end in ends)
         except BundleError as exc:
             self.wrong(exc.message)
             return None
@@ -421,20 +363,29 @@ class _Reader:
         return Relation(left, right)
 
 
-def _relation_pairs(relations: list[JSONValue]) -> Iterable[JSONValue]:
-    """Yield pairs; Juju also reads ``[a, [b, c]]`` as two relations of a."""
-    for relation in relations:
-        if (
-            isinstance(relation, list)
-            and len(relation) == 2
-            and any(isinstance(end, list) for end in relation)
-        ):
-            lefts, rights = (end if isinstance(end, list) else [end] for end in relation)
-            yield from ([left, right] for left in lefts for right in rights)
-        else:
-            yield relation
+def _text(fields: Mapping[str, JSONValue], key: str) -> str | None:
+    value = fields.get(key)
+    return value if isinstance(value, str) else None
 
 
-def _quoted(ends: JSONValue) -> str:
-    items = ends if isinstance(ends, list) else [ends]
-    return "[" + " ".join(f'"{item}"' for item in items) + "]"
+def _integer(fields: Mapping[str, JSONValue], key: str) -> int | None:
+    value = fields.get(key)
+    return value if isinstance(value, int) else None
+
+
+def _list(fields: Mapping[str, JSONValue], key: str) -> list[JSONValue]:
+    value = fields.get(key)
+    return value if isinstance(value, list) else []
+
+
+def _section(fields: Mapping[str, JSONValue], key: str) -> Document:
+    value = fields.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _texts(fields: Mapping[str, JSONValue], key: str) -> dict[str, str]:
+    return {name: str(value or "") for name, value in _section(fields, key).items()}
+
+
+def _quoted(ends: Iterable[str]) -> str:
+    return "[" + " ".join(f'"{end}"' for end in ends) + "]"

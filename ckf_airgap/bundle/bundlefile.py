@@ -9,7 +9,9 @@ from typing import Final
 
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.merge import merge_documents
-from ckf_airgap.documents import MAX_BYTES, Document, as_mapping, load_all_yaml
+from ckf_airgap.bundle.nearby import path_from_bundle
+from ckf_airgap.bundle.shape import load_parts
+from ckf_airgap.documents import MAX_BYTES, Document, as_mapping
 from ckf_airgap.errors import BundleError, Problem, raise_all, unreadable
 from ckf_airgap.files import read_small, read_small_text
 from ckf_airgap.files.paths import StrPath
@@ -49,7 +51,7 @@ def load_document(path: Path) -> Document:
             Problem(f"applications.{name}.{key} can only appear in an overlay section")
             for name, fields in _applications(documents[0])
             for key in _ONLY_IN_OVERLAYS
-            if key in fields
+            if fields.get(key) is not None
         ],
     )
     return merge_documents(*documents)
@@ -77,7 +79,7 @@ def load_overlays(paths: Iterable[Path]) -> list[Document]:
 
 def _documents(file: Path, kind: str, *, pipes: bool = True) -> list[Document]:
     text = _read_text(file, kind, pipes=pipes)
-    documents = load_all_yaml(text, where=str(file), error=BundleError)
+    documents = load_parts(text, where=str(file)).documents
     if not documents or documents[0] is None:
         raise BundleError(f"{file} is empty, expected a bundle with applications")
     mappings = [as_mapping(document, where=str(file), error=BundleError) for document in documents]
@@ -120,7 +122,9 @@ def _include(document: Document, directory: Path) -> Iterator[Problem]:
                 for mark, encode in ((INCLUDE_FILE, _as_text), (INCLUDE_BASE64, _as_base64)):
                     if value.startswith(mark):
                         try:
-                            values[key] = encode(directory / value.removeprefix(mark))
+                            values[key] = encode(
+                                path_from_bundle(directory, value.removeprefix(mark))
+                            )
                         except (OSError, UnicodeDecodeError, BundleError) as exc:
                             where = f"application {name}, {section.rstrip('s')} {key}"
                             yield Problem(

@@ -74,24 +74,12 @@ def without_strays(
 
 
 def without_relations_of(relations: list[JSONValue], application: str) -> list[JSONValue]:
-    """Return the relations that an application has no part in.
-
-    Of ``[a, [b, c]]``, which is short for two relations of a, the pair with the application goes.
-    """
-    kept: list[JSONValue] = []
-    for relation in relations:
-        ends: list[JSONValue] = []
-        for end in relation if isinstance(relation, list) else []:
-            if isinstance(end, list):
-                left = [item for item in end if not _names(item, application)]
-                ends += [left] if left else []
-            elif not _names(end, application):
-                ends.append(end)
-        if not isinstance(relation, list) or ends == relation:
-            kept.append(relation)
-        elif len(ends) == len(relation):
-            kept.append(ends)
-    return kept
+    """Return the relations that an application has no part in."""
+    return [
+        relation
+        for relation in relations
+        if not isinstance(relation, list) or not any(_names(end, application) for end in relation)
+    ]
 
 
 def _applications(document: Document) -> Document:

@@ -26,7 +26,7 @@ from ckf_airgap.documents.reading import (
     reading,
     scalar_value,
 )
-from ckf_airgap.documents.resolving import TAG_PREFIX
+from ckf_airgap.documents.resolving import TAG_PREFIX, resolve
 from ckf_airgap.documents.values import Document, JSONValue, type_name
 from ckf_airgap.documents.writing import float_text
 from ckf_airgap.errors import InputError, Problem, raise_all
@@ -86,14 +86,14 @@ class Findings:
     more: int = 0
     """Problems beyond those that are listed."""
 
-    def wrong(self, node: Node, path: _Path, expected: str) -> None:
-        """Take down that a node is not what was expected."""
+    def wrong(self, node: Node, path: _Path, expected: str, fix: str = "") -> None:
+        """Note that a node is not what was expected."""
         if len(self.problems) >= _SHOWN_PROBLEMS:
             self.more += 1
             return
         line = f"line {node.line}" if node.line else ""
         place = ", ".join(part for part in (path_text(path), line) if part)
-        self.problems.append(Problem(f"expected {expected}, got {_shown(node)}", place))
+        self.problems.append(Problem(f"expected {expected}, got {_shown(node)}", place, fix))
 
 
 class Shape(ABC):
@@ -166,7 +166,7 @@ class Integer(Shape):
                 number = _INT64.stop
             if number in _INT64:
                 return number
-        findings.wrong(node, path, "an integer")
+        findings.wrong(node, path, "an integer", _unquoted(node, int))
         return None
 
 
@@ -187,7 +187,7 @@ class Number(Shape):
             return None
         if isinstance(value, int | float) and not isinstance(value, bool):
             return float(value)
-        findings.wrong(node, path, "a number")
+        findings.wrong(node, path, "a number", _unquoted(node, float))
         return None
 
 
@@ -206,7 +206,7 @@ class Boolean(Shape):
         value = scalar_value(node) if type(node) is ScalarNode else ""
         if value is None or isinstance(value, bool):
             return value
-        findings.wrong(node, path, "true or false")
+        findings.wrong(node, path, "true or false", _unquoted(node, bool))
         return None
 
 
@@ -249,7 +249,8 @@ class ListOf(Shape):
                 for index, item in enumerate(node.items)
             ]
         if not _is_null(node):
-            findings.wrong(node, path, "a list")
+            single = type(node) is ScalarNode
+            findings.wrong(node, path, "a list", "put it in brackets" if single else "")
         return None
 
 
@@ -402,6 +403,14 @@ def _decoded(roots: list[Node], shape: Shape, where: str, error: type[InputError
         findings.problems.append(Problem(f"and {findings.more} more of that kind"))
     raise_all(error, f"{where} has values of a type that Juju does not take", findings.problems)
     return Shaped(documents=documents, unknown=tuple(findings.unknown))
+
+
+def _unquoted(node: Node, kind: type[int | float]) -> str:
+    """Return the hint to leave out quotes, where those alone make a value a text."""
+    quoted = type(node) is ScalarNode and not node.plain and node.tag is None
+    value = resolve(node.text) if quoted and isinstance(node, ScalarNode) else None
+    fits = isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
+    return "leave out the quotes" if fits else ""
 
 
 def _is_null(node: Node) -> bool:

@@ -16,6 +16,10 @@ from ckf_airgap.errors import InputError
 _STR: Final = TAG_PREFIX + "str"
 _INT: Final = TAG_PREFIX + "int"
 _FLOAT: Final = TAG_PREFIX + "float"
+_LIST: Final = TAG_PREFIX + "seq"
+_MAPPING: Final = TAG_PREFIX + "map"
+_NO_TEXT: Final = TAG_PREFIX + "value"
+"""What a plain scalar is that only one of the readers takes for text."""
 
 _PYYAML: Final = yaml.resolver.Resolver()
 _Dumper: Final = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -25,6 +29,9 @@ _TYPED_BEGIN: Final = frozenset("+-.0123456789yYnNtTfFoO~<=")
 
 _ODD: Final = re.compile("[^\n\x20-\x7e\xa1-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
 """What is escaped, since one reader takes it for a line end, drops it or refuses it."""
+
+_TURNING: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f]")
+"""What turns the direction of writing, so that a text looks like another."""
 
 _MAX_INT: Final = 2**64
 
@@ -48,6 +55,15 @@ class _BlockDumper(_Dumper):  # type: ignore[misc, valid-type]
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002
         return True
 
+    def resolve(self, kind: type[yaml.Node], value: str, implicit: tuple[bool, bool]) -> str:
+        """Return the tag that a scalar has without its own; plain texts are those of `is_text`."""
+        if kind is not yaml.ScalarNode:
+            return _LIST if kind is yaml.SequenceNode else _MAPPING
+        if not implicit[0] or is_text(value):
+            return _STR
+        tag = str(_PYYAML.resolve(kind, value, implicit))  # type: ignore[no-untyped-call]
+        return _NO_TEXT if tag == _STR else tag
+
 
 def float_text(value: float) -> str:
     """Return a float as YAML: what yaml.v2 and PyYAML both take for this very number."""
@@ -69,8 +85,6 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
         style = '"'
     elif "\n" in text:
         style = "|" if _fits_block(text) else '"'
-    elif not is_text(text):
-        style = "'"
     return dumper.represent_scalar(_STR, text, style=style)
 
 
@@ -103,19 +117,27 @@ _BlockDumper.add_representer(float, _represent_float)
 def dump_yaml(value: JSONValue | Mapping[str, JSONValue]) -> str:
     """Return `value` as YAML: keys in order, literal blocks for multi-line text.
 
-    Whatever yaml.v2 or PyYAML would take for another type or another text is in quotes.
+    Whatever yaml.v2 or PyYAML would take for another type or another text is in quotes. What would
+    turn the direction of writing for whoever looks at it is escaped.
 
     Raises:
         InputError: when a text or number in it cannot be written.
     """
     try:
-        return yaml.dump(
+        text = _dump(value, allow_unicode=True)
+        return _dump(value, allow_unicode=False) if _TURNING.search(text) else text
+    except UnicodeEncodeError as exc:
+        raise InputError(f"a text cannot be written as YAML: {exc}") from exc
+
+
+def _dump(value: JSONValue | Mapping[str, JSONValue], *, allow_unicode: bool) -> str:
+    return str(
+        yaml.dump(
             value,
             Dumper=_BlockDumper,
             sort_keys=False,
-            allow_unicode=True,
+            allow_unicode=allow_unicode,
             default_flow_style=False,
             width=10_000,
         )
-    except UnicodeEncodeError as exc:
-        raise InputError(f"a text cannot be written as YAML: {exc}") from exc
+    )
