@@ -35,6 +35,7 @@ _BINARY_TAG: Final = TAG_PREFIX + "binary"
 _INT64: Final = range(-(2**63), 2**63)
 _SHOWN_CHARACTERS: Final = 40
 _SHOWN_PROBLEMS: Final = 100
+_SHOWN_UNKNOWN: Final = 1000
 
 _Path = tuple[str | int, ...]
 
@@ -70,7 +71,7 @@ class Shaped:
 
     Attributes:
         documents: The documents, each field of its declared type.
-        unknown: The keys that no record declares.
+        unknown: The first thousand keys that no record declares.
     """
 
     documents: list[JSONValue]
@@ -318,8 +319,10 @@ class Record(Shape):
             name = _key(key)
             declared = self.fields.get(name)
             if declared is None:
-                unknown = UnknownKey(path=(*path, name), line=key.line, known=tuple(self.fields))
-                findings.unknown.append(unknown)
+                if len(findings.unknown) < _SHOWN_UNKNOWN:
+                    known = tuple(self.fields)
+                    unknown = UnknownKey(path=(*path, name), line=key.line, known=known)
+                    findings.unknown.append(unknown)
                 found[name] = plain_value(item)
             else:
                 found[name] = declared.decode(item, (*path, name), findings, found.get(name))
