@@ -9,6 +9,7 @@ from typing import Final
 
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.merge import merge_documents
+from ckf_airgap.bundle.nearby import path_from_bundle
 from ckf_airgap.bundle.shape import load_parts
 from ckf_airgap.documents import MAX_BYTES, Document, as_mapping
 from ckf_airgap.errors import BundleError, Problem, raise_all, unreadable
@@ -121,7 +122,9 @@ def _include(document: Document, directory: Path) -> Iterator[Problem]:
                 for mark, encode in ((INCLUDE_FILE, _as_text), (INCLUDE_BASE64, _as_base64)):
                     if value.startswith(mark):
                         try:
-                            values[key] = encode(directory / value.removeprefix(mark))
+                            values[key] = encode(
+                                path_from_bundle(directory, value.removeprefix(mark))
+                            )
                         except (OSError, UnicodeDecodeError, BundleError) as exc:
                             where = f"application {name}, {section.rstrip('s')} {key}"
                             yield Problem(

@@ -138,8 +138,9 @@ def _tell_script(terminal: Terminal, path: Path | None, problem: AirgapError | N
     if problem is None:
         terminal.note(f"read {path} again")
     else:
-        details = "".join(f"\n  {entry}" for entry in problem.problems)
-        terminal.warn(f"{problem.message}; the script stays as it was{details}")
+        terminal.warn(
+            f"{problem.message}; the script stays as it was", [*map(str, problem.problems)]
+        )
 
 
 async def _serve(controller: RehearsalController, terminal: Terminal) -> None:

@@ -36,7 +36,7 @@ def report_failure(error: Exception, terminal: Terminal) -> ExitCode:
 
         trace = Traceback.from_exception(type(error), error, error.__traceback__, width=100)
         terminal.err.print(trace)
-    terminal.err.print(_text(failure), highlight=False, soft_wrap=True)
+    terminal.err.print(_text(failure), soft_wrap=True)
     if terminal.json:
         terminal.document(_error_document(failure))
     return failure.exit_code
@@ -45,22 +45,25 @@ def report_failure(error: Exception, terminal: Terminal) -> ExitCode:
 def _text(error: AirgapError) -> Text:
     """Return the message, each problem with its fix, and the fix of the whole.
 
-    A cause that several images share is reported once, with the images below it.
+    A cause that several images share is reported once, with the images below it. Each part stays
+    on its line, whatever is in it.
     """
     from rich.text import Text
 
-    text = Text.assemble(("error: ", "bold red"), error.message)
+    from ckf_airgap.cli.safetext import visible
+
+    text = Text.assemble(("error: ", "bold red"), visible(error.message))
     if error.problems:
         text.append(":")
     for problem, places in _grouped(error):
         place = f"{problem.where}: " if problem.where and not places else ""
-        text.append(f"\n  - {place}{problem.what}{':' if places else ''}")
+        text.append(f"\n  - {visible(place + problem.what)}{':' if places else ''}")
         for one in places:
-            text.append(f"\n      {one}")
+            text.append(f"\n      {visible(one)}")
         if problem.fix:
-            text.append(f"\n{'    ' if places else '      '}{problem.fix}", "dim")
+            text.append(f"\n{'    ' if places else '      '}{visible(problem.fix)}", "dim")
     if error.fix:
-        text.append(f"\n{error.fix}")
+        text.append(f"\n{visible(error.fix)}")
     return text
 
 

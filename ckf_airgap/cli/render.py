@@ -71,9 +71,7 @@ def command(
     if terminal.json:
         terminal.document(_document(rendering, output, bundle_out))
     elif output is None:
-        terminal.out.print(
-            rendering.overlay_yaml(), markup=False, highlight=False, soft_wrap=True, end=""
-        )
+        terminal.text(rendering.overlay_yaml())
     unused = rendering.proof.unused
     if terminal.verbosity > 0:
         for entry in unused:

@@ -35,8 +35,10 @@ from ckf_airgap.documents.values import (
     Document,
     JSONValue,
     as_mapping,
+    decimal,
     mappings,
     natural,
+    parse_json,
     type_name,
 )
 from ckf_airgap.documents.writing import dump_yaml, is_text
@@ -62,6 +64,7 @@ __all__ = [
     "TypedKey",
     "UnknownKey",
     "as_mapping",
+    "decimal",
     "dump_yaml",
     "is_text",
     "load_all_yaml",
@@ -70,6 +73,7 @@ __all__ = [
     "load_yaml",
     "mappings",
     "natural",
+    "parse_json",
     "shaped",
     "type_name",
     "yaml_events",

@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 
 from ckf_airgap.bundle.bundle import Application, Bundle
 from ckf_airgap.charms.charm import Base, Charm
-from ckf_airgap.documents import Document
+from ckf_airgap.documents import Document, decimal
 from ckf_airgap.errors import (
     ImageNotFoundError,
     InputError,
@@ -454,10 +454,11 @@ def _of_juju(rules: ImageRules, version: str) -> Iterator[tuple[ImageReference, 
         references = [ImageReference.parse(image) for image in rules.juju.images(version)]
     except ReferenceSyntaxError:
         references = []
-    if not references or not major.isdecimal():
+    number = decimal(major)
+    if not references or number is None:
         raise UsageError(f"{version!r} is not a version of Juju", fix="Write one such as 3.6.9.")
     for reference in references:
-        if reference.repository.endswith("/juju-db") and int(major) >= FIRST_JUJU_WITHOUT_MONGODB:
+        if reference.repository.endswith("/juju-db") and number >= FIRST_JUJU_WITHOUT_MONGODB:
             continue
         yield (
             reference,

@@ -63,7 +63,7 @@ def list_command(inputs: ListingInputs, need: Need, output: Path | None) -> None
     if terminal.json:
         terminal.document(_list_document(listing, chosen, output))
     elif output is None:
-        terminal.out.print(chosen.to_text(), markup=False, highlight=False, soft_wrap=True, end="")
+        terminal.text(chosen.to_text())
     if output is not None:
         terminal.note(f"wrote {len(chosen)} images to {output}")
     required = len(inventory.chosen("required"))

@@ -78,7 +78,7 @@ def retag_command(
         if engine == "none":
             terminal.document(result.to_json())
     elif output is None:
-        terminal.out.print(result.to_text(), markup=False, highlight=False, soft_wrap=True, end="")
+        terminal.text(result.to_text())
     for path, what in ((output, "retagged list"), (mapping, "mapping")):
         if path is not None:
             terminal.note(f"wrote the {what} to {path}")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, final
 
 from ckf_airgap.concurrency import in_thread, in_thread_to_end
-from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.documents import Document, parse_json
 from ckf_airgap.errors import (
     AbsentError,
     InputError,
@@ -321,7 +321,7 @@ def _read_index(path: Path) -> list[Descriptor]:
         content = read_small(
             index, MAX_INDEX_BYTES, what="an index", follow=False, error=IntegrityError
         )
-        document: JSONValue = json.loads(content)
+        document = parse_json(content)
     except FileNotFoundError as exc:
         raise AbsentError(f"{path} has no index.json") from exc
     except ValueError as exc:
