@@ -96,6 +96,11 @@ def _as_airgap_error(error: Exception) -> AirgapError:
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""
         return AirgapError(f"{place}{error.strerror}")
+    if isinstance(error, MemoryError):
+        return AirgapError(
+            "there is not enough memory",
+            fix="Free some, or allow the command more (ulimit -v, a limit of the container).",
+        )
     name = type(error).__name__
     return AirgapError(
         f"unexpected {name}: {error}",
