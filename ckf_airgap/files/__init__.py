@@ -35,10 +35,10 @@ _UNFINISHED: Final = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.part\Z")
 
 
 def disk_error(error: OSError, path: Path) -> TransferError:
-    """Return an error of the disk as one of ours."""
+    """Return an error of the disk as one of ours; `path` is the file, or the directory."""
     if error.errno in _FULL:
         return StorageFullError(
-            f"no room left on the disk of {path.parent}",
+            f"no room left on the disk of {path if path.is_dir() else path.parent}",
             fix="Free some space there, or use another directory; the next run continues.",
         )
     return TransferError(f"{path}: {error.strerror or error}")
