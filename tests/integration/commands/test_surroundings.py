@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from ckf_airgap.errors import ExitCode
+from ckf_airgap.operations.lock import Lock
 from tests.integration.commands.conftest import Run, World
+from tests.integration.packing.smallpack import seal
 
 CLOSED = {0: "<&-", 1: ">&-", 2: "2>&-"}
 
@@ -30,7 +32,7 @@ def closing(world: World, streams: tuple[int, ...], *arguments: str | Path) -> R
     return Run(done.returncode, done.stdout, done.stderr)
 
 
-@pytest.mark.parametrize("streams", [(1,), (2,), (0, 1, 2)])
+@pytest.mark.parametrize("streams", [(1,), (0, 1, 2)])
 def test_a_closed_stream_is_one_that_nobody_reads(world: World, streams: tuple[int, ...]) -> None:
     """A file that is written then has what belongs into it, and nothing that was printed."""
     written = world.path / "overlay.yaml"
@@ -42,7 +44,7 @@ def test_a_closed_stream_is_one_that_nobody_reads(world: World, streams: tuple[i
     assert "wrote" not in written.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("arguments", [("releases",), ("--help",), ("images", "push")])
+@pytest.mark.parametrize("arguments", [("releases",), ("images", "push")])
 def test_a_closed_standard_output_is_no_defect(world: World, arguments: tuple[str, ...]) -> None:
     done = closing(world, (1,), *arguments)
     assert done.code == (ExitCode.USAGE if "push" in arguments else 0)
@@ -50,20 +52,12 @@ def test_a_closed_standard_output_is_no_defect(world: World, arguments: tuple[st
     assert "Traceback" not in done.err
 
 
-@pytest.mark.parametrize("length", [1, 2])
-def test_a_link_that_leads_back_to_itself_is_told(world: World, length: int) -> None:
-    links = [world.path / f"link-{number}" for number in range(length)]
-    for number, link in enumerate(links):
-        link.symlink_to(links[(number + 1) % length])
-    files = ("--charms", world.charms, "--images", world.images)
-    for command in (
-        ("render", world.bundle, *files, "-o", links[0]),
-        ("controller", "--juju-data", links[0]),
-    ):
-        done = world.run(*command)
-        assert done.code == ExitCode.INPUT
-        assert f"{links[0]} is a symbolic link that leads back to itself" in done.err
-    assert all(link.is_symlink() for link in links)
+def test_a_link_that_leads_back_to_itself_is_told(world: World) -> None:
+    (world.path / "one").symlink_to("two")
+    (world.path / "two").symlink_to("one")
+    done = world.run("controller", "--juju-data", world.path / "one")
+    assert done.code == ExitCode.INPUT
+    assert f"{world.path}/one is a symbolic link that leads back to itself" in done.err
 
 
 def test_an_argument_that_is_no_text_is_refused_unless_it_names_a_file(world: World) -> None:
@@ -84,3 +78,17 @@ def test_an_argument_that_is_no_text_is_refused_unless_it_names_a_file(world: Wo
     assert done.code == 0
     assert r"wrote the overlay to overlay-\xff.yaml" in done.err
     assert (world.path / f"overlay-{byte}.yaml").exists()
+
+
+def test_a_directory_in_place_of_a_file_of_a_pack_is_named(world: World) -> None:
+    pack = world.path / "pack"
+    pack.mkdir()
+    lock = Lock(tool="0", bundle="b", bundle_sha256="0" * 64, architecture="amd64")
+    (pack / "ckf-airgap.lock").write_text(lock.to_text(), encoding="utf-8")
+    (pack / "charms.tar.gz").write_text("x")
+    seal(pack)
+    (pack / "charms.tar.gz").unlink()
+    (pack / "charms.tar.gz").mkdir()
+    done = world.run("unpack", pack, "--to", world.path / "home")
+    assert done.code == ExitCode.TRANSFER
+    assert f"{pack / 'charms.tar.gz'}: Is a directory" in done.err
