@@ -21,7 +21,7 @@ from ckf_airgap.documents import dump_yaml, load_all_yaml
 from ckf_airgap.errors import AirgapError
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.scalars import ValueText
-from ckf_airgap.rehearsal.entities.charmarchive import read_archive
+from ckf_airgap.rehearsal.archives.reading import read_archive
 from ckf_airgap.rehearsal.model.optionvalues import parse_settings
 from ckf_airgap.rehearsal.wire import ApiError
 from tests.oracle.comparing import Case, Outcome, plain, untyped
