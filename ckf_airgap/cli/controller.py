@@ -108,6 +108,7 @@ def command(
     with `ready` when clients can connect, and shuts down cleanly on Ctrl-C and SIGTERM.
     """
     from ckf_airgap.cli.runner import run
+    from ckf_airgap.files import resolved
 
     terminal = Terminal.current()
     known = ckf_airgap.load_release(release) if release else None
@@ -118,7 +119,7 @@ def command(
         needed_options=known.site.needed_options if known else ckf_airgap.common_needed_options(),
     )
     controller = ckf_airgap.RehearsalController(
-        juju_data=juju_data.resolve() if juju_data else None,
+        juju_data=resolved(juju_data) if juju_data else None,
         host=host,
         port=port,
         models=models,
