@@ -30,7 +30,7 @@ def test_every_room_and_every_module_of_the_ground_is_on_the_page() -> None:
 
 def test_the_root_of_the_package_holds_only_rooms_and_the_ground() -> None:
     modules = {path.stem for path in PACKAGE.glob("*.py")}
-    ground = {"errors", "documents", "concurrency"}
+    ground = {"errors", "concurrency"}
     assert modules == {"__init__", "__main__", "_version", *ground}
 
 

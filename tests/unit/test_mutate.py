@@ -29,7 +29,7 @@ def mutate() -> ModuleType:
     [
         ("ckf_airgap/juju/plan.py", "tests/unit/juju"),
         ("ckf_airgap.transfer.registry.upload", "tests/unit/transfer"),
-        (str(ROOT / "ckf_airgap" / "documents.py"), "tests/unit/test_documents.py"),
+        (str(ROOT / "ckf_airgap" / "concurrency.py"), "tests/unit/test_concurrency.py"),
     ],
 )
 def test_a_module_is_named_by_its_file_or_its_name_and_tested_by_its_room(

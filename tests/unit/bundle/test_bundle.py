@@ -326,7 +326,7 @@ def test_all_problems_are_reported_together() -> None:
 
 
 def test_more_directives_than_needed_units_are_taken_with_units() -> None:
-    assert bundle(application("scale: 2, to: [x, y]")).applications["a"].placement == ("x", "y")
+    assert bundle(application("scale: 2, to: [x, u]")).applications["a"].placement == ("x", "u")
 
 
 def test_a_relation_to_another_model_is_known_by_its_saas_entry() -> None:
@@ -438,7 +438,7 @@ relations: [['a:x', 'b:y'], ['s:z', 'a:z'], ['b:p', ['a:q', 's:r']]]
         ("applications: {a: {scale: 3}}", "applications a scale", 3),
         ("applications: {b: {scale: 3}}", "applications b", {"charm": "b", "scale": 3}),
         ("applications: {a: {trust: false}}", "applications a trust", False),
-        ("applications: {a: {to: [y, z]}}", "applications a to", ["y", "z"]),
+        ("applications: {a: {to: [u, z]}}", "applications a to", ["u", "z"]),
         ("applications: {a: {constraints: mem=2G}}", "applications a constraints", "mem=2G"),
         ("applications: {a: {options: {y: z}}}", "applications a options", {"x": 1, "y": "z"}),
         ("applications: {a: {options: {x: }}}", "applications a options", {"y": "text"}),
@@ -470,8 +470,8 @@ relations: [['a:x', 'b:y'], ['s:z', 'a:z'], ['b:p', ['a:q', 's:r']]]
         ("bundle: other", "bundle", "kubernetes"),
         ("description: after", "description", "before"),
         ("machines: {'1': {}}", "machines", {"1": {}}),
-        ("saas: {t: {url: y}}", "saas", {"s": {"url": "x"}, "t": {"url": "y"}}),
-        ("saas: {s: {url: y}}", "saas", {"s": {"url": "y"}}),
+        ("saas: {t: {url: u}}", "saas", {"s": {"url": "x"}, "t": {"url": "u"}}),
+        ("saas: {s: {url: u}}", "saas", {"s": {"url": "u"}}),
         ("saas: {s: }", "relations", [["a:x", "b:y"], ["b:p", ["a:q"]]]),
     ],
 )
@@ -508,10 +508,10 @@ def test_overlays_are_merged_in_order() -> None:
     [
         ("applications: {a: {charm: x}}", ["applications: {a: {scale: 2}}"], []),
         ("services: {a: {charm: x}}", ["applications: {a: {scale: 2}}"], []),
-        ("applications: {a: {charm: x}}", ["applications: {c: {charm: y}}"], []),
+        ("applications: {a: {charm: x}}", ["applications: {c: {charm: u}}"], []),
         (
             "applications: {a: {charm: x}}",
-            ["applications: {c: {charm: y}}", "applications: {c: {scale: 2}}"],
+            ["applications: {c: {charm: u}}", "applications: {c: {scale: 2}}"],
             [],
         ),
         ("applications: {a: {charm: x}}", ["applications: {none: }", "series: focal"], []),

@@ -99,8 +99,8 @@ def test_whether_a_charm_has_something_to_run(tmp_path: Path, member: str, expec
 
 
 def test_the_last_of_repeated_keys_counts_as_juju_has_it(tmp_path: Path) -> None:
-    files = {"metadata.yaml": "name: a\nsummary: x\nsummary: y\n"}
-    assert read_charm(pack(tmp_path / "m.charm", files)).summary == "y"
+    files = {"metadata.yaml": "name: a\nsummary: first\nsummary: last\n"}
+    assert read_charm(pack(tmp_path / "m.charm", files)).summary == "last"
 
 
 def test_files_of_default_images_are_read(tmp_path: Path) -> None:

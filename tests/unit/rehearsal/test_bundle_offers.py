@@ -100,4 +100,4 @@ async def test_binary_options_are_the_text_that_they_encode(rehearsal: Rehearsal
     assert reply["changes"][1]["args"]["options"] == {"key": "hello"}
     for wrong in ("a: !!binary //8=", "a: !!binary '!'"):
         with pytest.raises(InputError, match="cannot decode binary data as text"):
-            load_all_yaml(wrong, where="bundle", binary_as_text=True)
+            load_all_yaml(wrong, where="bundle")

@@ -94,7 +94,6 @@ def _plan(params: Document) -> tuple[list[Document], list[str]]:
             text_field(params, "yaml"),
             where="bundle",
             allow_duplicate_keys=True,
-            binary_as_text=True,
         )
         mappings = [as_mapping(document, where="bundle") for document in documents]
     except InputError as exc:

@@ -1,0 +1,76 @@
+"""YAML is read defensively, and written the way a person would."""
+
+from __future__ import annotations
+
+import pytest
+
+from ckf_airgap.documents import (
+    JSONValue,
+    as_mapping,
+    load_all_yaml,
+    load_mapping,
+    load_yaml,
+    type_name,
+)
+from ckf_airgap.errors import BundleError, InputError
+
+
+def test_a_repeated_key_is_an_error_that_names_the_line() -> None:
+    with pytest.raises(InputError, match=r"x has the key 'minio' twice \(line 4\)"):
+        load_yaml("a:\n  minio: 1\n  b: 2\n  'minio': 3\n", where="x")
+
+
+def test_one_key_in_two_mappings_is_no_repetition() -> None:
+    assert load_yaml("a: {x: 1}\nb: {x: 1}", where="x") == {"a": {"x": 1}, "b": {"x": 1}}
+
+
+def test_the_last_of_repeated_keys_wins_where_that_is_allowed() -> None:
+    assert load_yaml("a: 1\na: 2", where="x", allow_duplicate_keys=True) == {"a": 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("a: [1,\nb", "line 3, column 1"),
+        ("a: b: c", "line 1, column 5"),
+        ("a: 'b", "line 1"),
+        ("\ta: 1", "line 1"),
+        ("a: *x", "line 1, column 4"),
+        ("a: \x07", "x is not valid YAML"),
+        ("a: \ud800", "x is not valid YAML"),
+        ("? [a]\n: 1", "x is not valid YAML"),
+        ("a: 1\n<<: 5", "line 2"),
+    ],
+)
+def test_what_is_no_yaml_is_refused_with_its_place(text: str, place: str) -> None:
+    with pytest.raises(BundleError, match=place) as raised:
+        load_yaml(text, where="x", error=BundleError)
+    assert "\n" not in str(raised.value)
+
+
+def test_several_documents_are_read_as_several() -> None:
+    assert load_all_yaml("a: 1\n---\n---\nb: 2\n", where="x") == [{"a": 1}, None, {"b": 2}]
+    with pytest.raises(InputError, match="x holds 2 YAML documents where one is expected"):
+        load_yaml("a: 1\n---\nb: 2", where="x")
+
+
+def test_an_empty_text_has_no_document() -> None:
+    assert load_all_yaml("# nothing\n", where="x") == []
+    assert load_yaml("", where="x") is None
+    assert load_mapping("", where="x") == {}
+
+
+def test_keys_are_text_at_every_level() -> None:
+    assert load_mapping("1: {2: [{3: a}], true: b, null: c}", where="x") == {
+        "1": {"2": [{"3": "a"}], "true": "b", "null": "c"}
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [(["a"], "a list"), ("a", "text"), (True, "a boolean"), (1, "an integer"), (1.5, "a number")],
+)
+def test_what_is_no_mapping_is_refused_by_its_name(value: JSONValue, name: str) -> None:
+    with pytest.raises(InputError, match=f"x must be a mapping, not {name}"):
+        as_mapping(value, where="x")
+    assert type_name(value) == name
