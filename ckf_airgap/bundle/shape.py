@@ -12,6 +12,7 @@ from ckf_airgap.documents import (
     ANY,
     BOOLEAN,
     INTEGER,
+    TEXT,
     TEXT_OR_NULL,
     Document,
     JSONValue,
@@ -26,7 +27,7 @@ from ckf_airgap.documents import (
 from ckf_airgap.errors import BundleError
 
 _TEXTS: Final = MappingOf(TEXT_OR_NULL)
-_LIST: Final = ListOf(TEXT_OR_NULL)
+_LIST: Final = ListOf(TEXT)
 
 OFFER: Final = Record({"endpoints": _LIST, "acl": _TEXTS})
 """An offer of an application."""
@@ -82,6 +83,7 @@ BUNDLE: Final = Record(
         "relations": ListOf(_LIST),
         "tags": _LIST,
         "description": TEXT_OR_NULL,
+        "name": TEXT_OR_NULL,  # which Juju does not read
     }
 )
 """A document of a bundle or an overlay."""
@@ -104,7 +106,12 @@ def as_bundle_document(value: JSONValue, *, where: str) -> Document:
     """Return a document that was not read by `load_parts` with each field of its type.
 
     Raises:
-        BundleError: when it is no mapping, or values have a wrong type.
+        BundleError: with every value of a wrong type.
     """
-    document = shaped(value, BUNDLE, where=where, error=BundleError)
+    try:
+        document = shaped(value, BUNDLE, where=where, error=BundleError)
+    except BundleError as exc:
+        raise BundleError(
+            f"the bundle {where} cannot be used", problems=exc.problems, fix=exc.fix
+        ) from exc
     return as_mapping(document, where=where, error=BundleError)

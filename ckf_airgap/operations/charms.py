@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 from ckf_airgap._version import __version__
 from ckf_airgap.bundle.bundle import Application, Bundle
 from ckf_airgap.bundle.bundlefile import load_overlays
+from ckf_airgap.bundle.charmurls import is_path
 from ckf_airgap.bundle.checks import overlaid
 from ckf_airgap.charmhub.channel import Channel
 from ckf_airgap.charmhub.download import (
@@ -235,7 +236,9 @@ def _read_asked(sources: CharmSources) -> _Asked:
         names = ", ".join(str(one) for one in extra) or "charms"
         return _Asked(name=names, document_sha256=document_sha256({}), wanted=extra, local=())
     named = find_bundle(sources.bundle)
-    bundle = overlaid(named.bundle, load_overlays(sources.overlays))
+    bundle = overlaid(
+        named.bundle, load_overlays(sources.overlays, named.bundle.directory).documents
+    )
     wanted = wanted_charms(bundle, architecture=sources.architecture, base=sources.base)
     return _Asked(
         name=bundle_label(named, sources.bundle),
@@ -252,17 +255,23 @@ def bundle_label(named: NamedBundle, given: str | Path) -> str:
 
 def _local_files(bundle: Bundle, given: str | Path) -> tuple[Path, ...]:
     """Return the files that a bundle names as charms, next to it as Juju looks for them."""
-    directory = Path(given).expanduser()
-    directory = directory if directory.is_dir() else directory.parent
-    files = {
-        directory / application.charm: None
-        for application in bundle.applications.values()
-        if application.is_local
-    }
+    given = Path(given).expanduser()
+    directory = bundle.directory or (given if given.is_dir() else given.parent)
+    local = [application for application in bundle.applications.values() if application.is_local]
+    files = {directory / one.charm: None for one in local if is_path(one.charm)}
     missing = [
         Problem(f"there is no file {file}", "a charm that the bundle names as a file")
         for file in files
         if not file.is_file()
+    ]
+    missing += [
+        Problem(
+            f"{one.charm} was uploaded to a controller, and no store has it",
+            f"application {one.name}",
+            "name its file in an overlay: charm: ./NAME.charm",
+        )
+        for one in local
+        if not is_path(one.charm)
     ]
     raise_all(CharmNotFoundError, "charm files of the bundle are missing", missing)
     return tuple(files)

@@ -28,6 +28,8 @@ from ckf_airgap.images.audit import AuditReport, audit_charms
 from ckf_airgap.images.inventory import Inventory, InventoryImage, take_inventory
 from ckf_airgap.images.lists import ImageList
 from ckf_airgap.images.reference import ImageReference, Registry, retag_candidates
+from ckf_airgap.images.resourcefiles import read_resource_files
+from ckf_airgap.images.resources import with_resources
 from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.operations.rendering import NamedBundle, added_rules, find_bundle, scan_charms
 from ckf_airgap.rendering.overlay import charms_of
@@ -128,7 +130,7 @@ async def list_images(inputs: ListingInputs) -> Listing:
 def read_listing(inputs: ListingInputs) -> Listing:
     """Do what `list_images` does; blocks."""
     named = find_bundle(inputs.bundle)
-    overlays = load_overlays(inputs.overlays)
+    overlays = load_overlays(inputs.overlays, named.bundle.directory).documents
     bundle = overlaid(named.bundle, overlays)
     from_files = inputs.charms is not None or named.release is None
     if named.release is not None and inputs.charms is None:
@@ -136,6 +138,7 @@ def read_listing(inputs: ListingInputs) -> Listing:
     else:
         directory = (inputs.charms or DEFAULT_CHARMS).expanduser()
         charms = charms_of(bundle, scan_charms(named.bundle, overlays, directory))
+    bundle = with_resources(bundle, read_resource_files(bundle, charms))
     rules = added_rules(inputs.rules, named)
     lists = [
         ImageList.read(path.expanduser(), fix="Name an existing file with --append FILE.")

@@ -5,8 +5,10 @@ The edge in front of `ckf_airgap.rendering.overlay.render`, which is pure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.bundlefile import load_bundle, load_overlays
@@ -28,9 +30,14 @@ from ckf_airgap.files import read_small_text
 from ckf_airgap.files.paths import settle
 from ckf_airgap.images.lists import ImageList, RetaggedImages
 from ckf_airgap.images.reference import Registry
+from ckf_airgap.images.resourcefiles import read_resource_files
+from ckf_airgap.images.resources import ResourceFiles
 from ckf_airgap.images.retag import RetagMapping
 from ckf_airgap.images.rules import ImageRules
-from ckf_airgap.rendering.overlay import Rendering, render
+from ckf_airgap.rendering.overlay import Rendering, charms_of, render
+
+Carrier: TypeAlias = Callable[[ResourceFiles], ResourceFiles]
+"""Takes the files of resources to where they will be, and returns them there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,15 +126,19 @@ async def render_release(inputs: Inputs) -> Rendering:
     return await in_thread(read_and_render, inputs)
 
 
-def read_and_render(inputs: Inputs, *, named: NamedBundle | None = None) -> Rendering:
+def read_and_render(
+    inputs: Inputs, *, named: NamedBundle | None = None, carry: Carrier | None = None
+) -> Rendering:
     """Do what `render_release` does; blocks.
 
     Args:
         inputs: What to read.
         named: The bundle, when it has been read before.
+        carry: Takes the files of resources elsewhere, and returns where they are then.
     """
     registry = parse_registry(inputs)
-    return _render(inputs, named or find_bundle(inputs.bundle), registry, by_rule=False)
+    named = named or find_bundle(inputs.bundle)
+    return _render(inputs, named, registry, by_rule=False, carry=carry)
 
 
 def render_by_rule(inputs: Inputs, named: NamedBundle, registry: Registry) -> Rendering:
@@ -145,21 +156,31 @@ def render_by_rule(inputs: Inputs, named: NamedBundle, registry: Registry) -> Re
 
 
 def _render(
-    inputs: Inputs, named: NamedBundle, registry: Registry | None, *, by_rule: bool
+    inputs: Inputs,
+    named: NamedBundle,
+    registry: Registry | None,
+    *,
+    by_rule: bool,
+    carry: Carrier | None = None,
 ) -> Rendering:
     settings = parse_settings(inputs)
-    overlays = load_overlays(inputs.overlays)
-    charms = scan_charms(named.bundle, overlays, (inputs.charms or DEFAULT_CHARMS).expanduser())
-    return render(
+    overlays = load_overlays(inputs.overlays, named.bundle.directory)
+    documents = overlays.documents
+    charms = scan_charms(named.bundle, documents, (inputs.charms or DEFAULT_CHARMS).expanduser())
+    effective, _ = with_overlays(named.bundle, documents)  # its problems are raised by render
+    resources = read_resource_files(effective, charms_of(effective, charms))
+    rendering = render(
         named.bundle,
         charms=charms,
+        resources=resources if carry is None else carry(resources),
         images=None if by_rule else read_images(inputs, registry),
         registry=registry,
         rules=read_rules(inputs, named),
         settings=settings,
-        overlays=overlays,
+        overlays=documents,
         relative_to=inputs.relative_to,
     )
+    return replace(rendering, warnings=(*overlays.warnings, *rendering.warnings))
 
 
 def read_images(inputs: Inputs, registry: Registry | None) -> ImageList | RetaggedImages:

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from ckf_airgap._version import __version__
-from ckf_airgap.bundle.bundlefile import load_overlay
+from ckf_airgap.bundle.bundlefile import load_overlays
 from ckf_airgap.concurrency import in_thread
-from ckf_airgap.documents import dump_yaml
 from ckf_airgap.errors import (
     ImagesFailedError,
     IntegrityError,
@@ -75,8 +74,7 @@ def _check_files(plan: PackPlan) -> None:
     """Read the small files that a person named: hours of fetching come before some are used."""
     named = find_bundle(plan.charms.bundle or "")
     added_rules(plan.rules, named)
-    for overlay in plan.charms.overlays:
-        load_overlay(overlay)
+    load_overlays(plan.charms.overlays, named.bundle.directory)
     for path in plan.append:
         ImageList.read(path, fix="Name an existing file with --append FILE.")
     if plan.signing_key is not None and not reads_once(plan.signing_key):
@@ -354,7 +352,7 @@ class _Pack:
         texts = {
             names.IMAGE_LIST: "".join(f"{line}\n" for line in lines),
             names.RETAGGED: mapping.to_text(),
-            names.BUNDLE: dump_yaml(bundle.document),
+            names.BUNDLE: bundle.to_yaml(),
             names.OVERLAY: rendering.overlay_yaml(),
             names.MERGED: rendering.bundle_yaml(),
             names.LOCK_NAME: lock.to_text(),

@@ -39,11 +39,17 @@ from ckf_airgap.errors import (
 )
 from ckf_airgap.images.discover import ApplicationImages, ImageNeed, Place, discover_images
 from ckf_airgap.images.lists import ImageList, RetaggedImages
-from ckf_airgap.images.recognise import images_in_text
 from ckf_airgap.images.reference import ImageReference, Registry
+from ckf_airgap.images.resources import ResourceFiles, with_resources
 from ckf_airgap.images.rules import ImageRules
-from ckf_airgap.images.scalars import ValueText
 from ckf_airgap.rendering.proof import Proof, prove
+from ckf_airgap.rendering.remarks import (
+    left_outside,
+    logins_left,
+    unquoted,
+    without_base,
+    without_units,
+)
 
 NO_CHANNEL: Final = ""
 """What an overlay gives an application that has a channel: a local charm has none.
@@ -117,6 +123,7 @@ def render(
     rules: ImageRules | None = None,
     settings: Sequence[Setting] = (),
     overlays: Sequence[Document] = (),
+    resources: ResourceFiles | None = None,
     relative_to: Path | None = None,
 ) -> Rendering:
     """Return the overlay that makes a bundle deployable from local charms and a private registry.
@@ -131,8 +138,11 @@ def render(
         settings: Single options, applied last of all.
         overlays: The user's own overlays, applied after the bundle. Options and resources that
             they or the settings give stay as they are given.
+        resources: The files that the bundle gives as resources. An image of such a file is one to
+            be exchanged like others; its login is kept only where its image is in the registry.
         relative_to: The directory that the ``charm:`` paths start from; ``None`` for the
-            directory of the charms, which gives ``./name_rN.charm``.
+            directory of the charms, which gives ``./name_rN.charm``. The files of resources that
+            are in that directory start from it, too; the paths of all others are in full.
 
     Raises:
         BundleError: when an overlay breaks the bundle, or relations do not fit the endpoints of
@@ -156,8 +166,12 @@ def render(
     raise_all(OptionError, "options or resources do not fit their charms", problems)
     problems = _relation_problems(effective, by_application)
     raise_all(BundleError, "relations do not fit their charms", problems)
-    final = Bundle.from_document(
-        merge_documents(effective.document, wanted), where="with its settings"
+    files = resources if resources is not None else ResourceFiles()
+    final = with_resources(
+        Bundle.from_document(
+            merge_documents(effective.document, wanted), where="with its settings"
+        ),
+        files,
     )
     own_options = _places("options", [*overlays, wanted])
     own_resources = _places("resources", overlays)
@@ -176,13 +190,24 @@ def render(
     )
     replacements = _look_up(found, retagged)
     targets = {replacement.need.source: replacement.target for replacement in replacements}
-    generated = _generated(found, targets, final, relative_to)
+    own = {place for place in own_resources if place in files.images}
+    kept = {
+        place: file
+        for place, file in files.images.items()
+        if place in own or retagged.registry.holds(ImageReference.parse(file.image))
+    }
+    written = ResourceFiles(files=files.files, images=kept)
+    generated = _generated(found, targets, final, written, relative_to)
     target = merge_documents(final.document, generated)
-    warnings = [warning for entry in found for warning in entry.warnings()]
-    warnings += _left_outside(final, own_options, own_resources, retagged)
-    warnings += _unquoted(found, retagged.registry)
-    warnings += _without_base(final, by_application)
-    rendered = Bundle.from_document(_without_channels(target), where="as rendered")
+    warnings = [*effective.warnings, *without_units(final, by_application)]
+    warnings += [warning for entry in found for warning in entry.warnings()]
+    warnings += logins_left(files, kept, retagged.registry)
+    warnings += left_outside(final, own_options, own_resources, retagged)
+    warnings += unquoted(found, retagged.registry)
+    warnings += without_base(final, by_application)
+    rendered = with_resources(
+        Bundle.from_document(_without_channels(target), where="as rendered"), written
+    )
     proof = prove(
         rendered,
         by_application,
@@ -268,6 +293,19 @@ def charm_path(charm: Charm, relative_to: Path | None) -> str:
     return path if path.startswith("..") else f"./{path}"
 
 
+def _resource_path(path: Path, charm: Charm, relative_to: Path | None) -> str:
+    """Return the path of a resource's file: from where charms start, when it is below that.
+
+    Juju starts from the bundle, which has to be there as well.
+    """
+    start = relative_to or (charm.path.parent if charm.path is not None else None)
+    full = Path(os.path.normpath(path.absolute()))
+    start = Path(os.path.normpath(start.absolute())) if start is not None else None
+    if start is None or not full.is_relative_to(start):
+        return str(full)
+    return f"./{full.relative_to(start)}"
+
+
 def _look_up(found: Iterable[ApplicationImages], images: RetaggedImages) -> list[Replacement]:
     replacements: list[Replacement] = []
     missing: dict[ImageReference, list[ImageNeed]] = {}
@@ -304,6 +342,7 @@ def _generated(
     found: Iterable[ApplicationImages],
     targets: Mapping[ImageReference, ImageReference],
     bundle: Bundle,
+    files: ResourceFiles,
     relative_to: Path | None,
 ) -> Document:
     """Return the overlay over the bundle with the user's own changes in it."""
@@ -319,12 +358,15 @@ def _generated(
                 continue
             if plan.uses and rendered != _in_force(entry, plan.option):
                 options[plan.option] = rendered
+        name = entry.application.name
         resources: dict[str, JSONValue] = {
             resource: str(targets[source]) for resource, source in entry.resources.items()
         }
-        applications[entry.application.name] = _application(
-            entry, bundle, options, resources, relative_to
-        )
+        for resource in entry.application.resources:
+            path = files.path((name, resource))
+            if path is not None:
+                resources[resource] = _resource_path(path, entry.charm, relative_to)
+        applications[name] = _application(entry, bundle, options, resources, relative_to)
     raise_all(OptionError, "images cannot be written into options", problems)
     return {"applications": applications}
 
@@ -355,7 +397,7 @@ def _base_fields(application: Application, charm: Charm, bundle: Bundle) -> Docu
 
     Without it, ``juju deploy`` does not recognise the application when the bundle is deployed
     again: it takes the charm for a new one, and looks for its file where none is. A base that
-    the charm does not have stays as it was asked for; `_without_base` warns about it.
+    the charm does not have stays as it was asked for; `without_base` warns about it.
     """
     if application.base is not None:
         return {}
@@ -366,18 +408,6 @@ def _base_fields(application: Application, charm: Charm, bundle: Bundle) -> Docu
     if application.series == KUBERNETES_SERIES:  # Juju refuses a base next to it
         fields["series"] = None
     return fields
-
-
-def _without_base(bundle: Bundle, charms: Mapping[str, Charm]) -> list[Problem]:
-    """Return a warning for each application that cannot be deployed on the base it asks for."""
-    warnings = []
-    for name, application in bundle.applications.items():
-        try:
-            choose_base(application, bundle, charms[name])
-        except CharmError as exc:
-            fix = exc.fix or "take a charm that has it, or name another base in an overlay"
-            warnings.append(Problem(exc.message, f"application {name}", fix))
-    return warnings
 
 
 def _in_force(entry: ApplicationImages, option: str) -> object:
@@ -395,63 +425,6 @@ def _places(section: str, overlays: Iterable[Document]) -> frozenset[Place]:
             if isinstance(values, dict):
                 found |= {(name, key) for key, value in values.items() if value is not None}
     return frozenset(found)
-
-
-def _left_outside(
-    bundle: Bundle,
-    own_options: Iterable[Place],
-    own_resources: Iterable[Place],
-    images: RetaggedImages,
-) -> list[Problem]:
-    """Return a warning for each image of the user's own that is not in the registry."""
-    values = [
-        (name, f"option {option}", bundle.applications[name].options.get(option), option)
-        for name, option in sorted(own_options)
-        if name in bundle.applications
-    ] + [
-        (name, f"resource {resource}", bundle.applications[name].resources.get(resource), "image")
-        for name, resource in sorted(own_resources)
-        if name in bundle.applications
-    ]
-    warnings = []
-    for name, where, value, hint in values:
-        if not isinstance(value, str):
-            continue
-        warnings += [
-            Problem(
-                f"{reference} is not in {images.registry}, and stays since you set it",
-                f"application {name}, {where}",
-            )
-            for reference in images_in_text(value, hint)
-            if not images.registry.holds(reference)
-        ]
-    return warnings
-
-
-def _unquoted(found: Iterable[ApplicationImages], registry: Registry) -> list[Problem]:
-    """Return a warning for mappings with images of a registry that YAML cannot hold unquoted.
-
-    ``[fd00::1]:5000/x`` opens a list. We quote it, but charms may write a mapping's values into
-    YAML of their own as they are (knative's ``custom_images``).
-    """
-    if not registry.host.startswith("["):
-        return []
-    places = [
-        f"{entry.application.name} {plan.option}"
-        for entry in found
-        for plan in entry.options
-        if plan.uses and ValueText.parse(plan.value).keys is not None
-    ]
-    if not places:
-        return []
-    return [
-        Problem(
-            "charms that write images into YAML without quotes, as those of knative do, fail at "
-            f"a registry that begins with a bracket: look at {', '.join(places)}",
-            f"registry {registry}",
-            "give the registry a host name",
-        )
-    ]
 
 
 def _without_channels(document: Document) -> Document:
