@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.merge import merge, without_strays
-from ckf_airgap.charms.charm import Charm, Option, OptionValue
+from ckf_airgap.bundle.optionvalues import convert
+from ckf_airgap.charms.charm import Charm, OptionValue
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import BundleError, Problem, UsageError, nearest, raise_all
 
@@ -37,11 +37,6 @@ APPLICATION_OPTIONS: Final = frozenset(
     }
 )
 """Options that Juju itself gives every application on Kubernetes (its caas application config)."""
-
-_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}\Z")
-_FLOAT: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\Z")
-_TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
-_FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,37 +70,6 @@ class Setting:
     def __str__(self) -> str:
         """Return ``APP.OPTION``; the value may be a secret."""
         return f"{self.application}.{self.option}"
-
-
-def convert(option: Option, value: OptionValue) -> OptionValue:
-    """Return a value in the option's type; a string is read as Juju reads it.
-
-    Raises:
-        ValueError: when the value does not fit; the message says what was expected.
-    """
-    match option.type, value:
-        case "string" | "secret", str():
-            return value
-        case "boolean", bool():
-            return value
-        case "boolean", str() if value in _TRUE | _FALSE:
-            return value in _TRUE
-        case "int", int() if not isinstance(value, bool):
-            return value
-        case "int", str():
-            return _number(int, option, value)
-        case "float", int() | float() if not isinstance(value, bool):
-            return float(value)
-        case "float", str():
-            return _number(float, option, value)
-    raise ValueError(f"expected {option.type}, got {value!r}")
-
-
-def _number(kind: type[int | float], option: Option, value: str) -> OptionValue:
-    """Read a number as Go does, which accepts no blanks, underscores or digits of other scripts."""
-    if not (_INTEGER if kind is int else _FLOAT).match(value):
-        raise ValueError(f"expected {option.type}, got {value!r}")
-    return kind(value)
 
 
 def with_overlays(bundle: Bundle, overlays: Sequence[Document]) -> tuple[Bundle, list[Problem]]:

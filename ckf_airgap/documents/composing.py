@@ -40,6 +40,9 @@ _MAX_DIRECTIVES: Final = 100
 """Directives that a text may have: libyaml compares each ``%TAG`` with all before it."""
 
 _DIRECTIVE: Final = re.compile(r"^%", re.MULTILINE)
+_BYTE_ORDER_MARK: Final = "\n\ufeff"
+"""One that libyaml leaves out, and yaml.v2 takes for the beginning of a text."""
+
 _MERGE_TAG: Final = TAG_PREFIX + "merge"
 _NULL_TAG: Final = TAG_PREFIX + "null"
 
@@ -130,6 +133,8 @@ class _Level:
 
     node: ListNode | MappingNode
     anchor: _Anchor | None
+    flow: bool
+    """Whether it is written in brackets."""
     height: int = 0
     """Levels of the deepest collection inside."""
 
@@ -189,6 +194,12 @@ class Composer:
         text, tag = str(event.value), event.tag
         plain = tag is None and bool(event.implicit[0])
         node = ScalarNode(text, _line(event), plain, tag)
+        if "?" in text and not event.style and self._levels and self._levels[-1].flow:
+            # yaml.v2 ends a text in brackets there, as YAML 1.1 has it; libyaml goes on.
+            raise self._error(
+                f"{self._where} is not YAML that Juju reads: inside brackets, a text with a "
+                f"question mark needs quotes (line {node.line}{_column(event)})"
+            )
         if event.anchor is not None:
             anchor = _Anchor(node, 1, len(text), 0, is_open=False)
             self._anchors[event.anchor] = anchor
@@ -222,7 +233,7 @@ class Composer:
             self._anchors[event.anchor] = anchor
         self._count(1, 0, node.line)
         self._put(node)
-        self._levels.append(_Level(node, anchor))
+        self._levels.append(_Level(node, anchor, bool(event.flow_style)))
 
     def _close(self) -> None:
         level = self._levels.pop()
@@ -281,6 +292,11 @@ def events(text: str, where: str, error: type[InputError]) -> Iterator[yaml.Even
         raise error(f"{where} is too large to be read as YAML ({len(text)} characters)")
     if "%" in text and sum(1 for _ in _DIRECTIVE.finditer(text)) > _MAX_DIRECTIVES:
         raise error(f"{where} has more than {_MAX_DIRECTIVES} directives (lines that begin with %)")
+    if _BYTE_ORDER_MARK in text:
+        line = text.count("\n", 0, text.index(_BYTE_ORDER_MARK)) + 2
+        raise error(
+            f"{where} is not YAML that Juju reads: it has a byte order mark inside (line {line})"
+        )
     loader = EventLoader(text)
     try:
         depth = 0

@@ -149,12 +149,15 @@ def key_text(key: Node) -> str:
     """Return a key as it was written.
 
     Raises:
-        NodeError: when it is a list or a mapping.
+        NodeError: when it is a list or a mapping, or its tag does not fit.
     """
     if not isinstance(key, ScalarNode):
         what = "a list" if isinstance(key, ListNode) else "a mapping"
         raise NodeError(f"{what} cannot be a key", key.line)
-    return str(scalar_value(key)) if key.tag == _BINARY_TAG else key.text
+    if key.tag is None:
+        return key.text
+    value = scalar_value(key)
+    return str(value) if key.tag == _BINARY_TAG else key.text
 
 
 def merged_mappings(value: Node) -> list[MappingNode]:

@@ -16,6 +16,10 @@ from ckf_airgap.errors import InputError
 _STR: Final = TAG_PREFIX + "str"
 _INT: Final = TAG_PREFIX + "int"
 _FLOAT: Final = TAG_PREFIX + "float"
+_LIST: Final = TAG_PREFIX + "seq"
+_MAPPING: Final = TAG_PREFIX + "map"
+_NO_TEXT: Final = TAG_PREFIX + "value"
+"""What a plain scalar is that only one of the readers takes for text."""
 
 _PYYAML: Final = yaml.resolver.Resolver()
 _Dumper: Final = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -48,6 +52,15 @@ class _BlockDumper(_Dumper):  # type: ignore[misc, valid-type]
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002
         return True
 
+    def resolve(self, kind: type[yaml.Node], value: str, implicit: tuple[bool, bool]) -> str:
+        """Return the tag that a scalar has without its own; plain texts are those of `is_text`."""
+        if kind is not yaml.ScalarNode:
+            return _LIST if kind is yaml.SequenceNode else _MAPPING
+        if not implicit[0] or is_text(value):
+            return _STR
+        tag = str(_PYYAML.resolve(kind, value, implicit))  # type: ignore[no-untyped-call]
+        return _NO_TEXT if tag == _STR else tag
+
 
 def float_text(value: float) -> str:
     """Return a float as YAML: what yaml.v2 and PyYAML both take for this very number."""
@@ -69,8 +82,6 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
         style = '"'
     elif "\n" in text:
         style = "|" if _fits_block(text) else '"'
-    elif not is_text(text):
-        style = "'"
     return dumper.represent_scalar(_STR, text, style=style)
 
 

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 import yaml
 
-from ckf_airgap.documents import yaml_events
+from ckf_airgap.documents import is_text, yaml_events
 from ckf_airgap.errors import OptionError
 
 KeyPath: TypeAlias = "tuple[str | int, ...]"
@@ -29,9 +29,6 @@ _STR_TAG: Final = "tag:yaml.org,2002:str"
 _ESCAPED: Final = re.compile("[\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff]")
 _PLAIN_KEY: Final = re.compile(r"^[A-Za-z_][\w./-]*\Z")
 _JSON_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
-
-
-_RESOLVER: Final = yaml.resolver.Resolver()
 
 
 class Dialect(enum.Enum):
@@ -439,19 +436,19 @@ def _single_quoted(value: str) -> str:
 
 
 def _plain_safe(value: str, *, flow: bool) -> bool:
-    """Whether a value without quotes is still read as this text, by YAML 1.1's rules too.
+    """Whether a value without quotes is still read as this text, by PyYAML and by Go's yaml.v2.
 
-    Without quotes, PyYAML reads ``12:30`` as a number and ``yes`` as true.
+    Without quotes, PyYAML reads ``12:30`` as a number, yaml.v2 ``y`` as true and ``1e-5`` as one;
+    inside brackets, a question mark ends a text for yaml.v2.
     """
-    if not value.isprintable():
+    if not value.isprintable() or not is_text(value) or (flow and "?" in value):
         return False
     events = yaml_events(f"[{value}, x]" if flow else f"k: {value}\n") or []
     scalars = [event for event in events if isinstance(event, yaml.ScalarEvent)]
     if len(scalars) != 2 or len(events) != 8:
         return False
     found = scalars[0] if flow else scalars[1]
-    tag = _RESOLVER.resolve(yaml.ScalarNode, value, (True, False))  # type: ignore[no-untyped-call]
-    return found.value == value and found.style in (None, "") and tag == _STR_TAG
+    return found.value == value and found.style in (None, "")
 
 
 def _yaml_key(key: str) -> str:

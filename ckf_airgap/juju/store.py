@@ -6,12 +6,34 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
-from ckf_airgap.documents import Document, JSONValue, load_mapping
+from ckf_airgap.documents import (
+    TEXT,
+    Document,
+    JSONValue,
+    ListOf,
+    MappingOf,
+    Record,
+    Shape,
+    as_mapping,
+    load_shaped,
+)
 from ckf_airgap.errors import ControllerError, InputError, nearest
 from ckf_airgap.files import require_directory
 from ckf_airgap.files.paths import settle
 from ckf_airgap.juju.logins import read_macaroons
+
+_CONTROLLERS: Final = Record(
+    {
+        "current-controller": TEXT,
+        "controllers": MappingOf(
+            Record({"uuid": TEXT, "api-endpoints": ListOf(TEXT), "ca-cert": TEXT})
+        ),
+    }
+)
+_ACCOUNTS: Final = Record({"controllers": MappingOf(Record({"user": TEXT, "password": TEXT}))})
+"""What is read of the store, with the types that ``jujuclient`` declares: a password is a text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +113,7 @@ def read_controller(name: str | None = None, juju_data: Path | None = None) -> S
     if juju_data is not None:
         require_directory(juju_data, fix="Set JUJU_DATA or --juju-data to Juju's client store.")
     directory = juju_data if juju_data is not None else default_juju_data()
-    document = _read(directory, "controllers.yaml")
+    document = _read(directory, "controllers.yaml", _CONTROLLERS)
     controllers = _section(document, "controllers")
     current = document.get("current-controller")
     chosen = name or (current if isinstance(current, str) else None)
@@ -112,7 +134,9 @@ def read_controller(name: str | None = None, juju_data: Path | None = None) -> S
             f"controller {chosen} has no api-endpoints in {directory / 'controllers.yaml'}",
             fix="Register the controller again: juju register, or juju login.",
         )
-    account = _section(_section(_read(directory, "accounts.yaml"), "controllers"), chosen)
+    account = _section(
+        _section(_read(directory, "accounts.yaml", _ACCOUNTS), "controllers"), chosen
+    )
     user, password = account.get("user"), account.get("password")
     if not user:
         raise ControllerError(
@@ -150,10 +174,14 @@ def read_ssh_key(juju_data: Path) -> str | None:
     return lines[0].strip() if lines else None
 
 
-def _read(directory: Path, name: str) -> Document:
+def _read(directory: Path, name: str, shape: Shape) -> Document:
     path = directory / name
     try:
-        return load_mapping(path.read_text(encoding="utf-8"), where=str(path))
+        text = path.read_text(encoding="utf-8")
+        found = load_shaped(
+            text, shape, where=str(path), allow_duplicate_keys=True, only_first=True
+        ).documents
+        return as_mapping(found[0] if found else None, where=str(path))
     except FileNotFoundError as exc:
         raise ControllerError(
             f"there is no Juju client store in {directory}: {name} is missing",

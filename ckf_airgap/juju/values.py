@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ckf_airgap.bundle.checks import convert
+from ckf_airgap.bundle.optionvalues import convert
 from ckf_airgap.charms.charm import Charm, OptionValue
 
 HIDDEN: Final = "(hidden)"

@@ -151,7 +151,11 @@ class Recorder:
         event: Event = {"http": request.method, "path": self._named(path)}
         if self._user and "Authorization" in request.headers:
             event["as"] = self._user
-        headers = {name: request.headers[name] for name in _HEADERS if name in request.headers}
+        headers = {
+            name: request.headers[name].replace(self._directory, "/DIRECTORY")
+            for name in _HEADERS
+            if name in request.headers
+        }
         body = self._received.pop(id(request), None)
         if body is None:
             body = getattr(request, "_read_bytes", None) or b""

@@ -112,7 +112,9 @@ def furnish(directory: Path) -> None:
 def stock(directory: Path) -> Path:
     """Write the charms of a charm store into a directory; return it."""
     directory.mkdir(parents=True)
-    _write_charm(directory / "store.charm", _STORE)
+    for revision in (1, 2):
+        _write_charm(directory / f"store_r{revision}.charm", _STORE)
+        (directory / f"resource_notes_r{revision}_notes.txt").write_text(f"notes {revision}\n")
     _write_charm(directory / "web.charm", _WEB)
     return directory
 

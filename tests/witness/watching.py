@@ -16,6 +16,8 @@ from ckf_airgap.rehearsal.api.session import Session
 from tests.witness.facts import FACTS
 
 _REHEARSAL: Final = "ckf_airgap.rehearsal."
+_STORE: Final = "ckf_airgap.rehearsal.api.charmhubinfo"
+"""What speaks the charm store's API, on a port of its own."""
 _ENVELOPE: Final = frozenset({"request-id", "response", "error", "error-code", "error-info"})
 _OLDEST: Final = {
     "RequestId": "request-id",
@@ -118,7 +120,8 @@ def install() -> None:
             handler = getattr(getattr(request, "match_info", None), "handler", None)
         except AssertionError:  # aiohttp's, of a request that no route was looked up for
             handler = None
-        if str(getattr(handler, "__module__", "")).startswith(_REHEARSAL):
+        module = str(getattr(handler, "__module__", ""))
+        if module.startswith(_REHEARSAL) and module != _STORE:
             body = self.body if isinstance(self.body, bytes) else b""
             content_type = self.headers.get("Content-Type", "")
             WITNESS.reply(request.method, request.path, self.status, content_type, body)

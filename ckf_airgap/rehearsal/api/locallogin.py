@@ -26,7 +26,8 @@ from ckf_airgap.rehearsal.model.bakery import (
     macaroons_from_text,
 )
 from ckf_airgap.rehearsal.model.state import ControllerState
-from ckf_airgap.rehearsal.model.users import BAD_CREDENTIALS, is_local, is_user_id
+from ckf_airgap.rehearsal.model.usernames import is_local, is_user_id
+from ckf_airgap.rehearsal.model.users import BAD_CREDENTIALS
 from ckf_airgap.rehearsal.wire import ApiError
 
 MACAROONS_HEADER: Final = "Macaroons"

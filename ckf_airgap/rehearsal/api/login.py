@@ -12,12 +12,8 @@ from typing import Final
 
 from ckf_airgap.rehearsal.model.bakery import Macaroons
 from ckf_airgap.rehearsal.model.state import ControllerState
-from ckf_airgap.rehearsal.model.users import (
-    BAD_CREDENTIALS,
-    User,
-    is_local,
-    parse_user_tag,
-)
+from ckf_airgap.rehearsal.model.usernames import is_local, parse_user_tag
+from ckf_airgap.rehearsal.model.users import BAD_CREDENTIALS, User
 from ckf_airgap.rehearsal.wire import ApiError, unauthorized
 
 NO_CREDENTIALS: Final = "no credentials provided"

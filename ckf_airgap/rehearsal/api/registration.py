@@ -21,7 +21,8 @@ from ckf_airgap.rehearsal.api.jsonreply import json_reply, nested_error
 from ckf_airgap.rehearsal.api.locallogin import bakery_version
 from ckf_airgap.rehearsal.model.bakery import macaroons_as_text, signature_of
 from ckf_airgap.rehearsal.model.state import ControllerState
-from ckf_airgap.rehearsal.model.users import SECRET_KEY_BYTES, User, parse_user_tag
+from ckf_airgap.rehearsal.model.usernames import parse_user_tag
+from ckf_airgap.rehearsal.model.users import SECRET_KEY_BYTES, User
 from ckf_airgap.rehearsal.wire import (
     METHOD_NOT_ALLOWED,
     NOT_FOUND,

@@ -14,6 +14,7 @@ from ckf_airgap.rehearsal.api.httpauth import authenticated
 from ckf_airgap.rehearsal.api.jsonreply import json_reply, nested_error
 from ckf_airgap.rehearsal.entities.resources import disposition_filename
 from ckf_airgap.rehearsal.model.blocks import CHANGE
+from ckf_airgap.rehearsal.model.modelresources import put_resource, resource_body
 from ckf_airgap.rehearsal.model.state import ControllerState
 from ckf_airgap.rehearsal.wire import ApiError
 
@@ -44,7 +45,8 @@ class ResourceUploads:
         try:
             model.blocks.check(CHANGE)
             async with received(request, directory, model, user, limit_bytes=limit_bytes) as body:
-                reply = await model.put_resource(
+                reply = await put_resource(
+                    model,
                     application,
                     resource,
                     request.query.get("pendingid") or None,
@@ -62,8 +64,8 @@ class ResourceUploads:
         """Return the body of a live application's resource."""
         _, model = authenticated(request, self._controller, access="read")
         try:
-            path = model.resource_body(
-                request.match_info["application"], request.match_info["resource"]
+            path = resource_body(
+                model, request.match_info["application"], request.match_info["resource"]
             )
         except ApiError as error:
             return nested_error(error)

@@ -11,13 +11,18 @@ from ckf_airgap.rehearsal.wire import ApiError
 
 _SERIES: Final = re.compile(r"^[a-z]+([a-z0-9]+)?$")
 _URL: Final = re.compile(
-    r"^(?P<schema>[a-z]+):(?:(?P<series>[^/]+)/)?(?P<name>[^/]+?)(?:-(?P<revision>\d+))?$"
+    r"^(?P<schema>[a-z]+):(?P<before>(?:[^/]+/){0,2})(?P<name>[^/]+?)(?:-(?P<revision>\d+))?$"
 )
+_ARCHITECTURES: Final = ("amd64", "arm64", "ppc64el", "riscv64", "s390x")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CharmURL:
-    """``local:[<series>/]<name>[-<revision>]``, or ``ch:...`` for the store."""
+    """``local:[<series>/]<name>[-<revision>]``, or ``ch:[<architecture>/]...`` for the store.
+
+    Attributes:
+        series: The series of a local charm, the architecture of one of the store.
+    """
 
     schema: str
     name: str
@@ -38,16 +43,29 @@ class CharmURL:
     def parse(cls, text: str) -> CharmURL:
         """Return the charm URL that a text is.
 
+        A URL of the store may name a series after the architecture, or alone, as python-libjuju
+        does. The store decides by bases, so it is checked and left out.
+
         Raises:
             ApiError: naming what is wrong with it.
         """
         match = _URL.match(text)
         if match is None:
             raise ApiError(f'cannot parse name and/or revision in URL "{text}": name "" not valid')
+        before = match["before"].split("/")[:-1]
+        if match["schema"] == "ch":
+            architecture = before[:1] if len(before) > 1 or _is_architecture(before) else []
+            series, before = before[len(architecture) :], architecture
+            if architecture and not _is_architecture(architecture):
+                raise ApiError(f'in URL "{text}": architecture name "{before[0]}" not valid')
+            if series and not _SERIES.match(series[0]):
+                raise ApiError(f'in URL "{text}": series name "{series[0]}" not valid')
+        if len(before) > 1:
+            raise ApiError(f'charm or bundle URL has invalid form: "{text}"')
         url = cls(
             schema=match["schema"],
             name=match["name"],
-            series=match["series"] or "",
+            series="".join(before),
             revision=-1 if match["revision"] is None else int(match["revision"]),
         )
         if url.schema not in ("local", "ch"):
@@ -61,3 +79,7 @@ class CharmURL:
             raise ApiError(f'series name "{self.series}" not valid')
         if not CHARM_NAME.match(self.name):
             raise ApiError(f'charm name "{self.name}" not valid')
+
+
+def _is_architecture(before: list[str]) -> bool:
+    return bool(before) and before[0] in _ARCHITECTURES

@@ -155,7 +155,7 @@ class Resolved:
         return {
             "source": SOURCE,
             "type": "charm",
-            "id": _store_id(self.file.name) if sha256 else "",
+            "id": store_id(self.file.name) if sha256 else "",
             "hash": sha256,
             "risk": risk,
             "revision": self.file.revision,
@@ -273,10 +273,10 @@ def downloaded_origin(origin: Document, name: str, *, sha256: str) -> Document:
     Clients leave both out, and take an application without them for one whose charm is still
     being downloaded (``deploy incomplete``).
     """
-    return {**origin, "id": _store_id(name), "hash": sha256} if sha256 else origin
+    return {**origin, "id": store_id(name), "hash": sha256} if sha256 else origin
 
 
-def _store_id(name: str) -> str:
+def store_id(name: str) -> str:
     """Return an id for a charm, always the same; the store's own is not known here."""
     return hashlib.sha256(name.encode()).hexdigest()[:32]
 

@@ -28,6 +28,7 @@ from ckf_airgap.errors import AirgapError, UsageError
 from ckf_airgap.facts.defaults import DEFAULT_SPEED
 from ckf_airgap.files import FileLock
 from ckf_airgap.rehearsal.api.bodies import DEFAULT_LIMIT_BYTES
+from ckf_airgap.rehearsal.api.charmhubinfo import CharmhubInfo
 from ckf_airgap.rehearsal.api.server import Server
 from ckf_airgap.rehearsal.api.tls import make_certificates
 from ckf_airgap.rehearsal.entities.repository import CharmRepository
@@ -40,6 +41,7 @@ from ckf_airgap.rehearsal.host.clientstore import (
 )
 from ckf_airgap.rehearsal.host.scriptwatch import ScriptWatch
 from ckf_airgap.rehearsal.model.model import Finding, Model
+from ckf_airgap.rehearsal.model.modelschema import CHARMHUB_URL
 from ckf_airgap.rehearsal.model.modelsettings import ModelDefaults
 from ckf_airgap.rehearsal.model.permission import SUPERUSER
 from ckf_airgap.rehearsal.model.state import CLOUD, CONTROLLER_MODEL, Address, ControllerState
@@ -73,7 +75,9 @@ class RehearsalController:
         models: The models to begin with; the first is the clients' current one.
         speed: Seconds of a deployment that pass in one second; ``math.inf`` for no waiting.
         charms: A directory of ``.charm`` files that is the charm store: ``juju deploy minio`` and
-            the like take charms from it. Without one there is no store.
+            the like take charms from it. Without one there is no store. Files of resources may lie
+            beside them (``read_resources``). What python-libjuju asks the store itself is answered
+            as well: models have an address of the controller as their ``charmhub-url``.
         released: The channels of these charms, by name and revision, as far as they are known; a
             charm of which nothing is known is in every channel.
         script: The courses of applications, and the relations that charms need.
@@ -127,6 +131,7 @@ class RehearsalController:
         self._store_lock: FileLock | None = None
         self._state: ControllerState | None = None
         self._server: Server | None = None
+        self._charmhub: CharmhubInfo | None = None
 
     async def __aenter__(self) -> RehearsalController:
         """Start the controller."""
@@ -181,6 +186,8 @@ class RehearsalController:
                 repository=repository,
             )
             self._state = state
+            if repository is not None:
+                await self._serve_charmhub(state, repository)
             for name in (CONTROLLER_MODEL, *self._first_models):
                 self._create_first_model(state, name)
             server = Server(state, certificates, limit_bytes=self._limit_bytes)
@@ -199,6 +206,7 @@ class RehearsalController:
         A client store that was asked for stays where it is, and names a controller that is gone.
         """
         server, self._server = self._server, None
+        charmhub, self._charmhub = self._charmhub, None
         directory, self._directory = self._directory, None
         lock, self._store_lock = self._store_lock, None
         if self._script_watch is not None:
@@ -207,6 +215,8 @@ class RehearsalController:
             self._state.close()
         if server is not None:
             await server.stop()
+        if charmhub is not None:
+            await charmhub.stop()
         if directory is not None:
             await asyncio.to_thread(directory.remove)
         if lock is not None:
@@ -265,6 +275,13 @@ class RehearsalController:
         store = await asyncio.to_thread(read_store, self._charms, released=self._released)
         self.charm_problems = store.problems
         return store.repository
+
+    async def _serve_charmhub(self, state: ControllerState, repository: CharmRepository) -> None:
+        """Answer what clients ask the store themselves, at the address that models name for it."""
+        self._charmhub = CharmhubInfo(repository)
+        port = await self._charmhub.start(self._host)
+        address = Address(host=self._reachable_host, port=port)
+        state.defaults.update(CLOUD, "", {CHARMHUB_URL: f"http://{address}"})
 
     def _create_first_model(self, state: ControllerState, name: str) -> None:
         try:

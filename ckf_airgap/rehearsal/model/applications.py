@@ -29,6 +29,7 @@ from ckf_airgap.rehearsal.model.findings import (
     revision_finding,
     upload_finding,
 )
+from ckf_airgap.rehearsal.model.lookups import service_address
 from ckf_airgap.rehearsal.model.optionvalues import (
     APPLICATION_OPTIONS,
     Settings,
@@ -47,7 +48,6 @@ from ckf_airgap.rehearsal.model.storagechecks import (
     refreshed_constraints,
 )
 from ckf_airgap.rehearsal.model.storageoperations import check_attachable
-from ckf_airgap.rehearsal.model.topology import service_address
 from ckf_airgap.rehearsal.wire import ApiError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from pathlib import Path
 from ckf_airgap.rehearsal.entities.charmarchive import UploadMethod, read_archive, refused
 from ckf_airgap.rehearsal.entities.charmurl import CharmURL
 from ckf_airgap.rehearsal.entities.entities import StoredCharm
-from ckf_airgap.rehearsal.entities.repository import CharmRepository, Resolved
+from ckf_airgap.rehearsal.entities.repository import SCHEMA, CharmRepository, Resolved
 from ckf_airgap.rehearsal.entities.resources import PendingResources
 from ckf_airgap.rehearsal.wire import NOT_FOUND, ApiError
 
@@ -33,8 +33,14 @@ class CharmStore:
         return iter(self._by_url.values())
 
     def find(self, url: str) -> StoredCharm | None:
-        """Return the charm of a URL, if there is one."""
-        return self._by_url.get(url)
+        """Return the charm of a URL, if there is one; a series in it makes no difference."""
+        found = self._by_url.get(url)
+        if found is None and url.startswith(f"{SCHEMA}:"):
+            try:
+                return self._by_url.get(str(CharmURL.parse(url)))
+            except ApiError:
+                return None
+        return found
 
     def get(self, url: str) -> StoredCharm:
         """Return the charm of a URL.
@@ -42,7 +48,7 @@ class CharmStore:
         Raises:
             ApiError: ``charm "local:x-9" not found``.
         """
-        found = self._by_url.get(url)
+        found = self.find(url)
         if found is None:
             raise ApiError(f'charm "{url}" not found', NOT_FOUND)
         return found

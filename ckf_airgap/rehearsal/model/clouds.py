@@ -111,15 +111,14 @@ class CloudDefinition:
         """The names of its regions, sorted."""
         return sorted(str(region["name"]) for region in self.regions)
 
-    def region(self, name: str) -> str:
-        """Return the name of a region as the cloud spells it.
+    def check_region(self, name: str) -> None:
+        """Check that the cloud has a region, however its name is cased.
 
         Raises:
             ApiError: ``region "x" not found (expected one of ["default"])``.
         """
-        for known in self.region_names:
-            if known.lower() == name.lower():
-                return known
+        if any(known.casefold() == name.casefold() for known in self.region_names):
+            return
         expected = " ".join(go_value(known) for known in self.region_names)
         raise ApiError(
             f"region {go_value(name)} not found (expected one of [{expected}])", NOT_FOUND

@@ -7,7 +7,6 @@ controller.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -25,20 +24,19 @@ from ckf_airgap.rehearsal.entities.entities import (
     StoredCharm,
 )
 from ckf_airgap.rehearsal.entities.repository import Resolved
-from ckf_airgap.rehearsal.entities.resources import LiveResource, PendingResources, ResourceUpload
+from ckf_airgap.rehearsal.entities.resources import PendingResources
 from ckf_airgap.rehearsal.entities.versions import AGENT_VERSION, CLUSTER_VERSION
 from ckf_airgap.rehearsal.model.blocks import DESTROY, Blocks
-from ckf_airgap.rehearsal.model.charmstore import CharmStore, fill_from_store
+from ckf_airgap.rehearsal.model.charmstore import CharmStore
 from ckf_airgap.rehearsal.model.deployment import ModelFacts
-from ckf_airgap.rehearsal.model.findings import empty_image, upload_finding
 from ckf_airgap.rehearsal.model.modelschema import AGENT_VERSION_KEY
 from ckf_airgap.rehearsal.model.modelsettings import ModelDefaults, ModelSettings
 from ckf_airgap.rehearsal.model.offers import Offers
 from ckf_airgap.rehearsal.model.operations import Operations
 from ckf_airgap.rehearsal.model.placement import Placement
-from ckf_airgap.rehearsal.model.redaction import redacted
+from ckf_airgap.rehearsal.model.recording import Recording
 from ckf_airgap.rehearsal.model.storage import ModelStorage
-from ckf_airgap.rehearsal.model.topology import Topology, found
+from ckf_airgap.rehearsal.model.topology import Topology
 from ckf_airgap.rehearsal.model.usersecrets import UserSecrets
 from ckf_airgap.rehearsal.units.chronicle import Chronicle
 from ckf_airgap.rehearsal.units.clock import Clock, LoopClock
@@ -57,11 +55,11 @@ from ckf_airgap.rehearsal.wire import PERSISTENT_STORAGE, ApiError
 
 __all__ = ["Finding", "Model", "ModelWatcher", "RecordedRequest", "RecordedUpload"]
 
-RESOURCE_CONTENT_TYPE: Final = "application/octet-stream"
-MAX_REQUESTS: Final = 100_000
+NAMESPACE_REMOVAL_S: Final = 10.0
+"""How long a cluster takes to delete the namespace of an empty model, which is still listed."""
 
 
-class Model:
+class Model(Recording):
     """One model.
 
     Args:
@@ -90,8 +88,6 @@ class Model:
         credential: The tag of its credential for the cloud; empty when it has none.
         settings: Model config, and where each value comes from.
         findings: What a real controller would have accepted without an error.
-        requests: The requests that were made on connections to the model, `MAX_REQUESTS` at most.
-        uploads: The charms and resources that were sent over HTTP, `MAX_REQUESTS` at most.
         annotations: Annotations by tag.
         charms: The uploaded charms.
         topology: The applications, units and relations.
@@ -122,13 +118,13 @@ class Model:
         registry: str | None = None,
         batch_s: float = BATCH_S,
     ) -> None:
+        super().__init__(clock or LoopClock())
         self.uuid = uuid
         self.name = name
         self.owner = owner
         self.controller_uuid = controller_uuid
         self.agent_version = agent_version
         self.cluster_version = cluster_version
-        self.clock = clock or LoopClock()
         self.registry = None if registry is None else Registry.parse(registry)
         self.constraints: Document = dict(constraints or {})
         self.created_at: datetime = self.clock.now()
@@ -136,8 +132,6 @@ class Model:
         self.dying_since: datetime | None = None
         self.credential = ""
         self.findings: list[Finding] = []
-        self.requests: deque[RecordedRequest] = deque(maxlen=MAX_REQUESTS)
-        self.uploads: deque[RecordedUpload] = deque(maxlen=MAX_REQUESTS)
         self.annotations: dict[str, dict[str, str]] = {}
         self.charms = CharmStore()
         self.cloud, self.region = cloud, region
@@ -234,47 +228,6 @@ class Model:
         units = {f"application-{name}": n for name, n in self.topology.next_unit.items()}
         return {**units, "relation": self.topology.next_relation}
 
-    def record_request(
-        self, *, facade: str, version: int, method: str, params: Document, user: str
-    ) -> None:
-        """Remember a request; the RPC layer calls this for each one on a model connection.
-
-        Passwords and the content of secrets are left out; see `redaction`.
-        """
-        request = RecordedRequest(
-            facade=facade,
-            version=version,
-            method=method,
-            params=redacted(facade, method, params),
-            user=user,
-            at=self.clock.now(),
-        )
-        self.requests.append(request)
-
-    def record_upload(
-        self,
-        *,
-        method: str,
-        path: str,
-        size_bytes: int,
-        sha256: str,
-        user: str,
-        made: str = "",
-        refusal: str = "",
-    ) -> None:
-        """Remember an upload; the HTTP layer calls this for each one whose body arrived."""
-        upload = RecordedUpload(
-            method=method,
-            path=path,
-            size_bytes=size_bytes,
-            sha256=sha256,
-            made=made,
-            refusal=refusal,
-            user=user,
-            at=self.clock.now(),
-        )
-        self.uploads.append(upload)
-
     # The model itself.
 
     def touch(self) -> None:
@@ -339,7 +292,7 @@ class Model:
         self.chronicle.journal.close()
         self._feed.close()
 
-    # Charms and resources.
+    # Its charms.
 
     async def add_charm(
         self,
@@ -380,85 +333,6 @@ class Model:
         """Return the file of an uploaded charm; `ApiError` (not found) when there is none."""
         return self.charms.get(url).archive.path
 
-    def add_pending_resources(
-        self,
-        application: str,
-        url: str,
-        resources: Sequence[Document],
-    ) -> list[str]:
-        """Register resources that will be uploaded; return their pending ids in order.
-
-        Args:
-            application: The application's name; it need not exist.
-            url: The charm's URL, or nothing for uploads.
-            resources: ``name``, ``type``, ``path`` and so on of each.
-
-        Raises:
-            ApiError: naming the resource that is not described well, or that the store does not
-                have in the revision.
-        """
-        pending_ids = self.pending.announce(application, resources)
-        stored = self.charms.find(url)
-        if stored is not None and stored.is_from_store:
-            fill_from_store(self.pending, pending_ids, stored, now=self.clock.now())
-        return pending_ids
-
-    async def put_resource(
-        self,
-        application: str,
-        resource: str,
-        pending_id: str | None,
-        *,
-        filename: str,
-        content_type: str,
-        fingerprint_hex: str,
-        body_path: Path,
-    ) -> Document:
-        """Take the body of a resource; return the 200 body, ``{"resource": {...}}``.
-
-        Args:
-            application: The application's name.
-            resource: The resource's name.
-            pending_id: Its pending id; without one it replaces that of a live application.
-            filename: The file name in the ``Content-Disposition`` header.
-            content_type: The ``Content-Type`` header.
-            fingerprint_hex: The ``Content-Sha384`` header.
-            body_path: The file with the body, which the caller keeps.
-
-        Raises:
-            ApiError: with the code that decides the HTTP status.
-        """
-        if content_type != RESOURCE_CONTENT_TYPE:
-            raise ApiError(f'unsupported content type "{content_type}"')
-        upload = ResourceUpload(filename=filename, fingerprint_hex=fingerprint_hex, body=body_path)
-        if pending_id:
-            before = self.pending.find(application, resource, pending_id, shown_as=resource)
-            after = await upload.apply(before, self.clock.now())
-            self.pending.store(after)
-        else:
-            live = self._live_resource(application, resource)
-            after = await upload.apply(live, self.clock.now())
-            self._attach(application, after)
-        self.report(upload_finding(after, registry=self.registry))
-        return {"resource": after.as_document()}
-
-    def resource_body(self, application: str, resource: str) -> Path:
-        """Return the file of a live resource; `ApiError` (not found) when there is none."""
-        body = self._live_resource(application, resource).body
-        return found(body, f'resource "{application}/{resource}"')
-
-    def _live_resource(self, application: str, resource: str) -> LiveResource:
-        known = self.topology.application(application).resources.get(resource)
-        return found(known, f'resource "{application}/{resource}"')
-
-    def _attach(self, name: str, resource: LiveResource) -> None:
-        application = self.topology.application(name)
-        application.resources[resource.name] = resource
-        # A charm of the store is deployed first, and gets what the client uploads after that.
-        empty = empty_image(name, resource.name)
-        self.findings[:] = [finding for finding in self.findings if finding != empty]
-        self.topology.restart(application)
-
     @property
     def facts(self) -> ModelFacts:
         """What deployments are checked against."""
@@ -478,13 +352,18 @@ class Model:
             self.findings.append(finding)
 
     def _die_when_empty(self) -> None:
-        """Die now, or look again soon: units take a while to go."""
+        """Die once the namespace is gone, or look again soon: units take a while to go."""
         if self.life != "dying":
             return
         if not self.applications:
             self.storage.clear(release=not self._destroys_storage)
         if self.applications or self.storage.filesystems:
             self.clock.call_later(1.0, self._die_when_empty)
+            return
+        self.clock.call_later(NAMESPACE_REMOVAL_S, self._die)
+
+    def _die(self) -> None:
+        if self.life != "dying":
             return
         self.life = "dead"
         self._feed.removed("model", self.uuid, model_delta(self))

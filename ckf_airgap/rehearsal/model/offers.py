@@ -13,7 +13,8 @@ from ckf_airgap.documents import Document
 from ckf_airgap.rehearsal.entities.crossmodel import EVERYONE, Offer
 from ckf_airgap.rehearsal.entities.entities import Application, Relation
 from ckf_airgap.rehearsal.entities.relations import JUJU_INFO
-from ckf_airgap.rehearsal.model.topology import Topology, found
+from ckf_airgap.rehearsal.model.lookups import found
+from ckf_airgap.rehearsal.model.topology import Topology
 from ckf_airgap.rehearsal.views.deltas import offer_delta
 from ckf_airgap.rehearsal.wire import NOT_FOUND, NOT_VALID, ApiError
 

@@ -17,7 +17,8 @@ from ckf_airgap.rehearsal.entities.actionspecs import EXEC_SPEC, ActionSpec
 from ckf_airgap.rehearsal.entities.entities import Unit
 from ckf_airgap.rehearsal.entities.resources import rfc3339
 from ckf_airgap.rehearsal.entities.tasks import Operation, Task, TaskStatus
-from ckf_airgap.rehearsal.model.topology import Topology, found
+from ckf_airgap.rehearsal.model.lookups import found
+from ckf_airgap.rehearsal.model.topology import Topology
 from ckf_airgap.rehearsal.units.actionresults import EXEC, ActionResult
 from ckf_airgap.rehearsal.units.clock import Clock, Timer
 from ckf_airgap.rehearsal.wire import NOT_FOUND, NOT_SUPPORTED, NOT_VALID, ApiError

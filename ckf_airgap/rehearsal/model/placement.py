@@ -57,7 +57,8 @@ def place_model(
         clouds: The clouds.
         credentials: The credentials by tag.
         cloud: The cloud asked for; empty for the controller's.
-        region: The region asked for; empty for the controller's, in its cloud.
+        region: The region asked for; empty for the controller's in its cloud, in another for the
+            only one.
         credential: The tag of the credential asked for, or nothing.
         controllers: Where the controller's own model is; ``None`` while that is made.
         owns_controller: Whether the model's owner owns the controller's model too: then its
@@ -84,7 +85,10 @@ def place_model(
             )
         auth_type = text_field(credentials[credential], "auth-type")
     if region:
-        region = definition.region(region)
+        try:
+            definition.check_region(region)
+        except ApiError as error:
+            raise error.annotated("getting cloud region definition") from error
     if definition.type != KUBERNETES:
         raise ApiError(
             f"a rehearsal does not simulate models on clouds of type {go_value(definition.type)}: "
@@ -96,6 +100,10 @@ def place_model(
         raise ApiError(f"{opening}missing credential not valid", NOT_VALID)
     if auth_type not in definition.auth_types:
         raise ApiError(f"{opening}{go_value(auth_type)} auth-type not supported", NOT_SUPPORTED)
+    if not region:
+        if len(definition.regions) > 1:
+            raise ApiError("failed to create new model: missing cloud region not valid", NOT_VALID)
+        region = definition.region_names[0]
     return Placement(cloud=name, region=region, credential=credential)
 
 

@@ -76,14 +76,14 @@ class StoreDeployment:
         request = Deployment.from_document(
             {
                 "application": text_field(document, "ApplicationName"),
-                "attach-storage": document.get("AttachStorage"),
+                "attach-storage": key(document, "AttachStorage"),
                 "config-yaml": text_field(document, "ConfigYAML"),
                 "constraints": constraints,
-                "devices": document.get("Devices"),
-                "endpoint-bindings": document.get("endpoint-bindings"),
-                "placement": document.get("Placement"),
-                "storage": document.get("Storage"),
-                "Force": document.get("force"),
+                "devices": key(document, "Devices"),
+                "endpoint-bindings": key(document, "endpoint-bindings"),
+                "placement": key(document, "Placement"),
+                "storage": key(document, "Storage"),
+                "Force": key(document, "force"),
                 "config": {"trust": "true"} if bool_field(document, "Trust") else {},
             }
         )

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 from ckf_airgap.rehearsal.entities.crossmodel import RemoteApplication
 from ckf_airgap.rehearsal.entities.entities import Application, Relation, StatusInfo, Unit
 from ckf_airgap.rehearsal.entities.relations import (
     Side,
     infer_sides,
-    is_container_scoped,
     ordered,
     relation_key,
 )
+from ckf_airgap.rehearsal.model.lookups import found
+from ckf_airgap.rehearsal.model.newrelations import check_new_relation
 from ckf_airgap.rehearsal.model.remotes import RemoteApplications
 from ckf_airgap.rehearsal.model.storage import ModelStorage
 from ckf_airgap.rehearsal.units.chronicle import Chronicle
@@ -28,15 +27,7 @@ from ckf_airgap.rehearsal.views.deltas import (
 )
 from ckf_airgap.rehearsal.views.status import INSTALLING, application_status
 from ckf_airgap.rehearsal.views.watcher import ChangeFeed
-from ckf_airgap.rehearsal.wire import (
-    ALREADY_EXISTS,
-    NOT_FOUND,
-    QUOTA_LIMIT_EXCEEDED,
-    ApiError,
-    tag_id,
-)
-
-Known = TypeVar("Known")
+from ckf_airgap.rehearsal.wire import ApiError
 
 
 class Topology(RemoteApplications):
@@ -151,7 +142,12 @@ class Topology(RemoteApplications):
         sides = self._infer(names)
         key = relation_key(sides)
         try:
-            self._check_new_relation(key, sides)
+            check_new_relation(
+                sides,
+                existing=self._keys.get(key),
+                applications=self.applications,
+                remotes=self.remotes,
+            )
         except ApiError as exc:
             raise exc.annotated(f'cannot add relation "{key}"') from exc
         relation = self.relate(sides)
@@ -320,43 +316,6 @@ class Topology(RemoteApplications):
         }
         return infer_sides(names, known)
 
-    def _check_new_relation(self, key: str, sides: Sequence[Side]) -> None:
-        if len(sides) != 2:
-            raise ApiError("relation must have two endpoints")
-        existing = self._keys.get(key)
-        if existing is not None and existing.life == "dying":
-            raise ApiError(f"relation {key} is dying, but not yet removed", ALREADY_EXISTS)
-        if existing is not None:
-            raise ApiError(f"relation {key}", ALREADY_EXISTS)
-        for side in sides:
-            remote = self.remotes.get(side.application)
-            if remote is not None:
-                if remote.is_terminated:
-                    raise ApiError(f"remote offer {remote.name} is terminated")
-                if remote.life != "alive":
-                    raise ApiError(f'remote application "{remote.name}" is not alive')
-                continue
-            application = self.applications[side.application]
-            if application.life != "alive":
-                raise ApiError(f'application "{application.name}" is not alive')
-            limit = side.endpoint.limit
-            if limit and sum(1 for _ in application.relations_at(side.endpoint.name)) >= limit:
-                raise ApiError(
-                    f"establishing a new relation for {side} would exceed its maximum relation "
-                    f"limit of {limit}",
-                    QUOTA_LIMIT_EXCEEDED,
-                )
-        principal, subordinate = sorted(sides, key=lambda side: side.subordinate)
-        if is_container_scoped(sides) and subordinate.subordinate:
-            base = self.applications[principal.application].base
-            supported = self.applications[subordinate.application].charm.bases
-            if not any(base.same_os(other) for other in supported):
-                shown = " ".join(f"{other}/stable" for other in supported)
-                raise ApiError(
-                    "subordinate must support principal application's base; "
-                    f"subordinate only supports: [{shown}]"
-                )
-
     def _relate(self, sides: Sequence[Side]) -> Relation:
         relation = Relation(
             id=self.next_relation,
@@ -445,24 +404,3 @@ class Topology(RemoteApplications):
         self._feed.removed("application", application.name, last)
         if self.cross_model is not None:
             self.cross_model.application_changed(self, application.name)
-
-
-def found(known: Known | None, what: str) -> Known:
-    """Return what is known; `ApiError` (not found) when it is ``None``."""
-    if known is None:
-        raise ApiError(f"{what} not found", NOT_FOUND)
-    return known
-
-
-def unit_name(tag: str) -> str:
-    """Return ``minio/0`` for ``unit-minio-0``; `ApiError` when it is no unit's tag."""
-    application, dash, number = tag_id(tag, "unit").rpartition("-")
-    if not (application and dash and number.isdecimal()):
-        raise ApiError(f'"{tag}" is not a valid unit tag')
-    return f"{application}/{number}"
-
-
-def service_address(application: str) -> str:
-    """Return the address of an application's service: always the same for one name."""
-    number = zlib.crc32(application.encode())
-    return f"10.152.183.{number % 250 + 2}"

@@ -7,7 +7,6 @@ Names are compared without regard to case, and ``bob@local`` is ``bob``. A remov
 from __future__ import annotations
 
 import hmac
-import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from ckf_airgap.rehearsal.model.permission import (
     at_least,
     check_access,
 )
+from ckf_airgap.rehearsal.model.usernames import is_local, is_user_name, parse_user_tag
 from ckf_airgap.rehearsal.wire import ALREADY_EXISTS, NOT_FOUND, ApiError, unauthorized
 
 BAD_CREDENTIALS: Final = "invalid entity name or password"
@@ -32,11 +32,6 @@ BAD_CREDENTIALS: Final = "invalid entity name or password"
 
 SECRET_KEY_BYTES: Final = 32
 """The length of the key with which a user registers."""
-
-_LOCAL: Final = "@local"
-_NAME: Final = r"[a-zA-Z0-9][a-zA-Z0-9.+-]*[a-zA-Z0-9]"
-_USER_NAME: Final = re.compile(rf"{_NAME}")
-_USER_ID: Final = re.compile(rf"{_NAME}(?:@{_NAME})?")
 
 
 def now() -> datetime:
@@ -48,35 +43,6 @@ def timestamp(moment: datetime) -> str:
     """Return a time as Juju writes it: RFC 3339 with ``Z``, a fraction only when there is one."""
     text = moment.astimezone(timezone.utc).isoformat()
     return text.removesuffix("+00:00").rstrip("0" if "." in text else "") + "Z"
-
-
-def user_name(tag: str) -> str:
-    """Return the name of a user tag, or of a name, without checking it; ``@local`` is dropped."""
-    return tag.removeprefix("user-").removesuffix(_LOCAL)
-
-
-def parse_user_tag(tag: str) -> str:
-    """Return the id of a user tag: ``bob``, or ``bob@domain``; the domain ``local`` is dropped.
-
-    Raises:
-        ApiError: ``"x" is not a valid user tag``, and the like.
-    """
-    kind, dash, user_id = tag.partition("-")
-    if not dash or not user_id:
-        raise ApiError(f'"{tag}" is not a valid tag')
-    if kind != "user" or not _USER_ID.fullmatch(user_id):
-        raise ApiError(f'"{tag}" is not a valid user tag')
-    return user_id.removesuffix(_LOCAL)
-
-
-def is_user_id(text: str) -> bool:
-    """Whether a text can be the id of a user, with or without a domain."""
-    return _USER_ID.fullmatch(text) is not None
-
-
-def is_local(user_id: str) -> bool:
-    """Whether a user's id has no domain: users of other domains come from identity providers."""
-    return "@" not in user_id.removesuffix(_LOCAL)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -225,7 +191,7 @@ class Users:
         Raises:
             ApiError: when the name is not a valid user name, or taken.
         """
-        if not _USER_NAME.fullmatch(name):
+        if not is_user_name(name):
             raise ApiError(f'invalid user name "{name}"')
         before = self._users.get(name.lower())
         if before is not None and not before.removed:

@@ -14,7 +14,8 @@ from typing import Final
 
 from ckf_airgap.rehearsal.entities.entities import Application
 from ckf_airgap.rehearsal.entities.secreturi import new_secret_id, parse_secret_uri, secret_uri
-from ckf_airgap.rehearsal.model.topology import Topology, found
+from ckf_airgap.rehearsal.model.lookups import found
+from ckf_airgap.rehearsal.model.topology import Topology
 from ckf_airgap.rehearsal.wire import ALREADY_EXISTS, ApiError
 
 MAX_CONTENT_BYTES: Final = 1024 * 1024

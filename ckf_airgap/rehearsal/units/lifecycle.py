@@ -13,6 +13,7 @@ from typing import Final, Literal, Protocol
 
 from ckf_airgap.documents import JSONValue
 from ckf_airgap.rehearsal.entities.entities import Application, Relation, StatusInfo, Unit
+from ckf_airgap.rehearsal.units.charmstatus import charm_status
 from ckf_airgap.rehearsal.units.chronicle import Chronicle
 from ckf_airgap.rehearsal.units.clock import Clock, Timer
 from ckf_airgap.rehearsal.units.course import Course, Script, Step
@@ -341,31 +342,14 @@ class UnitAgent:
         return next((name for name in containers if name not in self._ready_containers), None)
 
     def _charm_status(self) -> tuple[str, str]:
-        """Return what the charm makes of its containers and relations.
-
-        That of a charm which sets none is ``unknown`` once its ``start`` hook has run.
-        """
-        needed = self._world.script.needs(self.application.charm.name, self.application.name)
-        if not needed and not self.application.stored.archive.sets_status:
-            if self._ran_start:
-                return "unknown", ""
-            return "maintenance", "installing charm software"
-        waiting = ""
-        for endpoint in self.application.charm.endpoints:
-            if endpoint not in needed:
-                continue
-            relations = list(self.application.relations_at(endpoint))
-            if not relations:
-                return "blocked", needed[endpoint] or f"Missing relation {endpoint}"
-            if not waiting and not any(relation.id in self._heard for relation in relations):
-                waiting = f"Waiting for {endpoint} relation data"
-        container = self._missing_container()
-        if not self.started or container is not None:
-            return (
-                "waiting",
-                f"Waiting for container {container}" if container else "Waiting for start",
-            )
-        return ("waiting", waiting) if waiting else ("active", "")
+        return charm_status(
+            self.application,
+            self._world.script.needs(self.application.charm.name, self.application.name),
+            ran_start=self._ran_start,
+            started=self.started,
+            heard=self._heard,
+            missing_container=self._missing_container(),
+        )
 
     def _gone(self) -> None:
         self._phase = "gone"

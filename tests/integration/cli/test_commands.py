@@ -17,6 +17,7 @@ from click.testing import Result
 
 from ckf_airgap.rehearsal.host.thread import ControllerThread
 from ckf_airgap.rehearsal.model.model import Model
+from ckf_airgap.rehearsal.model.modelresources import resource_body
 from ckf_airgap.rehearsal.standin import write_standin
 from ckf_airgap.rehearsal.units.course import Course, Step
 from tests.unit.cli.conftest import DOG, REGISTRY, World
@@ -198,7 +199,7 @@ class TestDeploy:
 
         def body() -> str:
             model = controller.controller.models["kubeflow"]
-            return model.resource_body("cat", "cat-image").read_text()
+            return resource_body(model, "cat", "cat-image").read_text()
 
         assert "ann" in controller.call(body)
         assert "hunter2" in controller.call(body)
@@ -219,7 +220,7 @@ class TestDeploy:
 
         def body() -> str:
             model = controller.controller.models["kubeflow"]
-            return model.resource_body("cat", "cat-image").read_text()
+            return resource_body(model, "cat", "cat-image").read_text()
 
         assert yaml.safe_load(controller.call(body)) == {
             "registrypath": "evil.example/x:1",

@@ -56,7 +56,7 @@ def test_no_such_bundle_or_release(world: World, deployed: Deployed) -> None:
     ("text", "message"),
     [
         ("applications: [", "is not valid YAML"),
-        ("just text", "must be a mapping, not text"),
+        ("just text", "line 1: expected a mapping, got 'just text'"),
         ("", "is empty"),
         (LAUGHS, "expands to more than"),
         ("a: &a [*a]\n", "contains itself"),
@@ -71,7 +71,7 @@ def test_a_bundle_that_is_none(world: World, deployed: Deployed, text: str, mess
 
 
 def test_all_problems_of_a_bundle_are_told_at_once(world: World, deployed: Deployed) -> None:
-    text = BUNDLE.replace("    charm: argo\n", "").replace("scale: 1", "scale: many")
+    text = BUNDLE.replace("    charm: argo\n", "").replace("scale: 1", "scale: -1")
     world.bundle.write_text(text.replace("[argo, minio]", "[argo, minioo]"), encoding="utf-8")
 
     refuses(
@@ -79,8 +79,24 @@ def test_all_problems_of_a_bundle_are_told_at_once(world: World, deployed: Deplo
         deployed,
         ExitCode.INPUT,
         "application argo: empty charm path",
-        "scale must be an integer, not 'many'",
+        "negative number of units specified",
         'refers to application "minioo" not defined in this bundle did you mean',
+    )
+
+
+def test_every_value_of_a_wrong_type_is_told_with_its_line(
+    world: World, deployed: Deployed
+) -> None:
+    text = BUNDLE.replace("scale: 1", "scale: many") + "tags: x\n"
+    world.bundle.write_text(text, encoding="utf-8")
+
+    refuses(
+        world,
+        deployed,
+        ExitCode.INPUT,
+        "has values of a type that Juju does not take",
+        "applications.minio.scale, line 6: expected an integer, got 'many'",
+        "tags, line 15: expected a list, got 'x'",
     )
 
 

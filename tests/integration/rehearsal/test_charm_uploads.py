@@ -118,15 +118,15 @@ def nothing() -> bytes:
 def without_metadata() -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr("dispatch", "")
+        archive.writestr(zipfile.ZipInfo("dispatch"), "")
     return stream.getvalue()
 
 
 def two_roots() -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr("a/metadata.yaml", "name: a")
-        archive.writestr("b/metadata.yaml", "name: b")
+        archive.writestr(zipfile.ZipInfo("a/metadata.yaml"), "name: a")
+        archive.writestr(zipfile.ZipInfo("b/metadata.yaml"), "name: b")
     return stream.getvalue()
 
 

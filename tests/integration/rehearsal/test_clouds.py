@@ -333,13 +333,29 @@ async def test_a_model_is_in_the_region_that_was_asked_for(admin: Wire) -> None:
     where = {"cloud-tag": "cloud-other", "credential": tag}
     answer = await create(admin, **where, region="West")
     assert (answer["error"], answer["error-code"]) == (
-        'region "West" not found (expected one of ["north" "south"])',
+        (
+            'getting cloud region definition: region "West" not found '
+            '(expected one of ["north" "south"])'
+        ),
         "not found",
     )
+    answer = await create(admin, **where)
+    assert (answer["error"], answer["error-code"]) == (
+        "failed to create new model: missing cloud region not valid",
+        "not valid",
+    )
     made = (await create(admin, **where, region="North"))["response"]
-    assert (made["cloud-tag"], made["cloud-region"]) == ("cloud-other", "north")
+    assert (made["cloud-tag"], made["cloud-region"]) == ("cloud-other", "North")
     (status,) = (await one(admin, "RemoveClouds", entities("cloud-other"))).values()
     assert status["message"] == "cloud is used by 1 model"
+
+
+async def test_a_model_is_in_the_only_region_of_another_cloud(admin: Wire) -> None:
+    await cloud(admin, "AddCloud", {"name": "other", "cloud": OTHER})
+    tag = "cloudcred-other_admin_c"
+    await cloud(admin, "AddCredentials", {"credentials": [{"tag": tag, "credential": USERPASS}]})
+    made = (await create(admin, **{"cloud-tag": "cloud-other", "credential": tag}))["response"]
+    assert (made["cloud-tag"], made["cloud-region"]) == ("cloud-other", "default")
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,11 @@ import pytest
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.checks import (
     Setting,
-    convert,
     document_of_settings,
     option_problems,
     resource_problems,
 )
-from ckf_airgap.charms.charm import Charm, Option, OptionType, OptionValue, Resource
+from ckf_airgap.charms.charm import Charm, Option, OptionType, Resource
 from ckf_airgap.documents import load_mapping
 from ckf_airgap.errors import ExitCode, UsageError
 
@@ -35,10 +34,6 @@ CHARMS = {
 def bundle(fields: str = "") -> Bundle:
     text = f"applications: {{knative-serving: {{charm: x, {fields}}}, minio: {{charm: minio}}}}"
     return Bundle.from_document(load_mapping(text, where="x"), where="x")
-
-
-def option(kind: OptionType) -> Option:
-    return Option(name="o", type=kind)
 
 
 @pytest.mark.parametrize(
@@ -65,64 +60,6 @@ def test_what_is_no_setting_is_refused(text: str) -> None:
         Setting.parse(text)
     assert raised.value.exit_code is ExitCode.USAGE
     assert "APP.OPTION=VALUE" in raised.value.fix
-
-
-@pytest.mark.parametrize(
-    ("kind", "given", "value"),
-    [
-        ("string", "", ""),
-        ("string", "5", "5"),
-        ("secret", "secret:abc", "secret:abc"),
-        ("int", "5", 5),
-        ("int", "-5", -5),
-        ("int", "+5", 5),
-        ("int", 5, 5),
-        ("float", "1.5", 1.5),
-        ("float", "1e3", 1000.0),
-        ("float", "5", 5.0),
-        ("float", 5, 5.0),
-        ("boolean", "true", True),
-        ("boolean", "False", False),
-        ("boolean", "1", True),
-        ("boolean", "t", True),
-        ("boolean", False, False),
-    ],
-)
-def test_a_value_is_read_in_the_type_of_its_option(
-    kind: OptionType, given: OptionValue, value: OptionValue
-) -> None:
-    found = convert(option(kind), given)
-    assert (found, type(found)) == (value, type(value))
-
-
-@pytest.mark.parametrize(
-    ("kind", "given"),
-    [
-        ("string", 5),
-        ("string", True),
-        ("secret", 5),
-        ("int", ""),
-        ("int", "five"),
-        ("int", "1.5"),
-        ("int", "1_000"),
-        ("int", " 5"),
-        ("int", "\u0665"),
-        ("int", "0x10"),
-        ("int", True),
-        ("int", 1.5),
-        ("float", "x"),
-        ("float", "1_0.5"),
-        ("float", " 1.5"),
-        ("float", True),
-        ("boolean", "yes"),
-        ("boolean", ""),
-        ("boolean", 1),
-        ("boolean", "tRuE"),
-    ],
-)
-def test_a_value_of_another_type_is_refused(kind: OptionType, given: OptionValue) -> None:
-    with pytest.raises(ValueError, match=f"expected {kind}, got "):
-        convert(option(kind), given)
 
 
 def test_settings_become_an_overlay_in_the_types_of_the_options() -> None:

@@ -6,6 +6,7 @@ import time
 import tracemalloc
 
 import pytest
+import yaml
 
 from ckf_airgap.documents import (
     MAX_BYTES,
@@ -132,3 +133,29 @@ def test_a_version_that_juju_does_not_read_is_refused_with_what_to_do(version: s
         load_all_yaml(f"%YAML 1.1\n--- a\n...\n%YAML {version}\n--- a", where="x")
     assert "line" in str(raised.value)
     assert load_yaml("%YAML 1.1\n--- a", where="x") == "a"
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("a: {url: http://a/b?c=d}", "line 1, column 10"),
+        ("a:\n- [x, y?]", "line 2, column 7"),
+        ("{a?: 1}", "line 1, column 2"),
+        ("a: [{b: [c ?d]}]", "line 1, column 10"),
+    ],
+)
+def test_a_question_mark_that_ends_a_text_for_juju_is_refused(text: str, place: str) -> None:
+    with pytest.raises(InputError, match=rf"x is not YAML that Juju reads: .*\({place}\)"):
+        load_yaml(text, where="x")
+
+
+@pytest.mark.parametrize("text", ["a: b?c", "- a?", "{a: 'b?c'}", '["b?"]', "? a\n: b", "[]\n"])
+def test_other_question_marks_are_taken(text: str) -> None:
+    assert load_yaml(text, where="x") == yaml.safe_load(text)
+
+
+def test_a_byte_order_mark_may_only_be_the_first_character() -> None:
+    assert load_yaml("\ufeffa: b\ufeffc", where="x") == {"a": "b\ufeffc"}
+    for text in ("a: 1\n\ufeffb: 2", "a: 1\n---\n\ufeffb: 2", "a: 1\n\ufeff"):
+        with pytest.raises(InputError, match=r"byte order mark inside \(line [23]\)"):
+            load_yaml(text, where="x")

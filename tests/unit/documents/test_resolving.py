@@ -168,6 +168,8 @@ def test_tags_say_the_type_and_those_that_nobody_knows_say_nothing(
     ],
 )
 def test_a_tag_that_says_something_else_is_refused_with_its_line(text: str, message: str) -> None:
+    with pytest.raises(InputError, match="line 1"):
+        load_yaml(f"{{? {text} : a}}", where="x")
     with pytest.raises(InputError) as raised:
         load_yaml(f"- 1\n- {text}", where="x")
     assert str(raised.value).startswith("x is not valid YAML: ")

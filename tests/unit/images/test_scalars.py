@@ -12,7 +12,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ckf_airgap.documents import Document, JSONValue, dump_yaml
+from ckf_airgap.documents import Document, JSONValue, dump_yaml, load_yaml
 from ckf_airgap.errors import OptionError
 from ckf_airgap.images.scalars import Dialect, KeyPath, ValueText, format_path, render_mapping
 
@@ -403,6 +403,24 @@ def test_every_edit_leads_to_the_same_document_with_other_references(
         assert parsed.edit({}) == text
         found = exchanged(text, new)
         assert load(found) == _with(value, new), (text, found)
+
+
+@pytest.mark.parametrize(
+    "value", ["y", "N", "1e-5", "0o17", "+.5", "1e+3", "12:30", "on", "=", "~"]
+)
+@pytest.mark.parametrize("text", ["a: {old}\n", "{{a: {old}}}", "a: {old}\nb: [{old}]\n"])
+def test_what_yaml_v2_or_pyyaml_reads_as_another_type_is_quoted(text: str, value: str) -> None:
+    found = exchanged(text.format(old=OLD), value)
+    assert found == text.format(old=f"'{value}'")
+    assert load_yaml(found, where="x") == yaml.safe_load(found)
+    assert edited("x: 1\n", {}, k=value) == f"x: 1\nk: '{value}'\n"
+    assert yaml.safe_load(render_mapping({value: value})) == {value: value}
+    assert load_yaml(render_mapping({value: value}), where="x") == {value: value}
+
+
+def test_a_question_mark_inside_brackets_is_quoted() -> None:
+    assert exchanged(f"{{a: {OLD}}}", "x?y") == "{a: 'x?y'}"
+    assert exchanged(f"a: {OLD}", "x?y") == "a: x?y"
 
 
 @settings(max_examples=25)

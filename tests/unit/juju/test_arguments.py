@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ckf_airgap.charms.charm import Base
+from ckf_airgap.documents import load_yaml
 from ckf_airgap.juju.arguments import deploy_arguments
 from ckf_airgap.juju.steps import DeployApplication
 
@@ -30,6 +32,14 @@ def step(**fields: object) -> DeployApplication:
 def test_option_values_arrive_as_they_are(options: dict[str, str]) -> None:
     arguments = deploy_arguments(step(options=options), "local:x-0", {}, "uuid")
     assert yaml.safe_load(str(arguments["config-yaml"])) == {"app": options}
+
+
+@pytest.mark.parametrize("value", ["y", "n", "1e-5", "0o17", "+.5", "1.10", "on", "~", "", "<<"])
+def test_texts_that_a_reader_takes_for_something_else_arrive_as_texts(value: str) -> None:
+    arguments = deploy_arguments(step(options={"mode": value}), "local:x-0", {}, "uuid")
+    text = str(arguments["config-yaml"])
+    assert text == f"app:\n  mode: '{value}'\n"
+    assert load_yaml(text, where="x") == yaml.safe_load(text) == {"app": {"mode": value}}
 
 
 def test_trust_is_an_option_of_that_application_only() -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ckf_airgap.juju.store import JujuTarget, default_juju_data, read_ssh_key
+from ckf_airgap.errors import ControllerError
+from ckf_airgap.juju.store import JujuTarget, default_juju_data, read_controller, read_ssh_key
 
 
 @pytest.mark.parametrize(
@@ -44,3 +45,23 @@ def test_the_ssh_key_is_optional(tmp_path: Path) -> None:
     assert read_ssh_key(tmp_path) is None
     key.write_text("ssh-rsa AAAA me\nsecond\n")
     assert read_ssh_key(tmp_path) == "ssh-rsa AAAA me"
+
+
+def test_names_and_passwords_are_the_text_that_was_written(tmp_path: Path) -> None:
+    (tmp_path / "controllers.yaml").write_text(
+        "current-controller: 1.10\n"
+        "controllers: {1.10: {uuid: 0123, api-endpoints: [1:17070], ca-cert: on, region: [x]}}\n"
+    )
+    for password, value in (("0123", "0123"), ("y", "y"), ("1e+3", "1e+3"), ("'~'", "~")):
+        (tmp_path / "accounts.yaml").write_text(
+            f"controllers: {{1.10: {{user: 1_0, password: {password}}}}}\n"
+        )
+        found = read_controller(juju_data=tmp_path)
+        assert (found.name, found.uuid, found.ca_cert) == ("1.10", "0123", "on")
+        assert (found.user, found.password) == ("1_0", value)
+
+
+def test_a_store_with_a_value_of_a_wrong_type_is_refused_by_its_place(tmp_path: Path) -> None:
+    (tmp_path / "controllers.yaml").write_text("controllers: {a: {api-endpoints: x}}\n")
+    with pytest.raises(ControllerError, match=r"controllers\.a\.api-endpoints, line 1: expected"):
+        read_controller("a", tmp_path)

@@ -20,6 +20,7 @@ from ckf_airgap.rehearsal.entities.repository import CharmRepository
 from ckf_airgap.rehearsal.model import applications
 from ckf_airgap.rehearsal.model.deployment import Deployment
 from ckf_airgap.rehearsal.model.model import Model
+from ckf_airgap.rehearsal.model.modelresources import add_pending_resources, put_resource
 from ckf_airgap.rehearsal.units.clock import ManualClock
 from ckf_airgap.rehearsal.units.course import Script
 from tests.witness.watching import WITNESS
@@ -97,7 +98,7 @@ class Rehearsal:
             {"name": name, "type": kind, "path": f"{name}.yaml", "origin": "upload"}
             for name in names
         ]
-        return self.model.add_pending_resources(application, "", documents)
+        return add_pending_resources(self.model, application, "", documents)
 
     async def put(
         self, application: str, name: str, pending_id: str | None, body: str, **keys: Any
@@ -110,8 +111,8 @@ class Rehearsal:
             "content_type": OCTETS,
             "fingerprint_hex": hashlib.sha384(path.read_bytes()).hexdigest(),
         }
-        return await self.model.put_resource(
-            application, name, pending_id, body_path=path, **(given | keys)
+        return await put_resource(
+            self.model, application, name, pending_id, body_path=path, **(given | keys)
         )
 
     async def image(self, application: str, name: str, reference: str) -> str:

@@ -350,7 +350,26 @@ def test_charm_urls_are_read_and_written_the_same(url: str) -> None:
     assert str(CharmURL.parse(url)) == url
 
 
-@pytest.mark.parametrize("url", ["minio", "cs:minio-1", "local:", "local:a/b/c-1", "local:A-1"])
-def test_what_is_no_charm_url_is_refused(url: str) -> None:
-    with pytest.raises(ApiError, match="not valid"):
+@pytest.mark.parametrize(
+    ("url", "written"),
+    [("ch:amd64/jammy/minio-2", "ch:amd64/minio-2"), ("ch:jammy/minio", "ch:minio")],
+)
+def test_a_series_of_a_charm_of_the_store_is_left_out(url: str, written: str) -> None:
+    assert str(CharmURL.parse(url)) == written
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("minio", "not valid"),
+        ("cs:minio-1", "not valid"),
+        ("local:", "not valid"),
+        ("local:a/b/c-1", "has invalid form"),
+        ("local:A-1", "not valid"),
+        ("ch:tin/jammy/minio", 'architecture name "tin" not valid'),
+        ("ch:amd64/2204/minio", 'series name "2204" not valid'),
+    ],
+)
+def test_what_is_no_charm_url_is_refused(url: str, message: str) -> None:
+    with pytest.raises(ApiError, match=message):
         CharmURL.parse(url)

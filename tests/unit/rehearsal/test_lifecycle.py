@@ -338,6 +338,16 @@ async def test_a_destroyed_model_dies_when_all_is_gone(rehearsal: Rehearsal) -> 
     assert (rehearsal.model.life, calls) == ("dead", ["dead"])
 
 
+async def test_an_empty_model_lives_on_until_its_namespace_is_gone(rehearsal: Rehearsal) -> None:
+    """Clients look a destroyed model up by its name once more, and wait for ever without it."""
+    calls: list[str] = []
+    rehearsal.model.destroy(on_dead=lambda: calls.append("dead"))
+    rehearsal.clock.advance(5)
+    assert (rehearsal.model.life, calls) == ("dying", [])
+    rehearsal.settle()
+    assert (rehearsal.model.life, calls) == ("dead", ["dead"])
+
+
 async def test_a_closed_model_does_nothing_more(rehearsal: Rehearsal) -> None:
     await deploy_kfp(rehearsal)
     rehearsal.clock.advance(30)

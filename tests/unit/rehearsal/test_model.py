@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from ckf_airgap.rehearsal.model.model import MAX_REQUESTS
+from ckf_airgap.rehearsal.model.modelresources import resource_body
+from ckf_airgap.rehearsal.model.recording import MAX_REQUESTS
 from tests.unit.rehearsal.harness import Rehearsal
 
 
@@ -22,5 +23,5 @@ async def test_files_of_charms_and_resources_are_given_back(rehearsal: Rehearsal
     pending_id = await rehearsal.image("minio", "image", "r/minio:1")
     rehearsal.deploy("minio", url, resources={"image": pending_id})
     assert rehearsal.model.charm_archive(url) == rehearsal.directory / "minio"
-    body = rehearsal.model.resource_body("minio", "image")
+    body = resource_body(rehearsal.model, "minio", "image")
     assert body.read_text() == "registrypath: r/minio:1\n"

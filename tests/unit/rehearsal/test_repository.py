@@ -187,6 +187,21 @@ async def test_a_charm_is_deployed_by_its_name(stocked: Rehearsal) -> None:
     assert status["minio"]["charm-channel"] == "1.10/stable"  # type: ignore[index, call-overload]
 
 
+@pytest.mark.parametrize("storage", ["Storage", "storage"])
+async def test_a_storage_is_what_is_asked_for_in_the_words_of_either_juju(
+    tmp_path: Path, storage: str
+) -> None:
+    """Clients made for Juju 4, as Terraform's provider, write the names of some fields small."""
+    write(tmp_path, "db", 1, storage={"data": {"type": "filesystem", "minimum-size": "1G"}})
+    rehearsal = Rehearsal(tmp_path, repository=read_store(tmp_path).repository)
+    asked = {storage: {"data": {"Pool": "", "Size": 2048, "Count": 1}}}
+    result = await deploy(rehearsal, CharmName="db", **asked)
+    assert result["Errors"] is None
+    rehearsal.settle()
+    (filesystem,) = rehearsal.model.storage.filesystems.values()
+    assert filesystem.size_mib == 2048
+
+
 async def test_images_of_the_store_are_findings_where_there_is_a_private_registry(
     tmp_path: Path, store: CharmRepository
 ) -> None:

@@ -11,6 +11,7 @@ from ckf_airgap.rehearsal.api.facades.resources import Resources
 from ckf_airgap.rehearsal.entities.resources import disposition_filename
 from ckf_airgap.rehearsal.model import applications
 from ckf_airgap.rehearsal.model.model import Finding
+from ckf_airgap.rehearsal.model.modelresources import add_pending_resources
 from ckf_airgap.rehearsal.wire import BAD_REQUEST, NOT_FOUND, NOT_VALID, ApiError
 from tests.unit.rehearsal.harness import Rehearsal
 
@@ -209,7 +210,8 @@ async def test_attaching_another_image_restarts_the_unit(rehearsal: Rehearsal) -
 
 async def test_an_integer_revision_is_found(rehearsal: Rehearsal) -> None:
     url = await rehearsal.upload("minio", resources=IMAGE)
-    (pending_id,) = rehearsal.model.add_pending_resources(
+    (pending_id,) = add_pending_resources(
+        rehearsal.model,
         "minio",
         url,
         [

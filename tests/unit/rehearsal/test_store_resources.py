@@ -13,6 +13,7 @@ from ckf_airgap.rehearsal.api.facades.application import Application
 from ckf_airgap.rehearsal.api.facades.charms import Charms
 from ckf_airgap.rehearsal.api.facades.resources import Resources
 from ckf_airgap.rehearsal.host.charmfiles import ReadStore, read_store
+from ckf_airgap.rehearsal.model.modelresources import resource_body
 from ckf_airgap.rehearsal.wire import NOT_FOUND
 from tests.unit.rehearsal.harness import Rehearsal, charm_zip
 
@@ -58,7 +59,7 @@ async def test_a_file_beside_the_charm_is_its_resource(
     notes = model.applications["web"].resources["notes"]
     assert (notes.revision, notes.size_bytes) == (11, 6)
     assert notes.fingerprint == hashlib.sha384(b"eleven").hexdigest()
-    assert model.resource_body("web", "notes").read_text() == "eleven"
+    assert resource_body(model, "web", "notes").read_text() == "eleven"
     image = model.applications["web"].resources["image"]
     assert (image.revision, image.registrypath) == (5, "reg.internal/web:5")
     assert "hidden" not in repr(image)
@@ -69,7 +70,7 @@ async def test_a_file_beside_the_charm_is_its_resource(
 async def test_a_revision_that_is_asked_for_is_taken(rehearsal: Rehearsal, directory: Path) -> None:
     stocked(rehearsal, directory)
     assert (await deploy(rehearsal, "web", notes="7"))["Errors"] is None
-    assert rehearsal.model.resource_body("web", "notes").read_text() == "seven"
+    assert resource_body(rehearsal.model, "web", "notes").read_text() == "seven"
     reply = await rehearsal.call(
         Resources, "ListResources", {"entities": [{"tag": "application-web"}]}
     )

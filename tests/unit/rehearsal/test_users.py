@@ -18,14 +18,8 @@ from ckf_airgap.rehearsal.api.login import Credentials, authenticate
 from ckf_airgap.rehearsal.model.bakery import DischargeRequiredError
 from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.model.state import ControllerState
-from ckf_airgap.rehearsal.model.users import (
-    User,
-    Users,
-    is_user_id,
-    parse_user_tag,
-    timestamp,
-    user_name,
-)
+from ckf_airgap.rehearsal.model.usernames import is_user_id, parse_user_tag, user_name
+from ckf_airgap.rehearsal.model.users import User, Users, timestamp
 from ckf_airgap.rehearsal.units.clock import ManualClock
 from ckf_airgap.rehearsal.units.course import Script
 from ckf_airgap.rehearsal.wire import ApiError

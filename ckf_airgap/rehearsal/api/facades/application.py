@@ -15,9 +15,9 @@ from ckf_airgap.rehearsal.model.bindings import check_spaces, merge_bindings
 from ckf_airgap.rehearsal.model.constraints import check_new_constraints, parse_constraints
 from ckf_airgap.rehearsal.model.deployment import Deployment, string_map
 from ckf_airgap.rehearsal.model.exposure import expose, unexpose
+from ckf_airgap.rehearsal.model.lookups import unit_name
 from ckf_airgap.rehearsal.model.refresh import Refresh
 from ckf_airgap.rehearsal.model.relationqueries import relation_matching
-from ckf_airgap.rehearsal.model.topology import unit_name
 from ckf_airgap.rehearsal.views.deltas import endpoint_document
 from ckf_airgap.rehearsal.wire import (
     NOT_FOUND,

@@ -6,7 +6,7 @@ from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.api.facade import rpc_method
 from ckf_airgap.rehearsal.api.facades.applicationremote import ApplicationRemote
 from ckf_airgap.rehearsal.entities.relations import Side, ordered
-from ckf_airgap.rehearsal.model.topology import unit_name
+from ckf_airgap.rehearsal.model.lookups import unit_name
 from ckf_airgap.rehearsal.views.applications import application_info, unit_info
 from ckf_airgap.rehearsal.wire import (
     NOT_FOUND,

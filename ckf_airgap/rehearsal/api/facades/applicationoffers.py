@@ -11,7 +11,7 @@ from ckf_airgap.rehearsal.entities.crossmodel import OFFER_ACCESS, OfferURL
 from ckf_airgap.rehearsal.entities.macaroon import new_macaroon
 from ckf_airgap.rehearsal.model.deployment import string_map
 from ckf_airgap.rehearsal.model.model import Model
-from ckf_airgap.rehearsal.model.users import user_name
+from ckf_airgap.rehearsal.model.usernames import user_name
 from ckf_airgap.rehearsal.wire import (
     NOT_FOUND,
     NOT_VALID,

@@ -10,7 +10,7 @@ from ckf_airgap.rehearsal.api.facades.cloudcredentials import CloudCredentials
 from ckf_airgap.rehearsal.model.clouds import CloudDefinition
 from ckf_airgap.rehearsal.model.optionvalues import go_value
 from ckf_airgap.rehearsal.model.permission import CLOUD_ACCESS, check_access
-from ckf_airgap.rehearsal.model.users import user_name
+from ckf_airgap.rehearsal.model.usernames import user_name
 from ckf_airgap.rehearsal.wire import (
     NOT_FOUND,
     ApiError,

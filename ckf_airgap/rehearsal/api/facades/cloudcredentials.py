@@ -16,7 +16,7 @@ from ckf_airgap.rehearsal.model.clouds import (
     shown_attributes,
 )
 from ckf_airgap.rehearsal.model.optionvalues import go_value
-from ckf_airgap.rehearsal.model.users import user_name
+from ckf_airgap.rehearsal.model.usernames import user_name
 from ckf_airgap.rehearsal.wire import (
     BAD_REQUEST,
     NOT_FOUND,

@@ -19,7 +19,7 @@ from ckf_airgap.rehearsal.model.controllerschema import (
 )
 from ckf_airgap.rehearsal.model.permission import CONTROLLER_ACCESS, check_access
 from ckf_airgap.rehearsal.model.state import ControllerState
-from ckf_airgap.rehearsal.model.users import parse_user_tag
+from ckf_airgap.rehearsal.model.usernames import parse_user_tag
 from ckf_airgap.rehearsal.wire import (
     NOT_FOUND,
     NOT_SUPPORTED,

@@ -9,7 +9,8 @@ from ckf_airgap.rehearsal.api.facade import Caller
 from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.model.modelusers import ModelUser
 from ckf_airgap.rehearsal.model.permission import ADMIN, MODEL_ACCESS, check_access
-from ckf_airgap.rehearsal.model.users import User, parse_user_tag, timestamp
+from ckf_airgap.rehearsal.model.usernames import parse_user_tag
+from ckf_airgap.rehearsal.model.users import User, timestamp
 from ckf_airgap.rehearsal.wire import NOT_FOUND, ApiError, tag_id, text_field, unauthorized
 
 NEVER: Final = "0001-01-01T00:00:00Z"

@@ -18,7 +18,8 @@ from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.model.modelschema import DEFAULT_BASE
 from ckf_airgap.rehearsal.model.modelsettings import series_of
 from ckf_airgap.rehearsal.model.state import ControllerState
-from ckf_airgap.rehearsal.model.users import User, timestamp, user_name
+from ckf_airgap.rehearsal.model.usernames import user_name
+from ckf_airgap.rehearsal.model.users import User, timestamp
 from ckf_airgap.rehearsal.views.storage import model_status_sections
 from ckf_airgap.rehearsal.wire import (
     NOT_FOUND,

@@ -17,7 +17,8 @@ from ckf_airgap.rehearsal.entities.crossmodel import (
 from ckf_airgap.rehearsal.entities.resources import rfc3339
 from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.model.state import ControllerState
-from ckf_airgap.rehearsal.model.users import User, user_name
+from ckf_airgap.rehearsal.model.usernames import user_name
+from ckf_airgap.rehearsal.model.users import User
 from ckf_airgap.rehearsal.wire import (
     NOT_FOUND,
     NOT_SUPPORTED,

@@ -8,6 +8,7 @@ from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.api.facade import Facade, rpc_method
 from ckf_airgap.rehearsal.entities.entities import Application
 from ckf_airgap.rehearsal.entities.resources import LiveResource
+from ckf_airgap.rehearsal.model.modelresources import add_pending_resources
 from ckf_airgap.rehearsal.wire import (
     BAD_REQUEST,
     ApiError,
@@ -31,8 +32,11 @@ class Resources(Facade):
         try:
             application = _application_name(text_field(params, "tag"))
             pending: list[JSONValue] = [
-                *self.session.model.add_pending_resources(
-                    application, text_field(params, "url"), mappings_field(params, "resources")
+                *add_pending_resources(
+                    self.session.model,
+                    application,
+                    text_field(params, "url"),
+                    mappings_field(params, "resources"),
                 )
             ]
         except ApiError as error:

@@ -12,7 +12,7 @@ from ckf_airgap.rehearsal.entities.storage import (
     storage_id,
 )
 from ckf_airgap.rehearsal.model import storageoperations
-from ckf_airgap.rehearsal.model.topology import unit_name
+from ckf_airgap.rehearsal.model.lookups import unit_name
 from ckf_airgap.rehearsal.views.storage import (
     FILESYSTEM_KIND,
     filesystems_details,

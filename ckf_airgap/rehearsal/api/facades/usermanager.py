@@ -9,7 +9,8 @@ from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.api.facade import Facade, Scope, rpc_method
 from ckf_airgap.rehearsal.api.facades.modelaccess import model_user_info
 from ckf_airgap.rehearsal.model.permission import NO_ACCESS, READ
-from ckf_airgap.rehearsal.model.users import User, is_local, parse_user_tag, timestamp
+from ckf_airgap.rehearsal.model.usernames import is_local, parse_user_tag
+from ckf_airgap.rehearsal.model.users import User, timestamp
 from ckf_airgap.rehearsal.wire import (
     NOT_FOUND,
     ApiError,

@@ -1,0 +1,31 @@
+"""What is found by a name or a tag, and what is not. Pure."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TypeVar
+
+from ckf_airgap.rehearsal.wire import NOT_FOUND, ApiError, tag_id
+
+Known = TypeVar("Known")
+
+
+def found(known: Known | None, what: str) -> Known:
+    """Return what is known; `ApiError` (not found) when it is ``None``."""
+    if known is None:
+        raise ApiError(f"{what} not found", NOT_FOUND)
+    return known
+
+
+def unit_name(tag: str) -> str:
+    """Return ``minio/0`` for ``unit-minio-0``; `ApiError` when it is no unit's tag."""
+    application, dash, number = tag_id(tag, "unit").rpartition("-")
+    if not (application and dash and number.isdecimal()):
+        raise ApiError(f'"{tag}" is not a valid unit tag')
+    return f"{application}/{number}"
+
+
+def service_address(application: str) -> str:
+    """Return the address of an application's service: always the same for one name."""
+    number = zlib.crc32(application.encode())
+    return f"10.152.183.{number % 250 + 2}"

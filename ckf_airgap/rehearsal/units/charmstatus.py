@@ -1,0 +1,46 @@
+"""The status that a charm sets, as far as that follows from its containers and relations. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+
+from ckf_airgap.rehearsal.entities.entities import Application
+
+
+def charm_status(
+    application: Application,
+    needed: Mapping[str, str],
+    *,
+    ran_start: bool,
+    started: bool,
+    heard: Container[int],
+    missing_container: str | None,
+) -> tuple[str, str]:
+    """Return the status that a charm sets on its unit, and the message.
+
+    That of a charm which sets none is ``unknown`` once its ``start`` hook has run.
+
+    Args:
+        application: The application.
+        needed: The endpoints that the charm cannot do without, and what it says without them.
+        ran_start: Whether its ``start`` hook has run.
+        started: Whether it counts as started, with its containers.
+        heard: The relations, by id, of which it has heard from the other side.
+        missing_container: The container that it still waits for.
+    """
+    if not needed and not application.stored.archive.sets_status:
+        return ("unknown", "") if ran_start else ("maintenance", "installing charm software")
+    waiting = ""
+    for endpoint in application.charm.endpoints:
+        if endpoint not in needed:
+            continue
+        relations = list(application.relations_at(endpoint))
+        if not relations:
+            return "blocked", needed[endpoint] or f"Missing relation {endpoint}"
+        if not waiting and not any(relation.id in heard for relation in relations):
+            waiting = f"Waiting for {endpoint} relation data"
+    if missing_container is not None:
+        return "waiting", f"Waiting for container {missing_container}"
+    if not started:
+        return "waiting", "Waiting for start"
+    return ("waiting", waiting) if waiting else ("active", "")
