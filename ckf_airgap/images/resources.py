@@ -34,10 +34,12 @@ class ResourceFiles:
     Attributes:
         files: The file of each file resource.
         images: The file of each image resource that is not a reference.
+        images_only: Whether the images of those files are written in place of the files.
     """
 
     files: Mapping[Place, Path] = field(default_factory=dict)
     images: Mapping[Place, ImageFile] = field(default_factory=dict)
+    images_only: bool = False
 
     def path(self, place: Place) -> Path | None:
         """Return the file of a resource, whichever kind it is."""

@@ -9,17 +9,21 @@ from typing import Final
 
 from ckf_airgap._version import __version__
 from ckf_airgap.bundle.bundlefile import load_overlays
+from ckf_airgap.bundle.checks import with_overlays
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.errors import (
+    BundleError,
     ImagesFailedError,
     IntegrityError,
     Problem,
     StorageFullError,
     UsageError,
+    raise_all,
 )
 from ckf_airgap.files import disk_error, reads_once, write_text
 from ckf_airgap.images.lists import ImageList
 from ckf_airgap.images.reference import ImageReference
+from ckf_airgap.images.resourcefiles import missing_paths
 from ckf_airgap.images.retag import RetagMapping, retag_images
 from ckf_airgap.operations.charms import DownloadedCharms, bundle_label, download_charms
 from ckf_airgap.operations.images import save_images
@@ -33,6 +37,7 @@ from ckf_airgap.packing.checksums import read_private_key
 from ckf_airgap.packing.directory import begin, cut, finish, locked
 from ckf_airgap.packing.imagesarchive import lock_images, weigh_images
 from ckf_airgap.packing.plan import Packed, PackObserver, PackPlan
+from ckf_airgap.packing.resources import carry_resources
 from ckf_airgap.packing.since import Assumes, known_blobs, unchanged_charms
 from ckf_airgap.packing.texts import Share, install_script, readme
 from ckf_airgap.packing.tool import collect_wheels
@@ -74,7 +79,10 @@ def _check_files(plan: PackPlan) -> None:
     """Read the small files that a person named: hours of fetching come before some are used."""
     named = find_bundle(plan.charms.bundle or "")
     added_rules(plan.rules, named)
-    load_overlays(plan.charms.overlays, named.bundle.directory)
+    overlays = load_overlays(plan.charms.overlays, named.bundle.directory)
+    bundle, _ = with_overlays(named.bundle, overlays.documents)
+    missing = missing_paths(bundle)
+    raise_all(BundleError, "files of resources cannot be used", missing)
     for path in plan.append:
         ImageList.read(path, fix="Name an existing file with --append FILE.")
     if plan.signing_key is not None and not reads_once(plan.signing_key):
@@ -320,7 +328,8 @@ class _Pack:
                 overlays=plan.charms.overlays,
                 rules=plan.rules,
                 relative_to=plan.work,
-            )
+            ),
+            carry=lambda found: carry_resources(found, self._out, plan.work),
         )
 
     def _assumes(self, lock: Lock, lacking: frozenset[str]) -> Assumes | None:

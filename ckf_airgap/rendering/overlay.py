@@ -190,14 +190,15 @@ def render(
     )
     replacements = _look_up(found, retagged)
     targets = {replacement.need.source: replacement.target for replacement in replacements}
-    own = {place for place in own_resources if place in files.images}
     kept = {
         place: file
         for place, file in files.images.items()
-        if place in own or retagged.registry.holds(ImageReference.parse(file.image))
+        if not files.images_only
+        and (place in own_resources or retagged.registry.holds(ImageReference.parse(file.image)))
     }
+    bare = {place: files.images[place].image for place in own_resources if place in files.images}
     written = ResourceFiles(files=files.files, images=kept)
-    generated = _generated(found, targets, final, written, relative_to)
+    generated = _generated(found, targets, final, written, bare=bare, relative_to=relative_to)
     target = merge_documents(final.document, generated)
     warnings = [*effective.warnings, *without_units(final, by_application)]
     warnings += [warning for entry in found for warning in entry.warnings()]
@@ -343,6 +344,8 @@ def _generated(
     targets: Mapping[ImageReference, ImageReference],
     bundle: Bundle,
     files: ResourceFiles,
+    *,
+    bare: Mapping[Place, str],
     relative_to: Path | None,
 ) -> Document:
     """Return the overlay over the bundle with the user's own changes in it."""
@@ -364,7 +367,9 @@ def _generated(
         }
         for resource in entry.application.resources:
             path = files.path((name, resource))
-            if path is not None:
+            if path is None and (name, resource) in bare:
+                resources[resource] = bare[name, resource]
+            elif path is not None:
                 resources[resource] = _resource_path(path, entry.charm, relative_to)
         applications[name] = _application(entry, bundle, options, resources, relative_to)
     raise_all(OptionError, "images cannot be written into options", problems)
