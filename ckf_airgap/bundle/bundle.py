@@ -29,14 +29,12 @@ from ckf_airgap.bundle.parts import bundle_yaml
 from ckf_airgap.bundle.shape import as_bundle_document
 from ckf_airgap.bundle.verification import (
     application_problems,
-    base_fix,
-    parse_base,
     part_problems,
     placement_problems,
 )
 from ckf_airgap.charms.charm import SERIES_CHANNELS, Base, OptionValue
 from ckf_airgap.documents import Document, JSONValue, type_name
-from ckf_airgap.errors import BundleError, Problem, nearest
+from ckf_airgap.errors import BundleError, CharmError, Problem, nearest
 
 APPLICATION_NAME: Final = NAME
 """The application name grammar of Juju (``names.IsValidApplication``)."""
@@ -330,10 +328,12 @@ class _Reader:
     def _base(self, text: str | None, what: str) -> Base | None:
         if not text:
             return None
-        base = parse_base(text)
-        if base is None:
-            self.wrong(f'{what} declares an invalid base "{text}"', fix=base_fix(text))
-        return base
+        try:
+            return Base.parse(text)
+        except CharmError as exc:
+            fix = exc.fix or "write NAME@VERSION, such as ubuntu@22.04"
+            self.wrong(f'{what} declares an invalid base "{text}"', fix=fix)
+            return None
 
     def _options(self, fields: Document, where: str) -> dict[str, OptionValue]:
         """Return the options that have a value; null stands for the charm's default, as in Juju."""

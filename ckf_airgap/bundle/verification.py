@@ -12,40 +12,13 @@ from typing import Final
 
 from ckf_airgap.bundle.constraints import parse_constraints, parse_device, parse_storage
 from ckf_airgap.bundle.exposure import NAME
-from ckf_airgap.charms.charm import Base
 from ckf_airgap.documents import Document, mappings
 from ckf_airgap.errors import BundleError, Problem
 
-_SYSTEMS: Final = frozenset({"ubuntu", "centos", "windows", "osx", "opensuse", "genericlinux"})
-_RISKS: Final = frozenset({"stable", "candidate", "beta", "edge"})
 _PLACEMENT: Final = re.compile(
     r"(?:[a-z]+:)?(?:[a-z][a-z0-9]*(?:-[a-z0-9]*[a-z][a-z0-9]*)*(?:/(?:0|[1-9][0-9]*))?"
     r"|(?:0|[1-9][0-9]*))\Z"
 )
-
-
-def parse_base(text: str) -> Base | None:
-    """Return the base that ``ubuntu@22.04`` or ``ubuntu@22.04/stable`` names; ``None`` for others.
-
-    Juju reads it twice: the check of a bundle knows the systems and risks, and deploying has no
-    branches.
-    """
-    name, at, channel = text.partition("@")
-    track, slash, risk = channel.partition("/")
-    if name.lower() not in _SYSTEMS or not at or "@" in channel or not track:
-        return None
-    if slash and risk not in _RISKS:
-        return None
-    return Base(name=name, channel=channel)
-
-
-def base_fix(text: str) -> str:
-    """Return what to write instead of a text that is no base."""
-    try:
-        known = Base.parse(text)
-    except Exception:  # noqa: BLE001 - the hint alone is lost
-        return "write NAME@VERSION, such as ubuntu@22.04"
-    return f"write {known.name}@{known.track}"
 
 
 def part_problems(part: Document) -> Iterator[Problem]:

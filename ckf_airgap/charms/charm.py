@@ -37,6 +37,12 @@ SERIES_CHANNELS: Final[Mapping[str, str]] = {
 }
 """Ubuntu series names that bundles use, and the versions they stand for."""
 
+SYSTEMS: Final = frozenset({"ubuntu", "centos", "windows", "osx", "opensuse", "genericlinux"})
+"""The systems that a base can be of (``validOSForBase`` of Juju's charm library)."""
+
+RISKS: Final = ("stable", "candidate", "beta", "edge")
+"""The risks that a channel can have."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
@@ -98,16 +104,20 @@ class Base:
 
     @classmethod
     def parse(cls, text: str, *, where: str = "base") -> Base:
-        """Return the base that ``ubuntu@22.04``, ``ubuntu@22.04/stable`` or ``jammy`` names.
+        """Return the base that ``ubuntu@22.04`` or ``ubuntu@22.04/stable`` names, as Juju reads it.
 
         Raises:
-            CharmError: when the text is neither.
+            CharmError: when the text names none: a series is not one, and neither are a system
+                that Juju does not know, another risk than its four, or a branch.
         """
-        if text in SERIES_CHANNELS:
-            return cls(name="ubuntu", channel=SERIES_CHANNELS[text])
-        name, at, channel = text.partition("@")
-        if not (name and at and channel):
-            raise CharmError(f"{where}: {text!r} is not a base such as ubuntu@22.04")
+        name, _, channel = text.partition("@")
+        track, slash, risk = channel.partition("/")
+        if name not in SYSTEMS or not track or "@" in channel or (slash and risk not in RISKS):
+            series = SERIES_CHANNELS.get(text)
+            raise CharmError(
+                f"{where}: {text!r} is not a base such as ubuntu@22.04",
+                fix=f"write ubuntu@{series}" if series else "",
+            )
         return cls(name=name, channel=channel)
 
     def same_os(self, other: Base) -> bool:
@@ -338,13 +348,19 @@ def bases_from_charmcraft(charmcraft: Document, where: str) -> tuple[Base, ...]:
     by_base: dict[tuple[str, str], list[str]] = {}
     for platform in _platforms(platforms, where):
         named, _, architecture = platform.rpartition(":")
-        base = Base.parse(named or str(common), where=f"{where}: platforms")
+        base = _built_for(named or str(common), f"{where}: platforms")
         by_base.setdefault((base.name, base.channel), []).append(architecture)
     found += [
         Base(name=name, channel=channel, architectures=tuple(architectures))
         for (name, channel), architectures in by_base.items()
     ]
     return tuple(dict.fromkeys(found))
+
+
+def _built_for(text: str, where: str) -> Base:
+    """Return the base of a platform; charmcraft's own files may name a series."""
+    series = SERIES_CHANNELS.get(text)
+    return Base(name="ubuntu", channel=series) if series else Base.parse(text, where=where)
 
 
 def _platforms(platforms: Document, where: str) -> Iterable[str]:

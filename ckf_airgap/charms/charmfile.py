@@ -1,4 +1,4 @@
-"""``.charm`` files: read what a charm declares without unpacking it, and find the file for a charm.
+"""``.charm`` files: read what a charm declares without unpacking it.
 
 A ``.charm`` is a zip archive. Only its small documents are read, so that the cost does not depend
 on the size of the charm.
@@ -6,26 +6,17 @@ on the size of the charm.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from ckf_airgap.charms.charm import Charm, DefaultImages, charm_from_documents, charm_name_of_path
+from ckf_airgap.charms.charm import Charm, DefaultImages, charm_from_documents
 from ckf_airgap.documents import Document, load_mapping, load_yaml
-from ckf_airgap.errors import (
-    AirgapError,
-    CharmError,
-    CharmNotFoundError,
-    Problem,
-    capitalised,
-    nearest,
-)
+from ckf_airgap.errors import CharmError
 from ckf_airgap.files import open_regular
 from ckf_airgap.files.paths import StrPath
 
@@ -185,145 +176,3 @@ def refuse_bomb(members: Sequence[zipfile.ZipInfo], where: str, size_bytes: int)
             raise CharmError(
                 f"{where} is not a charm: it holds the unsafe path {member.filename!r}"
             )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CharmDirectory:
-    """The charms in a directory, by the names inside the files.
-
-    Attributes:
-        path: The directory.
-        charms: The newest file of each charm, by charm name.
-        all_files: Every file that was read, in the order of name and revision.
-    """
-
-    path: Path
-    charms: Mapping[str, Charm] = field(repr=False)
-    all_files: tuple[Charm, ...] = field(default=(), repr=False)
-
-    @classmethod
-    def scan(cls, path: StrPath, *, wanted: Iterable[str] | None = None) -> CharmDirectory:
-        """Read the ``.charm`` files of a directory (not hidden ones, and not its subdirectories).
-
-        Args:
-            path: The directory.
-            wanted: Names of charms that are needed; a broken file whose name says that it is some
-                other charm is ignored. ``None`` means that every file must be intact.
-
-        Raises:
-            CharmNotFoundError: when the directory does not exist.
-            CharmError: when it is not a directory, files are broken, or two files claim the same
-                charm and revision with different content; all findings are reported together.
-        """
-        path = Path(path)
-        if path.exists() and not path.is_dir():
-            raise CharmError(f"{path} is not a directory", fix="Name one with --charms DIR.")
-        if not path.is_dir():
-            raise CharmNotFoundError(
-                f"there is no charms directory {path}",
-                fix="Name it with --charms DIR; it holds the files of charms.tar.gz.",
-            )
-        found: list[Charm] = []
-        broken: list[tuple[str, Problem]] = []
-        for file in sorted(path.glob("*.charm")):
-            if file.name.startswith("."):
-                continue
-            try:
-                found.append(read_charm(file))
-            except AirgapError as exc:
-                named = charm_name_of_path(file.name)
-                broken.append((named, Problem(exc.message, fix=exc.fix.rstrip("."))))
-        needed = None if wanted is None else frozenset(wanted)
-        missing = needed is not None and not needed <= {charm.name for charm in found}
-        problems = [
-            problem for named, problem in broken if needed is None or missing or named in needed
-        ]
-        problems += _contradictions(found)
-        if problems:
-            raise CharmError(f"charm files in {path} cannot be used", problems=problems)
-        return cls.of(found, path=path)
-
-    @classmethod
-    def of(cls, charms: Iterable[Charm], *, path: Path) -> CharmDirectory:
-        """Return a directory of charms that have been read already."""
-        ordered = sorted(charms, key=_age)
-        return cls(
-            path=path, charms={charm.name: charm for charm in ordered}, all_files=tuple(ordered)
-        )
-
-    def find(self, name: str, *, revision: int | None = None) -> Charm:
-        """Return the newest file of the charm with exactly this name, or the given revision.
-
-        Raises:
-            CharmNotFoundError: when there is none; the message names the nearest.
-        """
-        for charm in reversed(self.all_files):
-            if charm.name == name and revision in (None, charm.revision):
-                return charm
-        what = f"charm {name}" + (f" revision {revision}" if revision is not None else "")
-        hint = self.hint(name)
-        raise CharmNotFoundError(
-            f"{self.path} has no file of the {what}",
-            fix=capitalised(hint) if hint else self.contents,
-        )
-
-    def hint(self, name: str) -> str:
-        """Return what is close to a missing charm: its other revisions, or a similar name.
-
-        An empty string when nothing is.
-        """
-        others = [charm.revision for charm in self.all_files if charm.name == name]
-        if not others:
-            return nearest(name, self.charms)
-        had = ", ".join(str(other) if other is not None else "one unknown" for other in others)
-        return f"it has revision {had}"
-
-    @property
-    def contents(self) -> str:
-        """Which charms the directory has, as a sentence."""
-        if not self.charms:
-            return (
-                f"{self.path} has no charm file at all: put the files of charms.tar.gz there, or "
-                "name their directory with --charms DIR."
-            )
-        return f"{self.path} has: {', '.join(sorted(self.charms))}."
-
-    def __iter__(self) -> Iterator[Charm]:
-        """Yield the newest charm of each name."""
-        return iter(self.charms.values())
-
-
-def _age(charm: Charm) -> tuple[str, bool, int, str]:
-    """Order files of one charm: without revision first, then by revision, then by file name."""
-    known = charm.revision is not None
-    return (charm.name, known, charm.revision or 0, charm.path.name if charm.path else "")
-
-
-def _contradictions(charms: Iterable[Charm]) -> list[Problem]:
-    """Return a problem for each pair of files that claim one revision with different content."""
-    groups: dict[tuple[str, int | None], list[Charm]] = {}
-    for charm in charms:
-        groups.setdefault((charm.name, charm.revision), []).append(charm)
-    problems = []
-    for (name, revision), group in groups.items():
-        if len(group) < 2 or len({_content(charm) for charm in group}) < 2:
-            continue
-        files = ", ".join(charm.path.name for charm in group if charm.path)
-        claim = f"revision {revision}" if revision is not None else "no revision"
-        problems.append(
-            Problem(
-                f"{files} differ, and each claims to be the charm {name} with {claim}",
-                fix="keep the right one",
-            )
-        )
-    return problems
-
-
-def _content(charm: Charm) -> str:
-    """Return the SHA-256 of a file; read only when two files claim the same."""
-    digest = hashlib.sha256()
-    if charm.path is not None:
-        with open_regular(charm.path, error=CharmError) as stream:
-            while chunk := stream.read(1024 * 1024):
-                digest.update(chunk)
-    return digest.hexdigest()

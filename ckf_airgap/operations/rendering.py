@@ -5,15 +5,20 @@ The edge in front of `ckf_airgap.rendering.overlay.render`, which is pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import dataclasses
+import filecmp
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.bundlefile import load_bundle, load_overlays
+from ckf_airgap.bundle.charmpaths import local_files
 from ckf_airgap.bundle.checks import Setting, with_overlays
-from ckf_airgap.charms.charmfile import CharmDirectory
+from ckf_airgap.bundle.choosing import choose_charms
+from ckf_airgap.charms.charmfile import read_charm
+from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.documents import MAX_BYTES, Document, load_mapping
 from ckf_airgap.errors import (
@@ -34,7 +39,7 @@ from ckf_airgap.images.resourcefiles import read_resource_files
 from ckf_airgap.images.resources import ResourceFiles
 from ckf_airgap.images.retag import RetagMapping
 from ckf_airgap.images.rules import ImageRules
-from ckf_airgap.rendering.overlay import Rendering, charms_of, render
+from ckf_airgap.rendering.overlay import Rendering, render
 
 Carrier: TypeAlias = Callable[[ResourceFiles], ResourceFiles]
 """Takes the files of resources to where they will be, and returns them there."""
@@ -57,6 +62,8 @@ class Inputs:
             the channels of the charms belong to; see `ImageRules.extended_by`.
         relative_to: The directory that ``charm:`` paths start from; ``None`` is that of the
             charms.
+        architecture: The architecture that charms are chosen for where the constraints of an
+            application name none; ``None`` is amd64.
     """
 
     bundle: str | Path
@@ -68,6 +75,7 @@ class Inputs:
     overlays: tuple[Path, ...] = ()
     rules: Path | None = None
     relative_to: Path | None = None
+    architecture: str | None = None
 
     def __post_init__(self) -> None:
         settle(self)
@@ -100,7 +108,8 @@ def find_bundle(name: str | Path) -> NamedBundle:
     releases = release_names()
     if text in releases:
         release = load_release(text)
-        return NamedBundle(bundle=release.bundle, release=release, where=f"release {text}")
+        bundle = dataclasses.replace(release.bundle, directory=None)  # no path of a user's is there
+        return NamedBundle(bundle=bundle, release=release, where=f"release {text}")
     path = Path(name).expanduser()
     if path.exists():
         return NamedBundle(bundle=load_bundle(path), release=None, where=str(path))
@@ -166,9 +175,10 @@ def _render(
     settings = parse_settings(inputs)
     overlays = load_overlays(inputs.overlays, named.bundle.directory)
     documents = overlays.documents
-    charms = scan_charms(named.bundle, documents, (inputs.charms or DEFAULT_CHARMS).expanduser())
+    charms = scan_charms(named, documents, (inputs.charms or DEFAULT_CHARMS).expanduser())
     effective, _ = with_overlays(named.bundle, documents)  # its problems are raised by render
-    resources = read_resource_files(effective, charms_of(effective, charms))
+    chosen = choose_charms(effective, charms, architecture=inputs.architecture)
+    resources = read_resource_files(effective, chosen.charms)
     rendering = render(
         named.bundle,
         charms=charms,
@@ -179,8 +189,9 @@ def _render(
         settings=settings,
         overlays=documents,
         relative_to=inputs.relative_to,
+        architecture=inputs.architecture,
     )
-    return replace(rendering, warnings=(*overlays.warnings, *rendering.warnings))
+    return dataclasses.replace(rendering, warnings=(*overlays.warnings, *rendering.warnings))
 
 
 def read_images(inputs: Inputs, registry: Registry | None) -> ImageList | RetaggedImages:
@@ -247,8 +258,40 @@ def read_rules_file(path: Path) -> ImageRules:
     return ImageRules.from_document(load_mapping(text, where=where), where=where)
 
 
-def scan_charms(bundle: Bundle, overlays: list[Document], path: Path) -> CharmDirectory:
-    """Read the charm files of a directory; a broken one that nobody asks for is passed over."""
-    merged, _ = with_overlays(bundle, overlays)  # problems are reported by whoever uses the charms
-    names = {application.charm_name for application in merged.applications.values()}
-    return CharmDirectory.scan(path, wanted=names)
+def scan_charms(named: NamedBundle, overlays: Sequence[Document], path: Path) -> CharmDirectory:
+    """Read the charm files that a bundle names by their paths, and those of a directory.
+
+    A broken file that nobody asks for is passed over. The directory may be missing when the bundle
+    names all its charms by paths, and all of them are there.
+
+    Args:
+        named: The bundle.
+        overlays: The user's own overlays.
+        path: The directory.
+    """
+    merged, _ = with_overlays(named.bundle, [*overlays])  # whoever uses the charms has the problems
+    files = local_files(merged)
+    here = {name: _carried(file, path) for name, file in files.items() if file.is_file()}
+    names = {
+        application.charm_name
+        for name, application in merged.applications.items()
+        if name not in here
+    }
+    if names or path.exists():
+        scanned = CharmDirectory.scan(path, wanted=names)
+    else:
+        scanned = CharmDirectory.of((), path=path)
+    known = {charm.path: charm for charm in scanned.all_files if charm.path is not None}
+    for file in here.values():
+        if file not in known:
+            known[file] = read_charm(file)
+    found = {name: known[file] for name, file in here.items()}
+    return dataclasses.replace(scanned, named=found)
+
+
+def _carried(file: Path, directory: Path) -> Path:
+    """Return the copy of a file in a directory if there is one, as in a pack, else the file."""
+    copy = directory / file.name
+    if copy.is_file() and (copy.samefile(file) or filecmp.cmp(copy, file, shallow=False)):
+        return copy
+    return file

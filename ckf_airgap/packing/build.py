@@ -226,6 +226,7 @@ class _Pack:
             rules=plan.rules,
             juju_version=plan.juju_version,
             append=plan.append,
+            architecture=plan.charms.architecture,
         )
 
     async def _list(self) -> Listing:
@@ -328,6 +329,7 @@ class _Pack:
                 overlays=plan.charms.overlays,
                 rules=plan.rules,
                 relative_to=plan.work,
+                architecture=plan.charms.architecture,
             ),
             carry=lambda found: carry_resources(found, self._out, plan.work),
         )

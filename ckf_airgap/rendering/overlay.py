@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from ckf_airgap.bundle.bases import KUBERNETES_SERIES, choose_base, written
+from ckf_airgap.bundle.bases import choose_base, written
 from ckf_airgap.bundle.bundle import Application, Bundle
 from ckf_airgap.bundle.checks import (
     Setting,
@@ -21,16 +21,17 @@ from ckf_airgap.bundle.checks import (
     resource_problems,
     with_overlays,
 )
+from ckf_airgap.bundle.choosing import choose_charms
 from ckf_airgap.bundle.difference import difference
 from ckf_airgap.bundle.endpoints import resolve_relations
 from ckf_airgap.bundle.merge import merge_documents
+from ckf_airgap.charms.bases import DEFAULT_ARCHITECTURE, KUBERNETES_SERIES
 from ckf_airgap.charms.charm import Charm
-from ckf_airgap.charms.charmfile import CharmDirectory
+from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.documents import Document, JSONValue, dump_yaml
 from ckf_airgap.errors import (
     BundleError,
     CharmError,
-    CharmNotFoundError,
     ImageNotFoundError,
     OptionError,
     Problem,
@@ -86,6 +87,9 @@ class Rendering:
             every image a retagged one.
         overlay: What differs from the bundle that was given, for ``juju deploy --overlay``.
         charms: The charm of each application.
+        architecture: What charms were chosen for where constraints name no architecture.
+        otherwise: Of such applications, the charm for another architecture, where that is another
+            file, or none.
         registry: The private registry.
         replacements: Every image that was exchanged.
         proof: That no image was left outside; rendering fails without it.
@@ -95,6 +99,8 @@ class Rendering:
     bundle: Bundle = field(repr=False)
     overlay: Document = field(repr=False)
     charms: Mapping[str, Charm] = field(repr=False)
+    architecture: str = DEFAULT_ARCHITECTURE
+    otherwise: Mapping[str, Mapping[str, Charm | None]] = field(default_factory=dict, repr=False)
     registry: Registry
     replacements: tuple[Replacement, ...] = field(repr=False)
     proof: Proof = field(repr=False)
@@ -125,6 +131,7 @@ def render(
     overlays: Sequence[Document] = (),
     resources: ResourceFiles | None = None,
     relative_to: Path | None = None,
+    architecture: str | None = None,
 ) -> Rendering:
     """Return the overlay that makes a bundle deployable from local charms and a private registry.
 
@@ -143,6 +150,8 @@ def render(
         relative_to: The directory that the ``charm:`` paths start from; ``None`` for the
             directory of the charms, which gives ``./name_rN.charm``. The files of resources that
             are in that directory start from it, too; the paths of all others are in full.
+        architecture: The architecture that charms are chosen for where the constraints of an
+            application name none; ``None`` takes amd64, and warns when that matters.
 
     Raises:
         BundleError: when an overlay breaks the bundle, or relations do not fit the endpoints of
@@ -158,7 +167,8 @@ def render(
     """
     rules = rules if rules is not None else ImageRules.empty()
     effective, problems = with_overlays(bundle, overlays)
-    by_application = charms_of(effective, charms)
+    chosen = choose_charms(effective, charms, architecture=architecture)
+    by_application = chosen.charms
     wanted, wrong = document_of_settings(settings, effective, by_application)
     problems += wrong
     problems += option_problems(effective, by_application)
@@ -198,13 +208,21 @@ def render(
     }
     bare = {place: files.images[place].image for place in own_resources if place in files.images}
     written = ResourceFiles(files=files.files, images=kept)
-    generated = _generated(found, targets, final, written, bare=bare, relative_to=relative_to)
+    start = relative_to or charms.path
+    generated = _generated(
+        found,
+        targets,
+        final,
+        _charm_paths(by_application, charms, relative_to),
+        {**bare, **_resource_paths(written, start)},
+    )
     target = merge_documents(final.document, generated)
     warnings = [*effective.warnings, *without_units(final, by_application)]
     warnings += [warning for entry in found for warning in entry.warnings()]
     warnings += logins_left(files, kept, retagged.registry)
     warnings += left_outside(final, own_options, own_resources, retagged)
     warnings += unquoted(found, retagged.registry)
+    warnings += chosen.warnings
     warnings += without_base(final, by_application)
     rendered = with_resources(
         Bundle.from_document(_without_channels(target), where="as rendered"), written
@@ -222,6 +240,8 @@ def render(
         bundle=rendered,
         overlay=difference(bundle.document, target),
         charms=by_application,
+        architecture=chosen.architecture,
+        otherwise=chosen.otherwise,
         registry=retagged.registry,
         replacements=tuple(replacements),
         proof=proof,
@@ -251,39 +271,6 @@ def _relation_problems(bundle: Bundle, charms: Mapping[str, Charm]) -> list[Prob
     return resolve_relations(within, charms)[1]
 
 
-def charms_of(bundle: Bundle, charms: CharmDirectory) -> dict[str, Charm]:
-    """Return the charm of each application of a bundle, by the application's name.
-
-    A charm that the bundle gives as a path is the file of that name if there is one; a revision
-    in the bundle must be there; else the newest file of the charm is taken.
-
-    Raises:
-        CharmNotFoundError: naming every application without a charm.
-    """
-    by_file = {charm.path.name: charm for charm in charms.all_files if charm.path}
-    found: dict[str, Charm] = {}
-    problems = []
-    for name, application in bundle.applications.items():
-        same_file = by_file.get(Path(application.charm).name) if application.is_local else None
-        if same_file is not None:
-            found[name] = same_file
-            continue
-        revision = None if application.is_local else application.revision
-        try:
-            found[name] = charms.find(application.charm_name, revision=revision)
-        except CharmNotFoundError as exc:
-            hint = charms.hint(application.charm_name)
-            problems.append(Problem(exc.message, f"application {name}", hint))
-    if problems:
-        told = all(problem.fix for problem in problems)
-        raise CharmNotFoundError(
-            "applications have no charm file",
-            problems=problems,
-            fix="" if told else charms.contents,
-        )
-    return found
-
-
 def charm_path(charm: Charm, relative_to: Path | None) -> str:
     """Return a charm's path as a bundle must write it: with ``./``, ``../`` or absolute."""
     if charm.path is None:
@@ -294,17 +281,32 @@ def charm_path(charm: Charm, relative_to: Path | None) -> str:
     return path if path.startswith("..") else f"./{path}"
 
 
-def _resource_path(path: Path, charm: Charm, relative_to: Path | None) -> str:
-    """Return the path of a resource's file: from where charms start, when it is below that.
+def _resource_paths(files: ResourceFiles, start: Path) -> dict[Place, str]:
+    """Return the path of each resource's file: from where charms start, when it is below that.
 
     Juju starts from the bundle, which has to be there as well.
     """
-    start = relative_to or (charm.path.parent if charm.path is not None else None)
-    full = Path(os.path.normpath(path.absolute()))
-    start = Path(os.path.normpath(start.absolute())) if start is not None else None
-    if start is None or not full.is_relative_to(start):
-        return str(full)
-    return f"./{full.relative_to(start)}"
+    start = Path(os.path.normpath(start.absolute()))
+    found = {}
+    for place in (*files.files, *files.images):
+        full = Path(os.path.normpath((files.path(place) or start).absolute()))
+        inside = full.is_relative_to(start)
+        found[place] = f"./{full.relative_to(start)}" if inside else str(full)
+    return found
+
+
+def _charm_paths(
+    charms: Mapping[str, Charm], directory: CharmDirectory, relative_to: Path | None
+) -> dict[str, str]:
+    """Return the path of each application's charm; see `render`."""
+    inside = {id(charm) for charm in directory.all_files}
+    return {
+        name: charm_path(
+            charm,
+            directory.path if relative_to is None and id(charm) not in inside else relative_to,
+        )
+        for name, charm in charms.items()
+    }
 
 
 def _look_up(found: Iterable[ApplicationImages], images: RetaggedImages) -> list[Replacement]:
@@ -343,10 +345,8 @@ def _generated(
     found: Iterable[ApplicationImages],
     targets: Mapping[ImageReference, ImageReference],
     bundle: Bundle,
-    files: ResourceFiles,
-    *,
-    bare: Mapping[Place, str],
-    relative_to: Path | None,
+    paths: Mapping[str, str],
+    files: Mapping[Place, str],
 ) -> Document:
     """Return the overlay over the bundle with the user's own changes in it."""
     applications: dict[str, JSONValue] = {}
@@ -365,13 +365,12 @@ def _generated(
         resources: dict[str, JSONValue] = {
             resource: str(targets[source]) for resource, source in entry.resources.items()
         }
-        for resource in entry.application.resources:
-            path = files.path((name, resource))
-            if path is None and (name, resource) in bare:
-                resources[resource] = bare[name, resource]
-            elif path is not None:
-                resources[resource] = _resource_path(path, entry.charm, relative_to)
-        applications[name] = _application(entry, bundle, options, resources, relative_to)
+        resources |= {
+            resource: files[name, resource]
+            for resource in entry.application.resources
+            if (name, resource) in files
+        }
+        applications[name] = _application(entry, bundle, options, resources, paths[name])
     raise_all(OptionError, "images cannot be written into options", problems)
     return {"applications": applications}
 
@@ -381,10 +380,10 @@ def _application(
     bundle: Bundle,
     options: dict[str, JSONValue],
     resources: dict[str, JSONValue],
-    relative_to: Path | None,
+    path: str,
 ) -> Document:
     application = entry.application
-    fields: Document = {"charm": charm_path(entry.charm, relative_to)}
+    fields: Document = {"charm": path}
     if application.channel:
         fields["channel"] = NO_CHANNEL
     if application.revision is not None:

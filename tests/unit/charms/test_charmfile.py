@@ -16,7 +16,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ckf_airgap.charms.charm import Base
-from ckf_airgap.charms.charmfile import MAX_DOCUMENT_BYTES, CharmDirectory, read_charm, revision_of
+from ckf_airgap.charms.charmfile import MAX_DOCUMENT_BYTES, read_charm, revision_of
+from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.errors import CharmError, CharmNotFoundError, ExitCode
 
 METADATA = "name: minio\nresources: {oci-image: {type: oci-image, upstream-source: a/b:1}}\n"
@@ -379,22 +380,6 @@ def test_a_missing_revision_is_named(tmp_path: Path) -> None:
     with pytest.raises(CharmNotFoundError, match="no file of the charm minio revision 8") as raised:
         CharmDirectory.scan(tmp_path).find("minio", revision=8)
     assert "revision 9" in raised.value.fix
-
-
-def test_two_files_with_one_revision_and_different_content_are_an_error(tmp_path: Path) -> None:
-    named(tmp_path, "minio_r9.charm", extra="one")
-    named(tmp_path, "other_r9.charm", extra="two")
-    named(tmp_path, "dex_a.charm", charm="dex", extra="one")
-    named(tmp_path, "dex.charm", charm="dex", extra="two")
-    with pytest.raises(CharmError) as raised:
-        CharmDirectory.scan(tmp_path)
-    assert [problem.what for problem in raised.value.problems] == [
-        "dex.charm, dex_a.charm differ, and each claims to be the charm dex with no revision",
-        (
-            "minio_r9.charm, other_r9.charm differ, and each claims to be the charm minio "
-            "with revision 9"
-        ),
-    ]
 
 
 def test_copies_of_one_file_are_no_error(tmp_path: Path) -> None:
