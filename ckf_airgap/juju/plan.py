@@ -262,12 +262,14 @@ class _Planner:
                 "only 1 placement directive is supported for container models, "
                 f"got {len(application.placement)}",
             )
+        extra = charm.metadata.get("extra-bindings")
+        known = {*charm.endpoints, *(extra if isinstance(extra, dict) else ())}
         for endpoint in application.bindings:
-            if endpoint and endpoint not in charm.endpoints and endpoint != "juju-info":
+            if endpoint and endpoint not in known and endpoint != "juju-info":
                 self.wrong(
                     application,
                     f'binding of unknown endpoint "{endpoint}"',
-                    nearest(endpoint, charm.endpoints),
+                    nearest(endpoint, known),
                 )
         try:
             base = choose_base(application, self.bundle, charm)

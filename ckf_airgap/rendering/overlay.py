@@ -14,6 +14,7 @@ from typing import Final
 
 from ckf_airgap.bundle.bases import choose_base, written
 from ckf_airgap.bundle.bundle import Application, Bundle
+from ckf_airgap.bundle.charmurls import is_path
 from ckf_airgap.bundle.checks import (
     Setting,
     document_of_settings,
@@ -28,7 +29,7 @@ from ckf_airgap.bundle.merge import merge_documents
 from ckf_airgap.charms.bases import DEFAULT_ARCHITECTURE, KUBERNETES_SERIES
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.charms.directory import CharmDirectory
-from ckf_airgap.documents import Document, JSONValue, dump_yaml
+from ckf_airgap.documents import Document, JSONValue, dump_yaml, mappings
 from ckf_airgap.errors import (
     BundleError,
     CharmError,
@@ -238,7 +239,7 @@ def render(
     )
     return Rendering(
         bundle=rendered,
-        overlay=difference(bundle.document, target),
+        overlay=_with_charms(difference(bundle.document, target), bundle, target),
         charms=by_application,
         architecture=chosen.architecture,
         otherwise=chosen.otherwise,
@@ -279,6 +280,21 @@ def charm_path(charm: Charm, relative_to: Path | None) -> str:
         return f"./{charm.path.name}"
     path = os.path.relpath(charm.path.absolute(), relative_to.absolute())
     return path if path.startswith("..") else f"./{path}"
+
+
+def _with_charms(overlay: Document, bundle: Bundle, target: Document) -> Document:
+    """Return an overlay that names the charm of every application that has a path in the bundle.
+
+    The same path means another file there: it starts from the directory of the overlay.
+    """
+    changes = dict(mappings(overlay.get("applications")))
+    for name, fields in mappings(target.get("applications")):
+        present = bundle.applications.get(name)
+        if present is not None and is_path(present.charm):
+            changes[name] = {"charm": fields.get("charm"), **changes.get(name, {})}
+    removed = overlay.get("applications")
+    entries: Document = {**removed} if isinstance(removed, dict) else {}
+    return {**overlay, "applications": {**entries, **changes}} if changes else overlay
 
 
 def _resource_paths(files: ResourceFiles, start: Path) -> dict[Place, str]:
