@@ -143,7 +143,7 @@ def _read_bundle(path: Path) -> _File:
 
 def _read(file: Path, kind: str, *, pipes: bool = True) -> _File:
     text = _read_text(file, kind, pipes=pipes)
-    template = f"the {kind} {file} is a template, not a {kind}"
+    template = f"the {kind} {file} is a template, which Juju cannot read"
     try:
         parts = load_parts(text, where=str(file))
     except BundleError as exc:
