@@ -13,6 +13,9 @@ from ckf_airgap.bundle.bundle import Relation as Relation
 from ckf_airgap.bundle.bundlefile import load_bundle as load_bundle
 from ckf_airgap.bundle.bundlefile import load_overlay as load_overlay
 from ckf_airgap.bundle.checks import Setting as Setting
+from ckf_airgap.bundle.exposure import ExposedEndpoint as ExposedEndpoint
+from ckf_airgap.bundle.exposure import Offer as Offer
+from ckf_airgap.bundle.login import ImageLogin as ImageLogin
 from ckf_airgap.bundle.merge import merge_documents as merge_documents
 from ckf_airgap.charmhub.channel import Channel as Channel
 from ckf_airgap.charmhub.download import CharmBytes as CharmBytes
@@ -94,6 +97,9 @@ from ckf_airgap.images.options import ImageUse as ImageUse
 from ckf_airgap.images.options import OptionPlan as OptionPlan
 from ckf_airgap.images.reference import ImageReference as ImageReference
 from ckf_airgap.images.reference import Registry as Registry
+from ckf_airgap.images.resourcefiles import read_resource_files as read_resource_files
+from ckf_airgap.images.resources import ImageFile as ImageFile
+from ckf_airgap.images.resources import ResourceFiles as ResourceFiles
 from ckf_airgap.images.retag import RetaggedImage as RetaggedImage
 from ckf_airgap.images.retag import RetagMapping as RetagMapping
 from ckf_airgap.images.retag import retag_images as retag_images
