@@ -162,8 +162,8 @@ from ckf_airgap.operations.charms import DownloadedCharms as DownloadedCharms
 from ckf_airgap.operations.charms import ListedCharm as ListedCharm
 from ckf_airgap.operations.charms import download_charms as download_charms
 from ckf_airgap.operations.charms import list_charms as list_charms
+from ckf_airgap.operations.confirming import ImageInModel as ImageInModel
 from ckf_airgap.operations.deploying import Deployment as Deployment
-from ckf_airgap.operations.deploying import ImageInModel as ImageInModel
 from ckf_airgap.operations.deploying import Observer as Observer
 from ckf_airgap.operations.deploying import Rehearsal as Rehearsal
 from ckf_airgap.operations.deploying import deploy as deploy

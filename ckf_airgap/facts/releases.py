@@ -203,13 +203,12 @@ def site_for_bundle(bundle: Bundle) -> Site:
     """
     options: dict[str, Mapping[str, SiteSetting]] = {}
     after: dict[str, DeployedAfter] = {}
-    newest_first = [(_load_rules(name), read_site(_directory(name))) for name in release_names()]
+    newest_first = [(_channels(name), read_site(_directory(name))) for name in release_names()]
     newest_first.reverse()
     for application in bundle.applications.values():
         charm = application.charm_name
-        for rules, site in newest_first:
-            known = rules.charms.get(charm)
-            if known is None or not _is_from(application, known.channel):
+        for channels, site in newest_first:
+            if charm not in channels or not _is_from(application, channels[charm]):
                 continue
             if charm in site.options:
                 options[charm] = site.options[charm]
@@ -217,6 +216,16 @@ def site_for_bundle(bundle: Bundle) -> Site:
                 after[charm] = site.after[charm]
             break
     return Site(options=options, after=after)
+
+
+def _channels(name: str) -> Mapping[str, str]:
+    """Return the channel of each charm of a release's bundle."""
+    published = load_bundle(_directory(name) / BUNDLE_FILE)
+    return {
+        application.charm_name: application.channel
+        for application in published.applications.values()
+        if application.channel is not None
+    }
 
 
 def common_needed_options() -> Mapping[str, Mapping[str, str]]:

@@ -100,7 +100,8 @@ def parse_site(text: str, *, where: str) -> Site:
     read = load_shaped(text, _SHAPE, where=where)
     for unknown in read.unknown:
         raise InputError(
-            f"{where}: unknown key {unknown.path}", fix=nearest(unknown.name, unknown.known)
+            f"{where}: unknown key {'.'.join(unknown.path)}",
+            fix=nearest(unknown.name, unknown.known),
         )
     document = read.documents[0] if read.documents else {}
     if not isinstance(document, dict):

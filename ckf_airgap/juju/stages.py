@@ -1,14 +1,17 @@
-"""A plan in stages: applications that can only be deployed when others are active. Pure."""
+"""A plan in stages: applications that can only be deployed when others are active."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from ckf_airgap.juju.deploy import DeployReport
+from ckf_airgap.juju.connection import Session
+from ckf_airgap.juju.deploy import DeployReport, OnEvent, execute
 from ckf_airgap.juju.steps import AddRelation, Plan, Step, UploadCharm
+from ckf_airgap.juju.upload import RegistryAuth
+from ckf_airgap.net.limits import DEFAULT_LIMIT
 
 Prerequisites: TypeAlias = Mapping[str, frozenset[str]]
 """By application, those that must be active before it is deployed."""
@@ -53,8 +56,40 @@ def in_stages(plan: Plan, prerequisites: Prerequisites) -> list[Stage]:
     ]
 
 
-def joined(plan: Plan, reports: Sequence[DeployReport]) -> DeployReport:
-    """Return what the stages of a plan did as the report of the whole plan."""
+async def execute_in_stages(
+    session: Session,
+    plan: Plan,
+    prerequisites: Prerequisites,
+    *,
+    wait: Callable[[frozenset[str]], Awaitable[object]],
+    jobs: int = DEFAULT_LIMIT,
+    registry_auth: RegistryAuth | None = None,
+    on_event: OnEvent | None = None,
+) -> DeployReport:
+    """Carry out a plan, and wait between its stages.
+
+    Args:
+        session: The model.
+        plan: What `plan_for` returned.
+        prerequisites: What must be active first, for applications of the bundle.
+        wait: Returns when these applications are active.
+        jobs: How many charms are uploaded and deployed at once.
+        registry_auth: The login to the private registry; see `execute`.
+        on_event: Called with each completed step; must not block.
+
+    Raises:
+        RefusedError: with the refusals of a stage; the stages after it are not begun.
+        ControllerError: when the controller can no longer be used.
+    """
+    reports: list[DeployReport] = []
+    for stage in in_stages(plan, prerequisites):
+        if stage.active_before:
+            await wait(stage.active_before)
+        reports.append(
+            await execute(
+                session, stage.plan, jobs=jobs, registry_auth=registry_auth, on_event=on_event
+            )
+        )
     return DeployReport(
         plan=plan,
         deployed=tuple(name for report in reports for name in report.deployed),

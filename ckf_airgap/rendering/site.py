@@ -118,5 +118,5 @@ def _of_use(name: str, unset: Mapping[str, SiteSetting]) -> Problem:
     return Problem(
         f"nobody will be able to log in: {', '.join(missing)}",
         f"application {name}",
-        f"set {settings}{otherwise}; a password is safer in an overlay that only you can read",
+        f"{settings}{otherwise}; a password is safer in an overlay that only you can read",
     )
