@@ -100,7 +100,7 @@ def parse_site(text: str, *, where: str) -> Site:
     read = load_shaped(text, _SHAPE, where=where)
     for unknown in read.unknown:
         raise InputError(
-            f"{where}: unknown key {'.'.join(unknown.path)}",
+            f"{where}: unknown key {'.'.join(map(str, unknown.path))}",
             fix=nearest(unknown.name, unknown.known),
         )
     document = read.documents[0] if read.documents else {}
