@@ -28,7 +28,9 @@ APPLICATION_NAME: Final = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)
 _ENDPOINT_NAME: Final = re.compile(r"^[a-zA-Z][a-zA-Z0-9._-]*\Z")
 
 _SERIES: Final = re.compile(r"^[a-z]+[a-z0-9]*\Z")
-_STORE_URL: Final = re.compile(r"^(?:ch:|local:)?(?:[a-z0-9]+/){0,2}(?P<name>[a-z0-9-]+)\Z")
+_STORE_URL: Final = re.compile(
+    r"^(?:ch:|local:|https?://[^/?#@]+/)?(?:[a-z0-9]+/){0,2}(?P<name>[a-z0-9-]+)\Z"
+)
 _URL_REVISION: Final = re.compile(r"^(?P<url>.*[a-z].*)-[0-9]+\Z")
 
 
@@ -147,7 +149,10 @@ def is_local_charm(charm: str) -> bool:
 
 
 def store_name(charm: str) -> str:
-    """Return the name in a store charm's URL: ``minio`` for ``ch:amd64/minio`` and ``minio``."""
+    """Return the name in a store charm's URL: ``minio`` for ``ch:amd64/minio`` and ``minio``.
+
+    Juju reads the address of a page, ``https://charmhub.io/minio``, as the same name.
+    """
     return charm.rpartition(":")[2].rpartition("/")[2]
 
 
@@ -171,7 +176,7 @@ class _Reader:
             )
         if kind == "kubernetes" and document.get("machines"):
             self.wrong("bundle machines not valid for Kubernetes bundles")
-        base = self._base(_text(document, "default-base"), "default-base")
+        base = self._base(_text(document, "default-base"), "bundle")
         series = self._series(document, "bundle")
         self._check_match(series, base, "bundle")
         bundle = Bundle(
@@ -215,7 +220,7 @@ class _Reader:
         if len(placement) > scale:
             self.wrong(f'too many placement directives for application "{name}"')
         series = self._series(fields, f'application "{name}"')
-        base = self._base(_text(fields, "base"), f"{where}: base")
+        base = self._base(_text(fields, "base"), f'application "{name}"')
         self._check_match(series, base, f'application "{name}"')
         storage = _texts(fields, "storage")
         for item in storage:
@@ -285,13 +290,14 @@ class _Reader:
             self.wrong("cannot specify both scale and num_units", where)
         return max(0, *values) if values else 1
 
-    def _base(self, text: str | None, where: str) -> Base | None:
+    def _base(self, text: str | None, what: str) -> Base | None:
         if not text:
             return None
         try:
-            return Base.parse(text, where=where)
+            return Base.parse(text)
         except CharmError as exc:
-            self.wrong(exc.message)
+            fix = exc.fix or "write a base such as ubuntu@22.04, with stable, candidate, beta, edge"
+            self.wrong(f'{what} declares an invalid base "{text}"', fix=fix)
             return None
 
     def _options(self, fields: Document, where: str) -> dict[str, OptionValue]:

@@ -51,7 +51,7 @@ def load_document(path: Path) -> Document:
             Problem(f"applications.{name}.{key} can only appear in an overlay section")
             for name, fields in _applications(documents[0])
             for key in _ONLY_IN_OVERLAYS
-            if key in fields
+            if fields.get(key) is not None
         ],
     )
     return merge_documents(*documents)

@@ -10,6 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 import ckf_airgap
+from ckf_airgap.charmhub.channel import ARCHITECTURES
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import UsageError
 
@@ -244,6 +245,14 @@ overlay_option = click.option(
     help="A bundle overlay of your own; may be repeated.",
 )
 """``--overlay``, as ``overlays``"""
+
+arch_option = click.option(
+    "--arch",
+    "architecture",
+    type=click.Choice(ARCHITECTURES),
+    help="Architecture of charms where constraints name none.  [default: amd64]",
+)
+"""``--arch`` of commands that choose among charm files, as ``architecture``"""
 
 rules_option = click.option(
     "--rules",

@@ -8,7 +8,14 @@ would take for something else. Duplicate keys are an error that names the line, 
 """
 
 from ckf_airgap.documents.composing import MAX_BYTES, MAX_DEPTH, MAX_EXPANDED, MAX_NODES
-from ckf_airgap.documents.reading import load_all_yaml, load_mapping, load_yaml, yaml_events
+from ckf_airgap.documents.findings import UnknownKey
+from ckf_airgap.documents.reading import (
+    TypedKey,
+    load_all_yaml,
+    load_mapping,
+    load_yaml,
+    yaml_events,
+)
 from ckf_airgap.documents.shapes import (
     ANY,
     BOOLEAN,
@@ -21,7 +28,6 @@ from ckf_airgap.documents.shapes import (
     Record,
     Shape,
     Shaped,
-    UnknownKey,
     load_shaped,
     shaped,
 )
@@ -55,6 +61,7 @@ __all__ = [
     "Record",
     "Shape",
     "Shaped",
+    "TypedKey",
     "UnknownKey",
     "as_mapping",
     "decimal",

@@ -221,6 +221,7 @@ class _Pack:
             rules=plan.rules,
             juju_version=plan.juju_version,
             append=plan.append,
+            architecture=plan.charms.architecture,
         )
 
     async def _list(self) -> Listing:
@@ -323,6 +324,7 @@ class _Pack:
                 overlays=plan.charms.overlays,
                 rules=plan.rules,
                 relative_to=plan.work,
+                architecture=plan.charms.architecture,
             )
         )
 

@@ -143,6 +143,7 @@ def test_the_old_name_of_applications_is_read() -> None:
         ("ch:minio", "minio", False),
         ("ch:amd64/minio", "minio", False),
         ("ch:amd64/jammy/minio", "minio", False),
+        ("https://charmhub.io/minio", "minio", False),
         ("./minio_r5.charm", "minio", True),
         ("../charms/minio.charm", "minio", True),
         ("/charms/mysql-k8s_abc.charm", "mysql-k8s", True),
@@ -199,7 +200,7 @@ def relations(text: str) -> str:
         ),
         (
             "{default-base: jam, applications: {a: {charm: a}}}",
-            "default-base: 'jam' is not a base such as ubuntu@22.04",
+            'bundle declares an invalid base "jam"',
         ),
         (
             "{series: jammy, default-base: ubuntu@24.04, applications: {a: {charm: a}}}",
@@ -270,7 +271,9 @@ def relations(text: str) -> str:
             "applications.a.expose: expected true or false, got an integer (1)",
         ),
         (application("series: A"), 'application "a" declares an invalid series "A"'),
-        (application("base: A"), "application a: base: 'A' is not a base such as ubuntu@22.04"),
+        (application("base: A"), 'application "a" declares an invalid base "A"'),
+        (application("base: jammy"), 'declares an invalid base "jammy" (write ubuntu@22.04)'),
+        (application("base: ubuntu@22.04/foo"), 'declares an invalid base "ubuntu@22.04/foo"'),
         (
             application("series: focal, base: ubuntu@22.04"),
             'application "a" series "focal" and base "ubuntu@22.04" must match if both supplied',
@@ -407,6 +410,15 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
         stream.truncate(1024**3)
     with pytest.raises(BundleError, match="too large"):
         load_document(file)
+
+
+def test_offers_that_are_null_are_none(tmp_path: Path) -> None:
+    file = tmp_path / "b.yaml"
+    file.write_text("applications: {a: {charm: a, offers: , exposed-endpoints: ~}}")
+    assert set(load_bundle(file).applications) == {"a"}
+    file.write_text("applications: {a: {charm: a, exposed-endpoints: {}}}")
+    with pytest.raises(BundleError, match="exposed-endpoints can only appear in an overlay"):
+        load_bundle(file)
 
 
 def test_offers_are_taken_from_an_overlay(tmp_path: Path) -> None:
