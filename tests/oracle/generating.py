@@ -95,8 +95,8 @@ def edited_cases() -> st.SearchStrategy[Case]:
 
 # Bundles
 
-_NAMES: Final = ("pets", "flea", "pets-db", "a1")
-_names = st.sampled_from(_NAMES)
+_names = st.sampled_from(("pets", "flea", "pets-db", "a1"))
+_odd_names = st.sampled_from(("pets", "Pets", "pets-1", "1a", "a_b", "a-", "x" * 80))
 _words = raw("x", "a b", "'1'", "some-text", "8080")
 _texts_of = functools.partial(
     st.dictionaries, st.sampled_from(("a", "b", "data", "gpu", "1")), max_size=3
@@ -152,12 +152,14 @@ _relation: st.SearchStrategy[Written] = (
 )
 
 
-def _bundle_document(application: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Written]]:
+def _bundle_document(
+    application: st.SearchStrategy[Any], names: st.SearchStrategy[str] = _names
+) -> st.SearchStrategy[dict[str, Written]]:
     return some(
         {
             "bundle": mostly(raw("kubernetes"), one_in=40),
             "name": _words,
-            "applications": st.dictionaries(_names, application, min_size=1, max_size=3),
+            "applications": st.dictionaries(names, application, min_size=1, max_size=3),
             "relations": st.lists(_relation, max_size=2),
             "series": mostly(raw("jammy", "focal"), one_in=10),
             "default-base": mostly(raw("ubuntu@22.04", "ubuntu@20.04/stable"), one_in=10),
@@ -202,7 +204,9 @@ _overlay = st.lists(_overlay_document.map(document), min_size=1, max_size=2).map
 
 def bundle_cases() -> st.SearchStrategy[Case]:
     """Bundles alone: made up, or a shipped one with a scalar or a line changed."""
-    made = _bundle_document(_application) | _bundle_document(_usual_application)
+    odd_names = _bundle_document(_usual_application, _odd_names)
+    usual = _bundle_document(_usual_application)
+    made = _bundle_document(_application) | usual | odd_names
     texts_ = made.map(document) | _shipped_mutations()
     return texts_.map(lambda text: Case("bundle", "bundle", {"text": text}))
 
@@ -498,7 +502,7 @@ def strings_cases(draw: st.DrawFn) -> Case:
 
 _PARTS: Final = """
 docker.io index.docker.io library nginx reg.example.com localhost A a_b a__b a---b
-a..b [fd00::1] reg:5000 reg:999999 a.b -a 127.0.0.1 a_b.com reg:0 Reg.io
+a..b [fd00::1] reg:5000 reg:999999 a.b -a 127.0.0.1 registry-1.docker.io a_b.com reg:0 Reg.io
 """
 _part = st.sampled_from(
     (
