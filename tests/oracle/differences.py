@@ -67,6 +67,13 @@ def _left_out(deviation: Deviation) -> bool:
     return bool(wrong) and only_we_refuse(deviation)
 
 
+def _path_is_not_there(deviation: Deviation) -> bool:
+    """Whether the library looked for the file of a charm."""
+    problems = (deviation.theirs.error or "").split("\n")
+    there = [problem for problem in problems if not problem.startswith("charm path in app")]
+    return not there and not deviation.ours.refused
+
+
 def _bundle_alone(deviation: Deviation) -> bool:
     """Whether ours refuses the bundle for itself, before an overlay puts right what is wrong."""
     first = (deviation.ours.error or "").partition("\n")[0]
@@ -174,6 +181,13 @@ DIFFERENCES: Final = (
         example=_bundle(
             "applications: {a: {charm: x, scale: 0, to: ['b=c']}}\nbundle: kubernetes\n"
         ),
+    ),
+    Difference(
+        name="a charm's path",
+        kinds=BUNDLE,
+        is_this=_path_is_not_there,
+        why="Whether the file is there is looked up when charms are, with --charms.",
+        example=_bundle("applications: {a: {charm: ./no.charm, scale: 1}}\n"),
     ),
     Difference(
         name="an application's name",
