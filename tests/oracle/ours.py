@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from ckf_airgap.charms.checks.clientside import client_problems
 
 from ckf_airgap.bundle.bundle import Application, Bundle
 from ckf_airgap.bundle.bundlefile import load_bundle, load_overlays
@@ -202,7 +203,8 @@ def _charm_file(case: Case) -> Any:
     with tempfile.NamedTemporaryFile(suffix=".charm") as file:
         file.write(case.given["bytes"])
         file.flush()
-        return _charm_value(read_charm(file.name))
+        charm = read_charm(file.name)
+    return {**_charm_value(charm), "for the client": bool(client_problems(charm))}
 
 
 def _charm_value(charm: Charm) -> Values:
@@ -252,7 +254,7 @@ def _their_upload(value: Any, case: Case) -> Values:
         {key: item for key, item in base.items() if key != "channel"} for base in value["bases"]
     ]
     if case.kind == "charm file":
-        return kept
+        return {**kept, "for the client": bool(value["client"])}
     for key in ("version", "revision"):
         kept[key] = value[key]
     return {**kept, "actions": sorted(value["actions"])}
