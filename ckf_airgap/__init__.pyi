@@ -29,8 +29,8 @@ from ckf_airgap.charms.charm import DefaultImages as DefaultImages
 from ckf_airgap.charms.charm import Endpoint as Endpoint
 from ckf_airgap.charms.charm import Option as Option
 from ckf_airgap.charms.charm import Resource as Resource
-from ckf_airgap.charms.charmfile import CharmDirectory as CharmDirectory
 from ckf_airgap.charms.charmfile import read_charm as read_charm
+from ckf_airgap.charms.directory import CharmDirectory as CharmDirectory
 from ckf_airgap.errors import AbsentError as AbsentError
 from ckf_airgap.errors import AirgapError as AirgapError
 from ckf_airgap.errors import BundleError as BundleError

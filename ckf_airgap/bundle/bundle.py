@@ -176,7 +176,7 @@ class _Reader:
             )
         if kind == "kubernetes" and document.get("machines"):
             self.wrong("bundle machines not valid for Kubernetes bundles")
-        base = self._base(_text(document, "default-base"), "default-base")
+        base = self._base(_text(document, "default-base"), "bundle")
         series = self._series(document, "bundle")
         self._check_match(series, base, "bundle")
         bundle = Bundle(
@@ -220,7 +220,7 @@ class _Reader:
         if len(placement) > scale:
             self.wrong(f'too many placement directives for application "{name}"')
         series = self._series(fields, f'application "{name}"')
-        base = self._base(_text(fields, "base"), f"{where}: base")
+        base = self._base(_text(fields, "base"), f'application "{name}"')
         self._check_match(series, base, f'application "{name}"')
         storage = _texts(fields, "storage")
         for item in storage:
@@ -290,13 +290,14 @@ class _Reader:
             self.wrong("cannot specify both scale and num_units", where)
         return max(0, *values) if values else 1
 
-    def _base(self, text: str | None, where: str) -> Base | None:
+    def _base(self, text: str | None, what: str) -> Base | None:
         if not text:
             return None
         try:
-            return Base.parse(text, where=where)
+            return Base.parse(text)
         except CharmError as exc:
-            self.wrong(exc.message)
+            fix = exc.fix or "write a base such as ubuntu@22.04, with stable, candidate, beta, edge"
+            self.wrong(f'{what} declares an invalid base "{text}"', fix=fix)
             return None
 
     def _options(self, fields: Document, where: str) -> dict[str, OptionValue]:

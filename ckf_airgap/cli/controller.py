@@ -108,6 +108,7 @@ def command(
     with `ready` when clients can connect, and shuts down cleanly on Ctrl-C and SIGTERM.
     """
     from ckf_airgap.cli.runner import run
+    from ckf_airgap.files import resolved
 
     terminal = Terminal.current()
     needed = (
@@ -116,7 +117,7 @@ def command(
         else ckf_airgap.common_needed_endpoints()
     )
     controller = ckf_airgap.RehearsalController(
-        juju_data=juju_data.resolve() if juju_data else None,
+        juju_data=resolved(juju_data) if juju_data else None,
         host=host,
         port=port,
         models=models,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 import ckf_airgap
-from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
+from ckf_airgap.cli.options import UserPath, json_option, output_option, verbosity_options
 from ckf_airgap.cli.renderoptions import rendering_options
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import plural
@@ -29,13 +29,7 @@ Example:
 """,
 )
 @rendering_options()
-@click.option(
-    "-o",
-    "--output",
-    type=UserPath(),
-    metavar="FILE",
-    help="Write the overlay to this file.  [default: standard output]",
-)
+@output_option("the overlay")
 @click.option(
     "--bundle-out",
     type=UserPath(),

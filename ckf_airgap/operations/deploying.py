@@ -18,11 +18,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.charms.charm import Charm
-from ckf_airgap.concurrency import in_thread
+from ckf_airgap.charms.charmfile import check_members
+from ckf_airgap.concurrency import bounded_map, in_thread
 from ckf_airgap.documents import Document
-from ckf_airgap.errors import ModelNotFoundError, Problem, UsageError
+from ckf_airgap.errors import (
+    CharmError,
+    ModelNotFoundError,
+    Problem,
+    RefusedError,
+    UsageError,
+    raise_all,
+)
 from ckf_airgap.facts.defaults import (
     DEFAULT_ERROR_GRACE_S,
     DEFAULT_IDLE_PERIOD_S,
@@ -32,6 +39,7 @@ from ckf_airgap.facts.defaults import (
 from ckf_airgap.facts.releases import needed_endpoints
 from ckf_airgap.images.discover import ImageNeed
 from ckf_airgap.images.reference import Registry
+from ckf_airgap.juju.architecture import model_architecture
 from ckf_airgap.juju.connection import Session, connect
 from ckf_airgap.juju.deploy import DeployEvent, DeployReport, execute, plan_for
 from ckf_airgap.juju.identities import read_identities
@@ -40,7 +48,7 @@ from ckf_airgap.juju.live import LiveModel
 from ckf_airgap.juju.plan import plan_deployment
 from ckf_airgap.juju.snapshot import Change, ModelSnapshot
 from ckf_airgap.juju.status import read_live_model, read_status
-from ckf_airgap.juju.steps import Plan
+from ckf_airgap.juju.steps import DeployApplication, Plan
 from ckf_airgap.juju.store import JujuTarget
 from ckf_airgap.juju.upload import RegistryAuth, RegistryLogin
 from ckf_airgap.juju.watch import DEFAULT_TIMEOUT_S, Progress, WaitReport, wait_active_idle, watch
@@ -68,6 +76,10 @@ DEFAULT_REGISTRY: Final = "registry.airgap.internal:5000"
 
 MIN_REHEARSED_IDLE_S: Final = 1.0
 """The idle period of a rehearsal is as much shorter as its clock is faster, down to this."""
+
+
+_READERS: Final = 4
+"""How many charm files are read at once: unpacking takes a processor each."""
 
 
 class Observer:
@@ -361,9 +373,10 @@ async def _deploy(
     auth = login.at(rendering.registry) if login else None
     # What is wrong with the bundle itself is reported before a controller is asked or changed.
     bare = plan_deployment(bundle, charms, LiveModel(name=target.model))
+    await _check_files(charms)
     if manner.dry_run:
         missing = bare if manner.create_model else None
-        plan = await _planned(bundle, charms, target, auth, missing=missing)
+        plan = await _planned(rendering, target, auth, missing=missing)
         observer.on_planned(plan)
         return Deployment(rendering=rendering, plan=plan, seconds=seconds)
     started = time.monotonic()
@@ -371,7 +384,7 @@ async def _deploy(
         seconds["connect"] = time.monotonic() - started
         observer.on_connected(session)
         with _timed(seconds, "deploy"):
-            plan = await plan_for(session, bundle, charms, registry_auth=auth)
+            plan = await _plan(session, rendering, auth)
             observer.on_planned(plan)
             report = await execute(
                 session,
@@ -397,6 +410,27 @@ async def _deploy(
             )
         images = await _images(session, rendering, auth)
         return dataclasses.replace(done, waited=waited, images=images)
+
+
+async def _check_files(charms: Mapping[str, Charm]) -> None:
+    """Read every byte of the charm files, which the controller does, too.
+
+    Raises:
+        CharmError: naming every damaged file.
+    """
+    files = {charm.path: None for charm in charms.values() if charm.path is not None}
+    problems: list[Problem] = []
+
+    async def check(path: Path) -> None:
+        try:
+            await in_thread(check_members, path)
+        except CharmError as exc:
+            problems.append(Problem(exc.message))
+
+    await bounded_map(check, files, _READERS)
+    problems.sort(key=lambda problem: problem.what)
+    fix = "Fetch them again, and compare their checksums."
+    raise_all(CharmError, "charm files are damaged", problems, fix=fix)
 
 
 async def _images(
@@ -428,8 +462,7 @@ async def _images(
 
 
 async def _planned(
-    bundle: Bundle,
-    charms: Mapping[str, Charm],
+    rendering: Rendering,
     target: JujuTarget,
     auth: RegistryAuth | None,
     *,
@@ -438,11 +471,49 @@ async def _planned(
     """Return the plan for a model; `missing` when there is none yet."""
     try:
         async with connect(target) as session:
-            return await plan_for(session, bundle, charms, registry_auth=auth)
+            return await _plan(session, rendering, auth)
     except ModelNotFoundError:
         if missing is None:
             raise
         return missing
+
+
+async def _plan(session: Session, rendering: Rendering, auth: RegistryAuth | None) -> Plan:
+    """Return the plan for the model of a session, which must have the architecture of the charms.
+
+    Raises:
+        RefusedError: when the model puts applications on another architecture than their charms
+            were chosen for; also for what `plan_for` raises.
+    """
+    plan = await plan_for(session, rendering.bundle, rendering.charms, registry_auth=auth)
+    deployed = [step.application for step in plan.steps if isinstance(step, DeployApplication)]
+    if not any(name in rendering.otherwise for name in deployed):
+        return plan
+    architecture = await model_architecture(session.api)
+    problems = []
+    for name in deployed:
+        others = rendering.otherwise.get(name, {})
+        if architecture is None or architecture not in others:
+            continue
+        other = others[architecture]
+        file = other.path.name if other is not None and other.path is not None else "none"
+        taken = rendering.charms[name].path
+        problems.append(
+            Problem(
+                f"{taken.name if taken else 'its charm'} was chosen for {rendering.architecture}; "
+                f"for {architecture} it is {file}",
+                f"application {name}",
+            )
+        )
+    raise_all(
+        RefusedError,
+        f"model {session.model_name} puts applications on {architecture}, as its constraints say, "
+        f"and charms were chosen for {rendering.architecture}; nothing was changed",
+        problems,
+        fix=f"Give --arch {architecture} (to render, too), or change the model: "
+        f"juju set-model-constraints -m {session.model_name} arch={rendering.architecture}",
+    )
+    return plan
 
 
 def _render_rehearsal(inputs: Inputs, directory: Path) -> tuple[NamedBundle, Rendering]:

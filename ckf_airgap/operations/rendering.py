@@ -5,13 +5,18 @@ The edge in front of `ckf_airgap.rendering.overlay.render`, which is pure.
 
 from __future__ import annotations
 
+import dataclasses
+import filecmp
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.bundlefile import load_bundle, load_overlays
+from ckf_airgap.bundle.charmpaths import local_files
 from ckf_airgap.bundle.checks import Setting, with_overlays
-from ckf_airgap.charms.charmfile import CharmDirectory
+from ckf_airgap.charms.charmfile import read_charm
+from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.documents import MAX_BYTES, Document, load_mapping
 from ckf_airgap.errors import (
@@ -50,6 +55,8 @@ class Inputs:
             the channels of the charms belong to; see `ImageRules.extended_by`.
         relative_to: The directory that ``charm:`` paths start from; ``None`` is that of the
             charms.
+        architecture: The architecture that charms are chosen for where the constraints of an
+            application name none; ``None`` is amd64.
     """
 
     bundle: str | Path
@@ -61,6 +68,7 @@ class Inputs:
     overlays: tuple[Path, ...] = ()
     rules: Path | None = None
     relative_to: Path | None = None
+    architecture: str | None = None
 
     def __post_init__(self) -> None:
         settle(self)
@@ -73,6 +81,8 @@ class NamedBundle:
     bundle: Bundle
     release: Release | None
     where: str
+    directory: Path | None = None
+    """Where the paths in the bundle start; a shipped release has none."""
 
     @property
     def rules(self) -> ImageRules:
@@ -96,7 +106,12 @@ def find_bundle(name: str | Path) -> NamedBundle:
         return NamedBundle(bundle=release.bundle, release=release, where=f"release {text}")
     path = Path(name).expanduser()
     if path.exists():
-        return NamedBundle(bundle=load_bundle(path), release=None, where=str(path))
+        return NamedBundle(
+            bundle=load_bundle(path),
+            release=None,
+            where=str(path),
+            directory=path if path.is_dir() else path.parent,
+        )
     hint = nearest(text, releases)
     known = f"Shipped releases are {', '.join(releases) or 'none'}."
     raise ReleaseNotFoundError(
@@ -149,7 +164,8 @@ def _render(
 ) -> Rendering:
     settings = parse_settings(inputs)
     overlays = load_overlays(inputs.overlays)
-    charms = scan_charms(named.bundle, overlays, (inputs.charms or DEFAULT_CHARMS).expanduser())
+    directory = (inputs.charms or DEFAULT_CHARMS).expanduser()
+    charms = scan_charms(named, overlays, directory, inputs.overlays)
     return render(
         named.bundle,
         charms=charms,
@@ -159,6 +175,7 @@ def _render(
         settings=settings,
         overlays=overlays,
         relative_to=inputs.relative_to,
+        architecture=inputs.architecture,
     )
 
 
@@ -226,8 +243,44 @@ def read_rules_file(path: Path) -> ImageRules:
     return ImageRules.from_document(load_mapping(text, where=where), where=where)
 
 
-def scan_charms(bundle: Bundle, overlays: list[Document], path: Path) -> CharmDirectory:
-    """Read the charm files of a directory; a broken one that nobody asks for is passed over."""
-    merged, _ = with_overlays(bundle, overlays)  # problems are reported by whoever uses the charms
-    names = {application.charm_name for application in merged.applications.values()}
-    return CharmDirectory.scan(path, wanted=names)
+def scan_charms(
+    named: NamedBundle, overlays: Sequence[Document], path: Path, overlay_files: Sequence[Path] = ()
+) -> CharmDirectory:
+    """Read the charm files that a bundle names by their paths, and those of a directory.
+
+    A broken file that nobody asks for is passed over. The directory may be missing when the bundle
+    names all its charms by paths, and all of them are there.
+
+    Args:
+        named: The bundle.
+        overlays: The user's own overlays.
+        path: The directory.
+        overlay_files: The files of the overlays, one for each: a path starts from the directory of
+            the file that has it, as in Juju.
+    """
+    merged, _ = with_overlays(named.bundle, [*overlays])  # whoever uses the charms has the problems
+    files = local_files(merged, named.directory, zip(overlays, overlay_files, strict=False))
+    here = {name: _carried(file, path) for name, file in files.items() if file.is_file()}
+    names = {
+        application.charm_name
+        for name, application in merged.applications.items()
+        if name not in here
+    }
+    if names or path.exists():
+        scanned = CharmDirectory.scan(path, wanted=names)
+    else:
+        scanned = CharmDirectory.of((), path=path)
+    known = {charm.path: charm for charm in scanned.all_files if charm.path is not None}
+    for file in here.values():
+        if file not in known:
+            known[file] = read_charm(file)
+    found = {name: known[file] for name, file in here.items()}
+    return dataclasses.replace(scanned, named=found)
+
+
+def _carried(file: Path, directory: Path) -> Path:
+    """Return the copy of a file in a directory if there is one, as in a pack, else the file."""
+    copy = directory / file.name
+    if copy.is_file() and (copy.samefile(file) or filecmp.cmp(copy, file, shallow=False)):
+        return copy
+    return file

@@ -19,6 +19,7 @@ from ckf_airgap.errors import (
     UsageError,
 )
 from ckf_airgap.files import disk_error, reads_once, write_text
+from ckf_airgap.files.sizes import size_text
 from ckf_airgap.images.lists import ImageList
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.retag import RetagMapping, retag_images
@@ -194,8 +195,8 @@ class _Pack:
         free = shutil.disk_usage(self._out).free
         if needed > free:
             raise StorageFullError(
-                f"the pack needs about {needed / 1e9:.2f} GB more, and the disk of {self._out} has"
-                f" {free / 1e9:.2f} GB",
+                f"the pack needs about {size_text(needed)} more, and the disk of {self._out} has"
+                f" {size_text(free)}",
                 fix="Free some space there, or pack onto another disk.",
             )
 
@@ -220,6 +221,7 @@ class _Pack:
             rules=plan.rules,
             juju_version=plan.juju_version,
             append=plan.append,
+            architecture=plan.charms.architecture,
         )
 
     async def _list(self) -> Listing:
@@ -322,6 +324,7 @@ class _Pack:
                 overlays=plan.charms.overlays,
                 rules=plan.rules,
                 relative_to=plan.work,
+                architecture=plan.charms.architecture,
             )
         )
 

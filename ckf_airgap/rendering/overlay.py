@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from ckf_airgap.bundle.bases import KUBERNETES_SERIES, choose_base, written
+from ckf_airgap.bundle.bases import choose_base, written
 from ckf_airgap.bundle.bundle import Application, Bundle
 from ckf_airgap.bundle.checks import (
     Setting,
@@ -21,16 +21,18 @@ from ckf_airgap.bundle.checks import (
     resource_problems,
     with_overlays,
 )
+from ckf_airgap.bundle.choosing import choose_charms
 from ckf_airgap.bundle.difference import difference
 from ckf_airgap.bundle.endpoints import resolve_relations
 from ckf_airgap.bundle.merge import merge_documents
+from ckf_airgap.charms.bases import DEFAULT_ARCHITECTURE, KUBERNETES_SERIES
 from ckf_airgap.charms.charm import Charm
-from ckf_airgap.charms.charmfile import CharmDirectory
+from ckf_airgap.charms.checks.clientside import client_problems
+from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.documents import Document, JSONValue, dump_yaml
 from ckf_airgap.errors import (
     BundleError,
     CharmError,
-    CharmNotFoundError,
     ImageNotFoundError,
     OptionError,
     Problem,
@@ -80,6 +82,9 @@ class Rendering:
             every image a retagged one.
         overlay: What differs from the bundle that was given, for ``juju deploy --overlay``.
         charms: The charm of each application.
+        architecture: What charms were chosen for where constraints name no architecture.
+        otherwise: Of such applications, the charm for another architecture, where that is another
+            file, or none.
         registry: The private registry.
         replacements: Every image that was exchanged.
         proof: That no image was left outside; rendering fails without it.
@@ -89,6 +94,8 @@ class Rendering:
     bundle: Bundle = field(repr=False)
     overlay: Document = field(repr=False)
     charms: Mapping[str, Charm] = field(repr=False)
+    architecture: str = DEFAULT_ARCHITECTURE
+    otherwise: Mapping[str, Mapping[str, Charm | None]] = field(default_factory=dict, repr=False)
     registry: Registry
     replacements: tuple[Replacement, ...] = field(repr=False)
     proof: Proof = field(repr=False)
@@ -118,6 +125,7 @@ def render(
     settings: Sequence[Setting] = (),
     overlays: Sequence[Document] = (),
     relative_to: Path | None = None,
+    architecture: str | None = None,
 ) -> Rendering:
     """Return the overlay that makes a bundle deployable from local charms and a private registry.
 
@@ -133,6 +141,8 @@ def render(
             they or the settings give stay as they are given.
         relative_to: The directory that the ``charm:`` paths start from; ``None`` for the
             directory of the charms, which gives ``./name_rN.charm``.
+        architecture: The architecture that charms are chosen for where the constraints of an
+            application name none; ``None`` takes amd64, and warns when that matters.
 
     Raises:
         BundleError: when an overlay breaks the bundle, or relations do not fit the endpoints of
@@ -148,7 +158,8 @@ def render(
     """
     rules = rules if rules is not None else ImageRules.empty()
     effective, problems = with_overlays(bundle, overlays)
-    by_application = charms_of(effective, charms)
+    chosen = choose_charms(effective, charms, architecture=architecture)
+    by_application = chosen.charms
     wanted, wrong = document_of_settings(settings, effective, by_application)
     problems += wrong
     problems += option_problems(effective, by_application)
@@ -176,12 +187,15 @@ def render(
     )
     replacements = _look_up(found, retagged)
     targets = {replacement.need.source: replacement.target for replacement in replacements}
-    generated = _generated(found, targets, final, relative_to)
+    paths = _charm_paths(by_application, charms, relative_to)
+    generated = _generated(found, targets, final, paths)
     target = merge_documents(final.document, generated)
     warnings = [warning for entry in found for warning in entry.warnings()]
     warnings += _left_outside(final, own_options, own_resources, retagged)
     warnings += _unquoted(found, retagged.registry)
+    warnings += chosen.warnings
     warnings += _without_base(final, by_application)
+    warnings += _refused_by_the_client(by_application)
     rendered = Bundle.from_document(_without_channels(target), where="as rendered")
     proof = prove(
         rendered,
@@ -196,6 +210,8 @@ def render(
         bundle=rendered,
         overlay=difference(bundle.document, target),
         charms=by_application,
+        architecture=chosen.architecture,
+        otherwise=chosen.otherwise,
         registry=retagged.registry,
         replacements=tuple(replacements),
         proof=proof,
@@ -225,39 +241,6 @@ def _relation_problems(bundle: Bundle, charms: Mapping[str, Charm]) -> list[Prob
     return resolve_relations(within, charms)[1]
 
 
-def charms_of(bundle: Bundle, charms: CharmDirectory) -> dict[str, Charm]:
-    """Return the charm of each application of a bundle, by the application's name.
-
-    A charm that the bundle gives as a path is the file of that name if there is one; a revision
-    in the bundle must be there; else the newest file of the charm is taken.
-
-    Raises:
-        CharmNotFoundError: naming every application without a charm.
-    """
-    by_file = {charm.path.name: charm for charm in charms.all_files if charm.path}
-    found: dict[str, Charm] = {}
-    problems = []
-    for name, application in bundle.applications.items():
-        same_file = by_file.get(Path(application.charm).name) if application.is_local else None
-        if same_file is not None:
-            found[name] = same_file
-            continue
-        revision = None if application.is_local else application.revision
-        try:
-            found[name] = charms.find(application.charm_name, revision=revision)
-        except CharmNotFoundError as exc:
-            hint = charms.hint(application.charm_name)
-            problems.append(Problem(exc.message, f"application {name}", hint))
-    if problems:
-        told = all(problem.fix for problem in problems)
-        raise CharmNotFoundError(
-            "applications have no charm file",
-            problems=problems,
-            fix="" if told else charms.contents,
-        )
-    return found
-
-
 def charm_path(charm: Charm, relative_to: Path | None) -> str:
     """Return a charm's path as a bundle must write it: with ``./``, ``../`` or absolute."""
     if charm.path is None:
@@ -266,6 +249,20 @@ def charm_path(charm: Charm, relative_to: Path | None) -> str:
         return f"./{charm.path.name}"
     path = os.path.relpath(charm.path.absolute(), relative_to.absolute())
     return path if path.startswith("..") else f"./{path}"
+
+
+def _charm_paths(
+    charms: Mapping[str, Charm], directory: CharmDirectory, relative_to: Path | None
+) -> dict[str, str]:
+    """Return the path of each application's charm; see `render`."""
+    inside = {id(charm) for charm in directory.all_files}
+    return {
+        name: charm_path(
+            charm,
+            directory.path if relative_to is None and id(charm) not in inside else relative_to,
+        )
+        for name, charm in charms.items()
+    }
 
 
 def _look_up(found: Iterable[ApplicationImages], images: RetaggedImages) -> list[Replacement]:
@@ -304,7 +301,7 @@ def _generated(
     found: Iterable[ApplicationImages],
     targets: Mapping[ImageReference, ImageReference],
     bundle: Bundle,
-    relative_to: Path | None,
+    paths: Mapping[str, str],
 ) -> Document:
     """Return the overlay over the bundle with the user's own changes in it."""
     applications: dict[str, JSONValue] = {}
@@ -323,7 +320,7 @@ def _generated(
             resource: str(targets[source]) for resource, source in entry.resources.items()
         }
         applications[entry.application.name] = _application(
-            entry, bundle, options, resources, relative_to
+            entry, bundle, options, resources, paths[entry.application.name]
         )
     raise_all(OptionError, "images cannot be written into options", problems)
     return {"applications": applications}
@@ -334,10 +331,10 @@ def _application(
     bundle: Bundle,
     options: dict[str, JSONValue],
     resources: dict[str, JSONValue],
-    relative_to: Path | None,
+    path: str,
 ) -> Document:
     application = entry.application
-    fields: Document = {"charm": charm_path(entry.charm, relative_to)}
+    fields: Document = {"charm": path}
     if application.channel:
         fields["channel"] = NO_CHANNEL
     if application.revision is not None:
@@ -378,6 +375,23 @@ def _without_base(bundle: Bundle, charms: Mapping[str, Charm]) -> list[Problem]:
             fix = exc.fix or "take a charm that has it, or name another base in an overlay"
             warnings.append(Problem(exc.message, f"application {name}", fix))
     return warnings
+
+
+def _refused_by_the_client(charms: Mapping[str, Charm]) -> list[Problem]:
+    """Return a warning for each charm that the controller takes, and ``juju deploy`` refuses."""
+    users: dict[Path | None, list[str]] = {}
+    for name, charm in charms.items():
+        users.setdefault(charm.path, []).append(name)
+    return [
+        Problem(
+            f"Juju's own client refuses the charm {charms[names[0]].name}, which a controller "
+            f"takes: {'; '.join(texts)}",
+            f"application {', '.join(names)}",
+            "deploy it with ckf-airgap deploy, or pack the charm again",
+        )
+        for names in users.values()
+        if (texts := client_problems(charms[names[0]]))
+    ]
 
 
 def _in_force(entry: ApplicationImages, option: str) -> object:

@@ -256,7 +256,7 @@ def _check_fan(value: JSONValue) -> None:
                 raise ApiError(
                     f"invalid address in FAN config: invalid CIDR address: {side.strip()}"
                 )
-        underlay, overlay = (int(side.rpartition("/")[2]) for side in sides)
+        underlay, overlay = (int(side.strip().rpartition("/")[2]) for side in sides)
         if underlay <= overlay:
             raise ApiError(
                 f"invalid FAN config, underlay mask must be larger than overlay: {entry}"

@@ -200,7 +200,7 @@ def relations(text: str) -> str:
         ),
         (
             "{default-base: jam, applications: {a: {charm: a}}}",
-            "default-base: 'jam' is not a base such as ubuntu@22.04",
+            'bundle declares an invalid base "jam"',
         ),
         (
             "{series: jammy, default-base: ubuntu@24.04, applications: {a: {charm: a}}}",
@@ -271,7 +271,9 @@ def relations(text: str) -> str:
             "applications.a.expose: expected true or false, got an integer (1)",
         ),
         (application("series: A"), 'application "a" declares an invalid series "A"'),
-        (application("base: A"), "application a: base: 'A' is not a base such as ubuntu@22.04"),
+        (application("base: A"), 'application "a" declares an invalid base "A"'),
+        (application("base: jammy"), 'declares an invalid base "jammy" (write ubuntu@22.04)'),
+        (application("base: ubuntu@22.04/foo"), 'declares an invalid base "ubuntu@22.04/foo"'),
         (
             application("series: focal, base: ubuntu@22.04"),
             'application "a" series "focal" and base "ubuntu@22.04" must match if both supplied',

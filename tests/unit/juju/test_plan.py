@@ -287,7 +287,13 @@ def test_a_charm_without_file_cannot_be_deployed() -> None:
         ("series: jammy", "series: focal", "[ubuntu@20.04, ubuntu@22.04]", "ubuntu@22.04"),
         ("scale: 1", "series: jammy", "[ubuntu@20.04, ubuntu@22.04]", "ubuntu@22.04"),
         ("scale: 1", "default-base: ubuntu@22.04", "[ubuntu@20.04, ubuntu@22.04]", "ubuntu@22.04"),
-        ("series: kubernetes", "series: kubernetes", "[ubuntu@22.04]", "ubuntu@22.04"),
+        (
+            "series: kubernetes",
+            "default-base: ubuntu@24.04",
+            "[ubuntu@22.04, ubuntu@20.04]",
+            "ubuntu@20.04",
+        ),
+        ("scale: 1", "series: kubernetes", "[ubuntu@22.04]", "ubuntu@22.04"),
         ("scale: 1", "series: kubernetes", "[]", "ubuntu@20.04"),
     ],
 )
