@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from ckf_airgap.charms.checks.clientside import client_problems
 
 from ckf_airgap.bundle.bundle import Application, Bundle
 from ckf_airgap.bundle.bundlefile import load_bundle, load_overlays
 from ckf_airgap.bundle.checks import with_overlays
 from ckf_airgap.charms.charm import Charm, Option
 from ckf_airgap.charms.charmfile import read_charm
+from ckf_airgap.charms.checks.clientside import client_problems
 from ckf_airgap.documents import dump_yaml, load_all_yaml
 from ckf_airgap.errors import AirgapError
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.scalars import ValueText
-from ckf_airgap.rehearsal.entities.charmarchive import read_archive
+from ckf_airgap.rehearsal.archives.reading import read_archive
 from ckf_airgap.rehearsal.model.optionvalues import parse_settings
 from ckf_airgap.rehearsal.wire import ApiError
 from tests.oracle.comparing import Case, Outcome, plain, untyped
