@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tests.oracle.comparing import Case, Deviation
-from tests.oracle.generating import charm
+from tests.oracle.generating import charm_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +106,7 @@ def _bundle(text: str, *overlays: str) -> Case:
 
 BUNDLE: Final = frozenset({"bundle"})
 REFERENCE: Final = frozenset({"reference"})
-CHARM: Final = frozenset({"upload", "charm file"})
+CHARM: Final = frozenset({"charm file"})
 
 DIFFERENCES: Final = (
     Difference(
@@ -223,8 +223,8 @@ DIFFERENCES: Final = (
         name="a charm's name that no URL can have",
         kinds=CHARM,
         refusal=r"no valid charm name",
-        why="The library reads any name; the controller refuses it where the charm's URL is made.",
-        example=charm({"metadata.yaml": "{name: Pets, summary: s, description: d}\n"}),
+        why="The library reads any name; the controller refuses it where it makes the charm's URL.",
+        example=charm_file({"metadata.yaml": "{name: Pets, summary: s, description: d}\n"}),
     ),
 )
 """The table."""

@@ -499,11 +499,11 @@ def _charm_case(kind: str, archive: bytes, shown: dict[str, Any], *, unpack: boo
     return Case(kind, "charm", request, {**shown, "bytes": archive})
 
 
-def charm(members: dict[str, str | bytes], links: dict[str, str] | None = None) -> Case:
-    """Return the case of one archive."""
+def charm_file(members: dict[str, str | bytes]) -> Case:
+    """Return the case of a charm's file with some members."""
     usual = {"manifest.yaml": "bases: [{name: ubuntu, channel: '22.04', architectures: [amd64]}]\n"}
-    archive = archive_of({**usual, **members}, links or {})
-    return _charm_case("upload", archive, {**members, **(links or {})}, unpack=bool(links))
+    archive = archive_of({**usual, **members}, {})
+    return _charm_case("charm file", archive, {**members}, unpack=False)
 
 
 # Option values
