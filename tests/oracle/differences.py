@@ -51,16 +51,6 @@ def only_we_refuse(deviation: Deviation) -> bool:
     return deviation.ours.refused and not deviation.theirs.refused
 
 
-def at(pattern: str) -> Callable[[Deviation], bool]:
-    """Return whether both take it, and all that differs is at places of this kind."""
-    compiled = re.compile(pattern)
-
-    def is_this(deviation: Deviation) -> bool:
-        return bool(deviation.paths) and all(compiled.search(path) for path in deviation.paths)
-
-    return is_this
-
-
 def _left_out(deviation: Deviation) -> bool:
     """Whether the library left a document out for a value of a wrong type, and ours refuses."""
     wrong = [note for note in deviation.theirs.notes if "cannot unmarshal" in note]
@@ -103,6 +93,8 @@ def _has_key_that_is_no_text(deviation: Deviation) -> bool:
 def _bundle(text: str, *overlays: str) -> Case:
     return Case("bundle", "bundle", {"text": text, "overlays": list(overlays)})
 
+
+_HUB_ALIAS: Final = "registry-1.docker.io/"
 
 BUNDLE: Final = frozenset({"bundle"})
 REFERENCE: Final = frozenset({"reference"})
@@ -215,7 +207,7 @@ DIFFERENCES: Final = (
     Difference(
         name="another name of Docker Hub",
         kinds=REFERENCE,
-        is_this=at(r"^(registry|repository|pulled)$"),
+        is_this=lambda deviation: deviation.case.request["text"].startswith(_HUB_ALIAS),
         why="registry-1.docker.io serves the images of Docker Hub: it is the same place here.",
         example=Case("reference", "reference", {"text": "registry-1.docker.io/nginx"}),
     ),
