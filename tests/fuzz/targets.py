@@ -102,7 +102,8 @@ def bundle(data: bytes) -> None:
 def overlay(data: bytes) -> None:
     """An overlay file over a small bundle."""
     with file_of(data, "overlay.yaml") as path, contextlib.suppress(AirgapError):
-        with_overlays(_small_bundle(), load_overlays([path]))
+        found: Any = load_overlays([path])
+        with_overlays(_small_bundle(), getattr(found, "documents", found))
 
 
 @functools.cache
