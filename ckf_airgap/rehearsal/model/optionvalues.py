@@ -21,7 +21,7 @@ from ckf_airgap.rehearsal.golang.yamltypes import ANY, GoMap, GoYamlError, unmar
 from ckf_airgap.rehearsal.model.applicationoptions import APPLICATION_OPTIONS, parse_own
 from ckf_airgap.rehearsal.wire import NOT_VALID, ApiError
 
-_NO_SECRET: Final = "secret value should be a string, got string instead not valid"
+_NO_SECRET: Final = "secret value should be a string, got string instead not valid"  # noqa: S105
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
