@@ -93,6 +93,12 @@ def command(
                     "its charm paths are relative to the directory of the charms: put it there "
                     f"before Juju's own client reads it, or render with --relative-to {path.parent}"
                 )
+    placed = [one.name for one in rendering.bundle.applications.values() if one.placement]
+    if placed:
+        terminal.note(
+            f"placement of {', '.join(placed)}: Juju's own client 3.6 ends with a panic on it when "
+            "it deploys a bundle; ckf-airgap deploy does not"
+        )
     terminal.note(
         f"{plural(len(rendering.charms), 'application')} "
         f"{'names' if len(rendering.charms) == 1 else 'name'} "

@@ -386,7 +386,7 @@ async def test_charms_are_streamed(
     big = write_standin(MINIO, tmp_path / "big", 2, padding_bytes=60_000_000)
     text = f"""
     applications:
-      minio: {{charm: ./x.charm, resources: {{oci-image: {REGISTRY}/minio:1}}}}
+      minio: {{charm: ./x.charm, scale: 1, resources: {{oci-image: {REGISTRY}/minio:1}}}}
     """
     async with connect(kubeflow, timeouts=QUICK) as session:
         tracemalloc.start()
@@ -405,7 +405,7 @@ async def test_the_connection_lives_while_charms_are_uploaded_and_cancelled(
     big = write_standin(MINIO, tmp_path / "big", 2, padding_bytes=200_000_000)
     text = f"""
     applications:
-      minio: {{charm: ./x.charm, resources: {{oci-image: {REGISTRY}/minio:1}}}}
+      minio: {{charm: ./x.charm, scale: 1, resources: {{oci-image: {REGISTRY}/minio:1}}}}
     """
     async with connect(kubeflow, timeouts=QUICK) as session:
         task = asyncio.ensure_future(deploy(session, parse(text), {"minio": read_charm(big)}))
