@@ -45,7 +45,7 @@ from ckf_airgap.packing.checksums import Checksums
 from ckf_airgap.packing.since import Assumes
 from ckf_airgap.packing.tarstream import open_tar
 from ckf_airgap.rehearsal.api.session import Session
-from ckf_airgap.rehearsal.entities.charmarchive import read_archive
+from ckf_airgap.rehearsal.archives.reading import read_archive
 from ckf_airgap.rehearsal.units.scriptfile import parse_script
 from ckf_airgap.rehearsal.wire import ApiError
 from ckf_airgap.transfer.oci import Descriptor, Digest, parse_manifest
@@ -102,7 +102,7 @@ def bundle(data: bytes) -> None:
 def overlay(data: bytes) -> None:
     """An overlay file over a small bundle."""
     with file_of(data, "overlay.yaml") as path, contextlib.suppress(AirgapError):
-        with_overlays(_small_bundle(), load_overlays([path]))
+        with_overlays(_small_bundle(), load_overlays([path]).documents)
 
 
 @functools.cache

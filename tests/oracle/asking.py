@@ -100,7 +100,17 @@ def build(directory: Path) -> Path:
     """
     program = directory / "oracle"
     done = subprocess.run(
-        [find_go(), "build", "-mod=readonly", "-trimpath", "-ldflags=-s -w", "-o", program, "."],
+        [
+            find_go(),
+            "build",
+            "-mod=readonly",
+            "-buildvcs=false",
+            "-trimpath",
+            "-ldflags=-s -w",
+            "-o",
+            program,
+            ".",
+        ],
         cwd=HERE,
         capture_output=True,
         text=True,
@@ -116,4 +126,6 @@ def build(directory: Path) -> Path:
 def _environment() -> dict[str, str]:
     """Return the environment of ``go``: no C compiler, and no other Go than the one found."""
     mine = {key: value for key, value in os.environ.items() if key not in ("GOFLAGS", "GOROOT")}
+    if not mine.keys() & {"HOME", "XDG_CACHE_HOME", "GOCACHE"}:
+        mine |= {"GOCACHE": str(HERE / ".go-cache"), "GOPATH": str(HERE / ".go-path")}
     return {**mine, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}

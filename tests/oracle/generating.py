@@ -95,8 +95,8 @@ def edited_cases() -> st.SearchStrategy[Case]:
 
 # Bundles
 
-_NAMES: Final = ("pets", "flea", "pets-db", "a1")
-_names = st.sampled_from(_NAMES)
+_names = st.sampled_from(("pets", "flea", "pets-db", "a1"))
+_odd_names = st.sampled_from(("pets", "Pets", "pets-1", "1a", "a_b", "a-", "x" * 80))
 _words = raw("x", "a b", "'1'", "some-text", "8080")
 _texts_of = functools.partial(
     st.dictionaries, st.sampled_from(("a", "b", "data", "gpu", "1")), max_size=3
@@ -152,12 +152,14 @@ _relation: st.SearchStrategy[Written] = (
 )
 
 
-def _bundle_document(application: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Written]]:
+def _bundle_document(
+    application: st.SearchStrategy[Any], names: st.SearchStrategy[str] = _names
+) -> st.SearchStrategy[dict[str, Written]]:
     return some(
         {
             "bundle": mostly(raw("kubernetes"), one_in=40),
             "name": _words,
-            "applications": st.dictionaries(_names, application, min_size=1, max_size=3),
+            "applications": st.dictionaries(names, application, min_size=1, max_size=3),
             "relations": st.lists(_relation, max_size=2),
             "series": mostly(raw("jammy", "focal"), one_in=10),
             "default-base": mostly(raw("ubuntu@22.04", "ubuntu@20.04/stable"), one_in=10),
@@ -202,7 +204,9 @@ _overlay = st.lists(_overlay_document.map(document), min_size=1, max_size=2).map
 
 def bundle_cases() -> st.SearchStrategy[Case]:
     """Bundles alone: made up, or a shipped one with a scalar or a line changed."""
-    made = _bundle_document(_application) | _bundle_document(_usual_application)
+    odd_names = _bundle_document(_usual_application, _odd_names)
+    usual = _bundle_document(_usual_application)
+    made = _bundle_document(_application) | usual | odd_names
     texts_ = made.map(document) | _shipped_mutations()
     return texts_.map(lambda text: Case("bundle", "bundle", {"text": text}))
 
@@ -355,17 +359,32 @@ _metadata = some(
     },
     always=("name", "summary", "description"),
 )
+_usual_endpoints = st.dictionaries(
+    st.sampled_from(("db", "web", "ingress")),
+    some({"interface": raw("mysql", "http"), "optional": raw("true", "y")}, always=("interface",))
+    | raw("http"),
+    max_size=2,
+)
 _usual_metadata = some(
     {
-        "name": raw("pets"),
-        "summary": mostly(raw("A charm"), one_in=30),
-        "description": raw("It does."),
-        "requires": st.dictionaries(
-            st.sampled_from(("db", "web")),
-            some({"interface": raw("mysql")}, ("interface",)),
-            max_size=1,
+        "name": raw("pets", "pets-k8s"),
+        "summary": mostly(raw("A charm", "'1.0'"), one_in=40),
+        "description": raw("It does.", "|\n  Two\n  lines."),
+        "requires": _usual_endpoints,
+        "provides": st.dictionaries(
+            st.sampled_from(("metrics", "api")), raw("prometheus", "{interface: rest}"), max_size=1
         ),
-        "assumes": _assumes,
+        "assumes": st.lists(raw("juju", "juju >= 3.1", "k8s-api"), max_size=2)
+        | st.just([{"any-of": [Raw("juju >= 3.6"), Raw("x")]}]),
+        "containers": st.just({"web": {"resource": Raw("image")}}),
+        "resources": st.just({"image": {"type": Raw("oci-image"), "upstream-source": Raw("a/b:1")}})
+        | st.just({"image": {"type": Raw("file"), "filename": Raw("x.tar")}}),
+        "storage": st.just({"data": {"type": Raw("filesystem"), "location": Raw("/data")}})
+        | st.dictionaries(st.sampled_from(("data",)), _storage, max_size=1),
+        "docs": raw("https://example.com"),
+        "tags": st.lists(raw("x", "'1'"), max_size=1),
+        "subordinate": raw("false", "n"),
+        "x-unknown": scalars,
     },
     always=("name", "summary", "description"),
 )
@@ -430,6 +449,32 @@ _member_texts: st.SearchStrategy[dict[str, str]] = st.fixed_dictionaries(
         "version": st.sampled_from(("abc", "'a1b2c3'\nsecond\n", "", "a \n")),
     },
 )
+_usual_option = st.sampled_from(
+    (
+        {"type": Raw("string"), "default": Raw("''")},
+        {"type": Raw("string"), "default": Raw("a b"), "description": Raw("y")},
+        {"type": Raw("int"), "default": Raw("0x10")},
+        {"type": Raw("int")},
+        {"type": Raw("float"), "default": Raw("1e+3")},
+        {"type": Raw("boolean"), "default": Raw("on")},
+        {"type": Raw("secret")},
+        {"type": Raw(""), "default": Raw("x")},
+        {"description": Raw("without a type")},
+    )
+)
+_usual_config = st.fixed_dictionaries(
+    {"options": st.dictionaries(st.sampled_from(("a", "b", "c-d")), _usual_option, max_size=3)}
+)
+_usual_texts: st.SearchStrategy[dict[str, str]] = st.fixed_dictionaries(
+    {"metadata.yaml": _usual_metadata.map(document), "manifest.yaml": _usual_manifest},
+    optional={
+        "config.yaml": _usual_config.map(document),
+        "actions.yaml": st.just("backup: {description: d, params: {n: {type: string}}}\n")
+        | _actions.map(document),
+        "revision": st.sampled_from(("7", "3\n")),
+        "version": st.sampled_from(("abc", "a1b2c3\nsecond\n")),
+    },
+)
 _LINKS: Final[tuple[dict[str, str], ...]] = (
     {},
     {},
@@ -441,12 +486,12 @@ _LINKS: Final[tuple[dict[str, str], ...]] = (
 
 
 @st.composite
-def charm_cases(draw: st.DrawFn) -> Case:
-    """Archives as they are uploaded, with some links in them."""
-    members = draw(_member_texts)
+def charm_cases(draw: st.DrawFn, kind: str) -> Case:
+    """Archives of charms, with some links in them: uploaded, or as a file that is planned with."""
+    members = draw(_member_texts | _usual_texts | _usual_texts)
     links = draw(st.sampled_from(_LINKS))
     archive = archive_of(members, links)
-    return _charm_case("upload", archive, {**members, **links}, unpack=bool(links))
+    return _charm_case(kind, archive, {**members, **links}, unpack=bool(links))
 
 
 def _charm_case(kind: str, archive: bytes, shown: dict[str, Any], *, unpack: bool) -> Case:
@@ -454,11 +499,11 @@ def _charm_case(kind: str, archive: bytes, shown: dict[str, Any], *, unpack: boo
     return Case(kind, "charm", request, {**shown, "bytes": archive})
 
 
-def charm(members: dict[str, str | bytes], links: dict[str, str] | None = None) -> Case:
-    """Return the case of one archive."""
+def charm_file(members: dict[str, str | bytes]) -> Case:
+    """Return the case of a charm's file with some members."""
     usual = {"manifest.yaml": "bases: [{name: ubuntu, channel: '22.04', architectures: [amd64]}]\n"}
-    archive = archive_of({**usual, **members}, links or {})
-    return _charm_case("upload", archive, {**members, **(links or {})}, unpack=bool(links))
+    archive = archive_of({**usual, **members}, {})
+    return _charm_case("charm file", archive, {**members}, unpack=False)
 
 
 # Option values
@@ -498,7 +543,7 @@ def strings_cases(draw: st.DrawFn) -> Case:
 
 _PARTS: Final = """
 docker.io index.docker.io library nginx reg.example.com localhost A a_b a__b a---b
-a..b [fd00::1] reg:5000 reg:999999 a.b -a 127.0.0.1 a_b.com reg:0 Reg.io
+a..b [fd00::1] reg:5000 reg:999999 a.b -a 127.0.0.1 registry-1.docker.io a_b.com reg:0 Reg.io
 """
 _part = st.sampled_from(
     (
@@ -547,11 +592,12 @@ def reference_cases() -> st.SearchStrategy[Case]:
 
 KINDS: Final = {
     "yaml": (yaml_cases(), 15),
-    "written": (written_cases(), 13),
+    "written": (written_cases(), 11),
     "edited": (edited_cases(), 4),
     "bundle": (bundle_cases(), 18),
     "overlay": (overlay_cases(), 14),
-    "charm": (charm_cases(), 18),
+    "upload": (charm_cases("upload"), 10),
+    "charm file": (charm_cases("charm file"), 10),
     "settings": (settings_cases(), 7),
     "strings": (strings_cases(), 4),
     "reference": (reference_cases(), 7),

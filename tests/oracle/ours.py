@@ -17,11 +17,12 @@ from ckf_airgap.bundle.bundlefile import load_bundle, load_overlays
 from ckf_airgap.bundle.checks import with_overlays
 from ckf_airgap.charms.charm import Charm, Option
 from ckf_airgap.charms.charmfile import read_charm
+from ckf_airgap.charms.checks.clientside import client_problems
 from ckf_airgap.documents import dump_yaml, load_all_yaml
 from ckf_airgap.errors import AirgapError
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.scalars import ValueText
-from ckf_airgap.rehearsal.entities.charmarchive import read_archive
+from ckf_airgap.rehearsal.archives.reading import read_archive
 from ckf_airgap.rehearsal.model.optionvalues import parse_settings
 from ckf_airgap.rehearsal.wire import ApiError
 from tests.oracle.comparing import Case, Outcome, plain, untyped
@@ -123,7 +124,7 @@ def _bundle(case: Case) -> Any:
             overlays[-1].write_text(text, encoding="utf-8", newline="")
         bundle = load_bundle(path)
         if overlays:
-            bundle, problems = with_overlays(bundle, load_overlays(overlays))
+            bundle, problems = with_overlays(bundle, load_overlays(overlays).documents)
             if problems:
                 raise AirgapError("\n".join(map(str, problems)))
     return _bundle_value(bundle)
@@ -202,7 +203,8 @@ def _charm_file(case: Case) -> Any:
     with tempfile.NamedTemporaryFile(suffix=".charm") as file:
         file.write(case.given["bytes"])
         file.flush()
-        return _charm_value(read_charm(file.name))
+        charm = read_charm(file.name)
+    return {**_charm_value(charm), "for the client": bool(client_problems(charm))}
 
 
 def _charm_value(charm: Charm) -> Values:
@@ -252,7 +254,7 @@ def _their_upload(value: Any, case: Case) -> Values:
         {key: item for key, item in base.items() if key != "channel"} for base in value["bases"]
     ]
     if case.kind == "charm file":
-        return kept
+        return {**kept, "for the client": bool(value["client"])}
     for key in ("version", "revision"):
         kept[key] = value[key]
     return {**kept, "actions": sorted(value["actions"])}
