@@ -22,7 +22,7 @@ import zipfile
 from pathlib import Path
 
 from ckf_airgap.bundle.bundle import Bundle
-from ckf_airgap.charms.charmfile import CharmDirectory
+from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.documents import Document
 from ckf_airgap.facts.releases import load_release
 from ckf_airgap.images.audit import audit_charms

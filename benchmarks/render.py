@@ -21,15 +21,15 @@ import time
 from pathlib import Path
 
 from ckf_airgap.bundle.bundle import Bundle
-from ckf_airgap.charms.charm import Charm
-from ckf_airgap.charms.charmfile import CharmDirectory
+from ckf_airgap.bundle.choosing import choose_charms
+from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.documents import Document
 from ckf_airgap.facts.releases import Release, load_release
 from ckf_airgap.images.discover import discover_images
 from ckf_airgap.images.lists import ImageList, RetaggedImages
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.rehearsal.standin import write_standin, write_standins
-from ckf_airgap.rendering.overlay import charms_of, render
+from ckf_airgap.rendering.overlay import render
 
 REGISTRY = Registry.parse("registry.airgap.internal:5000")
 MEGABYTE = 1024 * 1024
@@ -95,7 +95,7 @@ def measure(case: str, directory: Path) -> dict[str, float]:
 
 def needed_list(bundle: Bundle, directory: Path, release: Release) -> str:
     """Return the retagged list that the bundle needs, as the text of a file."""
-    charms: dict[str, Charm] = charms_of(bundle, CharmDirectory.scan(directory))
+    charms = choose_charms(bundle, CharmDirectory.scan(directory)).charms
     needs = [
         need.source
         for entry in discover_images(bundle, charms, release.rules)

@@ -2,64 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from ckf_airgap.bundle.bundle import Application, Bundle
-from ckf_airgap.charms.charm import SERIES_CHANNELS, Base, Charm
-from ckf_airgap.errors import CharmError
+from ckf_airgap.charms.bases import KUBERNETES_SERIES, PODSPEC_BASE, select_base, series_base
+from ckf_airgap.charms.charm import Base, Charm
 
-KUBERNETES_SERIES: Final = "kubernetes"
-"""The series of podspec charms; Juju 3.6 takes it for `PODSPEC_BASE`."""
 
-PODSPEC_BASE: Final = Base(name="ubuntu", channel="20.04/stable")
-"""What ``series: [kubernetes]`` stands for in Juju 3.6 (``corebase.LegacyKubernetesBase``)."""
+def requested_base(application: Application, bundle: Bundle) -> Base | None:
+    """Return the base that a bundle asks for; ``None`` when it asks for none.
+
+    In this order: the application's ``series`` if that is ``kubernetes``, its ``base``, its other
+    ``series``, the bundle's ``default-base``, its ``series`` (of a bundle, ``kubernetes`` says no
+    more than that it is for Kubernetes, as in bundles from before Juju 2.9, and is ignored).
+
+    Raises:
+        CharmError: when Juju does not know a series.
+    """
+    if application.series == KUBERNETES_SERIES:
+        return PODSPEC_BASE
+    if application.base is not None:
+        return application.base
+    if application.series:
+        return series_base(application.series)
+    if bundle.default_base is not None:
+        return bundle.default_base
+    if bundle.series and bundle.series != KUBERNETES_SERIES:
+        return series_base(bundle.series)
+    return None
 
 
 def choose_base(application: Application, bundle: Bundle, charm: Charm) -> Base:
     """Return the base that an application is deployed on.
 
-    In this order: the application's ``base``, its ``series``, the bundle's ``default-base``, its
-    ``series`` (``kubernetes`` names no base and is ignored), the first base of the charm's
-    manifest, the first series of its metadata (``kubernetes`` is 20.04).
+    It is what the bundle asks for (`requested_base`), else the first base of the charm's manifest,
+    else the first series of its metadata (``kubernetes`` is 20.04).
 
     Raises:
-        CharmError: when the charm does not support what the bundle asks for, or declares no base.
+        CharmError: when the charm does not support what the bundle asks for, or declares no base,
+            or Juju does not support it.
     """
-    supported = charm.bases or tuple(
-        PODSPEC_BASE
-        if series == KUBERNETES_SERIES
-        else Base(name="ubuntu", channel=f"{SERIES_CHANNELS[series]}/stable")
-        for series in charm.series
-        if series == KUBERNETES_SERIES or series in SERIES_CHANNELS
-    )
-    if not supported:
-        raise CharmError(f"charm {charm.name} does not define any bases")
-    wanted = (
-        application.base
-        or _series_base(application.series)
-        or bundle.default_base
-        or _series_base(bundle.series)
-    )
-    if wanted is None:
-        return supported[0]
-    for base in supported:
-        if base.same_os(wanted):
-            return base
-    names = ", ".join(dict.fromkeys(str(base) for base in supported))
-    raise CharmError(
-        f'base "{wanted}" is not supported by charm {charm.name}, supported bases are: {names}'
-    )
+    return select_base(charm, requested_base(application, bundle))
 
 
 def written(base: Base) -> str:
     """Return a base as Juju writes it, with its risk: ``ubuntu@24.04/stable``."""
     return f"{base.name}@{base.channel}" if "/" in base.channel else f"{base}/stable"
-
-
-def _series_base(series: str | None) -> Base | None:
-    if not series or series == KUBERNETES_SERIES:
-        return None
-    if series in SERIES_CHANNELS:
-        return Base(name="ubuntu", channel=SERIES_CHANNELS[series])
-    known = ", ".join(SERIES_CHANNELS)
-    raise CharmError(f'series "{series}" is not known', fix=f"use one of {known}, or base:")

@@ -6,12 +6,14 @@ Pure: made from documents that other modules have read (`ckf_airgap.charms.charm
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+from ckf_airgap.charms.architectures import normal_architecture
 from ckf_airgap.documents import Document, JSONValue, as_mapping, type_name
 from ckf_airgap.errors import CharmError
 
@@ -36,6 +38,19 @@ SERIES_CHANNELS: Final[Mapping[str, str]] = {
     "noble": "24.04",
 }
 """Ubuntu series names that bundles use, and the versions they stand for."""
+
+SYSTEMS: Final = frozenset({"ubuntu", "centos", "windows", "osx", "opensuse", "genericlinux"})
+"""The systems that a base can be of (``validOSForBase`` of Juju's charm library)."""
+
+RISKS: Final = ("stable", "candidate", "beta", "edge")
+"""The risks that a channel can have."""
+
+
+_TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+_FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+"""The texts of a boolean (``strconv.ParseBool``)."""
+
+_OLD_OCTAL: Final = re.compile(r"^(?P<sign>[+-]?)0(?=[0-7_])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,16 +113,20 @@ class Base:
 
     @classmethod
     def parse(cls, text: str, *, where: str = "base") -> Base:
-        """Return the base that ``ubuntu@22.04``, ``ubuntu@22.04/stable`` or ``jammy`` names.
+        """Return the base that ``ubuntu@22.04`` or ``ubuntu@22.04/stable`` names, as Juju reads it.
 
         Raises:
-            CharmError: when the text is neither.
+            CharmError: when the text names none: a series is not one, and neither are a system
+                that Juju does not know, another risk than its four, or a branch.
         """
-        if text in SERIES_CHANNELS:
-            return cls(name="ubuntu", channel=SERIES_CHANNELS[text])
-        name, at, channel = text.partition("@")
-        if not (name and at and channel):
-            raise CharmError(f"{where}: {text!r} is not a base such as ubuntu@22.04")
+        name, _, channel = text.partition("@")
+        track, slash, risk = channel.partition("/")
+        if name not in SYSTEMS or not track or "@" in channel or (slash and risk not in RISKS):
+            series = SERIES_CHANNELS.get(text)
+            raise CharmError(
+                f"{where}: {text!r} is not a base such as ubuntu@22.04",
+                fix=f"write ubuntu@{series}" if series else "",
+            )
         return cls(name=name, channel=channel)
 
     def same_os(self, other: Base) -> bool:
@@ -222,7 +241,7 @@ def charm_from_documents(
         path=path,
         size_bytes=size_bytes,
         summary=str(metadata.get("summary") or ""),
-        subordinate=metadata.get("subordinate") is True,
+        subordinate=_flag(metadata.get("subordinate")),
         resources=_resources(metadata, where),
         options=_options(
             as_mapping(options_document, where=f"{where}: config", error=CharmError), where
@@ -270,7 +289,7 @@ def _resources(metadata: Document, where: str) -> dict[str, Resource]:
 def _options(config: Document, where: str) -> dict[str, Option]:
     found = {}
     for name, fields in _entries(config, "options", f"{where}: config"):
-        kind = fields.get("type", "string")
+        kind = fields.get("type") or "string"
         place = f"{where}: option {name}"
         if kind not in ("string", "int", "float", "boolean", "secret"):
             raise CharmError(f"{place} has the unknown type {kind!r}")
@@ -282,7 +301,7 @@ def _options(config: Document, where: str) -> dict[str, Option]:
         found[name] = Option(
             name=name,
             type=kind,  # type: ignore[arg-type]
-            default=default,
+            default=_typed(kind, default),  # type: ignore[arg-type]
             description=str(fields.get("description") or ""),
         )
     return found
@@ -291,21 +310,45 @@ def _options(config: Document, where: str) -> dict[str, Option]:
 def _endpoints(metadata: Document, where: str) -> dict[str, Endpoint]:
     found = {}
     for key, role in ROLES:
-        for name, fields in _entries(metadata, key, where):
+        section = as_mapping(metadata.get(key), where=f"{where}: {key}", error=CharmError)
+        for name, value in section.items():
+            # The interface alone is the short form (``ifaceExpander`` of Juju's charm library).
+            fields: Document = {"interface": value}
+            if not isinstance(value, str):
+                fields = as_mapping(value, where=f"{where}: {key}.{name}", error=CharmError)
             interface = fields.get("interface")
             if not isinstance(interface, str) or not interface:
                 raise CharmError(f"{where}: {key}.{name} has no interface")
-            limit = fields.get("limit")
+            limit = _typed("int", fields.get("limit"))
             found[name] = Endpoint(
                 name=name,
                 role=role,
                 interface=interface,
                 limit=limit if isinstance(limit, int) else None,
-                optional=fields.get("optional") is True,
+                optional=_flag(fields.get("optional")),
                 scope="container" if fields.get("scope") == "container" else "global",
                 needed=fields.get("needed") is True,
             )
     return found
+
+
+def _flag(value: JSONValue) -> bool:
+    """Return a boolean, which Juju also reads from a text."""
+    return value is True or value in _TRUE
+
+
+def _typed(kind: OptionType, value: OptionValue | JSONValue) -> OptionValue | None:
+    """Return a value in a type as Juju converts it (``schema.Int`` and others); else as it is."""
+    if isinstance(value, list | dict):
+        return None
+    if kind == "boolean" and isinstance(value, str) and value in _TRUE | _FALSE:
+        return value in _TRUE
+    if kind == "int" and isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return int(_OLD_OCTAL.sub(r"\g<sign>0o", value), 0)
+    if kind == "float" and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value
 
 
 def _bases(manifest: Document | None, charmcraft: Document | None, where: str) -> tuple[Base, ...]:
@@ -338,13 +381,19 @@ def bases_from_charmcraft(charmcraft: Document, where: str) -> tuple[Base, ...]:
     by_base: dict[tuple[str, str], list[str]] = {}
     for platform in _platforms(platforms, where):
         named, _, architecture = platform.rpartition(":")
-        base = Base.parse(named or str(common), where=f"{where}: platforms")
+        base = _built_for(named or str(common), f"{where}: platforms")
         by_base.setdefault((base.name, base.channel), []).append(architecture)
     found += [
         Base(name=name, channel=channel, architectures=tuple(architectures))
         for (name, channel), architectures in by_base.items()
     ]
     return tuple(dict.fromkeys(found))
+
+
+def _built_for(text: str, where: str) -> Base:
+    """Return the base of a platform; charmcraft's own files may name a series."""
+    series = SERIES_CHANNELS.get(text)
+    return Base(name="ubuntu", channel=series) if series else Base.parse(text, where=where)
 
 
 def _platforms(platforms: Document, where: str) -> Iterable[str]:
@@ -364,5 +413,5 @@ def _base(fields: Document, where: str) -> Base:
     return Base(
         name=str(name),
         channel=str(channel),
-        architectures=tuple(str(architecture) for architecture in architectures),
+        architectures=tuple(normal_architecture(str(one)) for one in architectures),
     )

@@ -1,4 +1,4 @@
-"""``.charm`` files: read what a charm declares without unpacking it, and find the file for a charm.
+"""``.charm`` files: read what a charm declares without unpacking it.
 
 A ``.charm`` is a zip archive. Only its small documents are read, so that the cost does not depend
 on the size of the charm.
@@ -6,26 +6,21 @@ on the size of the charm.
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from ckf_airgap.charms.charm import Charm, DefaultImages, charm_from_documents, charm_name_of_path
-from ckf_airgap.documents import Document, load_mapping, load_yaml
-from ckf_airgap.errors import (
-    AirgapError,
-    CharmError,
-    CharmNotFoundError,
-    Problem,
-    capitalised,
-    nearest,
-)
+from ckf_airgap.charms.charm import Charm, DefaultImages, charm_from_documents
+from ckf_airgap.charms.checks.documents import document_problems, load_typed
+from ckf_airgap.charms.checks.members import DOCUMENTS as CHECKED
+from ckf_airgap.charms.checks.members import damaged_members, member_problems
+from ckf_airgap.documents import Document, JSONValue, as_mapping, load_yaml
+from ckf_airgap.errors import CharmError
 from ckf_airgap.files import open_regular
 from ckf_airgap.files.paths import StrPath
 
@@ -73,14 +68,40 @@ def read_charm(path: StrPath) -> Charm:
     Reads ``metadata.yaml`` and ``config.yaml``, or ``charmcraft.yaml`` where that holds everything;
     ``manifest.yaml`` for the bases; ``src/default-*images.json`` and ``.yaml`` for default images.
 
+    Members are not read beyond that (`check_members`), but for symlinks.
+
     Raises:
         CharmError: when the file cannot be read, is not a regular file, is truncated, is not a
-            zip archive, is a zip bomb, or has no valid metadata; the message names the file.
+            zip archive, is a zip bomb, has no valid metadata, or has anything else that the
+            controller refuses; the message names the file, and has Juju's words for that.
     """
     path = Path(path)
+    with _opened(path) as archive:
+        return _read_archive(archive, path)
+
+
+def check_members(path: StrPath) -> None:
+    """Read every byte of a ``.charm`` file, once, and compare it with the checksums in it.
+
+    The controller extracts a charm to pack it again, and refuses one with a damaged member even if
+    nobody ever reads that; `read_charm` reads the documents only.
+
+    Raises:
+        CharmError: naming the damaged members.
+    """
+    path = Path(path)
+    with _opened(path) as archive:
+        found = damaged_members(archive)
+    if found:
+        raise _refused(path, found)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open the archive, and tell what is wrong with it as a `CharmError`."""
     try:
         with open_regular(path, error=CharmError) as stream, zipfile.ZipFile(stream) as archive:
-            return _read_archive(archive, path)
+            yield archive
     except zipfile.BadZipFile as exc:
         raise CharmError(
             f"{path} is not a charm: it is not a zip archive, or it is truncated ({exc})",
@@ -92,46 +113,65 @@ def read_charm(path: StrPath) -> Charm:
         raise CharmError(f"cannot read the charm {path}: {exc.strerror or exc}") from exc
 
 
+def _refused(path: Path, texts: Sequence[str]) -> CharmError:
+    return CharmError(
+        f"Juju refuses the charm {path}: {'; '.join(texts)}",
+        fix="Fetch the file again, or pack the charm again with what is wrong put right.",
+    )
+
+
 def _read_archive(archive: zipfile.ZipFile, path: Path) -> Charm:
     where = str(path)
     size_bytes = path.stat().st_size
     refuse_bomb(archive.infolist(), where, size_bytes)
-    members = {member.filename: member for member in archive.infolist()}
+    members: dict[str, zipfile.ZipInfo] = {}
+    for member in archive.infolist():
+        members.setdefault(member.filename, member)  # Juju reads the first of equal names
 
     def text(name: str) -> str | None:
         member = members.get(name)
-        if member is None:
-            return None
-        if member.file_size > MAX_DOCUMENT_BYTES:
-            raise CharmError(f"{where}: {name} is too large ({member.file_size} bytes)")
-        if member.compress_type not in _COMPRESSIONS:
-            raise CharmError(f"{where}: {name} is compressed in a way that Juju cannot read")
-        with archive.open(member) as stream:
-            data = stream.read(MAX_DOCUMENT_BYTES + 1)
-        if len(data) > MAX_DOCUMENT_BYTES:
-            raise CharmError(f"{where}: {name} is larger than the archive says")
-        try:
-            return data.decode("utf-8")
-        except UnicodeDecodeError as exc:
-            raise CharmError(f"{where}: {name} is not UTF-8 text") from exc
+        return None if member is None else _text(archive, member, where)
 
     def document(name: str) -> Document | None:
         content = text(name)
         if content is None:
             return None
-        return load_mapping(
-            content, where=f"{where}: {name}", error=CharmError, allow_duplicate_keys=True
+        value = load_yaml(
+            content,
+            where=f"{where}: {name}",
+            error=CharmError,
+            allow_duplicate_keys=True,
+            only_first=True,
+            typed_keys=True,
         )
+        if value is None and name == "manifest.yaml":  # as if it were not there, in Juju, too
+            return None
+        return as_mapping(value, where=f"{where}: {name}", error=CharmError)
 
     metadata, charmcraft = document("metadata.yaml"), document("charmcraft.yaml")
     if metadata is None and (charmcraft is None or "name" not in charmcraft):
         raise CharmError(
             f"{where} is not a charm: it has no metadata.yaml, and no charmcraft.yaml with a name"
         )
+    manifest = document("manifest.yaml")
+    content = text("config.yaml")
+    config: JSONValue = {"options": None}
+    if content is not None:
+        config = load_typed(content, "config.yaml", where)
+    problems = member_problems(archive)
+    problems += [
+        f"{name} is there twice, with different content"
+        for name in CHECKED
+        if len({one.CRC for one in archive.infolist() if one.filename == name}) > 1
+    ]
+    if metadata is not None:
+        problems += document_problems(metadata, manifest, config, text, where)
+    if problems:
+        raise _refused(path, problems)
     return charm_from_documents(
         metadata=metadata if metadata is not None else charmcraft or {},
-        config=document("config.yaml"),
-        manifest=document("manifest.yaml"),
+        config=config if content is not None and isinstance(config, dict) else None,
+        manifest=manifest,
         charmcraft=charmcraft,
         default_images=[
             read_default_images(name, text(name) or "", where)
@@ -145,6 +185,22 @@ def _read_archive(archive: zipfile.ZipFile, path: Path) -> Charm:
         documents=frozenset(DOCUMENTS).intersection(members),
         has_code=any(is_code(name) for name in members),
     )
+
+
+def _text(archive: zipfile.ZipFile, member: zipfile.ZipInfo, where: str) -> str:
+    name = member.filename
+    if member.file_size > MAX_DOCUMENT_BYTES:
+        raise CharmError(f"{where}: {name} is too large ({member.file_size} bytes)")
+    if member.compress_type not in _COMPRESSIONS:
+        raise CharmError(f"{where}: {name} is compressed in a way that Juju cannot read")
+    with archive.open(member) as stream:
+        data = stream.read(MAX_DOCUMENT_BYTES + 1)
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise CharmError(f"{where}: {name} is larger than the archive says")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise CharmError(f"{where}: {name} is not UTF-8 text") from exc
 
 
 def is_code(member: str) -> bool:
@@ -185,145 +241,3 @@ def refuse_bomb(members: Sequence[zipfile.ZipInfo], where: str, size_bytes: int)
             raise CharmError(
                 f"{where} is not a charm: it holds the unsafe path {member.filename!r}"
             )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CharmDirectory:
-    """The charms in a directory, by the names inside the files.
-
-    Attributes:
-        path: The directory.
-        charms: The newest file of each charm, by charm name.
-        all_files: Every file that was read, in the order of name and revision.
-    """
-
-    path: Path
-    charms: Mapping[str, Charm] = field(repr=False)
-    all_files: tuple[Charm, ...] = field(default=(), repr=False)
-
-    @classmethod
-    def scan(cls, path: StrPath, *, wanted: Iterable[str] | None = None) -> CharmDirectory:
-        """Read the ``.charm`` files of a directory (not hidden ones, and not its subdirectories).
-
-        Args:
-            path: The directory.
-            wanted: Names of charms that are needed; a broken file whose name says that it is some
-                other charm is ignored. ``None`` means that every file must be intact.
-
-        Raises:
-            CharmNotFoundError: when the directory does not exist.
-            CharmError: when it is not a directory, files are broken, or two files claim the same
-                charm and revision with different content; all findings are reported together.
-        """
-        path = Path(path)
-        if path.exists() and not path.is_dir():
-            raise CharmError(f"{path} is not a directory", fix="Name one with --charms DIR.")
-        if not path.is_dir():
-            raise CharmNotFoundError(
-                f"there is no charms directory {path}",
-                fix="Name it with --charms DIR; it holds the files of charms.tar.gz.",
-            )
-        found: list[Charm] = []
-        broken: list[tuple[str, Problem]] = []
-        for file in sorted(path.glob("*.charm")):
-            if file.name.startswith("."):
-                continue
-            try:
-                found.append(read_charm(file))
-            except AirgapError as exc:
-                named = charm_name_of_path(file.name)
-                broken.append((named, Problem(exc.message, fix=exc.fix.rstrip("."))))
-        needed = None if wanted is None else frozenset(wanted)
-        missing = needed is not None and not needed <= {charm.name for charm in found}
-        problems = [
-            problem for named, problem in broken if needed is None or missing or named in needed
-        ]
-        problems += _contradictions(found)
-        if problems:
-            raise CharmError(f"charm files in {path} cannot be used", problems=problems)
-        return cls.of(found, path=path)
-
-    @classmethod
-    def of(cls, charms: Iterable[Charm], *, path: Path) -> CharmDirectory:
-        """Return a directory of charms that have been read already."""
-        ordered = sorted(charms, key=_age)
-        return cls(
-            path=path, charms={charm.name: charm for charm in ordered}, all_files=tuple(ordered)
-        )
-
-    def find(self, name: str, *, revision: int | None = None) -> Charm:
-        """Return the newest file of the charm with exactly this name, or the given revision.
-
-        Raises:
-            CharmNotFoundError: when there is none; the message names the nearest.
-        """
-        for charm in reversed(self.all_files):
-            if charm.name == name and revision in (None, charm.revision):
-                return charm
-        what = f"charm {name}" + (f" revision {revision}" if revision is not None else "")
-        hint = self.hint(name)
-        raise CharmNotFoundError(
-            f"{self.path} has no file of the {what}",
-            fix=capitalised(hint) if hint else self.contents,
-        )
-
-    def hint(self, name: str) -> str:
-        """Return what is close to a missing charm: its other revisions, or a similar name.
-
-        An empty string when nothing is.
-        """
-        others = [charm.revision for charm in self.all_files if charm.name == name]
-        if not others:
-            return nearest(name, self.charms)
-        had = ", ".join(str(other) if other is not None else "one unknown" for other in others)
-        return f"it has revision {had}"
-
-    @property
-    def contents(self) -> str:
-        """Which charms the directory has, as a sentence."""
-        if not self.charms:
-            return (
-                f"{self.path} has no charm file at all: put the files of charms.tar.gz there, or "
-                "name their directory with --charms DIR."
-            )
-        return f"{self.path} has: {', '.join(sorted(self.charms))}."
-
-    def __iter__(self) -> Iterator[Charm]:
-        """Yield the newest charm of each name."""
-        return iter(self.charms.values())
-
-
-def _age(charm: Charm) -> tuple[str, bool, int, str]:
-    """Order files of one charm: without revision first, then by revision, then by file name."""
-    known = charm.revision is not None
-    return (charm.name, known, charm.revision or 0, charm.path.name if charm.path else "")
-
-
-def _contradictions(charms: Iterable[Charm]) -> list[Problem]:
-    """Return a problem for each pair of files that claim one revision with different content."""
-    groups: dict[tuple[str, int | None], list[Charm]] = {}
-    for charm in charms:
-        groups.setdefault((charm.name, charm.revision), []).append(charm)
-    problems = []
-    for (name, revision), group in groups.items():
-        if len(group) < 2 or len({_content(charm) for charm in group}) < 2:
-            continue
-        files = ", ".join(charm.path.name for charm in group if charm.path)
-        claim = f"revision {revision}" if revision is not None else "no revision"
-        problems.append(
-            Problem(
-                f"{files} differ, and each claims to be the charm {name} with {claim}",
-                fix="keep the right one",
-            )
-        )
-    return problems
-
-
-def _content(charm: Charm) -> str:
-    """Return the SHA-256 of a file; read only when two files claim the same."""
-    digest = hashlib.sha256()
-    if charm.path is not None:
-        with open_regular(charm.path, error=CharmError) as stream:
-            while chunk := stream.read(1024 * 1024):
-                digest.update(chunk)
-    return digest.hexdigest()

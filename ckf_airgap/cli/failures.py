@@ -20,6 +20,9 @@ from ckf_airgap.errors import (
 if TYPE_CHECKING:
     from rich.text import Text
 
+_MOST_SHOWN: Final = 500
+"""Problems of one error that a person is shown."""
+
 ERROR_SCHEMA: Final = "ckf-airgap/error/v1"
 
 
@@ -55,7 +58,11 @@ def _text(error: AirgapError) -> Text:
     text = Text.assemble(("error: ", "bold red"), visible(error.message))
     if error.problems:
         text.append(":")
-    for problem, places in _grouped(error):
+    for count, (problem, places) in enumerate(_grouped(error)):
+        if count == _MOST_SHOWN:
+            left = len(error.problems) - count
+            text.append(f"\n  - and {left} more; with --json all of them are in the result", "dim")
+            break
         place = f"{problem.where}: " if problem.where and not places else ""
         text.append(f"\n  - {visible(place + problem.what)}{':' if places else ''}")
         for one in places:
@@ -96,6 +103,11 @@ def _as_airgap_error(error: Exception) -> AirgapError:
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""
         return AirgapError(f"{place}{error.strerror}")
+    if isinstance(error, MemoryError):
+        return AirgapError(
+            "there is not enough memory",
+            fix="Free some, or allow the command more (ulimit -v, a limit of the container).",
+        )
     name = type(error).__name__
     return AirgapError(
         f"unexpected {name}: {error}",

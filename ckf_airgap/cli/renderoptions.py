@@ -13,6 +13,7 @@ from ckf_airgap.cli.options import (
     BundleName,
     UserPath,
     apply,
+    arch_option,
     overlay_option,
     registry_option,
     rules_option,
@@ -46,6 +47,7 @@ def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
             settings: tuple[str, ...],
             overlays: tuple[Path, ...],
             rules: Path | None,
+            architecture: str | None,
             **rest: Any,
         ) -> Any:
             inputs = ckf_airgap.Inputs(
@@ -57,6 +59,7 @@ def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
                 settings=settings,
                 overlays=overlays,
                 rules=rules,
+                architecture=architecture,
             )
             return function(*args, inputs=inputs, **rest)
 
@@ -99,6 +102,7 @@ def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
                     ),
                     overlay_option,
                     rules_option,
+                    arch_option,
                 ],
                 with_inputs,
             ),

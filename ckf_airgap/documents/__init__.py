@@ -8,6 +8,7 @@ would take for something else. Duplicate keys are an error that names the line, 
 """
 
 from ckf_airgap.documents.composing import MAX_BYTES, MAX_DEPTH, MAX_EXPANDED, MAX_NODES
+from ckf_airgap.documents.findings import UnknownKey
 from ckf_airgap.documents.reading import (
     TypedKey,
     load_all_yaml,
@@ -27,7 +28,6 @@ from ckf_airgap.documents.shapes import (
     Record,
     Shape,
     Shaped,
-    UnknownKey,
     load_shaped,
     shaped,
 )

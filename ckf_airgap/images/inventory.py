@@ -7,14 +7,18 @@ appends.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
+from ckf_airgap.bundle.bases import choose_base, requested_base
 from ckf_airgap.bundle.bundle import Application, Bundle
+from ckf_airgap.charms.bases import KUBERNETES_SERIES, PODSPEC_BASE
 from ckf_airgap.charms.charm import Base, Charm
 from ckf_airgap.documents import Document, decimal
 from ckf_airgap.errors import (
+    CharmError,
     ImageNotFoundError,
     InputError,
     Problem,
@@ -34,8 +38,6 @@ Asker: TypeAlias = Literal["resource", "option", "rule", "charm base", "juju", "
 
 FIRST_JUJU_WITHOUT_MONGODB: Final = 4
 """Juju 4 keeps its state in Dqlite, and needs no juju-db."""
-
-_FOCAL: Final = Base(name="ubuntu", channel="20.04")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,22 +248,19 @@ def take_inventory(
 def base_in_use(application: Application, charm: Charm, bundle: Bundle) -> Base | None:
     """Return the base that Juju runs an application's charm in, or ``None`` if it is unknown.
 
-    The application's base or series wins, then the bundle's, then the first base of the charm.
-    Juju runs charms of the series kubernetes in Ubuntu 20.04 (``PodSpec charms now use focal`` in
-    its ``caasoperatorprovisioner``).
+    It is the base that is chosen at deployment (`choose_base`). Where the charm does not have what
+    the bundle asks for, it is that: another file of the charm may have it. Charms of the series
+    kubernetes run in Ubuntu 20.04 (``PodSpec charms now use focal`` in Juju's
+    ``caasoperatorprovisioner``).
     """
-    if application.base is not None:
-        return application.base
-    series = application.series or bundle.series
-    if "kubernetes" in charm.series or (series == "kubernetes" and not charm.bases):
-        return _FOCAL
-    if series == "kubernetes" and any(base.same_os(_FOCAL) for base in charm.bases):
-        return _FOCAL
-    if series is not None and series != "kubernetes":
-        return Base.parse(series, where=f"application {application.name}: series")
-    if bundle.default_base is not None:
-        return bundle.default_base
-    return charm.bases[0] if charm.bases else None
+    if KUBERNETES_SERIES in charm.series:
+        return PODSPEC_BASE
+    try:
+        return choose_base(application, bundle, charm)
+    except CharmError:
+        with contextlib.suppress(CharmError):
+            return requested_base(application, bundle)
+    return None
 
 
 def _merged(found: Iterable[tuple[ImageReference, ImageReason]]) -> tuple[InventoryImage, ...]:

@@ -24,7 +24,7 @@ _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _NULL_TAG: Final = "tag:yaml.org,2002:null"
 _STR_TAG: Final = "tag:yaml.org,2002:str"
 # PyYAML rejects most of these, and reads U+0085 as a line break, so they are written as escapes.
-_ESCAPED: Final = re.compile("[\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff]")
+_ESCAPED: Final = re.compile("[\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 _PLAIN_KEY: Final = re.compile(r"^[A-Za-z_][\w./-]*\Z")
 _JSON_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 

@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from ckf_airgap._version import __version__
+from ckf_airgap.bundle.bases import requested_base
 from ckf_airgap.bundle.bundle import Application, Bundle
 from ckf_airgap.bundle.bundlefile import load_overlays
+from ckf_airgap.bundle.charmpaths import local_files
+from ckf_airgap.bundle.charmurls import is_path
 from ckf_airgap.bundle.checks import overlaid
+from ckf_airgap.bundle.choosing import architecture_constraint, best
 from ckf_airgap.charmhub.channel import Channel
 from ckf_airgap.charmhub.download import (
     LOCK_HASH,
@@ -23,8 +27,10 @@ from ckf_airgap.charmhub.download import (
 )
 from ckf_airgap.charmhub.refresh import WantedCharm
 from ckf_airgap.charmhub.store import CharmStore, StoreOptions
-from ckf_airgap.charms.charm import Base, charm_name_of_path
+from ckf_airgap.charms.bases import described
+from ckf_airgap.charms.charm import Base, Charm, charm_name_of_path
 from ckf_airgap.charms.charmfile import read_charm
+from ckf_airgap.charms.directory import contradiction
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.errors import (
     AirgapError,
@@ -143,7 +149,7 @@ async def download_charms(
     """
     directory = Path(directory)
     await in_thread(lambda: require_directory(directory, may_be_missing=True))
-    asked = await in_thread(_read_asked, sources)
+    asked = await in_thread(_read_asked, sources, directory)
     if sources.lock is not None:
         return await _collect_locked(
             sources, sources.lock, asked, directory, listener=listener, retrying=retrying
@@ -175,7 +181,7 @@ async def list_charms(sources: CharmSources, directory: StrPath) -> list[ListedC
     """
     directory = Path(directory)
     await in_thread(require_directory, directory)
-    asked = await in_thread(_read_asked, sources)
+    asked = await in_thread(_read_asked, sources, directory)
     return await in_thread(_list, sources, asked, directory)
 
 
@@ -186,11 +192,11 @@ def wanted_charms(
 
     Args:
         bundle: The bundle.
-        architecture: The architecture that they must run on.
+        architecture: The architecture that they must run on where constraints name none.
         base: The base; ``None`` takes the application's or the bundle's, if they name one.
 
     Raises:
-        InputError: naming every invalid channel.
+        InputError: naming every invalid channel, and every series that Juju does not know.
     """
     wanted: dict[WantedCharm, None] = {}
     problems: list[Problem] = []
@@ -203,27 +209,24 @@ def wanted_charms(
             problems.append(Problem(exc.message, f"application {application.name}"))
             continue
         wanted[charm] = None
-    raise_all(InputError, "channels of the bundle cannot be used", problems)
+    raise_all(InputError, "channels or bases of the bundle cannot be used", problems)
     return tuple(wanted)
 
 
 def _wanted(
     application: Application, bundle: Bundle, architecture: str, base: Base | None
 ) -> WantedCharm:
-    named = base or application.base or bundle.default_base
-    for series in (application.series, bundle.series):
-        if named is None and series and series != "kubernetes":
-            named = Base.parse(series)
+    named = base or requested_base(application, bundle)
     return WantedCharm(
         name=application.charm_name,
         channel=Channel.parse(application.channel or "stable"),
         revision=application.revision,
-        architecture=architecture,
+        architecture=architecture_constraint(application.constraints) or architecture,
         base=None if named is None else Base(name=named.name, channel=named.track),
     )
 
 
-def _read_asked(sources: CharmSources) -> _Asked:
+def _read_asked(sources: CharmSources, directory: Path) -> _Asked:
     """Read the bundle; blocks on the disk."""
     extra = tuple(
         replace(one, architecture=sources.architecture, base=one.base or sources.base)
@@ -235,13 +238,14 @@ def _read_asked(sources: CharmSources) -> _Asked:
         names = ", ".join(str(one) for one in extra) or "charms"
         return _Asked(name=names, document_sha256=document_sha256({}), wanted=extra, local=())
     named = find_bundle(sources.bundle)
-    bundle = overlaid(named.bundle, load_overlays(sources.overlays))
+    overlays = load_overlays(sources.overlays, named.bundle.directory)
+    bundle = overlaid(named.bundle, overlays.documents)
     wanted = wanted_charms(bundle, architecture=sources.architecture, base=sources.base)
     return _Asked(
         name=bundle_label(named, sources.bundle),
         document_sha256=document_sha256(bundle.document),
         wanted=tuple(dict.fromkeys((*wanted, *extra))),
-        local=_local_files(bundle, sources.bundle),
+        local=_local_files(bundle, directory),
     )
 
 
@@ -250,22 +254,34 @@ def bundle_label(named: NamedBundle, given: str | Path) -> str:
     return named.release.name if named.release is not None else Path(given).name
 
 
-def _local_files(bundle: Bundle, given: str | Path) -> tuple[Path, ...]:
-    """Return the files that a bundle names as charms, next to it as Juju looks for them."""
-    directory = Path(given).expanduser()
-    directory = directory if directory.is_dir() else directory.parent
-    files = {
-        directory / application.charm: None
-        for application in bundle.applications.values()
-        if application.is_local
-    }
+def _local_files(bundle: Bundle, directory: Path) -> tuple[Path, ...]:
+    """Return the files that a bundle names as charms: where it says, else those in a directory."""
+    found: dict[Path, None] = {}
     missing = [
-        Problem(f"there is no file {file}", "a charm that the bundle names as a file")
-        for file in files
-        if not file.is_file()
+        Problem(
+            f"{application.charm} was uploaded to a controller, and no store has it",
+            f"application {name}",
+            "name its file in an overlay: charm: ./NAME.charm",
+        )
+        for name, application in bundle.applications.items()
+        if application.is_local and not is_path(application.charm)
     ]
+    for name, file in local_files(bundle).items():
+        carried = directory / file.name
+        if file.is_file() or carried.is_file():
+            found[file if file.is_file() else carried] = None
+        else:
+            what = f"there is no file {file}"
+            missing.append(Problem(what, f"application {name}, a charm that is named as a file"))
     raise_all(CharmNotFoundError, "charm files of the bundle are missing", missing)
-    return tuple(files)
+    names: dict[str, Path] = {}
+    clashes = [
+        Problem(f"{names[file.name]} and {file} would be one file in {directory}", fix="rename one")
+        for file in found
+        if not names.setdefault(file.name, file).samefile(file)
+    ]
+    raise_all(InputError, "charm files of the bundle have the same name", clashes)
+    return tuple(found)
 
 
 def _copy_local(files: Iterable[Path], directory: Path) -> list[LockedCharm]:
@@ -379,7 +395,8 @@ def _sha384(path: Path) -> str:
 
 
 def _list(sources: CharmSources, asked: _Asked, directory: Path) -> list[ListedCharm]:
-    files = {path: _read(path) for path in sorted(directory.glob("*.charm"))}
+    charms: dict[Path, Charm] = {}
+    files = {path: _read(path, charms) for path in sorted(directory.glob("*.charm"))}
     lines: list[ListedCharm] = []
     used: set[Path] = set()
     if sources.lock is not None:
@@ -389,9 +406,14 @@ def _list(sources: CharmSources, asked: _Asked, directory: Path) -> list[ListedC
             lines.append(_list_locked(one, path, files))
     else:
         for wanted in asked.wanted:
-            path_found = _newest(wanted, files)
-            used |= {path_found} if path_found else set()
-            lines.append(_list_wanted(wanted, path_found, files))
+            candidates = [
+                charm
+                for charm in charms.values()
+                if charm.name == wanted.name and wanted.revision in (None, charm.revision)
+            ]
+            chosen = best(candidates, wanted.base, wanted.architecture)
+            used |= {charm.path for charm in chosen if charm.path is not None}
+            lines.append(_list_wanted(wanted, chosen, candidates, files))
         for local in asked.local:
             path = directory / local.name
             used.add(path)
@@ -406,9 +428,10 @@ def _list(sources: CharmSources, asked: _Asked, directory: Path) -> list[ListedC
     return lines
 
 
-def _read(path: Path) -> ListedCharm:
+def _read(path: Path, charms: dict[Path, Charm]) -> ListedCharm:
+    """Return the line of a file, and add what it declares to `charms`."""
     try:
-        charm = read_charm(path)
+        charm = charms[path] = read_charm(path)
     except AirgapError as exc:
         name = charm_name_of_path(path.name)
         return ListedCharm(name=name, state="damaged", file=path.name, note=exc.message)
@@ -421,22 +444,27 @@ def _read(path: Path) -> ListedCharm:
     )
 
 
-def _newest(wanted: WantedCharm, files: Mapping[Path, ListedCharm]) -> Path | None:
-    fitting = [
-        (one.revision if one.revision is not None else -1, path)
-        for path, one in files.items()
-        if one.name == wanted.name and wanted.revision in (None, one.revision)
-    ]
-    return max(fitting)[1] if fitting else None
-
-
 def _list_wanted(
-    wanted: WantedCharm, path: Path | None, files: Mapping[Path, ListedCharm]
+    wanted: WantedCharm,
+    chosen: Sequence[Charm],
+    candidates: Sequence[Charm],
+    files: Mapping[Path, ListedCharm],
 ) -> ListedCharm:
+    """Return the line of a charm of the store; see `ckf_airgap.bundle.choosing.best`."""
     asked = str(wanted).removeprefix(wanted.name).strip()
-    if path is None:
-        return ListedCharm(name=wanted.name, state="missing", asked=asked)
-    return replace(files[path], asked=asked)
+    if chosen and chosen[-1].path is not None:
+        return replace(files[chosen[-1].path], asked=asked, note=_clash(chosen))
+    others = ", ".join(
+        f"{charm.path.name} ({described(charm)})" for charm in candidates if charm.path is not None
+    )
+    target = f"{wanted.base} on {wanted.architecture}" if wanted.base else wanted.architecture
+    note = f"none of {others} is for {target}" if others else ""
+    return ListedCharm(name=wanted.name, state="missing", asked=asked, note=note)
+
+
+def _clash(chosen: Sequence[Charm]) -> str:
+    problem = contradiction(chosen)
+    return str(problem) if problem is not None else ""
 
 
 def _list_locked(one: LockedCharm, path: Path, files: Mapping[Path, ListedCharm]) -> ListedCharm:

@@ -12,6 +12,7 @@ from pathlib import Path
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.bundlefile import load_overlays
 from ckf_airgap.bundle.checks import overlaid
+from ckf_airgap.bundle.choosing import choose_charms
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.errors import (
@@ -28,9 +29,10 @@ from ckf_airgap.images.audit import AuditReport, audit_charms
 from ckf_airgap.images.inventory import Inventory, InventoryImage, take_inventory
 from ckf_airgap.images.lists import ImageList
 from ckf_airgap.images.reference import ImageReference, Registry, retag_candidates
+from ckf_airgap.images.resourcefiles import read_resource_files
+from ckf_airgap.images.resources import with_resources
 from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.operations.rendering import NamedBundle, added_rules, find_bundle, scan_charms
-from ckf_airgap.rendering.overlay import charms_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,8 @@ class ListingInputs:
             the channels of the charms belong to; see `ImageRules.extended_by`.
         juju_version: Add the images of an offline controller of this version of Juju.
         append: Lists of additional images.
+        architecture: The architecture that charm files are chosen for where constraints name none;
+            ``None`` is amd64.
     """
 
     bundle: str | Path
@@ -54,6 +58,7 @@ class ListingInputs:
     rules: Path | None = None
     juju_version: str | None = None
     append: tuple[Path, ...] = ()
+    architecture: str | None = None
 
     def __post_init__(self) -> None:
         settle(self)
@@ -128,27 +133,31 @@ async def list_images(inputs: ListingInputs) -> Listing:
 def read_listing(inputs: ListingInputs) -> Listing:
     """Do what `list_images` does; blocks."""
     named = find_bundle(inputs.bundle)
-    overlays = load_overlays(inputs.overlays)
+    overlays = load_overlays(inputs.overlays, named.bundle.directory).documents
     bundle = overlaid(named.bundle, overlays)
     from_files = inputs.charms is not None or named.release is None
+    warnings: tuple[Problem, ...] = ()
     if named.release is not None and inputs.charms is None:
         charms = _charms_of_release(bundle, named.release)
     else:
         directory = (inputs.charms or DEFAULT_CHARMS).expanduser()
-        charms = charms_of(bundle, scan_charms(named.bundle, overlays, directory))
+        chosen = choose_charms(
+            bundle, scan_charms(named, overlays, directory), architecture=inputs.architecture
+        )
+        charms, warnings = chosen.charms, chosen.warnings
+    bundle = with_resources(bundle, read_resource_files(bundle, charms))
     rules = added_rules(inputs.rules, named)
     lists = [
         ImageList.read(path.expanduser(), fix="Name an existing file with --append FILE.")
         for path in inputs.append
     ]
+    inventory = take_inventory(bundle, charms, rules, juju_version=inputs.juju_version, lists=lists)
     return Listing(
         named=named,
         bundle=bundle,
         charms=charms,
         rules=rules,
-        inventory=take_inventory(
-            bundle, charms, rules, juju_version=inputs.juju_version, lists=lists
-        ),
+        inventory=replace(inventory, warnings=(*warnings, *inventory.warnings)),
         from_files=from_files,
     )
 

@@ -5,13 +5,20 @@ The edge in front of `ckf_airgap.rendering.overlay.render`, which is pure.
 
 from __future__ import annotations
 
+import dataclasses
+import filecmp
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.bundlefile import load_bundle, load_overlays
+from ckf_airgap.bundle.charmpaths import local_files
 from ckf_airgap.bundle.checks import Setting, with_overlays
-from ckf_airgap.charms.charmfile import CharmDirectory
+from ckf_airgap.bundle.choosing import choose_charms
+from ckf_airgap.charms.charmfile import read_charm
+from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.documents import MAX_BYTES, Document, load_mapping
 from ckf_airgap.errors import (
@@ -22,15 +29,28 @@ from ckf_airgap.errors import (
     nearest,
     unreadable,
 )
-from ckf_airgap.facts.defaults import DEFAULT_CHARMS, DEFAULT_IMAGES
-from ckf_airgap.facts.releases import Release, load_release, release_names, rules_for_bundle
+from ckf_airgap.facts.defaults import DEFAULT_CHARMS, DEFAULT_IMAGES, DEFAULT_MODEL
+from ckf_airgap.facts.releases import (
+    Release,
+    load_release,
+    release_names,
+    rules_for_bundle,
+    site_for_bundle,
+)
+from ckf_airgap.facts.site import Site
 from ckf_airgap.files import read_small_text
 from ckf_airgap.files.paths import settle
 from ckf_airgap.images.lists import ImageList, RetaggedImages
 from ckf_airgap.images.reference import Registry
+from ckf_airgap.images.resourcefiles import read_resource_files
+from ckf_airgap.images.resources import ResourceFiles
 from ckf_airgap.images.retag import RetagMapping
 from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.rendering.overlay import Rendering, render
+from ckf_airgap.rendering.site import look_at_site
+
+Carrier: TypeAlias = Callable[[ResourceFiles], ResourceFiles]
+"""Takes the files of resources to where they will be, and returns them there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +70,9 @@ class Inputs:
             the channels of the charms belong to; see `ImageRules.extended_by`.
         relative_to: The directory that ``charm:`` paths start from; ``None`` is that of the
             charms.
+        architecture: The architecture that charms are chosen for where the constraints of an
+            application name none; ``None`` is amd64.
+        model: The name of the model, which some addresses of a release have in them.
     """
 
     bundle: str | Path
@@ -61,6 +84,8 @@ class Inputs:
     overlays: tuple[Path, ...] = ()
     rules: Path | None = None
     relative_to: Path | None = None
+    architecture: str | None = None
+    model: str = DEFAULT_MODEL
 
     def __post_init__(self) -> None:
         settle(self)
@@ -79,6 +104,11 @@ class NamedBundle:
         """The image rules that fit the bundle."""
         return self.release.rules if self.release else rules_for_bundle(self.bundle)
 
+    @property
+    def site(self) -> Site:
+        """What a site must set for the bundle."""
+        return self.release.site if self.release else site_for_bundle(self.bundle)
+
 
 def find_bundle(name: str | Path) -> NamedBundle:
     """Read the bundle that a path or the name of a shipped release stands for.
@@ -93,7 +123,8 @@ def find_bundle(name: str | Path) -> NamedBundle:
     releases = release_names()
     if text in releases:
         release = load_release(text)
-        return NamedBundle(bundle=release.bundle, release=release, where=f"release {text}")
+        bundle = dataclasses.replace(release.bundle, directory=None)  # no path of a user's is there
+        return NamedBundle(bundle=bundle, release=release, where=f"release {text}")
     path = Path(name).expanduser()
     if path.exists():
         return NamedBundle(bundle=load_bundle(path), release=None, where=str(path))
@@ -119,15 +150,19 @@ async def render_release(inputs: Inputs) -> Rendering:
     return await in_thread(read_and_render, inputs)
 
 
-def read_and_render(inputs: Inputs, *, named: NamedBundle | None = None) -> Rendering:
+def read_and_render(
+    inputs: Inputs, *, named: NamedBundle | None = None, carry: Carrier | None = None
+) -> Rendering:
     """Do what `render_release` does; blocks.
 
     Args:
         inputs: What to read.
         named: The bundle, when it has been read before.
+        carry: Takes the files of resources elsewhere, and returns where they are then.
     """
     registry = parse_registry(inputs)
-    return _render(inputs, named or find_bundle(inputs.bundle), registry, by_rule=False)
+    named = named or find_bundle(inputs.bundle)
+    return _render(inputs, named, registry, by_rule=False, carry=carry)
 
 
 def render_by_rule(inputs: Inputs, named: NamedBundle, registry: Registry) -> Rendering:
@@ -145,20 +180,37 @@ def render_by_rule(inputs: Inputs, named: NamedBundle, registry: Registry) -> Re
 
 
 def _render(
-    inputs: Inputs, named: NamedBundle, registry: Registry | None, *, by_rule: bool
+    inputs: Inputs,
+    named: NamedBundle,
+    registry: Registry | None,
+    *,
+    by_rule: bool,
+    carry: Carrier | None = None,
 ) -> Rendering:
     settings = parse_settings(inputs)
-    overlays = load_overlays(inputs.overlays)
-    charms = scan_charms(named.bundle, overlays, (inputs.charms or DEFAULT_CHARMS).expanduser())
-    return render(
+    overlays = load_overlays(inputs.overlays, named.bundle.directory)
+    documents = overlays.documents
+    charms = scan_charms(named, documents, (inputs.charms or DEFAULT_CHARMS).expanduser())
+    effective, _ = with_overlays(named.bundle, documents)  # its problems are raised by render
+    chosen = choose_charms(effective, charms, architecture=inputs.architecture)
+    resources = read_resource_files(effective, chosen.charms)
+    site = look_at_site(effective, settings, named.site, model=inputs.model)
+    rendering = render(
         named.bundle,
         charms=charms,
+        resources=resources if carry is None else carry(resources),
         images=None if by_rule else read_images(inputs, registry),
         registry=registry,
         rules=read_rules(inputs, named),
-        settings=settings,
-        overlays=overlays,
+        settings=[*site.settings, *settings],
+        overlays=documents,
         relative_to=inputs.relative_to,
+        architecture=inputs.architecture,
+    )
+    return dataclasses.replace(
+        rendering,
+        warnings=(*overlays.warnings, *rendering.warnings, *site.warnings),
+        after=site.after,
     )
 
 
@@ -226,8 +278,40 @@ def read_rules_file(path: Path) -> ImageRules:
     return ImageRules.from_document(load_mapping(text, where=where), where=where)
 
 
-def scan_charms(bundle: Bundle, overlays: list[Document], path: Path) -> CharmDirectory:
-    """Read the charm files of a directory; a broken one that nobody asks for is passed over."""
-    merged, _ = with_overlays(bundle, overlays)  # problems are reported by whoever uses the charms
-    names = {application.charm_name for application in merged.applications.values()}
-    return CharmDirectory.scan(path, wanted=names)
+def scan_charms(named: NamedBundle, overlays: Sequence[Document], path: Path) -> CharmDirectory:
+    """Read the charm files that a bundle names by their paths, and those of a directory.
+
+    A broken file that nobody asks for is passed over. The directory may be missing when the bundle
+    names all its charms by paths, and all of them are there.
+
+    Args:
+        named: The bundle.
+        overlays: The user's own overlays.
+        path: The directory.
+    """
+    merged, _ = with_overlays(named.bundle, [*overlays])  # whoever uses the charms has the problems
+    files = local_files(merged)
+    here = {name: _carried(file, path) for name, file in files.items() if file.is_file()}
+    names = {
+        application.charm_name
+        for name, application in merged.applications.items()
+        if name not in here
+    }
+    if names or path.exists():
+        scanned = CharmDirectory.scan(path, wanted=names)
+    else:
+        scanned = CharmDirectory.of((), path=path)
+    known = {charm.path: charm for charm in scanned.all_files if charm.path is not None}
+    for file in here.values():
+        if file not in known:
+            known[file] = read_charm(file)
+    found = {name: known[file] for name, file in here.items()}
+    return dataclasses.replace(scanned, named=found)
+
+
+def _carried(file: Path, directory: Path) -> Path:
+    """Return the copy of a file in a directory if there is one, as in a pack, else the file."""
+    copy = directory / file.name
+    if copy.is_file() and (copy.samefile(file) or filecmp.cmp(copy, file, shallow=False)):
+        return copy
+    return file

@@ -13,6 +13,7 @@ from ckf_airgap.cli.options import (
     UserPath,
     append_option,
     apply,
+    arch_option,
     juju_version_option,
     overlay_option,
     rules_option,
@@ -47,6 +48,7 @@ def listing_options(*, more_images: bool = True) -> Callable[[_F], _F]:
         ),
         overlay_option,
         rules_option,
+        arch_option,
     ]
     if more_images:
         decorators += [
@@ -62,6 +64,7 @@ def listing_options(*, more_images: bool = True) -> Callable[[_F], _F]:
             charms: Path | None,
             overlays: tuple[Path, ...],
             rules: Path | None,
+            architecture: str | None,
             append: tuple[Path, ...] = (),
             juju_version: str | None = None,
             **rest: Any,
@@ -73,6 +76,7 @@ def listing_options(*, more_images: bool = True) -> Callable[[_F], _F]:
                 rules=rules,
                 juju_version=juju_version,
                 append=append,
+                architecture=architecture,
             )
             return function(*args, inputs=inputs, **rest)
 

@@ -11,6 +11,7 @@ from ckf_airgap.cli.options import (
     UserPath,
     json_option,
     max_depth_option,
+    output_option,
     registry_option,
     verbosity_options,
 )
@@ -33,13 +34,7 @@ Example:
 @click.argument("images", metavar="IMAGES", type=UserPath())
 @registry_option(required=True)
 @max_depth_option
-@click.option(
-    "-o",
-    "--output",
-    type=UserPath(),
-    metavar="FILE",
-    help="Write the list to this file.  [default: standard output]",
-)
+@output_option("the list")
 @click.option(
     "--mapping",
     type=UserPath(),

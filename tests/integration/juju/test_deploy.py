@@ -14,7 +14,8 @@ from ckf_airgap.bundle.bases import written
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.merge import merge_documents
 from ckf_airgap.charms.charm import Base, Charm
-from ckf_airgap.charms.charmfile import CharmDirectory, read_charm
+from ckf_airgap.charms.charmfile import read_charm
+from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.documents import Document, load_mapping
 from ckf_airgap.errors import BundleError, ControllerError, RefusedError
 from ckf_airgap.images.reference import Registry

@@ -245,3 +245,10 @@ def test_texts_are_written_and_read_as_the_same_texts(labels: dict[str, str]) ->
     value: JSONValue = {"labels": {**labels}, "to": [*labels.values()]}
     assert read(dump_yaml(value), PLACE) == value
     assert shaped(value, PLACE, where="x") == value
+
+
+def test_unknown_keys_are_told_up_to_a_thousand() -> None:
+    text = "".join(f"x{number}: 1\n" for number in range(1200))
+    found = load_shaped(text, PLACES, where="x")
+    assert len(found.unknown) == 1000
+    assert found.documents == [{f"x{number}": 1 for number in range(1200)}]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ckf_airgap.charms.charmfile import CharmDirectory
+from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.errors import ImageNotFoundError
 from ckf_airgap.facts.releases import load_release
 from ckf_airgap.images.lists import ImageList

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from ckf_airgap.bundle.bundle import Bundle
-from ckf_airgap.charms.charmfile import CharmDirectory
+from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.errors import CharmError
 from ckf_airgap.facts.releases import load_release, release_names
 from ckf_airgap.images import audit

@@ -11,7 +11,8 @@ import pytest
 
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.charms.charm import Charm, charm_from_documents
-from ckf_airgap.charms.charmfile import CharmDirectory, read_default_images
+from ckf_airgap.charms.charmfile import read_default_images
+from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.errors import ImageNotFoundError, InputError, UsageError
 from ckf_airgap.facts.releases import load_release, release_names
 from ckf_airgap.images.inventory import ImageReason, Inventory, base_in_use, take_inventory
@@ -305,7 +306,8 @@ class TestBases:
             ({"base": "ubuntu@22.04"}, ("24.04",), (), "22.04"),
             ({"series": "jammy"}, ("24.04",), (), "22.04"),
             ({"series": "kubernetes"}, ("20.04",), (), "20.04"),
-            ({"series": "kubernetes"}, ("22.04",), (), "22.04"),
+            ({"series": "kubernetes"}, ("22.04", "20.04"), (), "20.04"),
+            ({"series": "kubernetes"}, ("22.04",), (), "20.04"),
             ({"series": "kubernetes"}, (), (), "20.04"),
             ({}, ("22.04",), ("kubernetes",), "20.04"),
         ],

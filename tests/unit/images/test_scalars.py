@@ -443,6 +443,18 @@ def test_values_under_a_repeated_key_are_dropped_with_all_that_is_below() -> Non
         assert paths == [("a", "b", "c"), ("d",)]
 
 
+@pytest.mark.parametrize(
+    "value", ["\ufffe", "\uffff", "\x85", "\u2028", "\ufeff", "\x7f", "\x1b", "\x00"]
+)
+@pytest.mark.parametrize(
+    "text", [f"a: {OLD}\n", f"a: '{OLD}'\n", f'{{"a": "{OLD}"}}', f"a: |-\n  {OLD}\n"]
+)
+def test_characters_that_yaml_has_not_are_written_as_escapes(text: str, value: str) -> None:
+    found = edited(exchanged(text, f"x{value}z"), {}, **{f"k{value}": value})
+    assert yaml.safe_load(found) == {"a": f"x{value}z", f"k{value}": value}
+    assert load_yaml(found, where="x") == yaml.safe_load(found)
+
+
 def test_a_question_mark_inside_brackets_is_quoted() -> None:
     assert exchanged(f"{{a: {OLD}}}", "x?y") == "{a: 'x?y'}"
     assert exchanged(f"a: {OLD}", "x?y") == "a: x?y"

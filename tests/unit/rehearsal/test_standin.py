@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from ckf_airgap.charms.charm import Base, Charm, Endpoint, Option, Resource
-from ckf_airgap.charms.charmfile import CharmDirectory, read_charm
+from ckf_airgap.charms.charmfile import read_charm
+from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.facts.releases import Release, load_release, release_names
 from ckf_airgap.rehearsal.standin import (
     Layout,

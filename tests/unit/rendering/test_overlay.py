@@ -15,10 +15,11 @@ from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.checks import Setting
 from ckf_airgap.bundle.merge import merge_documents
 from ckf_airgap.charms.charm import Base, Charm, DefaultImages, Endpoint, Option, Resource
-from ckf_airgap.charms.charmfile import CharmDirectory
+from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.documents import Document, JSONValue, load_mapping, load_yaml
 from ckf_airgap.errors import (
     BundleError,
+    CharmError,
     CharmNotFoundError,
     ExitCode,
     ImageNotFoundError,
@@ -445,7 +446,7 @@ CHARMS = CharmDirectory.of([CAT, OLD_CAT, DOG], path=Path("charms"))
 ZOO = """
 bundle: kubernetes
 applications:
-  tom: {charm: cat, channel: 1/stable, options: {words: purr}}
+  tom: {charm: cat, num_units: 1, channel: 1/stable, options: {words: purr}}
   rex: {charm: dog, scale: 2}
 relations: [[tom, rex]]
 """
@@ -556,13 +557,15 @@ def test_paths_of_charms_begin_with_a_dot(relative_to: Path | None, path: str) -
         ("scale: 1", "default-base: ubuntu@22.04", {"base": "ubuntu@22.04/stable"}),
         ("scale: 1", "series: kubernetes", {"base": "ubuntu@20.04/stable"}),
         ("series: kubernetes", "", {"series": None, "base": "ubuntu@20.04/stable"}),
-        ("series: kubernetes", "series: jammy", {"series": None, "base": "ubuntu@22.04/stable"}),
+        ("series: kubernetes", "series: jammy", {"series": None, "base": "ubuntu@20.04/stable"}),
     ],
 )
 def test_every_application_has_the_base_that_it_is_deployed_on(
     fields: str, top: str, added: Document
 ) -> None:
-    text = f"{ZOO.replace('scale: 2', fields)}{top}\n"
+    text = f"{ZOO.replace('scale: 2', f'num_units: 1, {fields}')}{top}\n".replace(
+        "num_units: 1, scale: 1", "scale: 1"
+    )
     rendering = zoo(text, overlays=("applications: {tom: {base: ubuntu@22.04}}",))
     rex = mapping(mapping(rendering.overlay["applications"])["rex"])
     assert {key: rex[key] for key in ("series", "base") if key in rex} == added
@@ -589,17 +592,18 @@ def test_a_base_is_written_with_the_risk_that_the_charm_names() -> None:
         ("series: warty", "", 'series "warty" is not known'),
     ],
 )
-def test_a_base_that_the_charm_does_not_have_stays_with_a_warning(
+def test_a_base_that_no_file_has_is_refused_with_what_is_there(
     fields: str, top: str, what: str
 ) -> None:
-    """The user asked for it, and may force it; ``deploy`` refuses it before it deploys anything."""
-    text = f"{ZOO.replace('channel: 1/stable', fields)}{top}\n"
-    rendering = zoo(text, overlays=("applications: {rex: {base: ubuntu@20.04}}",))
-    assert "base" not in mapping(mapping(rendering.overlay["applications"])["tom"])
-    (warning,) = rendering.warnings
-    assert warning.where == "application tom"
-    assert warning.what.startswith(what)
-    assert warning.fix
+    text = f"{ZOO.replace('channel: 1/stable', fields)}{top}\n".replace(
+        "num_units: 1, scale: 1", "scale: 1"
+    )
+    with pytest.raises((CharmNotFoundError, CharmError)) as raised:
+        zoo(text, overlays=("applications: {rex: {base: ubuntu@20.04}}",))
+    (problem,) = raised.value.problems
+    assert problem.where == "application tom"
+    assert what in problem.what
+    assert "cat_r5.charm (ubuntu@22.04)" in problem.fix or "use one of focal" in problem.fix
 
 
 def test_a_charm_without_bases_is_a_warning() -> None:
@@ -619,7 +623,7 @@ def test_a_charm_without_bases_is_a_warning() -> None:
         ("channel: stable", {"channel": ""}),
         ("channel: ''", {}),
         ("channel: ", {}),
-        ("scale: 1", {}),
+        ("trust: false", {}),
         ("channel: 1/stable, revision: 5", {"channel": "", "revision": None}),
     ],
 )
@@ -913,7 +917,7 @@ def cat_with(name: str, default: str) -> CharmDirectory:
     return CharmDirectory.of([cat, DOG], path=Path("charms"))
 
 
-QUIET = ZOO.replace("options: {words: purr}", "scale: 1")
+QUIET = ZOO.replace("options: {words: purr}", "trust: false")
 
 
 def test_a_malformed_default_of_a_charm_is_a_warning_and_stays() -> None:

@@ -10,7 +10,7 @@ from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.checks import Setting
 from ckf_airgap.bundle.merge import merge_documents
 from ckf_airgap.charms.charm import Charm, charm_from_documents
-from ckf_airgap.charms.charmfile import CharmDirectory
+from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import ExitCode, ProofError
 from ckf_airgap.facts.releases import Release, load_release, release_names
