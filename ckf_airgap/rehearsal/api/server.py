@@ -13,6 +13,7 @@ from ckf_airgap.errors import ControllerError
 from ckf_airgap.rehearsal.api.bodies import DEFAULT_LIMIT_BYTES
 from ckf_airgap.rehearsal.api.charmuploads import CharmUploads
 from ckf_airgap.rehearsal.api.debuglog import DebugLog
+from ckf_airgap.rehearsal.api.halfopen import HalfOpenConnections
 from ckf_airgap.rehearsal.api.locallogin import LocalLogin
 from ckf_airgap.rehearsal.api.muxing import in_words_of_go
 from ckf_airgap.rehearsal.api.registration import Registration
@@ -27,6 +28,7 @@ MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
 """The largest request; python-libjuju takes as much in an answer."""
 
 _CLOSE_TIMEOUT_S: Final = 2.0
+_BACKLOG: Final = 128
 
 _TURNS_TO_ACCEPT: Final = 10
 """Turns of the loop before it stops listening. Until Python 3.12, asyncio loses a socket that it
@@ -53,7 +55,9 @@ class Server:
         self._controller = controller
         self._certificates = certificates
         self._sockets: set[web.WebSocketResponse] = set()
-        app = web.Application(middlewares=[in_words_of_go])
+        self._half_open = HalfOpenConnections()
+        self._listener: asyncio.Server | None = None
+        app = web.Application(middlewares=[self._half_open.note, in_words_of_go])
         for path in ("/api", "/", "/model/{model_uuid}/api"):
             app.router.add_get(path, self._connect, allow_head=False)
         app.router.add_get("/health", _health)
@@ -83,22 +87,34 @@ class Server:
         """
         await self._runner.setup()
         context = await asyncio.to_thread(self._certificates.server_context)
-        site = web.TCPSite(self._runner, host, port, ssl_context=context)
+        served = self._runner.server
+        assert served is not None  # noqa: S101 - for mypy, it was set up above
         try:
-            await site.start()
+            self._listener = await asyncio.get_running_loop().create_server(
+                served,
+                host,
+                port,
+                ssl=context,
+                backlog=_BACKLOG,
+                ssl_handshake_timeout=self._half_open.patience_s,
+            )
         except OSError as error:
             await self.stop()
             raise ControllerError(
                 f"the rehearsal controller cannot listen on {host}:{port}: {error.strerror}",
                 fix="Give another --port, or 0 for any that is free.",
             ) from error
-        bound = self._runner.addresses[0]
+        self._half_open.start(served)
+        bound = self._listener.sockets[0].getsockname()
         return Address(host=bound[0], port=bound[1])
 
     async def stop(self) -> None:
         """Stop listening and close every connection."""
         for _ in range(_TURNS_TO_ACCEPT):
             await asyncio.sleep(0)
+        if self._listener is not None:
+            self._listener.close()
+        await self._half_open.stop()
         await self._runner.cleanup()
 
     async def _close_sockets(self, _app: web.Application) -> None:

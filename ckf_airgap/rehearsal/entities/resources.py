@@ -8,35 +8,22 @@ import email.message
 import hashlib
 import posixpath
 import uuid
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from ckf_airgap.charms.charm import Resource
-from ckf_airgap.documents import Document, JSONValue, load_yaml, parse_json
-from ckf_airgap.errors import InputError
+from ckf_airgap.documents import Document
+from ckf_airgap.rehearsal.entities.imagedetails import ImageDetails, read_image_details
 from ckf_airgap.rehearsal.wire import NOT_FOUND, NOT_VALID, ApiError, int_field, text_field
-from ckf_airgap.rehearsal.wire import field as key
 
 OCI_IMAGE: Final = "oci-image"
 UPLOAD: Final = "upload"
 STORE: Final = "store"
 _ORIGINS: Final = (UPLOAD, STORE)
-MAX_DETAILS_BYTES: Final = 1024 * 1024
-"""Size of the YAML or JSON that says where an image is."""
-
 _SHA384_BYTES: Final = 48
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageDetails:
-    """Where an image is, and what is needed to get it."""
-
-    registrypath: str = ""
-    username: str = ""
-    password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,41 +262,3 @@ def disposition_filename(header: str) -> str:
     if not name:
         raise ApiError("missing filename in resource upload request")
     return name
-
-
-def read_image_details(path: Path) -> tuple[ImageDetails, int]:
-    """Return the image that the body of an image resource names, and the size of the body.
-
-    Raises:
-        ApiError: when it is neither YAML nor JSON, or too large.
-    """
-    with path.open("rb") as body:
-        data = body.read(MAX_DETAILS_BYTES + 1)
-    if len(data) > MAX_DETAILS_BYTES:
-        raise ApiError("docker resource is neither valid json or yaml: it is too large")
-    document = _details_document(data)
-    username, password = key(document, "username"), key(document, "password")
-    reference = key(document, "registrypath") or key(document, "ImageName")
-    return ImageDetails(
-        registrypath=str(reference or ""),
-        username=str(username or ""),
-        password=str(password or ""),
-    ), len(data)
-
-
-def _details_document(data: bytes) -> Mapping[str, JSONValue]:
-    try:
-        document = parse_json(data)
-    except ValueError:
-        try:
-            document = load_yaml(data.decode(), where="image details")
-        except (InputError, UnicodeDecodeError) as exc:
-            reason = exc.message if isinstance(exc, InputError) else str(exc)
-            raise ApiError(f"docker resource is neither valid json or yaml: {reason}") from exc
-    if document is None:
-        return {}
-    if not isinstance(document, dict):
-        raise ApiError(
-            "docker resource is neither valid json or yaml: it must be a mapping with registrypath"
-        )
-    return document

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from ckf_airgap.charms.charm import Resource
-from ckf_airgap.rehearsal.entities.resources import STORE, ImageDetails, LiveResource, placeholder
+from ckf_airgap.rehearsal.entities.imagedetails import ImageDetails
+from ckf_airgap.rehearsal.entities.resources import STORE, LiveResource, placeholder
 from ckf_airgap.rehearsal.wire import NOT_FOUND, ApiError
 
 FIRST_REVISION: Final = 1

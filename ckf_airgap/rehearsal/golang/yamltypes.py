@@ -422,11 +422,11 @@ def documents(text: str, *, where: str, only_first: bool = False) -> list[Node]:
         raise GoYamlError(_read_error(exc)) from exc
 
 
-def decode(root: Node, kind: GoType, *, strict: bool = False) -> Any:
-    """Return a document as a value of a type; see `unmarshal`."""
+def decode(root: Node, kind: GoType, *, strict: bool = False, present: Any = None) -> Any:
+    """Return a document as a value of a type, with what is `present` in it; see `unmarshal`."""
     decoding = Decoding(strict=strict)
     try:
-        value, _ = kind.read(root, decoding)
+        value, _ = kind.read(root, decoding, present)
     except NodeError as exc:
         raise GoYamlError(f"yaml: {exc}") from exc
     if decoding.mistyped:

@@ -12,8 +12,8 @@ from typing import Final
 from ckf_airgap.charms.charm import Resource
 from ckf_airgap.errors import AirgapError
 from ckf_airgap.files import open_regular
+from ckf_airgap.rehearsal.entities.imagedetails import read_image_details
 from ckf_airgap.rehearsal.entities.repository import StoreFile
-from ckf_airgap.rehearsal.entities.resources import read_image_details
 from ckf_airgap.rehearsal.entities.storeresources import StoreResource, resource_revision
 from ckf_airgap.rehearsal.wire import ApiError
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from ckf_airgap.charms.charm import SERIES_CHANNELS
 from ckf_airgap.documents import Document, JSONValue
 
 _DEPLOY: Final[tuple[tuple[str, JSONValue], ...]] = (
@@ -41,13 +40,7 @@ def positional(change: Document) -> Document:
     args = change["args"]
     given: Document = args if isinstance(args, dict) else {}
     listed: list[JSONValue] = [
-        series_of_base(str(given.get(name) or "")) if name == "base" else given.get(name, default)
+        given.get("series", "") if name == "base" else given.get(name, default)
         for name, default in _ORDER[str(change["method"])]
     ]
     return {**change, "args": listed}
-
-
-def series_of_base(base: str) -> str:
-    """Return the series of a base such as ``ubuntu@22.04/stable``; empty when it has none."""
-    version = base.rpartition("@")[2].partition("/")[0]
-    return next((name for name, known in SERIES_CHANNELS.items() if known == version), "")

@@ -1,258 +1,252 @@
 """The changes that deploy a bundle into an empty model, as the facade ``Bundle`` plans them. Pure.
 
-Whether they can work is not checked here: the plan does not know what charms declare.
+See ``core/bundle/changes`` of Juju 3.6. Whether the changes can work is not checked here: the plan
+does not know what charms declare.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
-from ckf_airgap.charms.charm import CHARM_NAME, SERIES_CHANNELS
+from ckf_airgap.charms.charm import Base
 from ckf_airgap.documents import Document, JSONValue, natural
-from ckf_airgap.rehearsal.model.bundleoffers import cross_model_errors, plan_offers, saas_of
+from ckf_airgap.rehearsal.archives.manifest import RISKS
+from ckf_airgap.rehearsal.golang.formatting import quoted
+from ckf_airgap.rehearsal.model.bundledata import KUBERNETES, BundleFields
+from ckf_airgap.rehearsal.wire import NOT_VALID, ApiError
 
-KUBERNETES: Final = "kubernetes"
-
-_BASE: Final = re.compile(r"^[a-z]+@[^@\s]+$")
-_SERIES: Final = re.compile(r"^[a-z]+([a-z0-9]+)?$")
-_ENDPOINT: Final = re.compile(r"^[a-z][a-z0-9-]*(:[a-z][a-z0-9_-]*)?$")
-_COPIED: Final = ("options", "constraints", "storage", "devices", "channel")
-
-
-def bundle_errors(document: Document) -> list[str]:
-    """Return what is wrong with a bundle, in Juju's words; nothing when it can be planned."""
-    return list(_errors(document))
+_VERSIONS: Final[Mapping[str, str]] = {
+    "precise": "12.04",
+    "quantal": "12.10",
+    "raring": "13.04",
+    "saucy": "13.10",
+    "trusty": "14.04",
+    "utopic": "14.10",
+    "vivid": "15.04",
+    "wily": "15.10",
+    "xenial": "16.04",
+    "yakkety": "16.10",
+    "zesty": "17.04",
+    "artful": "17.10",
+    "bionic": "18.04",
+    "cosmic": "18.10",
+    "disco": "19.04",
+    "eoan": "19.10",
+    "focal": "20.04",
+    "groovy": "20.10",
+    "hirsute": "21.04",
+    "impish": "21.10",
+    "jammy": "22.04",
+    "kinetic": "22.10",
+    "lunar": "23.04",
+    "mantic": "23.10",
+    "noble": "24.04",
+    "resolute": "26.04",
+}
+_CENTOS: Final[Mapping[str, str]] = {"centos7": "7", "centos9": "9"}
+_LEGACY: Final = Base(name="ubuntu", channel="20.04/stable")
+"""The base of charms that say no more than that they run on Kubernetes."""
 
 
 @dataclass(slots=True)
 class ChangePlan:
-    """The changes so far; ids count all of them."""
+    """The changes so far; ids count all of them.
+
+    Attributes:
+        changes: The changes.
+        errors: Why a change has no arguments, by its place; no text for most.
+    """
 
     changes: list[Document] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
-    def add(self, method: str, args: Document, *requires: str) -> str:
+    def add(self, method: str, args: Document, *requires: str, error: str = "") -> str:
         """Add a change; return its id."""
         change_id = f"{method}-{len(self.changes)}"
         self.changes.append(
-            {"id": change_id, "method": method, "args": args, "requires": [*requires]}
+            {"id": change_id, "method": method, "args": args, "requires": [*sorted(set(requires))]}
         )
+        self.errors.append(error)
         return change_id
 
 
-def plan_changes(document: Document, *, bundle_url: str) -> list[Document]:
-    """Return the changes that deploy a bundle: applications, then relations, then units.
+def plan_changes(bundle: BundleFields, *, bundle_url: str) -> ChangePlan:
+    """Return the changes that deploy a bundle: applications, offers, relations, then units.
 
     Args:
-        document: The bundle, overlays merged in, without errors.
+        bundle: The bundle, overlays merged in, without errors.
         bundle_url: Where it came from; when it is not empty, every application is annotated with
             it.
+
+    Raises:
+        ApiError: for a series or channel that there is not.
     """
     plan = ChangePlan()
-    on_kubernetes = document.get("bundle") == KUBERNETES
     charms: dict[tuple[JSONValue, ...], str] = {}
     deployed: dict[str, str] = {}
-    for name, application in sorted(_applications(document), key=lambda item: natural(item[0])):
-        base = _base(application, document)
-        charm_args = _present(
-            charm=application.get("charm"),
-            revision=application.get("revision"),
-            base=base,
-            channel=application.get("channel"),
-            architecture=_architecture(application),
-        )
-        key = tuple(charm_args.values())
-        if key not in charms:
-            charms[key] = plan.add("addCharm", charm_args)
-        deploy = _deploy_args(name, application, charm=charms[key], base=base)
-        if on_kubernetes and _units(application):
-            deploy["num-units"] = _units(application)
-        deployed[name] = plan.add("deploy", deploy, charms[key])
-        _decorate(plan, application, deployed[name], bundle_url)
-    deployed = plan_offers(document, plan.add, deployed)
-    for left, right in _relations(document):
-        ends = [f"${deployed[end.partition(':')[0]]}" + _colon(end) for end in (left, right)]
-        ids = [end.partition(":")[0].removeprefix("$") for end in ends]
-        plan.add("addRelation", {"endpoint1": ends[0], "endpoint2": ends[1]}, *ids)
-    if not on_kubernetes:
-        for name, application in _applications(document):
-            for _ in range(_units(application)):
+    default = _base_of(bundle["default-base"], bundle["series"])
+    by_name = sorted(bundle["applications"].items(), key=lambda item: natural(item[0]))
+    for name, spec in by_name:
+        if spec["series"] == KUBERNETES:
+            base: Base | None = _LEGACY
+        else:
+            base = _base_of(spec["base"], spec["series"]) or default
+        known = (spec["charm"], _text(base), spec["channel"] or "stable", spec["revision"])
+        if known not in charms:
+            charm_args = _present(
+                charm=spec["charm"],
+                revision=spec["revision"],
+                base=_text(base),
+                channel=spec["channel"],
+            )
+            charms[known] = _add_based(plan, "addCharm", charm_args, base)
+        args = _deploy_args(name, spec, charm=charms[known], base=base)
+        if bundle["bundle"] == KUBERNETES and spec["num_units"]:
+            args["num-units"] = spec["num_units"]
+        deployed[name] = _add_based(plan, "deploy", args, base, charms[known])
+        _decorate(plan, spec, deployed[name], bundle_url)
+    deployed |= _plan_offers(plan, bundle, deployed)
+    for left, right in bundle["relations"] or []:
+        ends = [(deployed[end.partition(":")[0]], end.partition(":")) for end in (left, right)]
+        shown = [f"${change}{colon}{endpoint}" for change, (_, colon, endpoint) in ends]
+        relation: Document = {"endpoint1": shown[0], "endpoint2": shown[1]}
+        plan.add("addRelation", relation, ends[0][0], ends[1][0])
+    if bundle["bundle"] != KUBERNETES:
+        for name, spec in by_name:
+            for _ in range(spec["num_units"]):
                 plan.add("addUnit", {"application": f"${deployed[name]}"}, deployed[name])
-    return plan.changes
+    return plan
 
 
-def _decorate(plan: ChangePlan, application: Document, deployed: str, bundle_url: str) -> None:
+def series_of(base: Base) -> str | None:
+    """Return the series of a base; ``None`` when it has none."""
+    known = {"ubuntu": _VERSIONS, "centos": _CENTOS}.get(base.name.lower(), {})
+    return next((name for name, version in known.items() if version == base.track), None)
+
+
+def _base_of(base: str, series: str) -> Base | None:
+    """Return the base that a text or a series names; ``None`` when there is neither."""
+    if base:
+        name, _, channel = base.partition("@")
+        if channel.count("/") > 1:
+            raise ApiError(f"channel is malformed and has too many components {quoted(channel)}")
+        track, slash, risk = channel.partition("/")
+        if slash and risk not in RISKS:
+            raise ApiError(f"risk in channel {quoted(channel)} not valid", NOT_VALID)
+        return Base(name=name, channel=f"{track}/{risk or 'stable'}")
+    if not series:
+        return None
+    if series == KUBERNETES:
+        return Base(name=KUBERNETES, channel=KUBERNETES)
+    for name, known in (("ubuntu", _VERSIONS), ("centos", _CENTOS)):
+        if series in known:
+            return Base(name=name, channel=f"{known[series]}/stable")
+    raise ApiError(f"series {quoted(series)} not valid", NOT_VALID)
+
+
+def _text(base: Base | None) -> str:
+    return f"{base.name}@{base.channel}" if base else ""
+
+
+def _add_based(
+    plan: ChangePlan, method: str, args: Document, base: Base | None, *requires: str
+) -> str:
+    """Add a change that names a base, and its series for older clients."""
+    error = ""
+    if base is not None:
+        series = series_of(base)
+        if series is None:
+            error = f"os {quoted(base.name)} version {quoted(base.track)} not found"
+        else:
+            args["series"] = series
+    if any(_has_mapping(value) for value in _mapping(args.get("options")).values()):
+        error = "json: unsupported type: map[interface {}]interface {}"
+    return plan.add(method, args, *requires, error=error)
+
+
+def _has_mapping(value: JSONValue) -> bool:
+    if isinstance(value, list):
+        return any(_has_mapping(item) for item in value)
+    return isinstance(value, dict)
+
+
+def _mapping(value: JSONValue) -> Document:
+    return value if isinstance(value, dict) else {}
+
+
+def _decorate(plan: ChangePlan, spec: BundleFields, deployed: str, bundle_url: str) -> None:
     """Add what follows a deployment: exposure and annotations."""
-    if application.get("expose") is True:
-        plan.add("expose", {"application": f"${deployed}"}, deployed)
-    annotations = application.get("annotations")
-    merged: Document = {**annotations} if isinstance(annotations, dict) else {}
+    endpoints = spec["exposed-endpoints"] or {}
+    if spec["expose"] or endpoints:
+        args: Document = {"application": f"${deployed}"}
+        if endpoints:
+            args["exposed-endpoints"] = {
+                name: {key: value for key, value in fields.items() if value}
+                for name, fields in endpoints.items()
+            }
+        plan.add("expose", args, deployed)
+    annotations: Document = {**(spec["annotations"] or {})}
     if bundle_url:
-        merged["bundleURL"] = bundle_url
-    if merged:
-        args: Document = {
-            "id": f"${deployed}",
-            "entity-type": "application",
-            "annotations": merged,
-        }
+        annotations["bundleURL"] = bundle_url
+    if annotations:
+        args = {"id": f"${deployed}", "entity-type": "application", "annotations": annotations}
         plan.add("setAnnotations", args, deployed)
 
 
-def _deploy_args(name: str, application: Document, *, charm: str, base: str | None) -> Document:
-    resources = application.get("resources")
-    given: Mapping[str, JSONValue] = resources if isinstance(resources, dict) else {}
-    revisions: Document = {k: v for k, v in given.items() if isinstance(v, int)}
-    local: Document = {k: v for k, v in given.items() if isinstance(v, str)}
-    options = application.get("options")
-    settings: Document = {**options} if isinstance(options, dict) else {}
-    if application.get("trust") is True:
-        settings["trust"] = True
-    copied: Document = {key: application[key] for key in _COPIED if application.get(key)}
-    if settings:
-        copied["options"] = settings
-    copied["endpoint-bindings"] = application.get("bindings")
-    copied["resources"], copied["local-resources"] = revisions, local
-    return _present(charm=f"${charm}", application=name, base=base, **copied)
+def _deploy_args(name: str, spec: BundleFields, *, charm: str, base: Base | None) -> Document:
+    given: Mapping[str, Any] = spec["resources"] or {}
+    return _present(
+        charm=f"${charm}",
+        base=_text(base),
+        application=name,
+        options=_plain(spec["options"]),
+        constraints=spec["constraints"],
+        storage=spec["storage"],
+        devices=spec["devices"],
+        endpoint_bindings=spec["bindings"],
+        resources={key: value for key, value in given.items() if isinstance(value, int)},
+        local_resources={key: value for key, value in given.items() if isinstance(value, str)},
+        channel=spec["channel"],
+    )
 
 
-def _present(**values: JSONValue) -> Document:
+def _plan_offers(
+    plan: ChangePlan, bundle: BundleFields, deployed: Mapping[str, str]
+) -> dict[str, str]:
+    """Add the changes that consume and create offers; return the change of each SAAS."""
+    consumed = {}
+    for name, saas in (bundle["saas"] or {}).items():
+        args: Document = {"url": (saas or {}).get("url", ""), "application-name": name}
+        consumed[name] = plan.add("consumeOffer", args)
+    for name, spec in (bundle["applications"] or {}).items():
+        for offer, fields in (spec["offers"] or {}).items():
+            known = fields or {"endpoints": [], "acl": {}}
+            offered: Document = {
+                "application": name,
+                "endpoints": [*(known["endpoints"] or [])],
+                "offer-name": offer,
+            }
+            change = plan.add("createOffer", offered, deployed[name])
+            for user, access in (known["acl"] or {}).items():
+                granted: Document = {"user": user, "access": access, "offer": offer}
+                plan.add("grantOfferAccess", granted, change)
+    return consumed
+
+
+def _present(**values: Any) -> Document:
     """Return the values that are neither ``None`` nor empty."""
     return {
         key.replace("_", "-"): value for key, value in values.items() if value not in (None, "", {})
     }
 
 
-def _applications(document: Document) -> Iterator[tuple[str, Document]]:
-    section = document.get("applications") or document.get("services")
-    for name, application in (section if isinstance(section, dict) else {}).items():
-        yield name, application if isinstance(application, dict) else {}
-
-
-def _relations(document: Document) -> Iterator[tuple[str, str]]:
-    """Yield pairs of ends; a list of ends on one side means several relations."""
-    relations = document.get("relations")
-    for relation in relations if isinstance(relations, list) else []:
-        if isinstance(relation, list) and len(relation) == 2:
-            left, right = relation
-            for one in left if isinstance(left, list) else [left]:
-                for other in right if isinstance(right, list) else [right]:
-                    yield str(one), str(other)
-
-
-def _colon(end: str) -> str:
-    """Return the endpoint's part of an end, with its colon."""
-    return "".join(end.partition(":")[1:])
-
-
-def _units(application: Document) -> int:
-    units = application.get("num_units") or application.get("scale")
-    return units if isinstance(units, int) else 0
-
-
-def _base(application: Document, document: Document) -> str | None:
-    """Return the base of an application: its own, its series', or the bundle's."""
-    for source in (application, document):
-        base = source.get("base") or (source.get("default-base") if source is document else None)
-        if base:
-            return _with_risk(str(base))
-        series = source.get("series")
-        if series == KUBERNETES and source is application:
-            return "ubuntu@20.04/stable"
-        if isinstance(series, str) and series in SERIES_CHANNELS:
-            return _with_risk(f"ubuntu@{SERIES_CHANNELS[series]}")
-    return None
-
-
-def _with_risk(base: str) -> str:
-    return base if "/" in base else f"{base}/stable"
-
-
-def _architecture(application: Document) -> str | None:
-    match = re.search(r"(?:^|\s)arch=(\S+)", str(application.get("constraints") or ""))
-    return match[1] if match else None
-
-
-def _errors(document: Document) -> Iterator[str]:
-    applications = dict(_applications(document))
-    if not applications:
-        yield "at least one application must be specified"
-    kind = document.get("bundle")
-    if kind not in (None, "", KUBERNETES):
-        yield f'bundle has an invalid type "{kind}"'
-    if kind == KUBERNETES and document.get("machines"):
-        yield "bundle machines not valid for Kubernetes bundles"
-    series = document.get("series")
-    if series and not _SERIES.match(str(series)):
-        yield f'bundle declares an invalid series "{series}"'
-    for name, application in applications.items():
-        yield from _application_errors(name, application)
-    yield from cross_model_errors(document)
-    saas = {name for name, _ in saas_of(document)}
-    yield from _relation_errors(document, set(applications) | saas)
-
-
-def _application_errors(name: str, application: Document) -> Iterator[str]:
-    charm = str(application.get("charm") or "")
-    revision, units = application.get("revision"), _units(application)
-    is_local = charm.startswith((".", "/", "local:"))
-    if not charm:
-        yield "empty charm path"
-    elif not is_local:
-        plain = charm.rpartition(":")[2].rpartition("/")[2]
-        if re.search(r"-\d+$", plain):
-            yield f'cannot specify revision in "{charm}", please use revision'
-        elif not CHARM_NAME.match(plain):
-            yield (
-                f'invalid charm URL in application "{name}": cannot parse name and/or revision in '
-                f'URL "{charm}": name "{plain}" not valid'
-            )
-    if revision is not None and not is_local and not application.get("channel"):
-        yield (
-            f'application "{name}" with a revision requires a channel for future upgrades, '
-            "please use channel"
-        )
-    if isinstance(revision, int) and revision < 0:
-        yield f'the revision for application "{name}" must be zero or greater'
-    if application.get("num_units") and application.get("scale"):
-        yield f'cannot specify both scale and num_units for application "{name}"'
-    if units < 0:
-        yield f'negative number of units specified on application "{name}"'
-    base = application.get("base")
-    if base and not _BASE.match(str(base)):
-        yield f'application "{name}" declares an invalid base "{base}"'
-    resources = application.get("resources")
-    for value in (resources if isinstance(resources, dict) else {}).values():
-        if isinstance(value, bool) or not isinstance(value, int | str):
-            yield f'resource revision "{value}" is not int or string'
-
-
-def _relation_errors(document: Document, known: set[str]) -> Iterator[str]:
-    seen: set[frozenset[str]] = set()
-    relations = document.get("relations")
-    for relation in relations if isinstance(relations, list) else []:
-        if isinstance(relation, list) and len(relation) != 2:
-            yield f"relation {_quoted(relation)} has {len(relation)} endpoint(s), not 2"
-    for pair in _relations(document):
-        shown = _quoted(list(pair))
-        malformed = [end for end in pair if not _ENDPOINT.match(end)]
-        names = [end.partition(":")[0] for end in pair]
-        for end in malformed:
-            yield f'invalid relation syntax "{end}"'
-        if malformed:
-            continue
-        for name in dict.fromkeys(names):
-            if name not in known:
-                yield (
-                    f'relation {shown} refers to application "{name}" not defined in this bundle'
-                )
-        if names[0] == names[1]:
-            yield f"relation {shown} relates an application to itself"
-        if frozenset(pair) in seen:
-            yield f"relation {shown} is defined more than once"
-        seen.add(frozenset(pair))
-
-
-def _quoted(ends: list[JSONValue] | list[str]) -> str:
-    return "[" + " ".join(f'"{end}"' for end in ends) + "]"
+def _plain(value: Any) -> JSONValue:
+    """Return a value with text keys."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    plain: JSONValue = value
+    return plain

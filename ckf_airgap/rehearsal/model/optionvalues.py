@@ -21,7 +21,7 @@ from ckf_airgap.rehearsal.golang.yamltypes import ANY, GoMap, GoYamlError, unmar
 from ckf_airgap.rehearsal.model.applicationoptions import APPLICATION_OPTIONS, parse_own
 from ckf_airgap.rehearsal.wire import NOT_VALID, ApiError
 
-_NO_SECRET: Final = "secret value should be a string, got string instead not valid"  # noqa: S105
+_SECRET_TYPE_ERROR: Final = "secret value should be a string, got string instead not valid"  # noqa: S105 - a message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +115,7 @@ def _check_secrets(
         if options[name].type != "secret":
             continue
         if not isinstance(value, str):
-            raise ApiError(_NO_SECRET, NOT_VALID)
+            raise ApiError(_SECRET_TYPE_ERROR, NOT_VALID)
         if not value:
             return
         try:

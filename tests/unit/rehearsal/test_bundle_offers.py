@@ -63,7 +63,7 @@ async def test_offers_and_saas_are_planned(rehearsal: Rehearsal) -> None:
             "id": "addRelation-5",
             "method": "addRelation",
             "args": ["$deploy-1", "$consumeOffer-2"],
-            "requires": ["deploy-1", "consumeOffer-2"],
+            "requires": ["consumeOffer-2", "deploy-1"],
         },
     ]
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import ClassVar
 
-from ckf_airgap.bundle.merge import merge_documents
 from ckf_airgap.charms.charm import Base
-from ckf_airgap.documents import Document, JSONValue, as_mapping, load_all_yaml
-from ckf_airgap.errors import InputError
+from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.api.facade import Facade, Scope, rpc_method
 from ckf_airgap.rehearsal.entities.crossmodel import EVERYONE
 from ckf_airgap.rehearsal.entities.entities import Relation
 from ckf_airgap.rehearsal.model.bundlearguments import positional
-from ckf_airgap.rehearsal.model.bundlechanges import bundle_errors, plan_changes
+from ckf_airgap.rehearsal.model.bundlechanges import ChangePlan, plan_changes
+from ckf_airgap.rehearsal.model.bundlechecks import bundle_errors
+from ckf_airgap.rehearsal.model.bundledata import read_bundle
 from ckf_airgap.rehearsal.model.exportbundle import export_bundle
 from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.model.modelschema import DEFAULT_BASE
 from ckf_airgap.rehearsal.views.crossmodel import proxies
-from ckf_airgap.rehearsal.wire import ApiError, bool_field, text_field
+from ckf_airgap.rehearsal.wire import bool_field, text_field
 
 
 class Bundle(Facade):
@@ -30,21 +31,26 @@ class Bundle(Facade):
     @rpc_method
     async def get_changes(self, params: Document) -> Document:
         """Return the changes, their arguments in a row; ``errors`` says why there are none."""
-        changes, errors = _plan(params)
+        plan, errors = await asyncio.to_thread(_plan, params)
         if errors:
             return {"errors": [*errors]}
-        return {"changes": [positional(change) for change in changes]}
+        return {"changes": [positional(change) for change in plan.changes]}
 
     @rpc_method
     async def get_changes_map_args(self, params: Document) -> Document:
         """Return the changes, their arguments by name.
 
-        When there are none, ``errors`` says why; else it holds one empty text per change.
+        When there are none, ``errors`` says why; else it holds a text per change, which is empty
+        unless the change has no arguments.
         """
-        changes, errors = _plan(params)
+        plan, errors = await asyncio.to_thread(_plan, params)
         if errors:
             return {"errors": [*errors]}
-        return {"changes": [*changes], "errors": ["" for _ in changes]}
+        known: list[JSONValue] = [
+            None if error else change
+            for change, error in zip(plan.changes, plan.errors, strict=True)
+        ]
+        return {"changes": known, "errors": [*plan.errors]}
 
     @rpc_method
     async def export_bundle(self, params: Document) -> Document:
@@ -87,40 +93,9 @@ def _offers(model: Model) -> dict[str, Document]:
     return offers
 
 
-def _plan(params: Document) -> tuple[list[Document], list[str]]:
+def _plan(params: Document) -> tuple[ChangePlan, list[str]]:
     """Return the changes of a request, and the errors of its bundle."""
-    try:
-        documents = load_all_yaml(
-            text_field(params, "yaml"),
-            where="bundle",
-            allow_duplicate_keys=True,
-        )
-        mappings = [as_mapping(document, where="bundle") for document in documents]
-    except InputError as exc:
-        raise ApiError(f"cannot read bundle YAML: {exc.message}") from exc
-    if not mappings:
-        raise ApiError("cannot read bundle YAML: bundle is empty")
-    errors = _overlay_errors(mappings) or bundle_errors(mappings[0])
-    merged = merge_documents(*mappings)
-    errors = errors or bundle_errors(merged)
-    if errors:
-        return [], errors
-    return plan_changes(merged, bundle_url=text_field(params, "bundleURL")), []
-
-
-def _overlay_errors(documents: list[Document]) -> list[str]:
-    """Return an error for each key that is valid in the other kind of document only."""
-    errors = []
-    if any("services" in overlay for overlay in documents[1:]):
-        errors.append(
-            "bundle overlay file used deprecated 'services' key, this is not valid for bundle "
-            "overlay files"
-        )
-    applications: JSONValue = documents[0].get("applications")
-    for name, fields in (applications if isinstance(applications, dict) else {}).items():
-        errors += [
-            f"applications.{name}.{key} can only appear in an overlay section"
-            for key in ("offers", "exposed-endpoints")
-            if isinstance(fields, dict) and key in fields
-        ]
-    return errors
+    bundle_url = text_field(params, "bundleURL")
+    bundle = read_bundle(text_field(params, "yaml"), bundle_url=bundle_url)
+    errors = bundle_errors(bundle)
+    return (ChangePlan() if errors else plan_changes(bundle, bundle_url=bundle_url)), errors
