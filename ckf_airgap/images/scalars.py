@@ -373,7 +373,7 @@ def _reindented(raw: str, old: str, value: str) -> str | None:
     """Return a literal block with new lines, or ``None`` when they do not fit its header.
 
     A header with an indentation of its own (``|2``) or lines that begin with blanks would need
-    another header.
+    another header, and so would a block that is empty.
     """
     header, _, body = raw.partition("\n")
     trailing = len(body) - len(body.rstrip("\n"))
@@ -389,6 +389,8 @@ def _reindented(raw: str, old: str, value: str) -> str | None:
         return None
     sample = next((line for line in body.split("\n") if line.strip()), "")
     margin = sample[: len(sample) - len(sample.lstrip(" "))]
+    if not margin:  # a block without lines has no indentation to go by
+        return None
     indented = [f"{margin}{line}" if line else line for line in lines]
     return f"{header}\n" + "\n".join(indented) + "\n" * trailing
 

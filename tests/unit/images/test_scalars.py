@@ -247,6 +247,15 @@ def test_a_literal_block_keeps_its_lines() -> None:
     assert yaml.safe_load(edited("a: |2\n    b\n", {("a",): "  c\n"})) == {"a": "  c\n"}
 
 
+@pytest.mark.parametrize("text", ["a: |\n", "a: |\n\nb: c\n", "a: |-\n  \nb: c\n", "- |\n- b\n"])
+def test_an_empty_block_is_filled(text: str) -> None:
+    before = yaml.safe_load(text)
+    path = ValueText.parse(text).scalars[0].path
+    before[path[0]] = "r.io/a:1"
+
+    assert yaml.safe_load(ValueText.parse(text).edit({path: "r.io/a:1"})) == before
+
+
 @pytest.mark.parametrize("text", ["a: old\nb: c\n", "a: 'old'\n", 'a: "old"\n', '{"a": "old"}'])
 @pytest.mark.parametrize("value", ["it's", 'say "x"', "a\nb", "a\\b", "é😀", "a: b", "#", "12:30"])
 def test_any_value_is_written_so_that_it_is_read_back(text: str, value: str) -> None:
