@@ -246,7 +246,9 @@ class _YamlReader:
             if start == end:  # nothing is written: `key:`, `- `, `? key`, or `{key}`
                 before = self.text[:start]
                 if before.rstrip()[-1:] not in (":", "-"):
-                    if not flow:
+                    line = before.rpartition("\n")[2]
+                    # A key that goes over several lines can have no `:` behind it.
+                    if not flow or str(path[-1]) not in line:
                         return None
                     lead = ": "
                 elif not before[-1:].isspace():

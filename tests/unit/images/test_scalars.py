@@ -214,6 +214,11 @@ def test_empty_values_are_filled(text: str, expected: str | None) -> None:
         assert found == expected
 
 
+@pytest.mark.parametrize("text", ["{a\n b}", "{a\n }", "{c, a\n b}"])
+def test_a_key_that_no_value_can_follow_on_its_line_makes_a_text(text: str) -> None:
+    assert ValueText.parse(text).dialect is Dialect.TEXT
+
+
 def test_several_empty_values_side_by_side_are_filled_each() -> None:
     assert edited("a:\nb:\nc:\n", {("a",): "1", ("b",): "2", ("c",): "3"}) == (
         "a: '1'\nb: '2'\nc: '3'\n"
