@@ -13,6 +13,9 @@ from ckf_airgap.bundle.bundle import Relation as Relation
 from ckf_airgap.bundle.bundlefile import load_bundle as load_bundle
 from ckf_airgap.bundle.bundlefile import load_overlay as load_overlay
 from ckf_airgap.bundle.checks import Setting as Setting
+from ckf_airgap.bundle.exposure import ExposedEndpoint as ExposedEndpoint
+from ckf_airgap.bundle.exposure import Offer as Offer
+from ckf_airgap.bundle.login import ImageLogin as ImageLogin
 from ckf_airgap.bundle.merge import merge_documents as merge_documents
 from ckf_airgap.charmhub.channel import Channel as Channel
 from ckf_airgap.charmhub.download import CharmBytes as CharmBytes
@@ -72,6 +75,7 @@ from ckf_airgap.facts.defaults import DEFAULT_STORE as DEFAULT_STORE
 from ckf_airgap.facts.releases import Release as Release
 from ckf_airgap.facts.releases import ReleaseSource as ReleaseSource
 from ckf_airgap.facts.releases import common_needed_endpoints as common_needed_endpoints
+from ckf_airgap.facts.releases import common_needed_options as common_needed_options
 from ckf_airgap.facts.releases import load_release as load_release
 from ckf_airgap.facts.releases import needed_endpoints as needed_endpoints
 from ckf_airgap.facts.releases import release_names as release_names
@@ -93,6 +97,9 @@ from ckf_airgap.images.options import ImageUse as ImageUse
 from ckf_airgap.images.options import OptionPlan as OptionPlan
 from ckf_airgap.images.reference import ImageReference as ImageReference
 from ckf_airgap.images.reference import Registry as Registry
+from ckf_airgap.images.resourcefiles import read_resource_files as read_resource_files
+from ckf_airgap.images.resources import ImageFile as ImageFile
+from ckf_airgap.images.resources import ResourceFiles as ResourceFiles
 from ckf_airgap.images.retag import RetaggedImage as RetaggedImage
 from ckf_airgap.images.retag import RetagMapping as RetagMapping
 from ckf_airgap.images.retag import retag_images as retag_images
@@ -155,8 +162,8 @@ from ckf_airgap.operations.charms import DownloadedCharms as DownloadedCharms
 from ckf_airgap.operations.charms import ListedCharm as ListedCharm
 from ckf_airgap.operations.charms import download_charms as download_charms
 from ckf_airgap.operations.charms import list_charms as list_charms
+from ckf_airgap.operations.confirming import ImageInModel as ImageInModel
 from ckf_airgap.operations.deploying import Deployment as Deployment
-from ckf_airgap.operations.deploying import ImageInModel as ImageInModel
 from ckf_airgap.operations.deploying import Observer as Observer
 from ckf_airgap.operations.deploying import Rehearsal as Rehearsal
 from ckf_airgap.operations.deploying import deploy as deploy

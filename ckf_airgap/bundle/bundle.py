@@ -6,32 +6,40 @@ back, and as frozen values, which everything else works with.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
-from ckf_airgap.bundle.shape import as_bundle_document
-from ckf_airgap.charms.charm import (
-    CHARM_NAME,
-    SERIES_CHANNELS,
-    Base,
-    OptionValue,
-    charm_name_of_path,
+from ckf_airgap.bundle.charmurls import CharmURL, charm_name, is_local_charm, is_path
+from ckf_airgap.bundle.exposure import (
+    ENDPOINT,
+    NAME,
+    ExposedEndpoint,
+    Offer,
+    exposure_problems,
+    read_exposed_endpoints,
+    read_offers,
+    saas_problems,
 )
-from ckf_airgap.documents import Document, JSONValue, dump_yaml, type_name
+from ckf_airgap.bundle.login import ImageLogin
+from ckf_airgap.bundle.parts import bundle_yaml
+from ckf_airgap.bundle.shape import as_bundle_document
+from ckf_airgap.bundle.verification import (
+    application_problems,
+    part_problems,
+    placement_problems,
+)
+from ckf_airgap.charms.charm import SERIES_CHANNELS, Base, OptionValue
+from ckf_airgap.documents import Document, JSONValue, type_name
 from ckf_airgap.errors import BundleError, CharmError, Problem, nearest
 
-APPLICATION_NAME: Final = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*\Z")
+APPLICATION_NAME: Final = NAME
 """The application name grammar of Juju (``names.IsValidApplication``)."""
 
-_ENDPOINT_NAME: Final = re.compile(r"^[a-zA-Z][a-zA-Z0-9._-]*\Z")
-
 _SERIES: Final = re.compile(r"^[a-z]+[a-z0-9]*\Z")
-_STORE_URL: Final = re.compile(
-    r"^(?:ch:|local:|https?://[^/?#@]+/)?(?:[a-z0-9]+/){0,2}(?P<name>[a-z0-9-]+)\Z"
-)
-_URL_REVISION: Final = re.compile(r"^(?P<url>.*[a-z].*)-[0-9]+\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +57,8 @@ class EndpointRef:
             BundleError: when it is neither.
         """
         application, colon, endpoint = text.partition(":")
-        if not APPLICATION_NAME.match(application) or (
-            colon and not _ENDPOINT_NAME.match(endpoint)
-        ):
-            raise BundleError(f"invalid relation syntax {text!r}, expected application:endpoint")
+        if not APPLICATION_NAME.match(application) or (colon and not ENDPOINT.match(endpoint)):
+            raise BundleError(f'invalid relation syntax "{text}"', fix="write APPLICATION:ENDPOINT")
         return cls(application, endpoint or None)
 
     def __str__(self) -> str:
@@ -83,21 +89,26 @@ class Application:
 
     name: str
     charm: str
-    """A charm's name in the store, or a path that starts with ``.`` or ``/``."""
+    """A charm's URL, or a path that starts with ``.`` or ``/``; see `CharmURL`."""
     channel: str | None = None
     revision: int | None = None
-    scale: int = 1
+    scale: int = 0
+    """Its units; a bundle that leaves it out asks for none, as in Juju."""
     trust: bool = False
     series: str | None = None
     base: Base | None = None
     options: Mapping[str, OptionValue] = field(default_factory=dict)
     resources: Mapping[str, str | int] = field(default_factory=dict)
+    logins: Mapping[str, ImageLogin] = field(default_factory=dict, repr=False)
+    """The login of each image resource that has one of its own."""
     constraints: str = ""
     annotations: Mapping[str, str] = field(default_factory=dict)
     storage: Mapping[str, str] = field(default_factory=dict)
     devices: Mapping[str, str] = field(default_factory=dict)
     bindings: Mapping[str, str] = field(default_factory=dict)
     expose: bool = False
+    exposed_endpoints: Mapping[str, ExposedEndpoint] = field(default_factory=dict)
+    offers: Mapping[str, Offer] = field(default_factory=dict)
     placement: tuple[str, ...] = ()
 
     @property
@@ -107,8 +118,8 @@ class Application:
 
     @property
     def charm_name(self) -> str:
-        """The store name, or the path's file name without ``.charm``, revision or hash."""
-        return charm_name_of_path(self.charm) if self.is_local else store_name(self.charm)
+        """The charm's name, or the path's file name without ``.charm``, revision or hash."""
+        return charm_name(self.charm)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,37 +134,38 @@ class Bundle:
     applications: Mapping[str, Application] = field(default_factory=dict, repr=False)
     relations: tuple[Relation, ...] = field(default=(), repr=False)
     document: Document = field(default_factory=dict, repr=False, compare=False)
+    directory: Path | None = field(default=None, repr=False, compare=False)
+    """Where the paths in the document start."""
+    warnings: tuple[Problem, ...] = field(default=(), repr=False, compare=False)
+    """What Juju would not do although its files say so."""
 
     @classmethod
-    def from_document(cls, document: Document, *, where: str) -> Bundle:
+    def from_document(
+        cls,
+        document: Document,
+        *,
+        where: str,
+        directory: Path | None = None,
+        warnings: Iterable[Problem] = (),
+    ) -> Bundle:
         """Return the bundle that a merged document describes.
 
         Args:
             document: The document; keys that Juju does not know are kept and ignored.
             where: The file, for messages.
+            directory: Where the paths in it start.
+            warnings: What was found while it was read and merged.
 
         Raises:
             BundleError: with every value of a wrong type, or else with every problem of the
                 document, in the wording of ``juju deploy`` where that has one.
         """
-        return _Reader(where).read(as_bundle_document(document, where=where))
+        bundle = _Reader(where).read(as_bundle_document(document, where=where))
+        return dataclasses.replace(bundle, directory=directory, warnings=tuple(warnings))
 
     def to_yaml(self) -> str:
-        """Return the document as YAML."""
-        return dump_yaml(self.document)
-
-
-def is_local_charm(charm: str) -> bool:
-    """Whether a bundle's ``charm:`` is a path: only ``.`` and ``/`` begin one (Juju 3.x)."""
-    return charm.startswith((".", "/"))
-
-
-def store_name(charm: str) -> str:
-    """Return the name in a store charm's URL: ``minio`` for ``ch:amd64/minio`` and ``minio``.
-
-    Juju reads the address of a page, ``https://charmhub.io/minio``, as the same name.
-    """
-    return charm.rpartition(":")[2].rpartition("/")[2]
+        """Return the document as YAML, with a second one for what only an overlay may have."""
+        return bundle_yaml(self.document)
 
 
 class _Reader:
@@ -162,13 +174,16 @@ class _Reader:
     def __init__(self, where: str) -> None:
         self.where = where
         self.problems: list[Problem] = []
+        self.kubernetes = False
 
     def wrong(self, what: str, where: str = "", fix: str = "") -> None:
         self.problems.append(Problem(what, where, fix))
 
     def read(self, document: Document) -> Bundle:
+        self.problems += part_problems(document)
+        self.kubernetes = _text(document, "bundle") == "kubernetes"
         applications = self._applications(document)
-        relations = self._relations(document, applications)
+        relations = self._relations(document)
         kind = _text(document, "bundle")
         if kind not in (None, "", "kubernetes"):
             self.wrong(
@@ -188,16 +203,17 @@ class _Reader:
             relations=relations,
             document=document,
         )
+        self.problems += saas_problems(document)
         if self.problems:
             raise BundleError(f"the bundle {self.where} cannot be used", problems=self.problems)
         return bundle
 
     def _applications(self, document: Document) -> dict[str, Application]:
         section = document.get("applications")
-        if "applications" not in document and "services" in document:
-            section = document.get("services")
         if not isinstance(section, dict) or not section:
-            self.wrong("at least one application must be specified")
+            old = "services is a name of long ago: write applications"
+            fix = old if document.get("services") else ""
+            self.wrong("at least one application must be specified", fix=fix)
             return {}
         found: dict[str, Application] = {}
         for name, fields in section.items():
@@ -205,7 +221,7 @@ class _Reader:
             if not APPLICATION_NAME.match(str(name)):
                 self.wrong(f'invalid application name "{name}" in bundle')
             elif not isinstance(fields, dict):
-                self.wrong(f"expected a mapping, found {type_name(fields)}", where)
+                self.wrong(f'bundle application for key "{name}" is undefined', where)
             else:
                 found[name] = self._application(name, fields, where)
         return found
@@ -217,16 +233,13 @@ class _Reader:
         self._check_charm(name, charm, fields, where)
         scale = self._scale(fields, where)
         placement = tuple(str(item) for item in _list(fields, "to"))
-        if len(placement) > scale:
-            self.wrong(f'too many placement directives for application "{name}"')
+        if not placement and _text(fields, "placement"):
+            placement = (_text(fields, "placement") or "",)
+        self.problems += placement_problems(name, placement, kubernetes=self.kubernetes)
         series = self._series(fields, f'application "{name}"')
         base = self._base(_text(fields, "base"), f'application "{name}"')
         self._check_match(series, base, f'application "{name}"')
-        storage = _texts(fields, "storage")
-        for item in storage:
-            if not APPLICATION_NAME.match(item):
-                self.wrong(f'invalid storage name "{item}" in application "{name}"')
-        return Application(
+        application = Application(
             name=name,
             charm=charm,
             channel=_text(fields, "channel"),
@@ -239,28 +252,52 @@ class _Reader:
             resources=self._resources(fields, where),
             constraints=_text(fields, "constraints") or "",
             annotations=_texts(fields, "annotations"),
-            storage=storage,
+            storage=_texts(fields, "storage"),
             devices=_texts(fields, "devices"),
             bindings=_texts(fields, "bindings"),
             expose=fields.get("expose") is True,
+            exposed_endpoints=read_exposed_endpoints(fields),
+            offers=read_offers(fields),
             placement=placement,
         )
+        self.problems += application_problems(
+            name,
+            constraints=application.constraints,
+            storage=application.storage,
+            devices=application.devices,
+            resources=application.resources,
+        )
+        self.problems += exposure_problems(
+            name, application.offers, application.exposed_endpoints, expose=application.expose
+        )
+        return application
 
     def _check_charm(self, name: str, charm: str, fields: Document, where: str) -> None:
         """Check a charm's URL; a path is checked when its file is looked up."""
-        if not charm or is_local_charm(charm):
+        if not charm or is_path(charm):
             return
-        match = _STORE_URL.match(charm)
-        with_revision = _URL_REVISION.match(charm)
-        if with_revision and not CHARM_NAME.match(store_name(charm)):
-            self.wrong(f'cannot specify revision in "{charm}", please use revision', where)
-        elif not match or not CHARM_NAME.match(match["name"]):
-            fix = "a path must begin with ./ or /" if charm.endswith(".charm") else ""
-            self.wrong(f'invalid charm URL in application "{name}": "{charm}"', fix=fix)
-        elif fields.get("revision") is not None and not fields.get("channel"):
+        try:
+            url = CharmURL.parse(charm)
+        except BundleError as exc:
+            what = f'invalid charm URL in application "{name}": {exc.message}'
+            self.wrong(what, fix=exc.fix)
+            return
+        series = _text(fields, "series")
+        if url.revision is not None and not url.is_local:
+            self.wrong(
+                f'cannot specify revision in "{charm}", please use revision',
+                where,
+                f"write charm: {url.name}, revision: {url.revision} and its channel",
+            )
+        elif not url.is_local and fields.get("revision") is not None and not fields.get("channel"):
             self.wrong(
                 f'application "{name}" with a revision requires a channel for future upgrades, '
                 "please use channel"
+            )
+        if url.series and series and url.series != series:
+            self.wrong(
+                f'the charm URL for application "{name}" has a series which does not match, please '
+                "remove the series from the URL"
             )
 
     def _series(self, fields: Document, what: str) -> str | None:
@@ -286,9 +323,7 @@ class _Reader:
         values = [value for value in found if value is not None]
         if any(value < 0 for value in values):
             self.wrong("negative number of units specified", where)
-        elif len(values) == 2 and all(values):
-            self.wrong("cannot specify both scale and num_units", where)
-        return max(0, *values) if values else 1
+        return max(0, *values, 0)
 
     def _base(self, text: str | None, what: str) -> Base | None:
         if not text:
@@ -296,7 +331,7 @@ class _Reader:
         try:
             return Base.parse(text)
         except CharmError as exc:
-            fix = exc.fix or "write a base such as ubuntu@22.04, with stable, candidate, beta, edge"
+            fix = exc.fix or "write NAME@VERSION, such as ubuntu@22.04"
             self.wrong(f'{what} declares an invalid base "{text}"', fix=fix)
             return None
 
@@ -323,12 +358,11 @@ class _Reader:
                 found[name] = value
         return found
 
-    def _relations(
-        self, document: Document, applications: Mapping[str, Application]
-    ) -> tuple[Relation, ...]:
+    def _relations(self, document: Document) -> tuple[Relation, ...]:
         found: list[Relation] = []
         seen: set[frozenset[str]] = set()
-        known = {*applications, *_section(document, "saas")}
+        saas = _section(document, "saas")
+        known = {*_section(document, "applications"), *saas}
         for item in _list(document, "relations"):
             ends = [str(end) for end in item] if isinstance(item, list) else []
             relation = self._relation(ends, known)
@@ -348,7 +382,7 @@ class _Reader:
         try:
             left, right = (EndpointRef.parse(end) for end in ends)
         except BundleError as exc:
-            self.wrong(exc.message)
+            self.wrong(exc.message, fix=exc.fix)
             return None
         for end in (left, right):
             if end.application not in known:

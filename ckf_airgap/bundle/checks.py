@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ckf_airgap.bundle.bundle import Bundle
-from ckf_airgap.bundle.merge import merge_documents, without_strays
+from ckf_airgap.bundle.merge import merge, without_strays
 from ckf_airgap.bundle.optionvalues import convert
 from ckf_airgap.charms.charm import Charm, OptionValue
 from ckf_airgap.documents import Document, JSONValue
@@ -80,8 +80,12 @@ def with_overlays(bundle: Bundle, overlays: Sequence[Document]) -> tuple[Bundle,
     """
     kept, problems = without_strays(bundle.document, overlays)
     try:
+        found = merge(bundle.document, kept)
         merged = Bundle.from_document(
-            merge_documents(bundle.document, *kept), where="with its overlays"
+            found.document,
+            where="with its overlays",
+            directory=bundle.directory,
+            warnings=[*bundle.warnings, *found.ignored],
         )
     except BundleError as exc:
         raise BundleError(exc.message, problems=[*problems, *exc.problems], fix=exc.fix) from exc

@@ -4,36 +4,71 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
+from ckf_airgap.bundle.verification import part_problems
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.errors import BundleError, Problem, nearest
+from ckf_airgap.errors import BundleError, Problem, nearest, raise_all
 
 KEYWISE: Final = frozenset(
-    {"options", "resources", "annotations", "storage", "devices", "bindings", "offers"}
+    {
+        "options",
+        "resources",
+        "annotations",
+        "storage",
+        "devices",
+        "bindings",
+        "offers",
+        "exposed-endpoints",
+    }
 )
 """Maps of an application that are merged key by key."""
 
-NULL_DELETES: Final = frozenset({"options", "resources"})
+NULL_DELETES: Final = frozenset({"options", "resources", "offers", "exposed-endpoints"})
 """Maps of an application in which a null value deletes the key; elsewhere it is an empty string."""
 
 SECTIONS: Final = ("applications", "saas")
 """Sections that are merged entry by entry."""
 
+_UNITS: Final = ("scale", "num_units")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """A bundle with overlays.
+
+    Attributes:
+        document: The merged document.
+        ignored: What overlays ask for that Juju drops without a word, each with what to write.
+    """
+
+    document: Document
+    ignored: list[Problem] = field(default_factory=list)
+
 
 def merge_documents(base: Document, *overlays: Document) -> Document:
-    """Return `base` with each overlay merged in.
+    """Return `base` with each overlay merged in; see `merge`."""
+    return merge(base, overlays).document
+
+
+def merge(base: Document, overlays: Sequence[Document]) -> Merged:
+    """Return `base` with each overlay merged in, and what of the overlays has no effect.
 
     An application that is null in the overlay is removed together with its relations, and an empty
     mapping changes nothing. Scalars and lists of an application overwrite; its maps merge by key; a
-    null map clears the map; a null value deletes the key in options and resources, and becomes an
-    empty string elsewhere. Relations are appended; ``series`` overrides; ``default-base``,
-    ``bundle`` and ``description`` of an overlay are ignored. The arguments are not modified.
+    null map clears the map; a null value deletes the key in options, resources, offers and exposed
+    endpoints, and becomes an empty string elsewhere. ``scale`` that is zero or null changes
+    nothing, and neither does ``placement`` (``num_units`` and ``to`` do): `Merged.ignored` says so.
+    Relations are appended; ``series`` overrides; ``default-base``, ``bundle`` and ``description``
+    of an overlay are ignored. The arguments are not modified.
 
     Raises:
-        BundleError: when an overlay has ``services``, the old name of ``applications``.
+        BundleError: when an overlay has ``services``, the old name of ``applications``, or fields
+            of an application that Juju does not take in one document.
     """
-    merged = copy.deepcopy(base)
+    merged = Merged(document=copy.deepcopy(base))
+    _refuse(base)
     for overlay in overlays:
         if "services" in overlay:
             raise BundleError(
@@ -41,8 +76,7 @@ def merge_documents(base: Document, *overlays: Document) -> Document:
                 "overlay files",
                 fix="Write applications.",
             )
-        if "services" in merged and "applications" not in merged:
-            merged["applications"] = merged.pop("services")
+        _refuse(overlay)
         _merge_one(merged, copy.deepcopy(overlay))
     return merged
 
@@ -56,7 +90,7 @@ def without_strays(
     which it names the charm. Juju takes everything else for a new application and reports that it
     has no charm, where in truth a name is mistyped.
     """
-    known = {*_applications(base), *_applications({"applications": base.get("services")})}
+    known = {*_applications(base)}
     kept, problems = [], []
     for number, overlay in enumerate(overlays, start=1):
         strays = set()
@@ -91,40 +125,49 @@ def _names(end: JSONValue, application: str) -> bool:
     return isinstance(end, str) and end.partition(":")[0] == application
 
 
-def _merge_one(merged: Document, overlay: Document) -> None:
+def _refuse(part: Document) -> None:
+    raise_all(BundleError, "the bundle or an overlay cannot be used", [*part_problems(part)])
+
+
+def _merge_one(merged: Merged, overlay: Document) -> None:
+    document = merged.document
     for key in SECTIONS:
         changes = overlay.get(key)
         if not isinstance(changes, dict):
             continue
-        section = merged.get(key)
+        section = document.get(key)
         if not isinstance(section, dict):
-            section = merged[key] = {}
+            section = document[key] = {}
         for name, fields in changes.items():
             if fields is None:
                 section.pop(name, None)
-                present = merged.get("relations")
+                present = document.get("relations")
                 if isinstance(present, list):
-                    merged["relations"] = without_relations_of(present, name)
+                    document["relations"] = without_relations_of(present, name)
                 continue
             known = section.get(name)
             if isinstance(fields, dict) and isinstance(known, dict):
-                _merge_fields(known, fields)
+                merged.ignored.extend(_merge_fields(name, known, fields))
             elif fields != {} or name not in section:
                 section[name] = fields
     relations = overlay.get("relations")
     if isinstance(relations, list):
-        present = merged.get("relations")
-        merged["relations"] = [*(present if isinstance(present, list) else []), *relations]
-    if overlay.get("series") is not None:
-        merged["series"] = overlay["series"]
-    if "machines" in overlay:
-        merged["machines"] = overlay["machines"]
+        present = document.get("relations")
+        document["relations"] = [*(present if isinstance(present, list) else []), *relations]
+    if overlay.get("series"):
+        document["series"] = overlay["series"]
+    if overlay.get("machines") is not None:
+        document["machines"] = overlay["machines"]
 
 
-def _merge_fields(application: Document, changes: Document) -> None:
-    if "scale" in changes or "num_units" in changes:
-        application.pop("scale", None)
-        application.pop("num_units", None)
+def _merge_fields(name: str, application: Document, changes: Document) -> list[Problem]:
+    """Merge an overlay's fields into those of an application; return what has no effect."""
+    ignored = _without_effect(name, changes)
+    if any(key in changes for key in _UNITS):
+        for key in _UNITS:
+            application.pop(key, None)
+    if "to" in changes:
+        application.pop("placement", None)
     for key, value in changes.items():
         if key not in KEYWISE:
             application[key] = value
@@ -133,13 +176,52 @@ def _merge_fields(application: Document, changes: Document) -> None:
         elif isinstance(value, dict):
             present = application.get(key)
             section: Document = present if isinstance(present, dict) else {}
-            for name, item in value.items():
-                if item is not None:
-                    section[name] = item
+            for entry, item in value.items():
+                if not _is_null(key, item):
+                    section[entry] = item
                 elif key in NULL_DELETES:
-                    section.pop(name, None)
+                    section.pop(entry, None)
                 else:
-                    section[name] = ""
+                    section[entry] = ""
             application[key] = section
         else:
             application[key] = value
+    return ignored
+
+
+def _is_null(section: str, item: JSONValue) -> bool:
+    """Whether an entry of a map counts as null; an exposed endpoint does when nothing is in it."""
+    if section == "exposed-endpoints" and isinstance(item, dict):
+        return all(value is None for value in item.values())
+    return item is None
+
+
+def _without_effect(name: str, changes: Document) -> list[Problem]:
+    """Take from the changes what Juju drops: it knows only the presence of other fields."""
+    where = f"application {name}"
+    ignored = []
+    scale = changes.get("scale")
+    if "scale" in changes and not (isinstance(scale, int) and scale):
+        del changes["scale"]
+        if "num_units" not in changes:
+            ignored.append(
+                Problem(
+                    f"scale: {'0' if scale == 0 else 'null'} in an overlay changes nothing in Juju",
+                    where,
+                    "write num_units: 0",
+                )
+            )
+    elif "scale" in changes:
+        changes.pop("num_units", None)  # zero or null: both are refused before
+    placement = changes.pop("placement", None)
+    if placement and "to" in changes:
+        changes["to"] = [placement]  # Juju looks whether to is there, and it is, empty
+    elif placement:
+        ignored.append(
+            Problem(
+                f"placement: {placement} in an overlay changes nothing in Juju",
+                where,
+                f"write to: [{placement}]",
+            )
+        )
+    return ignored

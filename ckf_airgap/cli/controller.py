@@ -111,10 +111,12 @@ def command(
     from ckf_airgap.files import resolved
 
     terminal = Terminal.current()
-    needed = (
-        ckf_airgap.needed_endpoints(ckf_airgap.load_release(release))
-        if release
-        else ckf_airgap.common_needed_endpoints()
+    known = ckf_airgap.load_release(release) if release else None
+    script = ckf_airgap.Script(
+        needed_endpoints=ckf_airgap.needed_endpoints(known)
+        if known
+        else ckf_airgap.common_needed_endpoints(),
+        needed_options=known.site.needed_options if known else ckf_airgap.common_needed_options(),
     )
     controller = ckf_airgap.RehearsalController(
         juju_data=resolved(juju_data) if juju_data else None,
@@ -124,7 +126,7 @@ def command(
         speed=speed,
         charms=charms,
         released=ckf_airgap.released_channels(charms) if charms else None,
-        script=ckf_airgap.Script(needed_endpoints=needed),
+        script=script,
         script_file=script_file,
         script_changed=lambda problem: _tell_script(terminal, script_file, problem),
         registry=registry,

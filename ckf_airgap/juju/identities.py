@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ckf_airgap.bundle.bundle import Application, Bundle
+from ckf_airgap.bundle.login import ImageLogin
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.concurrency import bounded_map, in_thread
 from ckf_airgap.errors import MissingError
@@ -82,7 +83,7 @@ def _resources(
             continue  # the plan refuses these
         if resource.is_image:
             bare = _fingerprints(value, None)
-            wanted = _fingerprints(value, auth)
+            wanted = _fingerprints(value, auth, application.logins.get(name))
             found[name] = WantedResource(
                 value=value,
                 fingerprints=wanted,
@@ -96,8 +97,10 @@ def _resources(
     return found
 
 
-def _fingerprints(reference: str, auth: RegistryAuth | None) -> frozenset[str]:
-    return frozenset(sha384(document) for document in image_documents(reference, auth))
+def _fingerprints(
+    reference: str, auth: RegistryAuth | None, own: ImageLogin | None = None
+) -> frozenset[str]:
+    return frozenset(sha384(document) for document in image_documents(reference, auth, own))
 
 
 def _sha256(path: Path) -> str:

@@ -16,16 +16,16 @@ from pathlib import Path
 from ckf_airgap.bundle.bases import choose_base
 from ckf_airgap.bundle.bundle import Application, Bundle, Relation
 from ckf_airgap.bundle.checks import option_problems, resource_problems
-from ckf_airgap.bundle.endpoints import resolve_relations
-from ckf_airgap.charms.charm import Charm
-from ckf_airgap.documents import Document
-from ckf_airgap.errors import BundleError, CharmError, Problem, RefusedError, nearest, raise_all
-from ckf_airgap.juju.constraints import (
+from ckf_airgap.bundle.constraints import (
     architecture_of,
     parse_constraints,
     parse_device,
     parse_storage,
 )
+from ckf_airgap.bundle.endpoints import resolve_relations
+from ckf_airgap.charms.charm import Charm
+from ckf_airgap.documents import Document
+from ckf_airgap.errors import BundleError, CharmError, Problem, RefusedError, nearest, raise_all
 from ckf_airgap.juju.identity import WantedIdentity, compare
 from ckf_airgap.juju.live import LiveApplication, LiveModel
 from ckf_airgap.juju.steps import (
@@ -102,6 +102,8 @@ class _Planner:
         self.identities = identities
         self.differences: list[Problem] = []
         self.unknown: dict[str, tuple[str, ...]] = {}
+        saas = bundle.document.get("saas")
+        self._saas = tuple(saas) if isinstance(saas, dict) else ()
         known = dataclasses.replace(
             bundle, applications={name: bundle.applications[name] for name in self.charms}
         )
@@ -139,6 +141,7 @@ class _Planner:
             needed = list(_changes(application, present, options, constraints))
             changes += needed
             unchanged += [] if needed else [application.name]
+        self._refuse_saas()
         relations, kept = self._relations()
         return Plan(
             model=self.live.name,
@@ -199,6 +202,18 @@ class _Planner:
                 "offers",
             )
 
+    def _refuse_saas(self) -> None:
+        """Refuse offers of other models, which are not consumed here."""
+        for name in self._saas:
+            self.problems.append(
+                Problem(
+                    "the bundle consumes an offer of another model, which is not supported",
+                    f"saas {name}",
+                    f"take it out in an overlay (saas: {{{name}: }}), and run juju consume and "
+                    "juju integrate when everything is active",
+                )
+            )
+
     def _refuse_layout(self, application: Application, charm: Charm) -> None:
         """Refuse a charm that only we can read: Juju never looks at its ``charmcraft.yaml``."""
         place = charm.path.name if charm.path is not None else ""
@@ -247,12 +262,14 @@ class _Planner:
                 "only 1 placement directive is supported for container models, "
                 f"got {len(application.placement)}",
             )
+        extra = charm.metadata.get("extra-bindings")
+        known = {*charm.endpoints, *(extra if isinstance(extra, dict) else ())}
         for endpoint in application.bindings:
-            if endpoint and endpoint not in charm.endpoints and endpoint != "juju-info":
+            if endpoint and endpoint not in known and endpoint != "juju-info":
                 self.wrong(
                     application,
                     f'binding of unknown endpoint "{endpoint}"',
-                    nearest(endpoint, charm.endpoints),
+                    nearest(endpoint, known),
                 )
         try:
             base = choose_base(application, self.bundle, charm)
@@ -363,6 +380,7 @@ class _Planner:
                         value=value,
                         path=value if resource.is_image else (resource.filename or value),
                         description=resource.description,
+                        login=application.logins.get(name),
                     )
                 )
         for image in charm.images:
@@ -388,9 +406,10 @@ class _Planner:
         return steps, len(resolved) - len(steps)
 
     def _lacks_charm(self, relation: Relation) -> bool:
-        """Whether an end is an application without a charm, which is reported already."""
+        """Whether an end has no charm, which is reported already."""
         return any(
-            end.application in self.bundle.applications and end.application not in self.charms
+            end.application in self._saas
+            or (end.application in self.bundle.applications and end.application not in self.charms)
             for end in relation.ends
         )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from ckf_airgap.bundle.bundle import EndpointRef
+from ckf_airgap.bundle.login import ImageLogin
 from ckf_airgap.charms.charm import Base
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import Problem
@@ -50,6 +51,7 @@ class ResourceUpload:
         type: What the charm declares it to be.
         value: An image reference, or the path of a file.
         path: What the controller gets as its path.
+        login: The login to the registry of this one image, where the bundle has one.
     """
 
     name: str
@@ -57,6 +59,7 @@ class ResourceUpload:
     value: str
     path: str
     description: str = ""
+    login: ImageLogin | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +105,17 @@ class DeployApplication:
         text = ", ".join(words)
         parts = [f"{resource.name}={resource.value}" for resource in self.resources]
         parts += [f"{name}={shown(name, value)}" for name, value in self.options.items()]
-        parts += [f"{name}={value}" for name, value in self.constraints.items()]
+        parts += _written(self.constraints)
+        parts += [f"storage {name}={_directive(item)}" for name, item in self.storage.items()]
+        parts += [f"device {name}={_directive(item)}" for name, item in self.devices.items()]
+        parts += [f"placed on {directive}" for directive in self.placement]
+        parts += [
+            f"{endpoint or 'all endpoints'} bound to {space}"
+            for endpoint, space in self.bindings.items()
+        ]
+        parts += [
+            f"annotation {name}={shown(name, value)}" for name, value in self.annotations.items()
+        ]
         return f"{text}; {', '.join(parts)}" if parts else text
 
     def to_json(self) -> Document:
@@ -155,7 +168,7 @@ class SetConstraints:
 
     def describe(self) -> str:
         """Return the step as one line."""
-        changes = ", ".join(f"{name}={value}" for name, value in self.constraints.items())
+        changes = ", ".join(_written(self.constraints))
         return f"constrain {self.application}: {changes}"
 
     def to_json(self) -> Document:
@@ -293,3 +306,25 @@ class Plan:
             "unchanged": [*self.unchanged],
             "kept-relations": self.kept_relations,
         }
+
+
+def _written(constraints: Document) -> list[str]:
+    """Return constraints as a bundle writes them; sizes are in MiB."""
+    found = []
+    for name, value in constraints.items():
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        if isinstance(value, list):
+            text = ",".join(str(item) for item in value)
+        found.append(f"{name}={text}")
+    return found
+
+
+def _directive(directive: Document) -> str:
+    """Return a storage or device directive as a bundle writes it."""
+    parts = [str(directive[key]) for key in ("Pool", "Count", "Type") if directive.get(key)]
+    size = directive.get("Size")
+    parts += [f"{size}M"] if size else []
+    attributes = directive.get("Attributes")
+    if isinstance(attributes, dict) and attributes:
+        parts.append(";".join(f"{name}={value}" for name, value in attributes.items()))
+    return ",".join(parts)

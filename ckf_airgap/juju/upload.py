@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import aiohttp
 
+from ckf_airgap.bundle.login import ImageLogin
 from ckf_airgap.concurrency import in_thread, timeout
 from ckf_airgap.documents import Document, JSONValue, dump_yaml, parse_json
 from ckf_airgap.errors import (
@@ -186,7 +187,7 @@ class Uploader:
         """
         body: bytes | AsyncIterator[bytes]
         if resource.type == "oci-image":
-            body = image_details(resource.value, auth)
+            body = image_details(resource.value, auth, resource.login)
             digest, size_bytes = hashlib.sha384(body).hexdigest(), len(body)
         else:
             path = Path(resource.value)
@@ -255,8 +256,18 @@ class Uploader:
         raise RefusedError(f"the controller refused {what}: {reason}")
 
 
-def image_details(reference: str, auth: RegistryAuth | None) -> bytes:
-    """Return the body of an image resource: where it is, and how to log in to the registry."""
+def image_details(
+    reference: str, auth: RegistryAuth | None, own: ImageLogin | None = None
+) -> bytes:
+    """Return the body of an image resource: where it is, and how to log in to the registry.
+
+    Args:
+        reference: The image.
+        auth: The login to the private registry.
+        own: The login of this image alone, which goes before that.
+    """
+    if own is not None:
+        return dump_yaml(own.describe(reference)).encode()
     login = auth if auth is not None and auth.is_for(reference) else None
     return dump_yaml(
         {
@@ -267,14 +278,16 @@ def image_details(reference: str, auth: RegistryAuth | None) -> bytes:
     ).encode()
 
 
-def image_documents(reference: str, auth: RegistryAuth | None) -> tuple[bytes, ...]:
+def image_documents(
+    reference: str, auth: RegistryAuth | None, own: ImageLogin | None = None
+) -> tuple[bytes, ...]:
     """Return the body of an image resource in each form in which clients are known to send it.
 
     The first is that of `image_details`. Juju's own client writes the same three keys in the same
     order, but empty strings in double quotes; its form is known only for an image without a login
     whose reference needs no quotes.
     """
-    ours = image_details(reference, auth)
+    ours = image_details(reference, auth, own)
     plain = ours == f"registrypath: {reference}\nusername: ''\npassword: ''\n".encode()
     return (ours, ours.replace(b"''", b'""')) if plain else (ours,)
 

@@ -13,6 +13,7 @@ from ckf_airgap.bundle.bases import requested_base
 from ckf_airgap.bundle.bundle import Application, Bundle
 from ckf_airgap.bundle.bundlefile import load_overlays
 from ckf_airgap.bundle.charmpaths import local_files
+from ckf_airgap.bundle.charmurls import is_path
 from ckf_airgap.bundle.checks import overlaid
 from ckf_airgap.bundle.choosing import architecture_constraint, best
 from ckf_airgap.charmhub.channel import Channel
@@ -237,17 +238,14 @@ def _read_asked(sources: CharmSources, directory: Path) -> _Asked:
         names = ", ".join(str(one) for one in extra) or "charms"
         return _Asked(name=names, document_sha256=document_sha256({}), wanted=extra, local=())
     named = find_bundle(sources.bundle)
-    overlays = load_overlays(sources.overlays)
-    bundle = overlaid(named.bundle, overlays)
+    overlays = load_overlays(sources.overlays, named.bundle.directory)
+    bundle = overlaid(named.bundle, overlays.documents)
     wanted = wanted_charms(bundle, architecture=sources.architecture, base=sources.base)
     return _Asked(
         name=bundle_label(named, sources.bundle),
         document_sha256=document_sha256(bundle.document),
         wanted=tuple(dict.fromkeys((*wanted, *extra))),
-        local=_local_files(
-            local_files(bundle, named.directory, zip(overlays, sources.overlays, strict=False)),
-            directory,
-        ),
+        local=_local_files(bundle, directory),
     )
 
 
@@ -256,11 +254,19 @@ def bundle_label(named: NamedBundle, given: str | Path) -> str:
     return named.release.name if named.release is not None else Path(given).name
 
 
-def _local_files(files: Mapping[str, Path], directory: Path) -> tuple[Path, ...]:
+def _local_files(bundle: Bundle, directory: Path) -> tuple[Path, ...]:
     """Return the files that a bundle names as charms: where it says, else those in a directory."""
     found: dict[Path, None] = {}
-    missing = []
-    for name, file in files.items():
+    missing = [
+        Problem(
+            f"{application.charm} was uploaded to a controller, and no store has it",
+            f"application {name}",
+            "name its file in an overlay: charm: ./NAME.charm",
+        )
+        for name, application in bundle.applications.items()
+        if application.is_local and not is_path(application.charm)
+    ]
+    for name, file in local_files(bundle).items():
         carried = directory / file.name
         if file.is_file() or carried.is_file():
             found[file if file.is_file() else carried] = None

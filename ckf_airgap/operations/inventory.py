@@ -29,6 +29,8 @@ from ckf_airgap.images.audit import AuditReport, audit_charms
 from ckf_airgap.images.inventory import Inventory, InventoryImage, take_inventory
 from ckf_airgap.images.lists import ImageList
 from ckf_airgap.images.reference import ImageReference, Registry, retag_candidates
+from ckf_airgap.images.resourcefiles import read_resource_files
+from ckf_airgap.images.resources import with_resources
 from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.operations.rendering import NamedBundle, added_rules, find_bundle, scan_charms
 
@@ -131,7 +133,7 @@ async def list_images(inputs: ListingInputs) -> Listing:
 def read_listing(inputs: ListingInputs) -> Listing:
     """Do what `list_images` does; blocks."""
     named = find_bundle(inputs.bundle)
-    overlays = load_overlays(inputs.overlays)
+    overlays = load_overlays(inputs.overlays, named.bundle.directory).documents
     bundle = overlaid(named.bundle, overlays)
     from_files = inputs.charms is not None or named.release is None
     warnings: tuple[Problem, ...] = ()
@@ -139,9 +141,11 @@ def read_listing(inputs: ListingInputs) -> Listing:
         charms = _charms_of_release(bundle, named.release)
     else:
         directory = (inputs.charms or DEFAULT_CHARMS).expanduser()
-        files = scan_charms(named, overlays, directory, inputs.overlays)
-        chosen = choose_charms(bundle, files, architecture=inputs.architecture)
+        chosen = choose_charms(
+            bundle, scan_charms(named, overlays, directory), architecture=inputs.architecture
+        )
         charms, warnings = chosen.charms, chosen.warnings
+    bundle = with_resources(bundle, read_resource_files(bundle, charms))
     rules = added_rules(inputs.rules, named)
     lists = [
         ImageList.read(path.expanduser(), fix="Name an existing file with --append FILE.")

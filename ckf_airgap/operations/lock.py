@@ -106,8 +106,12 @@ class Lock:
     blobs: Mapping[str, int] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def read(cls, path: StrPath) -> Lock:
+    def read(cls, path: StrPath, *, pipes: bool = True) -> Lock:
         """Read a lock; blocks on the disk.
+
+        Args:
+            path: The file.
+            pipes: Whether it may be a pipe, as what a person names may be.
 
         Raises:
             MissingError: when the file does not exist.
@@ -115,7 +119,7 @@ class Lock:
         """
         path = Path(path)
         try:
-            text = read_small_text(path, MAX_LOCK_BYTES, what="a lock", pipes=True)
+            text = read_small_text(path, MAX_LOCK_BYTES, what="a lock", pipes=pipes)
         except UnicodeDecodeError as exc:
             raise InputError(f"{path} is not a lock: it is not UTF-8 text") from exc
         except OSError as exc:
@@ -329,6 +333,6 @@ def released_channels(directory: StrPath) -> dict[tuple[str, int], tuple[str, ..
         return {}
     return {
         (charm.name, charm.revision): (charm.channel,)
-        for charm in Lock.read(path).charms
+        for charm in Lock.read(path, pipes=False).charms
         if charm.revision is not None and charm.channel is not None
     }

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import dataclasses
 import filecmp
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.bundlefile import load_bundle, load_overlays
 from ckf_airgap.bundle.charmpaths import local_files
 from ckf_airgap.bundle.checks import Setting, with_overlays
+from ckf_airgap.bundle.choosing import choose_charms
 from ckf_airgap.charms.charmfile import read_charm
 from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.concurrency import in_thread
@@ -27,15 +29,28 @@ from ckf_airgap.errors import (
     nearest,
     unreadable,
 )
-from ckf_airgap.facts.defaults import DEFAULT_CHARMS, DEFAULT_IMAGES
-from ckf_airgap.facts.releases import Release, load_release, release_names, rules_for_bundle
+from ckf_airgap.facts.defaults import DEFAULT_CHARMS, DEFAULT_IMAGES, DEFAULT_MODEL
+from ckf_airgap.facts.releases import (
+    Release,
+    load_release,
+    release_names,
+    rules_for_bundle,
+    site_for_bundle,
+)
+from ckf_airgap.facts.site import Site
 from ckf_airgap.files import read_small_text
 from ckf_airgap.files.paths import settle
 from ckf_airgap.images.lists import ImageList, RetaggedImages
 from ckf_airgap.images.reference import Registry
+from ckf_airgap.images.resourcefiles import read_resource_files
+from ckf_airgap.images.resources import ResourceFiles
 from ckf_airgap.images.retag import RetagMapping
 from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.rendering.overlay import Rendering, render
+from ckf_airgap.rendering.site import look_at_site
+
+Carrier: TypeAlias = Callable[[ResourceFiles], ResourceFiles]
+"""Takes the files of resources to where they will be, and returns them there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +72,7 @@ class Inputs:
             charms.
         architecture: The architecture that charms are chosen for where the constraints of an
             application name none; ``None`` is amd64.
+        model: The name of the model, which some addresses of a release have in them.
     """
 
     bundle: str | Path
@@ -69,6 +85,7 @@ class Inputs:
     rules: Path | None = None
     relative_to: Path | None = None
     architecture: str | None = None
+    model: str = DEFAULT_MODEL
 
     def __post_init__(self) -> None:
         settle(self)
@@ -81,13 +98,16 @@ class NamedBundle:
     bundle: Bundle
     release: Release | None
     where: str
-    directory: Path | None = None
-    """Where the paths in the bundle start; a shipped release has none."""
 
     @property
     def rules(self) -> ImageRules:
         """The image rules that fit the bundle."""
         return self.release.rules if self.release else rules_for_bundle(self.bundle)
+
+    @property
+    def site(self) -> Site:
+        """What a site must set for the bundle."""
+        return self.release.site if self.release else site_for_bundle(self.bundle)
 
 
 def find_bundle(name: str | Path) -> NamedBundle:
@@ -103,15 +123,11 @@ def find_bundle(name: str | Path) -> NamedBundle:
     releases = release_names()
     if text in releases:
         release = load_release(text)
-        return NamedBundle(bundle=release.bundle, release=release, where=f"release {text}")
+        bundle = dataclasses.replace(release.bundle, directory=None)  # no path of a user's is there
+        return NamedBundle(bundle=bundle, release=release, where=f"release {text}")
     path = Path(name).expanduser()
     if path.exists():
-        return NamedBundle(
-            bundle=load_bundle(path),
-            release=None,
-            where=str(path),
-            directory=path if path.is_dir() else path.parent,
-        )
+        return NamedBundle(bundle=load_bundle(path), release=None, where=str(path))
     hint = nearest(text, releases)
     known = f"Shipped releases are {', '.join(releases) or 'none'}."
     raise ReleaseNotFoundError(
@@ -134,15 +150,19 @@ async def render_release(inputs: Inputs) -> Rendering:
     return await in_thread(read_and_render, inputs)
 
 
-def read_and_render(inputs: Inputs, *, named: NamedBundle | None = None) -> Rendering:
+def read_and_render(
+    inputs: Inputs, *, named: NamedBundle | None = None, carry: Carrier | None = None
+) -> Rendering:
     """Do what `render_release` does; blocks.
 
     Args:
         inputs: What to read.
         named: The bundle, when it has been read before.
+        carry: Takes the files of resources elsewhere, and returns where they are then.
     """
     registry = parse_registry(inputs)
-    return _render(inputs, named or find_bundle(inputs.bundle), registry, by_rule=False)
+    named = named or find_bundle(inputs.bundle)
+    return _render(inputs, named, registry, by_rule=False, carry=carry)
 
 
 def render_by_rule(inputs: Inputs, named: NamedBundle, registry: Registry) -> Rendering:
@@ -160,22 +180,37 @@ def render_by_rule(inputs: Inputs, named: NamedBundle, registry: Registry) -> Re
 
 
 def _render(
-    inputs: Inputs, named: NamedBundle, registry: Registry | None, *, by_rule: bool
+    inputs: Inputs,
+    named: NamedBundle,
+    registry: Registry | None,
+    *,
+    by_rule: bool,
+    carry: Carrier | None = None,
 ) -> Rendering:
     settings = parse_settings(inputs)
-    overlays = load_overlays(inputs.overlays)
-    directory = (inputs.charms or DEFAULT_CHARMS).expanduser()
-    charms = scan_charms(named, overlays, directory, inputs.overlays)
-    return render(
+    overlays = load_overlays(inputs.overlays, named.bundle.directory)
+    documents = overlays.documents
+    charms = scan_charms(named, documents, (inputs.charms or DEFAULT_CHARMS).expanduser())
+    effective, _ = with_overlays(named.bundle, documents)  # its problems are raised by render
+    chosen = choose_charms(effective, charms, architecture=inputs.architecture)
+    resources = read_resource_files(effective, chosen.charms)
+    site = look_at_site(effective, settings, named.site, model=inputs.model)
+    rendering = render(
         named.bundle,
         charms=charms,
+        resources=resources if carry is None else carry(resources),
         images=None if by_rule else read_images(inputs, registry),
         registry=registry,
         rules=read_rules(inputs, named),
-        settings=settings,
-        overlays=overlays,
+        settings=[*site.settings, *settings],
+        overlays=documents,
         relative_to=inputs.relative_to,
         architecture=inputs.architecture,
+    )
+    return dataclasses.replace(
+        rendering,
+        warnings=(*overlays.warnings, *rendering.warnings, *site.warnings),
+        after=site.after,
     )
 
 
@@ -243,9 +278,7 @@ def read_rules_file(path: Path) -> ImageRules:
     return ImageRules.from_document(load_mapping(text, where=where), where=where)
 
 
-def scan_charms(
-    named: NamedBundle, overlays: Sequence[Document], path: Path, overlay_files: Sequence[Path] = ()
-) -> CharmDirectory:
+def scan_charms(named: NamedBundle, overlays: Sequence[Document], path: Path) -> CharmDirectory:
     """Read the charm files that a bundle names by their paths, and those of a directory.
 
     A broken file that nobody asks for is passed over. The directory may be missing when the bundle
@@ -255,11 +288,9 @@ def scan_charms(
         named: The bundle.
         overlays: The user's own overlays.
         path: The directory.
-        overlay_files: The files of the overlays, one for each: a path starts from the directory of
-            the file that has it, as in Juju.
     """
     merged, _ = with_overlays(named.bundle, [*overlays])  # whoever uses the charms has the problems
-    files = local_files(merged, named.directory, zip(overlays, overlay_files, strict=False))
+    files = local_files(merged)
     here = {name: _carried(file, path) for name, file in files.items() if file.is_file()}
     names = {
         application.charm_name

@@ -8,20 +8,23 @@ from pathlib import Path
 from typing import Final
 
 from ckf_airgap._version import __version__
-from ckf_airgap.bundle.bundlefile import load_overlay
+from ckf_airgap.bundle.bundlefile import load_overlays
+from ckf_airgap.bundle.checks import with_overlays
 from ckf_airgap.concurrency import in_thread
-from ckf_airgap.documents import dump_yaml
 from ckf_airgap.errors import (
+    BundleError,
     ImagesFailedError,
     IntegrityError,
     Problem,
     StorageFullError,
     UsageError,
+    raise_all,
 )
 from ckf_airgap.files import disk_error, reads_once, write_text
 from ckf_airgap.files.sizes import size_text
 from ckf_airgap.images.lists import ImageList
 from ckf_airgap.images.reference import ImageReference
+from ckf_airgap.images.resourcefiles import missing_paths
 from ckf_airgap.images.retag import RetagMapping, retag_images
 from ckf_airgap.operations.charms import DownloadedCharms, bundle_label, download_charms
 from ckf_airgap.operations.images import save_images
@@ -35,6 +38,7 @@ from ckf_airgap.packing.checksums import read_private_key
 from ckf_airgap.packing.directory import begin, cut, finish, locked
 from ckf_airgap.packing.imagesarchive import lock_images, weigh_images
 from ckf_airgap.packing.plan import Packed, PackObserver, PackPlan
+from ckf_airgap.packing.resources import carry_resources
 from ckf_airgap.packing.since import Assumes, known_blobs, unchanged_charms
 from ckf_airgap.packing.texts import Share, install_script, readme
 from ckf_airgap.packing.tool import collect_wheels
@@ -76,8 +80,10 @@ def _check_files(plan: PackPlan) -> None:
     """Read the small files that a person named: hours of fetching come before some are used."""
     named = find_bundle(plan.charms.bundle or "")
     added_rules(plan.rules, named)
-    for overlay in plan.charms.overlays:
-        load_overlay(overlay)
+    overlays = load_overlays(plan.charms.overlays, named.bundle.directory)
+    bundle, _ = with_overlays(named.bundle, overlays.documents)
+    missing = missing_paths(bundle)
+    raise_all(BundleError, "files of resources cannot be used", missing)
     for path in plan.append:
         ImageList.read(path, fix="Name an existing file with --append FILE.")
     if plan.signing_key is not None and not reads_once(plan.signing_key):
@@ -325,7 +331,8 @@ class _Pack:
                 rules=plan.rules,
                 relative_to=plan.work,
                 architecture=plan.charms.architecture,
-            )
+            ),
+            carry=lambda found: carry_resources(found, self._out, plan.work),
         )
 
     def _assumes(self, lock: Lock, lacking: frozenset[str]) -> Assumes | None:
@@ -357,7 +364,7 @@ class _Pack:
         texts = {
             names.IMAGE_LIST: "".join(f"{line}\n" for line in lines),
             names.RETAGGED: mapping.to_text(),
-            names.BUNDLE: dump_yaml(bundle.document),
+            names.BUNDLE: bundle.to_yaml(),
             names.OVERLAY: rendering.overlay_yaml(),
             names.MERGED: rendering.bundle_yaml(),
             names.LOCK_NAME: lock.to_text(),

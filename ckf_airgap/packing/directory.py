@@ -124,6 +124,7 @@ def _is_ours(name: str) -> bool:
         names.README,
         names.INSTALL,
         names.WHEELS,
+        names.RESOURCES,
     }
     if names.whole_of(name) is not None or name in known:
         return True

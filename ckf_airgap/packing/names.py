@@ -32,6 +32,8 @@ ASSUMES: Final = "assumes.json"
 README: Final = "README.txt"
 INSTALL: Final = "install.sh"
 WHEELS: Final = "wheels"
+RESOURCES: Final = "resources"
+"""The files of resources, ``resources/APPLICATION/RESOURCE/FILE``; only when the bundle has any."""
 
 BEGUN: Final = (*IMAGES, *(f"{name}.part" for name in IMAGES), CHARMS, LOCK_NAME, README)
 """Files that show that a directory without checksums is an unfinished pack."""

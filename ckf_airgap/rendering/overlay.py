@@ -14,6 +14,7 @@ from typing import Final
 
 from ckf_airgap.bundle.bases import choose_base, written
 from ckf_airgap.bundle.bundle import Application, Bundle
+from ckf_airgap.bundle.charmurls import is_path
 from ckf_airgap.bundle.checks import (
     Setting,
     document_of_settings,
@@ -27,9 +28,8 @@ from ckf_airgap.bundle.endpoints import resolve_relations
 from ckf_airgap.bundle.merge import merge_documents
 from ckf_airgap.charms.bases import DEFAULT_ARCHITECTURE, KUBERNETES_SERIES
 from ckf_airgap.charms.charm import Charm
-from ckf_airgap.charms.checks.clientside import client_problems
 from ckf_airgap.charms.directory import CharmDirectory
-from ckf_airgap.documents import Document, JSONValue, dump_yaml
+from ckf_airgap.documents import Document, JSONValue, dump_yaml, mappings
 from ckf_airgap.errors import (
     BundleError,
     CharmError,
@@ -41,11 +41,18 @@ from ckf_airgap.errors import (
 )
 from ckf_airgap.images.discover import ApplicationImages, ImageNeed, Place, discover_images
 from ckf_airgap.images.lists import ImageList, RetaggedImages
-from ckf_airgap.images.recognise import images_in_text
 from ckf_airgap.images.reference import ImageReference, Registry
+from ckf_airgap.images.resources import ResourceFiles, with_resources
 from ckf_airgap.images.rules import ImageRules
-from ckf_airgap.images.scalars import ValueText
 from ckf_airgap.rendering.proof import Proof, prove
+from ckf_airgap.rendering.remarks import (
+    left_outside,
+    logins_left,
+    refused_by_the_client,
+    unquoted,
+    without_base,
+    without_units,
+)
 
 NO_CHANNEL: Final = ""
 """What an overlay gives an application that has a channel: a local charm has none.
@@ -89,6 +96,7 @@ class Rendering:
         replacements: Every image that was exchanged.
         proof: That no image was left outside; rendering fails without it.
         warnings: What a person should look at.
+        after: By application, those that must be active before it is deployed.
     """
 
     bundle: Bundle = field(repr=False)
@@ -100,6 +108,20 @@ class Rendering:
     replacements: tuple[Replacement, ...] = field(repr=False)
     proof: Proof = field(repr=False)
     warnings: tuple[Problem, ...] = ()
+    after: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def order_warnings(self) -> tuple[Problem, ...]:
+        """What Juju's own client does not do, and `ckf_airgap.deploy` does: wait in between."""
+        return tuple(
+            Problem(
+                f"it must be deployed once {', '.join(sorted(first))} is active, or it stays "
+                "blocked; juju deploy does not wait for that",
+                f"application {name}",
+                "deploy with ckf-airgap deploy, or remove it and deploy it again at the end",
+            )
+            for name, first in self.after.items()
+        )
 
     def overlay_yaml(self) -> str:
         """Return the overlay as YAML."""
@@ -124,6 +146,7 @@ def render(
     rules: ImageRules | None = None,
     settings: Sequence[Setting] = (),
     overlays: Sequence[Document] = (),
+    resources: ResourceFiles | None = None,
     relative_to: Path | None = None,
     architecture: str | None = None,
 ) -> Rendering:
@@ -139,8 +162,11 @@ def render(
         settings: Single options, applied last of all.
         overlays: The user's own overlays, applied after the bundle. Options and resources that
             they or the settings give stay as they are given.
+        resources: The files that the bundle gives as resources. An image of such a file is one to
+            be exchanged like others; its login is kept only where its image is in the registry.
         relative_to: The directory that the ``charm:`` paths start from; ``None`` for the
-            directory of the charms, which gives ``./name_rN.charm``.
+            directory of the charms, which gives ``./name_rN.charm``. The files of resources that
+            are in that directory start from it, too; the paths of all others are in full.
         architecture: The architecture that charms are chosen for where the constraints of an
             application name none; ``None`` takes amd64, and warns when that matters.
 
@@ -167,8 +193,12 @@ def render(
     raise_all(OptionError, "options or resources do not fit their charms", problems)
     problems = _relation_problems(effective, by_application)
     raise_all(BundleError, "relations do not fit their charms", problems)
-    final = Bundle.from_document(
-        merge_documents(effective.document, wanted), where="with its settings"
+    files = resources if resources is not None else ResourceFiles()
+    final = with_resources(
+        Bundle.from_document(
+            merge_documents(effective.document, wanted), where="with its settings"
+        ),
+        files,
     )
     own_options = _places("options", [*overlays, wanted])
     own_resources = _places("resources", overlays)
@@ -187,16 +217,34 @@ def render(
     )
     replacements = _look_up(found, retagged)
     targets = {replacement.need.source: replacement.target for replacement in replacements}
-    paths = _charm_paths(by_application, charms, relative_to)
-    generated = _generated(found, targets, final, paths)
+    kept = {
+        place: file
+        for place, file in files.images.items()
+        if not files.images_only
+        and (place in own_resources or retagged.registry.holds(ImageReference.parse(file.image)))
+    }
+    bare = {place: files.images[place].image for place in own_resources if place in files.images}
+    written = ResourceFiles(files=files.files, images=kept)
+    start = relative_to or charms.path
+    generated = _generated(
+        found,
+        targets,
+        final,
+        _charm_paths(by_application, charms, relative_to),
+        {**bare, **_resource_paths(written, start)},
+    )
     target = merge_documents(final.document, generated)
-    warnings = [warning for entry in found for warning in entry.warnings()]
-    warnings += _left_outside(final, own_options, own_resources, retagged)
-    warnings += _unquoted(found, retagged.registry)
+    warnings = [*effective.warnings, *without_units(final, by_application)]
+    warnings += [warning for entry in found for warning in entry.warnings()]
+    warnings += logins_left(files, kept, retagged.registry)
+    warnings += left_outside(final, own_options, own_resources, retagged)
+    warnings += unquoted(found, retagged.registry)
     warnings += chosen.warnings
-    warnings += _without_base(final, by_application)
-    warnings += _refused_by_the_client(by_application)
-    rendered = Bundle.from_document(_without_channels(target), where="as rendered")
+    warnings += without_base(final, by_application)
+    warnings += refused_by_the_client(by_application)
+    rendered = with_resources(
+        Bundle.from_document(_without_channels(target), where="as rendered"), written
+    )
     proof = prove(
         rendered,
         by_application,
@@ -208,7 +256,7 @@ def render(
     )
     return Rendering(
         bundle=rendered,
-        overlay=difference(bundle.document, target),
+        overlay=_with_charms(difference(bundle.document, target), bundle, target),
         charms=by_application,
         architecture=chosen.architecture,
         otherwise=chosen.otherwise,
@@ -249,6 +297,35 @@ def charm_path(charm: Charm, relative_to: Path | None) -> str:
         return f"./{charm.path.name}"
     path = os.path.relpath(charm.path.absolute(), relative_to.absolute())
     return path if path.startswith("..") else f"./{path}"
+
+
+def _with_charms(overlay: Document, bundle: Bundle, target: Document) -> Document:
+    """Return an overlay that names the charm of every application that has a path in the bundle.
+
+    The same path means another file there: it starts from the directory of the overlay.
+    """
+    changes = dict(mappings(overlay.get("applications")))
+    for name, fields in mappings(target.get("applications")):
+        present = bundle.applications.get(name)
+        if present is not None and is_path(present.charm):
+            changes[name] = {"charm": fields.get("charm"), **changes.get(name, {})}
+    removed = overlay.get("applications")
+    entries: Document = {**removed} if isinstance(removed, dict) else {}
+    return {**overlay, "applications": {**entries, **changes}} if changes else overlay
+
+
+def _resource_paths(files: ResourceFiles, start: Path) -> dict[Place, str]:
+    """Return the path of each resource's file: from where charms start, when it is below that.
+
+    Juju starts from the bundle, which has to be there as well.
+    """
+    start = Path(os.path.normpath(start.absolute()))
+    found = {}
+    for place in (*files.files, *files.images):
+        full = Path(os.path.normpath((files.path(place) or start).absolute()))
+        inside = full.is_relative_to(start)
+        found[place] = f"./{full.relative_to(start)}" if inside else str(full)
+    return found
 
 
 def _charm_paths(
@@ -302,6 +379,7 @@ def _generated(
     targets: Mapping[ImageReference, ImageReference],
     bundle: Bundle,
     paths: Mapping[str, str],
+    files: Mapping[Place, str],
 ) -> Document:
     """Return the overlay over the bundle with the user's own changes in it."""
     applications: dict[str, JSONValue] = {}
@@ -316,12 +394,16 @@ def _generated(
                 continue
             if plan.uses and rendered != _in_force(entry, plan.option):
                 options[plan.option] = rendered
+        name = entry.application.name
         resources: dict[str, JSONValue] = {
             resource: str(targets[source]) for resource, source in entry.resources.items()
         }
-        applications[entry.application.name] = _application(
-            entry, bundle, options, resources, paths[entry.application.name]
-        )
+        resources |= {
+            resource: files[name, resource]
+            for resource in entry.application.resources
+            if (name, resource) in files
+        }
+        applications[name] = _application(entry, bundle, options, resources, paths[name])
     raise_all(OptionError, "images cannot be written into options", problems)
     return {"applications": applications}
 
@@ -352,7 +434,7 @@ def _base_fields(application: Application, charm: Charm, bundle: Bundle) -> Docu
 
     Without it, ``juju deploy`` does not recognise the application when the bundle is deployed
     again: it takes the charm for a new one, and looks for its file where none is. A base that
-    the charm does not have stays as it was asked for; `_without_base` warns about it.
+    the charm does not have stays as it was asked for; `without_base` warns about it.
     """
     if application.base is not None:
         return {}
@@ -363,35 +445,6 @@ def _base_fields(application: Application, charm: Charm, bundle: Bundle) -> Docu
     if application.series == KUBERNETES_SERIES:  # Juju refuses a base next to it
         fields["series"] = None
     return fields
-
-
-def _without_base(bundle: Bundle, charms: Mapping[str, Charm]) -> list[Problem]:
-    """Return a warning for each application that cannot be deployed on the base it asks for."""
-    warnings = []
-    for name, application in bundle.applications.items():
-        try:
-            choose_base(application, bundle, charms[name])
-        except CharmError as exc:
-            fix = exc.fix or "take a charm that has it, or name another base in an overlay"
-            warnings.append(Problem(exc.message, f"application {name}", fix))
-    return warnings
-
-
-def _refused_by_the_client(charms: Mapping[str, Charm]) -> list[Problem]:
-    """Return a warning for each charm that the controller takes, and ``juju deploy`` refuses."""
-    users: dict[Path | None, list[str]] = {}
-    for name, charm in charms.items():
-        users.setdefault(charm.path, []).append(name)
-    return [
-        Problem(
-            f"Juju's own client refuses the charm {charms[names[0]].name}, which a controller "
-            f"takes: {'; '.join(texts)}",
-            f"application {', '.join(names)}",
-            "deploy it with ckf-airgap deploy, or pack the charm again",
-        )
-        for names in users.values()
-        if (texts := client_problems(charms[names[0]]))
-    ]
 
 
 def _in_force(entry: ApplicationImages, option: str) -> object:
@@ -409,63 +462,6 @@ def _places(section: str, overlays: Iterable[Document]) -> frozenset[Place]:
             if isinstance(values, dict):
                 found |= {(name, key) for key, value in values.items() if value is not None}
     return frozenset(found)
-
-
-def _left_outside(
-    bundle: Bundle,
-    own_options: Iterable[Place],
-    own_resources: Iterable[Place],
-    images: RetaggedImages,
-) -> list[Problem]:
-    """Return a warning for each image of the user's own that is not in the registry."""
-    values = [
-        (name, f"option {option}", bundle.applications[name].options.get(option), option)
-        for name, option in sorted(own_options)
-        if name in bundle.applications
-    ] + [
-        (name, f"resource {resource}", bundle.applications[name].resources.get(resource), "image")
-        for name, resource in sorted(own_resources)
-        if name in bundle.applications
-    ]
-    warnings = []
-    for name, where, value, hint in values:
-        if not isinstance(value, str):
-            continue
-        warnings += [
-            Problem(
-                f"{reference} is not in {images.registry}, and stays since you set it",
-                f"application {name}, {where}",
-            )
-            for reference in images_in_text(value, hint)
-            if not images.registry.holds(reference)
-        ]
-    return warnings
-
-
-def _unquoted(found: Iterable[ApplicationImages], registry: Registry) -> list[Problem]:
-    """Return a warning for mappings with images of a registry that YAML cannot hold unquoted.
-
-    ``[fd00::1]:5000/x`` opens a list. We quote it, but charms may write a mapping's values into
-    YAML of their own as they are (knative's ``custom_images``).
-    """
-    if not registry.host.startswith("["):
-        return []
-    places = [
-        f"{entry.application.name} {plan.option}"
-        for entry in found
-        for plan in entry.options
-        if plan.uses and ValueText.parse(plan.value).keys is not None
-    ]
-    if not places:
-        return []
-    return [
-        Problem(
-            "charms that write images into YAML without quotes, as those of knative do, fail at "
-            f"a registry that begins with a bracket: look at {', '.join(places)}",
-            f"registry {registry}",
-            "give the registry a host name",
-        )
-    ]
 
 
 def _without_channels(document: Document) -> Document:

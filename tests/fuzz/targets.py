@@ -102,8 +102,7 @@ def bundle(data: bytes) -> None:
 def overlay(data: bytes) -> None:
     """An overlay file over a small bundle."""
     with file_of(data, "overlay.yaml") as path, contextlib.suppress(AirgapError):
-        found: Any = load_overlays([path])
-        with_overlays(_small_bundle(), getattr(found, "documents", found))
+        with_overlays(_small_bundle(), load_overlays([path]).documents)
 
 
 @functools.cache

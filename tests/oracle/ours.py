@@ -124,9 +124,7 @@ def _bundle(case: Case) -> Any:
             overlays[-1].write_text(text, encoding="utf-8", newline="")
         bundle = load_bundle(path)
         if overlays:
-            found: Any = load_overlays(overlays)
-            documents = getattr(found, "documents", found)
-            bundle, problems = with_overlays(bundle, documents)
+            bundle, problems = with_overlays(bundle, load_overlays(overlays).documents)
             if problems:
                 raise AirgapError("\n".join(map(str, problems)))
     return _bundle_value(bundle)

@@ -23,7 +23,10 @@ _PREFIXED: Final = re.compile(
 )
 _BASES: Final = (16, 8, 2, 8, 10)
 _FLOAT: Final = re.compile(
-    r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|inf|infinity)\Z", re.IGNORECASE
+    r"[+-]?(?:(?:D\.?D?|\.D)(?:[eE][+-]?D)?|inf|infinity)\Z".replace("D?", "(?:D)?").replace(
+        "D", r"[0-9](?:_?[0-9])*"
+    ),
+    re.IGNORECASE,
 )
 _NAN: Final = re.compile(r"nan\Z", re.IGNORECASE)
 _HEX_FLOAT: Final = re.compile(

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from ckf_airgap.documents import Document, JSONValue, load_mapping
 from ckf_airgap.errors import InputError
+from ckf_airgap.rehearsal.golang.formatting import go_value
 from ckf_airgap.rehearsal.model.controllerschema import CONTROLLER_SETTINGS
 from ckf_airgap.rehearsal.model.goscalars import (
     expected,
@@ -39,7 +40,6 @@ from ckf_airgap.rehearsal.model.modelschema import (
     UPDATE_STATUS_INTERVAL,
     SettingField,
 )
-from ckf_airgap.rehearsal.model.optionvalues import go_value
 from ckf_airgap.rehearsal.wire import NOT_SUPPORTED, NOT_VALID, ApiError
 
 MODEL_NAME: Final = re.compile(r"^[a-z0-9]+[a-z0-9-]*$")

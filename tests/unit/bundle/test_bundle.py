@@ -14,11 +14,10 @@ from ckf_airgap.bundle.bundle import (
     Bundle,
     EndpointRef,
     Relation,
-    is_local_charm,
-    store_name,
 )
 from ckf_airgap.bundle.bundlefile import load_bundle, load_document
-from ckf_airgap.bundle.merge import merge_documents, without_strays
+from ckf_airgap.bundle.exposure import ExposedEndpoint, Offer
+from ckf_airgap.bundle.merge import merge, merge_documents, without_strays
 from ckf_airgap.charms.charm import Base
 from ckf_airgap.documents import Document, load_mapping
 from ckf_airgap.errors import BundleError, ExitCode, MissingError
@@ -64,7 +63,7 @@ applications:
     devices: {gpu: 1}
     bindings: {'': alpha}
     expose: true
-    to: [a, b]
+    to: ['a=b,c=d']
     _github_repo_name: minio-operator
   db: {charm: ./mysql-k8s_r5.charm, num_units: 3, base: ubuntu@22.04/stable}
 relations:
@@ -93,7 +92,7 @@ def test_every_field_of_a_bundle_is_read() -> None:
         devices={"gpu": "1"},
         bindings={"": "alpha"},
         expose=True,
-        placement=("a", "b"),
+        placement=("a=b,c=d",),
     )
     assert found.applications["db"].scale == 3
     assert found.applications["db"].base == Base(name="ubuntu", channel="22.04/stable")
@@ -109,7 +108,7 @@ def test_every_field_of_a_bundle_is_read() -> None:
 
 def test_what_is_left_out_has_its_default() -> None:
     found = bundle("applications: {a: {charm: a}}")
-    assert found.applications["a"] == Application(name="a", charm="a")
+    assert found.applications["a"] == Application(name="a", charm="a", scale=0)
     assert (found.name, found.kind, found.relations) == (None, None, ())
 
 
@@ -132,8 +131,13 @@ def test_unknown_keys_are_kept_and_written_back() -> None:
     assert list(found.document) == list(written)
 
 
-def test_the_old_name_of_applications_is_read() -> None:
-    assert set(bundle("services: {a: {charm: a}}").applications) == {"a"}
+def test_the_old_name_of_applications_is_refused_with_the_new_one() -> None:
+    assert problems("services: {a: {charm: a}}") == [
+        (
+            "at least one application must be specified "
+            "(services is a name of long ago: write applications)"
+        )
+    ]
 
 
 @pytest.mark.parametrize(
@@ -147,21 +151,24 @@ def test_the_old_name_of_applications_is_read() -> None:
         ("./minio_r5.charm", "minio", True),
         ("../charms/minio.charm", "minio", True),
         ("/charms/mysql-k8s_abc.charm", "mysql-k8s", True),
+        ("local:mysql-k8s-3", "mysql-k8s", True),
+        ("local:jammy/minio-0", "minio", True),
+        ("local:minio", "minio", True),
     ],
 )
 def test_a_charm_is_a_name_in_the_store_or_a_path(charm: str, name: str, local: bool) -> None:
-    assert is_local_charm(charm) is local
     found = bundle(f"applications: {{a: {{charm: '{charm}'}}}}").applications["a"]
     assert (found.charm_name, found.is_local) == (name, local)
-    assert local or store_name(charm) == name
 
 
-@pytest.mark.parametrize("text", ["a", "a:b", "katib-db:db-admin", "a:Ab_c.d-e"])
+@pytest.mark.parametrize("text", ["a", "a:b", "katib-db:db-admin", "a:b_c-d2"])
 def test_an_end_of_a_relation_is_written_back(text: str) -> None:
     assert str(EndpointRef.parse(text)) == text
 
 
-@pytest.mark.parametrize("text", ["", ":", "a:", ":b", "a:b:c", "A:b", "a b", "a:b c", "a:b\n"])
+@pytest.mark.parametrize(
+    "text", ["", ":", "a:", ":b", "a:b:c", "A:b", "a b", "a:b c", "a:b\n", "a:B", "a:p.q", "a:b--c"]
+)
 def test_what_is_no_end_of_a_relation_is_refused(text: str) -> None:
     with pytest.raises(BundleError, match="invalid relation syntax"):
         EndpointRef.parse(text)
@@ -177,6 +184,14 @@ def test_a_bundle_has_applications(text: str) -> None:
 
 def application(fields: str) -> str:
     return f"{{applications: {{a: {{charm: a, {fields}}}, b: {{charm: b}}}}}}"
+
+
+def kubernetes(fields: str) -> str:
+    return f"{{bundle: kubernetes, {application(fields)[1:]}"
+
+
+def saas(text: str) -> str:
+    return f"{{applications: {{a: {{charm: a}}}}, saas: {text}}}"
 
 
 def relations(text: str) -> str:
@@ -200,7 +215,7 @@ def relations(text: str) -> str:
         ),
         (
             "{default-base: jam, applications: {a: {charm: a}}}",
-            'bundle declares an invalid base "jam"',
+            'bundle declares an invalid base "jam" (write NAME@VERSION, such as ubuntu@22.04)',
         ),
         (
             "{series: jammy, default-base: ubuntu@24.04, applications: {a: {charm: a}}}",
@@ -210,7 +225,7 @@ def relations(text: str) -> str:
         ("{applications: [a]}", "applications: expected a mapping, got a list"),
         ("{applications: {A_b: {charm: a}}}", 'invalid application name "A_b" in bundle'),
         ("{applications: {a: minio}}", "applications.a: expected a mapping, got 'minio'"),
-        ("{applications: {a: }}", "application a: expected a mapping, found nothing"),
+        ("{applications: {a: }}", 'bundle application for key "a" is undefined'),
         ("{applications: {a: {}}}", "application a: empty charm path"),
         ("{applications: {a: {charm: ''}}}", "application a: empty charm path"),
         ("{applications: {a: {charm: [b]}}}", "applications.a.charm: expected text, got a list"),
@@ -221,17 +236,37 @@ def relations(text: str) -> str:
         (
             "{applications: {a: {charm: minio_r5.charm}}}",
             (
-                'invalid charm URL in application "a": "minio_r5.charm"'
-                " (a path must begin with ./ or /)"
+                'invalid charm URL in application "a": cannot parse name and/or revision in URL '
+                '"minio_r5.charm": name "minio_r5.charm" not valid (a path must begin with ./ or /)'
             ),
         ),
         (
             "{applications: {a: {charm: 'cs:~u/minio'}}}",
-            'invalid charm URL in application "a": "cs:~u/minio"',
+            (
+                'invalid charm URL in application "a": cannot parse URL "cs:~u/minio": schema "cs" '
+                "not valid (the charm store (cs:) is gone, and charms on Charmhub have no user "
+                "names: write charm: minio, with its channel)"
+            ),
+        ),
+        (
+            "{applications: {a: {charm: 'cs:minio-3'}}}",
+            ("write charm: minio, with its channel; revision 3 was one of the charm store)"),
+        ),
+        (
+            "{applications: {a: {charm: 'ch:jammy/amd64/minio'}}}",
+            'in URL "ch:jammy/amd64/minio": architecture name "jammy" not valid',
+        ),
+        (
+            "{applications: {a: {charm: 'local:a/b/c'}}}",
+            'charm or bundle URL has invalid form: "local:a/b/c"',
+        ),
+        (
+            "{applications: {a: {charm: 'ch:focal/minio', series: jammy}}}",
+            'the charm URL for application "a" has a series which does not match',
         ),
         (
             "{applications: {a: {charm: Minio}}}",
-            'invalid charm URL in application "a": "Minio"',
+            'URL "Minio": name "Minio" not valid',
         ),
         (
             application("revision: 5"),
@@ -260,9 +295,20 @@ def relations(text: str) -> str:
         ),
         (
             application("scale: 1, num_units: 2"),
-            "application a: cannot specify both scale and num_units",
+            'cannot specify both scale and num_units for application "a"',
         ),
-        (application("to: [x, y]"), 'too many placement directives for application "a"'),
+        (kubernetes("to: [x=y, u=v]"), 'too many placement directives for application "a"'),
+        (kubernetes("to: ['0']"), 'expected "key=value", got "0" for application "a"'),
+        (kubernetes("to: ['lxd:1']"), 'expected "key=value", got "lxd:1" for application "a"'),
+        (kubernetes("placement: x"), 'expected "key=value", got "x" for application "a"'),
+        (kubernetes("placement: x="), 'expected "key=value", got "x=" for application "a"'),
+        (kubernetes("to: ['x=1,x=2']"), 'key "x" specified more than once for application "a"'),
+        (
+            kubernetes("to: [x=y], placement: u=v"),
+            'cannot specify both placement and to for application "a"',
+        ),
+        (application("to: ['0']"), 'placement "0" of application "a" is on machines'),
+        (application("to: [a=b]"), 'invalid placement syntax "a=b" for application "a"'),
         (application("to: {x: y}"), "applications.a.to: expected a list, got a mapping"),
         (application("to: disk=ssd"), "applications.a.to: expected a list, got 'disk=ssd'"),
         (application("trust: 'yes'"), "applications.a.trust: expected true or false, got 'yes'"),
@@ -272,8 +318,15 @@ def relations(text: str) -> str:
         ),
         (application("series: A"), 'application "a" declares an invalid series "A"'),
         (application("base: A"), 'application "a" declares an invalid base "A"'),
-        (application("base: jammy"), 'declares an invalid base "jammy" (write ubuntu@22.04)'),
+        (application("base: jammy"), 'invalid base "jammy" (write ubuntu@22.04)'),
         (application("base: ubuntu@22.04/foo"), 'declares an invalid base "ubuntu@22.04/foo"'),
+        (application("base: ubuntu@22.04/edge/x"), "declares an invalid base"),
+        (application("base: ubuntu@22.04/"), "declares an invalid base"),
+        (application("base: debian@12"), "declares an invalid base"),
+        (
+            "{default-base: foo@9, applications: {a: {charm: a}}}",
+            'bundle declares an invalid base "foo@9"',
+        ),
         (
             application("series: focal, base: ubuntu@22.04"),
             'application "a" series "focal" and base "ubuntu@22.04" must match if both supplied',
@@ -295,7 +348,49 @@ def relations(text: str) -> str:
             application("resources: {x: true}"),
             'application a: resource revision "x" is not int or string',
         ),
+        (application("resources: {'': x}"), 'missing resource name on application "a"'),
         (application("storage: {'1x': 1G}"), 'invalid storage name "1x" in application "a"'),
+        (
+            application("storage: {data: }"),
+            (
+                'invalid storage "data" in application "a": storage constraints require at least '
+                "one field to be specified"
+            ),
+        ),
+        (
+            application("storage: {data: 10Gi}"),
+            'invalid storage "data" in application "a": unrecognized storage constraint "10Gi"',
+        ),
+        (application("devices: {D_x: gpu}"), 'invalid device name "D_x" in application "a"'),
+        (
+            application("devices: {gpu: 'gpu,1'}"),
+            'invalid device "gpu" in application "a": count must be greater than zero, got "gpu"',
+        ),
+        (
+            application("constraints: mem=1Gi"),
+            'invalid constraints "mem=1Gi" in application "a": bad "mem" constraint',
+        ),
+        (
+            application('constraints: "mem=1G\\tcores=2"'),
+            'application "a": bad "mem" constraint: must be a non-negative float',
+        ),
+        (
+            application("expose: true, exposed-endpoints: {x: {expose-to-cidrs: [10.0.0.0/8]}}"),
+            'exposed-endpoints cannot be specified together with "exposed:true" in application',
+        ),
+        (
+            application("exposed-endpoints: {x: {expose-to-cidrs: [10.0.0.0]}}"),
+            'invalid CIDR "10.0.0.0" for expose to CIDRs field for endpoint "x" in application "a"',
+        ),
+        (application("offers: {O: {endpoints: [x]}}"), 'invalid offer name "O" in application'),
+        (
+            application("offers: {o: {endpoints: [X.y]}}"),
+            'invalid endpoint name "X.y" for offer "o" in application "a"',
+        ),
+        (saas("{s: {url: admin}}"), 'invalid offer URL "admin" for SAAS s'),
+        (saas("{s: {url: 'Admin x/m.o'}}"), 'invalid offer URL "Admin x/m.o" for SAAS s'),
+        (saas("{S: {url: admin/m.o}}"), 'invalid SAAS name "S" found'),
+        (saas("{a: {url: admin/m.o}}"), 'application "a" already exists with SAAS "a" name'),
         (
             application("constraints: [mem]"),
             "applications.a.constraints: expected text, got a list",
@@ -310,7 +405,8 @@ def relations(text: str) -> str:
         ("{description: [], applications: {a: {charm: a}}}", "description: expected text, got a"),
         (relations("{a: b}"), "relations: expected a list, got a mapping"),
         (relations("[[a, [b, a]]]"), "relations[0][1]: expected text, got a list"),
-        (relations("[[a, 5]]"), "invalid relation syntax '5'"),
+        (relations("[[a, 5]]"), 'invalid relation syntax "5"'),
+        (relations("[['a:R', b]]"), 'invalid relation syntax "a:R"'),
         (relations("['a:x b:y']"), "relations[0]: expected a list, got 'a:x b:y'"),
         (relations("[[a]]"), 'relation ["a"] has 1 endpoint(s), not 2'),
         (relations("[[a, b, a]]"), 'relation ["a" "b" "a"] has 3 endpoint(s), not 2'),
@@ -326,7 +422,7 @@ def relations(text: str) -> str:
             relations("[['a:x', 'b:y'], ['b:y', 'a:x']]"),
             'relation ["b:y" "a:x"] is defined more than once',
         ),
-        (relations("[['a::x', b]]"), "invalid relation syntax 'a::x'"),
+        (relations("[['a::x', b]]"), 'invalid relation syntax "a::x"'),
     ],
 )
 def test_what_is_wrong_is_said_in_jujus_words(text: str, problem: str) -> None:
@@ -345,13 +441,37 @@ def test_all_problems_are_reported_together() -> None:
     assert len(wrong) == 5
 
 
-def test_more_directives_than_needed_units_are_taken_with_units() -> None:
-    assert bundle(application("scale: 2, to: [x, u]")).applications["a"].placement == ("x", "u")
+@pytest.mark.parametrize(
+    "fields", ["to: [disk=ssd]", "placement: disk=ssd", "scale: 0, to: [disk=ssd]"]
+)
+def test_placement_has_two_spellings_and_is_a_node_selector(fields: str) -> None:
+    assert bundle(kubernetes(fields)).applications["a"].placement == ("disk=ssd",)
+
+
+@pytest.mark.parametrize(
+    "url", ["admin/cos.prometheus", "ctl:admin/cos.grafana:dashboards", "cos.x", "ab@ext/m.o:rel"]
+)
+def test_urls_of_offers_are_those_of_juju(url: str) -> None:
+    assert bundle(saas(f"{{s: {{url: '{url}'}}}}")).applications
+
+
+def test_offers_and_exposed_endpoints_are_read() -> None:
+    found = bundle(
+        application(
+            "offers: {o: {endpoints: [x, z], acl: {admin: admin}}}, "
+            "exposed-endpoints: {'': {expose-to-cidrs: [0.0.0.0/0]}, x: {expose-to-spaces: [s]}}"
+        )
+    ).applications["a"]
+    assert found.offers == {"o": Offer(name="o", endpoints=("x", "z"), access={"admin": "admin"})}
+    assert found.exposed_endpoints == {
+        "": ExposedEndpoint(cidrs=("0.0.0.0/0",)),
+        "x": ExposedEndpoint(spaces=("s",)),
+    }
 
 
 def test_a_relation_to_another_model_is_known_by_its_saas_entry() -> None:
     found = bundle(
-        "{applications: {a: {charm: a}}, saas: {b: {url: x}}, relations: [['a:x', 'b:y']]}"
+        "{applications: {a: {charm: a}}, saas: {b: {url: admin/m.b}}, relations: [['a:x', 'b:y']]}"
     )
     assert found.relations == (Relation(EndpointRef("a", "x"), EndpointRef("b", "y")),)
 
@@ -375,7 +495,7 @@ def test_further_documents_in_the_file_are_overlays(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (b"", "is empty, expected a bundle"),
-        (b"---\n", "is empty, expected a bundle"),
+        (b"---\n", "at least one application must be specified"),
         (b"- a", "line 1: expected a mapping, got a list"),
         (b"a: [", "is not valid YAML"),
         (b"\xff\xfe", "not UTF-8"),
@@ -536,7 +656,6 @@ def test_overlays_are_merged_in_order() -> None:
     ("base", "overlays", "expected"),
     [
         ("applications: {a: {charm: x}}", ["applications: {a: {scale: 2}}"], []),
-        ("services: {a: {charm: x}}", ["applications: {a: {scale: 2}}"], []),
         ("applications: {a: {charm: x}}", ["applications: {c: {charm: u}}"], []),
         (
             "applications: {a: {charm: x}}",
@@ -630,15 +749,81 @@ def test_the_old_name_of_applications_is_merged_only_where_the_new_one_is_missin
     assert raised.value.fix == "Write applications."
 
 
-def test_the_old_name_of_applications_is_merged_into() -> None:
-    merged = merge_documents(doc("services: {a: {charm: a}}"), doc("applications: {a: {scale: 2}}"))
-    assert merged == {"applications": {"a": {"charm": "a", "scale": 2}}}
-
-
 def test_both_names_of_scale_in_an_overlay_are_still_an_error() -> None:
-    merged = merge_documents(doc(BASE), doc("applications: {a: {scale: 2, num_units: 3}}"))
     with pytest.raises(BundleError, match="cannot specify both scale and num_units"):
-        Bundle.from_document(merged, where="x")
+        merge_documents(doc(BASE), doc("applications: {a: {scale: 2, num_units: 3}}"))
+
+
+PETS = "bundle: kubernetes\napplications: {pets: {charm: pets, scale: 1}}"
+
+
+@pytest.mark.parametrize(
+    ("fields", "scale", "ignored"),
+    [
+        ("scale: 0", 1, "scale: 0 in an overlay changes nothing in Juju (write num_units: 0)"),
+        ("scale: ", 1, "scale: null in an overlay changes nothing in Juju (write num_units: 0)"),
+        ("num_units: 0", 0, ""),
+        ("num_units: ", 0, ""),
+        ("scale: 0, num_units: 3", 3, ""),
+        ("scale: 3, num_units: 0", 3, ""),
+        ("scale: 4", 4, ""),
+    ],
+)
+def test_a_scale_of_zero_in_an_overlay_changes_nothing_and_that_is_said(
+    fields: str, scale: int, ignored: str
+) -> None:
+    found = merge(doc(PETS), [doc(f"applications: {{pets: {{{fields}}}}}")])
+    assert Bundle.from_document(found.document, where="x").applications["pets"].scale == scale
+    expected = [f"application pets: {ignored}"] if ignored else []
+    assert [str(problem) for problem in found.ignored] == expected
+
+
+def test_placement_in_an_overlay_is_for_new_applications_alone() -> None:
+    placed = doc(
+        "bundle: kubernetes\n"
+        "applications: {pets: {placement: a=b}, fleas: {charm: fleas, placement: c=d}}"
+    )
+    found = merge(doc(PETS), [placed])
+    applications = Bundle.from_document(found.document, where="x").applications
+    assert (applications["pets"].placement, applications["fleas"].placement) == ((), ("c=d",))
+    assert [str(problem) for problem in found.ignored] == [
+        "application pets: placement: a=b in an overlay changes nothing in Juju (write to: [a=b])"
+    ]
+    beside = merge(
+        doc(PETS), [doc("bundle: kubernetes\napplications: {pets: {placement: a=b, to: }}")]
+    )
+    assert Bundle.from_document(beside.document, where="x").applications["pets"].placement == (
+        "a=b",
+    )
+    assert beside.ignored == []
+    replaced = merge(
+        doc(PETS.replace("scale: 1", "scale: 1, placement: a=b")),
+        [doc("applications: {pets: {to: [e=f]}}")],
+    )
+    merged = Bundle.from_document(replaced.document, where="x")
+    assert merged.applications["pets"].placement == ("e=f",)
+    with pytest.raises(BundleError, match=r"placement \(a=b\) not valid for non-Kubernetes"):
+        merge(doc(PETS), [doc("applications: {pets: {placement: a=b}}")])
+
+
+@pytest.mark.parametrize("nothing", ["", "{}", "{expose-to-cidrs: }"])
+def test_offers_and_exposed_endpoints_are_merged_by_name(nothing: str) -> None:
+    first = doc(
+        "applications: {pets: {offers: {o: {endpoints: [x]}, u: {endpoints: [z]}}, "
+        "exposed-endpoints: {x: {expose-to-cidrs: [10.0.0.0/8]}, z: {expose-to-spaces: [s]}}}}"
+    )
+    second = doc(
+        f"applications: {{pets: {{offers: {{o: }}, exposed-endpoints: {{x: {nothing}}}}}}}"
+    )
+    pets = merge_documents(doc(PETS), first, second)["applications"]
+    assert pets == {
+        "pets": {
+            "charm": "pets",
+            "scale": 1,
+            "offers": {"u": {"endpoints": ["z"]}},
+            "exposed-endpoints": {"z": {"expose-to-spaces": ["s"]}},
+        }
+    }
 
 
 @pytest.mark.parametrize("old", ["scale", "num_units"])

@@ -55,6 +55,6 @@ def test_offers_are_for_overlays(tmp_path: Path) -> None:
 
     with pytest.raises(BundleError, match="can only appear in an overlay section"):
         load_document(file)
-    applications = load_overlay(file)["applications"]
+    applications = load_overlay(file)[0]["applications"]
     assert isinstance(applications, dict)
     assert "minio" in applications

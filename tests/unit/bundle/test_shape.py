@@ -48,9 +48,9 @@ def written(application: Application, key: str) -> object:
             {"n": "010", "d": "2024-01-01", "": ""},
         ),
         ("bindings: {'': 0x10, y: no}", "bindings", {"": "0x10", "y": "no"}),
-        ("storage: {data: 1.50}", "storage", {"data": "1.50"}),
+        ("storage: {data: 0010}", "storage", {"data": "0010"}),
         ("devices: {gpu: 1}", "devices", {"gpu": "1"}),
-        ("constraints: 1.0", "constraints", "1.0"),
+        ("plan: 1.0, constraints: mem=1.0", "constraints", "mem=1.0"),
         ("scale: 2.7", "scale", 2),
         ("scale: 0o17", "scale", 15),
         ("num_units: 1e+1", "scale", 10),
@@ -146,7 +146,7 @@ def test_an_overlay_has_the_same_types(tmp_path: Path) -> None:
         "applications: {a: {channel: 1.10, annotations: {v: 1.10, w: }, options: {o: }}}"
     )
     base = bundle(tmp_path, "annotations: {v: x, w: z}, options: {o: 1}").document
-    merged = Bundle.from_document(merge_documents(base, load_overlay(file)), where="x")
+    merged = Bundle.from_document(merge_documents(base, *load_overlay(file)), where="x")
     assert merged.applications["a"].channel == "1.10"
     assert merged.applications["a"].annotations == {"v": "1.10", "w": ""}
     assert merged.applications["a"].options == {}

@@ -180,6 +180,7 @@ bundle: kubernetes
 applications:
   minio:
     charm: ./minio_r278.charm
+    scale: 1
     options: {{port: 9001, mode: gateway}}
     resources: {{oci-image: "{IMAGE}"}}
 """

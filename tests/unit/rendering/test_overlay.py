@@ -446,7 +446,7 @@ CHARMS = CharmDirectory.of([CAT, OLD_CAT, DOG], path=Path("charms"))
 ZOO = """
 bundle: kubernetes
 applications:
-  tom: {charm: cat, channel: 1/stable, options: {words: purr}}
+  tom: {charm: cat, num_units: 1, channel: 1/stable, options: {words: purr}}
   rex: {charm: dog, scale: 2}
 relations: [[tom, rex]]
 """
@@ -563,7 +563,9 @@ def test_paths_of_charms_begin_with_a_dot(relative_to: Path | None, path: str) -
 def test_every_application_has_the_base_that_it_is_deployed_on(
     fields: str, top: str, added: Document
 ) -> None:
-    text = f"{ZOO.replace('scale: 2', fields)}{top}\n"
+    text = f"{ZOO.replace('scale: 2', f'num_units: 1, {fields}')}{top}\n".replace(
+        "num_units: 1, scale: 1", "scale: 1"
+    )
     rendering = zoo(text, overlays=("applications: {tom: {base: ubuntu@22.04}}",))
     rex = mapping(mapping(rendering.overlay["applications"])["rex"])
     assert {key: rex[key] for key in ("series", "base") if key in rex} == added
@@ -593,7 +595,9 @@ def test_a_base_is_written_with_the_risk_that_the_charm_names() -> None:
 def test_a_base_that_no_file_has_is_refused_with_what_is_there(
     fields: str, top: str, what: str
 ) -> None:
-    text = f"{ZOO.replace('channel: 1/stable', fields)}{top}\n"
+    text = f"{ZOO.replace('channel: 1/stable', fields)}{top}\n".replace(
+        "num_units: 1, scale: 1", "scale: 1"
+    )
     with pytest.raises((CharmNotFoundError, CharmError)) as raised:
         zoo(text, overlays=("applications: {rex: {base: ubuntu@20.04}}",))
     (problem,) = raised.value.problems
@@ -619,7 +623,7 @@ def test_a_charm_without_bases_is_a_warning() -> None:
         ("channel: stable", {"channel": ""}),
         ("channel: ''", {}),
         ("channel: ", {}),
-        ("scale: 1", {}),
+        ("trust: false", {}),
         ("channel: 1/stable, revision: 5", {"channel": "", "revision": None}),
     ],
 )
@@ -913,7 +917,7 @@ def cat_with(name: str, default: str) -> CharmDirectory:
     return CharmDirectory.of([cat, DOG], path=Path("charms"))
 
 
-QUIET = ZOO.replace("options: {words: purr}", "scale: 1")
+QUIET = ZOO.replace("options: {words: purr}", "trust: false")
 
 
 def test_a_malformed_default_of_a_charm_is_a_warning_and_stays() -> None:
