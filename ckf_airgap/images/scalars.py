@@ -245,7 +245,7 @@ class _YamlReader:
             inside = self._behind_properties(event)
             if start == end:  # nothing is written: `key:`, `- `, `? key`, or `{key}`
                 before = self.text[:start]
-                if before.rstrip()[-1:] not in (":", "-"):
+                if before.rstrip()[-1:] not in ((":",) if flow else (":", "-")):
                     line = before.rpartition("\n")[2]
                     # A key that goes over several lines can have no `:` behind it.
                     if not flow or str(path[-1]) not in line:
