@@ -245,8 +245,10 @@ class _YamlReader:
             inside = self._behind_properties(event)
             if start == end:  # nothing is written: `key:`, `- `, `? key`, or `{key}`
                 before = self.text[:start]
-                if before.rstrip()[-1:] not in (":", "-"):
-                    if not flow:
+                if before.rstrip()[-1:] not in ((":",) if flow else (":", "-")):
+                    line = before.rpartition("\n")[2]
+                    # A key that goes over several lines can have no `:` behind it.
+                    if not flow or str(path[-1]) not in line:
                         return None
                     lead = ": "
                 elif not before[-1:].isspace():
@@ -373,7 +375,7 @@ def _reindented(raw: str, old: str, value: str) -> str | None:
     """Return a literal block with new lines, or ``None`` when they do not fit its header.
 
     A header with an indentation of its own (``|2``) or lines that begin with blanks would need
-    another header.
+    another header, and so would a block that is empty.
     """
     header, _, body = raw.partition("\n")
     trailing = len(body) - len(body.rstrip("\n"))
@@ -389,6 +391,8 @@ def _reindented(raw: str, old: str, value: str) -> str | None:
         return None
     sample = next((line for line in body.split("\n") if line.strip()), "")
     margin = sample[: len(sample) - len(sample.lstrip(" "))]
+    if not margin:  # a block without lines has no indentation to go by
+        return None
     indented = [f"{margin}{line}" if line else line for line in lines]
     return f"{header}\n" + "\n".join(indented) + "\n" * trailing
 

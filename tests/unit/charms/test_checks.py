@@ -225,6 +225,8 @@ def test_architectures_have_the_names_of_juju_and_an_empty_manifest_is_none(
 @pytest.mark.parametrize(
     ("actions", "text"),
     [
+        ("x: {params: {n: {type: string}}}", "map keyed with non-string value"),
+        ("x: {params: {a: {enum: [{1: b}]}}}", "map keyed with non-string value"),
         ("my_action: {}", "bad action name my_action"),
         ("A: {}", "bad action name A"),
         ("juju-x: {}", 'cannot use action name juju-x: the "juju-" prefix is reserved'),
