@@ -35,13 +35,16 @@ applications:
     annotations: {{gui-x: "10"}}
   kfp-db:
     charm: ./mysql-k8s_r1.charm
+    scale: 1
     resources: {{mysql-image: {REGISTRY}/mysql:8}}
     storage: {{database: 10G}}
   katib-db:
     charm: ./mysql-k8s_r1.charm
+    scale: 1
     resources: {{mysql-image: {REGISTRY}/mysql:8}}
   kfp-api:
     charm: ./kfp-api_r1.charm
+    scale: 1
     resources: {{oci-image: {REGISTRY}/kfp:1}}
 relations:
 - [kfp-api, minio]
