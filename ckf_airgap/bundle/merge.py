@@ -214,7 +214,9 @@ def _without_effect(name: str, changes: Document) -> list[Problem]:
     elif "scale" in changes:
         changes.pop("num_units", None)  # zero or null: both are refused before
     placement = changes.pop("placement", None)
-    if placement:
+    if placement and "to" in changes:
+        changes["to"] = [placement]  # Juju looks whether to is there, and it is, empty
+    elif placement:
         ignored.append(
             Problem(
                 f"placement: {placement} in an overlay changes nothing in Juju",

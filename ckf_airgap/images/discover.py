@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from ckf_airgap.bundle.bundle import Application, Bundle
 from ckf_airgap.charms.charm import Charm
@@ -13,6 +14,9 @@ from ckf_airgap.images.options import OptionPlan, plan_options
 from ckf_airgap.images.recognise import Known
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.rules import ImageRules
+
+_TRANSPORT: Final = re.compile(r"(?:docker|https?|oci|containers-storage):(?://)?", re.IGNORECASE)
+"""What programs put in front of a reference, and no reference has."""
 
 Place: TypeAlias = "tuple[str, str]"
 """An application and one of its options or resources."""
@@ -122,7 +126,14 @@ def discover_images(
             try:
                 reference = ImageReference.parse(text)
             except ReferenceSyntaxError as exc:
-                problems.append(Problem(exc.message, where))
+                fix = _instead(text)
+                if not isinstance(given, str):
+                    set_it = f"set {resource.name} under resources of {name} in an overlay"
+                    what = f"charm {charm.name} declares it so"
+                    fix = f"{what}: {set_it}{f', such as {fix}' if fix else ''}"
+                elif fix:
+                    fix = f"write {fix}"
+                problems.append(Problem(exc.message, where, fix))
                 continue
             if not skipped:
                 resources[resource.name] = reference
@@ -146,3 +157,18 @@ def discover_images(
     if problems:
         raise InputError("cannot determine images of resources", problems=problems)
     return tuple(found)
+
+
+def _instead(text: str) -> str:
+    """Return the reference that is probably meant by a text that is none, or nothing."""
+    meant = _TRANSPORT.sub("", text.strip())
+    name, at, digest = meant.partition("@")
+    path, colon, tag = name.rpartition(":")
+    if not colon or "/" in tag:
+        path, colon, tag = name, "", ""
+    meant = f"{path.lower()}{colon}{tag}{at}{digest}"
+    try:
+        ImageReference.parse(meant)
+    except ReferenceSyntaxError:
+        return ""
+    return meant

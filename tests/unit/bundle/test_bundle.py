@@ -783,6 +783,13 @@ def test_placement_in_an_overlay_is_for_new_applications_alone() -> None:
     assert [str(problem) for problem in found.ignored] == [
         "application pets: placement: a=b in an overlay changes nothing in Juju (write to: [a=b])"
     ]
+    beside = merge(
+        doc(PETS), [doc("bundle: kubernetes\napplications: {pets: {placement: a=b, to: }}")]
+    )
+    assert Bundle.from_document(beside.document, where="x").applications["pets"].placement == (
+        "a=b",
+    )
+    assert beside.ignored == []
     replaced = merge(
         doc(PETS.replace("scale: 1", "scale: 1, placement: a=b")),
         [doc("applications: {pets: {to: [e=f]}}")],

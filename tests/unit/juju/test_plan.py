@@ -10,6 +10,7 @@ import pytest
 from ckf_airgap.bundle.bases import choose_base
 from ckf_airgap.bundle.bundle import EndpointRef
 from ckf_airgap.bundle.constraints import architecture_of
+from ckf_airgap.bundle.login import ImageLogin
 from ckf_airgap.charms.charm import Base, Charm
 from ckf_airgap.errors import BundleError, CharmError
 from ckf_airgap.facts.releases import load_release, release_names
@@ -705,3 +706,40 @@ def test_what_no_record_says_is_a_warning_that_names_the_applications() -> None:
     assert warning.where == "model m"
     assert warning.what.endswith("compared with the bundle: app")
     assert warning.fix.startswith("compare them by hand: juju status")
+
+
+def test_a_deploy_step_is_described_whole() -> None:
+    subject = charm(
+        "{name: x, devices: {gpu: {type: g}}, storage: {data: {type: filesystem}},"
+        " requires: {db: {interface: db}}, extra-bindings: {outside: }}"
+    )
+    fields = (
+        "scale: 1, constraints: 'mem=2G tags=pods-a,^b allocate-public-ip=1',"
+        " storage: {data: 'kubernetes,2,1.5G'}, devices: {gpu: '2,nvidia.com/gpu,model=a;mem=4'},"
+        " to: ['a=b,c=d'], bindings: {'': alpha, db: beta, outside: gamma}, annotations: {x: 'y z'}"
+    )
+    (step,) = plan(f"bundle: kubernetes\n{one(fields, subject)}", charms={"app": subject}).deploys
+    assert step.describe().split("; ", 1)[1] == (
+        "mem=2048, tags=pods-a,^b, allocate-public-ip=true, storage data=kubernetes,2,1536M, "
+        "device gpu=2,nvidia.com/gpu,model=a;mem=4, placed on a=b,c=d, "
+        "all endpoints bound to alpha, db bound to beta, outside bound to gamma, annotation x=y z"
+    )
+
+
+def test_a_binding_of_an_endpoint_that_there_is_not_is_refused_with_the_nearest() -> None:
+    subject = charm("{name: x, extra-bindings: {outside: }}")
+    assert listed(one("bindings: {outsite: a}", subject), charms={"app": subject}) == [
+        "application app: binding of unknown endpoint \"outsite\" (did you mean 'outside'?)"
+    ]
+
+
+def test_the_login_of_an_image_goes_with_its_upload_and_is_not_shown() -> None:
+    found = bundle(one("scale: 1"))
+    login = ImageLogin(fields={"username": "u", "password": "s3cret"})
+    application = dataclasses.replace(found.applications["app"], logins={"oci-image": login})
+    found = dataclasses.replace(found, applications={"app": application})
+    done = plan_deployment(found, {"app": MINIO}, EMPTY)
+    (upload,) = done.deploys[0].resources
+    assert upload.login == login
+    assert "s3cret" not in repr(done) + repr(done.deploys) + str(done.to_json())
+    assert "s3cret" not in "".join(done.describe())

@@ -3,9 +3,17 @@ from __future__ import annotations
 import pytest
 import yaml
 
+from ckf_airgap.bundle.login import ImageLogin
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.juju.api import JujuTimeouts
-from ckf_airgap.juju.upload import RegistryAuth, RegistryLogin, error_text, image_details
+from ckf_airgap.juju.steps import ResourceUpload
+from ckf_airgap.juju.upload import (
+    RegistryAuth,
+    RegistryLogin,
+    error_text,
+    image_details,
+    image_documents,
+)
 
 
 @pytest.mark.parametrize(
@@ -75,3 +83,23 @@ def test_an_upload_may_take_longer_the_larger_it_is() -> None:
     timeouts = JujuTimeouts(upload_s=10, upload_bytes_per_s=1000)
     assert timeouts.upload(0) == 10
     assert timeouts.upload(5000) == 15
+
+
+def test_the_login_of_one_image_goes_before_that_of_the_registry() -> None:
+    own = ImageLogin(
+        fields={"auth": {"value": "dTpw"}, "username": "me", "password": "0123", "region": "x"}
+    )
+    auth = RegistryAuth(username="u", password="p", registry=Registry("reg:5000"))
+    body = image_details("reg:5000/x:1", auth, own)
+    assert yaml.safe_load(body) == {
+        "registrypath": "reg:5000/x:1",
+        "auth": {"value": "dTpw"},
+        "username": "me",
+        "password": "0123",
+        "region": "x",
+    }
+    assert image_documents("reg:5000/x:1", auth, own) == (body,)
+    upload = ResourceUpload(
+        name="i", type="oci-image", value="reg:5000/x:1", path="reg:5000/x:1", login=own
+    )
+    assert "0123" not in repr(upload)
