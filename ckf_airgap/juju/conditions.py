@@ -9,7 +9,7 @@ from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.constraints import parse_storage
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import BundleError
-from ckf_airgap.juju.api import Api, CallRefusedError
+from ckf_airgap.juju.api import Api
 from ckf_airgap.juju.connection import Session
 from ckf_airgap.juju.live import LiveModel
 from ckf_airgap.juju.offers import live_offers
@@ -52,7 +52,7 @@ async def with_conditions(session: Session, bundle: Bundle, live: LiveModel) -> 
             live = dataclasses.replace(
                 live,
                 offers=live_offers(reply.get("results")),
-                users={user: await _exists(api, user) for user in sorted(users)},
+                users=await _existing(api, users, session.controller.user),
             )
     return live
 
@@ -91,16 +91,18 @@ async def _pools(api: Api) -> frozenset[str]:
     )
 
 
-async def _exists(api: Api, user: str) -> bool:
-    """Whether a controller has a user; true when it does not say."""
-    if "@" in user:  # an identity provider knows, as of everyone@external
-        return True
-    try:
-        await api.call(
-            "UserManager",
-            "UserInfo",
-            {"entities": [{"tag": f"user-{user}"}], "include-disabled": True},
-        )
-    except CallRefusedError as exc:
-        return not exc.message.endswith("not found")
-    return True
+async def _existing(api: Api, users: set[str], caller: str) -> dict[str, bool]:
+    """Return whether a controller has each local user; nothing when it does not tell the caller."""
+    local = {user for user in users if "@" not in user}  # others are known to who vouches for them
+    if not local:
+        return {}
+    reply = await api.call("UserManager", "UserInfo", {"entities": [], "include-disabled": True})
+    results = reply.get("results")
+    known: dict[str, str] = {}
+    for item in results if isinstance(results, list) else []:
+        found = item.get("result") if isinstance(item, dict) else None
+        if isinstance(found, dict):
+            known[str(found.get("username"))] = str(found.get("access"))
+    if known.get(caller) != "superuser":  # others see themselves alone
+        return {}
+    return {user: user in known for user in sorted(local)}

@@ -188,6 +188,7 @@ def test_an_application_that_differs_is_brought_in_line() -> None:
                 charm="minio",
                 scale=1,
                 options={"port": 9000, "debug": False},
+                own_options={"juju-external-hostname": "app.example"},
                 constraints={"arch": "amd64", "mem": 1024},
             )
         },
@@ -710,25 +711,27 @@ def test_what_no_record_says_is_a_warning_that_names_the_applications() -> None:
 
 def test_a_deploy_step_is_described_whole() -> None:
     subject = charm(
-        "{name: x, devices: {gpu: {type: g}}, storage: {data: {type: filesystem}},"
+        "{name: x, devices: {gpu: {type: g}},"
+        " storage: {data: {type: filesystem, multiple: {range: 0-}}},"
         " requires: {db: {interface: db}}, extra-bindings: {outside: }}"
     )
     fields = (
         "scale: 1, constraints: 'mem=2G tags=pods-a,^b allocate-public-ip=1',"
         " storage: {data: 'kubernetes,2,1.5G'}, devices: {gpu: '2,nvidia.com/gpu,model=a;mem=4'},"
-        " to: ['a=b,c=d'], bindings: {'': alpha, db: beta, outside: gamma}, annotations: {x: 'y z'}"
+        " to: ['a=b,c=d'], bindings: {'': alpha, db: alpha, outside: alpha},"
+        " annotations: {x: 'y z'}"
     )
     (step,) = plan(f"bundle: kubernetes\n{one(fields, subject)}", charms={"app": subject}).deploys
     assert step.describe().split("; ", 1)[1] == (
         "mem=2048, tags=pods-a,^b, allocate-public-ip=true, storage data=kubernetes,2,1536M, "
         "device gpu=2,nvidia.com/gpu,model=a;mem=4, placed on a=b,c=d, "
-        "all endpoints bound to alpha, db bound to beta, outside bound to gamma, annotation x=y z"
+        "all endpoints bound to alpha, db bound to alpha, outside bound to alpha, annotation x=y z"
     )
 
 
 def test_a_binding_of_an_endpoint_that_there_is_not_is_refused_with_the_nearest() -> None:
     subject = charm("{name: x, extra-bindings: {outside: }}")
-    assert listed(one("bindings: {outsite: a}", subject), charms={"app": subject}) == [
+    assert listed(one("bindings: {outsite: alpha}", subject), charms={"app": subject}) == [
         "application app: binding of unknown endpoint \"outsite\" (did you mean 'outside'?)"
     ]
 
