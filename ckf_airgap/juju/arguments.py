@@ -1,6 +1,7 @@
 """Steps of a plan as the controller's API expects them. Pure.
 
-The shapes are those of ``Application.Deploy`` and ``Resources.AddPendingResources`` of Juju 3.6.
+The shapes are those of ``Application.Deploy``, ``Resources.AddPendingResources``,
+``ApplicationOffers.Offer`` and ``ApplicationOffers.ModifyOfferAccess`` of Juju 3.6.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ckf_airgap.documents import Document, JSONValue, dump_yaml
+from ckf_airgap.juju.offers import GrantOffer, MakeOffer
 from ckf_airgap.juju.steps import DeployApplication
 
 _BASE_RISK: Final = "stable"
@@ -85,3 +87,38 @@ def resource_arguments(step: DeployApplication, charm_url: str) -> Document:
         "charm-origin": None,
         "resources": announced,
     }
+
+
+def offer_arguments(step: MakeOffer, model_uuid: str, owner: str) -> Document:
+    """Return an offer as ``ApplicationOffers.Offer`` expects it.
+
+    Args:
+        step: What is offered.
+        model_uuid: The model of the application.
+        owner: The user whose offer it will be.
+    """
+    offer: Document = {
+        "model-tag": f"model-{model_uuid}",
+        "application-name": step.application,
+        "application-description": "",
+        "endpoints": {name: name for name in step.endpoints},
+        "offer-name": step.offer,
+        "owner-tag": f"user-{owner}",
+    }
+    return {"Offers": [offer]}
+
+
+def grant_arguments(step: GrantOffer, model: str) -> Document:
+    """Return what is granted as ``ApplicationOffers.ModifyOfferAccess`` expects it.
+
+    Args:
+        step: Who may do what.
+        model: The model of the offer, ``owner/name``.
+    """
+    change: Document = {
+        "user-tag": f"user-{step.user}",
+        "action": "grant",
+        "access": step.access,
+        "offer-url": f"{model}.{step.offer}",
+    }
+    return {"changes": [change]}

@@ -20,7 +20,7 @@ import websockets
 from juju.errors import JujuAPIError, JujuError, JujuRedirectException
 
 from ckf_airgap.concurrency import timeout
-from ckf_airgap.documents import decimal
+from ckf_airgap.documents import Document, decimal
 from ckf_airgap.errors import ControllerError
 from ckf_airgap.juju.api import UNAUTHORIZED, Api, JujuTimeouts, LibjujuApi, odd_answer
 from ckf_airgap.juju.libjuju import (
@@ -84,6 +84,7 @@ class Session:
     Attributes:
         controller: The controller, from the client store.
         entry: The model as the controller lists it.
+        info: The controller's description of the model when it was connected to.
         api: Calls of the model's facades.
         feed: The model's state as the watcher reports it.
         http: What uploads need.
@@ -95,12 +96,16 @@ class Session:
         *,
         controller: StoredController,
         entry: ModelEntry,
+        info: Document,
+        endpoint: str,
         watched: WatchedModel,
         connection: DirectConnection,
         timeouts: JujuTimeouts,
     ) -> None:
         self.controller = controller
         self.entry = entry
+        self.info = info
+        self._dialled = endpoint
         self.timeouts = timeouts
         self.api: Api = LibjujuApi(connection, f"controller {controller.name}", timeouts)
         self.http = HttpAccess(
@@ -137,6 +142,17 @@ class Session:
     def endpoint(self) -> str:
         """The controller's address in use, ``host:port``."""
         return self.http.endpoint
+
+    @contextlib.asynccontextmanager
+    async def controller_api(self) -> AsyncIterator[Api]:
+        """Connect to the controller itself for a block: offers and users are no model's.
+
+        Raises:
+            ControllerError: when it cannot be reached any more, or refuses the login.
+        """
+        name = f"controller {self.controller.name}"
+        async with _logged_in(self.controller, self._dialled, self.timeouts) as connection:
+            yield LibjujuApi(connection, name, self.timeouts)
 
     @property
     def juju_version(self) -> str:
@@ -190,6 +206,8 @@ async def connect(
             session = Session(
                 controller=controller,
                 entry=entry,
+                info=info,
+                endpoint=endpoint,
                 watched=watched,
                 connection=connection,
                 timeouts=limits,

@@ -15,27 +15,38 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ckf_airgap.bundle.bundle import Bundle
+from ckf_airgap.bundle.exposure import ExposedEndpoint
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.concurrency import bounded_map
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import AirgapError, ControllerError, Problem, RefusedError
-from ckf_airgap.juju.api import ALREADY_EXISTS, CallRefusedError
-from ckf_airgap.juju.arguments import deploy_arguments, resource_arguments
+from ckf_airgap.juju.api import ALREADY_EXISTS, Api, CallRefusedError
+from ckf_airgap.juju.arguments import (
+    deploy_arguments,
+    grant_arguments,
+    offer_arguments,
+    resource_arguments,
+)
+from ckf_airgap.juju.conditions import with_conditions
 from ckf_airgap.juju.connection import Session
 from ckf_airgap.juju.identities import read_identities
 from ckf_airgap.juju.identity import RECORD_KEY, DeploymentRecord
+from ckf_airgap.juju.offers import GrantOffer, MakeOffer
 from ckf_airgap.juju.plan import plan_deployment
 from ckf_airgap.juju.status import read_live_model
 from ckf_airgap.juju.steps import (
     AddRelation,
     ApplicationStep,
+    Change,
     DeployApplication,
     Expose,
     Plan,
     Scale,
+    SetAnnotations,
     SetConstraints,
     SetOptions,
     UploadCharm,
+    exposed_document,
 )
 from ckf_airgap.juju.upload import RegistryAuth, UploadedCharm, Uploader
 from ckf_airgap.net.limits import DEFAULT_LIMIT
@@ -51,10 +62,14 @@ class DeployEventKind(enum.Enum):
     CHANGED = "changed"
     """An application that was in the model was changed to match the bundle."""
     RELATED = "related"
+    OFFERED = "offered"
+    """An offer was made or changed."""
+    GRANTED = "granted"
+    """A user may do more with an offer."""
     REFUSED = "refused"
     """The controller refused a step; the others continue."""
     SKIPPED = "skipped"
-    """A relation was not tried, since one of its applications was refused."""
+    """A relation or offer was not tried, since an application or offer of it was refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +78,7 @@ class DeployEvent:
 
     Attributes:
         kind: What happened.
-        subject: The application, the charm file, or both ends of the relation.
+        subject: The application, the charm file, the offer, or both ends of the relation.
         done: How many steps of the plan are over, this one included.
         total: How many steps the plan has.
         detail: The controller's text, or the URL of the uploaded charm.
@@ -92,6 +107,7 @@ class DeployReport:
         plan: What was to be done.
         deployed: The applications that were deployed.
         related: The relations that were made, ``app:endpoint app:endpoint``.
+        offered: The offers that were made or changed.
         uploads: How many charm files were uploaded.
         took_s: How long it took, in seconds.
     """
@@ -99,6 +115,7 @@ class DeployReport:
     plan: Plan
     deployed: tuple[str, ...] = field(default=(), repr=False)
     related: tuple[str, ...] = field(default=(), repr=False)
+    offered: tuple[str, ...] = field(default=(), repr=False)
     uploads: int = 0
     took_s: float = 0.0
 
@@ -108,6 +125,7 @@ class DeployReport:
             "model": self.plan.model,
             "deployed": [*self.deployed],
             "related": [*self.related],
+            "offered": [*self.offered],
             "uploads": self.uploads,
             "unchanged": [*self.plan.unchanged],
             "kept-relations": self.plan.kept_relations,
@@ -137,6 +155,7 @@ async def plan_for(
         ControllerError: when the controller cannot be called.
     """
     live = await read_live_model(session.api, session.model_name, bundle.applications)
+    live = await with_conditions(session, bundle, live)
     identities = await read_identities(bundle, charms, live, registry_auth)
     return plan_deployment(bundle, charms, live, identities)
 
@@ -196,6 +215,7 @@ class _Execution:
         self.uploads = 0
         self.deployed: list[str] = []
         self.related: list[str] = []
+        self.offered: list[str] = []
         self.problems: list[Problem] = []
         self.refused: set[str] = set()
 
@@ -211,6 +231,8 @@ class _Execution:
             await bounded_map(self._run_group, self._groups(), jobs)
             for relation in self.plan.relations:
                 await self._relate(relation)
+            if self.plan.offers:
+                await self._make_offers()
         except ControllerError as exc:
             raise ControllerError(
                 f"{exc.message}; so far {self._so_far()}", problems=self.problems, fix=exc.fix
@@ -226,6 +248,7 @@ class _Execution:
             plan=self.plan,
             deployed=tuple(self.deployed),
             related=tuple(self.related),
+            offered=tuple(self.offered),
             uploads=self.uploads,
             took_s=time.monotonic() - started,
         )
@@ -340,7 +363,7 @@ class _Execution:
         }
         await self.api.call("Annotations", "Set", {"annotations": [annotations]})
         if step.expose:
-            await self.api.call("Application", "Expose", {"application": step.application})
+            await self._expose(step.application, step.exposed_endpoints)
 
     async def _upload_resources(
         self, step: DeployApplication, charm_url: str
@@ -364,7 +387,13 @@ class _Execution:
             pending[resource.name] = pending_id
         return pending
 
-    async def _change(self, step: SetOptions | SetConstraints | Scale | Expose) -> None:
+    async def _expose(self, application: str, endpoints: Mapping[str, ExposedEndpoint]) -> None:
+        change: Document = {"application": application}
+        if endpoints:
+            change["exposed-endpoints"] = exposed_document(endpoints)
+        await self.api.call("Application", "Expose", change)
+
+    async def _change(self, step: Change) -> None:
         match step:
             case SetOptions():
                 change: Document = {
@@ -385,7 +414,13 @@ class _Execution:
                 scale: Document = {"application-tag": tag, "scale": step.scale, "force": False}
                 await self.api.call("Application", "ScaleApplications", {"applications": [scale]})
             case Expose():
-                await self.api.call("Application", "Expose", {"application": step.application})
+                await self._expose(step.application, step.endpoints)
+            case SetAnnotations():
+                wanted: Document = {
+                    "entity": f"application-{step.application}",
+                    "annotations": {**step.annotations},
+                }
+                await self.api.call("Annotations", "Set", {"annotations": [wanted]})
 
     async def _relate(self, step: AddRelation) -> None:
         subject = f"{step.requirer} {step.provider}"
@@ -407,3 +442,36 @@ class _Execution:
                 return
         self.related.append(subject)
         self._tell(DeployEventKind.RELATED, subject)
+
+    async def _make_offers(self) -> None:
+        """Make the offers of the plan, which need a connection to the controller itself."""
+        refused: set[str] = set()
+        async with self.session.controller_api() as api:
+            for step in self.plan.offers:
+                subject = f"offer {step.offer}"
+                if step.application in self.refused or step.offer in refused:
+                    missing = step.application if step.application in self.refused else step.offer
+                    self._tell(DeployEventKind.SKIPPED, subject, f"{missing} is not there")
+                    continue
+                try:
+                    await self._offer(api, step)
+                except CallRefusedError as exc:
+                    if isinstance(step, MakeOffer):
+                        refused.add(step.offer)
+                    self._refuse(subject, exc)
+
+    async def _offer(self, api: Api, step: MakeOffer | GrantOffer) -> None:
+        session = self.session
+        if isinstance(step, MakeOffer):
+            arguments = offer_arguments(step, session.uuid, session.controller.user)
+            await api.call("ApplicationOffers", "Offer", arguments)
+            self.offered.append(step.offer)
+            self._tell(DeployEventKind.OFFERED, step.offer)
+            return
+        arguments = grant_arguments(step, session.entry.qualified_name)
+        try:
+            await api.call("ApplicationOffers", "ModifyOfferAccess", arguments)
+        except CallRefusedError as exc:
+            if "user already has" not in exc.message:  # the owner of a new offer, for one
+                raise
+        self._tell(DeployEventKind.GRANTED, step.user, f"{step.access} access to {step.offer}")

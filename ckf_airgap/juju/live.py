@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from ckf_airgap.bundle.exposure import ExposedEndpoint, read_exposed_endpoints
 from ckf_airgap.documents import Document, JSONValue, mappings
 from ckf_airgap.juju.identity import RECORD_KEY, DeploymentRecord, HeldIdentity
+from ckf_airgap.juju.offers import LiveOffer
 
 _CHARM_URL: Final = re.compile(r"^(?:[a-z]+:)?(?:[a-z0-9]+/)*(?P<name>.+?)(?:-(?P<revision>\d+))?$")
 
@@ -29,10 +31,14 @@ class LiveApplication:
     """The charm's name, without schema and revision."""
     scale: int = 0
     exposed: bool = False
+    exposed_endpoints: Mapping[str, ExposedEndpoint] = field(default_factory=dict)
     trust: bool = False
     options: Mapping[str, JSONValue] = field(default_factory=dict)
     """Each option's value in force: set by a user, or the default."""
     constraints: Document = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    own_options: Mapping[str, JSONValue] = field(default_factory=dict)
+    """The options in force that Juju gives every application, such as ``trust``."""
     identity: HeldIdentity = field(default_factory=HeldIdentity)
     """Its charm and resources, as far as the controller says."""
 
@@ -45,6 +51,14 @@ class LiveModel:
     applications: Mapping[str, LiveApplication] = field(default_factory=dict, repr=False)
     relations: frozenset[frozenset[str]] = field(default=frozenset(), repr=False)
     """Each relation's ends, ``application:endpoint``; peer relations have one."""
+    features: Mapping[str, str] | None = None
+    """What it supports, with versions, which charms may assume; ``None`` when it was not asked."""
+    pools: frozenset[str] | None = None
+    """The storage pools of its controller; ``None`` when it was not asked."""
+    offers: Mapping[str, LiveOffer] = field(default_factory=dict)
+    """Its offers, as far as the bundle has some."""
+    users: Mapping[str, bool] = field(default_factory=dict)
+    """Whether the controller has each user whom the bundle grants something, as far as known."""
 
 
 def live_model(
@@ -76,12 +90,20 @@ def live_model(
             charm=charm_name_of_url(charm_url),
             scale=scale if isinstance(scale, int) else len(dict(mappings(fields.get("units")))),
             exposed=fields.get("exposed") is True,
+            exposed_endpoints=read_exposed_endpoints(fields),
             trust=str(trust).lower() == "true",
             options={
                 option: _value(reply.get("config"), option)
                 for option, _ in mappings(reply.get("config"))
             },
             constraints=constraints if isinstance(constraints, dict) else {},
+            annotations={
+                key: str(value) for key, value in (annotations or {}).get(application, {}).items()
+            },
+            own_options={
+                option: _value(reply.get("application-config"), option)
+                for option, _ in mappings(reply.get("application-config"))
+            },
             identity=_identity(
                 charm_url,
                 reply,

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ckf_airgap.bundle.bases import choose_base
 from ckf_airgap.bundle.bundle import Application, Bundle, Relation
-from ckf_airgap.bundle.checks import option_problems, resource_problems
+from ckf_airgap.bundle.checks import APPLICATION_OPTIONS, option_problems, resource_problems
 from ckf_airgap.bundle.constraints import (
     architecture_of,
     parse_constraints,
@@ -26,8 +26,18 @@ from ckf_airgap.bundle.endpoints import resolve_relations
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import BundleError, CharmError, Problem, RefusedError, nearest, raise_all
+from ckf_airgap.juju.changes import changes_of
 from ckf_airgap.juju.identity import WantedIdentity, compare
 from ckf_airgap.juju.live import LiveApplication, LiveModel
+from ckf_airgap.juju.offers import GrantOffer, MakeOffer, offer_problems, offer_steps
+from ckf_airgap.juju.requirements import (
+    assumption_problems,
+    binding_problems,
+    device_problems,
+    exposure_problems,
+    layout_problems,
+    storage_problems,
+)
 from ckf_airgap.juju.steps import (
     AddRelation,
     ApplicationStep,
@@ -35,12 +45,9 @@ from ckf_airgap.juju.steps import (
     Expose,
     Plan,
     ResourceUpload,
-    Scale,
-    SetConstraints,
-    SetOptions,
     UploadCharm,
 )
-from ckf_airgap.juju.values import juju_text, option_text
+from ckf_airgap.juju.values import option_text
 
 
 def plan_deployment(
@@ -121,7 +128,9 @@ class _Planner:
             if charm is None:
                 self.wrong(application, "no charm was given for it", "add its .charm file")
                 continue
-            self._refuse_offers(application)
+            self._note(
+                application, offer_problems(application, charm, self.live.offers, self.live.users)
+            )
             present = self.live.applications.get(application.name)
             options = self._options(application, charm)
             constraints = self._parsed(application, "constraints", parse_constraints)
@@ -138,14 +147,19 @@ class _Planner:
                 )
                 continue
             self._compare(application, charm, present, options)
-            needed = list(_changes(application, present, options, constraints))
+            needed = list(changes_of(application, present, options, constraints))
+            if any(isinstance(step, Expose) for step in needed):
+                self._note(
+                    application,
+                    exposure_problems(application, charm, {**present.own_options, **options}),
+                )
             changes += needed
             unchanged += [] if needed else [application.name]
         self._refuse_saas()
         relations, kept = self._relations()
         return Plan(
             model=self.live.name,
-            steps=(*self._uploads(deploys), *deploys, *changes, *relations),
+            steps=(*self._uploads(deploys), *deploys, *changes, *relations, *self._offers()),
             unchanged=tuple(unchanged),
             kept_relations=kept,
             warnings=tuple(self._warnings()),
@@ -167,7 +181,11 @@ class _Planner:
             if compared.unknown:
                 self.unknown[name] = compared.unknown
         types = present.identity.option_types
-        lacking = [] if types is None else [key for key in options if key not in {*types, "trust"}]
+        lacking = (
+            []
+            if types is None
+            else [key for key in options if key not in {*types, *APPLICATION_OPTIONS}]
+        )
         if lacking:
             self.differences.append(
                 Problem(
@@ -178,6 +196,17 @@ class _Planner:
             )
 
     def _warnings(self) -> Iterator[Problem]:
+        for name, charm in self.charms.items():
+            given = self.bundle.applications[name].resources
+            for resource in charm.resources.values():
+                if not resource.is_image and resource.name not in given:
+                    yield Problem(
+                        f"charm {charm.name} declares the file {resource.name}, and nobody gives "
+                        "it: a charm that needs it stays blocked",
+                        f"application {name}, resource {resource.name}",
+                        f"add it to the bundle, resources: {{{resource.name}: ./FILE}}, or run "
+                        f"juju attach-resource {name} {resource.name}=FILE",
+                    )
         if self.unknown:
             yield Problem(
                 "no record says which charm and images these were deployed with, so they were not "
@@ -190,17 +219,14 @@ class _Planner:
         where = f"application {application.name}"
         self.problems.append(Problem(what, f"{where}, {place}" if place else where, fix))
 
-    def _refuse_offers(self, application: Application) -> None:
-        """Refuse offers, which are for other models and not made here, rather than drop them."""
-        applications = self.bundle.document.get("applications")
-        fields = applications.get(application.name) if isinstance(applications, dict) else None
-        if isinstance(fields, dict) and fields.get("offers"):
-            self.wrong(
-                application,
-                "the bundle offers its endpoints to other models, which is not supported",
-                "remove the offers, and run juju offer when everything is active",
-                "offers",
-            )
+    def _note(self, application: Application, found: Iterable[Problem]) -> None:
+        """Keep problems of an application."""
+        for problem in found:
+            self.wrong(application, problem.what, problem.fix, problem.where)
+
+    def _offers(self) -> Iterator[MakeOffer | GrantOffer]:
+        for application in self.bundle.applications.values():
+            yield from offer_steps(application, self.live.offers)
 
     def _refuse_saas(self) -> None:
         """Refuse offers of other models, which are not consumed here."""
@@ -214,37 +240,6 @@ class _Planner:
                 )
             )
 
-    def _refuse_layout(self, application: Application, charm: Charm) -> None:
-        """Refuse a charm that only we can read: Juju never looks at its ``charmcraft.yaml``."""
-        place = charm.path.name if charm.path is not None else ""
-        packed = "pack it with 'charmcraft pack', which writes metadata.yaml and config.yaml"
-        if charm.documents is not None and "metadata.yaml" not in charm.documents:
-            self.wrong(
-                application,
-                f"charm {charm.name} has everything in charmcraft.yaml, but the controller refuses "
-                "a charm without metadata.yaml",
-                packed,
-                place,
-            )
-        elif charm.documents is not None and "config.yaml" not in charm.documents:
-            unseen = [name for name in application.options if name in charm.options]
-            if unseen:
-                self.wrong(
-                    application,
-                    f"charm {charm.name} has its options only in charmcraft.yaml, and without "
-                    f"config.yaml the controller does not know them: {', '.join(unseen)}",
-                    packed,
-                    place,
-                )
-        if not charm.has_code:
-            self.wrong(
-                application,
-                f"charm {charm.name} has neither dispatch nor a file in hooks/, so none of its "
-                "units would ever run",
-                "fetch the file again, or pack the charm again",
-                place,
-            )
-
     def _deploy(
         self,
         application: Application,
@@ -252,7 +247,7 @@ class _Planner:
         options: dict[str, str],
         constraints: Document,
     ) -> DeployApplication | None:
-        self._refuse_layout(application, charm)
+        self._note(application, layout_problems(application, charm))
         resources = self._resources(application, charm)
         storage = self._directives(application, charm, "storage", parse_storage)
         devices = self._directives(application, charm, "devices", parse_device)
@@ -262,15 +257,12 @@ class _Planner:
                 "only 1 placement directive is supported for container models, "
                 f"got {len(application.placement)}",
             )
-        extra = charm.metadata.get("extra-bindings")
-        known = {*charm.endpoints, *(extra if isinstance(extra, dict) else ())}
-        for endpoint in application.bindings:
-            if endpoint and endpoint not in known and endpoint != "juju-info":
-                self.wrong(
-                    application,
-                    f'binding of unknown endpoint "{endpoint}"',
-                    nearest(endpoint, known),
-                )
+        self._note(application, assumption_problems(charm, self.live.features))
+        self._note(application, storage_problems(charm, storage, self.live.pools))
+        self._note(application, device_problems(charm, devices, application.devices))
+        self._note(application, binding_problems(application, charm))
+        if application.expose or application.exposed_endpoints:
+            self._note(application, exposure_problems(application, charm, options))
         try:
             base = choose_base(application, self.bundle, charm)
         except CharmError as exc:
@@ -294,7 +286,8 @@ class _Planner:
             devices=devices,
             bindings=application.bindings,
             placement=application.placement,
-            expose=application.expose,
+            expose=application.expose or bool(application.exposed_endpoints),
+            exposed_endpoints=application.exposed_endpoints,
             annotations=application.annotations,
         )
 
@@ -412,35 +405,3 @@ class _Planner:
             or (end.application in self.bundle.applications and end.application not in self.charms)
             for end in relation.ends
         )
-
-
-def _changes(
-    application: Application,
-    present: LiveApplication,
-    options: Mapping[str, str],
-    constraints: Document,
-) -> Iterator[ApplicationStep]:
-    """Yield what must change in an application that is in the model with the right charm."""
-    changed = {
-        name: text
-        for name, text in options.items()
-        if name != "trust" and _live_text(present, name) != text
-    }
-    if (application.trust or options.get("trust") == "true") and not present.trust:
-        changed["trust"] = "true"
-    if changed:
-        yield SetOptions(application=application.name, options=changed)
-    wanted = dict(constraints)
-    if "arch" in present.constraints:  # the controller filled it in, and it cannot be changed
-        wanted.setdefault("arch", present.constraints["arch"])
-    if constraints and wanted != present.constraints:
-        yield SetConstraints(application=application.name, constraints=wanted)
-    if application.scale != present.scale:
-        yield Scale(application=application.name, scale=application.scale, was=present.scale)
-    if application.expose and not present.exposed:
-        yield Expose(application=application.name)
-
-
-def _live_text(present: LiveApplication, name: str) -> str | None:
-    value = present.options.get(name)
-    return juju_text(value) if isinstance(value, str | int | float) else None

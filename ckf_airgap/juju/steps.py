@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from ckf_airgap.bundle.bundle import EndpointRef
+from ckf_airgap.bundle.exposure import ExposedEndpoint
 from ckf_airgap.bundle.login import ImageLogin
 from ckf_airgap.charms.charm import Base
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import Problem
+from ckf_airgap.juju.offers import GrantOffer, MakeOffer
 from ckf_airgap.juju.values import shown, shown_fully
 
 
@@ -75,6 +77,8 @@ class DeployApplication:
         devices: The API's object for each device of the charm.
         bindings: The space for each endpoint.
         placement: At most one directive, a node selector on Kubernetes.
+        expose: Whether it is exposed, wholly or in part.
+        exposed_endpoints: From where each endpoint can be reached; all of them when there is none.
     """
 
     application: str
@@ -92,6 +96,7 @@ class DeployApplication:
     bindings: Mapping[str, str] = field(default_factory=dict)
     placement: tuple[str, ...] = ()
     expose: bool = False
+    exposed_endpoints: Mapping[str, ExposedEndpoint] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
 
     def describe(self) -> str:
@@ -101,7 +106,7 @@ class DeployApplication:
         if self.trust:
             words.append("trusted")
         if self.expose:
-            words.append("exposed")
+            words.append(" ".join(["exposed", *_exposure(self.exposed_endpoints)]))
         text = ", ".join(words)
         parts = [f"{resource.name}={resource.value}" for resource in self.resources]
         parts += [f"{name}={shown(name, value)}" for name, value in self.options.items()]
@@ -130,6 +135,7 @@ class DeployApplication:
             "scale": self.scale,
             "trust": self.trust,
             "expose": self.expose,
+            "exposed-endpoints": exposed_document(self.exposed_endpoints),
             "options": {name: shown_fully(name, value) for name, value in self.options.items()},
             "resources": {resource.name: resource.value for resource in self.resources},
             "constraints": {**self.constraints},
@@ -204,17 +210,48 @@ class Scale:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expose:
-    """Expose an application that is in the model."""
+    """Expose an application that is in the model.
+
+    Attributes:
+        application: The application.
+        endpoints: From where each endpoint can be reached; all of them when there is none.
+    """
 
     application: str
+    endpoints: Mapping[str, ExposedEndpoint] = field(default_factory=dict)
 
     def describe(self) -> str:
         """Return the step as one line."""
-        return f"expose {self.application}"
+        return " ".join([f"expose {self.application}", *_exposure(self.endpoints)])
 
     def to_json(self) -> Document:
         """Return the step as JSON."""
-        return {"step": "expose", "application": self.application}
+        return {
+            "step": "expose",
+            "application": self.application,
+            "exposed-endpoints": exposed_document(self.endpoints),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAnnotations:
+    """Change annotations of an application that is in the model; an empty one is removed."""
+
+    application: str
+    annotations: Mapping[str, str]
+
+    def describe(self) -> str:
+        """Return the step as one line."""
+        changes = ", ".join(f"{name}={shown(name, v)}" for name, v in self.annotations.items())
+        return f"annotate {self.application}: {changes}"
+
+    def to_json(self) -> Document:
+        """Return the step as JSON."""
+        return {
+            "step": "set-annotations",
+            "application": self.application,
+            "annotations": {**self.annotations},
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,13 +279,14 @@ class AddRelation:
         }
 
 
-ApplicationStep: TypeAlias = "DeployApplication | SetOptions | SetConstraints | Scale | Expose"
-Step: TypeAlias = "UploadCharm | ApplicationStep | AddRelation"
+Change: TypeAlias = "SetOptions | SetConstraints | Scale | Expose | SetAnnotations"
+ApplicationStep: TypeAlias = "DeployApplication | Change"
+Step: TypeAlias = "UploadCharm | ApplicationStep | AddRelation | MakeOffer | GrantOffer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What will be done to a model, in order: uploads, applications, relations.
+    """What will be done to a model, in order: uploads, applications, relations, offers.
 
     Attributes:
         model: The model's name.
@@ -275,15 +313,20 @@ class Plan:
         return tuple(step for step in self.steps if isinstance(step, DeployApplication))
 
     @property
-    def changes(self) -> tuple[SetOptions | SetConstraints | Scale | Expose, ...]:
+    def changes(self) -> tuple[Change, ...]:
         """The changes to applications that are in the model."""
-        kinds = (SetOptions, SetConstraints, Scale, Expose)
+        kinds = (SetOptions, SetConstraints, Scale, Expose, SetAnnotations)
         return tuple(step for step in self.steps if isinstance(step, kinds))
 
     @property
     def relations(self) -> tuple[AddRelation, ...]:
         """The relations to make."""
         return tuple(step for step in self.steps if isinstance(step, AddRelation))
+
+    @property
+    def offers(self) -> tuple[MakeOffer | GrantOffer, ...]:
+        """The offers to make, and what is granted of offers."""
+        return tuple(step for step in self.steps if isinstance(step, MakeOffer | GrantOffer))
 
     def describe(self) -> Iterator[str]:
         """Yield one line of text for each step, then one for what is there already."""
@@ -328,3 +371,20 @@ def _directive(directive: Document) -> str:
     if isinstance(attributes, dict) and attributes:
         parts.append(";".join(f"{name}={value}" for name, value in attributes.items()))
     return ",".join(parts)
+
+
+def exposed_document(endpoints: Mapping[str, ExposedEndpoint]) -> Document:
+    """Return exposed endpoints as a bundle and the API write them."""
+    return {
+        name: {"expose-to-spaces": [*details.spaces], "expose-to-cidrs": [*details.cidrs]}
+        for name, details in endpoints.items()
+    }
+
+
+def _exposure(endpoints: Mapping[str, ExposedEndpoint]) -> list[str]:
+    """Return the exposed endpoints in brackets; nothing when all are exposed to everything."""
+    parts = [
+        f"{name or 'all endpoints'} to {', '.join((*details.spaces, *details.cidrs)) or 'all'}"
+        for name, details in endpoints.items()
+    ]
+    return [f"({'; '.join(parts)})"] if parts else []

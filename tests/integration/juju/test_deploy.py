@@ -330,7 +330,7 @@ async def test_refused_applications_are_told_together_and_the_others_are_deploye
     broken.write_bytes(b"PK\x03\x04 but no zip")
     spoiled = {
         **charms,
-        "minio": read_charm(file),
+        "minio": dataclasses.replace(read_charm(file), metadata=MINIO.metadata),
         "katib-db": dataclasses.replace(charms["katib-db"], path=broken),
     }
     events: list[DeployEvent] = []

@@ -38,7 +38,12 @@ applications:
     charm: ./minio_r278.charm
     trust: true
     scale: 2
-    options: {port: "9001", secret-key: hunter2, debug: true, ratio: 1}
+    options:
+      juju-external-hostname: m.example
+      port: "9001"
+      secret-key: hunter2
+      debug: true
+      ratio: 1
     resources: {oci-image: "reg:5000/minio:1"}
     constraints: mem=2.5G
     expose: true
@@ -100,6 +105,7 @@ def test_a_deploy_step_holds_what_the_controller_must_be_told() -> None:
         "secret-key": "hunter2",
         "debug": "true",
         "ratio": "1.0",
+        "juju-external-hostname": "m.example",
     }
     assert (minio.trust, minio.scale, minio.expose) == (True, 2, True)
     assert minio.constraints == {"mem": 2560}
@@ -138,6 +144,7 @@ def live_of(done: Plan) -> LiveModel:
                     "ratio": 1.0,
                     "mode": "server",
                 },
+                own_options={"juju-external-hostname": step.options.get("juju-external-hostname")},
                 constraints={**step.constraints, "arch": "amd64"},
             )
             for step in done.deploys
@@ -181,6 +188,7 @@ def test_an_application_that_differs_is_brought_in_line() -> None:
                 charm="minio",
                 scale=1,
                 options={"port": 9000, "debug": False},
+                own_options={"juju-external-hostname": "app.example"},
                 constraints={"arch": "amd64", "mem": 1024},
             )
         },
@@ -377,6 +385,7 @@ def test_the_live_model_is_read_from_the_controllers_documents() -> None:
         exposed=True,
         trust=True,
         options={"port": 9001, "mode": "server", "key": None},
+        own_options={"trust": True},
         constraints={"arch": "amd64"},
         identity=HeldIdentity(
             charm_url="local:minio-3",
@@ -435,8 +444,9 @@ def test_options_that_only_charmcraft_yaml_declares_cannot_be_set() -> None:
     text = problems(BUNDLE, charms=charms)
     assert text.count("\n  - ") == 1
     assert "does not know them: port, secret-key, debug, ratio" in text
-    options = 'options: {port: "9001", secret-key: hunter2, debug: true, ratio: 1}'
-    assert plan(BUNDLE.replace(options, "options: {trust: true}"), charms=charms).deploys
+    options = '      port: "9001"\n      secret-key: hunter2\n      debug: true\n      ratio: 1\n'
+    assert options in BUNDLE
+    assert plan(BUNDLE.replace(options, "      trust: true\n"), charms=charms).deploys
 
 
 def test_a_charm_without_code_is_refused() -> None:
@@ -453,13 +463,6 @@ def test_the_file_of_a_charm_that_is_deployed_already_does_not_matter() -> None:
         applications={"minio": LiveApplication(name="minio", charm="minio", scale=2)},
     )
     assert plan(BUNDLE, present, filed("charmcraft.yaml", has_code=False)).deploys
-
-
-def test_offers_are_refused_rather_than_left_out() -> None:
-    text = BUNDLE.replace("    scale: 2\n", "    scale: 2\n    offers: {s3: {endpoints: [o]}}\n")
-
-    with pytest.raises(BundleError, match="application minio, offers: the bundle offers its"):
-        plan(text)
 
 
 def present(**changes: Any) -> LiveModel:
@@ -480,9 +483,9 @@ def test_trust_is_given_to_an_application_that_is_there_however_the_bundle_says_
 
 def test_every_charm_has_the_endpoint_juju_info_to_bind() -> None:
     (step,) = plan(
-        one("bindings: {juju-info: alpha, object-storage: beta, '': gamma}"), charms={"app": MINIO}
+        one("bindings: {juju-info: alpha, object-storage: '', '': alpha}"), charms={"app": MINIO}
     ).deploys
-    assert step.bindings == {"juju-info": "alpha", "object-storage": "beta", "": "gamma"}
+    assert step.bindings == {"juju-info": "alpha", "object-storage": "", "": "alpha"}
     text = problems(one("bindings: {juju-inf: alpha}"), charms={"app": MINIO})
     assert 'binding of unknown endpoint "juju-inf"' in text
 
@@ -575,11 +578,11 @@ DEVICED = charm("{name: gpu, devices: {gpu: {type: nvidia.com/gpu}}, storage: {d
             "application app, devices: charm gpu has no device \"gpus\" (did you mean 'gpu'?)",
         ),
         (
-            "offers: {o: {endpoints: [object-storage]}}",
+            "offers: {o: {endpoints: [object-storag]}}",
             MINIO,
             (
-                "application app, offers: the bundle offers its endpoints to other models, which "
-                "is not supported (remove the offers, and run juju offer when everything is active)"
+                'application app, offer o: charm minio has no endpoint "object-storag" (did you '
+                "mean 'object-storage'?)"
             ),
         ),
     ],
@@ -708,25 +711,27 @@ def test_what_no_record_says_is_a_warning_that_names_the_applications() -> None:
 
 def test_a_deploy_step_is_described_whole() -> None:
     subject = charm(
-        "{name: x, devices: {gpu: {type: g}}, storage: {data: {type: filesystem}},"
+        "{name: x, devices: {gpu: {type: g}},"
+        " storage: {data: {type: filesystem, multiple: {range: 0-}}},"
         " requires: {db: {interface: db}}, extra-bindings: {outside: }}"
     )
     fields = (
         "scale: 1, constraints: 'mem=2G tags=pods-a,^b allocate-public-ip=1',"
         " storage: {data: 'kubernetes,2,1.5G'}, devices: {gpu: '2,nvidia.com/gpu,model=a;mem=4'},"
-        " to: ['a=b,c=d'], bindings: {'': alpha, db: beta, outside: gamma}, annotations: {x: 'y z'}"
+        " to: ['a=b,c=d'], bindings: {'': alpha, db: alpha, outside: alpha},"
+        " annotations: {x: 'y z'}"
     )
     (step,) = plan(f"bundle: kubernetes\n{one(fields, subject)}", charms={"app": subject}).deploys
     assert step.describe().split("; ", 1)[1] == (
         "mem=2048, tags=pods-a,^b, allocate-public-ip=true, storage data=kubernetes,2,1536M, "
         "device gpu=2,nvidia.com/gpu,model=a;mem=4, placed on a=b,c=d, "
-        "all endpoints bound to alpha, db bound to beta, outside bound to gamma, annotation x=y z"
+        "all endpoints bound to alpha, db bound to alpha, outside bound to alpha, annotation x=y z"
     )
 
 
 def test_a_binding_of_an_endpoint_that_there_is_not_is_refused_with_the_nearest() -> None:
     subject = charm("{name: x, extra-bindings: {outside: }}")
-    assert listed(one("bindings: {outsite: a}", subject), charms={"app": subject}) == [
+    assert listed(one("bindings: {outsite: alpha}", subject), charms={"app": subject}) == [
         "application app: binding of unknown endpoint \"outsite\" (did you mean 'outside'?)"
     ]
 

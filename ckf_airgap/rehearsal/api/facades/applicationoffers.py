@@ -11,7 +11,7 @@ from ckf_airgap.rehearsal.entities.crossmodel import OFFER_ACCESS, OfferURL
 from ckf_airgap.rehearsal.entities.macaroon import new_macaroon
 from ckf_airgap.rehearsal.model.deployment import string_map
 from ckf_airgap.rehearsal.model.model import Model
-from ckf_airgap.rehearsal.model.usernames import user_name
+from ckf_airgap.rehearsal.model.usernames import is_local, user_name
 from ckf_airgap.rehearsal.wire import (
     NOT_FOUND,
     NOT_VALID,
@@ -250,7 +250,8 @@ class ApplicationOffers(Facade):
                 )
 
     def _check_exists(self, name: str) -> None:
-        if not any(user.name == name for user in self.session.controller.users):
+        """Check a local user: others, such as everyone@external, need not be known."""
+        if is_local(name) and not any(user.name == name for user in self.session.controller.users):
             raise ApiError(
                 f'could not grant offer access: user "{name}" does not exist locally: '
                 f'user "{name}" not found',

@@ -1,0 +1,182 @@
+"""What a controller would refuse after the uploads is found before the first step."""
+
+from __future__ import annotations
+
+import pytest
+
+from ckf_airgap.errors import BundleError
+from ckf_airgap.juju.live import LiveApplication, LiveModel
+from ckf_airgap.juju.plan import plan_deployment
+from ckf_airgap.juju.steps import Plan
+from tests.unit.juju.samples import MINIO, bundle, charm
+
+STORED = charm(
+    """
+    name: pets
+    storage:
+      data: {type: filesystem, minimum-size: 2G}
+      logs: {type: filesystem, multiple: {range: 1-3}}
+      many: {type: filesystem, multiple: {range: 2+}}
+    devices: {gpu: {type: nvidia.com/gpu, countmin: 2}}
+    provides: {website: {interface: http}}
+    extra-bindings: {admin-api: }
+    """
+)
+SHARED = charm("{name: pets, storage: {data: {type: filesystem, shared: true}}}")
+FILED = charm(
+    "{name: pets, resources: {policy: {type: file, filename: p.tar.gz}, tune: {type: file, "
+    "filename: t.cnf}}}"
+)
+GPU = "devices: {gpu: '2,nvidia.com/gpu'}"
+
+
+def plan(fields: str, live: LiveModel, charm_: object = STORED) -> Plan:
+    text = (
+        f"bundle: kubernetes\napplications: {{pets: {{charm: ./pets.charm, scale: 1, {fields}}}}}"
+    )
+    return plan_deployment(bundle(text), {"pets": charm_}, live)  # type: ignore[dict-item]
+
+
+def problems(fields: str, live: LiveModel | None = None, charm_: object = STORED) -> list[str]:
+    try:
+        plan(fields, live or LiveModel(name="m"), charm_)
+    except BundleError as exc:
+        return [str(problem) for problem in exc.problems]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("storage", "expected"),
+    [
+        ("data: 1G", 'charm "pets" store "data": minimum storage size is 2048M, 1024M specified'),
+        ("data: '2,3G'", 'charm "pets" store "data": storage is singular, 2 specified'),
+        ("logs: 4", 'charm "pets" store "logs": at most 3 instances supported, 4 specified'),
+        ("many: '1,1G'", 'charm "pets" store "many": 2 instances required, 1 specified'),
+    ],
+)
+def test_storage_that_the_charm_does_not_allow(storage: str, expected: str) -> None:
+    assert problems(f"{GPU}, storage: {{{storage}}}") == [f"application pets, storage: {expected}"]
+
+
+@pytest.mark.parametrize("storage", ["data: 2G", "logs: '3,1G'", "many: 9", "data: 'tmpfs,2G'"])
+def test_storage_that_the_charm_allows(storage: str) -> None:
+    live = LiveModel(name="m", pools=frozenset())
+    assert problems(f"{GPU}, storage: {{{storage}}}", live) == []
+
+
+@pytest.mark.parametrize(("storage", "word"), [("", "no constraints"), ("data: 1G", "shared")])
+def test_shared_storage_is_refused(storage: str, word: str) -> None:
+    (text,) = problems(f"storage: {{{storage}}}", charm_=SHARED)
+    assert word in text
+
+
+def test_a_pool_that_the_controller_does_not_have() -> None:
+    live = LiveModel(name="m", pools=frozenset({"kubernetes", "fast"}))
+    (text,) = problems(f"{GPU}, storage: {{data: 'fats,2G'}}", live)
+    assert text.startswith(
+        "application pets, storage data: pool \"fats\" not found (did you mean 'fast'? Make it "
+        "(juju create-storage-pool fats kubernetes "
+    )
+    assert problems(f"{GPU}, storage: {{data: 'fast,2G'}}", live) == []
+    assert problems(f"{GPU}, storage: {{data: 'fats,2G'}}") == []  # the controller was not asked
+
+
+def test_devices_that_are_too_few_or_not_given() -> None:
+    assert problems("devices: {gpu: nvidia.com/gpu}") == [
+        (
+            'application pets, devices: charm "pets" device "gpu": minimum device size is 2, '
+            "1 specified"
+        )
+    ]
+    (text,) = problems("trust: true")
+    assert 'no constraints specified for device "gpu"' in text
+    assert "write devices: {gpu: '2,TYPE'}" in text
+
+
+@pytest.mark.parametrize("space", ["beta", "alph"])
+def test_a_space_that_is_not_there(space: str) -> None:
+    (text,) = problems(f"{GPU}, bindings: {{website: {space}}}")
+    assert f'application pets, bindings: space "{space}" not found' in text
+
+
+@pytest.mark.parametrize("endpoint", ["admin-api", "website", "juju-info", "''"])
+def test_extra_bindings_are_bound_as_endpoints_are(endpoint: str) -> None:
+    assert problems(f"{GPU}, bindings: {{{endpoint}: alpha}}") == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "expose: true",
+        "exposed-endpoints: {website: {expose-to-cidrs: [10.0.0.0/24]}}",
+        "expose: true, options: {juju-external-hostname: ''}",
+    ],
+)
+def test_nothing_is_exposed_without_a_host_name(fields: str) -> None:
+    (text,) = problems(f"{GPU}, {fields}")
+    assert "cannot expose a container application without a" in text
+    assert "set it in the bundle: options: {juju-external-hostname: HOST}" in text
+
+
+def test_a_host_name_that_the_model_has_is_enough() -> None:
+    application = LiveApplication(
+        name="pets", charm="pets", scale=1, own_options={"juju-external-hostname": "a.example"}
+    )
+    live = LiveModel(name="m", applications={"pets": application})
+    assert [step.describe() for step in plan("expose: true", live).steps] == ["expose pets"]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "expected"),
+    [
+        ("web", "endpoint \"web\" not found (did you mean 'website'?)"),
+        ("website: {expose-to-spaces: [dmz]}, x", 'endpoint "x" not found'),
+    ],
+)
+def test_an_endpoint_that_the_charm_does_not_have_is_not_exposed(
+    endpoint: str, expected: str
+) -> None:
+    found = problems(
+        f"{GPU}, options: {{juju-external-hostname: h}}, exposed-endpoints: {{{endpoint}: {{}}}}"
+    )
+    assert f"application pets, exposed-endpoints: {expected}" in found
+
+
+def test_a_space_that_is_not_there_is_not_exposed_to() -> None:
+    (text,) = problems(
+        f"{GPU}, options: {{juju-external-hostname: h}}, "
+        "exposed-endpoints: {website: {expose-to-spaces: [dmz, alpha]}}"
+    )
+    assert 'exposed-endpoints, website: space "dmz" not found' in text
+
+
+def test_assumptions_are_checked_against_the_model_where_it_is_known() -> None:
+    picky = charm("{name: pets, assumes: [juju >= 3.7]}")
+    live = LiveModel(name="m", features={"juju": "3.6.1"})
+    (text,) = problems("trust: true", live, picky)
+    assert "application pets, assumes: charm pets cannot be deployed: charm requires Juju" in text
+    assert problems("trust: true", charm_=picky) == []
+
+
+@pytest.mark.parametrize("expression", ["juju > 3.4", "{one-of: [juju]}"])
+def test_malformed_assumptions_are_refused_without_a_model(expression: str) -> None:
+    (text,) = problems("trust: true", charm_=charm(f"{{name: pets, assumes: [{expression}]}}"))
+    assert 'parsing expression 1 in top level "assumes" block: malformed' in text
+
+
+def test_a_file_that_nobody_gives_is_a_warning() -> None:
+    found = plan("resources: {tune: /etc/t.cnf}", LiveModel(name="m"), FILED).warnings
+    assert [problem.where for problem in found] == ["application pets, resource policy"]
+    assert "juju attach-resource pets policy=FILE" in found[0].fix
+
+
+def test_all_problems_are_told_together() -> None:
+    found = problems(
+        "expose: true, storage: {data: 1G}, bindings: {x: beta}",
+        charm_=STORED,
+    )
+    assert len(found) == 5
+
+
+def test_a_charm_of_which_nothing_is_asked_has_no_problem() -> None:
+    assert problems("resources: {oci-image: reg/x:1}", charm_=MINIO) == []
