@@ -19,7 +19,7 @@ from ckf_airgap.documents import is_text, yaml_events
 from ckf_airgap.errors import OptionError
 from ckf_airgap.images.places import KeyPath, Names, Scalar, Values
 
-_PROPERTIES: Final = re.compile(r"(?:[&!]\S*(?:\s+|\Z))*")
+_PROPERTIES: Final = re.compile(r"(?:&[0-9A-Za-z_-]+\s*|!\S*(?:\s+|\Z))*")
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _NULL_TAG: Final = "tag:yaml.org,2002:null"
 _STR_TAG: Final = "tag:yaml.org,2002:str"
@@ -106,7 +106,9 @@ class ValueText:
         if scalar.style in ("|", ">"):
             raw = self.text[scalar.start : scalar.end]
             kept = _reindented(raw, scalar.value or "", value) if scalar.style == "|" else None
-            return kept or _json_string(value) + "\n" * (len(raw) - len(raw.rstrip("\n")))
+            return kept or scalar.lead + _json_string(value) + "\n" * (
+                len(raw) - len(raw.rstrip("\n"))
+            )
         if scalar.style in ("'", "*") or scalar.value is None:
             return scalar.lead + _single_quoted(value)
         plain = _plain_safe(value, flow=scalar.flow)
@@ -245,14 +247,18 @@ class _YamlReader:
             inside = self._behind_properties(event)
             if start == end:  # nothing is written: `key:`, `- `, `? key`, or `{key}`
                 before = self.text[:start]
-                if before.rstrip()[-1:] not in (":", "-"):
-                    if not flow:
+                if before.rstrip()[-1:] not in ((":",) if flow else (":", "-")):
+                    line = before.rpartition("\n")[2]
+                    # A key that goes over several lines can have no `:` behind it.
+                    if not flow or str(path[-1]) not in line:
                         return None
                     lead = ": "
                 elif not before[-1:].isspace():
                     lead = " "
-            elif inside == end:  # an anchor or a tag, and nothing after it
-                lead = "" if self.text[end - 1].isspace() else " "
+            elif inside > start and not self.text[inside - 1].isspace():
+                lead = " "  # an anchor or a tag, and nothing or no blank after it
+            elif style in ("|", ">") and self.text[start - 1 : start] == "\n":
+                lead = " "  # a block may begin where a text in quotes may not
             start = inside
         scalar = Scalar(path, value, start, end, style, lead, flow)
         if event.anchor:
@@ -373,7 +379,7 @@ def _reindented(raw: str, old: str, value: str) -> str | None:
     """Return a literal block with new lines, or ``None`` when they do not fit its header.
 
     A header with an indentation of its own (``|2``) or lines that begin with blanks would need
-    another header.
+    another header, and so would a block that is empty.
     """
     header, _, body = raw.partition("\n")
     trailing = len(body) - len(body.rstrip("\n"))
@@ -389,6 +395,8 @@ def _reindented(raw: str, old: str, value: str) -> str | None:
         return None
     sample = next((line for line in body.split("\n") if line.strip()), "")
     margin = sample[: len(sample) - len(sample.lstrip(" "))]
+    if not margin:  # a block without lines has no indentation to go by
+        return None
     indented = [f"{margin}{line}" if line else line for line in lines]
     return f"{header}\n" + "\n".join(indented) + "\n" * trailing
 

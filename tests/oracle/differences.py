@@ -148,8 +148,12 @@ DIFFERENCES: Final = (
         name="an overlay's application that there is not",
         kinds=BUNDLE,
         refusal=r"there is no application",
-        why="Juju takes an empty mapping for a removal; the name is mistyped.",
-        example=_bundle("applications: {a: {charm: x, scale: 1}}\n", "applications: {b: {}}\n"),
+        why="The name is mistyped, even if a later overlay takes the application away again.",
+        example=_bundle(
+            "applications: {a: {charm: x, scale: 1}}\n",
+            "applications: {b: {}}\n",
+            "applications: {b: }\n",
+        ),
     ),
     Difference(
         name="a list or a mapping as the value of an option",
@@ -164,15 +168,6 @@ DIFFERENCES: Final = (
         refusal=r"negative number of units",
         why="Juju makes it 0 and says nothing.",
         example=_bundle("applications: {a: {charm: x, scale: -1}}\n"),
-    ),
-    Difference(
-        name="a placement for no units",
-        kinds=BUNDLE,
-        refusal=r"too many placement directives",
-        why="Juju counts directives only when there are units, and leaves this one unused.",
-        example=_bundle(
-            "applications: {a: {charm: x, scale: 0, to: ['b=c']}}\nbundle: kubernetes\n"
-        ),
     ),
     Difference(
         name="a charm's path",

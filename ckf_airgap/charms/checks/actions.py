@@ -9,7 +9,7 @@ from typing import Final
 from ckf_airgap.charms.checks.gotext import go_value
 from ckf_airgap.charms.checks.jsonschema import schema_problem
 from ckf_airgap.charms.checks.names import reserved_reason
-from ckf_airgap.documents import ANY, Document, JSONValue, MappingOf
+from ckf_airgap.documents import ANY, Document, JSONValue, MappingOf, TypedKey
 
 SHAPE: Final = MappingOf(MappingOf(ANY))
 """The types of the fields of ``actions.yaml``."""
@@ -31,7 +31,7 @@ def actions_problems(charm: str, document: Document) -> list[str]:
 
     Args:
         charm: The charm's name: those that begin with ``juju-`` may use reserved names.
-        document: What `SHAPE` gives.
+        document: What fits `SHAPE`, with keys that are no text told (`TypedKey`).
     """
     problems = []
     for name, fields in document.items():
@@ -81,6 +81,8 @@ def _prohibited(value: JSONValue) -> str:
     """Return the problem of keys that a schema may not have (``cleanse``)."""
     if isinstance(value, dict):
         for key, item in value.items():
+            if isinstance(key, TypedKey):
+                return "map keyed with non-string value"
             if key in _PROHIBITED:
                 return f'schema key "{key}" not compatible with this version of juju'
             problem = _prohibited(item)

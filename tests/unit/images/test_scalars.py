@@ -214,6 +214,11 @@ def test_empty_values_are_filled(text: str, expected: str | None) -> None:
         assert found == expected
 
 
+@pytest.mark.parametrize("text", ["{a\n b}", "{a\n }", "{c, a\n b}"])
+def test_a_key_that_no_value_can_follow_on_its_line_makes_a_text(text: str) -> None:
+    assert ValueText.parse(text).dialect is Dialect.TEXT
+
+
 def test_several_empty_values_side_by_side_are_filled_each() -> None:
     assert edited("a:\nb:\nc:\n", {("a",): "1", ("b",): "2", ("c",): "3"}) == (
         "a: '1'\nb: '2'\nc: '3'\n"
@@ -245,6 +250,27 @@ def test_a_literal_block_keeps_its_lines() -> None:
     found = edited(text, {("a", "b"): "x: new\n\ny: z\n\n"})
     assert found == text.replace("old", "new")
     assert yaml.safe_load(edited("a: |2\n    b\n", {("a",): "  c\n"})) == {"a": "  c\n"}
+
+
+def test_an_anchor_ends_where_its_name_does() -> None:
+    assert edited("- &a:/b c\n", {(0,): "r.io/a:1"}) == "- &a r.io/a:1\n"
+
+
+def test_a_key_in_brackets_may_end_with_a_dash() -> None:
+    text = "{a- , b}"
+
+    assert yaml.safe_load(edited(text, {("a-",): "r.io/a:1"})) == {"a-": "r.io/a:1", "b": None}
+
+
+@pytest.mark.parametrize(
+    "text", ["a: |\n", "a:\n|\n", "a: |\n\nb: c\n", "a: |-\n  \nb: c\n", "- |\n- b\n"]
+)
+def test_an_empty_block_is_filled(text: str) -> None:
+    before = yaml.safe_load(text)
+    path = ValueText.parse(text).scalars[0].path
+    before[path[0]] = "r.io/a:1"
+
+    assert yaml.safe_load(ValueText.parse(text).edit({path: "r.io/a:1"})) == before
 
 
 @pytest.mark.parametrize("text", ["a: old\nb: c\n", "a: 'old'\n", 'a: "old"\n', '{"a": "old"}'])
