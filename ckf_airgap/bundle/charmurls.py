@@ -17,7 +17,7 @@ from ckf_airgap.errors import BundleError
 _URL_ARCHITECTURES: Final = (*ARCHITECTURES, "armhf", "i386")
 
 _SERIES: Final = re.compile(r"[a-z]+[a-z0-9]*\Z")
-_REVISION: Final = re.compile(r"(?P<name>.+)-(?P<revision>[0-9]+)\Z", re.DOTALL)
+_REVISION: Final = re.compile(r"(?P<name>.+)-(?P<revision>[0-9]{1,18})\Z", re.DOTALL)
 _SCHEME: Final = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*):(?P<rest>.*)\Z", re.DOTALL)
 
 

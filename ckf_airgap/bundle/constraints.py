@@ -95,7 +95,10 @@ def _size(value: str) -> JSONValue:
 def _float(text: str) -> float | None:
     """Return the number that Go's ParseFloat reads; ``None`` for others, and infinite ones."""
     if _HEXADECIMAL.match(text):
-        number = float.fromhex(text.replace("_", ""))
+        try:
+            number = float.fromhex(text.replace("_", ""))
+        except OverflowError:
+            return None
     elif _DECIMAL.match(text):
         number = float(text.replace("_", ""))
     else:
@@ -104,9 +107,18 @@ def _float(text: str) -> float | None:
 
 
 def _integer(value: str) -> JSONValue:
-    if value and not (_UNSIGNED.match(value) and int(value) <= _MAX_UINT64):
+    number = _whole(value, _MAX_UINT64) if _UNSIGNED.match(value or "0") else None
+    if number is None:
         raise ValueError("must be a non-negative integer")
-    return int(value or 0)
+    return number
+
+
+def _whole(text: str, limit: int) -> int | None:
+    """Return the number that digits are, zero for none; ``None`` for one beyond a limit."""
+    digits = text.lstrip("+-").lstrip("0") or "0"
+    if len(digits) > 20 or int(digits) > limit:
+        return None
+    return -int(digits) if text.startswith("-") else int(digits)
 
 
 def _architecture(value: str) -> JSONValue:
@@ -190,18 +202,21 @@ def _storage_part(part: str) -> tuple[str, str | int]:
     """Return which part of a storage directive a text is, and its value."""
     if _STORAGE_POOL.match(part):
         return "Pool", part
-    if _STORAGE_COUNT.match(part) and int(part) <= _MAX_UINT64:
-        if int(part) <= 0:
+    if _STORAGE_COUNT.match(part):
+        count = _whole(part, _MAX_UINT64)
+        if part.startswith("-") or count == 0:
             raise BundleError(
                 f'parsing storage count: count must be greater than zero, got "{part}"'
             )
-        return "Count", int(part)
+        if count is not None:
+            return "Count", count
     size = _STORAGE_SIZE.match(part)
     if size is None:
         raise BundleError(f'unrecognized storage constraint "{part}" not valid')
-    if size[1].startswith("-"):
+    number = _float(size[1])
+    if number is None or size[1].startswith("-"):
         raise BundleError(f'cannot parse size: expected a non-negative number, got "{part}"')
-    return "Size", min(math.ceil(float(size[1]) * _STORAGE_MIB[size[2]]), _MAX_UINT64)
+    return "Size", min(math.ceil(number * _STORAGE_MIB[size[2]]), _MAX_UINT64)
 
 
 def parse_device(text: str) -> Document:
@@ -218,8 +233,8 @@ def parse_device(text: str) -> Document:
             "cannot parse device constraints string, supported format is "
             "[<count>,]<device-class>|<vendor/type>[,<key>=<value>;...]"
         )
-    count = int(parts[0]) if _SIGNED.match(parts[0]) else 0
-    if not 0 < count <= _MAX_INT64:
+    count = _whole(parts[0], _MAX_INT64) if _SIGNED.match(parts[0]) else None
+    if count is None or count <= 0:
         raise BundleError(f'count must be greater than zero, got "{parts[0]}"')
     attributes: Document = {}
     for pair in parts[2].split(";") if len(parts) == 3 else ():

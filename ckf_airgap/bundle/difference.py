@@ -80,6 +80,9 @@ def _fields(base: Document, target: Document) -> Document:
     for key in base:
         if key not in target and not (rescaled and key in ("scale", "num_units")):
             changes[key] = None
+    if "scale" in changes and not changes["scale"]:  # which changes nothing in an overlay
+        del changes["scale"]
+        changes.setdefault("num_units", 0)
     return {key: changes[key] for key in sorted(changes, key=_rank)}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from ckf_airgap.documents import Document, JSONValue
@@ -10,7 +9,7 @@ from ckf_airgap.documents import Document, JSONValue
 RENDER_IT: Final = "render it first, such as with jinja2-cli, and give the file that comes out"
 """What to do about a template."""
 
-_MARKS: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+_MARKS: Final = (("{{", "}}"), ("{%", "%}"), ("{#", "#}"))
 _ENDINGS: Final = (".j2", ".jinja", ".jinja2", ".tmpl", ".tpl")
 _FREE: Final = frozenset({"options", "annotations", "description"})
 """Fields that may hold the marks of a template as text of their own."""
@@ -23,7 +22,7 @@ def looks_like_template(name: str, text: str) -> bool:
         name: The file's name.
         text: Its content.
     """
-    return name.lower().endswith(_ENDINGS) or _MARKS.search(text) is not None
+    return name.lower().endswith(_ENDINGS) or _mark(text) != ""
 
 
 def placeholder(document: Document) -> str:
@@ -34,8 +33,7 @@ def placeholder(document: Document) -> str:
 
     def search(value: JSONValue) -> str:
         if isinstance(value, str):
-            found = _MARKS.search(value)
-            return found[0] if found else ""
+            return _mark(value)
         if isinstance(value, list):
             return next(filter(None, map(search, value)), "")
         if isinstance(value, dict):
@@ -45,3 +43,13 @@ def placeholder(document: Document) -> str:
         return ""
 
     return search(document)
+
+
+def _mark(text: str) -> str:
+    """Return the first mark of a template in a text, in one pass over it."""
+    for opening, closing in _MARKS:
+        start = text.find(opening)
+        end = text.find(closing, start + 2) if start >= 0 else -1
+        if end >= 0:
+            return text[start : end + 2]
+    return ""

@@ -19,7 +19,7 @@ from ckf_airgap.documents import is_text, yaml_events
 from ckf_airgap.errors import OptionError
 from ckf_airgap.images.places import KeyPath, Names, Scalar, Values
 
-_PROPERTIES: Final = re.compile(r"(?:[&!]\S*(?:\s+|\Z))*")
+_PROPERTIES: Final = re.compile(r"(?:&[0-9A-Za-z_-]+\s*|!\S*(?:\s+|\Z))*")
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _NULL_TAG: Final = "tag:yaml.org,2002:null"
 _STR_TAG: Final = "tag:yaml.org,2002:str"
@@ -106,7 +106,9 @@ class ValueText:
         if scalar.style in ("|", ">"):
             raw = self.text[scalar.start : scalar.end]
             kept = _reindented(raw, scalar.value or "", value) if scalar.style == "|" else None
-            return kept or _json_string(value) + "\n" * (len(raw) - len(raw.rstrip("\n")))
+            return kept or scalar.lead + _json_string(value) + "\n" * (
+                len(raw) - len(raw.rstrip("\n"))
+            )
         if scalar.style in ("'", "*") or scalar.value is None:
             return scalar.lead + _single_quoted(value)
         plain = _plain_safe(value, flow=scalar.flow)
@@ -253,8 +255,10 @@ class _YamlReader:
                     lead = ": "
                 elif not before[-1:].isspace():
                     lead = " "
-            elif inside == end:  # an anchor or a tag, and nothing after it
-                lead = "" if self.text[end - 1].isspace() else " "
+            elif inside > start and not self.text[inside - 1].isspace():
+                lead = " "  # an anchor or a tag, and nothing or no blank after it
+            elif style in ("|", ">") and self.text[start - 1 : start] == "\n":
+                lead = " "  # a block may begin where a text in quotes may not
             start = inside
         scalar = Scalar(path, value, start, end, style, lead, flow)
         if event.anchor:

@@ -145,17 +145,6 @@ DIFFERENCES: Final = (
         ),
     ),
     Difference(
-        name="an overlay's application that there is not",
-        kinds=BUNDLE,
-        refusal=r"there is no application",
-        why="The name is mistyped, even if a later overlay takes the application away again.",
-        example=_bundle(
-            "applications: {a: {charm: x, scale: 1}}\n",
-            "applications: {b: {}}\n",
-            "applications: {b: }\n",
-        ),
-    ),
-    Difference(
         name="a list or a mapping as the value of an option",
         kinds=BUNDLE,
         refusal=r"option .*not (a list|a mapping)|a scalar, not (a list|a mapping)",

@@ -12,6 +12,7 @@ import yaml
 
 from ckf_airgap.bundle.bases import written
 from ckf_airgap.bundle.bundle import Bundle
+from ckf_airgap.bundle.login import ImageLogin
 from ckf_airgap.bundle.merge import merge_documents
 from ckf_airgap.charms.charm import Base, Charm
 from ckf_airgap.charms.charmfile import read_charm
@@ -20,7 +21,7 @@ from ckf_airgap.documents import Document, load_mapping
 from ckf_airgap.errors import BundleError, ControllerError, RefusedError
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.juju.connection import connect
-from ckf_airgap.juju.deploy import DeployEvent, DeployEventKind
+from ckf_airgap.juju.deploy import DeployEvent, DeployEventKind, plan_for
 from ckf_airgap.juju.identity import RECORD_KEY, DeploymentRecord
 from ckf_airgap.juju.status import read_live_model, read_status
 from ckf_airgap.juju.store import JujuTarget
@@ -462,3 +463,26 @@ async def test_the_rendered_bundle_says_of_each_application_what_is_deployed(
             assert application.base is not None
             said = (written(application.base), application.channel or None)
             assert (said, application.revision) == (found[name], None)
+
+
+async def test_the_login_of_one_image_is_sent_with_it_alone_and_recognised_again(
+    controller: RehearsalController,
+    kubeflow: JujuTarget,
+    bundle: Bundle,
+    charms: Charms,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    login = ImageLogin(fields={"username": "own", "password": "0wn-s3cr3t"})
+    minio = dataclasses.replace(bundle.applications["minio"], logins={"oci-image": login})
+    given = dataclasses.replace(bundle, applications={**bundle.applications, "minio": minio})
+    auth = RegistryAuth(username="puller", password="s3cr3t!", registry=Registry.parse(REGISTRY))
+    with caplog.at_level("DEBUG"):
+        async with connect(kubeflow, timeouts=QUICK) as session:
+            await deploy(session, given, charms, registry_auth=auth)
+            again = await plan_for(session, given, charms, registry_auth=auth)
+            with pytest.raises(RefusedError, match="was deployed with a different login"):
+                await plan_for(session, bundle, charms, registry_auth=auth)
+    assert again.steps == ()
+    assert "0wn-s3cr3t" not in caplog.text
+    passwords = sorted(yaml.safe_load(body)["password"] for body in image_bodies(controller))
+    assert passwords == ["0wn-s3cr3t", "s3cr3t!", "s3cr3t!", "s3cr3t!"]

@@ -110,3 +110,17 @@ def test_another_version_of_yaml_is_refused_as_juju_does(tmp_path: Path) -> None
     file.write_text(f"%YAML 1.2\n---\n{PETS}")
     with pytest.raises(BundleError, match="incompatible YAML"):
         load_bundle(file)
+
+
+def test_many_marks_without_end_take_no_time(tmp_path: Path) -> None:
+    file = tmp_path / "bundle.yaml"
+    file.write_text("applications: [" + "{{" * 2_000_000)
+    with pytest.raises(BundleError, match=r"is not valid YAML|nested deeper"):
+        load_bundle(file)
+
+
+def test_a_revision_without_end_is_no_revision(tmp_path: Path) -> None:
+    file = tmp_path / "bundle.yaml"
+    file.write_text(f"applications: {{pets: {{charm: local:pets-{'1' * 5000}}}}}")
+    with pytest.raises(BundleError, match="invalid charm URL"):
+        load_bundle(file)

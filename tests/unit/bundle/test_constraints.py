@@ -153,3 +153,21 @@ def test_wrong_device_directives_are_told_in_the_words_of_juju(text: str, messag
     with pytest.raises(BundleError) as caught:
         parse_device(text)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("digits", ["9" * 400, "9" * 5000])
+def test_numbers_without_end_are_refused_as_others(digits: str) -> None:
+    for text in (f"cores={digits}", f"mem={digits}" if len(digits) > 400 else f"cores={digits}"):
+        with pytest.raises(BundleError, match="must be a non-negative"):
+            parse_constraints(text)
+    with pytest.raises(BundleError, match="must be a non-negative float"):
+        parse_constraints(f"mem=0x1p{digits[:300]}")
+    with pytest.raises(BundleError, match="unrecognized storage constraint"):
+        parse_storage(digits)
+    with pytest.raises(BundleError, match="count must be greater than zero"):
+        parse_storage(f"-{digits}")
+    with pytest.raises(BundleError, match="expected a non-negative number"):
+        parse_storage(f"{digits}M")
+    with pytest.raises(BundleError, match="count must be greater than zero"):
+        parse_device(f"{digits},gpu")
+    assert parse_constraints(f"cores={'0' * 5000}7") == {"cores": 7}

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.difference import difference
-from ckf_airgap.bundle.merge import merge_documents
+from ckf_airgap.bundle.merge import merge, merge_documents
 from ckf_airgap.documents import Document, JSONValue, load_mapping
 
 BASE = """
@@ -224,3 +225,14 @@ def repr_sorted(value: JSONValue) -> str:
     if isinstance(value, list):
         return "[" + ",".join(map(repr_sorted, value)) + "]"
     return repr(value)
+
+
+@pytest.mark.parametrize("target", ["scale: 0", "scale: ", "trust: true"])
+def test_no_units_are_written_so_that_they_have_an_effect(target: str) -> None:
+    """An overlay's ``scale: 0`` changes nothing in Juju."""
+    base = load_mapping("applications: {a: {charm: a, scale: 2}}", where="base")
+    wanted = load_mapping(f"applications: {{a: {{charm: a, {target}}}}}", where="target")
+    overlay = difference(base, wanted)
+    merged = Bundle.from_document(merge_documents(base, overlay), where="merged")
+    assert merged.applications["a"].scale == 0
+    assert merge(base, [overlay]).ignored == []

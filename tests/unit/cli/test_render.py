@@ -175,3 +175,26 @@ class TestFailure:
             "cannot write /no/such/overlay.yaml: there is no directory /no/such",
             "Make the directory",
         )
+
+
+def test_what_only_an_overlay_may_have_makes_the_merged_bundle_two_documents(
+    world: World, invoke: Invoke
+) -> None:
+    own, merged = world.bundle.parent / "own.yaml", world.bundle.parent / "merged.yaml"
+    own.write_text(
+        "applications: {dog: {offers: {o: {endpoints: [prey]}}, scale: 0}}\n---\n"
+        "applications: {cat: {to: [disk=ssd], option: {a: 1}}}\n"
+    )
+    result = invoke("render", *world.args, "--overlay", own, "--bundle-out", merged)
+    assert result.exit_code == 0
+    base, overlay = yaml.safe_load_all(merged.read_text())
+    assert "offers" not in base["applications"]["dog"]
+    assert overlay == {"applications": {"dog": {"offers": {"o": {"endpoints": ["prey"]}}}}}
+    assert (base["applications"]["dog"]["scale"], base["applications"]["cat"]["to"]) == (
+        2,
+        ["disk=ssd"],
+    )
+    told = " ".join(result.stderr.split())
+    assert "scale: 0 in an overlay changes nothing in Juju (write num_units: 0)" in told
+    assert "Juju does not know the key applications.cat.option" in told
+    assert "placement of cat: Juju's own client 3.6 ends with a panic on it" in told

@@ -252,13 +252,19 @@ def test_a_literal_block_keeps_its_lines() -> None:
     assert yaml.safe_load(edited("a: |2\n    b\n", {("a",): "  c\n"})) == {"a": "  c\n"}
 
 
+def test_an_anchor_ends_where_its_name_does() -> None:
+    assert edited("- &a:/b c\n", {(0,): "r.io/a:1"}) == "- &a r.io/a:1\n"
+
+
 def test_a_key_in_brackets_may_end_with_a_dash() -> None:
     text = "{a- , b}"
 
     assert yaml.safe_load(edited(text, {("a-",): "r.io/a:1"})) == {"a-": "r.io/a:1", "b": None}
 
 
-@pytest.mark.parametrize("text", ["a: |\n", "a: |\n\nb: c\n", "a: |-\n  \nb: c\n", "- |\n- b\n"])
+@pytest.mark.parametrize(
+    "text", ["a: |\n", "a:\n|\n", "a: |\n\nb: c\n", "a: |-\n  \nb: c\n", "- |\n- b\n"]
+)
 def test_an_empty_block_is_filled(text: str) -> None:
     before = yaml.safe_load(text)
     path = ValueText.parse(text).scalars[0].path
