@@ -162,7 +162,8 @@ def _read_archive(archive: zipfile.ZipFile, path: Path) -> Charm:
     problems += [
         f"{name} is there twice, with different content"
         for name in CHECKED
-        if len({one.CRC for one in archive.infolist() if one.filename == name}) > 1
+        if name.endswith(".yaml")
+        and len({one.CRC for one in archive.infolist() if one.filename == name}) > 1
     ]
     if metadata is not None:
         problems += document_problems(metadata, manifest, config, text, where)
@@ -182,7 +183,8 @@ def _read_archive(archive: zipfile.ZipFile, path: Path) -> Charm:
         revision=revision_of(path.name),
         path=path,
         size_bytes=size_bytes,
-        documents=frozenset(DOCUMENTS).intersection(members),
+        documents=frozenset(DOCUMENTS).intersection(members)
+        - frozenset({"manifest.yaml"} if manifest is None else ()),
         has_code=any(is_code(name) for name in members),
     )
 

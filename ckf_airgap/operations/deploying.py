@@ -378,7 +378,7 @@ async def _deploy(
             on_progress=observer.on_progress,
         )
         with _timed(seconds, "deploy"):
-            plan = await plan_for(session, bundle, charms, registry_auth=auth)
+            plan = await _plan(session, rendering, auth)
             observer.on_planned(plan)
             report = await execute_in_stages(
                 session,

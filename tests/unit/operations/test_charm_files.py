@@ -40,7 +40,7 @@ def rendered(
 
 
 def files(rendering: Rendering) -> dict[str, Path]:
-    return {name: one.path for name, one in rendering.charms.items() if one.path is not None}
+    return {name: one.path.resolve() for name, one in rendering.charms.items() if one.path}
 
 
 def test_a_path_starts_from_the_directory_of_the_bundle(tmp_path: Path) -> None:
