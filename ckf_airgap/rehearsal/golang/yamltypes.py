@@ -470,7 +470,8 @@ def _read_error(error: InputError) -> str:
     if isinstance(cause, yaml.reader.ReaderError):
         return "yaml: control characters are not allowed"
     if not isinstance(cause, yaml.MarkedYAMLError):
-        return error.message
+        incompatible = "found incompatible YAML document"
+        return f"yaml: {incompatible}" if incompatible in error.message else error.message
     mark = cause.problem_mark or cause.context_mark
     line = mark.line if mark is not None else 0
     if line and isinstance(cause, yaml.scanner.ScannerError):
