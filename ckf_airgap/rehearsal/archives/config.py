@@ -14,6 +14,7 @@ from ckf_airgap.rehearsal.archives.refusals import UnreadableCharmError
 from ckf_airgap.rehearsal.golang import schema
 from ckf_airgap.rehearsal.golang.formatting import GoValue, go_value, quoted
 from ckf_airgap.rehearsal.golang.schema import Checker, Path, SchemaError
+from ckf_airgap.rehearsal.golang.yamlreading import unmarshal
 from ckf_airgap.rehearsal.golang.yamltypes import (
     ANY,
     RAW_MAP,
@@ -22,7 +23,6 @@ from ckf_airgap.rehearsal.golang.yamltypes import (
     GoPointer,
     GoStruct,
     GoYamlError,
-    unmarshal,
 )
 
 _OPTION: Final = GoStruct("charm.Option", {"type": STRING, "description": STRING, "default": ANY})

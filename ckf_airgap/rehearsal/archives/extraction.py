@@ -90,13 +90,15 @@ class Tree:
         parent = self._make_directories(parent_path)
         kind = file_type(member)
         if kind == DIRECTORY:
-            _check_name(name, "mkdir", path)
+            _check_name(name, "unlinkat", path)
             if path and not isinstance(parent.get(name), dict):
                 parent[name] = {}
         elif kind == SYMLINK:
-            parent[name] = self._link_target(member, path)
+            target = self._link_target(member, path)
+            _check_name(name, "unlinkat", path)
+            parent[name] = target
         elif kind == 0:
-            _check_name(name, "open", path)
+            _check_name(name, "unlinkat", path)
             for _ in chunks(self._archive, member):
                 pass
             parent[name] = member

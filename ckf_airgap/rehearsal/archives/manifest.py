@@ -14,7 +14,8 @@ from ckf_airgap.rehearsal.archives.refusals import UnreadableCharmError
 from ckf_airgap.rehearsal.golang import schema
 from ckf_airgap.rehearsal.golang.formatting import quoted
 from ckf_airgap.rehearsal.golang.schema import OMIT, SchemaError
-from ckf_airgap.rehearsal.golang.yamltypes import RAW_MAP, GoYamlError, unmarshal
+from ckf_airgap.rehearsal.golang.yamlreading import unmarshal
+from ckf_airgap.rehearsal.golang.yamltypes import RAW_MAP, GoYamlError
 
 SYSTEMS: Final = ("ubuntu", "centos", "windows", "osx", "opensuse", "genericlinux")
 """The systems that a base may have."""

@@ -20,7 +20,8 @@ from ckf_airgap.rehearsal.golang.formatting import GoValue, quoted
 from ckf_airgap.rehearsal.golang.numbers import parse_float, parse_int
 from ckf_airgap.rehearsal.golang.schema import OMIT, Path, SchemaError
 from ckf_airgap.rehearsal.golang.versions import parse_version
-from ckf_airgap.rehearsal.golang.yamltypes import RAW_MAP, GoYamlError, unmarshal
+from ckf_airgap.rehearsal.golang.yamlreading import unmarshal
+from ckf_airgap.rehearsal.golang.yamltypes import RAW_MAP, GoYamlError
 
 _FORMATS: Final[Mapping[str, int]] = {
     "containers": 2,

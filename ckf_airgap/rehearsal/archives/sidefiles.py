@@ -11,6 +11,7 @@ from typing import Final
 from ckf_airgap.rehearsal.archives.refusals import UnreadableCharmError
 from ckf_airgap.rehearsal.golang.formatting import quoted
 from ckf_airgap.rehearsal.golang.numbers import scan_int
+from ckf_airgap.rehearsal.golang.yamlreading import unmarshal
 from ckf_airgap.rehearsal.golang.yamltypes import (
     BOOL,
     STRING,
@@ -20,7 +21,6 @@ from ckf_airgap.rehearsal.golang.yamltypes import (
     GoString,
     GoStruct,
     GoYamlError,
-    unmarshal,
 )
 
 _METRIC: Final = GoStruct(

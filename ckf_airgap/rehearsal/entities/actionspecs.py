@@ -11,7 +11,8 @@ from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.entities.paramschema import schema_violations, with_defaults
 from ckf_airgap.rehearsal.entities.schemachecks import schema_error
 from ckf_airgap.rehearsal.golang.formatting import GoValue
-from ckf_airgap.rehearsal.golang.yamltypes import ANY, GoMap, GoYamlError, unmarshal
+from ckf_airgap.rehearsal.golang.yamlreading import unmarshal
+from ckf_airgap.rehearsal.golang.yamltypes import ANY, GoMap, GoYamlError
 
 _ACTIONS: Final = GoMap(GoMap(ANY))
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\Z")

@@ -12,14 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from ckf_airgap.documents import parse_json
-from ckf_airgap.rehearsal.golang.yamltypes import (
-    STRING,
-    GoPointer,
-    GoStruct,
-    GoYamlError,
-    decode,
-    documents,
-)
+from ckf_airgap.rehearsal.golang.yamlreading import decode, documents
+from ckf_airgap.rehearsal.golang.yamltypes import STRING, GoPointer, GoStruct, GoYamlError
 from ckf_airgap.rehearsal.wire import ApiError
 
 MAX_DETAILS_BYTES: Final = 1024 * 1024

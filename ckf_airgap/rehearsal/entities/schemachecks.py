@@ -6,11 +6,13 @@ The order of the checks and their words are those of ``Schema.parseSchema``.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.rehearsal.golang.formatting import float_text
 
 _Check: TypeAlias = "Callable[[Document, str], Iterator[str]]"
 
@@ -21,7 +23,19 @@ _NOT_IN_GO: Final = re.compile(r"(?<!\\)(?:\\\\)*(?:\(\?(?:[=!>]|<[=!])|\\[1-9])
 
 def schema_error(schema: JSONValue) -> str:
     """Return what is wrong with a schema; nothing when it is a valid one."""
+    infinite = next(_not_in_json(schema), None)
+    if infinite is not None:
+        return f"json: unsupported value: {float_text(infinite)}"
     return next(_errors(schema), "")
+
+
+def _not_in_json(value: JSONValue) -> Iterator[float]:
+    """Yield the numbers that JSON does not have."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _not_in_json(item)
 
 
 def regex(pattern: str) -> re.Pattern[str] | None:

@@ -15,7 +15,8 @@ from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.golang import schema
 from ckf_airgap.rehearsal.golang.formatting import GoValue, go_value, quoted, type_of
 from ckf_airgap.rehearsal.golang.schema import Checker, Path, SchemaError
-from ckf_airgap.rehearsal.golang.yamltypes import ANY, GoYamlError, unmarshal
+from ckf_airgap.rehearsal.golang.yamlreading import unmarshal
+from ckf_airgap.rehearsal.golang.yamltypes import ANY, GoYamlError
 from ckf_airgap.rehearsal.wire import NOT_VALID, ApiError
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ckf_airgap.rehearsal.golang.formatting import quoted
+from ckf_airgap.rehearsal.golang.yamlreading import decode, documents
 from ckf_airgap.rehearsal.golang.yamltypes import (
     ANY,
     BOOL,
@@ -25,8 +26,6 @@ from ckf_airgap.rehearsal.golang.yamltypes import (
     GoStruct,
     GoUnmarshaler,
     GoYamlError,
-    decode,
-    documents,
 )
 from ckf_airgap.rehearsal.wire import NOT_VALID, ApiError
 
@@ -202,17 +201,21 @@ def _resolve(base: BundleFields, bundle_url: str) -> None:
             spec["charm"] = posixpath.normpath(posixpath.join("/", bundle_url, spec["charm"]))
         for what, section in (("option", "options"), ("annotation", "annotations")):
             for key, value in (spec[section] or {}).items():
-                _refuse_include(f"processing {what} {quoted(key)} for application", name, value)
+                _refuse_include(
+                    f"processing {what} {quoted(key)} for application", name, value, bundle_url
+                )
     for name, machine in (base["machines"] or {}).items():
         for key, value in ((machine or {}).get("annotations") or {}).items():
-            _refuse_include(f"processing annotation {quoted(key)} for machine", name, value)
+            _refuse_include(
+                f"processing annotation {quoted(key)} for machine", name, value, bundle_url
+            )
 
 
-def _refuse_include(what: str, name: str, value: object) -> None:
+def _refuse_include(what: str, name: str, value: object, bundle_url: str) -> None:
     directive = next((one for one in _INCLUDES if str(value).startswith(one)), None)
     if isinstance(value, str) and directive is not None:
         path = value.removeprefix(directive)
-        absolute = posixpath.normpath(posixpath.join("/", path))
+        absolute = posixpath.normpath(posixpath.join("/", bundle_url, path))
         raise _unreadable(
             f"{what} {quoted(name)}: resolving include {quoted(path)}: include file "
             f"{quoted(absolute)} not found"

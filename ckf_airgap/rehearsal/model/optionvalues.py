@@ -17,7 +17,8 @@ from ckf_airgap.rehearsal.entities.secreturi import parse_secret_uri
 from ckf_airgap.rehearsal.golang.formatting import GoValue, go_value, quoted
 from ckf_airgap.rehearsal.golang.numbers import parse_bool, parse_float, parse_int
 from ckf_airgap.rehearsal.golang.schema import SchemaError
-from ckf_airgap.rehearsal.golang.yamltypes import ANY, GoMap, GoYamlError, unmarshal
+from ckf_airgap.rehearsal.golang.yamlreading import unmarshal
+from ckf_airgap.rehearsal.golang.yamltypes import ANY, GoMap, GoYamlError
 from ckf_airgap.rehearsal.model.applicationoptions import APPLICATION_OPTIONS, parse_own
 from ckf_airgap.rehearsal.wire import NOT_VALID, ApiError
 

@@ -198,7 +198,18 @@ async def test_the_oldest_codec_is_answered_in_kind(client: Client) -> None:
     assert answer == {"RequestId": 5, "Error": "not redirected", "Response": {}}
 
 
-@pytest.mark.parametrize("frame", ["nonsense", "[]", "{}", json.dumps({"request-id": 0})])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "nonsense",
+        "[]",
+        "{}",
+        json.dumps({"request-id": 0}),
+        pytest.param("[" * 100_000, id="nested"),
+        pytest.param('{"a":' * 100_000, id="nested-objects"),
+        pytest.param(f'{{"request-id": {"9" * 5000}}}', id="digits"),
+    ],
+)
 async def test_a_frame_that_is_no_request_ends_the_connection(client: Client, frame: str) -> None:
     wire = await client.controller()
     await wire.socket.send_str(frame)

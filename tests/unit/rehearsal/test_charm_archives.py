@@ -424,6 +424,11 @@ def test_architectures_of_a_manifest_have_jujus_names(tmp_path: Path) -> None:
             "invalid params schema for action schema go: pattern must be a valid regex",
         ),
         (
+            "actions",
+            "go: {params: {x: {default: .inf}}}",
+            "invalid params schema for action schema go: json: unsupported value: +Inf",
+        ),
+        (
             "metrics",
             "metrics: {pings: {type: speed}}",
             'invalid metrics declaration: metric "pings" has unknown type "speed"',
@@ -519,6 +524,8 @@ def test_a_version_file_has_one_line(tmp_path: Path, text: str, version: str) ->
 
 EXTRACTING = "cannot extract uploaded charm: cannot extract "
 LINK = stat.S_IFLNK | 0o777
+LONG = "n" * 256
+PLACE = "/tmp/charm-download/extracted"  # noqa: S108 - in messages only
 
 
 @pytest.mark.parametrize(
@@ -547,8 +554,12 @@ LINK = stat.S_IFLNK | 0o777
             '"l/b": mkdir /tmp/charm-download/extracted/l: too many levels of symbolic links',
         ),
         (
-            [("n" * 256, "x", 0)],
-            f'"{"n" * 256}": open /tmp/charm-download/extracted/{"n" * 256}: file name too long',
+            [(LONG, "x", 0)],
+            f'"{LONG}": unlinkat {PLACE}/{LONG}: file name too long',
+        ),
+        (
+            [(LONG, "x", LINK)],
+            f'"{LONG}": unlinkat {PLACE}/{LONG}: file name too long',
         ),
     ],
 )
