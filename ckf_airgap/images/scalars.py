@@ -19,6 +19,7 @@ from ckf_airgap.documents import is_text, yaml_events
 from ckf_airgap.errors import OptionError
 from ckf_airgap.images.places import KeyPath, Names, Scalar, Values
 
+_LINE_ENDS: Final = ("\n", "\r", "\x85", "\u2028", "\u2029")
 _PROPERTIES: Final = re.compile(r"(?:&[0-9A-Za-z_-]+\s*|!\S*(?:\s+|\Z))*")
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _NULL_TAG: Final = "tag:yaml.org,2002:null"
@@ -255,7 +256,7 @@ class _YamlReader:
                     lead = " "
             elif inside > start and not self.text[inside - 1].isspace():
                 lead = " "  # an anchor or a tag, and nothing or no blank after it
-            elif style in ("|", ">") and self.text[start - 1 : start] == "\n":
+            elif style in ("|", ">") and self.text[start - 1 : start] in _LINE_ENDS:
                 lead = " "  # a block may begin where a text in quotes may not
             start = inside
         scalar = Scalar(path, value, start, end, style, lead, flow)
