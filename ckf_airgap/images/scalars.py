@@ -19,6 +19,7 @@ from ckf_airgap.documents import is_text, yaml_events
 from ckf_airgap.errors import OptionError
 from ckf_airgap.images.places import KeyPath, Names, Scalar, Values
 
+_LINE_ENDS: Final = ("\n", "\r", "\x85", "\u2028", "\u2029")
 _PROPERTIES: Final = re.compile(r"(?:&[0-9A-Za-z_-]+\s*|!\S*(?:\s+|\Z))*")
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _NULL_TAG: Final = "tag:yaml.org,2002:null"
@@ -247,17 +248,15 @@ class _YamlReader:
             inside = self._behind_properties(event)
             if start == end:  # nothing is written: `key:`, `- `, `? key`, or `{key}`
                 before = self.text[:start]
-                if before.rstrip()[-1:] not in ((":",) if flow else (":", "-")):
-                    line = before.rpartition("\n")[2]
-                    # A key that goes over several lines can have no `:` behind it.
-                    if not flow or str(path[-1]) not in line:
+                if before.rstrip()[-1:] != (":" if self.levels[-1].is_mapping else "-"):
+                    if not flow or not _ends_with_key(before, str(path[-1])):
                         return None
                     lead = ": "
                 elif not before[-1:].isspace():
                     lead = " "
             elif inside > start and not self.text[inside - 1].isspace():
                 lead = " "  # an anchor or a tag, and nothing or no blank after it
-            elif style in ("|", ">") and self.text[start - 1 : start] == "\n":
+            elif style in ("|", ">") and self.text[start - 1 : start] in _LINE_ENDS:
                 lead = " "  # a block may begin where a text in quotes may not
             start = inside
         scalar = Scalar(path, value, start, end, style, lead, flow)
@@ -274,6 +273,18 @@ class _YamlReader:
         start, end = self._span(event)
         match = _PROPERTIES.match(self.text, start, max(start, end))
         return match.end() if match and (event.anchor or event.tag) else start
+
+
+def _ends_with_key(text: str, key: str) -> bool:
+    """Whether a key in brackets ends a text in such a way that ``:`` may follow it.
+
+    It may not behind a key of several lines, or behind a tag.
+    """
+    before = text.rstrip(" \t")
+    for written in (f"'{key}'", f'"{key}"', key if _PLAIN_KEY.match(key) else None):
+        if written and before.endswith(written):
+            return before.removesuffix(written).rstrip()[-1:] in ("{", ",")
+    return False
 
 
 def _parse_json(text: str) -> ValueText | None:

@@ -252,6 +252,10 @@ def test_a_literal_block_keeps_its_lines() -> None:
     assert yaml.safe_load(edited("a: |2\n    b\n", {("a",): "  c\n"})) == {"a": "  c\n"}
 
 
+def test_a_key_alone_may_end_with_a_dash() -> None:
+    assert ValueText.parse("- ? a-\n").dialect is Dialect.TEXT
+
+
 def test_an_anchor_ends_where_its_name_does() -> None:
     assert edited("- &a:/b c\n", {(0,): "r.io/a:1"}) == "- &a r.io/a:1\n"
 
