@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ckf_airgap.bundle.bundle import Bundle
@@ -21,7 +22,7 @@ def local_files(bundle: Bundle) -> dict[str, Path]:
         The files by the applications' names; none for a path whose directory is not known.
     """
     return {
-        name: (bundle.directory or Path()) / application.charm
+        name: Path(os.path.normpath((bundle.directory or Path()) / application.charm))
         for name, application in bundle.applications.items()
         if is_path(application.charm)
         and (bundle.directory is not None or Path(application.charm).is_absolute())

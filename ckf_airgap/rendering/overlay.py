@@ -256,7 +256,7 @@ def render(
     )
     return Rendering(
         bundle=rendered,
-        overlay=_with_charms(difference(bundle.document, target), bundle, target),
+        overlay=_with_charms(difference(bundle.document, target), bundle, target, start),
         charms=by_application,
         architecture=chosen.architecture,
         otherwise=chosen.otherwise,
@@ -299,11 +299,13 @@ def charm_path(charm: Charm, relative_to: Path | None) -> str:
     return path if path.startswith("..") else f"./{path}"
 
 
-def _with_charms(overlay: Document, bundle: Bundle, target: Document) -> Document:
+def _with_charms(overlay: Document, bundle: Bundle, target: Document, start: Path) -> Document:
     """Return an overlay that names the charm of every application that has a path in the bundle.
 
     The same path means another file there: it starts from the directory of the overlay.
     """
+    if bundle.directory is None or bundle.directory == Path(os.path.normpath(start.absolute())):
+        return overlay
     changes = dict(mappings(overlay.get("applications")))
     for name, fields in mappings(target.get("applications")):
         present = bundle.applications.get(name)
