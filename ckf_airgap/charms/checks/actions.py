@@ -9,10 +9,7 @@ from typing import Final
 from ckf_airgap.charms.checks.gotext import go_value
 from ckf_airgap.charms.checks.jsonschema import schema_problem
 from ckf_airgap.charms.checks.names import reserved_reason
-from ckf_airgap.documents import ANY, Document, JSONValue, MappingOf, TypedKey
-
-SHAPE: Final = MappingOf(MappingOf(ANY))
-"""The types of the fields of ``actions.yaml``."""
+from ckf_airgap.documents import Document, JSONValue, TypedKey, type_name
 
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\Z")
 _PROHIBITED: Final = ("$ref", "$schema")
@@ -31,11 +28,14 @@ def actions_problems(charm: str, document: Document) -> list[str]:
 
     Args:
         charm: The charm's name: those that begin with ``juju-`` may use reserved names.
-        document: What fits `SHAPE`, with keys that are no text told (`TypedKey`).
+        document: ``actions.yaml``, in which keys that are no text are a `TypedKey`.
     """
     problems = []
     for name, fields in document.items():
-        problem = _problem(charm, name, fields if isinstance(fields, dict) else {})
+        if fields is not None and not isinstance(fields, dict):
+            problems.append(f"action {name} must be a mapping, not {type_name(fields)}")
+            continue
+        problem = _problem(charm, name, fields or {})
         problems += [problem] if problem else []
     return problems
 
@@ -80,9 +80,9 @@ def _unsupported(value: JSONValue) -> str:
 def _prohibited(value: JSONValue) -> str:
     """Return the problem of keys that a schema may not have (``cleanse``)."""
     if isinstance(value, dict):
+        if any(isinstance(key, TypedKey) for key in value):
+            return "map keyed with non-string value"
         for key, item in value.items():
-            if isinstance(key, TypedKey):
-                return "map keyed with non-string value"
             if key in _PROHIBITED:
                 return f'schema key "{key}" not compatible with this version of juju'
             problem = _prohibited(item)

@@ -8,13 +8,12 @@ from typing import Final
 from ckf_airgap.charms.checks import actions, config, others
 from ckf_airgap.charms.checks.manifest import manifest_problems
 from ckf_airgap.charms.checks.metadata import metadata_problems
-from ckf_airgap.documents import Document, JSONValue, Shape, load_shaped, load_yaml
+from ckf_airgap.documents import Document, JSONValue, Shape, load_mapping, load_shaped
 from ckf_airgap.errors import CharmError
 
 _SHAPES: Final[dict[str, Shape]] = {
     "config.yaml": config.SHAPE,
     "metrics.yaml": others.METRICS,
-    "actions.yaml": actions.SHAPE,
     "lxd-profile.yaml": others.LXD_PROFILE,
 }
 
@@ -64,33 +63,31 @@ def document_problems(
     return found + list(_others(str(metadata.get("name")), read, where))
 
 
-def _with_typed_keys(text: str, name: str, where: str) -> Document:
-    """Return a document without declared types: keys below those of its shape may be no text."""
-    document = load_yaml(
-        text,
-        where=f"{where}: {name}",
-        error=CharmError,
-        allow_duplicate_keys=True,
-        only_first=True,
-        typed_keys=True,
-    )
-    return document if isinstance(document, dict) else {}
-
-
 def _others(charm: str, read: Callable[[str], str | None], where: str) -> Iterator[str]:
     for name in ("metrics.yaml", "actions.yaml", "lxd-profile.yaml"):
         text = read(name)
         if text is None:
             continue
-        document = load_typed(text, name, where)
-        if not isinstance(document, dict):
+        if name == "actions.yaml":
+            yield from actions.actions_problems(charm, _load_actions(text, f"{where}: {name}"))
             continue
-        if name == "metrics.yaml":
+        document = load_typed(text, name, where)
+        if isinstance(document, dict) and name == "metrics.yaml":
             yield from others.metrics_problems(document)
-        elif name == "actions.yaml":
-            yield from actions.actions_problems(charm, _with_typed_keys(text, name, where))
     revision, version = read("revision"), read("version")
     if revision is not None:
         yield from others.revision_problems(revision)
     if version is not None:
         yield from others.version_problems(version)
+
+
+def _load_actions(text: str, where: str) -> Document:
+    """Return ``actions.yaml``, whose schemas may have no keys but texts."""
+    return load_mapping(
+        text,
+        where=where,
+        error=CharmError,
+        allow_duplicate_keys=True,
+        only_first=True,
+        typed_keys=True,
+    )

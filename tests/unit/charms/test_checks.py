@@ -245,7 +245,9 @@ def test_architectures_have_the_names_of_juju_and_an_empty_manifest_is_none(
         ("a: {params: {b: {oneOf: {}}}}", "oneOf must be of an array"),
         ("a: {additionalProperties: 5}", "additionalProperties must be of type boolean/schema"),
         ("a: {foo: .inf}", "json: unsupported value: +Inf"),
-        ("a: 5", "a"),
+        ("a: {params: {n: {type: string}}}", "map keyed with non-string value"),
+        ("a: {params: {b: {enum: [{1: x}]}}}", "map keyed with non-string value"),
+        ("a: 5", "action a must be a mapping, not an integer"),
     ],
 )
 def test_actions_that_juju_refuses(tmp_path: Path, actions: str, text: str) -> None:
