@@ -18,7 +18,7 @@ from ckf_airgap.rehearsal.golang.directives import (
     check_devices,
     check_storage,
 )
-from ckf_airgap.rehearsal.golang.formatting import quoted, quoted_list
+from ckf_airgap.rehearsal.golang.formatting import quoted, quoted_list, type_of
 from ckf_airgap.rehearsal.golang.jujunames import (
     IS_APPLICATION,
     IS_ENDPOINT,
@@ -212,7 +212,7 @@ def _resource_errors(name: str, spec: BundleFields) -> Iterator[str]:
     for resource, value in (spec["resources"] or {}).items():
         if not resource:
             yield f"missing resource name on application {quoted(name)}"
-        if isinstance(value, bool) or not isinstance(value, int | str):
+        if type_of(value) not in ("int", "string"):
             yield f"resource revision {quoted(name)} is not int or string"
 
 

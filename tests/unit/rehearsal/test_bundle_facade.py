@@ -184,6 +184,10 @@ async def test_overlays_are_merged(rehearsal: Rehearsal) -> None:
             ['relation ["b" "a"] is defined more than once'],
         ),
         (
+            "applications: {a: {charm: x, resources: {i: 9223372036854775808, j: 1.5, k: 1}}}",
+            ['resource revision "a" is not int or string'] * 2,
+        ),
+        (
             "services: {a: {charm: x}}",
             ["at least one application must be specified"],
         ),
