@@ -256,6 +256,11 @@ def test_a_key_alone_may_end_with_a_dash() -> None:
     assert ValueText.parse("- ? a-\n").dialect is Dialect.TEXT
 
 
+def test_a_tab_may_follow_a_colon() -> None:
+    assert edited("a:\t|\n", {("a",): "r.io/a:1"}) == 'a:\t"r.io/a:1"\n'
+    assert ValueText.parse('a:\t"r.io/a:1"').dialect is Dialect.YAML
+
+
 def test_an_anchor_ends_where_its_name_does() -> None:
     assert edited("- &a:/b c\n", {(0,): "r.io/a:1"}) == "- &a r.io/a:1\n"
 
@@ -267,7 +272,7 @@ def test_a_key_in_brackets_may_end_with_a_dash() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a: |\n", "a:\n|\n", "a:\t|\n", "a: |\n\nb: c\n", "a: |-\n  \nb: c\n", "- |\n- b\n"]
+    "text", ["a: |\n", "a:\n|\n", "a: |\n\nb: c\n", "a: |-\n  \nb: c\n", "- |\n- b\n"]
 )
 def test_an_empty_block_is_filled(text: str) -> None:
     before = yaml.safe_load(text)
