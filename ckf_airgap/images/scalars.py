@@ -136,8 +136,8 @@ def _may_be_yaml(stripped: str) -> bool:
     """Whether a text could be a YAML collection; a single line without a mark of one is not."""
     return (
         "\n" in stripped
-        or stripped.startswith(("{", "[", "- ", "? "))
-        or ": " in stripped
+        or stripped.startswith(("{", "[", "- ", "? ", "-\t", "?\t"))
+        or any(mark in stripped for mark in (": ", ":\t"))
         or stripped.endswith(":")
     )
 

@@ -256,6 +256,11 @@ def test_a_key_alone_may_end_with_a_dash() -> None:
     assert ValueText.parse("- ? a-\n").dialect is Dialect.TEXT
 
 
+def test_a_tab_may_follow_a_colon() -> None:
+    assert edited("a:\t|\n", {("a",): "r.io/a:1"}) == 'a:\t"r.io/a:1"\n'
+    assert ValueText.parse('a:\t"r.io/a:1"').dialect is Dialect.YAML
+
+
 def test_an_anchor_ends_where_its_name_does() -> None:
     assert edited("- &a:/b c\n", {(0,): "r.io/a:1"}) == "- &a r.io/a:1\n"
 
