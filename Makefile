@@ -4,7 +4,7 @@
 #   make test      all checks and all tests (PYTEST_ARGS="-k render" for some, JOBS=0 one by one)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check-tools lint types imports format unit integration mutate install dev clean
+.PHONY: help demo test check-tools lint types imports format unit integration mutate soak fuzz install dev clean
 .DELETE_ON_ERROR:
 
 VENV        ?= .venv
@@ -12,6 +12,8 @@ RELEASE     ?= 1.11
 PYTEST_ARGS ?=
 JOBS        ?= 2
 MODULE      ?=
+CASES       ?= 100000
+TARGET      ?=
 
 BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -52,12 +54,22 @@ integration: $(VENV)/.installed-dev check-tools  ## Run the tests against the em
 mutate: $(VENV)/.installed-dev  ## Find what the unit tests of MODULE=ckf_airgap/... do not notice
 	VENV=$(VENV) tools/mutate $(MODULE)
 
+# New inputs each time; ORACLE_SEED=N makes those of an earlier run again.
+soak: $(VENV)/.installed-dev  ## Give CASES=100000 generated inputs to Juju's libraries and to ours
+	@seed=$${ORACLE_SEED:-$$(date +%s)}; \
+	echo "ORACLE_SEED=$$seed makes these $(CASES) inputs again"; \
+	ORACLE_SEED=$$seed ORACLE_CASES=$(CASES) \
+	$(BIN)/python -m pytest tests/integration/oracle $(PYTEST_ARGS)
+
+fuzz:  ## Search for inputs that break TARGET=... (all), FUZZ_SECONDS=180 each
+	tools/fuzz $(TARGET)
+
 install: $(VENV)/.installed  ## Create .venv and install the project into it
 
 dev: $(VENV)/.installed-dev  ## The same, with all that tests and checks need
 
 clean:  ## Remove .venv and everything that was built
-	rm -rf $(VENV) .tox build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-fuzz .fuzz .tox build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The tests drive a JavaScript client of Juju's API, real registries, skopeo and a Docker Engine.

@@ -75,6 +75,7 @@ from ckf_airgap.facts.defaults import DEFAULT_STORE as DEFAULT_STORE
 from ckf_airgap.facts.releases import Release as Release
 from ckf_airgap.facts.releases import ReleaseSource as ReleaseSource
 from ckf_airgap.facts.releases import common_needed_endpoints as common_needed_endpoints
+from ckf_airgap.facts.releases import common_needed_options as common_needed_options
 from ckf_airgap.facts.releases import load_release as load_release
 from ckf_airgap.facts.releases import needed_endpoints as needed_endpoints
 from ckf_airgap.facts.releases import release_names as release_names
@@ -161,8 +162,8 @@ from ckf_airgap.operations.charms import DownloadedCharms as DownloadedCharms
 from ckf_airgap.operations.charms import ListedCharm as ListedCharm
 from ckf_airgap.operations.charms import download_charms as download_charms
 from ckf_airgap.operations.charms import list_charms as list_charms
+from ckf_airgap.operations.confirming import ImageInModel as ImageInModel
 from ckf_airgap.operations.deploying import Deployment as Deployment
-from ckf_airgap.operations.deploying import ImageInModel as ImageInModel
 from ckf_airgap.operations.deploying import Observer as Observer
 from ckf_airgap.operations.deploying import Rehearsal as Rehearsal
 from ckf_airgap.operations.deploying import deploy as deploy

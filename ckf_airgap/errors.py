@@ -20,6 +20,9 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
+
+_MAX_PROBLEMS: Final = 1000
 
 
 class ExitCode(enum.IntEnum):
@@ -67,7 +70,8 @@ class AirgapError(Exception):
 
     Args:
         message: What failed, naming the object, without a full stop.
-        problems: The individual findings behind it; all are reported together.
+        problems: The individual findings behind it; all are reported together, but for those
+            beyond the first thousand, which are counted.
         fix: What the user should do next; printed on a line of its own.
     """
 
@@ -76,7 +80,10 @@ class AirgapError(Exception):
     def __init__(self, message: str, *, problems: Iterable[Problem] = (), fix: str = "") -> None:
         super().__init__(message)
         self.message = message
-        self.problems: tuple[Problem, ...] = tuple(problems)
+        found = tuple(problems)
+        more = len(found) - _MAX_PROBLEMS
+        rest = (Problem(f"and {more} more"),) if more > 0 else ()
+        self.problems: tuple[Problem, ...] = (*found[:_MAX_PROBLEMS], *rest)
         self.fix = fix
 
     def __str__(self) -> str:

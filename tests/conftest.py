@@ -14,7 +14,12 @@ from tests.witness import watching
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
 
-ON_ONE_WORKER = {"engine_server": "docker", "packages": "javascript", "packs": "since"}
+ON_ONE_WORKER = {
+    "engine_server": "docker",
+    "oracle": "oracle",
+    "packages": "javascript",
+    "packs": "since",
+}
 """Fixtures that are dear to make, and the group of their tests.
 
 `make test` spreads the tests over workers (``--dist loadgroup``). A worker makes each fixture of a

@@ -12,6 +12,7 @@ from typing import Final
 from ckf_airgap.bundle.archive import is_archive, read_archive
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.merge import merge
+from ckf_airgap.bundle.nearby import path_from_bundle
 from ckf_airgap.bundle.parts import OVERLAY_ONLY
 from ckf_airgap.bundle.shape import load_parts
 from ckf_airgap.bundle.templates import RENDER_IT, looks_like_template, placeholder
@@ -132,7 +133,7 @@ def _read_bundle(path: Path) -> _File:
         Problem(f"applications.{name}.{key} can only appear in an overlay section")
         for name, fields in mappings(base.get("applications"))
         for key in OVERLAY_ONLY
-        if fields.get(key)
+        if fields.get(key) is not None
     ]
     applications = base.get("applications")
     problems += image_id_problems(applications if isinstance(applications, dict) else {})
@@ -241,7 +242,9 @@ def _include(document: Document, directory: Path) -> Iterator[Problem]:
                 for mark, encode in ((INCLUDE_FILE, _as_text), (INCLUDE_BASE64, _as_base64)):
                     if value.startswith(mark):
                         try:
-                            values[key] = encode(directory / value.removeprefix(mark))
+                            values[key] = encode(
+                                path_from_bundle(directory, value.removeprefix(mark))
+                            )
                         except (OSError, UnicodeDecodeError, BundleError) as exc:
                             where = f"application {name}, {section.rstrip('s')} {key}"
                             yield Problem(

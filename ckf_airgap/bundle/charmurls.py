@@ -50,6 +50,9 @@ class CharmURL:
         kind, path = (scheme["scheme"], scheme["rest"]) if scheme else ("ch", text)
         if kind == "local":
             return cls._local(text, path)
+        if kind in ("http", "https") and path.startswith("//"):
+            # The address of a charm's page is the charm, as Juju's own reader has it.
+            kind, path = "ch", path[2:].partition("/")[2]
         if kind != "ch":
             raise BundleError(
                 f'cannot parse URL "{text}": schema "{kind}" not valid', fix=_fix(text)

@@ -65,7 +65,9 @@ def convert(option: Option, value: OptionValue) -> OptionValue:
             decimal = _float(value)
             if decimal is not None:
                 return decimal
-    raise ValueError(f"expected {option.type}, got {value!r}")
+    written = str(value).lower() if isinstance(value, bool) else repr(value)
+    quotes = " (put it in quotes)" if option.type in ("string", "secret") else ""
+    raise ValueError(f"expected {option.type}, got {written}{quotes}")
 
 
 def _integer(text: str) -> int | None:

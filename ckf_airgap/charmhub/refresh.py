@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 from ckf_airgap.charmhub.channel import Channel
 from ckf_airgap.charms.charm import CHARM_NAME, Base
-from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.documents import Document, JSONValue, decimal
 from ckf_airgap.errors import InputError, TransferError
 
 FIELDS: Final = ("bases", "download", "id", "name", "revision", "type", "version")
@@ -312,5 +312,7 @@ def _runs_on(base: Base, architecture: str) -> bool:
 def _version(base: Base) -> tuple[bool, tuple[int, ...], str]:
     """Order bases by their version; one that is not a number comes first."""
     parts = base.track.split(".")
-    numeric = all(part.isdigit() for part in parts)
-    return (numeric, tuple(int(part) for part in parts) if numeric else (), base.name)
+    numbers = [decimal(part) for part in parts]
+    known = tuple(number for number in numbers if number is not None)
+    numeric = len(known) == len(parts)
+    return (numeric, known if numeric else (), base.name)

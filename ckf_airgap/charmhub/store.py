@@ -31,7 +31,7 @@ from ckf_airgap.charmhub.refresh import (
     runs_on,
 )
 from ckf_airgap.concurrency import in_thread
-from ckf_airgap.documents import JSONValue
+from ckf_airgap.documents import JSONValue, decimal, parse_json
 from ckf_airgap.errors import (
     AbsentError,
     CharmNotFoundError,
@@ -253,7 +253,7 @@ class CharmStore:
         async with self._exchange("POST", url, headers=headers, body=content) as response:
             text = await self._content(response)
             try:
-                document: JSONValue = json.loads(text)
+                document = parse_json(text)
             except ValueError:
                 document = None
             errors = read_error_list(document)
@@ -383,7 +383,7 @@ def _store_url(text: str) -> URL:
 
 def _fits(response: aiohttp.ClientResponse, offset: int) -> bool:
     match = _CONTENT_RANGE.match(response.headers.get("Content-Range", ""))
-    return match is not None and int(match[1]) == offset
+    return match is not None and decimal(match[1]) == offset
 
 
 def _problem(wanted: WantedCharm, refused: Refused) -> Problem:

@@ -6,12 +6,14 @@ Pure: made from documents that other modules have read (`ckf_airgap.charms.charm
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+from ckf_airgap.charms.architectures import normal_architecture
 from ckf_airgap.documents import Document, JSONValue, as_mapping, type_name
 from ckf_airgap.errors import CharmError
 
@@ -42,6 +44,13 @@ SYSTEMS: Final = frozenset({"ubuntu", "centos", "windows", "osx", "opensuse", "g
 
 RISKS: Final = ("stable", "candidate", "beta", "edge")
 """The risks that a channel can have."""
+
+
+_TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+_FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+"""The texts of a boolean (``strconv.ParseBool``)."""
+
+_OLD_OCTAL: Final = re.compile(r"^(?P<sign>[+-]?)0(?=[0-7_])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +241,7 @@ def charm_from_documents(
         path=path,
         size_bytes=size_bytes,
         summary=str(metadata.get("summary") or ""),
-        subordinate=metadata.get("subordinate") is True,
+        subordinate=_flag(metadata.get("subordinate")),
         resources=_resources(metadata, where),
         options=_options(
             as_mapping(options_document, where=f"{where}: config", error=CharmError), where
@@ -280,7 +289,7 @@ def _resources(metadata: Document, where: str) -> dict[str, Resource]:
 def _options(config: Document, where: str) -> dict[str, Option]:
     found = {}
     for name, fields in _entries(config, "options", f"{where}: config"):
-        kind = fields.get("type", "string")
+        kind = fields.get("type") or "string"
         place = f"{where}: option {name}"
         if kind not in ("string", "int", "float", "boolean", "secret"):
             raise CharmError(f"{place} has the unknown type {kind!r}")
@@ -292,7 +301,7 @@ def _options(config: Document, where: str) -> dict[str, Option]:
         found[name] = Option(
             name=name,
             type=kind,  # type: ignore[arg-type]
-            default=default,
+            default=_typed(kind, default),  # type: ignore[arg-type]
             description=str(fields.get("description") or ""),
         )
     return found
@@ -301,21 +310,45 @@ def _options(config: Document, where: str) -> dict[str, Option]:
 def _endpoints(metadata: Document, where: str) -> dict[str, Endpoint]:
     found = {}
     for key, role in ROLES:
-        for name, fields in _entries(metadata, key, where):
+        section = as_mapping(metadata.get(key), where=f"{where}: {key}", error=CharmError)
+        for name, value in section.items():
+            # The interface alone is the short form (``ifaceExpander`` of Juju's charm library).
+            fields: Document = {"interface": value}
+            if not isinstance(value, str):
+                fields = as_mapping(value, where=f"{where}: {key}.{name}", error=CharmError)
             interface = fields.get("interface")
             if not isinstance(interface, str) or not interface:
                 raise CharmError(f"{where}: {key}.{name} has no interface")
-            limit = fields.get("limit")
+            limit = _typed("int", fields.get("limit"))
             found[name] = Endpoint(
                 name=name,
                 role=role,
                 interface=interface,
                 limit=limit if isinstance(limit, int) else None,
-                optional=fields.get("optional") is True,
+                optional=_flag(fields.get("optional")),
                 scope="container" if fields.get("scope") == "container" else "global",
                 needed=fields.get("needed") is True,
             )
     return found
+
+
+def _flag(value: JSONValue) -> bool:
+    """Return a boolean, which Juju also reads from a text."""
+    return value is True or value in _TRUE
+
+
+def _typed(kind: OptionType, value: OptionValue | JSONValue) -> OptionValue | None:
+    """Return a value in a type as Juju converts it (``schema.Int`` and others); else as it is."""
+    if isinstance(value, list | dict):
+        return None
+    if kind == "boolean" and isinstance(value, str) and value in _TRUE | _FALSE:
+        return value in _TRUE
+    if kind == "int" and isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return int(_OLD_OCTAL.sub(r"\g<sign>0o", value), 0)
+    if kind == "float" and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value
 
 
 def _bases(manifest: Document | None, charmcraft: Document | None, where: str) -> tuple[Base, ...]:
@@ -380,5 +413,5 @@ def _base(fields: Document, where: str) -> Base:
     return Base(
         name=str(name),
         channel=str(channel),
-        architectures=tuple(str(architecture) for architecture in architectures),
+        architectures=tuple(normal_architecture(str(one)) for one in architectures),
     )

@@ -6,16 +6,20 @@ on the size of the charm.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ckf_airgap.charms.charm import Charm, DefaultImages, charm_from_documents
-from ckf_airgap.documents import Document, load_mapping, load_yaml
+from ckf_airgap.charms.checks.documents import document_problems, load_typed
+from ckf_airgap.charms.checks.members import DOCUMENTS as CHECKED
+from ckf_airgap.charms.checks.members import damaged_members, member_problems
+from ckf_airgap.documents import Document, JSONValue, as_mapping, load_yaml
 from ckf_airgap.errors import CharmError
 from ckf_airgap.files import open_regular
 from ckf_airgap.files.paths import StrPath
@@ -64,14 +68,40 @@ def read_charm(path: StrPath) -> Charm:
     Reads ``metadata.yaml`` and ``config.yaml``, or ``charmcraft.yaml`` where that holds everything;
     ``manifest.yaml`` for the bases; ``src/default-*images.json`` and ``.yaml`` for default images.
 
+    Members are not read beyond that (`check_members`), but for symlinks.
+
     Raises:
         CharmError: when the file cannot be read, is not a regular file, is truncated, is not a
-            zip archive, is a zip bomb, or has no valid metadata; the message names the file.
+            zip archive, is a zip bomb, has no valid metadata, or has anything else that the
+            controller refuses; the message names the file, and has Juju's words for that.
     """
     path = Path(path)
+    with _opened(path) as archive:
+        return _read_archive(archive, path)
+
+
+def check_members(path: StrPath) -> None:
+    """Read every byte of a ``.charm`` file, once, and compare it with the checksums in it.
+
+    The controller extracts a charm to pack it again, and refuses one with a damaged member even if
+    nobody ever reads that; `read_charm` reads the documents only.
+
+    Raises:
+        CharmError: naming the damaged members.
+    """
+    path = Path(path)
+    with _opened(path) as archive:
+        found = damaged_members(archive)
+    if found:
+        raise _refused(path, found)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open the archive, and tell what is wrong with it as a `CharmError`."""
     try:
         with open_regular(path, error=CharmError) as stream, zipfile.ZipFile(stream) as archive:
-            return _read_archive(archive, path)
+            yield archive
     except zipfile.BadZipFile as exc:
         raise CharmError(
             f"{path} is not a charm: it is not a zip archive, or it is truncated ({exc})",
@@ -83,46 +113,65 @@ def read_charm(path: StrPath) -> Charm:
         raise CharmError(f"cannot read the charm {path}: {exc.strerror or exc}") from exc
 
 
+def _refused(path: Path, texts: Sequence[str]) -> CharmError:
+    return CharmError(
+        f"Juju refuses the charm {path}: {'; '.join(texts)}",
+        fix="Fetch the file again, or pack the charm again with what is wrong put right.",
+    )
+
+
 def _read_archive(archive: zipfile.ZipFile, path: Path) -> Charm:
     where = str(path)
     size_bytes = path.stat().st_size
     refuse_bomb(archive.infolist(), where, size_bytes)
-    members = {member.filename: member for member in archive.infolist()}
+    members: dict[str, zipfile.ZipInfo] = {}
+    for member in archive.infolist():
+        members.setdefault(member.filename, member)  # Juju reads the first of equal names
 
     def text(name: str) -> str | None:
         member = members.get(name)
-        if member is None:
-            return None
-        if member.file_size > MAX_DOCUMENT_BYTES:
-            raise CharmError(f"{where}: {name} is too large ({member.file_size} bytes)")
-        if member.compress_type not in _COMPRESSIONS:
-            raise CharmError(f"{where}: {name} is compressed in a way that Juju cannot read")
-        with archive.open(member) as stream:
-            data = stream.read(MAX_DOCUMENT_BYTES + 1)
-        if len(data) > MAX_DOCUMENT_BYTES:
-            raise CharmError(f"{where}: {name} is larger than the archive says")
-        try:
-            return data.decode("utf-8")
-        except UnicodeDecodeError as exc:
-            raise CharmError(f"{where}: {name} is not UTF-8 text") from exc
+        return None if member is None else _text(archive, member, where)
 
     def document(name: str) -> Document | None:
         content = text(name)
         if content is None:
             return None
-        return load_mapping(
-            content, where=f"{where}: {name}", error=CharmError, allow_duplicate_keys=True
+        value = load_yaml(
+            content,
+            where=f"{where}: {name}",
+            error=CharmError,
+            allow_duplicate_keys=True,
+            only_first=True,
+            typed_keys=True,
         )
+        if value is None and name == "manifest.yaml":  # as if it were not there, in Juju, too
+            return None
+        return as_mapping(value, where=f"{where}: {name}", error=CharmError)
 
     metadata, charmcraft = document("metadata.yaml"), document("charmcraft.yaml")
     if metadata is None and (charmcraft is None or "name" not in charmcraft):
         raise CharmError(
             f"{where} is not a charm: it has no metadata.yaml, and no charmcraft.yaml with a name"
         )
+    manifest = document("manifest.yaml")
+    content = text("config.yaml")
+    config: JSONValue = {"options": None}
+    if content is not None:
+        config = load_typed(content, "config.yaml", where)
+    problems = member_problems(archive)
+    problems += [
+        f"{name} is there twice, with different content"
+        for name in CHECKED
+        if len({one.CRC for one in archive.infolist() if one.filename == name}) > 1
+    ]
+    if metadata is not None:
+        problems += document_problems(metadata, manifest, config, text, where)
+    if problems:
+        raise _refused(path, problems)
     return charm_from_documents(
         metadata=metadata if metadata is not None else charmcraft or {},
-        config=document("config.yaml"),
-        manifest=document("manifest.yaml"),
+        config=config if content is not None and isinstance(config, dict) else None,
+        manifest=manifest,
         charmcraft=charmcraft,
         default_images=[
             read_default_images(name, text(name) or "", where)
@@ -136,6 +185,22 @@ def _read_archive(archive: zipfile.ZipFile, path: Path) -> Charm:
         documents=frozenset(DOCUMENTS).intersection(members),
         has_code=any(is_code(name) for name in members),
     )
+
+
+def _text(archive: zipfile.ZipFile, member: zipfile.ZipInfo, where: str) -> str:
+    name = member.filename
+    if member.file_size > MAX_DOCUMENT_BYTES:
+        raise CharmError(f"{where}: {name} is too large ({member.file_size} bytes)")
+    if member.compress_type not in _COMPRESSIONS:
+        raise CharmError(f"{where}: {name} is compressed in a way that Juju cannot read")
+    with archive.open(member) as stream:
+        data = stream.read(MAX_DOCUMENT_BYTES + 1)
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise CharmError(f"{where}: {name} is larger than the archive says")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise CharmError(f"{where}: {name} is not UTF-8 text") from exc
 
 
 def is_code(member: str) -> bool:

@@ -68,7 +68,8 @@ class CharmDirectory:
                 found.append(read_charm(file))
             except AirgapError as exc:
                 named = charm_name_of_path(file.name)
-                broken.append((named, Problem(exc.message, fix=exc.fix.rstrip("."))))
+                what = "; ".join([exc.message, *map(str, exc.problems)])
+                broken.append((named, Problem(what, fix=exc.fix.rstrip("."))))
         needed = None if wanted is None else frozenset(wanted)
         missing = needed is not None and not needed <= {charm.name for charm in found}
         problems = [

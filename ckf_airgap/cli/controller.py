@@ -108,22 +108,25 @@ def command(
     with `ready` when clients can connect, and shuts down cleanly on Ctrl-C and SIGTERM.
     """
     from ckf_airgap.cli.runner import run
+    from ckf_airgap.files import resolved
 
     terminal = Terminal.current()
-    needed = (
-        ckf_airgap.needed_endpoints(ckf_airgap.load_release(release))
-        if release
-        else ckf_airgap.common_needed_endpoints()
+    known = ckf_airgap.load_release(release) if release else None
+    script = ckf_airgap.Script(
+        needed_endpoints=ckf_airgap.needed_endpoints(known)
+        if known
+        else ckf_airgap.common_needed_endpoints(),
+        needed_options=known.site.needed_options if known else ckf_airgap.common_needed_options(),
     )
     controller = ckf_airgap.RehearsalController(
-        juju_data=juju_data.resolve() if juju_data else None,
+        juju_data=resolved(juju_data) if juju_data else None,
         host=host,
         port=port,
         models=models,
         speed=speed,
         charms=charms,
         released=ckf_airgap.released_channels(charms) if charms else None,
-        script=ckf_airgap.Script(needed_endpoints=needed),
+        script=script,
         script_file=script_file,
         script_changed=lambda problem: _tell_script(terminal, script_file, problem),
         registry=registry,
@@ -138,8 +141,9 @@ def _tell_script(terminal: Terminal, path: Path | None, problem: AirgapError | N
     if problem is None:
         terminal.note(f"read {path} again")
     else:
-        details = "".join(f"\n  {entry}" for entry in problem.problems)
-        terminal.warn(f"{problem.message}; the script stays as it was{details}")
+        terminal.warn(
+            f"{problem.message}; the script stays as it was", [*map(str, problem.problems)]
+        )
 
 
 async def _serve(controller: RehearsalController, terminal: Terminal) -> None:

@@ -138,7 +138,7 @@ def _print_plan(terminal: Terminal, deployment: Deployment) -> None:
     from ckf_airgap.cli.reports import plan_document
 
     plan = deployment.plan
-    terminal.result("\n".join(plan.describe()), document=plan_document(PLAN_SCHEMA, deployment))
+    terminal.result([*plan.describe()], document=plan_document(PLAN_SCHEMA, deployment))
     terminal.note(f"{plural(len(plan.steps), 'step')}; nothing was done")
 
 

@@ -20,6 +20,9 @@ from ckf_airgap.errors import (
 if TYPE_CHECKING:
     from rich.text import Text
 
+_MOST_SHOWN: Final = 500
+"""Problems of one error that a person is shown."""
+
 ERROR_SCHEMA: Final = "ckf-airgap/error/v1"
 
 
@@ -36,7 +39,7 @@ def report_failure(error: Exception, terminal: Terminal) -> ExitCode:
 
         trace = Traceback.from_exception(type(error), error, error.__traceback__, width=100)
         terminal.err.print(trace)
-    terminal.err.print(_text(failure), highlight=False, soft_wrap=True)
+    terminal.err.print(_text(failure), soft_wrap=True)
     if terminal.json:
         terminal.document(_error_document(failure))
     return failure.exit_code
@@ -45,22 +48,29 @@ def report_failure(error: Exception, terminal: Terminal) -> ExitCode:
 def _text(error: AirgapError) -> Text:
     """Return the message, each problem with its fix, and the fix of the whole.
 
-    A cause that several images share is reported once, with the images below it.
+    A cause that several images share is reported once, with the images below it. Each part stays
+    on its line, whatever is in it.
     """
     from rich.text import Text
 
-    text = Text.assemble(("error: ", "bold red"), error.message)
+    from ckf_airgap.cli.safetext import visible
+
+    text = Text.assemble(("error: ", "bold red"), visible(error.message))
     if error.problems:
         text.append(":")
-    for problem, places in _grouped(error):
+    for count, (problem, places) in enumerate(_grouped(error)):
+        if count == _MOST_SHOWN:
+            left = len(error.problems) - count
+            text.append(f"\n  - and {left} more; with --json all of them are in the result", "dim")
+            break
         place = f"{problem.where}: " if problem.where and not places else ""
-        text.append(f"\n  - {place}{problem.what}{':' if places else ''}")
+        text.append(f"\n  - {visible(place + problem.what)}{':' if places else ''}")
         for one in places:
-            text.append(f"\n      {one}")
+            text.append(f"\n      {visible(one)}")
         if problem.fix:
-            text.append(f"\n{'    ' if places else '      '}{problem.fix}", "dim")
+            text.append(f"\n{'    ' if places else '      '}{visible(problem.fix)}", "dim")
     if error.fix:
-        text.append(f"\n{error.fix}")
+        text.append(f"\n{visible(error.fix)}")
     return text
 
 
@@ -93,6 +103,11 @@ def _as_airgap_error(error: Exception) -> AirgapError:
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""
         return AirgapError(f"{place}{error.strerror}")
+    if isinstance(error, MemoryError):
+        return AirgapError(
+            "there is not enough memory",
+            fix="Free some, or allow the command more (ulimit -v, a limit of the container).",
+        )
     name = type(error).__name__
     return AirgapError(
         f"unexpected {name}: {error}",

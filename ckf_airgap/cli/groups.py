@@ -5,12 +5,36 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import click
 from click.shell_completion import CompletionItem
 
 from ckf_airgap.errors import ExitCode, nearest
+
+if TYPE_CHECKING:
+    _TextType = click.ParamType[str]  # generic in click 8.4 and later, plain before
+else:
+    _TextType = click.ParamType
+
+
+class Text(_TextType):
+    """Text that others can read too: bytes that are no UTF-8 can only be in names of files."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text, or refuse it."""
+        text = str(click.STRING.convert(value, param, ctx))
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            self.fail(f"{text!r} is not UTF-8 text", param, ctx)
+        return text
+
+
+TEXT: Final = Text()
+"""What every parameter of type text has."""
 
 
 @final
@@ -56,6 +80,9 @@ class CommandGroup(click.Group):
             return None
         command = getattr(importlib.import_module(place.module), place.attribute)
         assert isinstance(command, click.Command)  # noqa: S101
+        for parameter in command.params:
+            if parameter.type is click.STRING:
+                parameter.type = TEXT
         return command
 
     def resolve_command(

@@ -23,7 +23,7 @@ def showing_logs(terminal: Terminal) -> Iterator[None]:
         terminal: Where to show them; its `Terminal.on_verbosity` is set for the block.
     """
     handler = _ConsoleHandler(terminal)
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_LineFormatter("%(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     loggers = [logging.getLogger(name) for name in (*_CHATTY, _OURS)]
     before = [logger.level for logger in loggers]
@@ -52,6 +52,15 @@ def set_log_levels(terminal: Terminal) -> None:
         logging.getLogger(name).setLevel(theirs)
 
 
+class _LineFormatter(logging.Formatter):
+    """Keeps each message on its line; a traceback behind it has lines of its own."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        from ckf_airgap.cli.safetext import visible
+
+        return visible(super().formatMessage(record))
+
+
 class _ConsoleHandler(logging.Handler):
     """Writes records through rich's console, so that they do not tear a live table."""
 
@@ -63,4 +72,4 @@ class _ConsoleHandler(logging.Handler):
         from rich.text import Text
 
         text = Text(self.format(record), "dim" if record.levelno < logging.WARNING else "")
-        self._terminal.err.print(text, highlight=False, soft_wrap=True)
+        self._terminal.err.print(text, soft_wrap=True)

@@ -9,6 +9,7 @@ from typing import Final
 from rich.table import Table
 from rich.text import Text
 
+from ckf_airgap.cli.safetext import line
 from ckf_airgap.cli.tables import plain_table
 from ckf_airgap.cli.wording import plural
 from ckf_airgap.juju.snapshot import ApplicationSnapshot, ModelSnapshot, StatusInfo, UnitSnapshot
@@ -71,7 +72,7 @@ def is_settled(application: ApplicationSnapshot) -> bool:
 
 def styled(status: str) -> Text:
     """Return a status in its colour."""
-    return Text(status, _STYLES.get(status, ""))
+    return line(status, _STYLES.get(status, ""))
 
 
 def status_table(snapshot: ModelSnapshot, images: Mapping[str, str] | None = None) -> Table:
@@ -90,9 +91,9 @@ def status_table(snapshot: ModelSnapshot, images: Mapping[str, str] | None = Non
         table.columns[-1].no_wrap = True
     for name, application in snapshot.applications.items():
         status = worst(application)
-        last = Text(status.message)
+        last = line(status.message)
         if images is not None and (status.current == "active" or not status.message):
-            last = Text(images.get(name, ""), "dim")
+            last = line(images.get(name, ""), "dim")
         table.add_row(
             name,
             application.charm,
@@ -109,7 +110,7 @@ def relations_table(snapshot: ModelSnapshot) -> Table:
     table = plain_table("relation", "", "interface")
     for relation in sorted(snapshot.relations, key=lambda relation: relation.ends):
         if len(relation.ends) == 2:
-            table.add_row(*relation.ends, Text(relation.interface, "dim"))
+            table.add_row(*relation.ends, line(relation.interface, "dim"))
     return table
 
 

@@ -121,6 +121,28 @@ class UserPath(_PathType):
         return [CompletionItem(incomplete, type="dir" if self.name == "directory" else "file")]
 
 
+def _standard_output(
+    _ctx: click.Context, _param: click.Parameter, value: Path | None
+) -> Path | None:
+    return None if value is not None and str(value) == "-" else value
+
+
+def output_option(what: str) -> Callable[[_F], _F]:
+    """Return ``--output`` of a command that writes a text to standard output otherwise.
+
+    Args:
+        what: What is written, with its article.
+    """
+    return click.option(
+        "-o",
+        "--output",
+        type=UserPath(),
+        callback=_standard_output,
+        metavar="FILE",
+        help=f"Write {what} to this file.  [default: standard output, as for -]",
+    )
+
+
 def apply(decorators: list[Callable[[Any], Any]], function: _F) -> _F:
     """Decorate a function with several options; the first one comes first in the help."""
     for decorator in reversed(decorators):

@@ -205,29 +205,29 @@ def command(
     terminal.result(_summary(packed), document=_document(packed))
 
 
-def _summary(packed: Packed) -> str:
+def _summary(packed: Packed) -> list[str]:
     lock, images = packed.lock, packed.images
-    text = (
-        f"{packed.directory} is ready: {len(lock.charms)} charms, {len(lock.images)} images,"
-        f" {packed.files} files of {size_text(packed.size)}\n"
-        f"fetched in this run: {packed.charms_fetched} charms,"
-        f" {images.count(ckf_airgap.ImageStatus.COPIED)} images"
-        f" ({size_text(images.bytes_moved)})"
-    )
+    copied = images.count(ckf_airgap.ImageStatus.COPIED)
+    ready = f"{len(lock.charms)} charms, {len(lock.images)} images, {packed.files} files"
+    fetched = f"{packed.charms_fetched} charms, {copied} images ({size_text(images.bytes_moved)})"
+    lines = [
+        f"{packed.directory} is ready: {ready} of {size_text(packed.size)}",
+        f"fetched in this run: {fetched}",
+    ]
     if packed.left_out:
         from ckf_airgap.packing.names import LEFT_OUT
 
-        text += (
-            f"\nleft out: {len(packed.left_out)} images, listed in {LEFT_OUT}; the overlay names"
+        lines.append(
+            f"left out: {len(packed.left_out)} images, listed in {LEFT_OUT}; the overlay names"
             " these, too"
         )
     if packed.assumes is not None:
-        text += (
-            f"\nonly what is new since {packed.assumes}:"
+        lines.append(
+            f"only what is new since {packed.assumes}:"
             f" {len(packed.assumes.charms)} charms and {len(packed.assumes.blobs)} blobs are"
             " assumed to be on the other side"
         )
-    return text
+    return lines
 
 
 def _document(packed: Packed) -> dict[str, object]:

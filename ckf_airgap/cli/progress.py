@@ -7,11 +7,11 @@ from typing import Final, final
 
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
 from ckf_airgap.cli.liveview import BAR_WIDTH, LiveView
 from ckf_airgap.cli.modelview import is_settled, styled, worst
+from ckf_airgap.cli.safetext import SafeTable, line, visible
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import duration, plural
 from ckf_airgap.errors import InterruptedRunError
@@ -145,9 +145,9 @@ class ProgressView(LiveView, Observer):
     def _draw(self) -> RenderableType:
         elapsed = duration(time.monotonic() - self._started)
         self._spinner.update(
-            text=Text.assemble((self._title, "bold"), f"  {self._stage}  {elapsed}")
+            text=Text.assemble((visible(self._title), "bold"), f"  {self._stage}  {elapsed}")
         )
-        bars = Table.grid(padding=(0, 1))
+        bars = SafeTable.grid(padding=(0, 1))
         if self._plan is not None and self._plan.steps:
             total = len(self._plan.steps)
             bars.add_row("steps", _bar(self._steps_done, total), f"{self._steps_done}/{total}")
@@ -167,7 +167,7 @@ class ProgressView(LiveView, Observer):
     def _applications(self, snapshot: ModelSnapshot, names: list[str]) -> RenderableType:
         """Return what is not active yet, as many as the terminal has room for."""
         room = max(self._terminal.err.height - _OTHER_LINES, 3)
-        table = Table.grid(padding=(0, 2))
+        table = SafeTable.grid(padding=(0, 2))
         for column in ("name", "status", "message"):
             table.add_column(column, no_wrap=True, overflow="ellipsis")
         for name in names[:room]:
@@ -176,7 +176,7 @@ class ProgressView(LiveView, Observer):
                 table.add_row(name, styled("waiting"), "not in the model yet")
                 continue
             status = worst(application)
-            table.add_row(name, styled(status.current), Text(status.message, "dim"))
+            table.add_row(name, styled(status.current), line(status.message, "dim"))
         if len(names) > room:
             table.add_row(f"and {len(names) - room} more", "", "")
         return table

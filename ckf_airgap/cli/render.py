@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Final
 import click
 
 import ckf_airgap
-from ckf_airgap.cli.options import UserPath, json_option, verbosity_options
+from ckf_airgap.cli.options import UserPath, json_option, output_option, verbosity_options
 from ckf_airgap.cli.renderoptions import rendering_options
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import plural
+from ckf_airgap.facts.defaults import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ckf_airgap import Inputs, Rendering
+    from ckf_airgap import Inputs, Problem, Rendering
 
 SCHEMA: Final = "ckf-airgap/render/v1"
 
@@ -29,13 +30,7 @@ Example:
 """,
 )
 @rendering_options()
-@click.option(
-    "-o",
-    "--output",
-    type=UserPath(),
-    metavar="FILE",
-    help="Write the overlay to this file.  [default: standard output]",
-)
+@output_option("the overlay")
 @click.option(
     "--bundle-out",
     type=UserPath(),
@@ -49,10 +44,22 @@ Example:
     help="Directory that the file will be in; charm paths are relative to it.  "
     "[default: that of the charms]",
 )
+@click.option(
+    "-m",
+    "--model",
+    default=DEFAULT_MODEL,
+    show_default=True,
+    metavar="NAME",
+    help="The model that it will be deployed in; some addresses have its name in them.",
+)
 @json_option
 @verbosity_options
 def command(
-    inputs: Inputs, output: Path | None, bundle_out: Path | None, relative_to: Path | None
+    inputs: Inputs,
+    output: Path | None,
+    bundle_out: Path | None,
+    relative_to: Path | None,
+    model: str,
 ) -> None:
     """Make the overlay that points a bundle at a private registry.
 
@@ -64,16 +71,16 @@ def command(
 
     terminal = Terminal.current()
     rendering = run(
-        _render(dataclasses.replace(inputs, relative_to=relative_to), output, bundle_out)
+        _render(
+            dataclasses.replace(inputs, relative_to=relative_to, model=model), output, bundle_out
+        )
     )
-    for warning in rendering.warnings:
+    for warning in _warnings(rendering):
         terminal.warn(str(warning))
     if terminal.json:
         terminal.document(_document(rendering, output, bundle_out))
     elif output is None:
-        terminal.out.print(
-            rendering.overlay_yaml(), markup=False, highlight=False, soft_wrap=True, end=""
-        )
+        terminal.text(rendering.overlay_yaml())
     unused = rendering.proof.unused
     if terminal.verbosity > 0:
         for entry in unused:
@@ -92,6 +99,10 @@ def command(
         f"{plural(len(rendering.images), 'image')} of {rendering.registry} "
         f"in {plural(len(rendering.replacements), 'place')}" + _unused(len(unused))
     )
+
+
+def _warnings(rendering: Rendering) -> list[Problem]:
+    return [*rendering.warnings, *rendering.order_warnings]
 
 
 def _unused(count: int) -> str:
@@ -133,6 +144,6 @@ def _document(
             name: {"name": charm.name, "revision": charm.revision, "path": str(charm.path)}
             for name, charm in rendering.charms.items()
         },
-        "warnings": [warning.to_json() for warning in rendering.warnings],
+        "warnings": [warning.to_json() for warning in _warnings(rendering)],
         "written": [str(path) for path in (output, bundle_out) if path is not None],
     }

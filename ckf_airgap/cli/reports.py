@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ckf_airgap.cli.modelview import describe_counts, relations_table, status_table
+from ckf_airgap.cli.safetext import line, visible
 from ckf_airgap.cli.tables import plain_table
 from ckf_airgap.cli.wording import duration, plural
 from ckf_airgap.documents import Document
@@ -20,7 +21,7 @@ from ckf_airgap.rehearsal.model.model import Finding
 def standing(snapshot: ModelSnapshot, images: Mapping[str, str] | None = None) -> RenderableType:
     """Return the applications of a model, then its relations."""
     if not snapshot.applications:
-        return Text(f"model {snapshot.model} is empty")
+        return line(f"model {snapshot.model} is empty")
     parts: list[RenderableType] = [status_table(snapshot, images)]
     if any(len(relation.ends) == 2 for relation in snapshot.relations):
         parts += ["", relations_table(snapshot)]
@@ -41,7 +42,7 @@ def finished(deployment: Deployment, findings: Sequence[Finding] | None = None) 
     if findings:
         table = plain_table("finding", "", "why it matters")
         for finding in findings:
-            table.add_row(finding.application, Text(finding.what, "red"), finding.why)
+            table.add_row(finding.application, line(finding.what, "red"), finding.why)
         parts += [table, ""]
     elif findings is not None:
         parts.append("no findings: nothing was accepted here that would cause trouble later")
@@ -49,7 +50,7 @@ def finished(deployment: Deployment, findings: Sequence[Finding] | None = None) 
         parts.append(
             Text.assemble(
                 ("active and idle: ", "bold green"),
-                f"{describe_counts(waited.snapshot)}, {_images(deployment)}",
+                visible(f"{describe_counts(waited.snapshot)}, {_images(deployment)}"),
             )
         )
     elif report is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from rich import box
 from rich.table import Table
 
+from ckf_airgap.cli.safetext import SafeTable
+
 
 def plain_table(*columns: str, title: str | None = None) -> Table:
     """Return an empty table with a line under its head and no frame.
@@ -13,7 +15,7 @@ def plain_table(*columns: str, title: str | None = None) -> Table:
         columns: The heads; one that begins with ``>`` is aligned to the right.
         title: A line above the table.
     """
-    table = Table(
+    table = SafeTable(
         box=box.SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,

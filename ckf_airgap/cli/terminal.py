@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NoReturn, TextIO
 
@@ -60,7 +60,7 @@ class Terminal:
 
     def result(
         self,
-        renderable: RenderableType,
+        renderable: RenderableType | Sequence[str],
         *,
         document: Mapping[str, object],
         one_line: bool = False,
@@ -68,7 +68,7 @@ class Terminal:
         """Print the result of a command: the document with ``--json``, else what people read.
 
         Args:
-            renderable: A table or text.
+            renderable: A table, a text, or several lines.
             document: The same for machines; its ``schema`` names form and version.
             one_line: Write the document on one line: it is one of several.
         """
@@ -77,24 +77,43 @@ class Terminal:
         else:
             self.print(renderable)
 
-    def print(self, renderable: RenderableType) -> None:
-        """Print to standard output what people read; no blanks at line ends in a pipe."""
+    def print(self, renderable: RenderableType | Sequence[str]) -> None:
+        """Print to standard output what people read; no blanks at line ends in a pipe.
+
+        Args:
+            renderable: A table, a text, which stays on its line, or several such texts.
+        """
         if isinstance(renderable, str):
-            self.out.print(renderable, markup=False, highlight=False, soft_wrap=True)
+            self.print([renderable])
+        elif isinstance(renderable, Sequence):
+            from ckf_airgap.cli.safetext import visible
+
+            self.text("".join(f"{visible(line)}\n" for line in renderable))
         elif self.out.is_terminal:
             self.out.print(renderable)
         else:
             with self.out.capture() as capture:
                 self.out.print(renderable)
-            lines = [line.rstrip() for line in capture.get().splitlines()]
-            self.out.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+            self.text("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
+
+    def text(self, text: str) -> None:
+        """Print a text to standard output as it is, its line ends and tabs included.
+
+        What else would act on a terminal becomes its escape; what is read by machines escapes
+        that in its own way before.
+        """
+        from rich.segment import Segment, Segments
+
+        self.out.print(Segments([Segment(text)]), end="", soft_wrap=True)
 
     def document(self, document: Mapping[str, object], *, one_line: bool = False) -> None:
         """Print a JSON document to standard output."""
         import json
 
+        from ckf_airgap.cli.safetext import visible_json
+
         text = json.dumps(document, indent=None if one_line else 2, ensure_ascii=False)
-        self.out.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.text(f"{visible_json(text)}\n")
 
     def stopping(self, signal: str) -> None:
         """Say that a signal arrived, and that unfinished work is being cleaned up."""
@@ -102,30 +121,44 @@ class Terminal:
 
     def note(self, text: str, *, style: str = "") -> None:
         """Say something to the person, unless ``-q`` was given."""
-        from rich.text import Text
+        from ckf_airgap.cli.safetext import line
 
         if self.verbosity >= 0:
-            self.err.print(Text(text, style), highlight=False, soft_wrap=True)
+            self.err.print(line(text, style), soft_wrap=True)
 
-    def warn(self, text: str) -> None:
-        """Say something that the person should look at, even with ``-q``."""
+    def warn(self, text: str, details: Sequence[str] = ()) -> None:
+        """Say something that the person should look at, even with ``-q``.
+
+        Args:
+            text: A line.
+            details: More lines, which are indented.
+        """
         from rich.text import Text
 
-        line = Text.assemble(("warning: ", "yellow"), text)
-        self.err.print(line, highlight=False, soft_wrap=True)
+        from ckf_airgap.cli.safetext import visible
+
+        lines = "\n  ".join(map(visible, (text, *details)))
+        self.err.print(Text.assemble(("warning: ", "yellow"), lines), soft_wrap=True)
 
     def fail(self, text: str, code: ExitCode) -> NoReturn:
         """End the command with an exit code after its result has been printed."""
         from rich.text import Text
 
-        self.err.print(
-            Text.assemble(("error: ", "bold red"), text), highlight=False, soft_wrap=True
-        )
+        from ckf_airgap.cli.safetext import visible
+
+        said = Text.assemble(("error: ", "bold red"), visible(text))
+        self.err.print(said, soft_wrap=True)
         click.get_current_context().exit(code)
 
 
 def _console(stream: TextIO) -> Console:
     """Return a console for a stream; rich heeds ``NO_COLOR``, ``TERM`` and ``COLUMNS``."""
-    from rich.console import Console
+    from ckf_airgap.cli.safetext import SafeConsole
 
-    return Console(file=stream, width=None if stream.isatty() else _WIDE, highlight=False)
+    return SafeConsole(
+        file=stream,
+        width=None if stream.isatty() else _WIDE,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ckf_airgap.files.sizes import size_text as size_text  # noqa: PLC0414
+
 
 def plural(count: int, noun: str) -> str:
     """Return ``1 unit`` or ``2 units``."""
@@ -20,14 +22,3 @@ def duration(seconds: float) -> str:
         return f"{minutes} min {rest:02d} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min"
-
-
-def size_text(count: float) -> str:
-    """Return a number of bytes as people read it."""
-    if count < 1000:
-        return f"{count:.0f} B"
-    for unit in ("kB", "MB", "GB"):
-        count /= 1000
-        if count < 1000:
-            return f"{count:.1f} {unit}"
-    return f"{count / 1000:.1f} TB"

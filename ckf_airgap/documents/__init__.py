@@ -8,7 +8,14 @@ would take for something else. Duplicate keys are an error that names the line, 
 """
 
 from ckf_airgap.documents.composing import MAX_BYTES, MAX_DEPTH, MAX_EXPANDED, MAX_NODES
-from ckf_airgap.documents.reading import load_all_yaml, load_mapping, load_yaml, yaml_events
+from ckf_airgap.documents.findings import UnknownKey
+from ckf_airgap.documents.reading import (
+    TypedKey,
+    load_all_yaml,
+    load_mapping,
+    load_yaml,
+    yaml_events,
+)
 from ckf_airgap.documents.shapes import (
     ANY,
     BOOLEAN,
@@ -21,7 +28,6 @@ from ckf_airgap.documents.shapes import (
     Record,
     Shape,
     Shaped,
-    UnknownKey,
     load_shaped,
     shaped,
 )
@@ -29,8 +35,10 @@ from ckf_airgap.documents.values import (
     Document,
     JSONValue,
     as_mapping,
+    decimal,
     mappings,
     natural,
+    parse_json,
     type_name,
 )
 from ckf_airgap.documents.writing import dump_yaml, is_text
@@ -53,8 +61,10 @@ __all__ = [
     "Record",
     "Shape",
     "Shaped",
+    "TypedKey",
     "UnknownKey",
     "as_mapping",
+    "decimal",
     "dump_yaml",
     "is_text",
     "load_all_yaml",
@@ -63,6 +73,7 @@ __all__ = [
     "load_yaml",
     "mappings",
     "natural",
+    "parse_json",
     "shaped",
     "type_name",
     "yaml_events",

@@ -21,7 +21,16 @@ from ckf_airgap.documents.resolving import TAG_PREFIX, WrongTagError
 from ckf_airgap.documents.values import Document, JSONValue, as_mapping
 from ckf_airgap.errors import InputError
 
+_MAX_EVENTS: Final = 200_000
 _BINARY_TAG: Final = TAG_PREFIX + "binary"
+
+
+class TypedKey(str):
+    """A key that is no text to yaml.v2: as text what was written, which `value` is."""
+
+    __slots__ = ("value",)
+
+    value: int | float | bool | None
 
 
 class NodeError(ValueError):
@@ -43,6 +52,7 @@ def load_yaml(
     error: type[InputError] = InputError,
     allow_duplicate_keys: bool = False,
     only_first: bool = False,
+    typed_keys: bool = False,
 ) -> JSONValue:
     """Return the only document of `text`; an empty text is ``None``.
 
@@ -52,12 +62,17 @@ def load_yaml(
         error: The class to raise.
         allow_duplicate_keys: Let the last of two equal keys win, as Juju does for charm metadata.
         only_first: Leave out what follows the first document, as Juju does for charm metadata.
+        typed_keys: Make keys that are no text to yaml.v2, such as ``1`` and ``on``, a `TypedKey`,
+            which tells what they are: Juju refuses them in most sections of charm metadata.
 
     Raises:
         InputError: (as `error`) when it is not YAML, has several documents, repeats a key, or is
             larger, deeper or more expanded than `MAX_BYTES`, `MAX_DEPTH`, `MAX_NODES` allow.
     """
-    documents = _load(text, where, error, allow_duplicate_keys, 1 if only_first else None)
+    composer = Composer(text, where=where, error=error, allow_duplicate_keys=allow_duplicate_keys)
+    with reading(where, error):
+        roots = islice(composer.documents(), 1 if only_first else None)
+        documents = [plain_value(root, typed_keys=typed_keys) for root in roots]
     if len(documents) > 1:
         raise error(f"{where} holds {len(documents)} YAML documents where one is expected")
     return documents[0] if documents else None
@@ -71,7 +86,9 @@ def load_all_yaml(
     allow_duplicate_keys: bool = False,
 ) -> list[JSONValue]:
     """Return every document of `text`; see `load_yaml`."""
-    return _load(text, where, error, allow_duplicate_keys, None)
+    composer = Composer(text, where=where, error=error, allow_duplicate_keys=allow_duplicate_keys)
+    with reading(where, error):
+        return [plain_value(root) for root in composer.documents()]
 
 
 def load_mapping(
@@ -81,6 +98,7 @@ def load_mapping(
     error: type[InputError] = InputError,
     allow_duplicate_keys: bool = False,
     only_first: bool = False,
+    typed_keys: bool = False,
 ) -> Document:
     """Return the document of `text`, which must be a mapping (an empty text is an empty one)."""
     value = load_yaml(
@@ -89,6 +107,7 @@ def load_mapping(
         error=error,
         allow_duplicate_keys=allow_duplicate_keys,
         only_first=only_first,
+        typed_keys=typed_keys,
     )
     return as_mapping(value, where=where, error=error)
 
@@ -110,19 +129,22 @@ def load_nodes(
 def yaml_events(text: str) -> list[yaml.Event] | None:
     """Return the events of a YAML text in which nothing is expanded, or ``None`` if it is not YAML.
 
-    It is also ``None`` for a text beyond `MAX_BYTES`, or nested deeper than `MAX_DEPTH`.
+    It is also ``None`` for a text beyond `MAX_BYTES`, nested deeper than `MAX_DEPTH`, or with more
+    than 200,000 events.
     """
     try:
-        return list(events(text, "text", InputError))
+        found = list(islice(events(text, "text", InputError), _MAX_EVENTS + 1))
+        return found if len(found) <= _MAX_EVENTS else None
     except (yaml.YAMLError, InputError, ValueError):
         return None
 
 
-def plain_value(node: Node) -> JSONValue:
+def plain_value(node: Node, *, typed_keys: bool = False) -> JSONValue:
     """Return what a node is without a declared type.
 
-    Keys are the text that was written: ``1`` and ``true`` are names. ``<<`` merges at its place, so
-    that it wins over the keys before it and not over those after it, as in yaml.v2.
+    Keys are the text that was written: ``1`` and ``true`` are names, and with `typed_keys` each is
+    a `TypedKey`. ``<<`` merges at its place, so that it wins over the keys before it and not over
+    those after it, as in yaml.v2.
 
     Raises:
         NodeError: when a tag does not fit, a key is no scalar, or ``<<`` has no mapping.
@@ -130,10 +152,10 @@ def plain_value(node: Node) -> JSONValue:
     if type(node) is ScalarNode:
         return scalar_value(node)
     if type(node) is ListNode:
-        return [plain_value(item) for item in node.items]
+        return [plain_value(item, typed_keys=typed_keys) for item in node.items]
     found: Document = {}
     if type(node) is MappingNode:
-        _fill(found, node)
+        _fill(found, node, typed_keys=typed_keys)
     return found
 
 
@@ -184,25 +206,18 @@ def reading(where: str, error: type[InputError]) -> Iterator[None]:
         raise error(f"{where} is not valid YAML: {exc}") from exc
 
 
-def _load(
-    text: str,
-    where: str,
-    error: type[InputError],
-    allow_duplicate_keys: bool,
-    limit: int | None,
-) -> list[JSONValue]:
-    composer = Composer(text, where=where, error=error, allow_duplicate_keys=allow_duplicate_keys)
-    with reading(where, error):
-        return [plain_value(root) for root in islice(composer.documents(), limit)]
-
-
-def _fill(found: Document, node: MappingNode) -> None:
+def _fill(found: Document, node: MappingNode, *, typed_keys: bool) -> None:
     for key, value in node.pairs:
         if type(key) is ScalarNode and key.text == "<<" and key.is_merge:
             for part in merged_mappings(value):
-                _fill(found, part)
+                _fill(found, part, typed_keys=typed_keys)
         else:
-            found[key_text(key)] = plain_value(value)
+            name = key_text(key)
+            if typed_keys and type(key) is ScalarNode and not isinstance(key.value, str):
+                typed = TypedKey(name)
+                typed.value = key.value
+                name = typed
+            found[name] = plain_value(value, typed_keys=typed_keys)
 
 
 def _one_line(error: yaml.YAMLError) -> str:

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from ckf_airgap.documents.composing import ListNode, MappingNode, Node, ScalarNode
+from ckf_airgap.documents.findings import Findings, Path, UnknownKey, unquoted
 from ckf_airgap.documents.reading import (
     key_text,
     load_nodes,
@@ -27,41 +28,12 @@ from ckf_airgap.documents.reading import (
     scalar_value,
 )
 from ckf_airgap.documents.resolving import TAG_PREFIX
-from ckf_airgap.documents.values import Document, JSONValue, type_name
+from ckf_airgap.documents.values import Document, JSONValue
 from ckf_airgap.documents.writing import float_text
-from ckf_airgap.errors import InputError, Problem, raise_all
+from ckf_airgap.errors import InputError, raise_all
 
 _BINARY_TAG: Final = TAG_PREFIX + "binary"
 _INT64: Final = range(-(2**63), 2**63)
-_SHOWN_CHARACTERS: Final = 40
-_SHOWN_PROBLEMS: Final = 100
-
-_Path = tuple[str | int, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownKey:
-    """A key that its record does not declare.
-
-    Attributes:
-        path: The keys and indexes to it, itself last.
-        line: Its line; 0 for a document that was not read from a text.
-        known: The keys that the record declares.
-    """
-
-    path: tuple[str | int, ...]
-    line: int
-    known: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """The key."""
-        return str(self.path[-1])
-
-    @property
-    def place(self) -> str:
-        """Its path as text: ``applications.minio.resource``."""
-        return path_text(self.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,30 +42,11 @@ class Shaped:
 
     Attributes:
         documents: The documents, each field of its declared type.
-        unknown: The keys that no record declares.
+        unknown: The first thousand keys that no record declares.
     """
 
     documents: list[JSONValue]
     unknown: tuple[UnknownKey, ...] = ()
-
-
-@dataclass(slots=True)
-class Findings:
-    """What decoding a document finds, besides its values."""
-
-    problems: list[Problem] = field(default_factory=list)
-    unknown: list[UnknownKey] = field(default_factory=list)
-    more: int = 0
-    """Problems beyond those that are listed."""
-
-    def wrong(self, node: Node, path: _Path, expected: str) -> None:
-        """Take down that a node is not what was expected."""
-        if len(self.problems) >= _SHOWN_PROBLEMS:
-            self.more += 1
-            return
-        line = f"line {node.line}" if node.line else ""
-        place = ", ".join(part for part in (path_text(path), line) if part)
-        self.problems.append(Problem(f"expected {expected}, got {_shown(node)}", place))
 
 
 class Shape(ABC):
@@ -101,7 +54,7 @@ class Shape(ABC):
 
     @abstractmethod
     def decode(
-        self, node: Node, path: tuple[str | int, ...], findings: Findings, present: JSONValue = None
+        self, node: Node, path: Path, findings: Findings, present: JSONValue = None
     ) -> JSONValue:
         """Return the value of a node.
 
@@ -130,7 +83,7 @@ class Text(Shape):
     def decode(
         self,
         node: Node,
-        path: tuple[str | int, ...],
+        path: Path,
         findings: Findings,
         present: JSONValue = None,  # noqa: ARG002
     ) -> str | None:
@@ -151,7 +104,7 @@ class Integer(Shape):
     def decode(
         self,
         node: Node,
-        path: tuple[str | int, ...],
+        path: Path,
         findings: Findings,
         present: JSONValue = None,  # noqa: ARG002
     ) -> int | None:
@@ -166,7 +119,7 @@ class Integer(Shape):
                 number = _INT64.stop
             if number in _INT64:
                 return number
-        findings.wrong(node, path, "an integer")
+        findings.wrong(node, path, "an integer", unquoted(node, int))
         return None
 
 
@@ -177,7 +130,7 @@ class Number(Shape):
     def decode(
         self,
         node: Node,
-        path: tuple[str | int, ...],
+        path: Path,
         findings: Findings,
         present: JSONValue = None,  # noqa: ARG002
     ) -> float | None:
@@ -187,7 +140,7 @@ class Number(Shape):
             return None
         if isinstance(value, int | float) and not isinstance(value, bool):
             return float(value)
-        findings.wrong(node, path, "a number")
+        findings.wrong(node, path, "a number", unquoted(node, float))
         return None
 
 
@@ -198,7 +151,7 @@ class Boolean(Shape):
     def decode(
         self,
         node: Node,
-        path: tuple[str | int, ...],
+        path: Path,
         findings: Findings,
         present: JSONValue = None,  # noqa: ARG002
     ) -> bool | None:
@@ -206,7 +159,7 @@ class Boolean(Shape):
         value = scalar_value(node) if type(node) is ScalarNode else ""
         if value is None or isinstance(value, bool):
             return value
-        findings.wrong(node, path, "true or false")
+        findings.wrong(node, path, "true or false", unquoted(node, bool))
         return None
 
 
@@ -217,7 +170,7 @@ class AnyValue(Shape):
     def decode(
         self,
         node: Node,
-        path: tuple[str | int, ...],  # noqa: ARG002
+        path: Path,  # noqa: ARG002
         findings: Findings,  # noqa: ARG002
         present: JSONValue = None,  # noqa: ARG002
     ) -> JSONValue:
@@ -238,7 +191,7 @@ class ListOf(Shape):
     def decode(
         self,
         node: Node,
-        path: tuple[str | int, ...],
+        path: Path,
         findings: Findings,
         present: JSONValue = None,  # noqa: ARG002
     ) -> list[JSONValue] | None:
@@ -249,7 +202,8 @@ class ListOf(Shape):
                 for index, item in enumerate(node.items)
             ]
         if not _is_null(node):
-            findings.wrong(node, path, "a list")
+            single = type(node) is ScalarNode
+            findings.wrong(node, path, "a list", "put it in brackets" if single else "")
         return None
 
 
@@ -266,7 +220,7 @@ class MappingOf(Shape):
     def decode(
         self,
         node: Node,
-        path: tuple[str | int, ...],
+        path: Path,
         findings: Findings,
         present: JSONValue = None,
     ) -> Document | None:
@@ -299,7 +253,7 @@ class Record(Shape):
     def decode(
         self,
         node: Node,
-        path: tuple[str | int, ...],
+        path: Path,
         findings: Findings,
         present: JSONValue = None,
     ) -> Document | None:
@@ -317,8 +271,8 @@ class Record(Shape):
             name = _key(key)
             declared = self.fields.get(name)
             if declared is None:
-                unknown = UnknownKey(path=(*path, name), line=key.line, known=tuple(self.fields))
-                findings.unknown.append(unknown)
+                if isinstance(key, ScalarNode):
+                    findings.unknown_key(key, (*path, name), self.fields)
                 found[name] = plain_value(item)
             else:
                 found[name] = declared.decode(item, (*path, name), findings, found.get(name))
@@ -383,24 +337,11 @@ def shaped(
     return _decoded([_node(value)], shape, where, error).documents[0]
 
 
-def path_text(path: tuple[str | int, ...]) -> str:
-    """Return a path as text: ``applications.minio.to[0]``."""
-    text = ""
-    for part in path:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            text += f".{part}" if text else part
-    return text
-
-
 def _decoded(roots: list[Node], shape: Shape, where: str, error: type[InputError]) -> Shaped:
     findings = Findings()
     with reading(where, error):
         documents = [shape.decode(root, (), findings) for root in roots]
-    if findings.more:
-        findings.problems.append(Problem(f"and {findings.more} more of that kind"))
-    raise_all(error, f"{where} has values of a type that Juju does not take", findings.problems)
+    raise_all(error, f"{where} has values of a type that Juju does not take", findings.told())
     return Shaped(documents=documents, unknown=tuple(findings.unknown))
 
 
@@ -433,12 +374,3 @@ def _node(value: JSONValue) -> Node:
     if isinstance(value, float):
         return ScalarNode(float_text(value), 0, plain=True)
     return ScalarNode("" if value is None else str(value), 0, plain=True)
-
-
-def _shown(node: Node) -> str:
-    """Return what a node is, for a message."""
-    if type(node) is not ScalarNode:
-        return type_name([] if type(node) is ListNode else {})
-    value = scalar_value(node)
-    text = node.text if len(node.text) <= _SHOWN_CHARACTERS else node.text[:_SHOWN_CHARACTERS] + "…"
-    return f"{type_name(value)} ({text})" if isinstance(value, bool | int | float) else repr(text)

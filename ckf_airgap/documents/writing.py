@@ -30,6 +30,9 @@ _TYPED_BEGIN: Final = frozenset("+-.0123456789yYnNtTfFoO~<=")
 _ODD: Final = re.compile("[^\n\x20-\x7e\xa1-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
 """What is escaped, since one reader takes it for a line end, drops it or refuses it."""
 
+_TURNING: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f]")
+"""What turns the direction of writing, so that a text looks like another."""
+
 _MAX_INT: Final = 2**64
 
 
@@ -114,19 +117,27 @@ _BlockDumper.add_representer(float, _represent_float)
 def dump_yaml(value: JSONValue | Mapping[str, JSONValue]) -> str:
     """Return `value` as YAML: keys in order, literal blocks for multi-line text.
 
-    Whatever yaml.v2 or PyYAML would take for another type or another text is in quotes.
+    Whatever yaml.v2 or PyYAML would take for another type or another text is in quotes. What would
+    turn the direction of writing for whoever looks at it is escaped.
 
     Raises:
         InputError: when a text or number in it cannot be written.
     """
     try:
-        return yaml.dump(
+        text = _dump(value, allow_unicode=True)
+        return _dump(value, allow_unicode=False) if _TURNING.search(text) else text
+    except UnicodeEncodeError as exc:
+        raise InputError(f"a text cannot be written as YAML: {exc}") from exc
+
+
+def _dump(value: JSONValue | Mapping[str, JSONValue], *, allow_unicode: bool) -> str:
+    return str(
+        yaml.dump(
             value,
             Dumper=_BlockDumper,
             sort_keys=False,
-            allow_unicode=True,
+            allow_unicode=allow_unicode,
             default_flow_style=False,
             width=10_000,
         )
-    except UnicodeEncodeError as exc:
-        raise InputError(f"a text cannot be written as YAML: {exc}") from exc
+    )

@@ -19,6 +19,7 @@ from ckf_airgap.bundle.bundlefile import load_bundle
 from ckf_airgap.charms.charm import Charm, DefaultImages, charm_from_documents
 from ckf_airgap.documents import Document, JSONValue, as_mapping, dump_yaml, load_mapping, type_name
 from ckf_airgap.errors import InputError, ReleaseNotFoundError, nearest
+from ckf_airgap.facts.site import DeployedAfter, Site, SiteSetting, read_site
 from ckf_airgap.images.rules import CharmRules, ImageRules
 
 BUNDLE_FILE: Final = "bundle.yaml"
@@ -74,6 +75,8 @@ class Release:
     files: Mapping[str, tuple[str, ...]] = field(repr=False)
     """The documents inside each packed charm, as paths in the archive."""
     rules: ImageRules = field(repr=False)
+    site: Site = field(repr=False, default_factory=Site)
+    """What a site must set, and what must come first."""
 
     @property
     def bundle_path(self) -> Path:
@@ -130,6 +133,7 @@ def load_release(name: str) -> Release:
         sources=sources,
         files=files,
         rules=_load_rules(name),
+        site=read_site(directory),
     )
 
 
@@ -189,6 +193,60 @@ def rules_for_bundle(bundle: Bundle) -> ImageRules:
         charm_bases=latest.charm_bases,
         juju=latest.juju,
     )
+
+
+def site_for_bundle(bundle: Bundle) -> Site:
+    """Return what a site must set for a bundle, shipped or not.
+
+    Each application whose charm and channel are those of a shipped release gets what that release
+    says of the charm; of several releases, the newest.
+    """
+    options: dict[str, Mapping[str, SiteSetting]] = {}
+    after: dict[str, DeployedAfter] = {}
+    newest_first = [(_channels(name), read_site(_directory(name))) for name in release_names()]
+    newest_first.reverse()
+    for application in bundle.applications.values():
+        charm = application.charm_name
+        for channels, site in newest_first:
+            if charm not in channels or not _is_from(application, channels[charm]):
+                continue
+            if charm in site.options:
+                options[charm] = site.options[charm]
+            if charm in site.after:
+                after[charm] = site.after[charm]
+            break
+    return Site(options=options, after=after)
+
+
+def _channels(name: str) -> Mapping[str, str]:
+    """Return the channel of each charm of a release's bundle."""
+    published = load_bundle(_directory(name) / BUNDLE_FILE)
+    return {
+        application.charm_name: application.channel
+        for application in published.applications.values()
+        if application.channel is not None
+    }
+
+
+def common_needed_options() -> Mapping[str, Mapping[str, str]]:
+    """Return what `Site.needed_options` says in every release that has the charm.
+
+    For a model whose release is not known: an option that only some releases need is not waited
+    for.
+    """
+    releases = [load_release(name) for name in release_names()]
+    common: dict[str, Mapping[str, str]] = {}
+    for release in releases:
+        for charm, options in release.site.needed_options.items():
+            having = [other for other in releases if charm in other.charms]
+            found = {
+                name: message
+                for name, message in options.items()
+                if all(name in other.site.needed_options.get(charm, {}) for other in having)
+            }
+            if found:
+                common[charm] = found
+    return common
 
 
 def _is_from(application: Application, channel: str) -> bool:

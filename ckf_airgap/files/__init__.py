@@ -35,10 +35,10 @@ _UNFINISHED: Final = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.part\Z")
 
 
 def disk_error(error: OSError, path: Path) -> TransferError:
-    """Return an error of the disk as one of ours."""
+    """Return an error of the disk as one of ours; `path` is the file, or the directory."""
     if error.errno in _FULL:
         return StorageFullError(
-            f"no room left on the disk of {path.parent}",
+            f"no room left on the disk of {path if path.is_dir() else path.parent}",
             fix="Free some space there, or use another directory; the next run continues.",
         )
     return TransferError(f"{path}: {error.strerror or error}")
@@ -71,7 +71,7 @@ def write_text(path: Path, text: str) -> None:
     if path.exists() and not path.is_file():
         path.write_text(text, encoding="utf-8")
         return
-    path = path.resolve() if path.is_symlink() else path
+    path = resolved(path) if path.is_symlink() else path
     if not path.parent.is_dir():
         raise InputError(
             f"cannot write {path}: there is no directory {path.parent}",
@@ -82,6 +82,24 @@ def write_text(path: Path, text: str) -> None:
         mode = path.stat().st_mode & 0o7777
     with replacing(path, mode=mode) as stream:
         stream.write(text.encode("utf-8"))
+
+
+def resolved(path: Path) -> Path:
+    """Return an absolute path without symbolic links.
+
+    Raises:
+        InputError: when a link leads back to itself.
+    """
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            path.stat()
+        return path.resolve()
+    except (OSError, RuntimeError) as exc:  # RuntimeError before Python 3.13
+        if isinstance(exc, OSError) and exc.errno != errno.ELOOP:
+            raise
+        raise InputError(
+            f"{path} is a symbolic link that leads back to itself", fix="Remove it."
+        ) from exc
 
 
 @final

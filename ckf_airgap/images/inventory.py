@@ -16,7 +16,7 @@ from ckf_airgap.bundle.bases import choose_base, requested_base
 from ckf_airgap.bundle.bundle import Application, Bundle
 from ckf_airgap.charms.bases import KUBERNETES_SERIES, PODSPEC_BASE
 from ckf_airgap.charms.charm import Base, Charm
-from ckf_airgap.documents import Document
+from ckf_airgap.documents import Document, decimal
 from ckf_airgap.errors import (
     CharmError,
     ImageNotFoundError,
@@ -28,9 +28,10 @@ from ckf_airgap.errors import (
 from ckf_airgap.images.discover import ApplicationImages, discover_images
 from ckf_airgap.images.lists import ImageList, Need, nearest_image
 from ckf_airgap.images.options import ImageUse, OptionPlan
+from ckf_airgap.images.places import KeyPath
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.rules import Composite, ImageRules, OptionRule, Used
-from ckf_airgap.images.scalars import KeyPath, ValueText, format_path
+from ckf_airgap.images.scalars import ValueText, format_path
 
 Asker: TypeAlias = Literal["resource", "option", "rule", "charm base", "juju", "list"]
 """What asks for an image: see `ImageReason`."""
@@ -452,10 +453,11 @@ def _of_juju(rules: ImageRules, version: str) -> Iterator[tuple[ImageReference, 
         references = [ImageReference.parse(image) for image in rules.juju.images(version)]
     except ReferenceSyntaxError:
         references = []
-    if not references or not major.isdecimal():
+    number = decimal(major)
+    if not references or number is None:
         raise UsageError(f"{version!r} is not a version of Juju", fix="Write one such as 3.6.9.")
     for reference in references:
-        if reference.repository.endswith("/juju-db") and int(major) >= FIRST_JUJU_WITHOUT_MONGODB:
+        if reference.repository.endswith("/juju-db") and number >= FIRST_JUJU_WITHOUT_MONGODB:
             continue
         yield (
             reference,

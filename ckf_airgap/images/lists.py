@@ -34,6 +34,9 @@ SCHEMA: Final = "ckf-airgap/images/v1"
 Need: TypeAlias = Literal["required", "later", "all"]
 """Which images are meant: those that active/idle takes, those used later, or both."""
 
+_MOST_PROBLEMS: Final = 100
+"""Lines that are no references, after which a file is not a list of images at all."""
+
 NEEDS: Final[tuple[Need, ...]] = ("required", "later", "all")
 
 SIMILAR: Final = 0.75
@@ -71,11 +74,12 @@ class ImageList:
         """Return the list that a text holds, which may be the JSON document of ``images list``.
 
         Raises:
-            InputError: naming every line that is not a reference.
+            InputError: naming every line that is not a reference, a hundred at most.
         """
         if text.lstrip().startswith("{"):  # no reference does
             return cls(where, tuple(_of_document(text, where)))
-        entries, problems = [], []
+        entries: list[ListedImage] = []
+        problems: list[Problem] = []
         for number, line in enumerate(text.split("\n"), start=1):
             content = line.partition("#")[0].strip()
             if not content:
@@ -84,6 +88,11 @@ class ImageList:
                 entries.append(ListedImage(ImageReference.parse(content), number))
             except ReferenceSyntaxError as exc:
                 problems.append(Problem(exc.message, f"{where}, line {number}"))
+                if len(problems) == _MOST_PROBLEMS:
+                    raise InputError(
+                        f"{where} is not a list of images: line after line is no reference",
+                        problems=problems,
+                    ) from exc
         if problems:
             raise InputError(f"{where} has lines that are not image references", problems=problems)
         return cls(where, tuple(entries))

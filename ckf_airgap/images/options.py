@@ -13,6 +13,7 @@ from typing import Final, Literal, TypeAlias
 
 from ckf_airgap.charms.charm import Charm, DefaultImages, Option, OptionValue
 from ckf_airgap.errors import OptionError, Problem, ReferenceSyntaxError, raise_all
+from ckf_airgap.images.places import KeyPath
 from ckf_airgap.images.recognise import (
     BARE_NAME,
     Known,
@@ -26,7 +27,7 @@ from ckf_airgap.images.recognise import (
 )
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.rules import Composite, ImageRules, OptionRule
-from ckf_airgap.images.scalars import KeyPath, ValueText, format_path, render_mapping
+from ckf_airgap.images.scalars import ValueText, format_path, render_mapping
 
 Origin: TypeAlias = Literal["bundle", "option", "file", "rule"]
 """Where the image is named: in the bundle, the option's default, a file of the charm, the rules."""

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from ckf_airgap.errors import ReferenceSyntaxError
+from ckf_airgap.images.places import KeyPath
 from ckf_airgap.images.reference import ImageReference
-from ckf_airgap.images.scalars import Dialect, KeyPath, ValueText
+from ckf_airgap.images.scalars import Dialect, ValueText
 
 Known: TypeAlias = "Callable[[ImageReference], bool]"
 """Whether a reference is in the list of images; decides where the text alone does not."""

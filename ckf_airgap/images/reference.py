@@ -1,13 +1,17 @@
 """Image references: the grammar, the normal form, and the rule by which they are retagged.
 
-The grammar is that of the distribution project (``reference/regexp.go``)::
+The grammar is that of the distribution project (``regexp.go`` and ``normalize.go`` of
+``distribution/reference`` v0.6.0, by which Juju and container runtimes read references)::
 
     reference  := name [ ":" tag ] [ "@" digest ]
     name       := [ registry "/" ] component [ "/" component ]*
     registry   := host [ ":" port ]
     component  := [a-z0-9]+ ( separator [a-z0-9]+ )*      separator := "." | "_" | "__" | "-"+
     tag        := [A-Za-z0-9_][A-Za-z0-9_.-]{0,127}
-    digest     := algorithm ":" hex{32,}
+    digest     := algorithm ":" hex            algorithm := "sha256" | "sha384" | "sha512"
+
+A digest has as many lower-case digits as its algorithm gives: others than these three cannot be
+computed by what reads references (``opencontainers/go-digest``), so it refuses them.
 
 The first part of a name is a registry only if it has a ``.`` or a ``:``, is ``localhost``, or has
 an upper-case letter (``splitDockerDomain`` of the same project); without one, Docker Hub is meant.
@@ -26,8 +30,11 @@ DOCKER_HUB: Final = "docker.io"
 
 _HUB_ALIASES: Final = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 
-MAX_NAME: Final = 255
-"""Characters that registry and repository may have together (distribution's NameTotalLengthMax)."""
+MAX_REPOSITORY: Final = 255
+"""Characters that a repository may have, without the registry (RepositoryNameTotalLengthMax)."""
+
+_OFFICIAL: Final = "library/"
+"""What stands in front of Docker Hub's official images when their names are written out."""
 
 MAX_SHOWN: Final = 100
 """Characters of a malformed text that a message quotes."""
@@ -37,14 +44,15 @@ _REGISTRY = rf"(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*|\[(?:[a-fA-F0-9:]+)\])(?::[0
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = rf"{_COMPONENT}(?:/{_COMPONENT})*"
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
-_DIGEST = r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}"
+_DIGEST = r"(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})"
 
 _REGISTRY_RE: Final = re.compile(rf"{_REGISTRY}\Z")
 _REPOSITORY_RE: Final = re.compile(rf"{_REPOSITORY}\Z")
 _TAG_RE: Final = re.compile(rf"{_TAG}\Z")
-_DIGEST_RE: Final = re.compile(rf"{_DIGEST}\Z")
+DIGEST: Final = re.compile(rf"{_DIGEST}\Z")
+"""Matches a digest as a reference may have it."""
 _IDENTIFIER_RE: Final = re.compile(r"[0-9a-f]{64}\Z")
-_DIGEST_HEX: Final = {"sha256": 64, "sha384": 96, "sha512": 128}
+_ALGORITHMS: Final = ("sha256", "sha384", "sha512")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -75,14 +83,14 @@ class ImageReference:
         last, colon, tag = last.partition(":")
         registry, repository = _split_registry(f"{head}{slash}{last}")
         wrong = ""
-        if at and not _valid_digest(digest):
-            wrong = f"bad digest {_shown(digest)}"
+        if at and not DIGEST.match(digest):
+            wrong = f"bad digest {_shown(digest)}{_why_no_digest(digest)}"
         elif colon and not _TAG_RE.match(tag):
             wrong = f"bad tag {_shown(tag)}"
-        elif len(name) - len(colon + tag) > MAX_NAME:
-            wrong = f"its name is longer than {MAX_NAME}"
         elif registry is not None and not _REGISTRY_RE.match(registry):
             wrong = f"bad registry {_shown(registry)}"
+        elif len(_written_out(registry, repository)) > MAX_REPOSITORY:
+            wrong = f"its repository has more than {MAX_REPOSITORY} characters"
         elif not _REPOSITORY_RE.match(repository):
             wrong = f"bad repository {_shown(repository)}"
         elif not (slash or colon or at) and _IDENTIFIER_RE.match(name):
@@ -115,11 +123,10 @@ class ImageReference:
         The registry is explicit, Docker Hub's official images are under ``library/``, a reference
         with neither tag nor digest is ``:latest``, and a tag next to a digest is dropped.
         """
-        hub = self.registry is None or self.registry in _HUB_ALIASES
-        official = hub and "/" not in self.repository
+        hub = _is_hub(self.registry)
         return ImageReference(
             registry=DOCKER_HUB if hub else self.registry,
-            repository=f"library/{self.repository}" if official else self.repository,
+            repository=_written_out(self.registry, self.repository),
             tag=None if self.digest else self.tag or "latest",
             digest=self.digest,
         )
@@ -211,8 +218,8 @@ def retag_candidates(reference: ImageReference, registry: Registry) -> tuple[Ima
     if reference.registry and "/" not in reference.repository:
         repositories.append(f"{reference.registry}/{reference.repository}")
     repositories.append(reference.repository)
-    if canonical.registry == DOCKER_HUB and canonical.repository.startswith("library/"):
-        short = canonical.repository.removeprefix("library/")
+    if canonical.registry == DOCKER_HUB and canonical.repository.startswith(_OFFICIAL):
+        short = canonical.repository.removeprefix(_OFFICIAL)
         repositories += [short, f"{DOCKER_HUB}/{short}", canonical.repository]
     tag = reference.hexadecimal or reference.tag
     tags = [tag] if tag not in (None, "latest") else [tag, None if tag else "latest"]
@@ -227,12 +234,22 @@ def _shown(text: str) -> str:
     return repr(text) if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]!r}…"
 
 
-def _valid_digest(digest: str) -> bool:
-    if not _DIGEST_RE.match(digest):
-        return False
-    algorithm, _, digits = digest.partition(":")
-    expected = _DIGEST_HEX.get(algorithm)
-    return expected is None or (len(digits) == expected and digits == digits.lower())
+def _why_no_digest(digest: str) -> str:
+    """Return what is wrong with a digest, to be put behind it."""
+    algorithm, colon, _ = digest.partition(":")
+    if not colon or algorithm in _ALGORITHMS:
+        return ""
+    return f": its algorithm is none of {', '.join(_ALGORITHMS)}"
+
+
+def _is_hub(registry: str | None) -> bool:
+    return registry is None or registry in _HUB_ALIASES
+
+
+def _written_out(registry: str | None, repository: str) -> str:
+    """Return a repository with the ``library/`` of Docker Hub's official images in front."""
+    official = _is_hub(registry) and "/" not in repository
+    return f"{_OFFICIAL}{repository}" if official else repository
 
 
 def _split_registry(name: str) -> tuple[str | None, str]:

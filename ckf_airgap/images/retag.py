@@ -25,7 +25,7 @@ from ckf_airgap.errors import (
 from ckf_airgap.files import read_small_text
 from ckf_airgap.files.paths import StrPath
 from ckf_airgap.images.lists import ImageList, ListedImage, RetaggedImages
-from ckf_airgap.images.reference import MAX_NAME, ImageReference, Registry, retag
+from ckf_airgap.images.reference import MAX_REPOSITORY, ImageReference, Registry, retag
 
 SCHEMA: Final = "ckf-airgap/retag-mapping/v1"
 """The schema of a mapping file; a file with another one is refused."""
@@ -225,9 +225,12 @@ def _folded(target: ImageReference, registry: Registry, max_depth: int) -> Image
 
 def _refuse_long_names(images: Iterable[RetaggedImage]) -> None:
     problems = [
-        Problem(f"{image.source} would become {image.target}, longer than {MAX_NAME} characters")
+        Problem(
+            f"{image.source} would become {image.target}, whose repository has more than "
+            f"{MAX_REPOSITORY} characters"
+        )
         for image in images
-        if len(image.target.name) > MAX_NAME
+        if len(image.target.canonical().repository) > MAX_REPOSITORY
     ]
     raise_all(InputError, "names in the registry are too long", problems)
 

@@ -11,22 +11,20 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final
 
 import yaml
 
 from ckf_airgap.documents import is_text, yaml_events
 from ckf_airgap.errors import OptionError
-
-KeyPath: TypeAlias = "tuple[str | int, ...]"
-"""The path to a scalar: keys of mappings and indexes of lists, the outermost first."""
+from ckf_airgap.images.places import KeyPath, Names, Scalar, Values
 
 _PROPERTIES: Final = re.compile(r"(?:[&!]\S*(?:\s+|\Z))*")
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _NULL_TAG: Final = "tag:yaml.org,2002:null"
 _STR_TAG: Final = "tag:yaml.org,2002:str"
 # PyYAML rejects most of these, and reads U+0085 as a line break, so they are written as escapes.
-_ESCAPED: Final = re.compile("[\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff]")
+_ESCAPED: Final = re.compile("[\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 _PLAIN_KEY: Final = re.compile(r"^[A-Za-z_][\w./-]*\Z")
 _JSON_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 
@@ -37,31 +35,6 @@ class Dialect(enum.Enum):
     TEXT = "text"
     YAML = "yaml"
     JSON = "json"
-
-
-@dataclass(frozen=True, slots=True)
-class Scalar:
-    """A scalar value (never a key) of a document.
-
-    Attributes:
-        path: The path to it.
-        value: What it reads as; ``None`` for null and for an empty value.
-        start: Index of its first character in the text, after anchors and tags.
-        end: Index after its last character.
-        style: ``'``, ``"``, ``|``, ``>``, ``*`` for an alias, or an empty string for a plain one.
-    """
-
-    path: KeyPath
-    value: str | None
-    start: int
-    end: int
-    style: str = ""
-    lead: str = ""
-    """What must come between the text before it and a value that is inserted."""
-    flow: bool = False
-    """Whether it is inside brackets."""
-    alias_of: Scalar | None = None
-    """The scalar that an alias repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +83,18 @@ class ValueText:
         Raises:
             OptionError: when keys are to be added and the top level is not a mapping.
         """
-        text = self.text
-        for scalar in sorted(self.scalars, key=lambda scalar: scalar.start, reverse=True):
+        pieces: list[str] = []
+        end = 0
+        for scalar in sorted(self.scalars, key=lambda scalar: scalar.start):
             value = values.get(scalar.path, scalar.value)
             # An alias follows its anchor: it is written out only if it needs another value.
             anchor = scalar.alias_of
             stays = scalar.value if anchor is None else values.get(anchor.path, anchor.value)
             if value != stays:
                 written = "null" if value is None else self._written(scalar, value)
-                text = text[: scalar.start] + written + text[scalar.end :]
+                pieces += (self.text[end : scalar.start], written)
+                end = scalar.end
+        text = "".join([*pieces, self.text[end:]])
         return _with_additions(ValueText.parse(text), additions) if additions else text
 
     def _written(self, scalar: Scalar, value: str) -> str:
@@ -170,7 +146,7 @@ class _Level:
     path: KeyPath
     is_mapping: bool
     flow: bool
-    names: set[str] = field(default_factory=set)
+    names: Names = field(default_factory=Names)
     key: str | None = None
     """The key whose value comes next."""
     index: int = 0
@@ -184,7 +160,7 @@ class _YamlReader:
         # libyaml leaves a byte order mark out of its positions.
         self.shift = 1 if text.startswith("\ufeff") else 0
         self.levels: list[_Level] = []
-        self.scalars: list[Scalar] = []
+        self.scalars = Values()
         self.anchors: dict[str, Scalar | None] = {}
         self.keys: list[str] | None = None
         self.root = (0, 0)
@@ -204,7 +180,7 @@ class _YamlReader:
                     self.root = (self.root[0], self._span(event)[1])
         keys = None if self.keys is None else tuple(dict.fromkeys(self.keys))
         return ValueText(
-            self.text, Dialect.YAML, tuple(self.scalars), keys, self.root, flow=self.flow
+            self.text, Dialect.YAML, self.scalars.kept(), keys, self.root, flow=self.flow
         )
 
     def _node(self, event: yaml.NodeEvent) -> bool:
@@ -223,7 +199,7 @@ class _YamlReader:
             return True
         scalar = self._scalar(event, path, flow=top is not None and top.flow)
         if scalar is not None:
-            self.scalars.append(scalar)
+            self.scalars.add(scalar)
             return True
         return isinstance(event, yaml.AliasEvent) and event.anchor in self.anchors
 
@@ -231,10 +207,7 @@ class _YamlReader:
         if not isinstance(event, yaml.ScalarEvent):
             return False
         name = str(event.value)
-        if name in level.names:  # the last of two equal keys wins, as when the charm loads it
-            path = (*level.path, name)
-            self.scalars = [scalar for scalar in self.scalars if scalar.path[: len(path)] != path]
-        level.names.add(name)
+        level.names.take(name, self.scalars)
         level.key = name
         if self.keys is not None and len(self.levels) == 1:
             self.keys.append(name)
@@ -303,17 +276,17 @@ def _parse_json(text: str) -> ValueText | None:
         json.loads(text)
     except (ValueError, RecursionError):
         return None
-    scalars: list[Scalar] = []
+    scalars = Values()
     keys: list[str] = []
     stack: list[list[str | int | None]] = []
-    names: list[set[str]] = []
+    names: list[Names] = []
     tokens = list(_JSON_TOKEN.finditer(text))
     opens = tokens[0]
     for index, token in enumerate(tokens):
         mark = token[0]
         if mark in "{[":
             stack.append([None if mark == "{" else 0])
-            names.append(set())
+            names.append(Names())
         elif mark in "}]":
             stack.pop()
             names.pop()
@@ -325,21 +298,18 @@ def _parse_json(text: str) -> ValueText | None:
             value = json.loads(mark)
             if is_key:
                 stack[-1][0] = name = str(value)
-                path = tuple(level[0] for level in stack if level[0] is not None)
-                if name in names[-1]:
-                    scalars = [item for item in scalars if item.path[: len(path)] != path]
-                names[-1].add(name)
+                names[-1].take(name, scalars)
                 if len(stack) == 1:
                     keys.append(name)
             else:
                 path = tuple(level[0] for level in stack if level[0] is not None)
                 shown = value if isinstance(value, str) or value is None else mark
                 quote = '"' if isinstance(value, str) else ""
-                scalars.append(Scalar(path, shown, token.start(), token.end(), quote))
+                scalars.add(Scalar(path, shown, token.start(), token.end(), quote))
     return ValueText(
         text,
         Dialect.JSON,
-        tuple(scalars),
+        scalars.kept(),
         tuple(dict.fromkeys(keys)) if opens[0] == "{" else None,
         (opens.start(), tokens[-1].end()),
         flow=True,

@@ -18,6 +18,9 @@ ALREADY_EXISTS: Final = "already exists"
 NOT_FOUND: Final = "not found"
 UNAUTHORIZED: Final = "unauthorized access"
 
+_MAX_SHOWN: Final = 200
+"""Characters of an error of libjuju that a message quotes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JujuTimeouts:
@@ -101,7 +104,7 @@ class LibjujuApi:
                     }
                 )
         except JujuAPIError as exc:
-            raise CallRefusedError(_text(exc), code=exc.error_code or "") from exc
+            raise CallRefusedError(_text(exc), code=str(exc.error_code or "")) from exc
         except TimeoutError as exc:
             raise ControllerError(
                 f"{self._where} did not answer {facade}.{method} within "
@@ -115,7 +118,28 @@ class LibjujuApi:
             ) from exc
         except JujuError as exc:
             raise CallRefusedError(_text(exc)) from exc
-        return cast("Document", reply.get("response") or {})
+        except Exception as exc:
+            raise odd_answer(self._where, f"{facade}.{method}", exc) from exc
+        response = reply.get("response") if isinstance(reply, dict) else reply
+        if not isinstance(response, dict | None):
+            raise odd_answer(self._where, f"{facade}.{method}", TypeError("it is no mapping"))
+        return cast("Document", response or {})
+
+
+def odd_answer(where: str, what: str, error: Exception) -> ControllerError:
+    """Return the error of an answer whose shape no Juju controller gives.
+
+    Args:
+        where: The controller.
+        what: What was asked of it.
+        error: What libjuju, which takes the shape for granted, made of it.
+    """
+    text = " ".join(str(error).split())[:_MAX_SHOWN]
+    return ControllerError(
+        f"{where} answered {what} with something that is no answer of Juju "
+        f"({type(error).__name__}: {text})",
+        fix="Check that the address is that of a Juju 3.6 controller, and what is in between.",
+    )
 
 
 def _text(error: JujuError) -> str:

@@ -20,9 +20,9 @@ import websockets
 from juju.errors import JujuAPIError, JujuError, JujuRedirectException
 
 from ckf_airgap.concurrency import timeout
-from ckf_airgap.documents import Document
+from ckf_airgap.documents import Document, decimal
 from ckf_airgap.errors import ControllerError
-from ckf_airgap.juju.api import UNAUTHORIZED, Api, JujuTimeouts, LibjujuApi
+from ckf_airgap.juju.api import UNAUTHORIZED, Api, JujuTimeouts, LibjujuApi, odd_answer
 from ckf_airgap.juju.libjuju import (
     DirectConnection,
     WatchedModel,
@@ -37,6 +37,9 @@ from ckf_airgap.juju.models import ModelEntry, find_model, model_info
 from ckf_airgap.juju.store import JujuTarget, StoredController, read_controller, read_ssh_key
 
 _log: Final = logging.getLogger(__name__)
+
+_BROKEN: Final = (OSError, JujuError, websockets.WebSocketException)
+"""What ends a watcher whose connection breaks."""
 
 JUJU_MAJOR: Final = 3
 """The major version of Juju that libjuju can talk to."""
@@ -249,12 +252,13 @@ async def reachable_endpoint(controller: StoredController, timeout_s: float) -> 
 async def _dial(endpoint: str, delay_s: float, timeout_s: float) -> tuple[str, str]:
     """Return the address, and why it cannot be reached (nothing when it can)."""
     host, _, port = endpoint.partition("/")[0].rpartition(":")
-    if not host or not port.isdigit():
+    number = decimal(port, most=65535)
+    if not host or number is None:
         return endpoint, "is not host:port"
     await asyncio.sleep(delay_s)
     try:
         async with timeout(timeout_s):
-            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+            _, writer = await asyncio.open_connection(host.strip("[]"), number)
     except TimeoutError:
         return endpoint, f"no answer within {timeout_s:g} s"
     except OSError as exc:
@@ -279,7 +283,7 @@ async def _logged_in(
     try:
         yield connection
     finally:
-        with contextlib.suppress(TimeoutError, OSError, JujuError, websockets.WebSocketException):
+        with contextlib.suppress(Exception):  # whatever it is, the block has ended
             async with timeout(limits.close_s):
                 await connection.close_finally()
 
@@ -333,6 +337,8 @@ def _explained(controller: StoredController, endpoint: str, limits: JujuTimeouts
         ) from exc
     except JujuError as exc:
         raise ControllerError(f"cannot connect to {name}: {exc.message}") from exc
+    except Exception as exc:
+        raise odd_answer(name, "the login", exc) from exc
 
 
 def _login_again(controller: StoredController) -> str:
@@ -365,6 +371,9 @@ async def _keep_watching(
         if isinstance(error, JujuError) and not isinstance(error, OSError):
             watched.feed.fail(ControllerError(f"{where} ended the watch: {error.message}"))
             return
+        if isinstance(error, Exception) and not isinstance(error, _BROKEN):
+            watched.feed.fail(odd_answer(where, "the watcher", error))
+            return
         _log.warning("the connection to %s broke, reconnecting", where)
         try:
             async with timeout(session.timeouts.reconnect_s):
@@ -389,7 +398,7 @@ async def _disconnect(watched: WatchedModel, limits: JujuTimeouts) -> None:
     try:
         async with timeout(limits.close_s):
             await watched.disconnect()
-    except (OSError, JujuError, websockets.WebSocketException) as exc:
+    except Exception as exc:  # noqa: BLE001 - also whatever ended the watcher, told before
         _log.debug("closing the model: %s", exc)
     finally:
         await _end(watched.watcher)

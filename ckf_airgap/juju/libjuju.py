@@ -234,7 +234,8 @@ async def open_connection(
 
 def server_version(connection: DirectConnection) -> str:
     """Return the controller's version."""
-    return str(connection.info["server-version"])
+    info: object = connection.info
+    return str(info.get("server-version")) if isinstance(info, dict) else "unknown"
 
 
 def authorization(connection: DirectConnection) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from ckf_airgap.documents import (
+    MAX_BYTES,
     TEXT,
     Document,
     JSONValue,
@@ -20,9 +21,11 @@ from ckf_airgap.documents import (
     load_shaped,
 )
 from ckf_airgap.errors import ControllerError, InputError, nearest
-from ckf_airgap.files import require_directory
+from ckf_airgap.files import read_small_text, require_directory
 from ckf_airgap.files.paths import settle
 from ckf_airgap.juju.logins import read_macaroons
+
+_MAX_KEY_BYTES: Final = 64 * 1024
 
 _CONTROLLERS: Final = Record(
     {
@@ -168,8 +171,9 @@ def read_controller(name: str | None = None, juju_data: Path | None = None) -> S
 def read_ssh_key(juju_data: Path) -> str | None:
     """Return the public key that ``juju add-model`` gives to new models, if the store has one."""
     try:
-        lines = (juju_data / "ssh" / "juju_id_rsa.pub").read_text(encoding="utf-8").splitlines()
-    except OSError:
+        path = juju_data / "ssh" / "juju_id_rsa.pub"
+        lines = read_small_text(path, _MAX_KEY_BYTES, what="a public key").splitlines()
+    except (OSError, UnicodeDecodeError, InputError):
         return None
     return lines[0].strip() if lines else None
 
@@ -177,7 +181,7 @@ def read_ssh_key(juju_data: Path) -> str | None:
 def _read(directory: Path, name: str, shape: Shape) -> Document:
     path = directory / name
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_small_text(path, MAX_BYTES, what="a file of a client store")
         found = load_shaped(
             text, shape, where=str(path), allow_duplicate_keys=True, only_first=True
         ).documents

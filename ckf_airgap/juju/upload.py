@@ -7,7 +7,6 @@ Shapes and headers are those of Juju 3.6 (``POST /model/UUID/charms``,
 from __future__ import annotations
 
 import hashlib
-import json
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ import aiohttp
 
 from ckf_airgap.bundle.login import ImageLogin
 from ckf_airgap.concurrency import in_thread, timeout
-from ckf_airgap.documents import Document, JSONValue, dump_yaml
+from ckf_airgap.documents import Document, JSONValue, dump_yaml, parse_json
 from ckf_airgap.errors import (
     ControllerError,
     MissingError,
@@ -304,7 +303,7 @@ def error_text(body: str) -> str:
 
 def _document(body: str) -> Document:
     try:
-        value = json.loads(body)
+        value = parse_json(body)
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}

@@ -141,7 +141,7 @@ def retry_after_s(header: str | None) -> float | None:
     except ValueError:
         pass
     try:
-        moment = email.utils.parsedate_to_datetime(header)
-    except ValueError:
+        moment = email.utils.parsedate_to_datetime(header).timestamp()
+    except (ValueError, OverflowError):  # a year that there is not
         return None
-    return max(0.0, moment.timestamp() - time.time())
+    return max(0.0, moment - time.time())

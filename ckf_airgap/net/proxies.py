@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from yarl import URL
 
+from ckf_airgap.documents import decimal
 from ckf_airgap.errors import InputError
 
 
@@ -94,7 +95,7 @@ def _matches(entry: str, host: str, port: int | None) -> bool:
         return ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False)
     name, colon, wanted_port = entry.rpartition(":")
     if colon and wanted_port.isdigit() and "]" not in wanted_port:
-        if int(wanted_port) != port:
+        if decimal(wanted_port) != port:
             return False
         entry = name
     domain = entry.strip("[]").lower().removeprefix("*").lstrip(".")

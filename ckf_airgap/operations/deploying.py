@@ -11,6 +11,7 @@ An `Observer` is notified of progress.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,9 +19,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from ckf_airgap.concurrency import in_thread
-from ckf_airgap.documents import Document
-from ckf_airgap.errors import ModelNotFoundError, Problem, RefusedError, UsageError, raise_all
+from ckf_airgap.charms.charm import Charm
+from ckf_airgap.charms.charmfile import check_members
+from ckf_airgap.concurrency import bounded_map, in_thread
+from ckf_airgap.errors import (
+    CharmError,
+    ModelNotFoundError,
+    Problem,
+    RefusedError,
+    UsageError,
+    raise_all,
+)
 from ckf_airgap.facts.defaults import (
     DEFAULT_ERROR_GRACE_S,
     DEFAULT_IDLE_PERIOD_S,
@@ -28,23 +37,22 @@ from ckf_airgap.facts.defaults import (
     DEFAULT_SPEED,
 )
 from ckf_airgap.facts.releases import needed_endpoints
-from ckf_airgap.images.discover import ImageNeed
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.juju.architecture import model_architecture
 from ckf_airgap.juju.conditions import new_model
 from ckf_airgap.juju.connection import Session, connect
-from ckf_airgap.juju.deploy import DeployEvent, DeployReport, execute, plan_for
-from ckf_airgap.juju.identities import read_identities
-from ckf_airgap.juju.identity import holds
+from ckf_airgap.juju.deploy import DeployEvent, DeployReport, plan_for
 from ckf_airgap.juju.live import LiveModel
 from ckf_airgap.juju.plan import plan_deployment
 from ckf_airgap.juju.snapshot import Change, ModelSnapshot
-from ckf_airgap.juju.status import read_live_model, read_status
+from ckf_airgap.juju.stages import execute_in_stages
+from ckf_airgap.juju.status import read_status
 from ckf_airgap.juju.steps import DeployApplication, Plan
 from ckf_airgap.juju.store import JujuTarget
 from ckf_airgap.juju.upload import RegistryAuth, RegistryLogin
 from ckf_airgap.juju.watch import DEFAULT_TIMEOUT_S, Progress, WaitReport, wait_active_idle, watch
 from ckf_airgap.net.limits import DEFAULT_LIMIT
+from ckf_airgap.operations.confirming import ImageInModel, images_in_model
 from ckf_airgap.operations.rendering import (
     Inputs,
     NamedBundle,
@@ -59,7 +67,7 @@ from ckf_airgap.rehearsal.model.model import Finding
 from ckf_airgap.rehearsal.privatedir import PrivateDirectory
 from ckf_airgap.rehearsal.standin import write_standins
 from ckf_airgap.rehearsal.units.course import Script
-from ckf_airgap.rendering.overlay import Rendering, Replacement
+from ckf_airgap.rendering.overlay import Rendering
 
 DEFAULT_REHEARSAL_TIMEOUT_S: Final = 300.0
 
@@ -68,6 +76,10 @@ DEFAULT_REGISTRY: Final = "registry.airgap.internal:5000"
 
 MIN_REHEARSED_IDLE_S: Final = 1.0
 """The idle period of a rehearsal is as much shorter as its clock is faster, down to this."""
+
+
+_READERS: Final = 4
+"""How many charm files are read at once: unpacking takes a processor each."""
 
 
 class Observer:
@@ -93,26 +105,6 @@ class Observer:
 
     def on_change(self, change: Change) -> None:
         """The status of a unit or application has changed while it is waited for."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageInModel:
-    """An image of the rendering, looked for in the model afterwards.
-
-    Attributes:
-        replacement: The image, and the place that names it.
-        seen: Whether the model has it there: the option has the rendered value, or the resource
-            the fingerprint of what was rendered. Otherwise it is not known which image the model
-            has.
-    """
-
-    replacement: Replacement
-    seen: bool
-
-    def to_json(self) -> Document:
-        """Return the image as JSON; its target is null where the model's is not known."""
-        document = self.replacement.to_json()
-        return document if self.seen else {**document, "target": None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,12 +190,13 @@ async def deploy(
     """
     observer = observer or Observer()
     seconds: dict[str, float] = {}
+    target = target or JujuTarget(model=DEFAULT_MODEL)
     with _timed(seconds, "render"):
-        rendering = await render_release(inputs)
+        rendering = await render_release(_for_model(inputs, target.model))
     observer.on_rendered(rendering)
     return await _deploy(
         rendering,
-        target or JujuTarget(model=DEFAULT_MODEL),
+        target,
         _Manner(
             create_model=create_model,
             dry_run=dry_run,
@@ -250,12 +243,17 @@ async def rehearse(
     seconds: dict[str, float] = {}
     with PrivateDirectory() as directory:
         with _timed(seconds, "render"):
-            named, rendering = await in_thread(_render_rehearsal, inputs, directory.path)
+            named, rendering = await in_thread(
+                _render_rehearsal, _for_model(inputs, model), directory.path
+            )
         observer.on_rendered(rendering)
         controller = RehearsalController(
             models=[model],
             speed=speed,
-            script=Script(needed_endpoints=_needed(named, rendering)),
+            script=Script(
+                needed_endpoints=_needed(named, rendering),
+                needed_options=named.site.needed_options,
+            ),
             script_file=script_file,
             registry=str(rendering.registry),
         )
@@ -361,6 +359,7 @@ async def _deploy(
     auth = login.at(rendering.registry) if login else None
     # What is wrong with the bundle itself is reported before a controller is asked or changed.
     plan_deployment(bundle, charms, LiveModel(name=target.model))
+    await _check_files(charms)
     if manner.dry_run:
         plan = await _planned(rendering, target, auth, create_model=manner.create_model)
         observer.on_planned(plan)
@@ -369,61 +368,61 @@ async def _deploy(
     async with connect(target, create_model=manner.create_model) as session:
         seconds["connect"] = time.monotonic() - started
         observer.on_connected(session)
+        wait = functools.partial(
+            wait_active_idle,
+            session,
+            timeout_s=manner.timeout_s,
+            idle_period_s=manner.idle_period_s,
+            error_grace_s=manner.error_grace_s,
+            on_change=observer.on_change,
+            on_progress=observer.on_progress,
+        )
         with _timed(seconds, "deploy"):
-            plan = await _plan(session, rendering, auth)
+            plan = await plan_for(session, bundle, charms, registry_auth=auth)
             observer.on_planned(plan)
-            report = await execute(
+            report = await execute_in_stages(
                 session,
                 plan,
+                rendering.after,
+                wait=lambda names: wait(applications=names),
                 jobs=manner.jobs,
                 registry_auth=auth,
                 on_event=observer.on_step,
             )
         done = Deployment(rendering=rendering, plan=plan, report=report, seconds=seconds)
         if not manner.wait_idle:
-            return dataclasses.replace(done, images=await _images(session, rendering, auth))
+            return dataclasses.replace(done, images=await images_in_model(session, rendering, auth))
         with _timed(seconds, "wait"):
             scales = {name: app.scale for name, app in bundle.applications.items()}
-            waited = await wait_active_idle(
-                session,
-                applications=scales,
-                expected_scale=scales,
-                timeout_s=manner.timeout_s,
-                idle_period_s=manner.idle_period_s,
-                error_grace_s=manner.error_grace_s,
-                on_change=observer.on_change,
-                on_progress=observer.on_progress,
-            )
-        images = await _images(session, rendering, auth)
+            waited = await wait(applications=scales, expected_scale=scales)
+        images = await images_in_model(session, rendering, auth)
         return dataclasses.replace(done, waited=waited, images=images)
 
 
-async def _images(
-    session: Session, rendering: Rendering, auth: RegistryAuth | None
-) -> tuple[ImageInModel, ...]:
-    """Look for each image of a rendering in the model: what was asked for may not be what is."""
-    bundle, charms = rendering.bundle, rendering.charms
-    live = await read_live_model(session.api, session.model_name, bundle.applications)
-    wanted = await read_identities(bundle, charms, live, auth, read_charms=False)
+async def _check_files(charms: Mapping[str, Charm]) -> None:
+    """Read every byte of the charm files, which the controller does, too.
 
-    def seen(need: ImageNeed) -> bool:
-        present = live.applications.get(need.application)
-        if present is None:
-            return False
-        if need.resource:
-            resource = wanted[need.application].resources.get(need.resource)
-            fingerprints = present.identity.fingerprints or {}
-            return resource is not None and holds(resource, fingerprints.get(need.resource))
-        options = bundle.applications[need.application].options
-        declared = charms[need.application].options.get(need.option)
-        value = options.get(need.option, declared.default if declared else None)
-        found = present.options.get(need.option)
-        return value is not None and found is not None and str(found) == str(value)
+    Raises:
+        CharmError: naming every damaged file.
+    """
+    files = {charm.path: None for charm in charms.values() if charm.path is not None}
+    problems: list[Problem] = []
 
-    return tuple(
-        ImageInModel(replacement=replacement, seen=seen(replacement.need))
-        for replacement in rendering.replacements
-    )
+    async def check(path: Path) -> None:
+        try:
+            await in_thread(check_members, path)
+        except CharmError as exc:
+            problems.append(Problem(exc.message))
+
+    await bounded_map(check, files, _READERS)
+    problems.sort(key=lambda problem: problem.what)
+    fix = "Fetch them again, and compare their checksums."
+    raise_all(CharmError, "charm files are damaged", problems, fix=fix)
+
+
+def _for_model(inputs: Inputs, model: str) -> Inputs:
+    """Return inputs for a model that is named as ``[CONTROLLER:][OWNER/]MODEL``."""
+    return dataclasses.replace(inputs, model=model.rpartition(":")[2].rpartition("/")[2])
 
 
 async def _planned(

@@ -20,6 +20,7 @@ from ckf_airgap.errors import InputError, unreadable
 from ckf_airgap.files import read_small_text
 from ckf_airgap.files.paths import StrPath
 from ckf_airgap.images.lists import NEEDS, Need
+from ckf_airgap.images.reference import DIGEST
 
 SCHEMA: Final = "ckf-airgap/lock/v1"
 LOCK_NAME: Final = "ckf-airgap.lock"
@@ -32,7 +33,6 @@ FILE_NAME: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*\.charm\Z")
 
 _SHA384: Final = re.compile(r"^[0-9a-f]{96}\Z")
 _SHA256: Final = re.compile(r"^[0-9a-f]{64}\Z")
-_DIGEST: Final = re.compile(r"^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +106,12 @@ class Lock:
     blobs: Mapping[str, int] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def read(cls, path: StrPath) -> Lock:
+    def read(cls, path: StrPath, *, pipes: bool = True) -> Lock:
         """Read a lock; blocks on the disk.
+
+        Args:
+            path: The file.
+            pipes: Whether it may be a pipe, as what a person names may be.
 
         Raises:
             MissingError: when the file does not exist.
@@ -115,7 +119,7 @@ class Lock:
         """
         path = Path(path)
         try:
-            text = read_small_text(path, MAX_LOCK_BYTES, what="a lock", pipes=True)
+            text = read_small_text(path, MAX_LOCK_BYTES, what="a lock", pipes=pipes)
         except UnicodeDecodeError as exc:
             raise InputError(f"{path} is not a lock: it is not UTF-8 text") from exc
         except OSError as exc:
@@ -258,7 +262,7 @@ class _Reader:
         return LockedImage(
             source=self._text(fields, "source"),
             target=self._text(fields, "target"),
-            digest=self._match(fields, "digest", _DIGEST),
+            digest=self._match(fields, "digest", DIGEST),
             media_type=self._text(fields, "media-type"),
             platforms=self._texts(fields, "platforms"),
             blobs=self._texts(fields, "blobs"),
@@ -268,7 +272,7 @@ class _Reader:
         if not isinstance(value, dict):
             raise self._wrong("blobs", "must be a mapping")
         for digest in value:
-            if not _DIGEST.match(digest):
+            if not DIGEST.match(digest):
                 raise self._wrong("blobs", f"{digest!r} is not a digest")
         return {digest: self._number(value, digest) for digest in value}
 
@@ -329,6 +333,6 @@ def released_channels(directory: StrPath) -> dict[tuple[str, int], tuple[str, ..
         return {}
     return {
         (charm.name, charm.revision): (charm.channel,)
-        for charm in Lock.read(path).charms
+        for charm in Lock.read(path, pipes=False).charms
         if charm.revision is not None and charm.channel is not None
     }

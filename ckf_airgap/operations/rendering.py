@@ -29,8 +29,15 @@ from ckf_airgap.errors import (
     nearest,
     unreadable,
 )
-from ckf_airgap.facts.defaults import DEFAULT_CHARMS, DEFAULT_IMAGES
-from ckf_airgap.facts.releases import Release, load_release, release_names, rules_for_bundle
+from ckf_airgap.facts.defaults import DEFAULT_CHARMS, DEFAULT_IMAGES, DEFAULT_MODEL
+from ckf_airgap.facts.releases import (
+    Release,
+    load_release,
+    release_names,
+    rules_for_bundle,
+    site_for_bundle,
+)
+from ckf_airgap.facts.site import Site
 from ckf_airgap.files import read_small_text
 from ckf_airgap.files.paths import settle
 from ckf_airgap.images.lists import ImageList, RetaggedImages
@@ -40,6 +47,7 @@ from ckf_airgap.images.resources import ResourceFiles
 from ckf_airgap.images.retag import RetagMapping
 from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.rendering.overlay import Rendering, render
+from ckf_airgap.rendering.site import look_at_site
 
 Carrier: TypeAlias = Callable[[ResourceFiles], ResourceFiles]
 """Takes the files of resources to where they will be, and returns them there."""
@@ -64,6 +72,7 @@ class Inputs:
             charms.
         architecture: The architecture that charms are chosen for where the constraints of an
             application name none; ``None`` is amd64.
+        model: The name of the model, which some addresses of a release have in them.
     """
 
     bundle: str | Path
@@ -76,6 +85,7 @@ class Inputs:
     rules: Path | None = None
     relative_to: Path | None = None
     architecture: str | None = None
+    model: str = DEFAULT_MODEL
 
     def __post_init__(self) -> None:
         settle(self)
@@ -93,6 +103,11 @@ class NamedBundle:
     def rules(self) -> ImageRules:
         """The image rules that fit the bundle."""
         return self.release.rules if self.release else rules_for_bundle(self.bundle)
+
+    @property
+    def site(self) -> Site:
+        """What a site must set for the bundle."""
+        return self.release.site if self.release else site_for_bundle(self.bundle)
 
 
 def find_bundle(name: str | Path) -> NamedBundle:
@@ -179,6 +194,7 @@ def _render(
     effective, _ = with_overlays(named.bundle, documents)  # its problems are raised by render
     chosen = choose_charms(effective, charms, architecture=inputs.architecture)
     resources = read_resource_files(effective, chosen.charms)
+    site = look_at_site(effective, settings, named.site, model=inputs.model)
     rendering = render(
         named.bundle,
         charms=charms,
@@ -186,12 +202,16 @@ def _render(
         images=None if by_rule else read_images(inputs, registry),
         registry=registry,
         rules=read_rules(inputs, named),
-        settings=settings,
+        settings=[*site.settings, *settings],
         overlays=documents,
         relative_to=inputs.relative_to,
         architecture=inputs.architecture,
     )
-    return dataclasses.replace(rendering, warnings=(*overlays.warnings, *rendering.warnings))
+    return dataclasses.replace(
+        rendering,
+        warnings=(*overlays.warnings, *rendering.warnings, *site.warnings),
+        after=site.after,
+    )
 
 
 def read_images(inputs: Inputs, registry: Registry | None) -> ImageList | RetaggedImages:

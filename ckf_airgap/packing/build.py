@@ -21,6 +21,7 @@ from ckf_airgap.errors import (
     raise_all,
 )
 from ckf_airgap.files import disk_error, reads_once, write_text
+from ckf_airgap.files.sizes import size_text
 from ckf_airgap.images.lists import ImageList
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.resourcefiles import missing_paths
@@ -200,8 +201,8 @@ class _Pack:
         free = shutil.disk_usage(self._out).free
         if needed > free:
             raise StorageFullError(
-                f"the pack needs about {needed / 1e9:.2f} GB more, and the disk of {self._out} has"
-                f" {free / 1e9:.2f} GB",
+                f"the pack needs about {size_text(needed)} more, and the disk of {self._out} has"
+                f" {size_text(free)}",
                 fix="Free some space there, or pack onto another disk.",
             )
 

@@ -21,8 +21,8 @@ from ckf_airgap.packing.names import BEGUN, CHECKSUMS, SIGNATURE, safe_path
 HEADER: Final = "# ckf-airgap checksums v1"
 
 _LINE: Final = re.compile(r"^(?P<hex>[0-9a-f]{64}) [ *](?P<name>.+)\Z")
-_SIZE: Final = re.compile(r"^# size (?P<size>[0-9]+) (?P<name>.+)\Z")
-_WHOLE: Final = re.compile(r"^# whole (?P<hex>[0-9a-f]{64}) (?P<size>[0-9]+) (?P<name>.+)\Z")
+_SIZE: Final = re.compile(r"^# size (?P<size>[0-9]{1,18}) (?P<name>.+)\Z")
+_WHOLE: Final = re.compile(r"^# whole (?P<hex>[0-9a-f]{64}) (?P<size>[0-9]{1,18}) (?P<name>.+)\Z")
 _MAX_BYTES: Final = 16 * 1024 * 1024
 """Of the checksums: a pack has some fifty files, and a line has less than 200 bytes."""
 

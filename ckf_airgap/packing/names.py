@@ -41,7 +41,7 @@ BEGUN: Final = (*IMAGES, *(f"{name}.part" for name in IMAGES), CHARMS, LOCK_NAME
 LAID_OUT: Final = (RETAGGED, MAPPING, IMAGE_LIST, LEFT_OUT, BUNDLE, OVERLAY, MERGED, LOCK_NAME)
 """Small files that unpacking copies as they are."""
 
-_PART: Final = re.compile(r"^(?P<whole>.+)\.(?P<number>[0-9]{3,})\Z")
+_PART: Final = re.compile(r"^(?P<whole>.+)\.(?P<number>[0-9]{3,9})\Z")
 _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f\\]")
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from ckf_airgap.documents import decimal
 from ckf_airgap.errors import IntegrityError
 from ckf_airgap.packing.names import safe_path
 
@@ -253,9 +254,10 @@ class TarReader:
         size: int | None = None
         while content:
             length, blank, _ = content.partition(b" ")
-            if not blank or not length.isdigit() or not 3 < int(length) <= len(content):
+            count = decimal(length.decode("latin-1"))
+            if not blank or count is None or not 3 < count <= len(content):
                 raise IntegrityError(f"{self._where} has a damaged extended header")
-            record, content = content[len(length) + 1 : int(length) - 1], content[int(length) :]
+            record, content = content[len(length) + 1 : count - 1], content[count:]
             key, equals, value = record.partition(b"=")
             if not equals:
                 raise IntegrityError(f"{self._where} has a damaged extended header")

@@ -11,7 +11,7 @@ from pathlib import Path
 from ckf_airgap.errors import CharmNotFoundError, InputError, IntegrityError, Problem, raise_all
 from ckf_airgap.files import disk_error, open_regular, read_small, replacing, require_directory
 from ckf_airgap.files.paths import StrPath, optional_path
-from ckf_airgap.operations.lock import FILE_NAME, MAX_LOCK_BYTES, Lock
+from ckf_airgap.operations.lock import FILE_NAME, MAX_LOCK_BYTES, Lock, LockedCharm
 from ckf_airgap.packing.checksums import Checksums, FileSum, check_signature, read_public_key
 from ckf_airgap.packing.names import (
     ASSUMES,
@@ -137,7 +137,7 @@ class _Unpacking:
         }
         self._refuse_differing(small, resources, states, parts)
         self._charms.mkdir(parents=True, exist_ok=True)
-        self._extract({file: one.sha384 for file, one in wanted.items()}, states)
+        self._extract(wanted, states)
         images = self._images(parts)
         for name, content in small.items():
             self._write(self._target / name, content)
@@ -235,7 +235,7 @@ class _Unpacking:
             ],
         )
 
-    def _extract(self, wanted: dict[str, str], states: dict[str, str]) -> None:
+    def _extract(self, wanted: dict[str, LockedCharm], states: dict[str, str]) -> None:
         """Write the charms, each under its name when its checksum is right."""
         parts = find_parts(self._directory, CHARMS)
         if not parts:
@@ -256,18 +256,21 @@ class _Unpacking:
         missing = [Problem("it is missing", file) for file in sorted(wanted.keys() - seen)]
         raise_all(IntegrityError, f"{self._directory / CHARMS} lacks charms", missing)
 
-    def _extract_one(self, file: TarFile, tar: TarReader, sha384: str) -> None:
+    def _extract_one(self, file: TarFile, tar: TarReader, locked: LockedCharm) -> None:
         target = self._charms / file.name
+        wrong = IntegrityError(
+            f"the charm {file.name} is not the one in the lock",
+            fix="Copy the pack again; `ckf-airgap verify DIR` names all that is wrong.",
+        )
+        if file.size != locked.size:  # before it fills the disk
+            raise wrong
         digest = hashlib.sha384()
         with replacing(target) as stream:
             for chunk in tar.chunks():
                 digest.update(chunk)
                 stream.write(chunk)
-            if digest.hexdigest() != sha384:
-                raise IntegrityError(
-                    f"the charm {file.name} is not the one in the lock",
-                    fix="Copy the pack again; `ckf-airgap verify DIR` names all that is wrong.",
-                )
+            if digest.hexdigest() != locked.sha384:
+                raise wrong
         self._written += 1
 
     def _images(self, images: tuple[str, list[Path]] | None) -> Path | None:

@@ -145,7 +145,7 @@ class _Verification:
     def _read_lock(self) -> None:
         path = self._directory / LOCK_NAME
         if self._is_plain(path):
-            self._lock = Lock.read(path)
+            self._lock = Lock.read(path, pipes=False)
 
     def _read_assumes(self) -> None:
         self._found.assumes = Assumes.read(self._directory)

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.documents import Document, JSONValue, parse_json
 
 NOT_FOUND: Final = "not found"
 
@@ -142,19 +142,22 @@ class Request:
             ValueError: when it is not a JSON object with a request in it; a real controller drops
                 such a connection.
         """
-        document = json.loads(frame)
+        document = parse_json(frame)
         if not isinstance(document, dict):
             raise ValueError("a request must be a JSON object")  # noqa: TRY004
         keys = {key.lower(): value for key, value in document.items() if value is not None}
         camel_case = not keys.get("request-id")
         request_id = keys.get("requestid" if camel_case else "request-id")
         params = keys.get("params", {})
+        version = keys.get("version", 0)
         if not isinstance(request_id, int) or request_id < 1 or not isinstance(params, dict):
             raise ValueError("a request needs a request-id and params that are an object")
+        if not isinstance(version, int):
+            raise ValueError("the version of a facade is a number")  # noqa: TRY004
         return cls(
             request_id=request_id,
             facade=str(keys.get("type", "")),
-            version=int(keys.get("version", 0)),
+            version=version,
             object_id=str(keys.get("id", "")),
             method=str(keys.get("request", "")),
             params=params,

@@ -48,6 +48,7 @@ from ckf_airgap.rendering.proof import Proof, prove
 from ckf_airgap.rendering.remarks import (
     left_outside,
     logins_left,
+    refused_by_the_client,
     unquoted,
     without_base,
     without_units,
@@ -95,6 +96,7 @@ class Rendering:
         replacements: Every image that was exchanged.
         proof: That no image was left outside; rendering fails without it.
         warnings: What a person should look at.
+        after: By application, those that must be active before it is deployed.
     """
 
     bundle: Bundle = field(repr=False)
@@ -106,6 +108,20 @@ class Rendering:
     replacements: tuple[Replacement, ...] = field(repr=False)
     proof: Proof = field(repr=False)
     warnings: tuple[Problem, ...] = ()
+    after: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def order_warnings(self) -> tuple[Problem, ...]:
+        """What Juju's own client does not do, and `ckf_airgap.deploy` does: wait in between."""
+        return tuple(
+            Problem(
+                f"it must be deployed once {', '.join(sorted(first))} is active, or it stays "
+                "blocked; juju deploy does not wait for that",
+                f"application {name}",
+                "deploy with ckf-airgap deploy, or remove it and deploy it again at the end",
+            )
+            for name, first in self.after.items()
+        )
 
     def overlay_yaml(self) -> str:
         """Return the overlay as YAML."""
@@ -225,6 +241,7 @@ def render(
     warnings += unquoted(found, retagged.registry)
     warnings += chosen.warnings
     warnings += without_base(final, by_application)
+    warnings += refused_by_the_client(by_application)
     rendered = with_resources(
         Bundle.from_document(_without_channels(target), where="as rendered"), written
     )

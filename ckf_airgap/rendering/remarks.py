@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
+from pathlib import Path
 
 from ckf_airgap.bundle.bases import choose_base
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.charms.charm import Charm
+from ckf_airgap.charms.checks.clientside import client_problems
 from ckf_airgap.documents import mappings
 from ckf_airgap.errors import CharmError, Problem
 from ckf_airgap.images.discover import ApplicationImages, Place
@@ -111,4 +113,21 @@ def unquoted(found: Iterable[ApplicationImages], registry: Registry) -> list[Pro
             f"registry {registry}",
             "give the registry a host name",
         )
+    ]
+
+
+def refused_by_the_client(charms: Mapping[str, Charm]) -> list[Problem]:
+    """Return a warning for each charm that the controller takes, and ``juju deploy`` refuses."""
+    users: dict[Path | None, list[str]] = {}
+    for name, charm in charms.items():
+        users.setdefault(charm.path, []).append(name)
+    return [
+        Problem(
+            f"Juju's own client refuses the charm {charms[names[0]].name}, which a controller "
+            f"takes: {'; '.join(texts)}",
+            f"application {', '.join(names)}",
+            "deploy it with ckf-airgap deploy, or pack the charm again",
+        )
+        for names in users.values()
+        if (texts := client_problems(charms[names[0]]))
     ]

@@ -251,3 +251,11 @@ def test_a_directory_that_cannot_be_synced_is_no_error_but_a_broken_disk_is(
     code = errno.EIO
     with pytest.raises(OSError, match="Input/output error"):
         write_text(tmp_path / "list", "two\n")
+
+
+def test_a_full_disk_is_that_of_the_directory_or_of_the_one_of_the_file(tmp_path: Path) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+    for path in (tmp_path, tmp_path / "file"):
+        error = disk_error(full, path)
+        assert isinstance(error, StorageFullError)
+        assert error.message == f"no room left on the disk of {tmp_path}"

@@ -31,6 +31,15 @@ if TYPE_CHECKING:
     from ckf_airgap.images.lists import Need
 
 
+def _refuse_dash(_ctx: click.Context, _param: click.Parameter, value: Path) -> Path:
+    if str(value) == "-":
+        raise UsageError(
+            "an archive of images cannot be written to standard output: it is written in places",
+            fix="Name a file, such as images.tar.gz.",
+        )
+    return value
+
+
 @click.command(
     "pull",
     epilog="""\b
@@ -84,6 +93,7 @@ Examples:
     "-o",
     "--output",
     type=UserPath(),
+    callback=_refuse_dash,
     default="images.tar.gz",
     show_default=True,
     metavar="FILE",

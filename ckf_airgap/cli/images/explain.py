@@ -55,13 +55,13 @@ def explain_command(images: tuple[str, ...], inputs: ListingInputs) -> None:
             for one in found
         ],
     }
-    terminal.result("\n".join(map(_explained, found)), document=document)
+    terminal.result([text for one in found for text in _explained(one)], document=document)
 
 
-def _explained(one: ExplainedImage) -> str:
+def _explained(one: ExplainedImage) -> list[str]:
     listing, reference, image = one.listing, one.asked, one.image
     kind = "required to reach active/idle" if image.required else "used later"
     spelled = f" (asked as {reference})" if reference != image.reference else ""
     lines = [f"{image.reference}{spelled}", f"  {listing.named.where}: {kind}"]
     lines += [f"    {reason}" for reason in image.reasons]
-    return "\n".join(lines)
+    return lines

@@ -10,10 +10,10 @@ import ckf_airgap
 from ckf_airgap.cli.images.options import listing_options
 from ckf_airgap.cli.options import (
     BundleName,
-    UserPath,
     json_option,
     need_option,
     no_set_option,
+    output_option,
     verbosity_options,
 )
 from ckf_airgap.cli.terminal import Terminal
@@ -36,13 +36,7 @@ Example:
 @listing_options()
 @need_option
 @no_set_option
-@click.option(
-    "-o",
-    "--output",
-    type=UserPath(),
-    metavar="FILE",
-    help="Write the list to this file.  [default: standard output]",
-)
+@output_option("the list")
 @json_option
 @verbosity_options
 def list_command(inputs: ListingInputs, need: Need, output: Path | None) -> None:
@@ -63,7 +57,7 @@ def list_command(inputs: ListingInputs, need: Need, output: Path | None) -> None
     if terminal.json:
         terminal.document(_list_document(listing, chosen, output))
     elif output is None:
-        terminal.out.print(chosen.to_text(), markup=False, highlight=False, soft_wrap=True, end="")
+        terminal.text(chosen.to_text())
     if output is not None:
         terminal.note(f"wrote {len(chosen)} images to {output}")
     required = len(inventory.chosen("required"))

@@ -11,6 +11,7 @@ from ckf_airgap.cli.options import (
     UserPath,
     json_option,
     max_depth_option,
+    output_option,
     registry_option,
     verbosity_options,
 )
@@ -33,13 +34,7 @@ Example:
 @click.argument("images", metavar="IMAGES", type=UserPath())
 @registry_option(required=True)
 @max_depth_option
-@click.option(
-    "-o",
-    "--output",
-    type=UserPath(),
-    metavar="FILE",
-    help="Write the list to this file.  [default: standard output]",
-)
+@output_option("the list")
 @click.option(
     "--mapping",
     type=UserPath(),
@@ -78,7 +73,7 @@ def retag_command(
         if engine == "none":
             terminal.document(result.to_json())
     elif output is None:
-        terminal.out.print(result.to_text(), markup=False, highlight=False, soft_wrap=True, end="")
+        terminal.text(result.to_text())
     for path, what in ((output, "retagged list"), (mapping, "mapping")):
         if path is not None:
             terminal.note(f"wrote the {what} to {path}")

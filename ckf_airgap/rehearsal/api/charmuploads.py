@@ -21,6 +21,8 @@ from ckf_airgap.rehearsal.api.bodies import received
 from ckf_airgap.rehearsal.api.httpauth import authenticated
 from ckf_airgap.rehearsal.api.jsonreply import challenge, json_reply
 from ckf_airgap.rehearsal.entities.charmurl import CharmURL
+from ckf_airgap.rehearsal.golang.formatting import quoted
+from ckf_airgap.rehearsal.golang.numbers import parse_int
 from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.model.permission import NO_ACCESS
 from ckf_airgap.rehearsal.model.state import ControllerState
@@ -64,20 +66,15 @@ class CharmUploads:
         async def take() -> str:
             _check_content_type(request)
             schema = request.query.get("schema", "local")
-            if schema == "ch":
-                raise ApiError(f"charms may {_ONLY_MIGRATION}")
             if schema != "local":
-                raise ApiError(f'unsupported schema "{schema}"')
-            revision = request.query.get("revision") or None
-            if revision is not None and not revision.isdecimal():
-                raise ApiError("revision must be a number")
+                raise ApiError(f"charms may {_ONLY_MIGRATION}")
             return await self._store(
                 request,
                 model,
                 user,
                 series=request.query.get("series", ""),
                 name=request.query.get("name") or None,
-                revision=None if revision is None else int(revision),
+                revision=_asked_revision(request.query.get("revision", "")),
             )
 
         return await _answer_upload(take)
@@ -104,7 +101,7 @@ class CharmUploads:
                 model,
                 user,
                 series=wanted.series,
-                name=wanted.name,
+                name=name,
                 revision=wanted.revision if wanted.revision >= 0 else None,
                 sha=sha,
             )
@@ -194,6 +191,22 @@ def _wanted_url(request: web.Request) -> str:
     if not url:
         raise ApiError("expected url=CharmURL query argument", BAD_REQUEST)
     return url
+
+
+def _asked_revision(text: str) -> int | None:
+    """Return the revision that a query asks for; ``None`` when it leaves that to the controller.
+
+    Raises:
+        ApiError: as ``strconv.Atoi`` words it, when it is no number of 64 bits.
+    """
+    if not text:
+        return None
+    number = parse_int(text)
+    if number is None:
+        is_number = text.lstrip("+-").isascii() and text.lstrip("+-").isdecimal()
+        why = "value out of range" if is_number else "invalid syntax"
+        raise ApiError(f"revision: strconv.Atoi: parsing {quoted(text)}: {why}")
+    return number if number >= 0 else None
 
 
 def _check_content_type(request: web.Request) -> None:

@@ -19,9 +19,9 @@ from multidict import MultiMapping
 from ckf_airgap.documents import Document
 from ckf_airgap.rehearsal.api.httpauth import identify
 from ckf_airgap.rehearsal.entities.resources import rfc3339
+from ckf_airgap.rehearsal.golang.formatting import go_value
 from ckf_airgap.rehearsal.model.goscalars import parse_bool, parse_duration
 from ckf_airgap.rehearsal.model.loggingconfig import parse_level
-from ckf_airgap.rehearsal.model.optionvalues import go_value
 from ckf_airgap.rehearsal.model.state import ControllerState
 from ckf_airgap.rehearsal.units.journal import Journal, LogFilter, LogRecord
 from ckf_airgap.rehearsal.wire import ApiError, unauthorized

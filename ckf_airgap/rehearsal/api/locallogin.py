@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 from aiohttp import web
 
-from ckf_airgap.documents import Document
+from ckf_airgap.documents import Document, decimal, parse_json
 from ckf_airgap.rehearsal.api.jsonreply import json_reply
 from ckf_airgap.rehearsal.api.login import IDENTITY_PATH
 from ckf_airgap.rehearsal.model.bakery import (
@@ -118,7 +117,7 @@ def request_macaroons(request: web.Request) -> list[Macaroons]:
 def bakery_version(request: web.Request) -> int:
     """Return the version of the bakery protocol that a client speaks; 0 when it does not say."""
     text = request.headers.get(VERSION_HEADER, "")
-    return min(int(text), _LATEST_VERSION) if text.isdecimal() else 0
+    return min(decimal(text) or 0, _LATEST_VERSION)
 
 
 def _interaction_required(request: web.Request) -> web.Response:
@@ -144,7 +143,7 @@ async def _body(request: web.Request) -> object:
     Raises:
         ValueError: when it is not JSON.
     """
-    return json.loads(await request.read())
+    return parse_json(await request.read())
 
 
 def _form_fields(document: object) -> tuple[str, str]:

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.errors import CharmError
-from ckf_airgap.rehearsal.entities.paramschema import (
-    schema_error,
-    schema_violations,
-    with_defaults,
-)
+from ckf_airgap.rehearsal.entities.paramschema import schema_violations, with_defaults
+from ckf_airgap.rehearsal.entities.schemachecks import schema_error
+from ckf_airgap.rehearsal.golang.formatting import GoValue
+from ckf_airgap.rehearsal.golang.yamltypes import ANY, GoMap, GoYamlError, unmarshal
 
-_NAME: Final = re.compile(r"^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$")
+_ACTIONS: Final = GoMap(GoMap(ANY))
+_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\Z")
 _PROHIBITED: Final = ("$ref", "$schema")
 _NO_DESCRIPTION: Final = "No description"
 _KINDS: Final[Mapping[str, tuple[type, str]]] = {
@@ -77,31 +76,40 @@ EXEC_SPEC: Final = ActionSpec(
 """The action that ``juju exec`` runs on every unit."""
 
 
-def action_specs(charm: str, actions: Document) -> dict[str, ActionSpec]:
+class ActionsError(ValueError):
+    """What is wrong with ``actions.yaml``, in the words of Juju's charm library."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+def action_specs(charm: str, text: str) -> dict[str, ActionSpec]:
     """Return the actions of a charm.
 
     Args:
         charm: The charm's name: ``juju-`` charms may use reserved names.
-        actions: The content of ``actions.yaml``.
+        text: The content of ``actions.yaml``.
 
     Raises:
-        CharmError: in the words of Juju's charm library, when the file is refused.
+        ActionsError: when the file is refused.
     """
-    return {name: _spec(charm, name, fields) for name, fields in actions.items()}
+    try:
+        actions = unmarshal(text, _ACTIONS, where="actions.yaml") or {}
+    except GoYamlError as exc:
+        raise ActionsError(exc.message) from exc
+    return {name: _spec(charm, name, fields or {}) for name, fields in actions.items()}
 
 
-def _spec(charm: str, name: str, fields: JSONValue) -> ActionSpec:
+def _spec(charm: str, name: str, given: Mapping[str, GoValue]) -> ActionSpec:
     if not _NAME.match(name):
-        raise CharmError(f"bad action name {name}")
+        raise ActionsError(f"bad action name {name}")
     if not charm.startswith("juju-"):
         reason = '"juju" is a reserved name' if name == "juju" else ""
         if name.startswith("juju-"):
             reason = 'the "juju-" prefix is reserved'
         if reason:
-            raise CharmError(f"cannot use action name {name}: {reason}")
-    if fields is not None and not isinstance(fields, dict):
-        raise CharmError(f"the action {name} must be a mapping")
-    given = fields or {}
+            raise ActionsError(f"cannot use action name {name}: {reason}")
     schema: Document = {
         "description": _NO_DESCRIPTION,
         "type": "object",
@@ -111,17 +119,17 @@ def _spec(charm: str, name: str, fields: JSONValue) -> ActionSpec:
     for key, value in given.items():
         wanted = _KINDS.get(key)
         if wanted is not None and not isinstance(value, wanted[0]):
-            raise CharmError(f'value for schema key "{key}" must be {wanted[1]}')
+            raise ActionsError(f'value for schema key "{key}" must be {wanted[1]}')
         if key == "params":
             cleansed = _cleansed(value)
             if not isinstance(cleansed, dict):
-                raise CharmError("params failed to parse as a map")
+                raise ActionsError("params failed to parse as a map")
             schema["properties"] = cleansed
         elif key not in ("parallel", "execution-group"):
             schema[key] = _cleansed(value)
     problem = schema_error(schema)
     if problem:
-        raise CharmError(f"invalid params schema for action schema {name}: {problem}")
+        raise ActionsError(f"invalid params schema for action schema {name}: {problem}")
     return ActionSpec(
         description=str(schema["description"]),
         parallel=given.get("parallel") is True,
@@ -130,12 +138,18 @@ def _spec(charm: str, name: str, fields: JSONValue) -> ActionSpec:
     )
 
 
-def _cleansed(value: JSONValue) -> JSONValue:
-    if isinstance(value, dict):
+def _cleansed(value: GoValue) -> JSONValue:
+    """Return a value with text keys only, and without references."""
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            raise ActionsError("map keyed with non-string value")
         for key in _PROHIBITED:
             if key in value:
-                raise CharmError(f'schema key "{key}" not compatible with this version of juju')
-        return {key: _cleansed(item) for key, item in value.items()}
+                raise ActionsError(f'schema key "{key}" not compatible with this version of juju')
+        return {str(key): _cleansed(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_cleansed(item) for item in value]
+        try:
+            return [_cleansed(item) for item in value]
+        except ActionsError:
+            raise ActionsError("map keyed with non-string value") from None
     return value

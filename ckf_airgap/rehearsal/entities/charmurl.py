@@ -11,7 +11,7 @@ from ckf_airgap.rehearsal.wire import ApiError
 
 _SERIES: Final = re.compile(r"^[a-z]+([a-z0-9]+)?$")
 _URL: Final = re.compile(
-    r"^(?P<schema>[a-z]+):(?P<before>(?:[^/]+/){0,2})(?P<name>[^/]+?)(?:-(?P<revision>\d+))?$"
+    r"^(?P<schema>[a-z]+):(?P<before>(?:[^/]+/){0,2})(?P<name>[^/]+?)(?:-(?P<revision>[0-9]{1,18}))?$"
 )
 _ARCHITECTURES: Final = ("amd64", "arm64", "ppc64el", "riscv64", "s390x")
 

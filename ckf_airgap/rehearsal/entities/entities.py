@@ -179,7 +179,7 @@ class Application:
     scale: int = 1
     settings: dict[str, OptionValue] = field(default_factory=dict)
     """The charm options that were set, whether or not to their default."""
-    own_settings: dict[str, OptionValue] = field(default_factory=dict)
+    own_settings: dict[str, JSONValue] = field(default_factory=dict)
     """The application's own options that were set, ``trust`` among them."""
     constraints: Document = field(default_factory=dict)
     storage: Document = field(default_factory=dict)

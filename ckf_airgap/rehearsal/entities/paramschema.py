@@ -8,28 +8,13 @@ matching alternative follow that of ``anyOf`` and ``oneOf``. Pure.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.rehearsal.entities.schemachecks import regex
 
 ROOT: Final = "(root)"
-
-_TYPES: Final = ("array", "boolean", "integer", "number", "null", "object", "string")
-_COUNTS: Final = (
-    "minLength",
-    "maxLength",
-    "minItems",
-    "maxItems",
-    "minProperties",
-    "maxProperties",
-)
-
-
-def schema_error(schema: JSONValue) -> str:
-    """Return what is wrong with a schema; nothing when it is a valid one."""
-    return next(_schema_errors(schema), "")
 
 
 def schema_violations(schema: Mapping[str, JSONValue], value: JSONValue) -> list[str]:
@@ -60,78 +45,6 @@ def _filled(values: Document, properties: Document) -> Document:
             if nested:
                 filled[name] = nested
     return filled
-
-
-def _schema_errors(schema: JSONValue) -> Iterator[str]:
-    if not isinstance(schema, dict):
-        yield "schema must be of type object"
-        return
-    for key in ("title", "description"):
-        if key in schema and not isinstance(schema[key], str):
-            yield f"{key} must be of type string"
-    yield from _type_errors(schema.get("type"))
-    properties = schema.get("properties", {})
-    if not isinstance(properties, dict):
-        yield "properties must be of type object"
-        return
-    for child in properties.values():
-        yield from _schema_errors(child)
-    extra = schema.get("additionalProperties")
-    if isinstance(extra, dict):
-        yield from _schema_errors(extra)
-    elif extra is not None and not isinstance(extra, bool):
-        yield "additionalProperties must be of type boolean/schema"
-    required = schema.get("required")
-    if required is not None and not isinstance(required, list):
-        yield "required must be of an array"
-    elif isinstance(required, list) and not all(isinstance(name, str) for name in required):
-        yield "required items must be string"
-    items = schema.get("items")
-    for child in items if isinstance(items, list) else [] if items is None else [items]:
-        yield from _schema_errors(child)
-    yield from _limit_errors(schema)
-    pattern = schema.get("pattern")
-    if isinstance(pattern, str):
-        if _regex(pattern) is None:
-            yield "pattern must be a valid regex"
-    elif pattern is not None:
-        yield "pattern must be of a string"
-    for key in ("anyOf", "oneOf", "allOf"):
-        choices = schema.get(key)
-        if choices is not None and not isinstance(choices, list):
-            yield f"{key} must be of an array"
-        for child in choices if isinstance(choices, list) else []:
-            yield from _schema_errors(child)
-    if "enum" in schema and not isinstance(schema["enum"], list):
-        yield "enum must be of an array"
-
-
-def _type_errors(declared: JSONValue) -> Iterator[str]:
-    if declared is None:
-        return
-    names = declared if isinstance(declared, list) else [declared]
-    if not all(isinstance(name, str) for name in names):
-        yield "type must be of type string/array of strings"
-        return
-    for number, name in enumerate(names):
-        if name not in _TYPES:
-            yield f"{name} is not a valid type"
-        elif name in names[:number]:
-            yield f"{name} type is duplicated"
-
-
-def _limit_errors(schema: Document) -> Iterator[str]:
-    for key in ("minimum", "maximum", "multipleOf"):
-        if key in schema and not _is_number(schema[key]):
-            yield f"{key} must be of a number"
-    for key in _COUNTS:
-        value = schema.get(key)
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int):
-            yield f"{key} must be of an integer"
-        elif value < 0:
-            yield f"{key} must be greater than or equal to 0"
 
 
 def _violations(schema: Mapping[str, JSONValue], value: JSONValue, where: str) -> Iterator[str]:
@@ -215,7 +128,7 @@ def _object(schema: Mapping[str, JSONValue], value: Document, where: str) -> Ite
         matching = [
             child
             for pattern, child in by_pattern.items()
-            if isinstance(child, dict) and (regex := _regex(pattern)) and regex.search(name)
+            if isinstance(child, dict) and (wanted := regex(pattern)) and wanted.search(name)
         ]
         outcomes = [list(_violations(child, value[name], f"{where}.{name}")) for child in matching]
         for outcome in outcomes:
@@ -259,8 +172,8 @@ def _text(schema: Mapping[str, JSONValue], value: str, where: str) -> Iterator[s
     if isinstance(most, int) and len(value) > most:
         yield _said(where, f"string length must be lower or equal to {most}", value)
     pattern = schema.get("pattern")
-    regex = _regex(pattern) if isinstance(pattern, str) else None
-    if regex is not None and not regex.search(value):
+    wanted = regex(pattern) if isinstance(pattern, str) else None
+    if wanted is not None and not wanted.search(value):
         yield _said(where, f"does not match pattern '{pattern}'", value)
 
 
@@ -305,13 +218,6 @@ def _is_of(kind: str, value: JSONValue) -> bool:
         "null": type(None),
     }
     return isinstance(value, kinds.get(kind, object))
-
-
-def _regex(pattern: str) -> re.Pattern[str] | None:
-    try:
-        return re.compile(pattern)
-    except re.error:
-        return None
 
 
 def _said(where: str, what: str, value: JSONValue) -> str:

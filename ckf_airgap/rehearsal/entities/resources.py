@@ -6,7 +6,6 @@ import asyncio
 import base64
 import email.message
 import hashlib
-import json
 import posixpath
 import uuid
 from collections.abc import Iterable, Mapping
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from ckf_airgap.charms.charm import Resource
-from ckf_airgap.documents import Document, JSONValue, load_yaml
+from ckf_airgap.documents import Document, JSONValue, load_yaml, parse_json
 from ckf_airgap.errors import InputError
 from ckf_airgap.rehearsal.wire import NOT_FOUND, NOT_VALID, ApiError, int_field, text_field
 from ckf_airgap.rehearsal.wire import field as key
@@ -300,7 +299,7 @@ def read_image_details(path: Path) -> tuple[ImageDetails, int]:
 
 def _details_document(data: bytes) -> Mapping[str, JSONValue]:
     try:
-        document: JSONValue = json.loads(data)
+        document = parse_json(data)
     except ValueError:
         try:
             document = load_yaml(data.decode(), where="image details")

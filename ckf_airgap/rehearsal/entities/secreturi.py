@@ -13,7 +13,7 @@ SCHEME: Final = "secret"
 
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuv"
 _UUID: Final = r"[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}"
-_PATH: Final = re.compile(rf"^(?:{_UUID}/)?(?P<id>[0-9a-v]{{20}})$")
+_PATH: Final = re.compile(rf"^(?:{_UUID}/)?(?P<id>[0-9a-v]{{19}}[0g])$")
 _ID_BYTES: Final = 12
 
 
@@ -46,13 +46,3 @@ def parse_secret_uri(text: str) -> str:
     if match is None:
         raise ApiError(f'secret URI "{text}" not valid', NOT_VALID)
     return match["id"]
-
-
-def is_secret_reference(text: str) -> bool:
-    """Whether a text may be the value of an option of the type ``secret``: empty, or a URI."""
-    if not text:
-        return True
-    try:
-        return urlsplit(text).scheme == SCHEME
-    except ValueError:
-        return False

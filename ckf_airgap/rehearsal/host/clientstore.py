@@ -17,14 +17,15 @@ from typing import Final
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from ckf_airgap.documents import Document, as_mapping, dump_yaml, load_mapping
+from ckf_airgap.documents import MAX_BYTES, Document, as_mapping, dump_yaml, load_mapping
 from ckf_airgap.errors import ControllerError, InputError
-from ckf_airgap.files import FileLock, replacing, require_directory
+from ckf_airgap.files import FileLock, read_small_text, replacing, require_directory
 
 MARKER: Final = ".ckf-airgap-rehearsal"
 """The file that marks a rehearsal's store: the name of the controller that was written, then the
 id of its process, for people."""
 
+_MAX_MARKER_BYTES: Final = 64 * 1024
 _STORE_FILES: Final = ("controllers.yaml", "accounts.yaml", "models.yaml")
 
 
@@ -171,7 +172,8 @@ def _check_owner(directory: Path) -> None:
         if not path.exists():
             continue
         try:
-            document = load_mapping(path.read_text(encoding="utf-8"), where=str(path))
+            text = read_small_text(path, MAX_BYTES, what="a file of a client store")
+            document = load_mapping(text, where=str(path))
             held = as_mapping(document.get("controllers"), where=f"{path}: controllers")
         except (InputError, UnicodeDecodeError):
             held = {"(unreadable)": None}
@@ -184,7 +186,7 @@ def _check_owner(directory: Path) -> None:
 
 
 def _still_running(directory: Path) -> ControllerError:
-    process = (directory / MARKER).read_text(encoding="utf-8").partition("\n")[2].strip()
+    process = _marker(directory).partition("\n")[2].strip()
     return ControllerError(
         f"{directory} is the client store of a rehearsal controller that is still running"
         + (f" ({process})" if process else ""),
@@ -195,9 +197,17 @@ def _still_running(directory: Path) -> ControllerError:
 def _marked(directory: Path) -> str | None:
     """Return the name of the controller that a rehearsal wrote into the store."""
     try:
-        return (directory / MARKER).read_text(encoding="utf-8").partition("\n")[0]
+        return _marker(directory).partition("\n")[0]
     except FileNotFoundError:
         return None
+
+
+def _marker(directory: Path) -> str:
+    """Return what a rehearsal wrote into the store to mark it as its own."""
+    try:
+        return read_small_text(directory / MARKER, _MAX_MARKER_BYTES, what="a marker")
+    except UnicodeDecodeError as exc:
+        raise InputError(f"{directory / MARKER} is not what a rehearsal wrote") from exc
 
 
 @contextmanager

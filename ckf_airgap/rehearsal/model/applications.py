@@ -11,6 +11,7 @@ from ckf_airgap.rehearsal.entities.entities import Application, StatusInfo, Stor
 from ckf_airgap.rehearsal.entities.repository import downloaded_origin, origin_channel
 from ckf_airgap.rehearsal.entities.resources import STORE, LiveResource, placeholder
 from ckf_airgap.rehearsal.entities.storage import storage_id
+from ckf_airgap.rehearsal.model.applicationoptions import APPLICATION_OPTIONS
 from ckf_airgap.rehearsal.model.bindings import initial_bindings, merge_bindings
 from ckf_airgap.rehearsal.model.constraints import parse_constraints, with_architecture
 from ckf_airgap.rehearsal.model.deployment import (
@@ -31,7 +32,6 @@ from ckf_airgap.rehearsal.model.findings import (
 )
 from ckf_airgap.rehearsal.model.lookups import service_address
 from ckf_airgap.rehearsal.model.optionvalues import (
-    APPLICATION_OPTIONS,
     Settings,
     parse_settings,
     unknown_option,

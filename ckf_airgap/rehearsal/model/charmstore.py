@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from ckf_airgap.rehearsal.entities.charmarchive import UploadMethod, read_archive, refused
+from ckf_airgap.rehearsal.archives.reading import UploadMethod, read_archive, refused
 from ckf_airgap.rehearsal.entities.charmurl import CharmURL
 from ckf_airgap.rehearsal.entities.entities import StoredCharm
 from ckf_airgap.rehearsal.entities.repository import SCHEMA, CharmRepository, Resolved

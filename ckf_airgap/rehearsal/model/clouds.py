@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.rehearsal.model.optionvalues import go_value
+from ckf_airgap.rehearsal.golang.formatting import go_value
 from ckf_airgap.rehearsal.model.permission import CLOUD_ACCESS, at_least
 from ckf_airgap.rehearsal.wire import (
     ALREADY_EXISTS,

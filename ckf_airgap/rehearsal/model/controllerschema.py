@@ -13,6 +13,7 @@ from typing import Final, Literal, TypeAlias
 
 from ckf_airgap.documents import JSONValue, load_yaml
 from ckf_airgap.errors import InputError
+from ckf_airgap.rehearsal.golang.formatting import go_value
 from ckf_airgap.rehearsal.model.goscalars import (
     duration_text,
     expected,
@@ -22,7 +23,6 @@ from ckf_airgap.rehearsal.model.goscalars import (
     to_int,
     to_string,
 )
-from ckf_airgap.rehearsal.model.optionvalues import go_value
 from ckf_airgap.rehearsal.wire import NOT_VALID, ApiError
 
 ControllerFieldType: TypeAlias = Literal["string", "bool", "int", "list", "duration"]

@@ -11,7 +11,8 @@ from ckf_airgap.charms.charm import Base, Charm
 from ckf_airgap.documents import Document
 from ckf_airgap.rehearsal.entities.charmurl import CharmURL
 from ckf_airgap.rehearsal.entities.storage import storage_declarations
-from ckf_airgap.rehearsal.model.assumes import check_assumes, parse_version
+from ckf_airgap.rehearsal.golang.versions import Version, parse_version
+from ckf_airgap.rehearsal.model.assumes import check_assumes
 from ckf_airgap.rehearsal.model.constraints import parse_constraints
 from ckf_airgap.rehearsal.model.optionvalues import Settings, parse_settings
 from ckf_airgap.rehearsal.model.storagechecks import check_workload_pools
@@ -224,11 +225,11 @@ def origin_base(origin: Document | None) -> Base | None:
 
 def check_min_version(charm: Charm, facts: ModelFacts) -> None:
     """Raise `ApiError` when a charm needs a newer Juju."""
-    wanted = charm.metadata.get("min-juju-version")
-    if wanted and parse_version(str(wanted)) > parse_version(facts.agent_version):
+    wanted = parse_version(str(charm.metadata.get("min-juju-version") or "")) or Version()
+    has = parse_version(facts.agent_version) or Version()
+    if has < wanted:
         raise ApiError(
-            f"charm's min version ({wanted}) is higher than this juju model's version "
-            f"({facts.agent_version})"
+            f"charm's min version ({wanted}) is higher than this juju model's version ({has})"
         )
 
 

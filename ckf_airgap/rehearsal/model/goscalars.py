@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Final
 
 from ckf_airgap.documents import JSONValue
-from ckf_airgap.rehearsal.model.optionvalues import go_value
+from ckf_airgap.rehearsal.golang.formatting import go_value
 from ckf_airgap.rehearsal.wire import ApiError
 
 _TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})

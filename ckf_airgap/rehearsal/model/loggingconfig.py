@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ckf_airgap.rehearsal.model.optionvalues import go_value
+from ckf_airgap.rehearsal.golang.formatting import go_value
 from ckf_airgap.rehearsal.wire import ApiError
 
 LEVELS: Final = ("TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")

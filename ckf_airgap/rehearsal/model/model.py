@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.images.reference import Registry
-from ckf_airgap.rehearsal.entities.charmarchive import UploadMethod
+from ckf_airgap.rehearsal.archives.reading import UploadMethod
 from ckf_airgap.rehearsal.entities.entities import (
     Application,
     Finding,

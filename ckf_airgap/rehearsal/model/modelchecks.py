@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from ckf_airgap.documents import Document, JSONValue, load_mapping
 from ckf_airgap.errors import InputError
+from ckf_airgap.rehearsal.golang.formatting import go_value
 from ckf_airgap.rehearsal.model.controllerschema import CONTROLLER_SETTINGS
 from ckf_airgap.rehearsal.model.goscalars import (
     expected,
@@ -39,7 +40,6 @@ from ckf_airgap.rehearsal.model.modelschema import (
     UPDATE_STATUS_INTERVAL,
     SettingField,
 )
-from ckf_airgap.rehearsal.model.optionvalues import go_value
 from ckf_airgap.rehearsal.wire import NOT_SUPPORTED, NOT_VALID, ApiError
 
 MODEL_NAME: Final = re.compile(r"^[a-z0-9]+[a-z0-9-]*$")
@@ -256,7 +256,7 @@ def _check_fan(value: JSONValue) -> None:
                 raise ApiError(
                     f"invalid address in FAN config: invalid CIDR address: {side.strip()}"
                 )
-        underlay, overlay = (int(side.rpartition("/")[2]) for side in sides)
+        underlay, overlay = (int(side.strip().rpartition("/")[2]) for side in sides)
         if underlay <= overlay:
             raise ApiError(
                 f"invalid FAN config, underlay mask must be larger than overlay: {entry}"

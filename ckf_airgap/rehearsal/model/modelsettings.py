@@ -12,6 +12,7 @@ from typing import Final
 
 from ckf_airgap.charms.charm import SERIES_CHANNELS
 from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.rehearsal.golang.formatting import go_value
 from ckf_airgap.rehearsal.model.loggingconfig import parse_logging_config
 from ckf_airgap.rehearsal.model.modelchecks import (
     check_changes,
@@ -31,7 +32,6 @@ from ckf_airgap.rehearsal.model.modelschema import (
     WORKLOAD_STORAGE,
     juju_defaults,
 )
-from ckf_airgap.rehearsal.model.optionvalues import go_value
 from ckf_airgap.rehearsal.wire import NOT_FOUND, NOT_VALID, ApiError
 
 CLOUD_STORAGE: Final[Mapping[str, JSONValue]] = {

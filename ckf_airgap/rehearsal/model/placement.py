@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.rehearsal.golang.formatting import go_value
 from ckf_airgap.rehearsal.model.clouds import KUBERNETES, Clouds, CredentialTag
 from ckf_airgap.rehearsal.model.modelschema import AGENT_VERSION_KEY, DEFAULT_BASE, DEFAULT_SERIES
-from ckf_airgap.rehearsal.model.optionvalues import go_value
 from ckf_airgap.rehearsal.wire import NOT_FOUND, NOT_SUPPORTED, NOT_VALID, ApiError, text_field
 
 _EMPTY_AUTH = "empty"

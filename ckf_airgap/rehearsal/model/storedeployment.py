@@ -27,6 +27,7 @@ from ckf_airgap.rehearsal.entities.repository import (
 )
 from ckf_airgap.rehearsal.entities.resources import LiveResource
 from ckf_airgap.rehearsal.entities.storeresources import store_resource
+from ckf_airgap.rehearsal.golang.numbers import parse_int
 from ckf_airgap.rehearsal.model import applications
 from ckf_airgap.rehearsal.model.deployment import Deployment, check_charm, check_name, string_map
 from ckf_airgap.rehearsal.model.modelschema import DEFAULT_BASE
@@ -201,10 +202,10 @@ def _resources(
     found: dict[str, LiveResource | str] = {}
     for declared in file.charm.resources.values():
         value = asked.get(declared.name, str(_NEWEST))
-        if not value.lstrip("-").isdecimal():
+        revision = parse_int(value)
+        if revision is None:
             found[declared.name] = value
             continue
-        revision = int(value)
         found[declared.name] = store_resource(
             application,
             declared,

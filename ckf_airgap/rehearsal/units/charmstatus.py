@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
+from types import MappingProxyType
 
 from ckf_airgap.rehearsal.entities.entities import Application
 
@@ -11,6 +12,7 @@ def charm_status(
     application: Application,
     needed: Mapping[str, str],
     *,
+    needed_options: Mapping[str, str] = MappingProxyType({}),
     ran_start: bool,
     started: bool,
     heard: Container[int],
@@ -23,14 +25,20 @@ def charm_status(
     Args:
         application: The application.
         needed: The endpoints that the charm cannot do without, and what it says without them.
+        needed_options: The options that the charm cannot do without, and what it says without them.
         ran_start: Whether its ``start`` hook has run.
         started: Whether it counts as started, with its containers.
         heard: The relations, by id, of which it has heard from the other side.
         missing_container: The container that it still waits for.
     """
-    if not needed and not application.stored.archive.sets_status:
+    if not needed and not needed_options and not application.stored.archive.sets_status:
         return ("unknown", "") if ran_start else ("maintenance", "installing charm software")
     waiting = ""
+    if needed_options:
+        config = application.config
+        for option, message in needed_options.items():
+            if config.get(option) in (None, ""):
+                return "blocked", message
     for endpoint in application.charm.endpoints:
         if endpoint not in needed:
             continue

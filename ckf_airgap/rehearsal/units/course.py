@@ -140,10 +140,13 @@ class Script:
     Attributes:
         needed_endpoints: By charm name, the endpoints without which its units stay blocked.
             Charms that are not in it become active by themselves.
+        needed_options: By charm name, the options without a value of which its units stay blocked,
+            and what they say then.
         actions: What actions and commands come to.
     """
 
     needed_endpoints: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    needed_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     actions: ActionScript = field(default_factory=ActionScript)
     _scene: Scene = field(default_factory=Scene)
     _by_unit: dict[str, Course] = field(default_factory=dict)

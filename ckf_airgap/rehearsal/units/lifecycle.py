@@ -345,6 +345,7 @@ class UnitAgent:
         return charm_status(
             self.application,
             self._world.script.needs(self.application.charm.name, self.application.name),
+            needed_options=self._world.script.needed_options.get(self.application.charm.name, {}),
             ran_start=self._ran_start,
             started=self.started,
             heard=self._heard,

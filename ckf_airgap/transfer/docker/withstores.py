@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ckf_airgap.concurrency import in_thread_to_end
+from ckf_airgap.documents import parse_json
 from ckf_airgap.errors import AbsentError, AirgapError, IntegrityError, TransferError
 from ckf_airgap.files import disk_errors
 from ckf_airgap.images.reference import ImageReference
@@ -339,9 +340,13 @@ async def _saved(
             raise IntegrityError(f"the archive that Docker saved lacks {name}")
         return small[name]
 
+    try:
+        document = parse_json(small["manifest.json"])
+    except ValueError as exc:
+        raise IntegrityError(f"the manifest.json that Docker saved is not JSON: {exc}") from exc
     return tuple(
         saved_image(entry, where="docker save", read=read, opener=lambda _name: _gone)
-        for entry in manifest_entries(json.loads(small["manifest.json"]), "docker save")
+        for entry in manifest_entries(document, "docker save")
     )
 
 

@@ -120,10 +120,12 @@ class Attempts:
     Args:
         authorizer: Gives the tokens.
         scopes: What the request needs.
+        repository: The repository that it is for, by which its login is chosen.
     """
 
-    def __init__(self, authorizer: Authorizer, scopes: Sequence[str]) -> None:
+    def __init__(self, authorizer: Authorizer, scopes: Sequence[str], repository: str = "") -> None:
         self._authorizer = authorizer
+        self._repository = repository
         self._scopes = frozenset(scopes)
         self._sent: _Token | None = None
         self._refused: list[_Token] = []
@@ -135,7 +137,7 @@ class Attempts:
         Raises:
             LoginError: when the token server refuses the login.
         """
-        self._sent = await self._authorizer.token(self._scopes)
+        self._sent = await self._authorizer.token(self._scopes, self._repository)
         if self._sent is None:
             return None
         self._sent.unanswered += 1
@@ -202,11 +204,11 @@ class Authorizer:
         self._locks: dict[frozenset[str], asyncio.Lock] = {}
         self._named: dict[frozenset[str], str] = {}
 
-    def attempts(self, scopes: Sequence[str]) -> Attempts:
-        """Return the attempts at a request that needs `scopes`."""
-        return Attempts(self, scopes)
+    def attempts(self, scopes: Sequence[str], repository: str = "") -> Attempts:
+        """Return the attempts at a request for `repository` that needs `scopes`."""
+        return Attempts(self, scopes, repository)
 
-    async def token(self, wanted: frozenset[str]) -> _Token | None:
+    async def token(self, wanted: frozenset[str], repository: str = "") -> _Token | None:
         """Return what goes along with a request that needs some scopes, and still lasts.
 
         Raises:
@@ -215,12 +217,12 @@ class Authorizer:
         if self._challenge is None:
             return None
         if self._challenge.scheme == "basic":
-            login = await self._store.find(self._host)
+            login = await self._store.find(self._host, repository)
             return _Token(login.basic()) if login is not None and login.username else None
         async with self._locks.setdefault(wanted, asyncio.Lock()):
             token = self._tokens.get(wanted)
             if token is None or token.expires_at <= time.monotonic():
-                token = await self._fetched(self._challenge, wanted)
+                token = await self._fetched(self._challenge, wanted, repository)
                 self._tokens[wanted] = token
             return token
 
@@ -256,9 +258,9 @@ class Authorizer:
         if used is not None and self._tokens.get(wanted) is used:
             del self._tokens[wanted]
 
-    async def refusal(self, message: str) -> LoginError:
+    async def refusal(self, message: str, repository: str = "") -> LoginError:
         """Return the error of a refused login, with what is known about the credentials."""
-        credentials = await self._store.find(self._host)
+        credentials = await self._store.find(self._host, repository)
         where = f" with the login of {credentials.origin}" if credentials else " without a login"
         trouble = "".join(f"; {text}" for text in self._store.troubles)
         return LoginError(
@@ -267,9 +269,9 @@ class Authorizer:
             " the file with the login: --docker-config FILE.",
         )
 
-    async def credentials(self) -> Credentials | None:
-        """Return the login for this registry, or ``None``."""
-        return await self._store.find(self._host)
+    async def credentials(self, repository: str = "") -> Credentials | None:
+        """Return the login for a repository of this registry, or ``None``."""
+        return await self._store.find(self._host, repository)
 
     def _realm(self, challenge: Challenge) -> URL:
         """Return the token server that the registry names."""
@@ -288,10 +290,12 @@ class Authorizer:
             )
         return realm
 
-    async def _fetched(self, challenge: Challenge, scopes: frozenset[str]) -> _Token:
+    async def _fetched(
+        self, challenge: Challenge, scopes: frozenset[str], repository: str
+    ) -> _Token:
         realm = self._realm(challenge)
         asked = sorted(scopes | frozenset(self._named.get(scopes, "").split()))
-        credentials = await self._store.find(self._host)
+        credentials = await self._store.find(self._host, repository)
         parameters = [("service", challenge.parameters.get("service", ""))]
         parameters += [("scope", scope) for scope in asked]
         started = time.monotonic()
@@ -311,7 +315,7 @@ class Authorizer:
         text = answer.get("token") or answer.get("access_token")
         if status in (400, 401, 403):
             raise await self.refusal(
-                f"the token server {realm.host} of {self._host} answered {status}"
+                f"the token server {realm.host} of {self._host} answered {status}", repository
             )
         if status != 200 or not isinstance(text, str) or not text:
             raise LoginError(

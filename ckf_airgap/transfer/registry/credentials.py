@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import contextlib
 import json
 import os
@@ -19,15 +18,18 @@ from pathlib import Path
 from typing import Final
 
 from ckf_airgap.concurrency import in_thread, timeout
-from ckf_airgap.documents import MAX_BYTES, Document, JSONValue
+from ckf_airgap.documents import MAX_BYTES, Document, parse_json
 from ckf_airgap.errors import InputError, LoginError, unreadable
 from ckf_airgap.files import read_small, reads_once
-from ckf_airgap.images.reference import DOCKER_HUB
+from ckf_airgap.transfer.registry.dockerconfig import (
+    HUB_HOSTS,
+    HUB_KEY,
+    helper_name,
+    host_entry,
+    namespace_entry,
+)
 
-HUB_KEY: Final = "https://index.docker.io/v1/"
-"""Under which ``docker login`` keeps the credentials of Docker Hub."""
-
-_HUB_HOSTS: Final = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
+_DOCKERS_FILE: Final = "config.json"
 _TOKEN_USER: Final = "<token>"  # noqa: S105 - how a helper says that its secret is a token
 _NOT_FOUND: Final = "credentials not found"
 
@@ -85,10 +87,10 @@ def check_config(path: Path) -> None:
     if reads_once(path):
         return
     try:
-        document: JSONValue = json.loads(read_small(path, MAX_BYTES, what="a file of logins"))
+        document = parse_json(read_small(path, MAX_BYTES, what="a file of logins"))
     except OSError as exc:
         raise unreadable(exc, f"the logins {path}") from exc
-    except (ValueError, RecursionError) as exc:
+    except ValueError as exc:
         raise InputError(f"{path} is not valid JSON, as Docker's config.json is: {exc}") from exc
     if not isinstance(document, dict):
         raise InputError(f"{path} is not a config.json of Docker: it does not hold a mapping")
@@ -113,68 +115,88 @@ class CredentialStore:
         self._paths = tuple(config_paths() if paths is None else paths)
         self._given = dict(given or {})
         self._helper_timeout_s = helper_timeout_s
-        self._found: dict[str, Credentials | None] = {}
+        self._found: dict[tuple[str, str], Credentials | None] = {}
+        self._configs: list[tuple[Path, Document]] | None = None
+        self._helped: dict[tuple[str, str], Credentials | None] = {}
         self._lock = asyncio.Lock()
         self.troubles: list[str] = []
 
-    async def find(self, host: str) -> Credentials | None:
-        """Return the login for a registry host, or ``None`` when there is none.
+    async def find(self, host: str, repository: str = "") -> Credentials | None:
+        """Return the login for an image in a registry, or ``None`` when there is none.
+
+        Of the first file that has one: a login for a path that the image is below, the longest
+        path first, then the login of the host. ``credHelpers`` for the host come before both,
+        ``credsStore`` between them.
 
         An unusable file or helper is not an error by itself, since many registries need no
         login: it is noted in `troubles`, which is part of the message when a login is refused.
+
+        Args:
+            host: The registry.
+            repository: The path of the image in it.
         """
         if host in self._given:
             return self._given[host]
         async with self._lock:
-            if host not in self._found:
-                self._found[host] = await self._look_up(host)
-            return self._found[host]
+            key = (host, repository)
+            if key not in self._found:
+                self._found[key] = await self._look_up(host, repository)
+            return self._found[key]
 
-    async def _look_up(self, host: str) -> Credentials | None:
-        for path in self._paths:
-            config = await in_thread(self._read, path)
-            if config is None:
-                continue
-            found = await self._from_helper(config, host, path) or self._from_file(
-                config, host, path
-            )
-            if found is not None:
+    async def _look_up(self, host: str, repository: str) -> Credentials | None:
+        if self._configs is None:
+            self._configs = await in_thread(self._read_all)
+        for path, config in self._configs:
+            helper, is_hosts = helper_name(config, host)
+            below = namespace_entry(config, host, repository)
+            if not is_hosts and below and (found := self._from_entry(below, host, path)):
+                return found
+            if helper and (found := await self._from_helper(helper, host, path)):
+                return found
+            entry = below or host_entry(config, host, any_path=path.name == _DOCKERS_FILE)
+            if entry and (found := self._from_entry(entry, host, path)):
                 return found
         return None
+
+    def _read_all(self) -> list[tuple[Path, Document]]:
+        read = [(path, self._read(path)) for path in self._paths]
+        return [(path, config) for path, config in read if config is not None]
 
     def _read(self, path: Path) -> Document | None:
         try:
             content = read_small(path, MAX_BYTES, what="a file of logins", pipes=True)
-            document: JSONValue = json.loads(content)
+            document = parse_json(content)
         except FileNotFoundError:
             return None
         except OSError as exc:
-            self.troubles.append(f"{path} cannot be read: {exc.strerror}")
+            self._note(f"{path} cannot be read: {exc.strerror}")
             return None
         except InputError as exc:
-            self.troubles.append(exc.message)
+            self._note(exc.message)
             return None
         except ValueError:
-            self.troubles.append(f"{path} is not valid JSON")
+            self._note(f"{path} is not valid JSON")
             return None
         return document if isinstance(document, dict) else None
 
-    async def _from_helper(self, config: Document, host: str, path: Path) -> Credentials | None:
-        helpers = config.get("credHelpers")
-        name: JSONValue = None
-        if isinstance(helpers, dict):
-            name = next((helpers[key] for key in _keys(host) if key in helpers), None)
-        name = name or config.get("credsStore")
-        if not isinstance(name, str) or not name:
-            return None
+    def _note(self, trouble: str) -> None:
+        if trouble not in self.troubles:
+            self.troubles.append(trouble)
+
+    async def _from_helper(self, name: str, host: str, path: Path) -> Credentials | None:
         program = f"docker-credential-{name}"
-        if "/" in name or shutil.which(program) is None:
-            self.troubles.append(f"the credential helper {program} of {path} is not installed")
+        if (program, host) not in self._helped:
+            self._helped[program, host] = await self._ask_helper(program, host, path)
+        return self._helped[program, host]
+
+    async def _ask_helper(self, program: str, host: str, path: Path) -> Credentials | None:
+        if "/" in program or shutil.which(program) is None:
+            self._note(f"the credential helper {program} of {path} is not installed")
             return None
         try:
-            return await self._run(program, HUB_KEY if host in _HUB_HOSTS else host, path)
+            return await self._run(program, HUB_KEY if host in HUB_HOSTS else host, path)
         except (LoginError, OSError) as exc:
-            self.troubles.append(f"the credential helper {program} of {path} failed: {exc}")
+            self._note(f"the credential helper {program} of {path} failed: {exc}")
             return None
 
     async def _run(self, program: str, server: str, path: Path) -> Credentials | None:
@@ -204,24 +226,14 @@ class CredentialStore:
         try:
             document = json.loads(output)
             user, secret = str(document["Username"]), str(document["Secret"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise LoginError("its answer is not a login") from None
         origin = f"{program} ({path})"
         if user == _TOKEN_USER:
             return Credentials(identity_token=secret, origin=origin)
         return Credentials(username=user, password=secret, origin=origin)
 
-    def _from_file(self, config: Document, host: str, path: Path) -> Credentials | None:
-        auths = config.get("auths")
-        if not isinstance(auths, dict):
-            return None
-        by_host = {_host_of(key): entry for key, entry in auths.items()}
-        entry = next(
-            (entries[key] for key in _keys(host) for entries in (auths, by_host) if key in entries),
-            None,
-        )
-        if not isinstance(entry, dict):
-            return None
+    def _from_entry(self, entry: Document, host: str, path: Path) -> Credentials | None:
         token = entry.get("identitytoken")
         if isinstance(token, str) and token:
             return Credentials(identity_token=token, origin=str(path))
@@ -229,24 +241,22 @@ class CredentialStore:
         packed = entry.get("auth")
         if isinstance(packed, str) and packed:
             try:
-                pair = base64.b64decode(packed).decode()
-            except (binascii.Error, ValueError):
-                self.troubles.append(f"{path} has an entry for {host} that cannot be decoded")
+                user, _, password = _unpacked(packed)
+            except ValueError:
+                self._note(f"{path} has an entry for {host} that cannot be decoded")
                 return None
-            user, _, password = pair.partition(":")
-            password = password.rstrip("\0")
         if isinstance(user, str) and isinstance(password, str) and user:
             return Credentials(username=user, password=password, origin=str(path))
         return None
 
 
-def _keys(host: str) -> tuple[str, ...]:
-    """Return the names that a registry may have in ``config.json``."""
-    if host in _HUB_HOSTS:
-        return (HUB_KEY, DOCKER_HUB, "index.docker.io", "registry-1.docker.io")
-    return (host, f"https://{host}", f"http://{host}")
+def _unpacked(packed: str) -> tuple[str, str, str]:
+    """Return user, colon and password of the ``auth`` of an entry.
 
-
-def _host_of(key: str) -> str:
-    """Return the host of a key that may have a scheme and a path."""
-    return key.partition("://")[2].partition("/")[0] if "://" in key else key.rstrip("/")
+    Raises:
+        ValueError: when it is not that.
+    """
+    user, colon, password = base64.b64decode(packed).decode().partition(":")
+    if not colon:
+        raise ValueError("no colon between user and password")
+    return user, colon, password.rstrip("\0")

@@ -10,6 +10,7 @@ from typing import Final
 
 import aiohttp
 
+from ckf_airgap.documents import decimal
 from ckf_airgap.errors import IntegrityError, StorageFullError, TransferError
 from ckf_airgap.net.patience import TransientError
 from ckf_airgap.transfer.events import BytesMoved, Listener
@@ -186,9 +187,9 @@ def _skip(response: aiohttp.ClientResponse, blob: Descriptor, offset: int) -> in
         raise TransientError(f"the blob there ends before byte {offset}", kind=IntegrityError)
     if response.status == 206:
         match = _CONTENT_RANGE.match(response.headers.get("Content-Range", ""))
-        if match is None or int(match[1]) != offset:
+        if match is None or decimal(match[1]) != offset:
             raise TransientError("the answer is for another range than the one requested")
-        if match[3] != "*" and int(match[3]) != blob.size:
+        if match[3] != "*" and decimal(match[3]) != blob.size:
             raise TransientError(
                 f"it has {match[3]} bytes there instead of {blob.size}", kind=IntegrityError
             )

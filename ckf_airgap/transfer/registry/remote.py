@@ -14,6 +14,7 @@ from typing import Final, final
 import aiohttp
 
 from ckf_airgap.concurrency import in_thread
+from ckf_airgap.documents import decimal
 from ckf_airgap.errors import IntegrityError, TransferError
 from ckf_airgap.net.proxies import Proxies
 from ckf_airgap.net.trust import TrustStore
@@ -149,8 +150,8 @@ class RemoteRegistry:
             accept=frozenset({200, 404}),
         )
         answer = await self.session.ask(request)
-        length = answer.headers.get("Content-Length", "")
-        return answer.status == 200 and (not length.isdigit() or int(length) == blob.size)
+        length = decimal(answer.headers.get("Content-Length", ""))
+        return answer.status == 200 and length in (None, blob.size)
 
     def _manifest_request(
         self, method: str, repository: str, reference: str | Digest, writing: bool

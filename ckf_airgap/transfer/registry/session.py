@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-import json
 import re
 import socket
 import ssl
@@ -18,6 +17,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from ckf_airgap._version import __version__
+from ckf_airgap.documents import parse_json
 from ckf_airgap.errors import ConnectionFailedError, LoginError, TransferError
 from ckf_airgap.net.limits import Policy
 from ckf_airgap.net.patience import Health, Patience, TransientError, retry_after_s
@@ -163,9 +163,11 @@ class RegistrySession:
             LoginError: when there is no login for this registry.
             TransferError: when it is refused, or not answered.
         """
-        login = await self.auth.credentials()
+        login = await self.auth.credentials(request.repository)
         if login is None or not login.username:
-            raise await self.auth.refusal(f"{self.endpoint.host} wants a login for {request.what};")
+            raise await self.auth.refusal(
+                f"{self.endpoint.host} wants a login for {request.what};", request.repository
+            )
         return await self._ask(replace(request, login=login.basic()), authorized=False)
 
     @contextlib.asynccontextmanager
@@ -184,7 +186,7 @@ class RegistrySession:
     async def _open(
         self, request: Request, authorized: bool
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        attempts = self.auth.attempts(request.scopes)
+        attempts = self.auth.attempts(request.scopes, request.repository)
         while True:
             used = await attempts.header() if authorized else request.login
             try:
@@ -367,12 +369,13 @@ class RegistrySession:
             )
         error = refusal.error()
         if response.status == 401 and isinstance(error, LoginError):
-            if await self.auth.credentials() is None:
+            if await self.auth.credentials(request.repository) is None:
                 action = f"{'write to' if request.writing else 'read'} {request.repository}"
                 return await self.auth.refusal(
-                    f"{self.endpoint.host} refused to {action} ({refusal.words})"
+                    f"{self.endpoint.host} refused to {action} ({refusal.words})",
+                    request.repository,
                 )
-            return await self.auth.refusal(error.message)
+            return await self.auth.refusal(error.message, request.repository)
         return error
 
     async def _content(self, response: aiohttp.ClientResponse, most: int = 0) -> bytes:
@@ -418,7 +421,7 @@ class RegistrySession:
 
 def _json_object(content: bytes) -> Mapping[str, object]:
     try:
-        document = json.loads(content)
+        document = parse_json(content)
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}

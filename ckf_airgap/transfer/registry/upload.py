@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mappin
 from dataclasses import dataclass, replace
 from typing import Final, NoReturn
 
+from ckf_airgap.documents import decimal
 from ckf_airgap.errors import IntegrityError, LoginError, TransferError
 from ckf_airgap.net.patience import TransientError
 from ckf_airgap.transfer.events import BlobWay, Listener
@@ -36,7 +37,7 @@ _OTHER_WAY: Final = frozenset({400, 404, 405, 411, 415, 501})
 """Statuses with which registries refuse a way of uploading; 413 is about the size alone."""
 
 _ERROR_BYTES: Final = 64 * 1024
-_RANGE: Final = re.compile(r"(?:bytes=)?0-(\d+)\Z")
+_RANGE: Final = re.compile(r"(?:bytes=)?0-([0-9]{1,18})\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +120,9 @@ class Uploader:
 
     def at_least(self, minimum: str | None) -> None:
         """Respect the smallest chunk that a registry accepts (``OCI-Chunk-Min-Length``)."""
-        if minimum is not None and minimum.isdigit():
-            self._smallest = max(self._smallest, int(minimum))
+        wanted = decimal(minimum or "")
+        if wanted is not None:
+            self._smallest = max(self._smallest, wanted)
             self._chunk_bytes = max(self._chunk_bytes, self._smallest)
 
     def refused_whole(self) -> bool:

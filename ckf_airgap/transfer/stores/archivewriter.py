@@ -25,7 +25,8 @@ from ckf_airgap.errors import (
     TransferError,
     raise_all,
 )
-from ckf_airgap.files import disk_error, disk_errors, publish
+from ckf_airgap.files import disk_error, disk_errors, publish, resolved
+from ckf_airgap.files.sizes import size_text
 from ckf_airgap.transfer.oci import Descriptor, Digest, Manifest, Platform, parse_manifest
 from ckf_airgap.transfer.stores.archive import READ_BYTES, Archive, blob_name
 from ckf_airgap.transfer.stores.archivefiles import is_gzip_name, open_old, open_part, part_path
@@ -96,13 +97,14 @@ class ArchiveWriter:
         """Begin an archive, or continue one; blocks on the disk.
 
         Args:
-            path: The archive.
+            path: The archive; a symbolic link is followed.
             gzip: Whether it is gzipped; by default, what its name says.
 
         Raises:
             InputError: when what is there is not an archive of images.
             TransferError: when it cannot be written, or is being written by another run.
         """
+        path = resolved(path) if path.is_symlink() else path
         if gzip is None:
             gzip = is_gzip_name(path)
         old = open_old(path)
@@ -264,8 +266,7 @@ class ArchiveWriter:
         free = (await in_thread(shutil.disk_usage, self.path.parent)).free
         if changed and needed > free:
             raise StorageFullError(
-                f"{self.path} needs {needed / 1e9:.2f} GB more, and its disk has"
-                f" {free / 1e9:.2f} GB",
+                f"{self.path} needs {size_text(needed)} more, and its disk has {size_text(free)}",
                 fix="Free some space there, or write to another directory.",
             )
         blobs_by_digest = {blob.digest: blob for blob in wanted_blobs}

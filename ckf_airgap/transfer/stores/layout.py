@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, final
 
 from ckf_airgap.concurrency import in_thread, in_thread_to_end
-from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.documents import Document, parse_json
 from ckf_airgap.errors import (
     AbsentError,
     InputError,
@@ -35,6 +35,7 @@ from ckf_airgap.files import (
     require_directory,
     write_text,
 )
+from ckf_airgap.files.sizes import size_text
 from ckf_airgap.transfer.names import kept_entries, named_images
 from ckf_airgap.transfer.oci import (
     MAX_MANIFEST_BYTES,
@@ -236,7 +237,7 @@ class LayoutDirectory:
         free = (await in_thread(shutil.disk_usage, self.path)).free
         if needed > free:
             raise StorageFullError(
-                f"{self.path} needs {needed / 1e9:.2f} GB more, and its disk has {free / 1e9:.2f}",
+                f"{self.path} needs {size_text(needed)} more, and its disk has {size_text(free)}",
                 fix="Free some space there, or use another directory.",
             )
 
@@ -321,7 +322,7 @@ def _read_index(path: Path) -> list[Descriptor]:
         content = read_small(
             index, MAX_INDEX_BYTES, what="an index", follow=False, error=IntegrityError
         )
-        document: JSONValue = json.loads(content)
+        document = parse_json(content)
     except FileNotFoundError as exc:
         raise AbsentError(f"{path} has no index.json") from exc
     except ValueError as exc:

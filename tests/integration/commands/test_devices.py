@@ -298,3 +298,24 @@ def test_bundle_may_come_from_a_pipe(world: World) -> None:
     done = bounded(world, script=f"{command} <(cat bundle.yaml)")
     assert done.returncode == 0, done.stderr
     assert IMAGE in done.stdout
+
+
+@both
+def test_client_store_is_not_read(world: World, place: Place) -> None:
+    """Neither by what connects to its controller, nor by what would write another into it."""
+    commands: list[list[str | Path]] = []
+    for command in ("status", "controller"):
+        store = world.path / command
+        store.mkdir()
+        place(store / "controllers.yaml")
+        commands.append([command, "--juju-data", store])
+    refused(several(world, *commands), ["controllers.yaml"] * 2, ExitCode.CONTROLLER)
+
+
+@both
+@pytest.mark.parametrize("name", ["ckf-airgap.lock", "minio_r3.charm"])
+def test_store_of_charms_of_a_rehearsal_is_not_read(world: World, place: Place, name: str) -> None:
+    charms = world.path / "store"
+    charms.mkdir()
+    place(charms / name)
+    refused(several(world, ["controller", "--charms", charms]), [name])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ckf_airgap.errors import IntegrityError
 from ckf_airgap.packing.unpack import unpack_pack
 from ckf_airgap.rehearsal.standin import write_standin
 from tests.integration.packing.conftest import Pets
@@ -129,6 +130,27 @@ def test_an_altered_charm_is_not_laid_out(pets: Pets, pack: Path, home: Path) ->
     assert result.exit_code == 9
     assert "the charm dog_r5.charm is not the one in the lock" in result.stderr
     assert sorted(contents(home)) == ["charms/cat_r3.charm"]
+
+
+@pytest.mark.parametrize("change", [-1, 1, 40_000_000])
+def test_a_charm_of_another_size_than_in_the_lock_is_not_even_written(
+    pack: Path, home: Path, change: int
+) -> None:
+    """A small gzip may claim to hold more than the disk has room for."""
+    size = json.loads((pack / "ckf-airgap.lock").read_text())["charms"][0]["size"]
+    rewrite_tar(
+        pack / "charms.tar.gz",
+        lambda members: members.update({"cat_r3.charm": bytes(size + change)}),
+    )
+    largest: list[int] = [0]
+
+    def watch(_count: int) -> None:
+        largest.append(max((one.stat().st_size for one in home.rglob("*.part")), default=0))
+
+    with pytest.raises(IntegrityError, match="is not the one in the lock"):
+        unpack_pack(pack, home, watch=watch)
+    assert contents(home) == {}
+    assert max(largest) == 0
 
 
 def test_an_altered_text_is_not_laid_out(pets: Pets, pack: Path, home: Path) -> None:

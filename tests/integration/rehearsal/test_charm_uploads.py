@@ -153,9 +153,15 @@ def two_roots() -> bytes:
             "cannot read charm archive: invalid charm archive: ambiguous root directory",
         ),
         (None, "?schema=ch", ZIP, "charms may only be uploaded during model migration import"),
-        (None, "?schema=cs", ZIP, 'unsupported schema "cs"'),
+        (None, "?schema=cs", ZIP, "charms may only be uploaded during model migration import"),
         (None, "?series=None", ZIP, 'series name "None" not valid'),
-        (None, "?revision=new", ZIP, "revision must be a number"),
+        (None, "?revision=new", ZIP, 'revision: strconv.Atoi: parsing "new": invalid syntax'),
+        (
+            None,
+            f"?revision={'9' * 5000}",
+            ZIP,
+            f'revision: strconv.Atoi: parsing "{"9" * 5000}": value out of range',
+        ),
     ],
 )
 async def test_what_a_post_is_refused_for(  # noqa: PLR0917 - the columns of the table

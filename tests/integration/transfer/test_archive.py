@@ -460,3 +460,16 @@ async def test_a_run_that_has_finished_leaves_the_file_of_the_next_one_alone(
     with Archive.open(path) as archive:
         assert await read_image(archive, name) == images[name].digests
     assert names_in(tmp_path) == ["i.tar"]
+
+
+async def test_a_link_at_the_place_of_an_archive_is_followed(tmp_path: Path) -> None:
+    """As it is where texts are written."""
+    (tmp_path / "elsewhere").mkdir()
+    link, target = tmp_path / "images.tar.gz", tmp_path / "elsewhere" / "real.tar.gz"
+    link.symlink_to("elsewhere/real.tar.gz")
+    for _ in range(2):
+        await write_archive(link, {"docker.io/pets/cat:1": image([layer("a")])})
+        assert link.is_symlink()
+        assert not target.is_symlink()
+        with Archive.open(target) as archive:
+            assert [*await archive.references()] == ["docker.io/pets/cat:1"]

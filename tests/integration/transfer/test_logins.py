@@ -89,6 +89,18 @@ async def test_the_login_of_docker_is_used(
     assert result.status is ImageStatus.COPIED
 
 
+@pytest.mark.parametrize("path", ["some", "some/image"])
+async def test_the_login_of_podman_for_a_namespace_is_used_for_what_is_below_it(
+    secured: RegistryServer, carried: Path, ca_file: Path, tmp_path: Path, path: str
+) -> None:
+    host = secured.host
+    entries = {host: auth_entry("nobody"), f"{host}/{path}": auth_entry(), f"{host}/so": {}}
+    config = write_config(tmp_path, {"auths": entries})
+    async with make_client(ca_file=ca_file, credentials=CredentialStore((config,))) as client:
+        result = await push_to(client, carried, host)
+    assert result.status is ImageStatus.COPIED
+
+
 @pytest.mark.parametrize("key", ["credsStore", "credHelpers"])
 async def test_a_credential_helper_is_asked(
     secured: RegistryServer, carried: Path, ca_file: Path, helpers: Path, key: str

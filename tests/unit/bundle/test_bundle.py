@@ -147,6 +147,7 @@ def test_the_old_name_of_applications_is_refused_with_the_new_one() -> None:
         ("ch:minio", "minio", False),
         ("ch:amd64/minio", "minio", False),
         ("ch:amd64/jammy/minio", "minio", False),
+        ("https://charmhub.io/minio", "minio", False),
         ("./minio_r5.charm", "minio", True),
         ("../charms/minio.charm", "minio", True),
         ("/charms/mysql-k8s_abc.charm", "mysql-k8s", True),
@@ -254,10 +255,6 @@ def relations(text: str) -> str:
         (
             "{applications: {a: {charm: 'ch:jammy/amd64/minio'}}}",
             'in URL "ch:jammy/amd64/minio": architecture name "jammy" not valid',
-        ),
-        (
-            "{applications: {a: {charm: 'https://charmhub.io/minio'}}}",
-            'schema "https" not valid (write charm: minio, with its channel)',
         ),
         (
             "{applications: {a: {charm: 'local:a/b/c'}}}",
@@ -533,6 +530,15 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
         stream.truncate(1024**3)
     with pytest.raises(BundleError, match="too large"):
         load_document(file)
+
+
+def test_offers_that_are_null_are_none(tmp_path: Path) -> None:
+    file = tmp_path / "b.yaml"
+    file.write_text("applications: {a: {charm: a, offers: , exposed-endpoints: ~}}")
+    assert set(load_bundle(file).applications) == {"a"}
+    file.write_text("applications: {a: {charm: a, exposed-endpoints: {}}}")
+    with pytest.raises(BundleError, match="exposed-endpoints can only appear in an overlay"):
+        load_bundle(file)
 
 
 def test_offers_are_taken_from_an_overlay(tmp_path: Path) -> None:

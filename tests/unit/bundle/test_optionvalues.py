@@ -105,6 +105,13 @@ def test_a_value_of_another_type_is_refused(kind: OptionType, value: OptionValue
         convert(option(kind), value)
 
 
+def test_a_value_without_quotes_for_a_text_is_told_with_what_to_do() -> None:
+    with pytest.raises(ValueError, match=r"^expected string, got true \(put it in quotes\)$"):
+        convert(option("string"), value=True)
+    with pytest.raises(ValueError, match=r"^expected string, got 1\.1 \(put it in quotes\)$"):
+        convert(option("string"), 1.1)
+
+
 @pytest.mark.parametrize(
     "text",
     [

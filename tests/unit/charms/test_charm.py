@@ -130,7 +130,7 @@ def test_names_of_charms_are_taken(name: str) -> None:
         ("resources: {a: b}", "x.charm: resources.a must be a mapping, not text"),
         ("requires: {a: {}}", "x.charm: requires.a has no interface"),
         ("requires: {a: {interface: 5}}", "x.charm: requires.a has no interface"),
-        ("peers: {a: http}", "x.charm: peers.a must be a mapping, not text"),
+        ("peers: {a: [http]}", "x.charm: peers.a must be a mapping, not a list"),
         ("series: focal", "x.charm: series must be a list, not text"),
         ("config: {options: {a: {type: list}}}", "option a has the unknown type 'list'"),
         ("config: {options: {a: {type: [a]}}}", "option a has the unknown type ['a']"),

@@ -20,7 +20,10 @@ from ckf_airgap.charms.charmfile import MAX_DOCUMENT_BYTES, read_charm, revision
 from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.errors import CharmError, CharmNotFoundError, ExitCode
 
-METADATA = "name: minio\nresources: {oci-image: {type: oci-image, upstream-source: a/b:1}}\n"
+SAID = "summary: s\ndescription: d\n"
+METADATA = (
+    f"name: minio\n{SAID}resources: {{oci-image: {{type: oci-image, upstream-source: a/b:1}}}}\n"
+)
 FILES = {
     "metadata.yaml": METADATA,
     "config.yaml": "options: {port: {type: int, default: 9000}}",
@@ -38,7 +41,7 @@ def pack(
 
 
 def named(directory: Path, file: str, charm: str = "minio", extra: str = "") -> Path:
-    return pack(directory / file, {"metadata.yaml": f"name: {charm}\n", "extra": extra})
+    return pack(directory / file, {"metadata.yaml": f"name: {charm}\n{SAID}", "extra": extra})
 
 
 def refused(path: Path) -> str:
@@ -71,7 +74,7 @@ def test_charmcraft_yaml_alone_is_enough(tmp_path: Path) -> None:
 
 
 def test_metadata_yaml_outdoes_charmcraft_yaml(tmp_path: Path) -> None:
-    files = {"metadata.yaml": "name: right", "charmcraft.yaml": "name: wrong\nbase: jammy"}
+    files = {"metadata.yaml": f"name: right\n{SAID}", "charmcraft.yaml": "name: wrong\nbase: jammy"}
     assert read_charm(pack(tmp_path / "m.charm", files)).name == "right"
 
 
@@ -100,7 +103,7 @@ def test_whether_a_charm_has_something_to_run(tmp_path: Path, member: str, expec
 
 
 def test_the_last_of_repeated_keys_counts_as_juju_has_it(tmp_path: Path) -> None:
-    files = {"metadata.yaml": "name: a\nsummary: first\nsummary: last\n"}
+    files = {"metadata.yaml": "name: a\ndescription: d\nsummary: first\nsummary: last\n"}
     assert read_charm(pack(tmp_path / "m.charm", files)).summary == "last"
 
 
@@ -233,12 +236,12 @@ def test_an_archive_without_metadata_is_no_charm(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "no valid charm name"),
+        ("", "metadata: name: expected string, got nothing"),
         ("- a", "metadata.yaml must be a mapping, not a list"),
         ("a: [", "metadata.yaml is not valid YAML"),
         (b"name: \xff\xfe", "metadata.yaml is not UTF-8 text"),
-        ("name: Minio", "no valid charm name (found 'Minio')"),
-        ("a: &a [x]\n" + "".join(f"b{i}: &b{i} [*a, *a]\n" for i in range(3)), "no valid charm"),
+        (f"name: Minio\n{SAID}", "no valid charm name (found 'Minio')"),
+        ("a: &a [x]\n" + "".join(f"b{i}: &b{i} [*a, *a]\n" for i in range(3)), "metadata: name"),
     ],
 )
 def test_bad_metadata_is_refused(tmp_path: Path, content: str | bytes, message: str) -> None:

@@ -178,6 +178,13 @@ class TestErrors:
         assert "--debug" in result.stderr
         assert "Traceback" not in result.stderr
 
+    def test_of_memory_are_no_defect(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        fail_with(monkeypatch, MemoryError())
+        result = invoke("releases")
+        assert result.exit_code == 1
+        assert result.stderr.splitlines()[0] == "error: there is not enough memory"
+        assert "bug" not in result.stderr
+
     @pytest.mark.parametrize("args", [("--debug", "releases"), ("releases", "--debug")])
     def test_show_a_traceback_with_debug(
         self, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...]

@@ -102,6 +102,11 @@ def test_a_text_full_of_nodes_is_refused_without_being_read_to_its_end() -> None
     assert time.process_time() - started < 10
 
 
+def test_events_are_not_gathered_without_end() -> None:
+    assert yaml_events("[" + "a," * 1000 + "a]") is not None
+    assert yaml_events("[" + "a," * (MAX_BYTES // 2 - 10) + "a]") is None
+
+
 def test_a_long_text_that_is_repeated_is_refused() -> None:
     long = "a" * 1_000_000
     text = f"a: &a {long}\nb: [{', '.join(['*a'] * (MAX_EXPANDED // len(long) + 1))}]"

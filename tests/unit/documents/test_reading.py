@@ -1,4 +1,4 @@
-"""YAML is read defensively, and written the way a person would."""
+"""YAML is read defensively: what is no document of ours is refused with its place."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import pytest
 
 from ckf_airgap.documents import (
     JSONValue,
+    TypedKey,
     as_mapping,
     load_all_yaml,
     load_mapping,
     load_yaml,
+    natural,
     type_name,
 )
 from ckf_airgap.errors import BundleError, InputError
@@ -74,3 +76,40 @@ def test_what_is_no_mapping_is_refused_by_its_name(value: JSONValue, name: str) 
     with pytest.raises(InputError, match=f"x must be a mapping, not {name}"):
         as_mapping(value, where="x")
     assert type_name(value) == name
+
+
+def test_names_are_sorted_by_their_numbers_however_long_those_are() -> None:
+    long = f"a/{'9' * 5000}"
+    names = ["a/10", "a/9", "a", "b/2", "a/2b3", "a/2b11", long, "²", "1a"]
+    assert sorted(names, key=natural) == [
+        *("1a", "a", "a/2b3", "a/2b11", "a/9", "a/10"),
+        *(long, "b/2", "²"),
+    ]
+
+
+def test_only_the_first_document_counts_where_that_is_asked_for() -> None:
+    text = "a: 1\n---\nb: [\n"
+    assert load_mapping(text, where="x", only_first=True) == {"a": 1}
+    with pytest.raises(InputError, match="x is not valid YAML"):
+        load_mapping(text, where="x")
+    assert load_yaml("", where="x", only_first=True) is None
+
+
+def test_merge_keys_count_at_their_place() -> None:
+    assert load_yaml("{a: 1, <<: {a: 2, b: 3}, b: 4}", where="x") == {"a": 2, "b": 4}
+    assert load_yaml("{<<: [{a: 1}, {a: 2, b: 3}]}", where="x") == {"a": 1, "b": 3}
+    assert load_yaml("{'<<': {a: 1}}", where="x") == {"<<": {"a": 1}}
+    with pytest.raises(InputError, match=r"map merge requires .* \(line 2\)"):
+        load_yaml("a: 1\n<<: [b]", where="x")
+
+
+def test_keys_that_are_no_text_can_be_told() -> None:
+    text = "{1: a, on: b, ~: c, .5: d, x: e, '1.0': f, 2024-01-01: g, <<: {2: {y: h}}}"
+    found = load_mapping(text, where="x", typed_keys=True)
+    assert found == load_mapping(text, where="x")
+    typed = {key: key.value for key in found if isinstance(key, TypedKey)}
+    assert typed == {"1": 1, "on": True, "~": None, ".5": 0.5, "2": 2}
+    inner = found["2"]
+    assert isinstance(inner, dict)
+    assert [type(key) for key in inner] == [TypedKey]
+    assert not any(isinstance(key, TypedKey) for key in load_mapping(text, where="x"))

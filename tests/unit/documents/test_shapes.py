@@ -108,10 +108,20 @@ def test_booleans_are_those_of_yaml_v2(text: str, value: bool | None) -> None:
 def test_what_is_no_boolean_is_refused() -> None:
     assert wrong("[1, 'true', x, {}]", ListOf(BOOLEAN)) == [
         "[0], line 1: expected true or false, got an integer (1)",
-        "[1], line 1: expected true or false, got 'true'",
+        "[1], line 1: expected true or false, got 'true' (leave out the quotes)",
         "[2], line 1: expected true or false, got 'x'",
         "[3], line 1: expected true or false, got a mapping",
     ]
+
+
+def test_quotes_that_make_a_text_of_a_value_are_told() -> None:
+    hint = "(leave out the quotes)"
+    assert hint in wrong("['5']", ListOf(INTEGER))[0]
+    assert hint in wrong("['0o17']", ListOf(INTEGER))[0]
+    assert hint in wrong("['.5']", ListOf(NUMBER))[0]
+    assert hint in wrong("['y']", ListOf(BOOLEAN))[0]
+    for text, shape in (("'x'", INTEGER), ("5", BOOLEAN), ("'5'", BOOLEAN), ("'y'", INTEGER)):
+        assert "quotes" not in wrong(text, shape)[0]
 
 
 def test_a_number_is_a_float() -> None:
@@ -132,7 +142,7 @@ def test_every_wrong_type_is_named_with_its_line_and_path() -> None:
     assert wrong(text, PLACES) == [
         "places.a.name, line 2: expected text, got a list",
         "places.b.count, line 4: expected an integer, got 'many'",
-        "places.b.to, line 5: expected a list, got 'x'",
+        "places.b.to, line 5: expected a list, got 'x' (put it in brackets)",
         "places.c, line 6: expected a mapping, got a list",
     ]
     assert wrong("places: {a: {to: [[b]]}}", PLACES) == [
@@ -235,3 +245,10 @@ def test_texts_are_written_and_read_as_the_same_texts(labels: dict[str, str]) ->
     value: JSONValue = {"labels": {**labels}, "to": [*labels.values()]}
     assert read(dump_yaml(value), PLACE) == value
     assert shaped(value, PLACE, where="x") == value
+
+
+def test_unknown_keys_are_told_up_to_a_thousand() -> None:
+    text = "".join(f"x{number}: 1\n" for number in range(1200))
+    found = load_shaped(text, PLACES, where="x")
+    assert len(found.unknown) == 1000
+    assert found.documents == [{f"x{number}": 1 for number in range(1200)}]

@@ -15,10 +15,11 @@ from ckf_airgap.documents import JSONValue, load_mapping, load_yaml
 from ckf_airgap.errors import OptionError
 from ckf_airgap.facts.releases import load_release
 from ckf_airgap.images.options import OptionPlan, plan_options
+from ckf_airgap.images.places import KeyPath
 from ckf_airgap.images.recognise import image_in, images_in_text, names_images
 from ckf_airgap.images.reference import ImageReference, Registry, retag
 from ckf_airgap.images.rules import ImageRules
-from ckf_airgap.images.scalars import KeyPath, ValueText
+from ckf_airgap.images.scalars import ValueText
 
 HEX = "8e60086b04d92b657898a310ca9757631d58547e76bbbb8bfc376d654bef1707"
 R = Registry("172.17.0.2:5000")

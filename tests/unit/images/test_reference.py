@@ -36,7 +36,14 @@ ACCEPTED = {
     ),
     f"a/b:1@sha256:{HEX}": (None, "a/b", "1", f"sha256:{HEX}"),
     f"a@sha512:{HEX}{HEX}": (None, "a", None, f"sha512:{HEX}{HEX}"),
-    f"a@tarsum.v1+other:{HEX}": (None, "a", None, f"tarsum.v1+other:{HEX}"),
+    f"a@sha384:{HEX}{HEX[:32]}": (None, "a", None, f"sha384:{HEX}{HEX[:32]}"),
+    "r.example/" + "a" * 255: ("r.example", "a" * 255, None, None),
+    "registry.example.com:5000/" + "a/" * 127 + "a:1": (
+        "registry.example.com:5000",
+        "a/" * 127 + "a",
+        "1",
+        None,
+    ),
     "172.17.0.2:5000/a/b:1": ("172.17.0.2:5000", "a/b", "1", None),
     "localhost/a": ("localhost", "a", None, None),
     "localhost:5000/a": ("localhost:5000", "a", None, None),
@@ -92,6 +99,15 @@ REFUSED = [
     f"a@sha256:{HEX}0",
     f"a@sha256:{HEX.upper()}",
     f"a@sha256:{HEX}\n",
+    f"a@SHA256:{HEX}",
+    f"a@sha1:{HEX[:40]}",
+    f"a@md5:{HEX[:32]}",
+    f"a@blake3:{HEX}",
+    f"a@sha224:{HEX[:56]}",
+    f"a@sha256+b64:{HEX}",
+    f"a@tarsum.v1+other:{HEX}",
+    f"a@sha384:{HEX}",
+    f"a@sha512:{HEX}",
     f"a@@sha256:{HEX}",
     f"@sha256:{HEX}",
     f"sha256@{HEX}",
@@ -141,6 +157,7 @@ REFUSED = [
     "例え/a:1",
     "a" * 256,
     "reg.example.com/" + "/".join("a" * 20 for _ in range(20)),
+    "reg.example.com/" + "a" * 256,
     "a" * 1_000_000,
     "https://" + "a" * 10_000,
     "a:" + "t" * 10_000,
@@ -190,10 +207,30 @@ def test_what_is_no_reference_is_refused_in_one_short_line(text: str) -> None:
     assert "\n" not in str(raised.value)
 
 
-def test_a_name_of_255_characters_is_the_longest() -> None:
-    assert ref("a" * 255 + ":1").repository == "a" * 255
-    with pytest.raises(ReferenceSyntaxError, match="longer than 255"):
-        ref("a" * 256 + ":1")
+@pytest.mark.parametrize(
+    ("before", "longest"),
+    [
+        ("", 247),
+        ("docker.io/", 247),
+        ("index.docker.io/", 247),
+        ("library/", 247),
+        ("docker.io/team/", 250),
+        ("r.example/", 255),
+        ("[fd00::1]:5000/team/", 250),
+    ],
+)
+def test_255_characters_of_the_repository_are_the_most_with_library_and_without_the_registry(
+    before: str, longest: int
+) -> None:
+    assert str(ref(f"{before}{'a' * longest}:1")) == f"{before}{'a' * longest}:1"
+    with pytest.raises(ReferenceSyntaxError, match="more than 255"):
+        ref(f"{before}{'a' * (longest + 1)}:1")
+
+
+@pytest.mark.parametrize("algorithm", ["sha1", "SHA512", "blake3"])
+def test_an_algorithm_that_nobody_computes_is_named_with_those_that_are(algorithm: str) -> None:
+    with pytest.raises(ReferenceSyntaxError, match="none of sha256, sha384, sha512"):
+        ref(f"a/b@{algorithm}:{HEX}")
 
 
 @pytest.mark.parametrize(

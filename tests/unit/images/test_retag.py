@@ -180,7 +180,13 @@ class TestPlaces:
 
     def test_a_name_that_becomes_too_long_is_refused(self) -> None:
         with pytest.raises(InputError, match="too long"):
-            retag_images(refs("a/" + "b" * 240), Registry.parse("registry.example.com:5000/path"))
+            retag_images(refs("a/" + "b" * 249), Registry.parse("registry.example.com:5000/path"))
+        with pytest.raises(InputError, match="too long"):
+            retag_images(refs("quay.io/" + "b" * 248), Registry.parse("docker.io"))
+
+    def test_the_registry_does_not_count_in_the_length_of_a_name(self) -> None:
+        mapping = retag_images(refs("a/" + "b" * 248), Registry.parse("r.example.com:5000/path"))
+        assert targets(mapping) == ["r.example.com:5000/path/a/" + "b" * 248]
 
 
 class TestMappingFile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 
 from ckf_airgap.documents import Document, JSONValue, dump_yaml, load_yaml
 from ckf_airgap.errors import OptionError
-from ckf_airgap.images.scalars import Dialect, KeyPath, ValueText, format_path, render_mapping
+from ckf_airgap.images.places import KeyPath
+from ckf_airgap.images.scalars import Dialect, ValueText, format_path, render_mapping
 
 OLD = "docker.io/a/b:1"
 NEW = "[fd00::1]:5000/ckf/a/b:1"
@@ -416,6 +418,41 @@ def test_what_yaml_v2_or_pyyaml_reads_as_another_type_is_quoted(text: str, value
     assert edited("x: 1\n", {}, k=value) == f"x: 1\nk: '{value}'\n"
     assert yaml.safe_load(render_mapping({value: value})) == {value: value}
     assert load_yaml(render_mapping({value: value}), where="x") == {value: value}
+
+
+@pytest.mark.parametrize("lines", [3, 10_000])
+def test_the_last_of_repeated_keys_is_found_without_searching_all(lines: int) -> None:
+    keys = [f"k{number}" for number in range(lines)] + ["a"] * lines
+    started = time.process_time()
+    for text in (
+        "".join(f"{key}: x\n" for key in keys),
+        "{" + ",".join(f'"{key}":"x"' for key in keys) + "}",
+    ):
+        parsed = ValueText.parse(text)
+        assert len(parsed.scalars) == lines + 1
+        assert parsed.scalars[-1].path == ("a",)
+        found = parsed.edit({scalar.path: "y" for scalar in parsed.scalars})
+        assert found.count("y") == lines + 1
+    assert time.process_time() - started < 20
+
+
+def test_values_under_a_repeated_key_are_dropped_with_all_that_is_below() -> None:
+    text = "a: {b: x, c: [y, {b: z}]}\nd: w\na: {b: v, b: {c: u}}\nd: t\n"
+    for written in (text, '{"a":{"b":1,"c":[2,{"b":3}]},"d":4,"a":{"b":5,"b":{"c":6}},"d":7}'):
+        paths = [scalar.path for scalar in ValueText.parse(written).scalars]
+        assert paths == [("a", "b", "c"), ("d",)]
+
+
+@pytest.mark.parametrize(
+    "value", ["\ufffe", "\uffff", "\x85", "\u2028", "\ufeff", "\x7f", "\x1b", "\x00"]
+)
+@pytest.mark.parametrize(
+    "text", [f"a: {OLD}\n", f"a: '{OLD}'\n", f'{{"a": "{OLD}"}}', f"a: |-\n  {OLD}\n"]
+)
+def test_characters_that_yaml_has_not_are_written_as_escapes(text: str, value: str) -> None:
+    found = edited(exchanged(text, f"x{value}z"), {}, **{f"k{value}": value})
+    assert yaml.safe_load(found) == {"a": f"x{value}z", f"k{value}": value}
+    assert load_yaml(found, where="x") == yaml.safe_load(found)
 
 
 def test_a_question_mark_inside_brackets_is_quoted() -> None:

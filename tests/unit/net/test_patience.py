@@ -14,7 +14,16 @@ from ckf_airgap.net.patience import Health, Patience, TransientError, retry_afte
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [(None, None), ("", None), ("soon", None), ("5", 5.0), ("-3", 0.0), ("1.5", 1.5)],
+    [
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ("5", 5.0),
+        ("-3", 0.0),
+        ("1.5", 1.5),
+        ("1 Jan 99999999999 00:00:00 GMT", None),
+        ("1 Jan 9999 23:59:59 -9999", None),
+    ],
 )
 def test_retry_after_is_read(header: str | None, seconds: float | None) -> None:
     assert retry_after_s(header) == seconds

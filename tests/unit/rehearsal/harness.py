@@ -42,7 +42,8 @@ def charm_zip(
     """Write a charm archive."""
     manifest = {"bases": bases if bases is not None else [{"name": "ubuntu", "channel": "22.04"}]}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(f"{root}metadata.yaml", yaml.safe_dump(dict(metadata)))
+        texts = {"summary": "A charm.", "description": "Of a test."}
+        archive.writestr(f"{root}metadata.yaml", yaml.safe_dump({**texts, **metadata}))
         archive.writestr(f"{root}config.yaml", yaml.safe_dump({"options": dict(options or {})}))
         archive.writestr(f"{root}manifest.yaml", yaml.safe_dump(manifest))
         code = {"dispatch": "#!/bin/sh\nstatus-set active\n", **(members or {})}

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from ckf_airgap.errors import CharmError
-from ckf_airgap.rehearsal.entities.actionspecs import action_specs
+from ckf_airgap.documents import dump_yaml
+from ckf_airgap.rehearsal.entities.actionspecs import ActionsError, action_specs
 from ckf_airgap.rehearsal.entities.paramschema import schema_violations, with_defaults
 from ckf_airgap.rehearsal.wire import ApiError
 from tests.unit.rehearsal.harness import Rehearsal
@@ -34,13 +34,13 @@ from tests.unit.rehearsal.harness import Rehearsal
     ],
 )
 def test_actions_that_the_charm_library_refuses(name: str, fields: Any, message: str) -> None:
-    with pytest.raises(CharmError) as refused:
-        action_specs("minio", {name: fields})
+    with pytest.raises(ActionsError) as refused:
+        action_specs("minio", dump_yaml({name: fields}))
     assert refused.value.message == message
 
 
 def test_jujus_own_charms_may_use_reserved_names() -> None:
-    assert "juju-x" in action_specs("juju-controller", {"juju-x": {}})
+    assert "juju-x" in action_specs("juju-controller", "juju-x: {}")
 
 
 async def test_a_charm_with_a_bad_action_is_not_taken(rehearsal: Rehearsal) -> None:

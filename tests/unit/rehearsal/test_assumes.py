@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ckf_airgap.documents import JSONValue
-from ckf_airgap.rehearsal.model.assumes import check_assumes, parse_version
+from ckf_airgap.rehearsal.model.assumes import check_assumes
 from ckf_airgap.rehearsal.wire import NOT_SUPPORTED, ApiError
 
 FEATURES = {"juju": "3.6.28", "k8s-api": "1.31.0"}
@@ -54,8 +54,19 @@ def test_what_is_missing_is_told_as_a_tree(assumes: JSONValue, lines: list[str])
 
 
 @pytest.mark.parametrize(
-    ("text", "version"),
-    [("3.6.28", (3, 6, 28)), ("3.6-rc1.2", (3, 6, 0)), ("4", (4, 0, 0)), ("", (0, 0, 0))],
+    ("assumes", "is_met"),
+    [
+        (["juju >= 3.6.28.1"], False),
+        (["juju >= 3.6.28"], True),
+        (["juju >= 3.6-rc1"], True),
+        (["juju < 3.6-beta2"], False),
+        (["juju<4"], True),
+        ([{"any-of": []}], True),
+    ],
 )
-def test_versions_have_three_numbers(text: str, version: tuple[int, int, int]) -> None:
-    assert parse_version(text) == version
+def test_versions_are_compared_with_their_tags_and_builds(assumes: JSONValue, is_met: bool) -> None:
+    if is_met:
+        check_assumes(assumes, FEATURES)
+    else:
+        with pytest.raises(ApiError, match="charm requires Juju version"):
+            check_assumes(assumes, FEATURES)

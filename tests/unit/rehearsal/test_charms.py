@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ckf_airgap.charms import charmfile
 from ckf_airgap.rehearsal.api.facades.charms import Charms
+from ckf_airgap.rehearsal.archives import members
 from ckf_airgap.rehearsal.entities.charmurl import CharmURL
 from ckf_airgap.rehearsal.wire import BAD_REQUEST, NOT_FOUND, NOT_VALID, ApiError
 from tests.unit.rehearsal.harness import Rehearsal, charm_zip
@@ -128,7 +128,7 @@ async def test_broken_documents_are_refused(
 async def test_zip_bombs_are_refused_unread(
     rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(charmfile, "MAX_RATIO", 1)
+    monkeypatch.setattr(members, "MAX_RATIO", 1)
     path = charm_zip(
         rehearsal.directory / "x.charm", {"name": "x"}, members={"zeros": b"\0" * 10_000_000}
     )
@@ -305,6 +305,7 @@ async def test_rare_sections_of_the_metadata_are_shown(rehearsal: Rehearsal) -> 
         terms=["owner/term/1"],
         payloads={"monitor": {"type": "docker"}},
         deployment={"type": "daemon"},
+        series=["kubernetes"],
     )
     info: Any = await rehearsal.call(Charms, "CharmInfo", {"url": url})
     meta = info["meta"]
@@ -325,7 +326,7 @@ async def test_rare_sections_of_the_metadata_are_shown(rehearsal: Rehearsal) -> 
         ({"minimum-size": "512M"}, 1, 1, 512),
         ({"minimum-size": "1.5G", "multiple": {"range": "2+"}}, 2, -1, 1536),
         ({"minimum-size": "1T", "multiple": {"range": "3"}}, 3, 3, 1024**2),
-        ({"minimum-size": "?", "multiple": {"range": "1-"}}, 1, -1, 0),
+        ({"minimum-size": "2GiB", "multiple": {"range": "1-"}}, 1, -1, 2048),
     ],
 )
 async def test_storage_has_a_count_and_a_size(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ckf_airgap.rehearsal.api.facades.client import Client
-from ckf_airgap.rehearsal.entities.charmarchive import read_archive
+from ckf_airgap.rehearsal.archives.reading import read_archive
 from ckf_airgap.rehearsal.entities.charmcode import MAX_READ_BYTES, sets_status
 from ckf_airgap.rehearsal.units.clock import ManualClock
 from ckf_airgap.rehearsal.units.course import Course, Step

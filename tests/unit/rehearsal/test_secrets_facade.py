@@ -289,7 +289,10 @@ async def test_options_of_the_type_secret_take_references_only(client: Client) -
         return (await client.controller.call(Application, "SetConfigs", args, on=model))["results"]
 
     (refused,) = await set_key("plain")
-    assert 'option "key" expected secret, got "plain"' in refused["error"]["message"]
+    assert (
+        'invalid secret URI for option "key": secret URI "plain" not valid'
+        in refused["error"]["message"]
+    )
     uri = f"secret:{new_secret_id()}"
     await set_key(uri)
     assert model.model.applications["minio"].config["key"] == uri

@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 
 from ckf_airgap.charms.charm import Option
 from ckf_airgap.documents import JSONValue
-from ckf_airgap.rehearsal.model.optionvalues import Settings, go_value, parse_settings, parse_value
+from ckf_airgap.rehearsal.golang.formatting import go_value
+from ckf_airgap.rehearsal.model.optionvalues import Settings, parse_settings, parse_value
 from ckf_airgap.rehearsal.wire import ApiError
+
+SECRET = "secret:cvj0v7k2l3m4n5o6p7q0"
 
 OPTIONS = {
     "port": Option(name="port", type="int", default=8080),
@@ -32,13 +35,13 @@ def refusal(yaml_text: str = "", **strings: str) -> str:
 
 
 def test_text_is_parsed_by_the_type_of_the_option() -> None:
-    settings = parse(port="-12", ratio="1e-3", debug="True", name="007", key="secret:abc")
+    settings = parse(port="-12", ratio="1e-3", debug="True", name="007", key=SECRET)
     assert settings.charm == {
         "port": -12,
         "ratio": 0.001,
         "debug": True,
         "name": "007",
-        "key": "secret:abc",
+        "key": SECRET,
     }
 
 
@@ -100,7 +103,13 @@ def test_yaml_without_the_application_is_refused() -> None:
 
 def test_yaml_that_is_none_is_refused() -> None:
     assert refusal("app: {").startswith("cannot parse settings data: ")
-    assert refusal("app: [1]") == 'cannot parse settings data: "app" is not a mapping'
+    for text in ("app: [1]", "app: ", "[]", "app: x"):
+        assert "settings" in refusal(text)
+    assert refusal("app: [1]") == 'no settings found for "app"'
+    assert refusal("[]") == (
+        "cannot parse settings data: yaml: unmarshal errors:\n  line 1: cannot unmarshal !!seq "
+        "into map[string]interface {}"
+    )
 
 
 def test_unknown_option_is_refused() -> None:
@@ -117,14 +126,93 @@ def test_trust_is_an_option_of_the_application() -> None:
     assert parse(trust="false").application == {"trust": False}
 
 
-def test_options_of_the_application_are_typed_too() -> None:
-    assert refusal(trust="maybe") == 'trust: expected bool, got string("maybe")'
-    assert refusal("app: {trust: 3}") == "trust: expected bool, got int(3)"
+ANNOTATIONS = "kubernetes-service-annotations"
 
 
-def test_service_annotations_may_be_a_mapping() -> None:
-    settings = parse("app: {kubernetes-service-annotations: {a: b, c: d}}")
-    assert settings.application == {"kubernetes-service-annotations": "a=b c=d"}
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("trust", "3", "trust: expected bool, got int(3)"),
+        ("trust", "'1'", "trust: expected bool, got int(1)"),
+        ("trust", "", "trust: expected bool, got nothing"),
+        ("trust", "''", "trust: expected bool, got nothing"),
+        ("trust", "maybe", 'trust: expected bool, got string("maybe")'),
+        ("juju-external-hostname", "", "juju-external-hostname: expected string, got nothing"),
+        ("juju-external-hostname", "1", "juju-external-hostname: expected string, got int(1)"),
+        (ANNOTATIONS, "foo", f'{ANNOTATIONS}: expected "key=value", got "foo"'),
+        (ANNOTATIONS, "'8080'", f"{ANNOTATIONS}: unexpected type for value, got int(8080)"),
+        (ANNOTATIONS, "true", f"{ANNOTATIONS}: unexpected type for value, got bool(true)"),
+        (ANNOTATIONS, "{a: 1}", f"{ANNOTATIONS}.a: expected string, got int(1)"),
+        (ANNOTATIONS, "[1]", f"{ANNOTATIONS}[0]: expected string, got int(1)"),
+        (ANNOTATIONS, "a=b a=c", f'{ANNOTATIONS}: key "a" specified more than once'),
+        (ANNOTATIONS, "=b", f'{ANNOTATIONS}: expected "key=value", got "=b"'),
+    ],
+)
+def test_options_of_the_application_are_typed_too(name: str, value: str, message: str) -> None:
+    assert refusal(f"app: {{{name}: {value}}}") == message
+
+
+@pytest.mark.parametrize("text", ["yes", "y", "on", "'yes'", "'t'", "true"])
+def test_trust_is_read_as_yaml(text: str) -> None:
+    assert parse(f"app: {{trust: {text}}}").application == {"trust": True}
+
+
+@pytest.mark.parametrize("text", ["{a: b, c: ''}", "a=b c=", "'{a: b, c: \"\"}'", "[a=b, c=]"])
+def test_service_annotations_are_a_mapping(text: str) -> None:
+    settings = parse(f"app: {{{ANNOTATIONS}: {text}}}")
+    assert settings.application == {ANNOTATIONS: {"a": "b", "c": ""}}
+
+
+@pytest.mark.parametrize("text", ["foo", "secret:foo", "my-secret", "secret:", "secret://x/y"])
+def test_an_option_of_the_type_secret_needs_the_uri_of_one(text: str) -> None:
+    for error in (refusal_of_secret(key=text), refusal_of_secret(f"app: {{key: '{text}'}}")):
+        assert error.startswith('invalid secret URI for option "key": ')
+    assert refusal_of_secret(key="secret:foo").endswith(': secret URI "secret:foo" not valid')
+    assert refusal_of_secret(key="http://x").endswith(': secret URI scheme "http" not valid')
+
+
+def refusal_of_secret(yaml_text: str = "", **strings: str) -> str:
+    with pytest.raises(ApiError) as caught:
+        parse(yaml_text, **strings)
+    return caught.value.message
+
+
+@pytest.mark.parametrize("text", ["", SECRET, SECRET.removeprefix("secret:")])
+def test_the_uri_of_a_secret_may_be_empty_or_bare(text: str) -> None:
+    assert parse(key=text).charm == {"key": text}
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("name", "y", 'option "name" expected string, got true'),
+        ("name", "1e+3", 'option "name" expected string, got 1000'),
+        ("name", "+.5", 'option "name" expected string, got 0.5'),
+        ("name", "0o17", 'option "name" expected string, got 15'),
+        ("port", "9223372036854775808", 'option "port" expected int, got 0x8000000000000000'),
+        ("ratio", "'1e400'", 'option "ratio" expected float, got "1e400"'),
+        ("ratio", "1e400", 'option "ratio" expected float, got "1e400"'),
+        ("ratio", "'-nan'", 'option "ratio" expected float, got "-nan"'),
+        ("ratio", '"1\\n"', 'option "ratio" expected float, got "1\\n"'),
+        ("name", '"\\u2028"\n  port: x', 'option "port" expected int, got "x"'),
+    ],
+)
+def test_values_are_those_of_yaml_v2(option: str, value: str, message: str) -> None:
+    assert refusal(f"app:\n  {option}: {value}") == message
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("inf", math.inf), ("0x1p4", 16.0), ("1_000", 1000.0), ("+Infinity", math.inf), (".5", 0.5)],
+)
+def test_floats_have_the_forms_of_go(text: str, number: float) -> None:
+    assert parse(ratio=text).charm == {"ratio": number}
+
+
+def test_what_juju_config_shows_is_taken_back() -> None:
+    text = "application: app\nsettings: {port: {value: 9, type: int}, debug: {default: false}}"
+    assert parse(text, name="z").charm == {"port": 9, "name": "z"}
+    assert refusal("settings: {port: {value: x}}") == 'option "port" expected int, got "x"'
 
 
 @given(st.integers(min_value=-(2**63), max_value=2**63 - 1))

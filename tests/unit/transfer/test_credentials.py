@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ckf_airgap.transfer.registry.credentials import (
-    HUB_KEY,
     Credentials,
     CredentialStore,
     config_paths,
 )
+from ckf_airgap.transfer.registry.dockerconfig import HUB_KEY
 
 HOST = "reg.example:5000"
 
@@ -43,6 +43,9 @@ def store(directory: Path, *documents: Any) -> CredentialStore:
         (f"http://{HOST}", HOST),
         (f"https://{HOST}/v2/", HOST),
         (f"{HOST}/", HOST),
+        (f"{HOST}/v1/", HOST),
+        (f"{HOST}/v2", HOST),
+        (f"http://{HOST}/v1/", HOST),
         (HUB_KEY, "docker.io"),
         (HUB_KEY, "registry-1.docker.io"),
         ("docker.io", "index.docker.io"),
@@ -107,6 +110,8 @@ async def test_what_is_given_comes_before_all_files(tmp_path: Path) -> None:
     [
         ("{", "is not valid JSON"),
         ({"auths": {HOST: {"auth": "abc"}}}, f"has an entry for {HOST} that cannot be decoded"),
+        ("[" * 100_000, "is not valid JSON"),
+        ({"auths": {HOST: {"auth": "dXNlcg=="}}}, f"entry for {HOST} that cannot be decoded"),
         ({"auths": {HOST: {"auth": "/w=="}}}, f"has an entry for {HOST} that cannot be decoded"),
         ({"credsStore": "no-such"}, "docker-credential-no-such of"),
         ({"credHelpers": {HOST: "../evil"}}, "docker-credential-../evil of"),
@@ -122,6 +127,124 @@ async def test_a_file_that_cannot_be_used_is_noted_and_the_next_one_is_read(
     assert trouble in note
     assert await logins.find(HOST) is found
     assert len(logins.troubles) == 1, "a file is read once"
+
+
+NAMESPACES = {
+    f"{HOST}/team": packed("team"),
+    HOST: packed("host"),
+    f"{HOST}/team/inner/": packed("inner"),
+    f"{HOST}/team/inner/image": packed("image"),
+    "other.example/team/inner/image/tool": packed("other"),
+    "docker.io/library": packed("hub"),
+}
+
+
+@pytest.mark.parametrize(
+    ("host", "repository", "user"),
+    [
+        (HOST, "team/thing", "team"),
+        (HOST, "team", "team"),
+        (HOST, "team/inner/thing", "inner"),
+        (HOST, "team/inner/image", "image"),
+        (HOST, "team/inner/image/tool", "image"),
+        (HOST, "team/inner/images", "inner"),
+        (HOST, "teams/thing", "host"),
+        (HOST, "thing/team", "host"),
+        (HOST, "", "host"),
+        ("docker.io", "library/busybox", "hub"),
+        ("docker.io", "team/thing", None),
+        ("third.example", "team/thing", None),
+    ],
+)
+async def test_a_login_for_a_path_is_for_what_is_below_it_and_the_longest_path_wins(
+    tmp_path: Path, host: str, repository: str, user: str | None
+) -> None:
+    """As ``podman login HOST/NAMESPACE`` means it; ``containers/image`` looks it up so."""
+    path = tmp_path / "auth.json"
+    path.write_text(json.dumps({"auths": NAMESPACES}))
+    logins = CredentialStore([path])
+    for _ in range(2):
+        found = await logins.find(host, repository)
+        assert (found and found.username) == user
+
+
+@pytest.mark.parametrize(("name", "user"), [("auth.json", None), ("config.json", "team")])
+async def test_only_in_the_file_of_docker_a_path_behind_the_host_is_for_other_images_too(
+    tmp_path: Path, name: str, user: str | None
+) -> None:
+    path = tmp_path / name
+    path.write_text(json.dumps({"auths": {f"{HOST}/team": packed("team")}}))
+    found = await CredentialStore([path]).find(HOST, "elsewhere/thing")
+    assert (found and found.username) == user
+
+
+@pytest.mark.parametrize(
+    ("keys", "first"),
+    [
+        ([f"https://{HOST}/v2/", HOST], HOST),
+        ([f"http://{HOST}", f"https://{HOST}", f"{HOST}/v1/"], f"https://{HOST}"),
+        ([f"https://{HOST}/v1/", f"{HOST}/"], f"https://{HOST}/v1/"),
+        ([f"{HOST}/", f"https://{HOST}/v1/"], f"{HOST}/"),
+        (["index.docker.io", "docker.io", HUB_KEY], HUB_KEY),
+    ],
+)
+async def test_of_several_spellings_of_a_host_the_exact_one_wins_and_then_the_first(
+    tmp_path: Path, keys: list[str], first: str
+) -> None:
+    auths = {key: packed(f"by {number}") for number, key in enumerate(keys)}
+    host = HOST if HOST in keys[0] else "docker.io"
+    found = await store(tmp_path, {"auths": auths}).find(host)
+    assert found is not None
+    assert found.username == f"by {keys.index(first)}"
+
+
+@pytest.mark.parametrize("empty", [{}, "text", None])
+async def test_an_entry_without_a_login_hides_no_other_spelling(
+    tmp_path: Path, empty: object
+) -> None:
+    document = {"auths": {HOST: empty, f"https://{HOST}/v1/": packed()}}
+    found = await store(tmp_path, document).find(HOST)
+    assert found is not None
+    assert found.username == "carrier"
+
+
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A helper ``store`` that knows each server; the file says which it was asked for."""
+    program = tmp_path / "docker-credential-store"
+    program.write_text(
+        "#!/bin/sh\nread server; echo $server >> " + f"{tmp_path}/asked\n"
+        """echo '{"Username": "helped", "Secret": "x"}'\n"""
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    return tmp_path / "asked"
+
+
+@pytest.mark.parametrize(
+    ("helpers", "repository", "user"),
+    [
+        ({}, "thing", "helped"),
+        ({}, "team/thing", "team"),
+        ({HOST: ""}, "thing", "host"),
+        ({f"https://{HOST}": ""}, "thing", "host"),
+        ({HOST: ""}, "team/thing", "team"),
+        ({"other.example": ""}, "thing", "helped"),
+        ({HOST: "store"}, "team/thing", "helped"),
+    ],
+)
+async def test_an_empty_helper_for_a_host_means_the_file_and_its_own_helper_comes_first(
+    tmp_path: Path, asked: Path, helpers: dict[str, str], repository: str, user: str
+) -> None:
+    auths = {HOST: packed("host"), f"{HOST}/team": packed("team")}
+    document = {"credsStore": "store", "credHelpers": helpers, "auths": auths}
+    logins = store(tmp_path, document)
+    for one in (repository, f"{repository}/again"):
+        found = await logins.find(HOST, one)
+        assert found is not None
+        assert found.username == user
+    assert asked.exists() == (user == "helped")
+    assert not asked.exists() or asked.read_text() == f"{HOST}\n", "a helper is asked once"
 
 
 @pytest.mark.parametrize("document", ["[]", '{"auths": []}', '{"auths": {}}', '"text"'])

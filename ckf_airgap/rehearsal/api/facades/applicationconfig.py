@@ -9,8 +9,8 @@ from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.api.facade import Facade, rpc_method
 from ckf_airgap.rehearsal.entities.entities import Application
 from ckf_airgap.rehearsal.model import applications
+from ckf_airgap.rehearsal.model.applicationoptions import APPLICATION_OPTIONS
 from ckf_airgap.rehearsal.model.deployment import APPLICATION_NAME, string_map
-from ckf_airgap.rehearsal.model.optionvalues import APPLICATION_OPTIONS
 from ckf_airgap.rehearsal.wire import (
     ApiError,
     mappings_field,
@@ -119,7 +119,7 @@ def _option(
     kind: str,
     description: str,
     default: OptionValue | None,
-    settings: Mapping[str, OptionValue],
+    settings: Mapping[str, JSONValue],
     name: str,
 ) -> Document:
     value = settings.get(name, default)

@@ -7,8 +7,8 @@ from typing import ClassVar
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.api.facade import Scope, rpc_method
 from ckf_airgap.rehearsal.api.facades.cloudcredentials import CloudCredentials
+from ckf_airgap.rehearsal.golang.formatting import go_value
 from ckf_airgap.rehearsal.model.clouds import CloudDefinition
-from ckf_airgap.rehearsal.model.optionvalues import go_value
 from ckf_airgap.rehearsal.model.permission import CLOUD_ACCESS, check_access
 from ckf_airgap.rehearsal.model.usernames import user_name
 from ckf_airgap.rehearsal.wire import (

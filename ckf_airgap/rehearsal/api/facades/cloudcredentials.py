@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.api.facade import Facade, rpc_method
+from ckf_airgap.rehearsal.golang.formatting import go_value
 from ckf_airgap.rehearsal.model.clouds import (
     MAX_CREDENTIALS,
     Clouds,
@@ -15,7 +16,6 @@ from ckf_airgap.rehearsal.model.clouds import (
     secret_attributes,
     shown_attributes,
 )
-from ckf_airgap.rehearsal.model.optionvalues import go_value
 from ckf_airgap.rehearsal.model.usernames import user_name
 from ckf_airgap.rehearsal.wire import (
     BAD_REQUEST,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.api.facade import Facade, rpc_method
+from ckf_airgap.rehearsal.golang.formatting import go_value
 from ckf_airgap.rehearsal.model.clouds import CredentialTag, check_credential
 from ckf_airgap.rehearsal.model.modelschema import AGENT_VERSION_KEY
-from ckf_airgap.rehearsal.model.optionvalues import go_value
 from ckf_airgap.rehearsal.wire import (
     NOT_FOUND,
     ApiError,

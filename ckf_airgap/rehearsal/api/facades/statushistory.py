@@ -9,8 +9,8 @@ from typing import Final
 
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.entities.entities import StatusInfo
+from ckf_airgap.rehearsal.golang.formatting import go_value
 from ckf_airgap.rehearsal.model.model import Model
-from ckf_airgap.rehearsal.model.optionvalues import go_value
 from ckf_airgap.rehearsal.units.history import HistoryKind
 from ckf_airgap.rehearsal.views.status import detailed_status
 from ckf_airgap.rehearsal.wire import (

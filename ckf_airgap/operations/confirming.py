@@ -1,0 +1,62 @@
+"""Which of the images of a rendering a model has: what was asked for may not be what is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ckf_airgap.documents import Document
+from ckf_airgap.images.discover import ImageNeed
+from ckf_airgap.juju.connection import Session
+from ckf_airgap.juju.identities import read_identities
+from ckf_airgap.juju.identity import holds
+from ckf_airgap.juju.status import read_live_model
+from ckf_airgap.juju.upload import RegistryAuth
+from ckf_airgap.rendering.overlay import Rendering, Replacement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageInModel:
+    """An image of the rendering, looked for in the model afterwards.
+
+    Attributes:
+        replacement: The image, and the place that names it.
+        seen: Whether the model has it there: the option has the rendered value, or the resource
+            the fingerprint of what was rendered. Otherwise it is not known which image the model
+            has.
+    """
+
+    replacement: Replacement
+    seen: bool
+
+    def to_json(self) -> Document:
+        """Return the image as JSON; its target is null where the model's is not known."""
+        document = self.replacement.to_json()
+        return document if self.seen else {**document, "target": None}
+
+
+async def images_in_model(
+    session: Session, rendering: Rendering, auth: RegistryAuth | None
+) -> tuple[ImageInModel, ...]:
+    """Look for each image of a rendering in the model."""
+    bundle, charms = rendering.bundle, rendering.charms
+    live = await read_live_model(session.api, session.model_name, bundle.applications)
+    wanted = await read_identities(bundle, charms, live, auth, read_charms=False)
+
+    def seen(need: ImageNeed) -> bool:
+        present = live.applications.get(need.application)
+        if present is None:
+            return False
+        if need.resource:
+            resource = wanted[need.application].resources.get(need.resource)
+            fingerprints = present.identity.fingerprints or {}
+            return resource is not None and holds(resource, fingerprints.get(need.resource))
+        options = bundle.applications[need.application].options
+        declared = charms[need.application].options.get(need.option)
+        value = options.get(need.option, declared.default if declared else None)
+        found = present.options.get(need.option)
+        return value is not None and found is not None and str(found) == str(value)
+
+    return tuple(
+        ImageInModel(replacement=replacement, seen=seen(replacement.need))
+        for replacement in rendering.replacements
+    )
