@@ -81,6 +81,7 @@ class ProgressView(LiveView, Observer):
             f"{plural(len(plan.deploys), 'application')} to deploy, "
             f"{plural(len(plan.relations), 'relation')} to make"
             + (f", {plural(len(plan.changes), 'change')}" if plan.changes else "")
+            + (f", {plural(len(plan.offers), 'step')} for offers" if plan.offers else "")
         )
 
     def on_step(self, event: DeployEvent) -> None:

@@ -8,12 +8,28 @@ from collections.abc import Mapping
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.constraints import parse_storage
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.errors import BundleError
+from ckf_airgap.errors import BundleError, ControllerError
 from ckf_airgap.juju.api import Api
-from ckf_airgap.juju.connection import Session
+from ckf_airgap.juju.connection import Session, connect
 from ckf_airgap.juju.live import LiveModel
+from ckf_airgap.juju.models import CONTROLLER_MODEL
 from ckf_airgap.juju.offers import live_offers
 from ckf_airgap.juju.requirements import BUILT_IN_POOLS
+from ckf_airgap.juju.store import JujuTarget
+
+
+async def new_model(target: JujuTarget) -> LiveModel:
+    """Return a model that is not there yet, as its controller would make it: empty, without pools.
+
+    What it supports is what the controller's own model does; nothing is known of that when the
+    user may not look at it.
+    """
+    try:
+        async with connect(dataclasses.replace(target, model=CONTROLLER_MODEL)) as session:
+            features = _features(session.info) or {"juju": session.juju_version}
+    except ControllerError:
+        return LiveModel(name=target.model, pools=frozenset())
+    return LiveModel(name=target.model, features=features, pools=frozenset())
 
 
 async def with_conditions(session: Session, bundle: Bundle, live: LiveModel) -> LiveModel:

@@ -98,7 +98,8 @@ class IdleTracker:
     ``executing`` does not count, so that a state from before the first hook cannot pass.
 
     Args:
-        expected: The applications, each with its number of units; ``None`` means at least one.
+        expected: The applications, each with its number of units; ``None`` means at
+            least one, or none where the model says that none are asked for.
         idle_period_s: How long all of them must be ready.
         error_grace_s: How long an error must last to be a failure.
     """
@@ -212,7 +213,7 @@ def _obstacles(
     if application.life not in ("alive", ""):
         yield Obstacle(application=name, unit=None, what=f"is {application.life}")
     count = len(application.units)
-    if scale is None and not count:
+    if scale is None and not count and application.scale != 0:
         yield Obstacle(application=name, unit=None, what="has no units yet")
     elif scale is not None and count != scale:
         units = "unit" if scale == 1 else "units"

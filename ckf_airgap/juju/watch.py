@@ -134,7 +134,8 @@ async def wait_active_idle(
         source: The session.
         applications: Which ones; all that the model has now, and those of `expected_scale`, when
             omitted.
-        expected_scale: How many units an application must have, exactly; at least one otherwise.
+        expected_scale: How many units an application must have, exactly; at least one otherwise,
+            or none where the model says that none are asked for.
         idle_period_s: How long everything must stay active/idle.
         error_grace_s: How long an error must last to end the wait: Juju runs failed hooks again.
         timeout_s: How long to wait at all.

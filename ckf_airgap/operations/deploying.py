@@ -39,6 +39,7 @@ from ckf_airgap.facts.defaults import (
 from ckf_airgap.facts.releases import needed_endpoints
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.juju.architecture import model_architecture
+from ckf_airgap.juju.conditions import new_model
 from ckf_airgap.juju.connection import Session, connect
 from ckf_airgap.juju.deploy import DeployEvent, DeployReport, plan_for
 from ckf_airgap.juju.live import LiveModel
@@ -357,11 +358,10 @@ async def _deploy(
     login = manner.registry_login
     auth = login.at(rendering.registry) if login else None
     # What is wrong with the bundle itself is reported before a controller is asked or changed.
-    bare = plan_deployment(bundle, charms, LiveModel(name=target.model))
+    plan_deployment(bundle, charms, LiveModel(name=target.model))
     await _check_files(charms)
     if manner.dry_run:
-        missing = bare if manner.create_model else None
-        plan = await _planned(rendering, target, auth, missing=missing)
+        plan = await _planned(rendering, target, auth, create_model=manner.create_model)
         observer.on_planned(plan)
         return Deployment(rendering=rendering, plan=plan, seconds=seconds)
     started = time.monotonic()
@@ -430,16 +430,16 @@ async def _planned(
     target: JujuTarget,
     auth: RegistryAuth | None,
     *,
-    missing: Plan | None,
+    create_model: bool,
 ) -> Plan:
-    """Return the plan for a model; `missing` when there is none yet."""
+    """Return the plan for a model, or for the one that would be made when there is none yet."""
     try:
         async with connect(target) as session:
             return await _plan(session, rendering, auth)
     except ModelNotFoundError:
-        if missing is None:
+        if not create_model:
             raise
-        return missing
+        return plan_deployment(rendering.bundle, rendering.charms, await new_model(target))
 
 
 async def _plan(session: Session, rendering: Rendering, auth: RegistryAuth | None) -> Plan:

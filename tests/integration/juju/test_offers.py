@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.charms.charmfile import read_charm
 from ckf_airgap.errors import BundleError, RefusedError
+from ckf_airgap.juju.conditions import new_model
 from ckf_airgap.juju.connection import connect
 from ckf_airgap.juju.deploy import DeployEvent, DeployEventKind, execute, plan_for
 from ckf_airgap.juju.offers import GrantOffer, MakeOffer
+from ckf_airgap.juju.plan import plan_deployment
 from ckf_airgap.juju.store import JujuTarget
 from ckf_airgap.rehearsal.host.controller import RehearsalController
 from ckf_airgap.rehearsal.standin import write_standin
@@ -178,3 +181,28 @@ async def test_a_refused_offer_is_told_and_its_grants_are_skipped(
     ]
     kinds = [type(step) for step in again.steps]
     assert kinds == [MakeOffer, GrantOffer, GrantOffer]
+
+
+async def test_a_model_to_be_made_is_checked_against_its_controller(
+    target: Callable[[str], JujuTarget], pets: dict[str, Charm]
+) -> None:
+    live = await new_model(target("later"))
+    assert live.name == "later"
+    assert live.features is not None
+    assert live.features["juju"].startswith("3.")
+    picky = charm("{name: pets, assumes: [juju >= 99], storage: {data: {type: filesystem}}}")
+    text = (
+        "bundle: kubernetes\napplications: {pets: {charm: ./p.charm, scale: 1, "
+        "storage: {data: 'fast,1G'}}}"
+    )
+    with pytest.raises(BundleError) as caught:
+        plan_deployment(parse(text), {"pets": picky}, live)
+    assert [str(problem).split(": ")[0] for problem in caught.value.problems] == [
+        "application pets, assumes",
+        "application pets, storage data",
+    ]
+
+
+async def test_nothing_is_known_of_a_controller_that_cannot_be_asked(tmp_path: Path) -> None:
+    live = await new_model(JujuTarget(model="later", juju_data=tmp_path))
+    assert live.features is None

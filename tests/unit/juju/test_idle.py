@@ -323,3 +323,12 @@ def test_done_means_that_the_last_idle_period_was_all_ready(
         else:
             quiet_since = None
         assert verdict.done == (quiet_since is not None and now - quiet_since >= 5)
+
+
+@pytest.mark.parametrize(("asked", "obstacles"), [(0, []), (1, ["a has no units yet"])])
+def test_an_application_of_which_the_model_asks_for_no_unit_needs_none(
+    asked: int, obstacles: list[str]
+) -> None:
+    application = dataclasses.replace(model(status={"a": "unset"}).applications["a"], scale=asked)
+    snapshot = ModelSnapshot(model="kubeflow", applications={"a": application})
+    assert whats(tracker("a", scale=None).observe(snapshot, 0)) == obstacles
