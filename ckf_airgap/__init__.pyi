@@ -79,6 +79,9 @@ from ckf_airgap.facts.releases import common_needed_options as common_needed_opt
 from ckf_airgap.facts.releases import load_release as load_release
 from ckf_airgap.facts.releases import needed_endpoints as needed_endpoints
 from ckf_airgap.facts.releases import release_names as release_names
+from ckf_airgap.facts.site import DeployedAfter as DeployedAfter
+from ckf_airgap.facts.site import Site as Site
+from ckf_airgap.facts.site import SiteSetting as SiteSetting
 from ckf_airgap.images.audit import AuditFinding as AuditFinding
 from ckf_airgap.images.audit import AuditReport as AuditReport
 from ckf_airgap.images.audit import CharmAudit as CharmAudit
@@ -128,6 +131,9 @@ from ckf_airgap.juju.idle import Obstacle as Obstacle
 from ckf_airgap.juju.idle import Verdict as Verdict
 from ckf_airgap.juju.live import LiveApplication as LiveApplication
 from ckf_airgap.juju.live import LiveModel as LiveModel
+from ckf_airgap.juju.offers import GrantOffer as GrantOffer
+from ckf_airgap.juju.offers import LiveOffer as LiveOffer
+from ckf_airgap.juju.offers import MakeOffer as MakeOffer
 from ckf_airgap.juju.plan import plan_deployment as plan_deployment
 from ckf_airgap.juju.snapshot import ApplicationSnapshot as ApplicationSnapshot
 from ckf_airgap.juju.snapshot import Change as Change
@@ -142,6 +148,7 @@ from ckf_airgap.juju.steps import Expose as Expose
 from ckf_airgap.juju.steps import Plan as Plan
 from ckf_airgap.juju.steps import ResourceUpload as ResourceUpload
 from ckf_airgap.juju.steps import Scale as Scale
+from ckf_airgap.juju.steps import SetAnnotations as SetAnnotations
 from ckf_airgap.juju.steps import SetConstraints as SetConstraints
 from ckf_airgap.juju.steps import SetOptions as SetOptions
 from ckf_airgap.juju.steps import UploadCharm as UploadCharm

@@ -61,6 +61,7 @@ OPERATIONS = {
 }
 
 BEHIND = {
+    "Api": "the calls of a connection, behind a Session",
     "ControllerState": "what a rehearsal controller keeps, for its own parts",
     "DockerEngine": "the machinery of transfers",
     "Hasher": "what hashlib returns",
