@@ -94,6 +94,7 @@ async def execute_in_stages(
         plan=plan,
         deployed=tuple(name for report in reports for name in report.deployed),
         related=tuple(name for report in reports for name in report.related),
+        offered=tuple(name for report in reports for name in report.offered),
         uploads=sum(report.uploads for report in reports),
         took_s=sum(report.took_s for report in reports),
     )
