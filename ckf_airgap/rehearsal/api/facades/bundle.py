@@ -101,8 +101,16 @@ def _plan(params: Document) -> tuple[list[Document], list[str]]:
     if not mappings:
         raise ApiError("cannot read bundle YAML: bundle is empty")
     errors = _overlay_errors(mappings) or bundle_errors(mappings[0])
-    merged = merge_documents(*mappings)
-    errors = errors or bundle_errors(merged)
+    if errors:
+        return [], errors
+    try:
+        merged = merge_documents(*mappings)
+    except InputError as exc:
+        told = exc.problems[0].what if exc.problems else exc.message
+        raise ApiError(
+            f"cannot read bundle YAML: cannot unmarshal bundle contents: {told}"
+        ) from exc
+    errors = bundle_errors(merged)
     if errors:
         return [], errors
     return plan_changes(merged, bundle_url=text_field(params, "bundleURL")), []
