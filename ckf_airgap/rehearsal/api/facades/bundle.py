@@ -95,53 +95,7 @@ def _offers(model: Model) -> dict[str, Document]:
 
 def _plan(params: Document) -> tuple[ChangePlan, list[str]]:
     """Return the changes of a request, and the errors of its bundle."""
-<<<<<<< HEAD
     bundle_url = text_field(params, "bundleURL")
     bundle = read_bundle(text_field(params, "yaml"), bundle_url=bundle_url)
     errors = bundle_errors(bundle)
     return (ChangePlan() if errors else plan_changes(bundle, bundle_url=bundle_url)), errors
-=======
-    try:
-        documents = load_all_yaml(
-            text_field(params, "yaml"),
-            where="bundle",
-            allow_duplicate_keys=True,
-        )
-        mappings = [as_mapping(document, where="bundle") for document in documents]
-    except InputError as exc:
-        raise ApiError(f"cannot read bundle YAML: {exc.message}") from exc
-    if not mappings:
-        raise ApiError("cannot read bundle YAML: bundle is empty")
-    errors = _overlay_errors(mappings) or bundle_errors(mappings[0])
-    if errors:
-        return [], errors
-    try:
-        merged = merge_documents(*mappings)
-    except InputError as exc:
-        told = exc.problems[0].what if exc.problems else exc.message
-        raise ApiError(
-            f"cannot read bundle YAML: cannot unmarshal bundle contents: {told}"
-        ) from exc
-    errors = bundle_errors(merged)
-    if errors:
-        return [], errors
-    return plan_changes(merged, bundle_url=text_field(params, "bundleURL")), []
-
-
-def _overlay_errors(documents: list[Document]) -> list[str]:
-    """Return an error for each key that is valid in the other kind of document only."""
-    errors = []
-    if any("services" in overlay for overlay in documents[1:]):
-        errors.append(
-            "bundle overlay file used deprecated 'services' key, this is not valid for bundle "
-            "overlay files"
-        )
-    applications: JSONValue = documents[0].get("applications")
-    for name, fields in (applications if isinstance(applications, dict) else {}).items():
-        errors += [
-            f"applications.{name}.{key} can only appear in an overlay section"
-            for key in ("offers", "exposed-endpoints")
-            if isinstance(fields, dict) and key in fields
-        ]
-    return errors
->>>>>>> h-overlay
