@@ -113,6 +113,7 @@ from ckf_airgap.images.rules import JujuImages as JujuImages
 from ckf_airgap.images.rules import OptionRule as OptionRule
 from ckf_airgap.images.rules import RuleImage as RuleImage
 from ckf_airgap.images.rules import SameAs as SameAs
+from ckf_airgap.juju.api import Api as Api
 from ckf_airgap.juju.api import CallRefusedError as CallRefusedError
 from ckf_airgap.juju.api import JujuTimeouts as JujuTimeouts
 from ckf_airgap.juju.connection import Session as Session
@@ -128,6 +129,9 @@ from ckf_airgap.juju.idle import Obstacle as Obstacle
 from ckf_airgap.juju.idle import Verdict as Verdict
 from ckf_airgap.juju.live import LiveApplication as LiveApplication
 from ckf_airgap.juju.live import LiveModel as LiveModel
+from ckf_airgap.juju.offers import GrantOffer as GrantOffer
+from ckf_airgap.juju.offers import LiveOffer as LiveOffer
+from ckf_airgap.juju.offers import MakeOffer as MakeOffer
 from ckf_airgap.juju.plan import plan_deployment as plan_deployment
 from ckf_airgap.juju.snapshot import ApplicationSnapshot as ApplicationSnapshot
 from ckf_airgap.juju.snapshot import Change as Change
@@ -142,6 +146,7 @@ from ckf_airgap.juju.steps import Expose as Expose
 from ckf_airgap.juju.steps import Plan as Plan
 from ckf_airgap.juju.steps import ResourceUpload as ResourceUpload
 from ckf_airgap.juju.steps import Scale as Scale
+from ckf_airgap.juju.steps import SetAnnotations as SetAnnotations
 from ckf_airgap.juju.steps import SetConstraints as SetConstraints
 from ckf_airgap.juju.steps import SetOptions as SetOptions
 from ckf_airgap.juju.steps import UploadCharm as UploadCharm
