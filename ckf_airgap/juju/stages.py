@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ckf_airgap.juju.connection import Session
-from ckf_airgap.juju.deploy import DeployReport, OnEvent, execute
+from ckf_airgap.juju.deploy import DeployEvent, DeployReport, OnEvent, execute
 from ckf_airgap.juju.steps import AddRelation, Plan, Step, UploadCharm
 from ckf_airgap.juju.upload import RegistryAuth
 from ckf_airgap.net.limits import DEFAULT_LIMIT
@@ -82,14 +82,20 @@ async def execute_in_stages(
         ControllerError: when the controller can no longer be used.
     """
     reports: list[DeployReport] = []
+    over = 0
     for stage in in_stages(plan, prerequisites):
         if stage.active_before:
             await wait(stage.active_before)
         reports.append(
             await execute(
-                session, stage.plan, jobs=jobs, registry_auth=registry_auth, on_event=on_event
+                session,
+                stage.plan,
+                jobs=jobs,
+                registry_auth=registry_auth,
+                on_event=_of_whole(plan, over, on_event),
             )
         )
+        over += len(stage.plan.steps)
     return DeployReport(
         plan=plan,
         deployed=tuple(name for report in reports for name in report.deployed),
@@ -98,6 +104,17 @@ async def execute_in_stages(
         uploads=sum(report.uploads for report in reports),
         took_s=sum(report.took_s for report in reports),
     )
+
+
+def _of_whole(plan: Plan, over: int, on_event: OnEvent | None) -> OnEvent | None:
+    """Return a listener for a stage that counts the steps of all stages."""
+    if on_event is None:
+        return None
+
+    def tell(event: DeployEvent) -> None:
+        on_event(dataclasses.replace(event, done=over + event.done, total=len(plan.steps)))
+
+    return tell
 
 
 def _level(
