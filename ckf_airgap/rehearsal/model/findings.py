@@ -1,4 +1,4 @@
-"""What a real controller accepts without an error, although it causes trouble later. Pure."""
+"""Findings: what a real controller accepts although it causes trouble later. Pure."""
 
 from __future__ import annotations
 

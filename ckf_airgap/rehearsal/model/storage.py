@@ -109,7 +109,7 @@ class ModelStorage:
         return self._add(unit, declaration, constraints, number)
 
     def provisioned(self, unit: Unit) -> None:
-        """Let the cluster have made what the pod of a unit mounts."""
+        """Mark the storage that a unit's pod mounts as provisioned by the cluster."""
         for instance in self.of_unit(unit.name):
             filesystem = instance.filesystem
             if filesystem.life != "alive":
@@ -119,7 +119,7 @@ class ModelStorage:
             self._set(filesystem, "attached", _bound_message(filesystem))
 
     def unit_dying(self, unit: Unit) -> None:
-        """Begin to detach the storage of a unit that goes."""
+        """Begin to detach the storage of a dying unit."""
         for instance in self.of_unit(unit.name):
             instance.attachment = "dying"
             if unit.destroys_storage:
@@ -136,7 +136,7 @@ class ModelStorage:
     # What users do, once it is checked.
 
     def attach(self, instance: StorageInstance, unit: Unit) -> None:
-        """Attach an instance that nobody has to a unit."""
+        """Attach a detached instance to a unit."""
         declaration = storage_declarations(unit.application.charm)[instance.name]
         number = sum(1 for known in self.of_unit(unit.name) if known.name == instance.name)
         instance.unit, instance.attachment, instance.declared = unit.name, "alive", declaration
@@ -159,7 +159,7 @@ class ModelStorage:
         self._clock.call_later(DETACHING_S, lambda: self.detached(instance))
 
     def detached(self, instance: StorageInstance, *, at_once: bool = False) -> None:
-        """Let nobody have an instance any more; remove it when it is dying.
+        """Mark an instance as detached; remove it if it is dying.
 
         Args:
             instance: The instance.
@@ -190,13 +190,13 @@ class ModelStorage:
             self._clock.call_later(REMOVING_S, lambda: self._forget(filesystem))
 
     def clear(self, *, release: bool, at_once: bool = False) -> None:
-        """Remove everything: the model goes."""
+        """Remove everything, since the model is being destroyed."""
         for instance in list(self.instances.values()):
             instance.life, instance.releasing = "dying", release
             self.drop(instance, at_once=at_once)
 
     def adopt(self, name: str, pool: str, volume: PersistentVolume) -> StorageInstance:
-        """Make an instance of a volume that the cluster has and no model manages."""
+        """Create an instance from a volume in the cluster that no model manages."""
         declaration = StorageDeclaration(name=name, type="filesystem")
         constraints = StorageConstraints(pool=pool, size_mib=volume.size_mib, count=1)
         instance = self._make(declaration, constraints, owner="")

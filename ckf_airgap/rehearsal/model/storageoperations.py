@@ -228,7 +228,7 @@ def import_volume(
 
 
 def update_constraints(model: Model, application: Application, changes: Document) -> None:
-    """Change what units to come get of the storages of an application.
+    """Change the storage constraints that apply to an application's future units.
 
     Raises:
         ApiError: when the charm or the cluster does not allow it.

@@ -141,7 +141,7 @@ def provider_called(name: str) -> Provider:
 
 
 def check_pool_name(name: str) -> None:
-    """Raise `ApiError` unless a pool can be called so."""
+    """Raise `ApiError` unless this is a valid pool name."""
     if not _POOL_NAME.match(name):
         raise ApiError(f'pool name "{name}" not valid', NOT_VALID)
 

@@ -107,7 +107,7 @@ class Chronicle:
         self._write(unit, "INFO", "juju.worker.leadership", message, "tracker.go:244")
 
     def hook_began(self, unit: Unit, hook: Hook) -> None:
-        """Log that a hook begins, for those who look closely."""
+        """Log, at DEBUG level, that a hook begins."""
         message = f"running operation run {hook.name} hook for {unit.name}"
         self._write(unit, "DEBUG", _OPERATION, message, "executor.go:85")
 
@@ -124,7 +124,7 @@ class Chronicle:
         self._write(unit, "INFO", _UNITER, awaiting, "resolver.go:180")
 
     def status_not_set(self, unit: Unit) -> None:
-        """Log that a charm has started, and said nothing of its status."""
+        """Log that a charm has started without setting its status."""
         message = f"unit {unit.name} has started but has not yet set status"
         self._write(unit, "DEBUG", _OPERATION, message, "runhook.go:267")
 

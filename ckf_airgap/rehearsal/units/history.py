@@ -22,7 +22,7 @@ class StatusHistory:
         self._held: dict[tuple[HistoryKind, str], deque[StatusInfo]] = {}
 
     def record(self, kind: HistoryKind, name: str, status: StatusInfo) -> None:
-        """Remember a status; one that says what the last one did replaces it."""
+        """Record a status; it replaces the last one if both say the same."""
         held = self._held.setdefault((kind, name), deque(maxlen=MAX_STATUSES))
         if held and (held[-1].current, held[-1].message, held[-1].data) == (
             status.current,
