@@ -1,4 +1,4 @@
-"""What a model remembers of the life of its units: statuses, and the lines that agents log.
+"""A model's record of the life of its units: statuses, and the lines that agents log.
 
 The lines are those of Juju's own agents, with their modules: the uniter's of each unit, and those
 of the workers of the controller that look after applications on Kubernetes.
@@ -27,7 +27,7 @@ class Chronicle:
 
     Args:
         journal: The model's log.
-        history: The statuses that its entities went through.
+        history: The status history of its entities.
     """
 
     def __init__(self, journal: Journal, history: StatusHistory) -> None:
@@ -50,7 +50,7 @@ class Chronicle:
         )
 
     def application_gone(self, application: Application) -> None:
-        """Forget what an application went through, since it is gone."""
+        """Drop the status history of an application that is gone."""
         self.history.forget("application", application.name)
         self._provisioner("runner", f'stopped "{application.name}", err: <nil>', "runner.go:614")
 
@@ -69,7 +69,7 @@ class Chronicle:
         self.history.record("workload", unit.name, unit.workload)
 
     def unit_gone(self, unit: Unit) -> None:
-        """Forget what a unit went through, since it is gone."""
+        """Drop the status history of a unit that is gone."""
         self.history.forget("juju-unit", unit.name)
         self.history.forget("workload", unit.name)
         self._provisioner(unit.application.name, f"removing dead unit {unit.name}", "ops.go:747")

@@ -1,4 +1,4 @@
-"""The statuses that a model, its applications and its units went through."""
+"""The status history of a model, its applications and its units."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_STATUSES: Final = 200
 
 
 class StatusHistory:
-    """What every entity went through, for as long as it exists."""
+    """The status history of every entity, for as long as it exists."""
 
     def __init__(self) -> None:
         self._held: dict[tuple[HistoryKind, str], deque[StatusInfo]] = {}
@@ -33,7 +33,7 @@ class StatusHistory:
         held.append(status)
 
     def forget(self, kind: HistoryKind, name: str) -> None:
-        """Forget what an entity went through, since it is gone."""
+        """Drop the history of an entity that is gone."""
         self._held.pop((kind, name), None)
 
     def find(
