@@ -1,7 +1,7 @@
 """The storage of a model: instances, filesystems and volumes, and how they come and go with units.
 
-As on a real cluster, a filesystem outlives its unit unless it is a part of the pod, and a unit
-that comes again under its old number finds the claims of its predecessor.
+As on a real cluster, a filesystem outlives its unit unless it is part of the pod, and a new unit
+with the number of an earlier one reuses its claims.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class ModelStorage:
     # What units do.
 
     def unit_added(self, unit: Unit, attach: Iterable[str] = ()) -> None:
-        """Give a new unit its storage: what it had before, what is to be attached, else new."""
+        """Give a new unit its storage: its previous storage, storage to attach, or new storage."""
         application = unit.application
         given = [self.instance(instance_id) for instance_id in attach]
         for instance in given:
@@ -126,7 +126,7 @@ class ModelStorage:
                 instance.life = "dying"
 
     def unit_gone(self, unit: Unit) -> None:
-        """Detach the storage of a unit, or remove what is to go with it."""
+        """Detach the storage of a unit; remove what is dying or not detachable."""
         for instance in self.of_unit(unit.name):
             if instance.life == "dying" or not instance.filesystem.detachable:
                 self.drop(instance)
@@ -330,7 +330,7 @@ def claim_name(application: Application, unit: Unit, storage: str, number: int) 
 
 
 def _bound_message(filesystem: Filesystem) -> str:
-    """Return what the cluster says of a claim that has got its volume."""
+    """Return the cluster's message for a claim that has been bound to its volume."""
     if filesystem.volume is None:
         return ""
     return f"Successfully provisioned volume {filesystem.volume.provider_id}"
