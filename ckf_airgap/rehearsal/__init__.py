@@ -1,1 +1,1 @@
-"""The embedded Juju controller: a rehearsal of one, as strict as the real thing."""
+"""The embedded Juju controller: a rehearsal controller as strict as a real one."""

@@ -28,7 +28,7 @@ class PrivateDirectory:
     """A new directory below the one for temporary files, for its owner only; blocks on the disk.
 
     It is removed by `remove`, or at the end of a ``with`` block. Where files cannot be locked it
-    has no lock file, and is never taken for abandoned.
+    has no lock file, and is never considered abandoned.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class PrivateDirectory:
         self.remove()
 
     def remove(self) -> None:
-        """Remove the directory and all that is in it; harmless when it is gone."""
+        """Remove the directory and its contents; harmless if it no longer exists."""
         shutil.rmtree(self.path, ignore_errors=True)
         if self._lock is not None:
             self._lock.release()
@@ -64,7 +64,7 @@ def remove_left_behind() -> None:
     """Remove the private directories of this user's rehearsals that were killed; blocks.
 
     A directory is left alone unless its name, owner and lock file are a rehearsal's and nobody
-    holds the lock. Whatever cannot be looked at or removed stays.
+    holds the lock. Whatever cannot be inspected or removed is left in place.
     """
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Stand-in charms: real ``.charm`` files that declare what a charm declares, and do nothing.
+"""Stand-in charms: real ``.charm`` files with the declarations of a charm, but no behaviour.
 
 They have the layout of a packed charm, so that every client accepts them as one, and the same bytes
 wherever they are made: nothing in them is compressed, dated or ordered by chance.
@@ -65,7 +65,7 @@ def write_standins(release: Release, directory: StrPath, *, padding_bytes: int =
 
     Args:
         release: The release.
-        directory: Where to write; made when it is not there.
+        directory: Where to write; created if missing.
         padding_bytes: What to add to the size of each file.
 
     Returns:
@@ -95,11 +95,11 @@ def write_standin(
 ) -> Path:
     """Write ``<charm>_r<revision>.charm``, which declares what `charm` does.
 
-    Blocks on the disk. The file appears under its name when it is complete, and not before.
+    Blocks on the disk. The file appears under its name only once it is complete.
 
     Args:
         charm: What to declare. ``needed`` marks of endpoints are left out, as charms have none.
-        directory: Where to write; made when it is not there.
+        directory: Where to write; created if missing.
         revision: The revision in the file's name.
         padding_bytes: The size of a member of zeros to add, for files as large as real ones. It is
             written as a stream: memory does not grow with it.
@@ -113,7 +113,7 @@ def write_standin(
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{charm.name}_r{revision}.charm"
     with (
-        # Not forced to the disk, since a rehearsal makes some fifty of them, and can do so again.
+        # Not synced to disk: a rehearsal writes some fifty of them and can recreate them.
         replacing(path, mode=0o644, durable=False) as stream,
         zipfile.ZipFile(stream, mode="w", compression=zipfile.ZIP_STORED) as archive,
     ):
@@ -159,8 +159,8 @@ def standin_files(
 def _metadata(charm: Charm) -> Document:
     """Return the metadata document, with the texts that Juju insists on.
 
-    What the charm's own document lacks is made from its values, so that a `Charm` that a test put
-    together by hand is declared in full.
+    Whatever the charm's own document lacks is generated from its values, so that a `Charm` built by
+    hand in a test is declared in full.
     """
     metadata: Document = {
         "name": charm.name,

@@ -1,4 +1,4 @@
-"""The clients that fixtures hand out or make room for: jubilant, and the `juju` that it runs."""
+"""The clients that fixtures provide or prepare for: jubilant, and the `juju` that it runs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ckf_airgap.errors import UsageError
 
 
 def import_jubilant() -> ModuleType:
-    """Return the module ``jubilant``, once it and the `juju` that it runs are known to be there.
+    """Return the module ``jubilant``, after checking that it and its `juju` are available.
 
     Raises:
-        UsageError: when one of them is not.
+        UsageError: when either is missing.
     """
     try:
         jubilant = importlib.import_module("jubilant")
@@ -40,9 +40,9 @@ def import_jubilant() -> ModuleType:
 def client_store() -> Iterator[Path | None]:
     """Yield where a controller has to write its client store, for the `juju` on the PATH.
 
-    A `juju` from a snap has a ``/tmp`` of its own and sees no hidden directory of the user; its
-    store is a directory below ``~/snap/juju/common``, removed in the end. For any other one it is
-    ``None``: wherever the controller likes.
+    A snapped `juju` has its own ``/tmp`` and cannot see the user's hidden directories; its store is
+    a directory below ``~/snap/juju/common``, which is removed afterwards. For any other `juju` this
+    is ``None``, which leaves the choice to the controller.
     """
     juju = shutil.which("juju")
     if juju is None or "snap" not in Path(juju).parts:

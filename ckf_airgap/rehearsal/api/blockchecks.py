@@ -1,7 +1,7 @@
-"""Which calls a block of a model forbids.
+"""Which API calls a model's blocks forbid.
 
-A table of facts: what the methods of the real facades (``apiserver/facades/client``) ask their
-``BlockChecker``. Destroying a model is checked for each model, so it is not in here.
+A lookup table: the ``BlockChecker`` check that each method of the real facades
+(``apiserver/facades/client``) makes. Destroying a model is checked per model, so it is not listed.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ CHECKS: Final[Mapping[tuple[str, str], str]] = {
     **_each(CHANGE, "Storage", "AddToUnit", "Attach", "DetachStorage", "Import"),
     **_each(REMOVE, "Storage", "Remove"),
 }
-"""Calls on a connection to a model: its own blocks count."""
+"""Calls on a model connection: that model's blocks apply."""
 
 CONTROLLER_CHECKS: Final[Mapping[tuple[str, str], str]] = {
     **_each(
@@ -71,23 +71,23 @@ CONTROLLER_CHECKS: Final[Mapping[tuple[str, str], str]] = {
         "SetPassword",
     ),
 }
-"""Calls on a connection to the controller: the blocks of its own model count."""
+"""Calls on a controller connection: the blocks of the controller model apply."""
 
 
 def check_blocks(
     model: Model | None, controller_model: Model, *, facade: str, method: str, params: Document
 ) -> None:
-    """Check that no block forbids a call.
+    """Check that no block forbids an API call.
 
     Args:
-        model: The model of the connection, if it is one to a model.
-        controller_model: The controller's own model.
-        facade: The facade that is called.
-        method: The method that is called.
+        model: The model of the connection, if it is a model connection.
+        controller_model: The controller model.
+        facade: The facade being called.
+        method: The method being called.
         params: Its parameters.
 
     Raises:
-        ApiError: with the message of the block, and the code ``operation is blocked``.
+        ApiError: with the block's message and the code ``operation is blocked``.
     """
     call = (facade, method)
     if call == ("Application", "SetCharm") and bool_field(params, "force-units"):

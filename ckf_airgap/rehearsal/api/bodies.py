@@ -1,4 +1,4 @@
-"""Request bodies: streamed into a file while they are hashed, and never held in memory."""
+"""Request bodies: hashed while they are streamed to a file, never held in memory."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from ckf_airgap.rehearsal.model.users import User
 from ckf_airgap.rehearsal.wire import BAD_REQUEST, ApiError
 
 DEFAULT_LIMIT_BYTES: Final = 8 * 1024**3
-"""The largest body that is taken; charms and file resources are far smaller."""
+"""The largest body accepted; charms and file resources are far smaller."""
 
 _BLOCK_BYTES: Final = 1024 * 1024
 
 
 @dataclass(slots=True, kw_only=True)
 class Body:
-    """A body that was received.
+    """A request body that has been received.
 
     Attributes:
         path: The file that holds it.
         size_bytes: Its size.
         sha256: Its SHA-256, hexadecimal.
         sha384: Its SHA-384, hexadecimal.
-        made: What came of it, once it is kept.
+        made: What was created from it, once it is kept.
     """
 
     path: Path
@@ -43,10 +43,10 @@ class Body:
     made: str = ""
 
     def keep(self, made: str) -> None:
-        """Let the file outlive the request; whoever keeps it removes it.
+        """Let the file outlive the request; the caller becomes responsible for removing it.
 
         Args:
-            made: What came of it: the charm's URL, or ``application/resource``.
+            made: What was created from it: the charm URL, or ``application/resource``.
         """
         self.made = made
 
@@ -60,16 +60,16 @@ class Body:
 async def received(
     request: web.Request, directory: Path, model: Model, user: User, *, limit_bytes: int
 ) -> AsyncIterator[Body]:
-    """Receive the body of a request into a file of `directory`, removed unless it is kept.
+    """Receive a request body into a file in `directory`, which is removed unless it is kept.
 
-    The model records the upload, with what the block made of it.
+    The model records the upload, with what the ``with`` block created from it.
 
     Args:
         request: The request.
         directory: Where the file goes.
-        model: The model that is sent it.
-        user: Who sends it.
-        limit_bytes: The largest size that is accepted.
+        model: The model it is uploaded to.
+        user: The user who uploads it.
+        limit_bytes: The largest size accepted.
 
     Raises:
         ApiError: when the body is larger than `limit_bytes`.
@@ -92,7 +92,7 @@ async def received(
                 if body.size_bytes > limit_bytes:
                     raise _too_large(limit_bytes)
                 if len(block) < _BLOCK_BYTES // 16:
-                    take(block)  # small ones cost less than the way to a thread
+                    take(block)  # handing a small block to a thread costs more than hashing it
                 else:
                     await asyncio.to_thread(take, block)
         body.sha256, body.sha384 = sha256.hexdigest(), sha384.hexdigest()
@@ -118,7 +118,7 @@ async def received(
 
 
 async def _blocks(request: web.Request) -> AsyncIterator[bytes]:
-    """Yield the body in blocks that are worth a thread's while."""
+    """Yield the body in blocks large enough to be worth handing to a thread."""
     gathered = bytearray()
     async for chunk in request.content.iter_any():
         gathered += chunk

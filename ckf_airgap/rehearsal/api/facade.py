@@ -1,4 +1,4 @@
-"""What a facade of the API is, and how its methods are exposed to requests."""
+"""The base class of API facades, and how their methods are exposed to requests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def rpc_method(named: MethodT) -> MethodT: ...
 @overload
 def rpc_method(named: str) -> Callable[[MethodT], MethodT]: ...
 def rpc_method(named: MethodT | str) -> MethodT | Callable[[MethodT], MethodT]:
-    """Expose a method of a facade: ``@rpc_method`` or ``@rpc_method("GetConfig")``.
+    """Expose a facade method: ``@rpc_method`` or ``@rpc_method("GetConfig")``.
 
     Without a name, ``add_pending_resources`` becomes ``AddPendingResources``.
     """
@@ -40,14 +40,14 @@ class Watcher(Protocol):
     """What a client watches: the whole model, or the progress of a task."""
 
     async def next(self) -> list[JSONValue]:
-        """Return what is new since the last call; wait for something when that is nothing."""
+        """Return the changes since the last call, waiting for the next one if there are none."""
 
     def stop(self) -> None:
         """End the watcher; a pending `next` raises."""
 
 
 class Caller(Protocol):
-    """The connection that a call came in on, as facades see it."""
+    """The connection a call arrived on, as facades see it."""
 
     controller: ControllerState
     model_or_none: Model | None
@@ -57,40 +57,40 @@ class Caller(Protocol):
 
     @property
     def model(self) -> Model:
-        """The model of the connection; on one to the controller, the controller's own."""
+        """The model of the connection; the controller model on a controller connection."""
 
     @property
     def user(self) -> User:
-        """The user who is logged in; `ApiError` before the login."""
+        """The logged-in user; `ApiError` before login."""
 
     def advertised(self) -> list[Document]:
-        """Return the facades of the login reply."""
+        """Return the facades listed in the login reply."""
 
     def add_watcher(self, watcher: Watcher) -> str:
-        """Keep a watcher for the connection; return its id."""
+        """Register a watcher with the connection and return its id."""
 
     def watcher(self, watcher_id: str) -> Watcher:
-        """Return the watcher with an id; `ApiError` when there is none."""
+        """Return the watcher with this id; `ApiError` if there is none."""
 
     def stop_watcher(self, watcher_id: str) -> None:
-        """Stop and forget a watcher; `ApiError` when there is none."""
+        """Stop and discard a watcher; `ApiError` if there is none with this id."""
 
 
 class Facade:
-    """One facade of the API; an instance lives for one call.
+    """An API facade; an instance lives for a single call.
 
     Subclasses set the class attributes and expose coroutines with `rpc_method`, each of which
-    takes the ``params`` as the client sent them and returns the ``response``. State belongs into
-    the model, the controller or the session, never into the facade.
+    takes the ``params`` as the client sent them and returns the ``response``. State belongs in the
+    model, the controller or the session, never in the facade.
 
     Attributes:
         name: The facade's name in the API.
-        versions: The versions that are advertised at login and answered.
-        scope: On which connections it works.
-        refused_on_containers: It is advertised, but refused on every Kubernetes model.
-        session: The connection that the call came in on.
+        versions: The versions that are advertised at login and served.
+        scope: The kinds of connection it is available on.
+        refused_on_containers: Whether it is advertised, but refused on every Kubernetes model.
+        session: The connection the call arrived on.
         version: The version of the call.
-        object_id: The ``id`` of the call's envelope: which watcher is meant; else empty.
+        object_id: The ``id`` in the call's envelope, which selects a watcher; otherwise empty.
     """
 
     name: ClassVar[str] = ""

@@ -1,4 +1,4 @@
-"""Who sends an HTTP request, and to which model."""
+"""Authentication of HTTP requests: which user sends one, and to which model."""
 
 from __future__ import annotations
 
@@ -23,15 +23,14 @@ from ckf_airgap.rehearsal.wire import NOT_FOUND, ApiError, unauthorized
 def authenticated(
     request: web.Request, controller: ControllerState, *, access: str
 ) -> tuple[User, Model]:
-    """Return the user that the ``Authorization`` header names, and the model of the path.
+    """Return the user named in the ``Authorization`` header, and the model in the path.
 
-    A user without a password in the header is known by the macaroons in cookies and headers.
+    Without a password in the header, the user is identified by macaroons in cookies and headers.
 
     Args:
-        request: The request; a path without ``model_uuid`` means the controller's own model.
+        request: The request; a path without ``model_uuid`` means the controller model.
         controller: The controller.
-        access: The access to the model that is needed: ``read`` or ``write``, or an empty one for
-            every user.
+        access: The required access to the model: ``read`` or ``write``; empty to admit any user.
 
     Raises:
         web.HTTPUnauthorized: with ``authentication failed: <reason>`` as plain text, or with the
@@ -50,11 +49,11 @@ def authenticated(
 
 
 def identify(request: web.Request, controller: ControllerState) -> tuple[User, Model]:
-    """Return the user that the headers name, and the model of the path.
+    """Return the user named in the headers, and the model in the path.
 
     Raises:
-        DischargeRequiredError: when the user is to show who they are first.
-        ApiError: with why the user is not believed, or that there is no such model.
+        DischargeRequiredError: when the user has to authenticate first.
+        ApiError: when authentication fails, with the reason, or there is no such model.
     """
     credentials = _credentials(request)
     model_uuid = request.match_info.get("model_uuid")
@@ -73,7 +72,7 @@ def _discharge_required(error: DischargeRequiredError) -> web.HTTPUnauthorized:
 
 
 def _credentials(request: web.Request) -> Credentials:
-    """Return what the headers show, as ``LoginRequest`` of ``stateauthenticator/auth.go`` does."""
+    """Return the headers' credentials, like ``LoginRequest`` of ``stateauthenticator/auth.go``."""
     scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
     macaroons = request_macaroons(request)
     if not scheme:

@@ -1,4 +1,4 @@
-"""JSON over HTTP as Juju's server sends it."""
+"""JSON over HTTP as Juju's API server sends it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _JSON: Final = "application/json"
 def json_reply(
     document: Document, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
-    """Return a reply whose ``Content-Type`` is ``application/json``, and nothing more.
+    """Return a reply whose ``Content-Type`` is exactly ``application/json``.
 
-    With ``; charset=utf-8`` after it, which aiohttp adds to text, the ``juju`` client does not read
-    the body, and shows the whole reply where the message of the error belongs.
+    aiohttp appends ``; charset=utf-8`` to text; with that, the ``juju`` client does not parse the
+    body and shows the whole reply instead of the error message.
     """
     body = json.dumps(document).encode()
     return web.Response(body=body, content_type=_JSON, status=status, headers=headers)
@@ -37,5 +37,5 @@ def nested_error(error: ApiError) -> web.Response:
 
 
 def challenge(status: int) -> dict[str, str]:
-    """Return the header that goes with a status: who is not known is asked to say who it is."""
+    """Return the header that goes with a status: 401 asks for authentication."""
     return {"WWW-Authenticate": 'Basic realm="juju"'} if status == HTTPStatus.UNAUTHORIZED else {}

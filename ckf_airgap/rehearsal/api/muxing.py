@@ -1,4 +1,4 @@
-"""What the API server says of requests that come to no handler."""
+"""What the API server answers when no handler matches a request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _UUID: Final = re.compile(r"[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f
 async def in_words_of_go(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Refuse paths, methods and models that there cannot be, in the words of Juju's server.
+    """Refuse unknown paths, methods and models in the words of Juju's server.
 
     Those words are Go's own for the first two (``net/http`` and the multiplexer ``pat``), and
     ``validateModelAndServe`` of ``apiserver/httpcontext`` for the last.

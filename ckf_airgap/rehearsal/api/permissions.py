@@ -1,10 +1,10 @@
-"""Which access to a model each call on one needs.
+"""The access that each call on a model connection requires.
 
-A table of facts: what the method of the real facade (``apiserver/facades/client``) checks before
-anything else. A method that is not in it checks nothing, or checks by its parameters: that is in
-the method itself. So is everything of the facades of a controller, which check for each entity.
-Nearly all methods ask for access that was granted on this very model, and refuse even superusers
-who have none; the others are marked.
+A lookup table: what the method of the real facade (``apiserver/facades/client``) checks before
+anything else. A method that is not listed checks nothing, or its check depends on its parameters
+and is made in the method itself. The controller facades, which check per entity, do the same.
+Nearly all methods require access granted on this very model, and refuse even superusers who have
+not been granted it; the exceptions are marked.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Requirement:
 
     Attributes:
         access: The access to the model.
-        or_superuser: Superusers of the controller may call it without.
+        or_superuser: Whether controller superusers may call it without that access.
     """
 
     access: str
@@ -162,14 +162,14 @@ def check_call(
 
     Args:
         controller: The controller.
-        user: Who calls.
-        model_uuid: The model; the controller's own on a connection to the controller.
+        user: The calling user.
+        model_uuid: The model; the controller model on a controller connection.
         facade: The name of the facade.
         method: The name of its method.
-        of_model: Whether the connection is one to a model; for the words of the refusal.
+        of_model: Whether this is a model connection, which affects the error message.
 
     Raises:
-        ApiError: ``permission denied``; or what says that the user was disabled or removed.
+        ApiError: ``permission denied``, or that the user has been disabled or removed.
     """
     try:
         user.check_may_have_access()

@@ -1,4 +1,4 @@
-"""One websocket connection: who is logged in, to which model, and what each request comes to."""
+"""A websocket connection: who is logged in, to which model, and the dispatch of requests."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _BY_NAME: Final = {facade.name: facade for facade in FACADES}
 
 
 class Session:
-    """One connection of a client.
+    """A client connection.
 
     Args:
         controller: The controller.
-        model: The model that was dialled; ``None`` on ``/api`` and for a UUID that is unknown.
-        model_uuid: The UUID that was dialled; ``None`` on a connection to the controller itself.
+        model: The model that was dialled; ``None`` on ``/api`` and for an unknown UUID.
+        model_uuid: The UUID that was dialled; ``None`` on a controller connection.
         host: The host and port that the client dialled.
         disconnect: Closes the connection.
     """
@@ -63,25 +63,25 @@ class Session:
 
     @property
     def model(self) -> Model:
-        """The model of the connection; on one to the controller, the controller's own."""
+        """The model of the connection; the controller model on a controller connection."""
         return self.model_or_none or self.controller.controller_model
 
     @property
     def user(self) -> User:
-        """The user who is logged in.
+        """The logged-in user.
 
         Raises:
-            ApiError: before the login.
+            ApiError: before login.
         """
         if self.logged_in_user is None:
             raise unauthorized()
         return self.logged_in_user
 
     async def handle(self, frame: str) -> str:
-        """Return the answer to a frame.
+        """Return the reply to a frame.
 
         Raises:
-            ValueError: when the frame is not a request; the connection is to be closed.
+            ValueError: when the frame is not a request; the connection has to be closed.
         """
         request = Request.parse(frame)
         try:
@@ -97,7 +97,7 @@ class Session:
             return request.refuse(ApiError(f"panic serving {request.method}: {error!r}"))
 
     def advertised(self) -> list[Document]:
-        """Return the facades of the login reply, sorted by name."""
+        """Return the facades listed in the login reply, sorted by name."""
         return [
             {"name": name, "versions": list(facade.versions)}
             for name, facade in sorted(_BY_NAME.items())
@@ -105,14 +105,14 @@ class Session:
         ]
 
     def add_watcher(self, watcher: Watcher) -> str:
-        """Keep a watcher for the connection; return its id."""
+        """Register a watcher with the connection and return its id."""
         self._watcher_count += 1
         watcher_id = str(self._watcher_count)
         self._watchers[watcher_id] = watcher
         return watcher_id
 
     def watcher(self, watcher_id: str) -> Watcher:
-        """Return the watcher with an id.
+        """Return the watcher with this id.
 
         Raises:
             ApiError: ``unknown watcher id``.
@@ -123,7 +123,7 @@ class Session:
             raise ApiError("unknown watcher id", NOT_FOUND) from None
 
     def stop_watcher(self, watcher_id: str) -> None:
-        """Stop and forget a watcher.
+        """Stop and discard a watcher.
 
         Raises:
             ApiError: ``unknown watcher id``.
@@ -132,7 +132,7 @@ class Session:
         del self._watchers[watcher_id]
 
     def close(self) -> None:
-        """Stop what belongs to the connection, once it is closed."""
+        """Drop the session and stop its watchers once the connection is closed."""
         self.controller.sessions.discard(self)
         for watcher_id in list(self._watchers):
             self.stop_watcher(watcher_id)
@@ -143,9 +143,9 @@ class Session:
         return (facade.scope == "controller") == self.is_controller_connection
 
     def _facade(self, request: Request) -> Facade:
-        """Return the facade for a request, or raise what Juju answers when there is none.
+        """Return the facade for a request, or raise Juju's error if there is none.
 
-        The code is never Juju's ``not implemented``, as in `not_played`.
+        As in `not_played`, the error code is never Juju's ``not implemented``.
         """
         if self.model_or_none is None and not self.is_controller_connection:
             raise ApiError(f'unknown model: "{self._model_uuid}"', MODEL_NOT_FOUND)
@@ -191,7 +191,7 @@ class Session:
         return facade
 
     def _check_access(self, request: Request) -> None:
-        """Refuse what the user may not do on the model of the connection."""
+        """Refuse a request the user may not make on the connection's model."""
         if self.logged_in_user is not None:
             check_call(
                 self.controller,

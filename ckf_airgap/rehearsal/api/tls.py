@@ -1,8 +1,8 @@
-"""The rehearsal controller's certificates: a CA of its own and one leaf that it signs.
+"""The rehearsal controller's certificates: its own CA and a leaf signed by it.
 
-Juju's clients trust the ``ca-cert`` of their store and nothing else: the Go client asks for the
-server name ``juju-apiserver`` whatever address it dialled, python-libjuju checks the chain only,
-and Python 3.13 demands strictly what X.509 says about extensions.
+Juju clients trust only the ``ca-cert`` in their store: the Go client verifies the server name
+``juju-apiserver`` whatever address it dialled, python-libjuju checks only the chain, and Python
+3.13 strictly enforces the X.509 rules on extensions.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class Certificates:
     """A CA certificate, and a leaf with its key; all PEM.
 
     Attributes:
-        ca: The CA's certificate, as clients get it in ``ca-cert``. Its key is thrown away.
+        ca: The CA certificate, as clients get it in ``ca-cert``. Its key is discarded.
         leaf: The server's certificate.
-        key: The server's key; it never leaves the process but for a moment in a private file.
+        key: The server's key; it leaves the process only briefly, in a private file.
     """
 
     ca: str
@@ -44,10 +44,10 @@ class Certificates:
     key: str = field(repr=False)
 
     def server_context(self) -> ssl.SSLContext:
-        """Return the context that the server listens with (TLS 1.2 or newer).
+        """Return the server's SSL context (TLS 1.2 or newer).
 
-        It shows the CA as well: ``juju login HOST:PORT`` asks its user to trust it, and verifies
-        the chain with it.
+        The chain it sends includes the CA: ``juju login HOST:PORT`` asks the user to trust it and
+        verifies the chain against it.
         """
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -1,7 +1,7 @@
-"""Whether a charm says how its units are, judged by its sources: no charm code runs here.
+"""Whether a charm sets the status of its units, judged by its source: no charm code runs here.
 
-Juju sets the status of a unit whose charm said nothing until its ``start`` hook had run to
-``unknown``, and there it stays (``internal/worker/uniter/operation/runhook.go``).
+If a charm has not set a workload status by the time its ``start`` hook has run, Juju sets it to
+``unknown``, where it stays (``internal/worker/uniter/operation/runhook.go``).
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from pathlib import PurePosixPath
 from typing import Final
 
 MAX_SOURCE_BYTES: Final = 1024 * 1024
-"""How much of one source is read."""
+"""How much of a source file is read."""
 
 MAX_READ_BYTES: Final = 8 * 1024 * 1024
-"""How much is read of one charm; a charm with more code than that is taken to set a status."""
+"""How much of a charm is read; a charm with more code than that is assumed to set a status."""
 
 _SETS_STATUS: Final = re.compile(
     rb"\b(Active|Blocked|Maintenance|Waiting)Status\b|\bstatus[-_]set\b|\bset_unit_status\b"
@@ -27,15 +27,15 @@ _SETS_STATUS: Final = re.compile(
 sets statuses on behalf of a charm."""
 
 _SOURCE_ROOTS: Final = frozenset({"src", "lib", "hooks", "reactive", "dispatch"})
-"""Where a charm keeps its own code. ``venv`` is not among them: it holds ``ops`` itself."""
+"""Where a charm keeps its own code. ``venv`` is not included: it holds ``ops`` itself."""
 
 
 def sets_status(archive: zipfile.ZipFile, root: str = "") -> bool:
-    """Return whether the code of a charm sets the status of its units; reads a bounded amount.
+    """Return whether a charm's code sets the status of its units; reads a bounded amount.
 
     Args:
         archive: The charm.
-        root: The directory in the archive that holds it, with a slash at its end, or nothing.
+        root: The charm's directory in the archive, with a trailing slash; empty for the top level.
     """
     left = MAX_READ_BYTES
     for member in _sources(archive.infolist(), root):
@@ -43,7 +43,7 @@ def sets_status(archive: zipfile.ZipFile, root: str = "") -> bool:
             with archive.open(member) as stream:
                 text = stream.read(min(MAX_SOURCE_BYTES, left))
         except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError):
-            continue  # Juju takes the charm as well: it does not read this file.
+            continue  # Juju accepts such a charm too: it does not read this file.
         if _SETS_STATUS.search(text):
             return True
         left -= len(text)

@@ -1,4 +1,4 @@
-"""Relations across models: what is offered, what is consumed, and how both look from outside."""
+"""Cross-model relations: offers, consumed applications, and how the API shows both."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ckf_airgap.rehearsal.entities.relations import RelatedApplication
 from ckf_airgap.rehearsal.wire import NOT_VALID, ApiError
 
 OFFER_ACCESS: Final = ("", "read", "consume", "admin")
-"""Access to an offer, in growing order."""
+"""The access levels of an offer, in ascending order."""
 
 EVERYONE: Final = "everyone@external"
-"""The user who stands for all: every offer may be seen by everybody."""
+"""The user that stands for everyone: every offer is readable by everyone."""
 
 _URL: Final = re.compile(
     r"^(?:(?P<user>[^/]+)/)?(?P<model>[^./]*)\.(?P<offer>[^/:]*)(?P<rest>:.*)?$"
@@ -28,7 +28,7 @@ _MODEL: Final = re.compile(r"^[a-z0-9]+[a-z0-9-]*$")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferURL:
-    """Where an offer is: ``[source:][user/]model.offer[:endpoint]``."""
+    """The URL of an offer: ``[source:][user/]model.offer[:endpoint]``."""
 
     source: str = ""
     user: str
@@ -41,10 +41,10 @@ class OfferURL:
         """Return the parts of a URL.
 
         Raises:
-            ApiError: when it is not one, in the words of ``core/crossmodel``.
+            ApiError: when it is not an offer URL, in the words of ``core/crossmodel``.
         """
         source, colon, rest = text.partition(":")
-        # One colon may be that of an endpoint: an endpoint has no dot.
+        # A single colon may introduce an endpoint, whose name has no dot.
         if not colon or ("." in source and "." not in rest):
             source, rest = "", text
         match = _URL.match(rest)
@@ -75,8 +75,8 @@ class Offer:
     """Endpoints of an application that other models may relate to.
 
     Attributes:
-        endpoints: The application's endpoints by the names under which they are offered.
-        access: What users may do with it, one of `OFFER_ACCESS` by user name.
+        endpoints: The application's endpoints, by the name each is offered under.
+        access: The access level of each user, one of `OFFER_ACCESS` by user name.
     """
 
     uuid: str
@@ -89,14 +89,14 @@ class Offer:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class RemoteApplication:
-    """An application of another model, as this one knows it.
+    """A remote application: an application of another model, as this model sees it.
 
     Attributes:
-        url: Where it is offered; empty for the proxy of a consumer.
+        url: The offer URL; empty for a consumer proxy.
         source_model: The UUID of its model.
-        endpoints: Those that are offered, or that the consumer relates with.
-        is_proxy: It stands for a consumer, in the model with the offer.
-        user: Who made the model consume it.
+        endpoints: The offered endpoints, or those the consumer relates with.
+        is_proxy: Whether it stands for a consumer, in the offering model.
+        user: The user who consumed the offer.
     """
 
     name: str
@@ -112,7 +112,7 @@ class RemoteApplication:
 
     @property
     def related(self) -> RelatedApplication:
-        """What inference of relations has to know."""
+        """What relation inference needs to know about it."""
         return RelatedApplication(name=self.name, endpoints=self.endpoints, is_remote=True)
 
     @property
@@ -122,10 +122,10 @@ class RemoteApplication:
 
 
 def remote_endpoint(name: str, endpoint: Endpoint) -> Document:
-    """Return an endpoint as offers show it: ``RemoteEndpoint``."""
+    """Return an endpoint as it appears in offers: ``RemoteEndpoint``."""
     return {"name": name, "role": endpoint.role, "interface": endpoint.interface, "limit": 0}
 
 
 def remote_endpoints(endpoints: Mapping[str, Endpoint]) -> list[JSONValue]:
-    """Return endpoints as offers show them."""
+    """Return endpoints as they appear in offers."""
     return [remote_endpoint(name, endpoint) for name, endpoint in endpoints.items()]

@@ -1,4 +1,4 @@
-"""Macaroons as clients pass them on, in the first version of their JSON. Pure."""
+"""Macaroons as clients pass them on, in version 1 of the JSON format. Pure."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _KEY_GENERATOR: Final = b"macaroons-key-generator"
 
 
 def new_macaroon(*, location: str, caveats: Sequence[str]) -> Document:
-    """Return a macaroon with first-party caveats and a random root key, which nobody keeps.
+    """Return a macaroon with first-party caveats and a random root key, which is discarded.
 
     Args:
-        location: Who made it.
+        location: Its issuer.
         caveats: The conditions, such as ``declared username admin``.
     """
     identifier = secrets.token_hex(16)

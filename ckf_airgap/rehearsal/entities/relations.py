@@ -1,4 +1,4 @@
-"""Which relation a request means: inference of endpoints, as the controller does it. Pure."""
+"""Relation inference: which endpoints a request means, as the controller infers them. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ckf_airgap.charms.charm import Endpoint
 from ckf_airgap.rehearsal.wire import NOT_FOUND, ApiError
 
 JUJU_INFO: Final = Endpoint(name="juju-info", role="provider", interface="juju-info")
-"""The endpoint that every charm provides without saying so."""
+"""The endpoint that every charm provides implicitly."""
 
 _ROLE_ORDER: Final = {"requirer": 0, "provider": 1, "peer": 2}
 _COUNTERPART: Final = {"requirer": "provider", "provider": "requirer"}
@@ -19,7 +19,7 @@ _COUNTERPART: Final = {"requirer": "provider", "provider": "requirer"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelatedApplication:
-    """What inference has to know about an application."""
+    """What relation inference needs to know about an application."""
 
     name: str
     endpoints: Mapping[str, Endpoint]
@@ -27,14 +27,14 @@ class RelatedApplication:
     is_remote: bool = False
 
     def all_endpoints(self) -> tuple[Endpoint, ...]:
-        """Return the declared endpoints, and the implicit one of an application of the model."""
+        """Return the declared endpoints, plus the implicit one for an application of the model."""
         declared = tuple(self.endpoints.values())
         return declared if self.is_remote else (*declared, JUJU_INFO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One endpoint of a relation: an application and the endpoint it takes part with."""
+    """One side of a relation: an application and its endpoint in the relation."""
 
     application: str
     endpoint: Endpoint
@@ -46,11 +46,11 @@ class Side:
 
     @property
     def implicit(self) -> bool:
-        """Whether it is the endpoint that every charm has."""
+        """Whether it is the endpoint that every charm provides implicitly."""
         return self.endpoint == JUJU_INFO
 
     def can_relate_to(self, other: Side) -> bool:
-        """Whether the interface is one, the roles fit, and the applications are two."""
+        """Whether the interfaces match, the roles fit and the applications differ."""
         return (
             self.application != other.application
             and self.endpoint.interface == other.endpoint.interface
@@ -82,7 +82,7 @@ def infer_sides(names: Sequence[str], applications: Mapping[str, RelatedApplicat
         The one or two sides, requirer first.
 
     Raises:
-        ApiError: when there is no possibility, or more than one.
+        ApiError: when no relation is possible, or more than one is.
     """
     if len(names) not in (1, 2):
         raise ApiError(f"cannot relate {len(names)} endpoints")
@@ -109,7 +109,7 @@ def infer_sides(names: Sequence[str], applications: Mapping[str, RelatedApplicat
 
 
 def is_container_scoped(sides: Iterable[Side]) -> bool:
-    """Whether one of the endpoints lives within the other's container."""
+    """Whether one of the endpoints has container scope."""
     return any(side.endpoint.scope == "container" for side in sides)
 
 

@@ -1,8 +1,8 @@
-"""Storage: what charms declare, what deployments ask for, and what a model has of it.
+"""Storage: what charms declare, what deployments ask for, and what exists in a model.
 
-A storage instance belongs to a unit while it is attached. Its filesystem lies on a volume when the
-pool is one of Kubernetes, which has volumes only: the filesystem is then the claim, the volume the
-persistent volume.
+A storage instance is owned by a unit while it is attached. In a Kubernetes pool, which provides
+only volumes, its filesystem is backed by a volume: the filesystem is then the persistent volume
+claim and the volume the persistent volume.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from ckf_airgap.rehearsal.wire import ApiError, text_field
 StorageLife: TypeAlias = Literal["alive", "dying"]
 
 STORAGE_ROOT: Final = "/var/lib/juju/storage"
-"""Where storage is mounted whose charm does not say where."""
+"""Where storage is mounted when the charm sets no location."""
 
 UNBOUNDED: Final = -1
-"""The greatest number of instances, when a charm sets no limit."""
+"""The maximum number of instances when a charm sets no limit."""
 
 DEFAULT_SIZE_MIB: Final = 1024
 
@@ -33,7 +33,7 @@ _INSTANCE_ID: Final = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*/(0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageDeclaration:
-    """A storage of a charm (``storage:`` in its metadata)."""
+    """A storage declared by a charm (``storage:`` in its metadata)."""
 
     name: str
     type: str
@@ -41,7 +41,7 @@ class StorageDeclaration:
     read_only: bool = False
     least: int = 1
     most: int = 1
-    """How many instances a unit has at most; `UNBOUNDED` for any number."""
+    """The maximum number of instances per unit; `UNBOUNDED` for no limit."""
     minimum_size_mib: int = 0
     location: str = ""
     description: str = ""
@@ -49,7 +49,7 @@ class StorageDeclaration:
 
     @classmethod
     def from_document(cls, name: str, document: Document) -> StorageDeclaration:
-        """Return the declaration in a charm's metadata."""
+        """Parse the declaration in a charm's metadata."""
         least, most = _count_range(document)
         properties = document.get("properties")
         return cls(
@@ -66,10 +66,10 @@ class StorageDeclaration:
         )
 
     def mount_point(self, number: int) -> str:
-        """Return where the instance with a number (from 0, per unit) is mounted.
+        """Return the mount point of the instance with this number (from 0, per unit).
 
-        As ``state.FilesystemMountPoint`` has it: the location itself for a single instance, else
-        a directory below.
+        As in ``state.FilesystemMountPoint``: the location itself for a single instance, otherwise
+        a directory below it.
         """
         if self.location and self.most == 1:
             return self.location
@@ -78,7 +78,7 @@ class StorageDeclaration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageConstraints:
-    """What is asked for of a storage; empty or 0 where nothing is."""
+    """The constraints requested for a storage; empty or 0 where unspecified."""
 
     pool: str = ""
     size_mib: int = 0
@@ -86,7 +86,7 @@ class StorageConstraints:
 
     @classmethod
     def from_document(cls, document: Document) -> StorageConstraints:
-        """Return the constraints in a request; a missing field is empty or 0."""
+        """Parse the constraints in a request; a missing field is empty or 0."""
         return cls(
             pool=text_field(document, "pool"),
             size_mib=_natural_or_none(document, "size") or 0,
@@ -94,7 +94,7 @@ class StorageConstraints:
         )
 
     def updated(self, document: Document) -> StorageConstraints:
-        """Return these with the fields that a request has."""
+        """Return these constraints, overridden by the fields present in a request."""
         size, count = _natural_or_none(document, "size"), _natural_or_none(document, "count")
         return StorageConstraints(
             pool=text_field(document, "pool") or self.pool,
@@ -103,13 +103,13 @@ class StorageConstraints:
         )
 
     def as_document(self) -> Document:
-        """Return them as ``params.StorageConstraints``."""
+        """Return the constraints as ``params.StorageConstraints``."""
         return {"pool": self.pool, "size": self.size_mib, "count": self.count}
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class StorageStatus:
-    """The status of a filesystem or a volume, and since when."""
+    """The status of a filesystem or volume, and when it was set."""
 
     current: str
     message: str = ""
@@ -125,19 +125,19 @@ class Volume:
     size_mib: int
     status: StorageStatus
     provider_id: str = ""
-    """The volume's name in the cluster; empty until there is one."""
+    """The name of the volume in the cluster; empty until it has been provisioned."""
     life: StorageLife = "alive"
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Filesystem:
-    """A filesystem, and the volume below it if the pool is one of volumes.
+    """A filesystem, and its backing volume if the pool provides volumes.
 
     Attributes:
-        id: Its number; with a unit in front for one that lives and dies with its pod.
+        id: Its number, prefixed with the unit if the filesystem lives and dies with the pod.
         detachable: Whether it outlives its unit.
-        claim: The name of the claim in the cluster: the next unit of the same number finds it.
-        mounted_by: The unit that has it, if any.
+        claim: The name of the claim in the cluster; the next unit with the same number reuses it.
+        mounted_by: The unit that mounts it, if any.
     """
 
     id: str
@@ -160,7 +160,7 @@ class Filesystem:
 
     @property
     def provisioned(self) -> bool:
-        """Whether the cluster has made it."""
+        """Whether the cluster has provisioned it."""
         return bool(self.provider_id)
 
 
@@ -169,8 +169,8 @@ class StorageInstance:
     """A storage instance, such as ``minio-data/0``.
 
     Attributes:
-        unit: The unit that it is attached to and that owns it; empty when it is detached.
-        attachment: The life of that attachment.
+        unit: The unit that owns it and that it is attached to; empty when it is detached.
+        attachment: The life of the attachment.
     """
 
     id: str
@@ -196,11 +196,11 @@ class StorageInstance:
 
 @dataclass(slots=True, kw_only=True)
 class PersistentVolume:
-    """A volume that a cluster has and no model manages.
+    """A volume in the cluster that no model manages.
 
     Attributes:
         claimed: Whether a claim is still bound to it.
-        retained: Whether it stays when its claim is deleted.
+        retained: Whether it is kept when its claim is deleted.
     """
 
     name: str
@@ -211,7 +211,7 @@ class PersistentVolume:
 
 @dataclass(slots=True)
 class Cluster:
-    """The persistent volumes of a cluster that models have released, by name."""
+    """The persistent volumes that models have released to the cluster, by name."""
 
     released: dict[str, PersistentVolume] = field(default_factory=dict)
 
@@ -225,7 +225,7 @@ def storage_id(tag: str) -> str:
     """Return the id of a storage instance: ``data/0`` for ``storage-data-0``.
 
     Raises:
-        ApiError: when it is the tag of something else.
+        ApiError: when it is not a storage tag.
     """
     kind, _, rest = tag.partition("-")
     name, _, number = rest.rpartition("-")
@@ -236,7 +236,7 @@ def storage_id(tag: str) -> str:
 
 
 def is_storage_id(text: str) -> bool:
-    """Whether a text is the id of a storage instance, such as ``data/0``."""
+    """Whether a string is a storage instance id, such as ``data/0``."""
     return _INSTANCE_ID.match(text) is not None
 
 
@@ -250,7 +250,7 @@ def storage_declarations(charm: Charm) -> dict[str, StorageDeclaration]:
 
 
 def device_minima(metadata: Mapping[str, JSONValue]) -> dict[str, int]:
-    """Return the devices that a charm declares, and how many of each it needs at least."""
+    """Return the devices that a charm declares, with the minimum count of each."""
     section = metadata.get("devices")
     least: dict[str, int] = {}
     for name, device in section.items() if isinstance(section, dict) else ():
@@ -269,7 +269,7 @@ def mebibytes(size: JSONValue) -> int:
 
 
 def _count_range(document: Document) -> tuple[int, int]:
-    """Return how many of a storage there may be: one, or ``multiple: {range: 0-2}``."""
+    """Return the allowed number of instances: one, or ``multiple: {range: 0-2}``."""
     multiple = document.get("multiple")
     if not isinstance(multiple, dict):
         return 1, 1
@@ -281,7 +281,7 @@ def _count_range(document: Document) -> tuple[int, int]:
 
 
 def _natural_or_none(document: Document, name: str) -> int | None:
-    """Return a number of a request, or ``None`` when it has none."""
+    """Return a number from a request, or ``None`` if it is missing."""
     for key, value in document.items():
         if key.lower() == name and isinstance(value, int) and not isinstance(value, bool):
             return max(value, 0)

@@ -1,4 +1,4 @@
-"""Operations and their tasks: what ``juju run`` and ``juju exec`` leave in a model."""
+"""Operations and their tasks, which ``juju run`` and ``juju exec`` create in a model."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ TaskStatus: TypeAlias = Literal[
 ]
 
 NEVER: Final = "0001-01-01T00:00:00Z"
-"""The time of something that has not happened."""
+"""The timestamp of something that has not happened yet."""
 
 _ACTIVE: Final = ("pending", "running", "aborting")
 _ORDER: Final = ("error", "running", "pending", "failed", "cancelled", "completed")
-"""Which status of its tasks an operation has: the first of these that one of them has."""
+"""An operation's status is the first of these that any of its tasks has."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Task:
-    """One action on one unit.
+    """An action on one unit.
 
     Attributes:
-        id: Its number, from the same sequence as those of operations.
+        id: Its number, from the sequence it shares with operations.
         operation: The id of its operation.
         unit: The name of its unit.
         name: The action's name.
         params: The parameters, with their defaults.
-        log: The progress messages so far, with their times.
-        results: What it has set; in no representation, since it may be a password.
+        log: The progress messages so far, with their timestamps.
+        results: The results it has set; kept out of the repr, since they may hold a password.
     """
 
     id: str
@@ -53,21 +53,21 @@ class Task:
 
     @property
     def is_active(self) -> bool:
-        """Whether it is still to end."""
+        """Whether it has yet to finish."""
         return self.status in _ACTIVE
 
     @property
     def lock(self) -> tuple[str, str] | None:
-        """What it holds while it runs: the unit, and the group; ``None`` for nothing."""
+        """The lock it holds while it runs: the unit and the group; ``None`` for no lock."""
         if self.parallel and not self.execution_group:
             return None
         return self.unit, self.execution_group
 
     def as_document(self, *, brief: bool = False) -> Document:
-        """Return it as the API shows it: ``ActionResult``.
+        """Return the task as the API shows it: ``ActionResult``.
 
         Args:
-            brief: Without messages and results, as lists of operations are.
+            brief: Whether to omit messages and results, as lists of operations do.
         """
         shown: Document = {
             "action": {
@@ -94,7 +94,7 @@ class Task:
         return shown
 
     def delta(self, model_uuid: str) -> Document:
-        """Return the body of its delta."""
+        """Return the body of the task's delta."""
         shown: Document = {
             "model-uuid": model_uuid,
             "id": self.id,
@@ -115,7 +115,7 @@ class Task:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Operation:
-    """What one call has enqueued.
+    """The tasks that one API call enqueued.
 
     Attributes:
         tasks: Its tasks, in order.
@@ -133,7 +133,7 @@ class Operation:
 
     @property
     def status(self) -> str:
-        """Its own status, else what its tasks make of it."""
+        """Its own status if set, otherwise the one derived from its tasks."""
         if self.nothing_enqueued:
             return "error"
         statuses = {task.status for task in self.tasks}
@@ -143,7 +143,7 @@ class Operation:
         return found
 
     def as_document(self, tasks: Iterable[Task] | None = None, *, brief: bool = False) -> Document:
-        """Return it as the API shows it: ``OperationResult``, with these tasks or all."""
+        """Return the operation as the API's ``OperationResult``, with these tasks or all."""
         shown: Document = {
             "operation": f"operation-{self.id}",
             "summary": self.summary,

@@ -1,1 +1,1 @@
-"""The controller as a process: address, certificates, users, the client store."""
+"""The controller as a process: address, certificates, users and client store."""

@@ -1,4 +1,4 @@
-"""A script file that is read again when it changes, while the controller runs."""
+"""A script file that is reloaded when it changes while the controller runs."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ckf_airgap.rehearsal.units.course import Scene, Script
 from ckf_airgap.rehearsal.units.scriptfile import MAX_BYTES, parse_script
 
 POLL_S: Final = 0.25
-"""How often the file is looked at, in seconds of the wall clock."""
+"""How often the file is checked, in wall-clock seconds."""
 
 _Stamp: TypeAlias = "tuple[int, int, int] | None"
 
 
 def read_script(path: Path) -> Scene:
-    """Return what a script file says.
+    """Read and parse a script file.
 
     Raises:
         MissingError: when there is no such file.
-        InputError: when it cannot be read, is too large, or is not a script.
+        InputError: when it cannot be read, is too large, or is not a valid script.
     """
     try:
         text = read_small_text(path, MAX_BYTES, what="a script")
@@ -35,14 +35,14 @@ def read_script(path: Path) -> Scene:
 
 
 class ScriptWatch:
-    """Plays a script file, and plays it again when it changes.
+    """Applies a script file to a controller, and reapplies it when it changes.
 
-    A file that can no longer be read, or is no script any more, leaves the last good one in force.
+    When the file becomes unreadable or invalid, the last valid script stays in force.
 
     Args:
         path: The file.
         script: The script of the controller that plays it.
-        changed: Called after the file was read again: with what is wrong with it, or ``None``.
+        changed: Called after each reload, with what is wrong with the file or ``None``.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class ScriptWatch:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Play the file as it is now, and begin to look for changes.
+        """Apply the current file and start watching for changes.
 
         Raises:
             AirgapError: as `read_script`.
@@ -65,7 +65,7 @@ class ScriptWatch:
         self._task = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
-        """Look for changes no longer."""
+        """Stop watching for changes."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -76,8 +76,8 @@ class ScriptWatch:
         while True:
             await asyncio.sleep(POLL_S)
             stamp = await asyncio.to_thread(_stamp, self._path)
-            # A file that is being written is empty or half for a moment: it must stay as it is for
-            # one look before it is read.
+            # A file that is being written may be empty or incomplete for a moment, so it is read
+            # only after one check has found it unchanged.
             is_settled, before = stamp == before, stamp
             if stamp == self._stamp or not is_settled:
                 continue
@@ -91,7 +91,7 @@ class ScriptWatch:
 
 
 def _stamp(path: Path) -> _Stamp:
-    """Return what changes when a file does; ``None`` while there is none."""
+    """Return a stamp that changes when the file does; ``None`` if there is no file."""
     try:
         status = path.stat()
     except OSError:

@@ -22,7 +22,7 @@ STOP_TIMEOUT_S: Final = 30.0
 class ControllerThread:
     """A running controller with its own event loop, for synchronous callers and blocking clients.
 
-    The state of the controller belongs to its thread: read and change it through `call`.
+    The controller's state belongs to its thread: read and change it only through `call`.
 
     Args:
         controller: The controller to run.
@@ -37,7 +37,7 @@ class ControllerThread:
         self._error: BaseException | None = None
 
     def __enter__(self) -> ControllerThread:
-        """Start the controller and return once it listens."""
+        """Start the controller and return once it is listening."""
         self.start()
         return self
 
@@ -51,10 +51,10 @@ class ControllerThread:
         self.stop()
 
     def start(self) -> None:
-        """Start the thread and wait until the controller listens.
+        """Start the thread and wait until the controller is listening.
 
         Raises:
-            ControllerError: when it cannot.
+            ControllerError: when it cannot be started.
         """
         self._thread.start()
         if not self._ready.wait(START_TIMEOUT_S):
@@ -65,7 +65,7 @@ class ControllerThread:
             raise self._error
 
     def stop(self) -> None:
-        """Stop the controller and wait for its thread; harmless when it has ended.
+        """Stop the controller and wait for its thread; a no-op if it has already ended.
 
         Raises:
             ControllerError: when it does not end in time.
@@ -87,7 +87,7 @@ class ControllerThread:
         return self.controller.endpoint
 
     def call(self, function: Callable[[], T], *, timeout_s: float = 30.0) -> T:
-        """Return what a function returns when it is called in the controller's thread."""
+        """Call a function in the controller's thread and return its result."""
 
         async def run() -> T:
             return function()
@@ -95,7 +95,7 @@ class ControllerThread:
         return self.run(run(), timeout_s=timeout_s)
 
     def run(self, coroutine: Coroutine[Any, Any, T], *, timeout_s: float = 30.0) -> T:
-        """Return what a coroutine returns when it is run in the controller's loop.
+        """Run a coroutine in the controller's event loop and return its result.
 
         Raises:
             RuntimeError: when the controller is not running.

@@ -1,1 +1,1 @@
-"""The models of the embedded controller: what it holds and which changes it takes."""
+"""The models of the embedded controller: their state, and the changes they accept."""

@@ -1,9 +1,9 @@
-"""Macaroons of local users: what lets somebody in who has shown a password once.
+"""Macaroons of local users, which let in a user who has given a password before.
 
 Two bakeries, as ``apiserver/stateauthenticator/context.go`` has them. The first mints a login
 macaroon with a third-party caveat, "declare that this is an authenticated user", which is addressed
-to this controller too. The second discharges that caveat for somebody with a password, or with the
-short-lived macaroon that registering leaves. Keys live as long as the process.
+to this same controller. The second discharges that caveat for a user with a password, or with the
+short-lived macaroon issued by registration. Keys live as long as the process.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.rehearsal.wire import DISCHARGE_REQUIRED, ApiError
 
 LOGIN_LIFETIME: Final = timedelta(hours=24)
-"""How long a login by macaroon is good for."""
+"""How long a login macaroon is valid."""
 
 INTERACTION_LIFETIME: Final = timedelta(minutes=2)
-"""How long somebody who has registered may log in without a password."""
+"""How long a user who has just registered may log in without a password."""
 
 _USERNAME: Final = "username"
 _IS_AUTHENTICATED: Final = "is-authenticated-user"
 _NAMESPACE: Final = "github.com/juju/juju"
 _MAX_TOKENS: Final = 1024
 _MAX_MACAROONS: Final = 128
-"""The macaroons of one request, discharges and all: each is verified while others wait."""
+"""The maximum number of macaroons per request, discharges included: verifying them blocks."""
 
 Macaroons: TypeAlias = list[Any]
-"""A macaroon with its discharges, as the library has them."""
+"""A macaroon with its discharges, as the library represents them."""
 
 
 class DischargeRequiredError(ApiError):
-    """The refusal that carries the macaroon which, once discharged, lets the user in.
+    """A refusal that carries the macaroon to discharge in order to log in.
 
     Args:
-        message: What is wrong with the macaroons that came, if any did.
-        legacy: The macaroon as clients of the old bakery read it.
-        current: The same for clients of today, with the caveat's content beside it.
+        message: What is wrong with the macaroons in the request, if there were any.
+        legacy: The macaroon in the form that clients of the old bakery read.
+        current: The same for current clients, with the caveat's content alongside.
     """
 
     def __init__(self, message: str, *, legacy: Document, current: Document) -> None:
@@ -58,16 +58,16 @@ class DischargeRequiredError(ApiError):
 
 
 class InteractionRequiredError(Exception):
-    """A caveat that nobody has shown a password for yet."""
+    """A caveat that cannot be discharged until the user gives a password."""
 
 
 class DischargeRefusedError(Exception):
-    """A caveat that is not discharged, and why."""
+    """A caveat that cannot be discharged, with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Locator:
-    """Tells where third parties are and which key they have: it is always this controller."""
+    """Locates third parties and their keys: the third party is always this controller."""
 
     key: Any
 
@@ -98,19 +98,19 @@ class LocalBakery:
 
     @property
     def public_key(self) -> str:
-        """The key that caveats for this controller are encrypted with, in base64."""
+        """The public key that caveats for this controller are encrypted to, in base64."""
         return str(self._discharge_key.public_key)
 
     def login_macaroon(
         self, user_id: str, *, identity_url: str, version: int, why: str
     ) -> DischargeRequiredError:
-        """Return the error that asks a user to have a macaroon discharged.
+        """Return the error that asks a client to discharge a macaroon.
 
         Args:
-            user_id: Who wants to log in.
-            identity_url: Where the discharge is asked for.
-            version: The version of the bakery protocol that the client speaks.
-            why: What is wrong with the macaroons that came.
+            user_id: The user who wants to log in.
+            identity_url: Where to request the discharge.
+            version: The bakery protocol version that the client speaks.
+            why: What is wrong with the macaroons in the request.
         """
         condition = f"{_IS_AUTHENTICATED} {user_id}"
         caveat = checkers.Caveat(condition=condition, location=identity_url)
@@ -125,10 +125,10 @@ class LocalBakery:
         )
 
     def user_of(self, macaroons: Sequence[Macaroons]) -> str:
-        """Return the user whom the first valid one of login macaroons belongs to.
+        """Return the user that the first valid login macaroon belongs to.
 
         Raises:
-            ApiError: why none is valid; ``permission denied`` when there is none at all.
+            ApiError: when none is valid, with the reason; ``permission denied`` without macaroons.
         """
         reason = "permission denied"
         for index, slice_ in enumerate(macaroons):
@@ -141,7 +141,7 @@ class LocalBakery:
         raise ApiError(reason)
 
     def registration_macaroons(self, user_id: str, *, version: int) -> Macaroons:
-        """Return the macaroon that proves for two minutes that a user has just registered."""
+        """Return a macaroon that proves, for two minutes, that a user has just registered."""
         macaroon = self._registrations.macaroon(
             _understood(version),
             self._clock() + INTERACTION_LIFETIME,
@@ -151,7 +151,7 @@ class LocalBakery:
         return [macaroon.macaroon]
 
     def new_token(self, user_id: str) -> str:
-        """Return a token that discharges one caveat for a user who has shown a password."""
+        """Return a token that discharges one caveat for a user who has given a password."""
         while len(self._tokens) >= _MAX_TOKENS:
             del self._tokens[next(iter(self._tokens))]
         token = secrets.token_hex(12)
@@ -166,16 +166,16 @@ class LocalBakery:
         token: tuple[str, str] | None,
         macaroons: Sequence[Macaroons],
     ) -> Document:
-        """Return the macaroon that discharges a caveat of a login macaroon.
+        """Return the discharge macaroon for a caveat of a login macaroon.
 
         Args:
-            caveat_id: The caveat's id; also its encrypted content when that is not apart.
+            caveat_id: The caveat's id; also its encrypted content unless that is sent separately.
             caveat: The encrypted content.
-            token: Kind and value of the token that a form handed out.
-            macaroons: What the client shows instead.
+            token: Kind and value of the token issued by the login form.
+            macaroons: The macaroons the client presents instead.
 
         Raises:
-            InteractionRequiredError: when the client has to show a password first.
+            InteractionRequiredError: when the client has to give a password first.
             DischargeRefusedError: when the caveat cannot be discharged.
         """
         checker = _CaveatChecker(lambda user_id: self._check_user(user_id, token, macaroons))
@@ -198,7 +198,7 @@ class LocalBakery:
     def _check_user(
         self, user_id: str, token: tuple[str, str] | None, macaroons: Sequence[Macaroons]
     ) -> list[Any]:
-        """Return what to declare of a user; raise when it is not proved who asks."""
+        """Return what to declare about a user; raise unless the requester has proved identity."""
         if token is None:
             if not self._has_registered(user_id, macaroons):
                 raise InteractionRequiredError
@@ -228,7 +228,7 @@ class LocalBakery:
         return False
 
     def _verified(self, oven: Any, slice_: Macaroons, allowed: dict[str, str]) -> dict[str, str]:
-        """Return what a macaroon and its discharges declare, once their conditions are met."""
+        """Return what a macaroon and its discharges declare, after checking their conditions."""
         try:
             operations, conditions = oven.macaroon_ops(slice_)
         except Exception as error:
@@ -256,12 +256,12 @@ class LocalBakery:
 
 
 class _InvalidError(Exception):
-    """A macaroon that lets nobody in."""
+    """A macaroon that is not valid for a login."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Clock:
-    """The clock as the library asks for it: without a time zone."""
+    """The clock in the form the library expects: naive, without a time zone."""
 
     clock: Callable[[], datetime]
 
@@ -271,7 +271,7 @@ class _Clock:
 
 @dataclass(frozen=True, slots=True)
 class _CaveatChecker:
-    """Reads the condition of a caveat and leaves the decision to `check`."""
+    """Parses a caveat's condition and leaves the decision to `check`."""
 
     check: Callable[[str], list[Any]]
 
@@ -283,7 +283,7 @@ class _CaveatChecker:
 
 
 def _understood(version: int) -> int:
-    """Return the version to speak with a client; one that names none is as old as the first."""
+    """Return the bakery version to speak to a client; the oldest if it names none."""
     spoken: int = max(bakery.VERSION_1, min(version, bakery.LATEST_VERSION))
     return spoken
 
@@ -292,7 +292,7 @@ def macaroons_from_documents(documents: Sequence[JSONValue]) -> list[Macaroons]:
     """Return the macaroons of a login request: a list of lists of macaroons in JSON.
 
     Raises:
-        ApiError: when that is not what they are, or there are too many.
+        ApiError: when the documents are malformed, or there are too many macaroons.
     """
     found = []
     count = 0
@@ -307,7 +307,7 @@ def macaroons_from_documents(documents: Sequence[JSONValue]) -> list[Macaroons]:
 
 
 def macaroons_from_text(text: str) -> Macaroons | None:
-    """Return the macaroons of a cookie or header; ``None`` when it is not a list of macaroons."""
+    """Parse the macaroons in a cookie or header; ``None`` if it holds no list of macaroons."""
     padded = text.replace("-", "+").replace("_", "/")
     try:
         decoded = json.loads(base64.b64decode(padded + "=" * (-len(padded) % 4)))
@@ -318,13 +318,13 @@ def macaroons_from_text(text: str) -> Macaroons | None:
 
 
 def macaroons_as_text(macaroons: Macaroons) -> str:
-    """Return macaroons as a cookie holds them: base64 of a list in JSON."""
+    """Return macaroons in the form cookies hold: a base64-encoded JSON list."""
     text = json.dumps([_to_document(macaroon) for macaroon in macaroons], separators=(",", ":"))
     return base64.b64encode(text.encode()).decode("ascii")
 
 
 def signature_of(macaroons: Macaroons) -> str:
-    """Return the signature of the first macaroon, in hex: cookies are named after it."""
+    """Return the signature of the first macaroon in hex, which cookies are named after."""
     return str(macaroons[0].signature)
 
 

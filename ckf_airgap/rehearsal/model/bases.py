@@ -1,4 +1,4 @@
-"""Another base for the units of an application, as ``juju set-application-base`` asks for one."""
+"""Changing the base of an application's units, as ``juju set-application-base`` does."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from ckf_airgap.rehearsal.wire import (
 
 
 def update_base(application: Application, channel: str, *, force: bool) -> None:
-    """Give an application another version of its system.
+    """Change the OS version in an application's base.
 
     Args:
         application: The application.
-        channel: The version, ``22.04`` or ``22.04/stable``.
-        force: Whether it may be one that the charm does not support.
+        channel: The base channel, ``22.04`` or ``22.04/stable``.
+        force: Whether a base that the charm does not support is allowed.
 
     Raises:
-        ApiError: when the version is missing, or the charm does not support it.
+        ApiError: when the channel is missing, or the charm does not support the base.
     """
     if not channel:
         raise ApiError("base missing from args", BAD_REQUEST)

@@ -1,7 +1,7 @@
-"""Which space each endpoint of an application is bound to; a Kubernetes model has ``alpha`` only.
+"""The space each endpoint of an application is bound to; a Kubernetes model only has ``alpha``.
 
-Every endpoint that a charm declares has a binding, whether or not somebody asked for one, as
-``state/endpoint_bindings.go`` has it; ``juju-info`` has none.
+As in ``state/endpoint_bindings.go``, every endpoint that a charm declares has a binding, whether or
+not one was requested; ``juju-info`` has none.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ ALPHA: Final = "alpha"
 
 _ALPHA_ID: Final = "0"
 DEFAULT: Final = ""
-"""The endpoint that stands for all that are not bound themselves."""
+"""The key for the default binding, of all endpoints without a binding of their own."""
 
 
 def bindable(charm: Charm) -> list[str]:
-    """Return the names that can be bound: the declared endpoints and the extra bindings."""
+    """Return the bindable names: the declared endpoints and the extra bindings."""
     extra = charm.metadata.get("extra-bindings")
     return [*charm.endpoints, *(extra if isinstance(extra, dict) else ())]
 
@@ -38,7 +38,7 @@ def initial_bindings(charm: Charm, asked: Mapping[str, str]) -> dict[str, str]:
 def merge_bindings(
     before: Mapping[str, str], asked: Mapping[str, str], charm: Charm
 ) -> dict[str, str]:
-    """Return bindings with others merged in, narrowed to the endpoints of a charm.
+    """Return bindings with others merged in, restricted to a charm's endpoints.
 
     Raises:
         ApiError: for a space or an endpoint that does not exist.
@@ -52,7 +52,7 @@ def merge_bindings(
 
 
 def check_spaces(bindings: Mapping[str, str]) -> None:
-    """Raise `ApiError` unless every binding is to the only space, by name or by id."""
+    """Raise `ApiError` unless every binding names the only space, by name or id."""
     spaces = set(bindings.values()) - {""}
     if not (spaces <= {ALPHA} or spaces <= {_ALPHA_ID}):
         raise ApiError("space not found", NOT_FOUND)

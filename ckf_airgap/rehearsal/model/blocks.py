@@ -1,4 +1,4 @@
-"""Disabled commands: what of a model may not be changed, removed or destroyed for now."""
+"""Disabled commands: the blocks on changing, removing or destroying parts of a model."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ REMOVE: Final = "BlockRemove"
 CHANGE: Final = "BlockChange"
 
 KINDS: Final = (DESTROY, REMOVE, CHANGE)
-"""Each kind forbids what the ones before it forbid, too."""
+"""Each kind also forbids whatever the kinds before it forbid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """One block of a model.
+    """A block on a model.
 
     Attributes:
         id: Its id in the controller: the model's UUID and a number.
         kind: What is blocked, one of `KINDS`.
-        message: Why, in the words of the user who has set it.
+        message: The reason, as given by the user who set it.
     """
 
     id: str
@@ -32,7 +32,7 @@ class Block:
 
 
 class Blocks:
-    """The blocks of one model, one of each kind at most.
+    """The blocks of a model, at most one of each kind.
 
     Args:
         model_uuid: The model's UUID.
@@ -47,7 +47,7 @@ class Blocks:
         return iter(tuple(self._blocks.values()))
 
     def switch_on(self, kind: str, message: str) -> None:
-        """Set a block, or give the one that is set another message.
+        """Set a block, or change its message if it is already set.
 
         Raises:
             ApiError: when there is no such kind.
@@ -60,7 +60,7 @@ class Blocks:
         self._blocks[kind] = Block(id=block_id, kind=kind, message=message)
 
     def switch_off(self, kind: str) -> None:
-        """Take a block away, if it is set.
+        """Remove a block, if it is set.
 
         Raises:
             ApiError: when there is no such kind.
@@ -69,18 +69,18 @@ class Blocks:
         self._blocks.pop(kind, None)
 
     def clear(self) -> None:
-        """Take every block away."""
+        """Remove every block."""
         self._blocks.clear()
 
     def check(self, kind: str) -> None:
-        """Check that something may be done that a block of a kind forbids.
+        """Check that no block forbids an operation.
 
         Args:
             kind: The mildest block that forbids it: every change is forbidden by `CHANGE`, a
-                removal by `REMOVE` too, the destruction of the model by all of them.
+                removal also by `REMOVE`, and destroying the model by all of them.
 
         Raises:
-            ApiError: with the message of the block that forbids it (``operation is blocked``).
+            ApiError: with the block's message and the code ``operation is blocked``.
         """
         for one in KINDS[KINDS.index(kind) :]:
             block = self._blocks.get(one)

@@ -1,4 +1,4 @@
-"""Constraints as the controller takes them: a JSON object with known, typed keys. Pure."""
+"""Constraints as the controller accepts them: a JSON object with known, typed keys. Pure."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _KINDS: Final[Mapping[str, str]] = {
 
 
 def parse_constraints(document: Mapping[str, JSONValue]) -> Document:
-    """Return the constraints of a request: known keys only, without those that are ``null``.
+    """Return the constraints in a request: known keys only, without ``null`` values.
 
     Raises:
-        ApiError: as Go's JSON decoder words it, when a value has the wrong type.
+        ApiError: when a value has the wrong type, in the words of Go's JSON decoder.
     """
     found: Document = {}
     for key, value in document.items():
@@ -57,10 +57,10 @@ def parse_constraints(document: Mapping[str, JSONValue]) -> Document:
 
 
 def check_new_constraints(application: Application, constraints: Document) -> None:
-    """Check that an application can have other constraints.
+    """Check that an application's constraints can be changed.
 
     Raises:
-        ApiError: when it is a subordinate, dies, or would change its architecture.
+        ApiError: when it is a subordinate, is dying, or its architecture would change.
     """
     if application.charm.subordinate:
         raise ApiError("constraints do not apply to subordinate applications")
@@ -76,7 +76,7 @@ def check_new_constraints(application: Application, constraints: Document) -> No
 def with_architecture(
     constraints: Mapping[str, JSONValue], model: Mapping[str, JSONValue]
 ) -> Document:
-    """Return constraints with an architecture: their own, the model's, or ``amd64``."""
+    """Return the constraints with an architecture: their own, the model's, or ``amd64``."""
     return {"arch": model.get("arch") or DEFAULT_ARCHITECTURE, **constraints}
 
 

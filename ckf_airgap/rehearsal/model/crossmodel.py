@@ -1,4 +1,4 @@
-"""Relations between the models of a controller: two halves, and what keeps them alike."""
+"""Cross-model relations within a controller: two halves, and what keeps them in sync."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from ckf_airgap.rehearsal.wire import ALREADY_EXISTS, ApiError
 
 
 class Party(Protocol):
-    """A model that takes part in relations across models."""
+    """A model that takes part in cross-model relations."""
 
     @property
     def uuid(self) -> str:
-        """Its UUID."""
+        """The model's UUID."""
 
     @property
     def topology(self) -> Topology:
-        """What is deployed in it."""
+        """The applications deployed in the model."""
 
     @property
     def offers(self) -> Offers:
-        """What it offers."""
+        """The model's offers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Half:
-    """One of the two halves of a relation."""
+    """One of the two halves of a cross-model relation."""
 
     topology: RemoteApplications
     relation: Relation
     remote: str
-    """The name under which this model knows the application of the other."""
+    """This model's name for the application of the other model."""
 
 
 class CrossModelRelations:
-    """Carries what happens in one half of a relation to the other.
+    """Propagates what happens in one half of a relation to the other.
 
     Args:
         models: Returns the models of the controller.
@@ -55,7 +55,7 @@ class CrossModelRelations:
         self._halves: dict[int, Half] = {}
 
     def find_offer(self, offer_uuid: str) -> tuple[Party, Offer] | None:
-        """Return the offer with a UUID and its model, if there is one."""
+        """Return the offer with this UUID and its model, if it exists."""
         for model in self._models():
             offer = model.offers.by_uuid(offer_uuid)
             if offer is not None:
@@ -72,7 +72,7 @@ class CrossModelRelations:
         offer_uuid: str,
         user: str,
     ) -> None:
-        """Let a model know an offered application under a name; again is harmless.
+        """Make a model consume an offer under a name; repeating it is harmless.
 
         Raises:
             ApiError: when the name is taken, or there is no such offer.
@@ -120,14 +120,14 @@ class CrossModelRelations:
         )
 
     def suspend(self, topology: Topology, relation: Relation, *, suspended: bool, why: str) -> None:
-        """Suspend both halves of a relation, or take them up again."""
+        """Suspend or resume both halves of a relation."""
         topology.suspend(relation, suspended=suspended, message=why)
         other = self._other(relation)
         if other is not None:
             other.topology.suspend(other.relation, suspended=suspended, message=why)
 
     def offer_removed(self, offer: Offer) -> None:
-        """Let the consumers of an offer learn that it is gone."""
+        """Inform the consumers of an offer that it has been removed."""
         for model in self._models():
             for remote in tuple(model.topology.remotes.values()):
                 if remote.offer_uuid == offer.uuid and not remote.is_proxy:
@@ -138,10 +138,10 @@ class CrossModelRelations:
                     )
                     model.topology.remote_changed(remote)
 
-    # What topologies report (`ckf_airgap.rehearsal.model.remotes.CrossModel`).
+    # Events reported by topologies (`ckf_airgap.rehearsal.model.remotes.CrossModel`).
 
     def relation_added(self, topology: RemoteApplications, relation: Relation) -> None:
-        """Make the other half of a relation, in the model with the offer."""
+        """Create the other half of a relation, in the offering model."""
         remote = next(
             topology.remotes[side.application]
             for side in relation.sides
@@ -177,14 +177,14 @@ class CrossModelRelations:
     def relation_dying(
         self, topology: RemoteApplications, relation: Relation, *, force: bool
     ) -> None:
-        """Let the other half die, too."""
+        """Set the other half to dying as well."""
         del topology
         other = self._other(relation)
         if other is not None and other.relation.life == "alive":
             other.topology.remove_relation(other.relation, force=force)
 
     def relation_gone(self, topology: RemoteApplications, relation: Relation) -> None:
-        """Forget a relation that is gone, and let the other half end."""
+        """Forget a relation that is gone, and remove the other half."""
         other = self._halves.pop(id(relation), None)
         for model in self._models():
             if model.topology is topology:
@@ -196,24 +196,24 @@ class CrossModelRelations:
                     other.topology.remote_unit_left(other.relation, name)
 
     def unit_joined(self, topology: RemoteApplications, relation: Relation, unit: Unit) -> None:
-        """Let the other model learn that a unit takes part."""
+        """Inform the other model that a unit has joined the relation."""
         other = self._other(relation)
         if other is not None:
             other.topology.remote_unit_joined(other.relation, f"{other.remote}/{unit.number}")
             self._counts_changed(topology, other.topology)
 
     def unit_left(self, topology: RemoteApplications, relation: Relation, unit: Unit) -> None:
-        """Let the other model learn that a unit has left."""
+        """Inform the other model that a unit has left the relation."""
         other = self._other(relation)
         if other is not None:
             other.topology.remote_unit_left(other.relation, f"{other.remote}/{unit.number}")
             self._counts_changed(topology, other.topology)
 
     def application_changed(self, topology: RemoteApplications, application: str) -> None:
-        """Let consumers learn that the status of an application changed, or that it is gone."""
+        """Inform consumers that an application's status has changed, or that it is gone."""
         offering = next((model for model in self._models() if model.topology is topology), None)
         for offer in offering.offers.of(application) if offering is not None else ():
-            assert offering is not None  # noqa: S101 - there is an offer of it
+            assert offering is not None  # noqa: S101 - an offer of it exists
             if application not in offering.topology.applications:
                 offering.offers.remove(offer, force=True)
                 self.offer_removed(offer)

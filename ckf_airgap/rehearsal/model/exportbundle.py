@@ -1,4 +1,4 @@
-"""A model as the bundle that would make it again, as ``juju export-bundle`` writes it. Pure.
+"""A model exported as a bundle that recreates it, as ``juju export-bundle`` does. Pure.
 
 What is in it, in which order, and what goes into the overlay below it is as in Juju's
 ``apiserver/facades/client/bundle`` (``ExportBundle``, ``fillBundleData``) and the field order of
@@ -58,7 +58,7 @@ def export_bundle(
     include_charm_defaults: bool = False,
     include_series: bool = False,
 ) -> str:
-    """Return the YAML of a bundle that makes the model again.
+    """Return the YAML of a bundle that recreates the model.
 
     Fields that Juju only takes from an overlay (offers, exposed endpoints) are in a second
     document, as in Juju.
@@ -71,7 +71,7 @@ def export_bundle(
             and none does when all are on one base.
         offers: Per application, its offers: ``{offer: {endpoints: [...], acl: {user: access}}}``.
         saas: The URLs of the offers that the model consumes, by name.
-        include_charm_defaults: Whether options that nobody has set are written too.
+        include_charm_defaults: Whether to write options left at their defaults too.
         include_series: Whether the series is written beside each base.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What of an application can be reached from outside: endpoints, and from where."""
+"""Exposed endpoints of an application, and the spaces and networks they are exposed to."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def expose(application: Application, endpoints: Document) -> None:
 
 
 def unexpose(application: Application, names: list[str]) -> None:
-    """Take endpoints of an application back from outside, all of them when none is named.
+    """Unexpose endpoints of an application, all of them when none is named.
 
     Raises:
         ApiError: for an endpoint that does not exist, or is not exposed.

@@ -1,4 +1,4 @@
-"""What a real controller accepts without an error, although it causes trouble later. Pure."""
+"""Findings: what a real controller accepts although it causes trouble later. Pure."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def revision_finding(resource: LiveResource) -> Finding | None:
 
 
 def upload_finding(resource: LiveResource, *, registry: Registry | None) -> Finding | None:
-    """Return a finding when an uploaded image names nothing, or another registry.
+    """Return a finding when an uploaded image names no image, or one in another registry.
 
     Args:
         resource: The resource, with its body.

@@ -1,6 +1,6 @@
 """The settings of a model: their types and defaults, as ``environs/config`` of Juju 3.6 has them.
 
-Pure facts. A cloud adds the two of its provider: the storage classes.
+Pure data. A cloud adds its provider's two settings: the storage classes.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class SettingField:
 
     Attributes:
         type: What its value is; ``attrs`` is a mapping, given as ``key=value key=value``.
-        default: What a model has when nobody says otherwise; ``None`` for no value at all.
-        values: The only values that it takes; empty for any.
-        may_be_empty: Whether an empty value is one. Zero counts as empty.
+        default: The value a model has unless it is set; ``None`` for no value at all.
+        values: The only values allowed; empty for any.
+        may_be_empty: Whether an empty value is valid. Zero counts as empty.
     """
 
     type: FieldType = "string"
@@ -159,7 +159,7 @@ DISALLOWED: Final = ("admin-secret", "ca-private-key")
 
 
 def juju_defaults() -> dict[str, JSONValue]:
-    """Return the values that a new model has when nobody says otherwise."""
+    """Return the default settings of a new model."""
     return {
         name: field.default
         for name, field in {**SETTINGS, **PROVIDER_SETTINGS}.items()

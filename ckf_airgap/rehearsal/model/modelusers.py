@@ -17,7 +17,7 @@ from ckf_airgap.rehearsal.model.permission import (
 from ckf_airgap.rehearsal.wire import NOT_FOUND, ApiError
 
 _LEFT_AFTER: Final = {WRITE: READ, ADMIN: WRITE}
-"""What revoking an access leaves, whatever was held before."""
+"""The access left after revoking each level, whatever was held before."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class ModelUser:
 
 
 class ModelUsers:
-    """The users of all models of a controller, in the order in which they came."""
+    """The users of all of a controller's models, in the order they were added."""
 
     def __init__(self) -> None:
         self._of_model: dict[str, dict[str, ModelUser]] = {}
@@ -48,7 +48,7 @@ class ModelUsers:
         return list(self._of_model.get(model_uuid, {}).values())
 
     def find(self, model_uuid: str, name: str) -> ModelUser | None:
-        """Return what a user has on a model, or ``None``."""
+        """Return a user's entry for a model, or ``None``."""
         return self._of_model.get(model_uuid, {}).get(name.lower())
 
     def access(self, model_uuid: str, name: str) -> str:
@@ -76,7 +76,7 @@ class ModelUsers:
         held.access = access
 
     def revoke(self, model_uuid: str, name: str, *, access: str) -> None:
-        """Take an access away: ``read`` takes all, each other leaves the one below it.
+        """Revoke access: revoking ``read`` removes it all, any other level leaves the next lower.
 
         Raises:
             ApiError: when the user has no access to the model.

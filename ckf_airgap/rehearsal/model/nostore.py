@@ -1,4 +1,4 @@
-"""The charm store, as seen from behind an air gap: not at all."""
+"""The charm store as seen from behind an air gap: unreachable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Levels of access, and which of them something can have, as ``core/permission`` says."""
+"""Access levels, and which of them apply to which kind of entity, as in ``core/permission``."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def check_access(levels: tuple[str, ...], access: str) -> None:
 
 
 def at_least(levels: tuple[str, ...], held: str, wanted: str) -> bool:
-    """Whether `held` is `wanted` or more; what is no level of `levels` is never enough."""
+    """Whether `held` is at least `wanted`; anything not in `levels` is never enough."""
     if held not in levels or wanted not in levels:
         return False
     return levels.index(held) >= levels.index(wanted)

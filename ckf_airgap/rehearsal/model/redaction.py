@@ -1,4 +1,4 @@
-"""What is left out of recorded requests: content that must be seen by nobody later. Pure."""
+"""Redaction of recorded requests: removes content that nobody may see later. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from ckf_airgap.documents import Document, JSONValue
 
 HIDDEN: Final = "<hidden>"
-"""What stands for a value that is not recorded."""
+"""The placeholder for a value that is not recorded."""
 
 _SECRET_CALLS: Final = ("Secrets.CreateSecrets", "Secrets.UpdateSecrets")
 _SECRET_KEYS: Final = frozenset(

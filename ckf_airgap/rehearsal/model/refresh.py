@@ -29,7 +29,7 @@ _FIXED_SECTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "storage": ("storage on a statefulset", "storage declarations"),
     "devices": ("node selectors (configured from charm devices)", "device declarations"),
 }
-"""Sections of the metadata that cannot change on Kubernetes, and how Juju calls them."""
+"""Metadata sections that cannot change on Kubernetes, and what Juju calls them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ class Refresh:
 
 
 def check_sections(before: Charm, charm: Charm) -> None:
-    """Check that a charm changes nothing that a cluster cannot change.
+    """Check that a charm leaves alone what cannot be changed in a cluster.
 
     Raises:
         ApiError: for the first section of the metadata that differs and must not.
@@ -98,7 +98,7 @@ def check_assumptions(request: Refresh, before: Charm, charm: Charm, facts: Mode
 
 
 def check_refresh(request: Refresh, *, application: Application, charm: Charm) -> None:
-    """Check that an application as it is can be refreshed to a charm.
+    """Check that an application in its current state can be refreshed to a charm.
 
     Raises:
         ApiError: for the first thing that does not fit.
@@ -167,7 +167,7 @@ def _check_base(request: Refresh, application: Application, charm: Charm) -> Non
 def _broken(
     application: Application, charm: Charm, relations: Iterable[Relation]
 ) -> Iterable[Relation]:
-    """Yield the relations whose endpoint the charm does not have any more."""
+    """Yield the relations whose endpoint the charm no longer has."""
     for relation in relations:
         side = relation.side(application.name)
         endpoint = charm.endpoints.get(side.endpoint.name)

@@ -1,4 +1,4 @@
-"""Which existing relation the words of a request mean."""
+"""Finds the existing relation that a request refers to."""
 
 from __future__ import annotations
 

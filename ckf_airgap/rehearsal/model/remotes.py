@@ -1,4 +1,4 @@
-"""The applications of other models that a model knows, and what their units do in relations."""
+"""The remote applications of a model, and what their units do in relations."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from ckf_airgap.rehearsal.views.watcher import ChangeFeed
 
 
 class CrossModel(Protocol):
-    """Who carries what happens in a relation to the other model that takes part in it."""
+    """Propagates what happens in a relation to the other model that takes part in it."""
 
     def relation_added(self, topology: RemoteApplications, relation: Relation) -> None:
-        """Make the other half of a relation."""
+        """Create the other half of a relation."""
 
     def relation_dying(
         self, topology: RemoteApplications, relation: Relation, *, force: bool
     ) -> None:
-        """Let the other half die, too."""
+        """Set the other half to dying as well."""
 
     def relation_gone(self, topology: RemoteApplications, relation: Relation) -> None:
         """Forget a relation that is gone."""
 
     def unit_joined(self, topology: RemoteApplications, relation: Relation, unit: Unit) -> None:
-        """Let the other model learn that a unit takes part."""
+        """Inform the other model that a unit has joined the relation."""
 
     def unit_left(self, topology: RemoteApplications, relation: Relation, unit: Unit) -> None:
-        """Let the other model learn that a unit has left."""
+        """Inform the other model that a unit has left the relation."""
 
     def application_changed(self, topology: RemoteApplications, application: str) -> None:
-        """Let consumers learn that the status of an application changed, or that it is gone."""
+        """Inform consumers that an application's status has changed, or that it is gone."""
 
 
 class RemoteApplications(ABC):
-    """What of a model's topology is about other models; `Topology` is the rest of it.
+    """The part of a model's topology that concerns other models; `Topology` is the rest.
 
     Args:
         model_uuid: The model's UUID, for deltas.
@@ -48,7 +48,7 @@ class RemoteApplications(ABC):
 
     Attributes:
         remotes: The applications of other models, by name.
-        cross_model: Who carries what happens in relations to other models.
+        cross_model: Propagates what happens in relations to other models.
     """
 
     def __init__(self, *, model_uuid: str, clock: Clock, feed: ChangeFeed) -> None:
@@ -61,7 +61,7 @@ class RemoteApplications(ABC):
 
     @abstractmethod
     def remove_relation(self, relation: Relation, *, force: bool = False) -> None:
-        """Let a relation die: it is gone once every unit has left it."""
+        """Set a relation to dying: it is gone once every unit has left its scope."""
 
     @abstractmethod
     def _agents_of(self, relation: Relation) -> list[UnitAgent]:
@@ -76,7 +76,7 @@ class RemoteApplications(ABC):
         return any(side.application in self.remotes for side in relation.sides)
 
     def add_remote(self, remote: RemoteApplication) -> None:
-        """Know an application of another model from now on."""
+        """Add a remote application."""
         self.remotes[remote.name] = remote
         self.remote_changed(remote)
 
@@ -86,7 +86,7 @@ class RemoteApplications(ABC):
             self._feed.changed("remoteApplication", remote.name)
 
     def remove_remote(self, remote: RemoteApplication, *, force: bool = False) -> None:
-        """Let an application of another model go, once its relations are gone."""
+        """Remove a remote application, once its relations are gone."""
         remote.life = "dying"
         self.remote_changed(remote)
         for relation in tuple(remote.relations.values()):
@@ -116,7 +116,7 @@ class RemoteApplications(ABC):
             self._out_of_scope(relation)
 
     def suspend(self, relation: Relation, *, suspended: bool, message: str = "") -> None:
-        """Suspend a relation, which takes its units out of it, or take it up again."""
+        """Suspend a relation, which takes its units out of scope, or resume it."""
         relation.suspended = suspended
         current = "suspending" if suspended else "joining"
         relation.status = StatusInfo(current=current, message=message, since=self.clock.now())

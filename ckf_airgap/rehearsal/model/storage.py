@@ -1,7 +1,7 @@
 """The storage of a model: instances, filesystems and volumes, and how they come and go with units.
 
-As on a real cluster, a filesystem outlives its unit unless it is a part of the pod, and a unit
-that comes again under its old number finds the claims of its predecessor.
+As on a real cluster, a filesystem outlives its unit unless it is part of the pod, and a new unit
+with the number of an earlier one reuses its claims.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class ModelStorage:
     # What units do.
 
     def unit_added(self, unit: Unit, attach: Iterable[str] = ()) -> None:
-        """Give a new unit its storage: what it had before, what is to be attached, else new."""
+        """Give a new unit its storage: its previous storage, storage to attach, or new storage."""
         application = unit.application
         given = [self.instance(instance_id) for instance_id in attach]
         for instance in given:
@@ -109,7 +109,7 @@ class ModelStorage:
         return self._add(unit, declaration, constraints, number)
 
     def provisioned(self, unit: Unit) -> None:
-        """Let the cluster have made what the pod of a unit mounts."""
+        """Mark the storage that a unit's pod mounts as provisioned by the cluster."""
         for instance in self.of_unit(unit.name):
             filesystem = instance.filesystem
             if filesystem.life != "alive":
@@ -119,14 +119,14 @@ class ModelStorage:
             self._set(filesystem, "attached", _bound_message(filesystem))
 
     def unit_dying(self, unit: Unit) -> None:
-        """Begin to detach the storage of a unit that goes."""
+        """Begin to detach the storage of a dying unit."""
         for instance in self.of_unit(unit.name):
             instance.attachment = "dying"
             if unit.destroys_storage:
                 instance.life = "dying"
 
     def unit_gone(self, unit: Unit) -> None:
-        """Detach the storage of a unit, or remove what is to go with it."""
+        """Detach the storage of a unit; remove what is dying or not detachable."""
         for instance in self.of_unit(unit.name):
             if instance.life == "dying" or not instance.filesystem.detachable:
                 self.drop(instance)
@@ -136,7 +136,7 @@ class ModelStorage:
     # What users do, once it is checked.
 
     def attach(self, instance: StorageInstance, unit: Unit) -> None:
-        """Attach an instance that nobody has to a unit."""
+        """Attach a detached instance to a unit."""
         declaration = storage_declarations(unit.application.charm)[instance.name]
         number = sum(1 for known in self.of_unit(unit.name) if known.name == instance.name)
         instance.unit, instance.attachment, instance.declared = unit.name, "alive", declaration
@@ -159,7 +159,7 @@ class ModelStorage:
         self._clock.call_later(DETACHING_S, lambda: self.detached(instance))
 
     def detached(self, instance: StorageInstance, *, at_once: bool = False) -> None:
-        """Let nobody have an instance any more; remove it when it is dying.
+        """Mark an instance as detached; remove it if it is dying.
 
         Args:
             instance: The instance.
@@ -190,13 +190,13 @@ class ModelStorage:
             self._clock.call_later(REMOVING_S, lambda: self._forget(filesystem))
 
     def clear(self, *, release: bool, at_once: bool = False) -> None:
-        """Remove everything: the model goes."""
+        """Remove everything, since the model is being destroyed."""
         for instance in list(self.instances.values()):
             instance.life, instance.releasing = "dying", release
             self.drop(instance, at_once=at_once)
 
     def adopt(self, name: str, pool: str, volume: PersistentVolume) -> StorageInstance:
-        """Make an instance of a volume that the cluster has and no model manages."""
+        """Create an instance from a volume in the cluster that no model manages."""
         declaration = StorageDeclaration(name=name, type="filesystem")
         constraints = StorageConstraints(pool=pool, size_mib=volume.size_mib, count=1)
         instance = self._make(declaration, constraints, owner="")
@@ -330,7 +330,7 @@ def claim_name(application: Application, unit: Unit, storage: str, number: int) 
 
 
 def _bound_message(filesystem: Filesystem) -> str:
-    """Return what the cluster says of a claim that has got its volume."""
+    """Return the cluster's message for a claim that has been bound to its volume."""
     if filesystem.volume is None:
         return ""
     return f"Successfully provisioned volume {filesystem.volume.provider_id}"

@@ -1,4 +1,4 @@
-"""What is asked for of storages and devices, held against what a charm declares.
+"""Checks requested storage and devices against what a charm declares.
 
 The rules are those of ``state/storage.go``, ``state/devices.go`` and the checks that
 ``Application.Deploy`` makes before, for applications on Kubernetes.
@@ -28,14 +28,14 @@ from ckf_airgap.rehearsal.model.storagepools import (
 from ckf_airgap.rehearsal.wire import NOT_FOUND, NOT_VALID, ApiError, mapping_field, text_field
 
 _FIXED_SIZE: Final = ("tmpfs", "rootfs")
-"""The providers whose storage is a part of the pod itself."""
+"""The providers whose storage is part of the pod itself."""
 
 _SI_UNITS: Final = ("MB", "GB", "TB", "PB", "EB")
 _BINARY_UNITS: Final = ("MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 def requested(storage: Mapping[str, JSONValue]) -> dict[str, StorageConstraints]:
-    """Return the constraints of a request, by the storage's name."""
+    """Return the storage constraints in a request, by storage name."""
     return {
         name: StorageConstraints.from_document(mapping_field(dict(storage), name))
         for name in storage
@@ -45,7 +45,7 @@ def requested(storage: Mapping[str, JSONValue]) -> dict[str, StorageConstraints]
 def check_workload_pools(
     application: str, storage: Mapping[str, JSONValue], *, pools: StoragePools, storage_class: str
 ) -> None:
-    """Check the pools that a deployment names, before its options are looked at.
+    """Check the pools that a deployment names, before its options are checked.
 
     Raises:
         ApiError: when a pool is missing, does not exist, or makes no filesystems.
@@ -107,7 +107,7 @@ def refreshed_constraints(
 ) -> dict[str, StorageConstraints]:
     """Return the constraints of an application that is refreshed to a charm.
 
-    What is not asked for stays; a storage that the charm does not have is left out.
+    Constraints not in the request are kept; storages the charm does not declare are left out.
 
     Raises:
         ApiError: for the first storage that does not fit.
@@ -130,7 +130,7 @@ def with_defaults(
     constraints: StorageConstraints,
     config: Mapping[str, JSONValue],
 ) -> StorageConstraints:
-    """Return constraints with what they leave open."""
+    """Return constraints with their unspecified fields filled in."""
     pool = constraints.pool
     if not pool and constraints != StorageConstraints():
         keys = ["storage-default-block-source"]
@@ -170,7 +170,7 @@ def check_constraints(
 
 
 def check_pool(pools: StoragePools, name: str) -> Pool:
-    """Return a pool that units in a cluster can have filesystems of; `ApiError` when they cannot.
+    """Return a pool that can provide filesystems to units in a cluster; otherwise `ApiError`.
 
     A provider of volumes makes filesystems on them.
     """
@@ -201,7 +201,7 @@ def check_count_change(declaration: StorageDeclaration, current: int, change: in
 def check_update(
     before: StorageConstraints, after: StorageConstraints, pools: StoragePools
 ) -> None:
-    """Check that the constraints of a deployed application's storage can become others.
+    """Check that the storage constraints of a deployed application can be changed.
 
     Raises:
         ApiError: when the pod's template in the cluster would have to change.

@@ -37,10 +37,10 @@ def add_to_unit(
 ) -> list[StorageInstance]:
     """Add instances of a storage to a unit.
 
-    What the constraints leave open is as the application was deployed with.
+    Unspecified constraints default to those the application was deployed with.
 
     Raises:
-        ApiError: when the charm has no such storage, or not so many.
+        ApiError: when the charm declares no such storage, or does not allow so many instances.
     """
     unit = model.topology.unit(unit_name)
     if unit.life != "alive":
@@ -73,7 +73,7 @@ def add_to_unit(
 
 
 def attach(model: Model, instance_id: str, unit_name: str) -> None:
-    """Attach a detached instance to a unit; nothing happens when the unit has it.
+    """Attach a detached instance to a unit; a no-op if it is attached to that unit already.
 
     Raises:
         ApiError: when it cannot be attached.
@@ -90,7 +90,7 @@ def attach(model: Model, instance_id: str, unit_name: str) -> None:
 
 
 def _check_attachment(model: Model, instance: StorageInstance, unit: Unit) -> bool:
-    """Return whether a unit does not have an instance yet; `ApiError` when it cannot get it."""
+    """Return whether an instance has yet to be attached to a unit; `ApiError` if it cannot be."""
     if unit.life != "alive":
         raise ApiError("unit not alive")
     if instance.unit == unit.name and instance.life == "alive":
@@ -102,7 +102,7 @@ def _check_attachment(model: Model, instance: StorageInstance, unit: Unit) -> bo
 
 
 def check_attachable(instance: StorageInstance, application: Application, unit_name: str) -> None:
-    """Raise `ApiError` unless a unit of an application can get an instance."""
+    """Raise `ApiError` unless an instance can be attached to a unit of an application."""
     if instance.life != "alive":
         raise ApiError("storage not alive")
     if instance.unit:
@@ -112,7 +112,7 @@ def check_attachable(instance: StorageInstance, application: Application, unit_n
 
 
 def detach(model: Model, instance_id: str, unit_name: str = "", *, force: bool = False) -> None:
-    """Detach an instance from a unit, or from whichever unit has it.
+    """Detach an instance from a unit, or from whichever unit it is attached to.
 
     Raises:
         ApiError: when there is no such attachment, or the unit needs the storage.
@@ -141,13 +141,13 @@ def detach(model: Model, instance_id: str, unit_name: str = "", *, force: bool =
 def remove(
     model: Model, instance_id: str, *, attachments: bool, release: bool, force: bool
 ) -> None:
-    """Remove an instance, and destroy or release what lies below.
+    """Remove an instance, and destroy or release its backing storage.
 
     Args:
         model: The model.
         instance_id: The instance.
         attachments: Whether it may be detached first.
-        release: Whether the volume stays in the cluster.
+        release: Whether the volume is kept in the cluster.
         force: Whether a unit may be left with less than its charm needs.
 
     Raises:
@@ -184,7 +184,7 @@ def _check_removal(
 def import_volume(
     model: Model, *, pool: str, volume_name: str, storage_name: str, force: bool
 ) -> StorageInstance:
-    """Take a volume that models of this controller have released into the model.
+    """Import a volume that this controller's models have released.
 
     Args:
         model: The model.
@@ -194,7 +194,7 @@ def import_volume(
         force: Whether the volume is unbound from its claim, and retained, first.
 
     Raises:
-        ApiError: when the provider imports nothing, or the volume cannot be imported.
+        ApiError: when the provider does not support imports, or the volume cannot be imported.
     """
     check_pool_name(pool)
     pools = model.storage.pools
@@ -228,7 +228,7 @@ def import_volume(
 
 
 def update_constraints(model: Model, application: Application, changes: Document) -> None:
-    """Change what units to come get of the storages of an application.
+    """Change the storage constraints that apply to an application's future units.
 
     Raises:
         ApiError: when the charm or the cluster does not allow it.
@@ -271,7 +271,7 @@ def _count(model: Model, unit: Unit, name: str) -> int:
 
 
 def _check_removable(model: Model, instance: StorageInstance, *, force: bool) -> None:
-    """Raise `ApiError` when the unit of an instance cannot do without it."""
+    """Raise `ApiError` when the unit of an instance requires it."""
     unit = model.topology.unit(instance.unit)
     declaration = storage_declarations(unit.application.charm).get(instance.name)
     if unit.life == "alive" and declaration is not None and not force:

@@ -1,4 +1,4 @@
-"""The storage pools of a model and the providers behind them, as Juju's pool manager has them."""
+"""The storage pools of a model and their providers, as in Juju's pool manager."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Provider:
     Attributes:
         name: What it is called, also as a pool.
         filesystems: Whether it makes filesystems; else it makes volumes.
-        detachable: Whether what it makes outlives a unit; it can then be released as well.
+        detachable: Whether its storage outlives a unit and can therefore be released.
         on_kubernetes: Whether units in a cluster can use it.
     """
 
@@ -48,7 +48,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """A pool that a user has made."""
+    """A pool created by a user."""
 
     name: str
     provider: Provider
@@ -56,13 +56,13 @@ class Pool:
 
 
 class StoragePools:
-    """The pools that users have made in a model, and the providers, which are pools as well."""
+    """The pools that users have created in a model, and the providers, which are pools too."""
 
     def __init__(self) -> None:
         self._pools: dict[str, Pool] = {}
 
     def create(self, name: str, provider: str, attributes: Document) -> None:
-        """Make a pool.
+        """Create a pool.
 
         Raises:
             ApiError: when the name or the provider is missing, there is such a pool or no such
@@ -78,7 +78,7 @@ class StoragePools:
         self._pools[name] = pool
 
     def replace(self, name: str, provider: str, attributes: Document) -> None:
-        """Give a pool other attributes, or another provider too.
+        """Replace a pool's attributes, and its provider if one is given.
 
         Raises:
             ApiError: when there is no such pool or provider, or the attributes do not fit it.
@@ -96,7 +96,7 @@ class StoragePools:
             raise ApiError(f'storage pool "{name}" not found', NOT_FOUND)
 
     def get(self, name: str) -> Pool:
-        """Return a pool that was made; `ApiError` (not found) when there is none."""
+        """Return a pool that a user created; `ApiError` (not found) when there is none."""
         pool = self._pools.get(name)
         if pool is None:
             raise ApiError(f'pool "{name}" not found', NOT_FOUND)
@@ -109,10 +109,10 @@ class StoragePools:
         return self.get(name)
 
     def listed(self, names: Sequence[str], providers: Sequence[str]) -> Iterator[Pool]:
-        """Yield the pools and providers that filters choose.
+        """Yield the pools and providers that match the filters.
 
-        Both filters together narrow each other. A Kubernetes model always asks for its own
-        provider too.
+        If both filters are given, both must match. A Kubernetes model always includes its own
+        provider in the filter.
 
         Raises:
             ApiError: for a provider that does not exist, or a name that cannot be one.
@@ -141,7 +141,7 @@ def provider_called(name: str) -> Provider:
 
 
 def check_pool_name(name: str) -> None:
-    """Raise `ApiError` unless a pool can be called so."""
+    """Raise `ApiError` unless this is a valid pool name."""
     if not _POOL_NAME.match(name):
         raise ApiError(f'pool name "{name}" not valid', NOT_VALID)
 

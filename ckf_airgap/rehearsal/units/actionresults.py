@@ -1,6 +1,6 @@
 """Scripted results of actions and of commands, since a rehearsal runs no charm code.
 
-A test says what an action comes to, for an application or for a charm::
+A test sets the result of an action, for an application or for a charm::
 
     script.actions.set_result("get-password", ActionResult(results={"password": "x"}), charm="pg")
     script.actions.set_exec(ActionResult.of_command(stdout="hello"), application="minio")
@@ -25,7 +25,7 @@ FinalStatus: TypeAlias = Literal["completed", "failed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionResult:
-    """What an action comes to.
+    """The result of an action.
 
     Attributes:
         status: ``completed``, or ``failed`` as after ``action-fail``.
@@ -86,7 +86,7 @@ class ActionScript:
         application: str | None = None,
         charm: str | None = None,
     ) -> None:
-        """Say what an action comes to from now on; ``None`` forgets it.
+        """Set the result of an action from now on; ``None`` clears it.
 
         Raises:
             ValueError: unless exactly one of `application` and `charm` is given.
@@ -113,7 +113,7 @@ class ActionScript:
         self.set_result(EXEC, result, application=application, charm=charm)
 
     def result(self, action: str, *, application: str, charm: str) -> ActionResult | None:
-        """Return what an action comes to: the application's own, else its charm's."""
+        """Return the result of an action: the application's own, otherwise its charm's."""
         own = self._by_application.get((application, action))
         found = self._by_charm.get((charm, action)) if own is None else own
         if found is None and self.below is not None:
@@ -121,6 +121,6 @@ class ActionScript:
         return found
 
     def clear(self) -> None:
-        """Forget every result."""
+        """Clear every result."""
         self._by_application.clear()
         self._by_charm.clear()

@@ -1,4 +1,4 @@
-"""What a model remembers of the life of its units: statuses, and the lines that agents log.
+"""A model's record of the life of its units: statuses, and the lines that agents log.
 
 The lines are those of Juju's own agents, with their modules: the uniter's of each unit, and those
 of the workers of the controller that look after applications on Kubernetes.
@@ -27,7 +27,7 @@ class Chronicle:
 
     Args:
         journal: The model's log.
-        history: The statuses that its entities went through.
+        history: The status history of its entities.
     """
 
     def __init__(self, journal: Journal, history: StatusHistory) -> None:
@@ -50,7 +50,7 @@ class Chronicle:
         )
 
     def application_gone(self, application: Application) -> None:
-        """Forget what an application went through, since it is gone."""
+        """Drop the status history of an application that is gone."""
         self.history.forget("application", application.name)
         self._provisioner("runner", f'stopped "{application.name}", err: <nil>', "runner.go:614")
 
@@ -69,7 +69,7 @@ class Chronicle:
         self.history.record("workload", unit.name, unit.workload)
 
     def unit_gone(self, unit: Unit) -> None:
-        """Forget what a unit went through, since it is gone."""
+        """Drop the status history of a unit that is gone."""
         self.history.forget("juju-unit", unit.name)
         self.history.forget("workload", unit.name)
         self._provisioner(unit.application.name, f"removing dead unit {unit.name}", "ops.go:747")
@@ -107,7 +107,7 @@ class Chronicle:
         self._write(unit, "INFO", "juju.worker.leadership", message, "tracker.go:244")
 
     def hook_began(self, unit: Unit, hook: Hook) -> None:
-        """Log that a hook begins, for those who look closely."""
+        """Log, at DEBUG level, that a hook begins."""
         message = f"running operation run {hook.name} hook for {unit.name}"
         self._write(unit, "DEBUG", _OPERATION, message, "executor.go:85")
 
@@ -124,7 +124,7 @@ class Chronicle:
         self._write(unit, "INFO", _UNITER, awaiting, "resolver.go:180")
 
     def status_not_set(self, unit: Unit) -> None:
-        """Log that a charm has started, and said nothing of its status."""
+        """Log that a charm has started without setting its status."""
         message = f"unit {unit.name} has started but has not yet set status"
         self._write(unit, "DEBUG", _OPERATION, message, "runhook.go:267")
 

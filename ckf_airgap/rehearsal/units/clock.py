@@ -14,14 +14,14 @@ from ckf_airgap.facts.defaults import DEFAULT_SPEED
 
 
 class Timer(Protocol):
-    """A call that is still to come."""
+    """A scheduled call."""
 
     def cancel(self) -> None:
         """Cancel the call; harmless when it has happened."""
 
 
 class Clock(Protocol):
-    """What the life of units runs by. Seconds are always those of the rehearsed deployment."""
+    """The clock that drives the life of units. Seconds are those of the rehearsed deployment."""
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
         """Call `callback` after that many seconds of the deployment."""
@@ -31,7 +31,7 @@ class Clock(Protocol):
 
 
 class LoopClock:
-    """A clock on the running event loop, faster than time by a factor.
+    """A clock on the running event loop, faster than real time by a factor.
 
     Args:
         speed: Seconds of a deployment per second; ``math.inf`` for as fast as possible.
@@ -89,10 +89,10 @@ class ManualClock:
         self.elapsed_s = end
 
     def run(self, *, limit_s: float = 100_000.0) -> None:
-        """Let time pass until nothing is left to happen.
+        """Advance the clock until no calls are pending.
 
         Raises:
-            TimeoutError: when something is still to happen after `limit_s` seconds.
+            TimeoutError: when calls are still pending after `limit_s` seconds.
         """
         end = self.elapsed_s + limit_s
         while self._timers:

@@ -1,4 +1,4 @@
-"""The statuses that a model, its applications and its units went through."""
+"""The status history of a model, its applications and its units."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ MAX_STATUSES: Final = 200
 
 
 class StatusHistory:
-    """What every entity went through, for as long as it exists."""
+    """The status history of every entity, for as long as it exists."""
 
     def __init__(self) -> None:
         self._held: dict[tuple[HistoryKind, str], deque[StatusInfo]] = {}
 
     def record(self, kind: HistoryKind, name: str, status: StatusInfo) -> None:
-        """Remember a status; one that says what the last one did replaces it."""
+        """Record a status; it replaces the last one if both say the same."""
         held = self._held.setdefault((kind, name), deque(maxlen=MAX_STATUSES))
         if held and (held[-1].current, held[-1].message, held[-1].data) == (
             status.current,
@@ -33,7 +33,7 @@ class StatusHistory:
         held.append(status)
 
     def forget(self, kind: HistoryKind, name: str) -> None:
-        """Forget what an entity went through, since it is gone."""
+        """Drop the history of an entity that is gone."""
         self._held.pop((kind, name), None)
 
     def find(

@@ -33,7 +33,7 @@ class Hook:
 
     kind: str
     subject: str = ""
-    """The endpoint, storage or container that it is about."""
+    """The endpoint, storage or container that the hook is for."""
     relation: Relation | None = None
     remote_unit: str = ""
 
@@ -44,11 +44,11 @@ class Hook:
 
     @property
     def seconds(self) -> float:
-        """How long it takes."""
+        """How long the hook takes."""
         return HOOK_S[self.kind]
 
     @property
     def message(self) -> str:
-        """What the agent says while it runs."""
+        """The agent's status message while the hook runs."""
         remote = f" for {self.remote_unit}" if self.remote_unit else ""
         return f"running {self.name} hook{remote}"

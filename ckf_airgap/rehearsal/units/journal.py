@@ -1,4 +1,4 @@
-"""The log of a model, as ``juju debug-log`` shows it: a bounded buffer, and who follows it."""
+"""The log of a model, as ``juju debug-log`` shows it: a bounded buffer and its followers."""
 
 from __future__ import annotations
 

@@ -33,15 +33,15 @@ class Performance:
 
     @property
     def is_on(self) -> bool:
-        """Whether the unit shows a step instead of what its charm would."""
+        """Whether the unit shows a step instead of its charm's own behaviour."""
         return self._course is not None
 
     def step(self, course: Course | None, *, stopping: bool) -> Step | None:
-        """Return the step that the unit is in, or ``None`` when it lives by itself.
+        """Return the step that the unit is in, or ``None`` when it follows no course.
 
         Args:
             course: The course that it is to play, now that it may begin.
-            stopping: The unit is going away: begin nothing new.
+            stopping: Whether the unit is being removed, so that no new step may begin.
         """
         if course != self._played and not stopping:
             self._begin(course)
@@ -57,7 +57,7 @@ class Performance:
         return True
 
     def end_unless_failed(self) -> None:
-        """End the course, since the unit goes away; a failed hook holds it up."""
+        """End the course of a unit that is being removed, unless a failed hook holds it up."""
         if self._course is not None and self._course.steps[self._index].failed_hook is None:
             self._finish()
 

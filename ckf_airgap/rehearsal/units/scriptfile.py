@@ -21,8 +21,8 @@ For example::
           get-password: {results: {password: x}, after: 3s}
         exec: {stdout: hello}
 
-Everything in it is optional. What is said of a unit goes before what is said of its application,
-and that before what is said of its charm.
+Everything in it is optional. A unit's entry takes precedence over its application's, and that over
+its charm's.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def parse_script(text: str, *, where: str) -> Scene:
 
 
 class _Reader:
-    """Reads values of a document and keeps what is wrong with them, to tell it all together."""
+    """Reads values of a document and collects what is wrong with them, to report it all at once."""
 
     def __init__(self, where: str) -> None:
         self._where = where

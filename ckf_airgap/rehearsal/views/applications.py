@@ -30,7 +30,7 @@ def application_info(application: Application) -> Document:
 
 
 def unit_info(unit: Unit, applications: Mapping[str, Application]) -> Document:
-    """Return a unit as ``UnitsInfo`` shows it, with what its relations have brought it.
+    """Return a unit as ``UnitsInfo`` shows it, with its relation data.
 
     Args:
         unit: The unit.
@@ -61,7 +61,7 @@ def unit_info(unit: Unit, applications: Mapping[str, Application]) -> Document:
 def _relation_data(
     relation: Relation, application: Application, applications: Mapping[str, Application]
 ) -> Document:
-    """Return what the other side of a relation has written; some fields are spelt as in Go."""
+    """Return the relation data of the other side; some fields are spelt as in Go."""
     other = relation.other(application.name)
     remote = applications.get(other.application)
     units: Document = {}
@@ -81,7 +81,7 @@ def _relation_data(
 
 
 def unit_settings(application: Application) -> Document:
-    """Return what Juju itself writes into the databag of a unit that takes part in a relation.
+    """Return what Juju itself writes to the databag of a unit in a relation.
 
     On Kubernetes that is the address of the application's service.
     """

@@ -55,5 +55,5 @@ def offer_status(
 
 
 def proxies(remotes: Iterable[RemoteApplication]) -> frozenset[str]:
-    """Return the names of those that stand for consumers: no status shows them."""
+    """Return the names of the consumer proxies, which no status shows."""
     return frozenset(remote.name for remote in remotes if remote.is_proxy)

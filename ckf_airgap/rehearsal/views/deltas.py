@@ -18,7 +18,7 @@ from ckf_airgap.rehearsal.entities.resources import rfc3339
 
 
 def status_delta(status: StatusInfo) -> Document:
-    """Return a status as deltas hold it."""
+    """Return a status in the form used in deltas."""
     return {
         "current": status.current,
         "message": status.message,
@@ -29,7 +29,7 @@ def status_delta(status: StatusInfo) -> Document:
 
 
 def endpoint_document(endpoint: Endpoint) -> Document:
-    """Return an endpoint as relations and charms show it."""
+    """Return an endpoint in the form used for relations and charms."""
     return {
         "name": endpoint.name,
         "role": endpoint.role,

@@ -1,7 +1,7 @@
 """Storage as clients see it: ``StorageDetails``, ``FilesystemDetails``, ``VolumeDetails``. Pure.
 
-A unit on Kubernetes is on no machine, so an attachment of a storage instance has no location; that
-of its filesystem has.
+A Kubernetes unit runs on no machine, so a storage instance's attachment has no location; its
+filesystem's attachment has one.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def volumes_details(storage: Storage) -> list[Document]:
 
 
 def status_sections(storage: Storage, units: Iterable[str] | None) -> Document:
-    """Return what ``FullStatus`` holds of storage.
+    """Return the storage sections of ``FullStatus``.
 
     Args:
         storage: The storage of the model.
@@ -152,7 +152,7 @@ def status_sections(storage: Storage, units: Iterable[str] | None) -> Document:
 
 
 def units_in(status: Document) -> list[str]:
-    """Return the names of the units that a ``FullStatus`` shows."""
+    """Return the names of the units in a ``FullStatus``."""
     applications = status.get("applications")
     names: list[str] = []
     for application in (applications if isinstance(applications, dict) else {}).values():
@@ -162,7 +162,7 @@ def units_in(status: Document) -> list[str]:
 
 
 def model_status_sections(storage: Storage) -> Document:
-    """Return what ``ModelStatus`` holds of storage."""
+    """Return the storage sections of ``ModelStatus``."""
     filesystems: list[JSONValue] = []
     volumes: list[JSONValue] = []
     for known in storage.filesystems.values():

@@ -1,4 +1,4 @@
-"""The stream of changes of a model: many watchers, each with its own place in it."""
+"""A model's stream of changes: many watchers, each with its own position in it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BATCH_S: Final = 0.01
 
 
 class ModelWatcher:
-    """An all-watcher: the whole model first, later what changed."""
+    """An all-watcher: returns the whole model first, then the changes."""
 
     def __init__(self, feed: ChangeFeed, watcher_id: str) -> None:
         self.id = watcher_id
@@ -46,7 +46,7 @@ class ModelWatcher:
         self._first = True
 
     async def next(self) -> list[JSONValue]:
-        """Return the deltas since the last call; wait for one when there are none.
+        """Return the deltas since the last call, waiting for one if there are none.
 
         Raises:
             ApiError: ``watcher was stopped`` (code ``stopped``) when `stop` was called.
@@ -97,7 +97,7 @@ class ModelWatcher:
 
 
 class ChangeFeed:
-    """Notifies all watchers of a model of changes; they render it when they get to it.
+    """Notifies all of a model's watchers of changes, which they render when next read.
 
     Args:
         keys: Returns the keys of all entities of the model.
@@ -119,7 +119,7 @@ class ChangeFeed:
         self._count = 0
 
     def watch(self) -> ModelWatcher:
-        """Return a new watcher, which starts with everything there is."""
+        """Return a new watcher, which starts with the whole model."""
         self._count += 1
         watcher = ModelWatcher(self, str(self._count))
         self._watchers.append(watcher)

@@ -1,4 +1,4 @@
-"""The facades of the controller, one module per family; `FACADES` is what is advertised."""
+"""The controller's facades, one module per family; `FACADES` lists those advertised."""
 
 from __future__ import annotations
 
@@ -49,4 +49,4 @@ FACADES: Final[tuple[type[Facade], ...]] = (
     UserManager,
     *PLATFORM,
 )
-"""Every facade that a logged-in client can reach; the session narrows them by connection."""
+"""Every facade a logged-in client can reach; the session narrows them down by connection."""

@@ -1,4 +1,4 @@
-"""Actions and commands on units: ``juju actions``, ``run``, ``exec``, and what came of them."""
+"""Actions and commands on units: ``juju actions``, ``run`` and ``exec``, and their results."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _MACHINE: Final = re.compile(r"^[0-9]+(/[a-z]+/[0-9]+)*$")
 
 
 class Action(Facade):
-    """The actions that charms declare, and the tasks that were made of them."""
+    """The actions that charms declare, and the tasks that run them."""
 
     name: ClassVar[str] = "Action"
     versions: ClassVar[tuple[int, ...]] = (7,)
 
     @rpc_method
     async def applications_charms_actions(self, params: Document) -> Document:
-        """Return the actions that the charms of applications declare."""
+        """Return the actions declared by the charms of applications."""
 
         async def one(tag: str) -> Document:
             try:
@@ -61,7 +61,7 @@ class Action(Facade):
 
     @rpc_method
     async def enqueue_operation(self, params: Document) -> Document:
-        """Enqueue actions as one operation; each that cannot be says why."""
+        """Enqueue actions as one operation; each that cannot be enqueued gets its own error."""
         return self._enqueue([_wanted(item) for item in mappings_field(params, "actions")])
 
     @rpc_method
@@ -121,7 +121,7 @@ class Action(Facade):
 
     @rpc_method
     async def cancel(self, params: Document) -> Document:
-        """Cancel tasks; one that has ended stays as it is."""
+        """Cancel tasks; a task that has already finished is left unchanged."""
 
         async def one(tag: str) -> Document:
             if not tag.startswith("action-"):
@@ -175,7 +175,7 @@ class Action(Facade):
 
     @rpc_method
     async def watch_actions_progress(self, params: Document) -> Document:
-        """Watch the progress messages of tasks; what was said so far comes with the answer."""
+        """Watch the progress messages of tasks; the reply holds the messages logged so far."""
 
         async def one(tag: str) -> Document:
             watcher = ProgressWatcher(self._operations, tag_id(tag, "action"))
@@ -220,14 +220,14 @@ class Action(Facade):
 
 
 class StringsWatcher(Facade):
-    """Watchers of texts: the progress messages of a task."""
+    """Watchers of strings: the progress messages of a task."""
 
     name: ClassVar[str] = "StringsWatcher"
     versions: ClassVar[tuple[int, ...]] = (1,)
 
     @rpc_method
     async def next(self, _params: Document) -> Document:
-        """Return what was said since the last call; wait for something when that is nothing."""
+        """Return the messages since the last call, waiting for one if there are none."""
         changes = await self.session.watcher(self.object_id).next()
         return {"watcher-id": "", "changes": changes}
 
@@ -255,12 +255,12 @@ class ProgressWatcher:
         self._forget: Callable[[], None] = operations.watch_log(self._note)
 
     def said_so_far(self) -> list[JSONValue]:
-        """Return the messages until now."""
+        """Return the messages logged so far."""
         log = self._task.log if self._task is not None else []
         return [log_message(moment, text) for moment, text in log]
 
     async def next(self) -> list[JSONValue]:
-        """Return the messages since the last call; wait for one when there are none.
+        """Return the messages since the last call, waiting for one if there are none.
 
         Raises:
             ApiError: ``watcher was stopped`` (code ``stopped``) when `stop` was called.
@@ -286,7 +286,7 @@ class ProgressWatcher:
 
 
 def bad_id() -> ApiError:
-    """Return the error of a tag that names nothing."""
+    """Return the error for a tag that names no entity."""
     return ApiError("id not found", NOT_FOUND)
 
 

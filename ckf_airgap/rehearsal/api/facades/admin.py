@@ -17,7 +17,7 @@ from ckf_airgap.rehearsal.wire import ApiError, int_field, list_field, text_fiel
 
 
 class Admin(Facade):
-    """The only facade before the login, and none after it; it is never advertised."""
+    """The only facade before login, and unavailable afterwards; it is never advertised."""
 
     name: ClassVar[str] = "Admin"
     versions: ClassVar[tuple[int, ...]] = (3,)
@@ -68,7 +68,7 @@ class Admin(Facade):
 
     @rpc_method
     async def redirect_info(self, _params: Document) -> Document:
-        """Refuse: no model of a rehearsal has moved to another controller."""
+        """Refuse: a rehearsal's models are never migrated to another controller."""
         raise ApiError("not redirected")
 
 
@@ -81,17 +81,17 @@ class Pinger(Facade):
 
     @rpc_method
     async def ping(self, _params: Document) -> Document:
-        """Return nothing: the answer is the message."""
+        """Return nothing: the reply itself is the point."""
         return {}
 
     @rpc_method
     async def stop(self, _params: Document) -> Document:
-        """Return nothing: users' pings need no stopping."""
+        """Return nothing: there is no pinger to stop for a user's connection."""
         return {}
 
 
 def _user_info(controller: ControllerState, user: User, model: Model | None) -> Document:
-    """Return what the login reply says of the user, as ``checkUserPermissions`` decides it.
+    """Return the login reply's ``user-info``, as ``checkUserPermissions`` decides it.
 
     Raises:
         ApiError: ``permission denied`` without access to the controller or to the model.

@@ -1,4 +1,4 @@
-"""Annotations: free texts on entities, such as the place of an application in a GUI."""
+"""Annotations: free-form text on entities, such as an application's position in a GUI."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class Annotations(Facade):
 
     @rpc_method
     async def set(self, params: Document) -> Document:
-        """Set annotations of entities; an empty value takes one away.
+        """Set annotations of entities; an empty value removes the annotation.
 
-        As in Juju, only what fails has a result.
+        As in Juju, only failures have a result.
         """
         model = self.session.model
         failures: list[JSONValue] = []
@@ -75,9 +75,9 @@ def _check_keys(tag: str, annotations: Iterable[str]) -> None:
 
 
 def _check_entity(model: Model, tag: str) -> None:
-    """Raise `ApiError` unless the tag names something in the model.
+    """Raise `ApiError` unless the tag names an entity in the model.
 
-    What is not there may not be annotated, in Juju's words: ``permission denied``.
+    As in Juju, the error for an entity that does not exist is ``permission denied``.
     """
     match = _TAG.match(tag)
     if match is None:

@@ -1,4 +1,4 @@
-"""Applications of other models, as one model consumes and relates to them."""
+"""Remote applications: how a model consumes and relates to the applications of other models."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from ckf_airgap.rehearsal.wire import (
 
 
 class ApplicationRemote(ApplicationConfig):
-    """The methods of the facade ``Application`` that are about other models."""
+    """The methods of the ``Application`` facade that concern other models."""
 
     @rpc_method
     async def consume(self, params: Document) -> Document:
-        """Let the model know offered applications, without relating to them."""
+        """Consume offers: add their applications to the model without relating to them."""
 
         async def one(document: Document) -> Document:
             controller = self.session.controller
@@ -52,7 +52,7 @@ class ApplicationRemote(ApplicationConfig):
 
     @rpc_method
     async def destroy_consumed_applications(self, params: Document) -> Document:
-        """Forget applications of other models; their relations go first."""
+        """Remove consumed applications, after their relations are gone."""
 
         async def one(document: Document) -> Document:
             name = tag_id(text_field(document, "application-tag"), "application")
@@ -67,7 +67,7 @@ class ApplicationRemote(ApplicationConfig):
 
     @rpc_method
     async def set_relations_suspended(self, params: Document) -> Document:
-        """Suspend relations to offers of the model, or take them up again."""
+        """Suspend or resume relations to the model's offers."""
 
         async def one(document: Document) -> Document:
             model = self.session.model

@@ -1,4 +1,4 @@
-"""Applications by their units: scaled, removed, and with what storage. Of ``Application``."""
+"""The part of the ``Application`` facade that scales, removes and gives storage to units."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ckf_airgap.rehearsal.wire import (
 )
 
 ATTACHES_STORAGE: Final = 21
-"""The version from which on ``attach-storage`` is taken on Kubernetes."""
+"""The first version that accepts ``attach-storage`` on Kubernetes."""
 
 _DRY_RUNS: Final = 16
 _STORAGE_CONSTRAINTS: Final = 22
@@ -39,11 +39,11 @@ _HAVE_REMOVALS: Final = f"up to version {_SINGLE_REMOVALS}"
 
 
 class ApplicationUnits(ApplicationInfo):
-    """What the facade ``Application`` does to units and their storage."""
+    """The methods of the ``Application`` facade for units and their storage."""
 
     @rpc_method
     async def scale_applications(self, params: Document) -> Document:
-        """Bring applications to a number of units."""
+        """Scale applications to a number of units."""
 
         async def one(document: Document) -> Document:
             scale, change = int_field(document, "scale"), int_field(document, "scale-change")
@@ -70,24 +70,24 @@ class ApplicationUnits(ApplicationInfo):
 
     @rpc_method
     async def add_units(self, _params: Document) -> Document:
-        """Refuse: units of a Kubernetes model come and go by scale."""
+        """Refuse: units of a Kubernetes model are added and removed by scaling."""
         raise ApiError("adding units to a container-based model not supported", NOT_SUPPORTED)
 
     @rpc_method
     async def destroy_unit(self, _params: Document) -> Document:
-        """Refuse, in the words of a real controller (which means a container model)."""
+        """Refuse with a real controller's error (which should say "container model")."""
         raise ApiError("removing units on a non-container model not supported", NOT_SUPPORTED)
 
     @rpc_method
     async def destroy_units(self, params: Document) -> Document:
-        """Refuse as `destroy_unit` does; newer versions do not have it."""
+        """Refuse as `destroy_unit` does; newer versions lack this method."""
         if self.version > _SINGLE_REMOVALS:
             raise other_version(self.name, self.version, "DestroyUnits", has=_HAVE_REMOVALS)
         return await self.destroy_unit(params)
 
     @rpc_method
     async def destroy_application(self, params: Document) -> Document:
-        """Remove applications; say which units go, and what becomes of their storage."""
+        """Remove applications; report which units go and what happens to their storage."""
 
         async def one(document: Document) -> Document:
             return {"info": self._destroy(document)}
@@ -96,7 +96,7 @@ class ApplicationUnits(ApplicationInfo):
 
     @rpc_method
     async def destroy(self, params: Document) -> Document:
-        """Remove one application; newer versions do not have it."""
+        """Remove one application; newer versions lack this method."""
         if self.version > _SINGLE_REMOVALS:
             raise other_version(self.name, self.version, "Destroy", has=_HAVE_REMOVALS)
         self._destroy({"application-tag": f"application-{text_field(params, 'application')}"})
@@ -104,7 +104,7 @@ class ApplicationUnits(ApplicationInfo):
 
     @rpc_method
     async def get_application_storage(self, params: Document) -> Document:
-        """Return what units of applications get of each storage."""
+        """Return the storage constraints of applications."""
         self._check_has_constraints("GetApplicationStorage")
         results: list[JSONValue] = []
         for tag in tags_field(params):
@@ -121,7 +121,7 @@ class ApplicationUnits(ApplicationInfo):
 
     @rpc_method
     async def update_application_storage(self, params: Document) -> Document:
-        """Change what units to come get of storages."""
+        """Change the storage constraints that apply to future units."""
         self._check_has_constraints("UpdateApplicationStorage")
 
         async def one(document: Document) -> Document:
@@ -150,7 +150,7 @@ class ApplicationUnits(ApplicationInfo):
         model.topology.scale(application, units, attach=attach)
 
     def _destroy(self, document: Document) -> Document:
-        """Remove an application, or only say what would go with it."""
+        """Remove an application, or only report what would be removed with it."""
         tag = text_field(document, "application-tag")
         application = self._application(tag_id(tag, "application"))
         model = self.session.model
@@ -186,7 +186,7 @@ class ApplicationUnits(ApplicationInfo):
 
 
 def _check_scalable(application: Application) -> None:
-    """Raise `ApiError` for an application that runs once, or once per node."""
+    """Raise `ApiError` for an application that runs as a single unit or one unit per node."""
     deployment = application.charm.metadata.get("deployment")
     fields = deployment if isinstance(deployment, dict) else {}
     if fields.get("mode") == "operator":
@@ -196,7 +196,7 @@ def _check_scalable(application: Application) -> None:
 
 
 def _check_attached_storage(attach: list[str], units: int) -> None:
-    """Raise `ApiError` unless one unit more gets the storage."""
+    """Raise `ApiError` unless the names are storage ids and exactly one unit is added."""
     if not attach:
         return
     wrong = [f'storage name "{name}" not valid' for name in attach if not is_storage_id(name)]

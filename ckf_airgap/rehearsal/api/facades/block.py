@@ -1,4 +1,4 @@
-"""Disabled commands: ``juju disable-command`` and its like."""
+"""Disabled commands: ``juju disable-command`` and related commands."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Block(Facade):
 
     @rpc_method
     async def switch_block_off(self, params: Document) -> Document:
-        """Take a block away; it need not be set."""
+        """Remove a block; a no-op if it is not set."""
         try:
             self.session.model.blocks.switch_off(text_field(params, "type"))
         except ApiError as error:

@@ -1,4 +1,4 @@
-"""Status, and the stream of what changes in a model."""
+"""Status, and the stream of a model's changes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Client(Facade):
 
     @rpc_method
     async def full_status(self, params: Document) -> Document:
-        """Return all that ``juju status`` shows, narrowed by ``patterns``."""
+        """Return everything ``juju status`` shows, narrowed by ``patterns``."""
         model, patterns = self.session.model, texts_field(params, "patterns")
         status = model.full_status(patterns)
         if bool_field(params, "include-storage"):
@@ -29,7 +29,7 @@ class Client(Facade):
 
     @rpc_method
     async def status_history(self, params: Document) -> Document:
-        """Return the statuses that the model, an application or a unit went through."""
+        """Return the status history of the model, an application or a unit."""
         return status_histories(self.session.model, params)
 
     @rpc_method
@@ -39,14 +39,14 @@ class Client(Facade):
 
 
 class AllWatcher(Facade):
-    """A watcher of the model that `Client.watch_all` has made; the envelope's id says which."""
+    """A model watcher created by `Client.watch_all`; the envelope's id says which."""
 
     name: ClassVar[str] = "AllWatcher"
     versions: ClassVar[tuple[int, ...]] = (3,)
 
     @rpc_method
     async def next(self, _params: Document) -> Document:
-        """Return what changed since the last call; wait until something has."""
+        """Return what changed since the last call, waiting for a change if there is none."""
         return {"deltas": await self.session.watcher(self.object_id).next()}
 
     @rpc_method

@@ -19,12 +19,12 @@ class ModelConfig(Facade):
 
     @rpc_method
     async def model_get(self, _params: Document) -> Document:
-        """Return every setting with where it comes from."""
+        """Return every setting and its source."""
         return {"config": self._model.settings.described()}
 
     @rpc_method
     async def model_set(self, params: Document) -> Document:
-        """Change settings; either all of them or none."""
+        """Change settings, all or nothing."""
         self._check_may_write()
         self._model.settings.set(
             mapping_field(params, "config"), is_superuser=self.session.user.is_superuser
@@ -34,7 +34,7 @@ class ModelConfig(Facade):
 
     @rpc_method
     async def model_unset(self, params: Document) -> Document:
-        """Take settings back to their defaults."""
+        """Reset settings to their defaults."""
         self._check_may_write()
         self._model.settings.unset(texts_field(params, "keys"))
         self._model.touch()
@@ -47,7 +47,7 @@ class ModelConfig(Facade):
 
     @rpc_method
     async def set_model_constraints(self, params: Document) -> Document:
-        """Replace the model's constraints; they hold for applications to come."""
+        """Replace the model's constraints; they apply to applications deployed later."""
         self._check_may_write()
         model = self._model
         model.constraints = mapping_field(params, "constraints")
@@ -66,16 +66,16 @@ class ModelConfig(Facade):
 
     @rpc_method("SetSLALevel")
     async def set_sla_level(self, params: Document) -> Document:
-        """Refuse: a rehearsal is not supported by anybody."""
+        """Refuse: nobody provides support for a rehearsal."""
         raise ApiError(f'SLA level "{text_field(params, "level")}" not supported', "not supported")
 
     @property
     def _model(self) -> Model:
-        """The model of the connection; the controller's own on a controller connection."""
+        """The model of the connection; the controller model on a controller connection."""
         return self.session.model_or_none or self.session.controller.controller_model
 
     def _check_may_write(self) -> None:
-        """Refuse somebody who may not write to the model."""
+        """Refuse users without write access to the model."""
         session = self.session
         if not session.controller.may(session.user, self._model, "write"):
             raise unauthorized()

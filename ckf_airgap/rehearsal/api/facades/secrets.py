@@ -1,4 +1,4 @@
-"""Secrets of users, and the backends that keep them."""
+"""User secrets, and the backends that store them."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from ckf_airgap.rehearsal.wire import (
 )
 
 _WRITES_SECRETS: Final = 2
-"""The version from which on users make secrets."""
+"""The first version in which users can create secrets."""
 
 _INTERNAL: Final = "internal"
 _PROVIDERS: Final = ("controller", "kubernetes", "vault")
 
 
 class Secrets(Facade):
-    """The secrets of a model; content is shown to its administrators only."""
+    """The secrets of a model; only model admins see their content."""
 
     name: ClassVar[str] = "Secrets"
     versions: ClassVar[tuple[int, ...]] = (1, 2)
 
     @rpc_method
     async def list_secrets(self, params: Document) -> Document:
-        """Return secrets, each with its revisions, and with the content of one when asked for."""
+        """Return secrets with their revisions, and the content of one revision if requested."""
         model = self.session.model
         show = bool_field(params, "show-secrets")
         if show and not self.session.controller.may(self.session.user, model, "admin"):
@@ -58,7 +58,7 @@ class Secrets(Facade):
 
     @rpc_method
     async def create_secrets(self, params: Document) -> Document:
-        """Make secrets that belong to the model; return their URIs."""
+        """Create secrets owned by the model and return their URIs."""
         self._check_writes("CreateSecrets")
 
         async def one(document: Document) -> Document:
@@ -79,7 +79,7 @@ class Secrets(Facade):
 
     @rpc_method
     async def update_secrets(self, params: Document) -> Document:
-        """Change secrets; content that differs makes a revision."""
+        """Update secrets; changed content creates a new revision."""
         self._check_writes("UpdateSecrets")
 
         async def one(document: Document) -> Document:
@@ -93,7 +93,7 @@ class Secrets(Facade):
             if uri and label:
                 raise ApiError("must specify either URI or label but not both")
             if not uri and not secrets.matching(uri=None, label=label):
-                # A real controller loses the reason on the way.
+                # A real controller drops the reason too.
                 raise ApiError("empty URI", NOT_VALID)
             secrets.update(secrets.find(uri=uri, label=label), change)
             return {}
@@ -118,13 +118,13 @@ class Secrets(Facade):
 
     @rpc_method
     async def grant_secret(self, params: Document) -> Document:
-        """Let applications read a secret."""
+        """Grant applications access to a secret."""
         self._check_writes("GrantSecret")
         return await self._change_access(params, grant=True)
 
     @rpc_method
     async def revoke_secret(self, params: Document) -> Document:
-        """Take a secret away from applications."""
+        """Revoke applications' access to a secret."""
         self._check_writes("RevokeSecret")
         return await self._change_access(params, grant=False)
 
@@ -195,7 +195,7 @@ class Secrets(Facade):
 
 
 class SecretBackends(Facade):
-    """The backends of secrets: the controller's own, and the cluster of each model."""
+    """Secret backends: the controller's own, and the cluster of each model."""
 
     name: ClassVar[str] = "SecretBackends"
     versions: ClassVar[tuple[int, ...]] = (1,)
@@ -203,7 +203,7 @@ class SecretBackends(Facade):
 
     @rpc_method
     async def list_secret_backends(self, params: Document) -> Document:
-        """Return the controller's own backend, and those of models that have secrets."""
+        """Return the controller's own backend and those of the models that have secrets."""
         if bool_field(params, "reveal"):
             self._check_superuser()
         controller = self.session.controller
@@ -233,7 +233,7 @@ class SecretBackends(Facade):
 
     @rpc_method
     async def add_secret_backends(self, params: Document) -> Document:
-        """Refuse backends that are outside the controller."""
+        """Refuse: external backends are not supported."""
         self._check_superuser()
 
         async def one(document: Document) -> Document:
@@ -253,7 +253,7 @@ class SecretBackends(Facade):
 
     @rpc_method
     async def update_secret_backends(self, params: Document) -> Document:
-        """Refuse: there are none but the controller's own."""
+        """Refuse: there is only the controller's own backend."""
         self._check_superuser()
 
         async def one(document: Document) -> Document:
@@ -265,7 +265,7 @@ class SecretBackends(Facade):
 
     @rpc_method
     async def remove_secret_backends(self, params: Document) -> Document:
-        """Remove backends; harmless for names that there are not."""
+        """Remove backends; unknown names are ignored."""
         self._check_superuser()
 
         async def one(document: Document) -> Document:
@@ -283,7 +283,7 @@ def _check_backend_name(name: str) -> None:
     if not name:
         raise ApiError("missing backend name not valid", NOT_VALID)
     if name in (_INTERNAL, "auto"):
-        # A real controller forgets to give the name to its message.
+        # A real controller also fails to put the name into its message.
         raise ApiError("backend %!q(MISSING) not valid", NOT_VALID)
 
 
