@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -290,9 +291,11 @@ async def test_uploads_go_to_a_host_without_tls_only_when_it_was_named(
     async with storage.running():
         host = f"127.0.0.1:{storage._port}"
 
+        begun = itertools.count()
+
         async def move(exchange: Exchange) -> web.Response | None:
             if exchange.method == "POST" and exchange.is_upload:
-                place = f"http://{host}{exchange.request.raw_path}?begin=1"
+                place = f"http://{host}{exchange.request.raw_path}?begin={next(begun)}"
                 return web.Response(status=202, headers={"Location": place})
             return None
 
@@ -329,10 +332,11 @@ async def begin_upload(
     """Answer as storage that takes uploads which it has never heard of."""
     request = exchange.request
     body = await request.read()
-    key = request.path
+    # Blobs of one repository are uploaded at the same time: each upload has a number.
+    key = f"{request.path}?begin={request.query['begin']}"
     async with aiohttp.ClientSession() as http:
         if key not in places:
-            async with http.post(f"http://{upstream}{key}") as opened:
+            async with http.post(f"http://{upstream}{request.path}") as opened:
                 places[key] = opened.headers["Location"]
         url = URL(places[key], encoded=True)
         digest = request.query.get("digest")
