@@ -116,6 +116,7 @@ from ckf_airgap.images.rules import JujuImages as JujuImages
 from ckf_airgap.images.rules import OptionRule as OptionRule
 from ckf_airgap.images.rules import RuleImage as RuleImage
 from ckf_airgap.images.rules import SameAs as SameAs
+from ckf_airgap.juju.api import Api as Api
 from ckf_airgap.juju.api import CallRefusedError as CallRefusedError
 from ckf_airgap.juju.api import JujuTimeouts as JujuTimeouts
 from ckf_airgap.juju.connection import Session as Session

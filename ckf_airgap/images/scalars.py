@@ -19,7 +19,7 @@ from ckf_airgap.documents import is_text, yaml_events
 from ckf_airgap.errors import OptionError
 from ckf_airgap.images.places import KeyPath, Names, Scalar, Values
 
-_LINE_ENDS: Final = ("\n", "\r", "\x85", "\u2028", "\u2029")
+_LINE_ENDS: Final = "\n\r\x85\u2028\u2029"
 _PROPERTIES: Final = re.compile(r"(?:&[0-9A-Za-z_-]+\s*|!\S*(?:\s+|\Z))*")
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _NULL_TAG: Final = "tag:yaml.org,2002:null"
@@ -107,9 +107,7 @@ class ValueText:
         if scalar.style in ("|", ">"):
             raw = self.text[scalar.start : scalar.end]
             kept = _reindented(raw, scalar.value or "", value) if scalar.style == "|" else None
-            return kept or scalar.lead + _json_string(value) + "\n" * (
-                len(raw) - len(raw.rstrip("\n"))
-            )
+            return kept or scalar.lead + _json_string(value) + raw[len(raw.rstrip(_LINE_ENDS)) :]
         if scalar.style in ("'", "*") or scalar.value is None:
             return scalar.lead + _single_quoted(value)
         plain = _plain_safe(value, flow=scalar.flow)
@@ -256,7 +254,7 @@ class _YamlReader:
                     lead = " "
             elif inside > start and not self.text[inside - 1].isspace():
                 lead = " "  # an anchor or a tag, and nothing or no blank after it
-            elif style in ("|", ">") and self.text[start - 1 : start] in _LINE_ENDS:
+            elif style in ("|", ">") and self.text[start - 1] in _LINE_ENDS:
                 lead = " "  # a block may begin where a text in quotes may not
             start = inside
         scalar = Scalar(path, value, start, end, style, lead, flow)
@@ -398,6 +396,7 @@ def _reindented(raw: str, old: str, value: str) -> str | None:
     lines = value.rstrip("\n").split("\n")
     fits = (
         len(value) - len(value.rstrip("\n")) == ending
+        and not any(end in raw for end in _LINE_ENDS[1:])
         and not any(letter.isdigit() for letter in header.partition("#")[0])
         and lines[0][:1] not in ("", " ")
         and all(line.isprintable() for line in lines)

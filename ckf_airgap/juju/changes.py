@@ -14,7 +14,7 @@ from ckf_airgap.bundle.exposure import ExposedEndpoint
 from ckf_airgap.documents import Document
 from ckf_airgap.juju.live import LiveApplication
 from ckf_airgap.juju.steps import (
-    Change,
+    ApplicationChange,
     Expose,
     Scale,
     SetAnnotations,
@@ -32,7 +32,7 @@ def changes_of(
     present: LiveApplication,
     options: Mapping[str, str],
     constraints: Document,
-) -> Iterator[Change]:
+) -> Iterator[ApplicationChange]:
     """Yield what must change in an application that is in the model with the right charm.
 
     Args:

@@ -36,8 +36,8 @@ from ckf_airgap.juju.plan import plan_deployment
 from ckf_airgap.juju.status import read_live_model
 from ckf_airgap.juju.steps import (
     AddRelation,
+    ApplicationChange,
     ApplicationStep,
-    Change,
     DeployApplication,
     Expose,
     Plan,
@@ -393,7 +393,7 @@ class _Execution:
             change["exposed-endpoints"] = exposed_document(endpoints)
         await self.api.call("Application", "Expose", change)
 
-    async def _change(self, step: Change) -> None:
+    async def _change(self, step: ApplicationChange) -> None:
         match step:
             case SetOptions():
                 change: Document = {

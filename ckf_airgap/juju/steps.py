@@ -279,8 +279,8 @@ class AddRelation:
         }
 
 
-Change: TypeAlias = "SetOptions | SetConstraints | Scale | Expose | SetAnnotations"
-ApplicationStep: TypeAlias = "DeployApplication | Change"
+ApplicationChange: TypeAlias = "SetOptions | SetConstraints | Scale | Expose | SetAnnotations"
+ApplicationStep: TypeAlias = "DeployApplication | ApplicationChange"
 Step: TypeAlias = "UploadCharm | ApplicationStep | AddRelation | MakeOffer | GrantOffer"
 
 
@@ -313,7 +313,7 @@ class Plan:
         return tuple(step for step in self.steps if isinstance(step, DeployApplication))
 
     @property
-    def changes(self) -> tuple[Change, ...]:
+    def changes(self) -> tuple[ApplicationChange, ...]:
         """The changes to applications that are in the model."""
         kinds = (SetOptions, SetConstraints, Scale, Expose, SetAnnotations)
         return tuple(step for step in self.steps if isinstance(step, kinds))

@@ -147,7 +147,7 @@ def test_room_is_checked_before_anything_is_fetched(
     result = pets.pack("--lock", lock)
 
     assert result.exit_code == 9
-    assert "GB more" in result.stderr
+    assert "B more" in result.stderr
     assert len(pets.side.store.downloads) == sent
 
 

@@ -306,7 +306,7 @@ async def test_too_little_room_is_told_before_anything_is_fetched(
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
     async with make_client(public_proxy.host) as client:
         layout = LayoutDirectory.create(tmp_path / "layout")
-        with layout, pytest.raises(StorageFullError, match="GB more"):
+        with layout, pytest.raises(StorageFullError, match="B more"):
             await pull(client, [reference], layout)
     assert public_proxy.downloaded == 0
 

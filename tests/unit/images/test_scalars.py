@@ -272,7 +272,8 @@ def test_a_key_in_brackets_may_end_with_a_dash() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a: |\n", "a:\n|\n", "a: |\n\nb: c\n", "a: |-\n  \nb: c\n", "- |\n- b\n"]
+    "text",
+    ["a: |\n", "a:\n|\n", "a: |\r  b\rc: d\r", "a: |\n\nb: c\n", "a: |-\n  \nb: c\n", "- |\n- b\n"],
 )
 def test_an_empty_block_is_filled(text: str) -> None:
     before = yaml.safe_load(text)
