@@ -140,7 +140,7 @@ def _spec(charm: str, name: str, given: Mapping[str, GoValue]) -> ActionSpec:
 
 
 def _cleansed(value: GoValue) -> JSONValue:
-    """Return a value with text keys only, and without ``$ref``."""
+    """Return a value as JSON; `ActionsError` for keys that are not text, and for references."""
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
             raise ActionsError("map keyed with non-string value")
