@@ -1,4 +1,4 @@
-"""What a rehearsal does not simulate, and how it says so."""
+"""What a rehearsal does not simulate, and the errors for it."""
 
 from __future__ import annotations
 

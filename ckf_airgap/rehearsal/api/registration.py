@@ -1,4 +1,4 @@
-"""The end of ``juju register``: ``POST /register``, as ``apiserver/registration.go`` has it.
+"""The final step of ``juju register``: ``POST /register``, as in ``apiserver/registration.go``.
 
 Client and controller authenticate each other by the secret key that the administrator passed on.
 Both payloads are sealed with it (NaCl's secretbox), each with a nonce of its own; the answer holds

@@ -1,4 +1,4 @@
-"""The one TLS port of the rehearsal controller: websockets, uploads and downloads."""
+"""The TLS port of the rehearsal controller, for websockets, uploads and downloads."""
 
 from __future__ import annotations
 

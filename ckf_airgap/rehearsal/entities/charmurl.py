@@ -35,7 +35,7 @@ class CharmURL:
 
     @property
     def base(self) -> str:
-        """The URL without its revision; revisions are counted per base URL."""
+        """The URL without its revision; revisions are counted for each such URL."""
         series = f"{self.series}/" if self.series else ""
         return f"{self.schema}:{series}{self.name}"
 

@@ -81,7 +81,7 @@ class StoredCharm:
     """A charm of a model and its URL.
 
     Attributes:
-        sha256: The checksum of the archive, for charms of the store.
+        sha256: The checksum of the archive, for store charms.
         resources: The files that the store has for its resources, lowest revision first.
     """
 

@@ -154,7 +154,7 @@ class PendingResources:
         self._by_id[resource.pending_id] = resource
 
     def drop(self, pending_ids: Iterable[str]) -> None:
-        """Forget pending resources: they are in use now, or their deployment failed."""
+        """Drop pending resources, which are in use now, or whose deployment failed."""
         for pending_id in pending_ids:
             self._by_id.pop(pending_id, None)
 

@@ -86,7 +86,7 @@ def _type(schema: Document, key: str) -> Iterator[str]:
         if declared not in _TYPES:
             yield f"{declared} is not a valid type"
     elif not isinstance(declared, list) or not all(isinstance(each, str) for each in declared):
-        yield "type must be of type string/array of strings"  # unknown ones in a list pass
+        yield "type must be of type string/array of strings"  # unknown types in a list pass
 
 
 def _flag_or_schema(schema: Document, key: str) -> Iterator[str]:
@@ -186,7 +186,7 @@ def _choices(schema: Document, key: str) -> Iterator[str]:
 def _alternatives(schema: Document, key: str) -> Iterator[str]:
     value = schema[key]
     if not isinstance(value, list):
-        named = "anyOf" if key == "allOf" else key  # as the library has it
+        named = "anyOf" if key == "allOf" else key  # as in the library
         yield f"{named} must be of an array"
         return
     for child in value:

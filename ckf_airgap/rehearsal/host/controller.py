@@ -61,7 +61,7 @@ _WILDCARDS: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # no
 
 @final
 class RehearsalController:
-    """A Juju controller that runs nothing, and behaves as if it did.
+    """A Juju controller that does not run anything, but behaves as if it did.
 
     Args:
         juju_data: The directory to write the client store to; when ``None``, a private directory

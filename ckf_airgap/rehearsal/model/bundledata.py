@@ -141,7 +141,7 @@ def _part(root: Any) -> _Part:
 
 
 def _normalised(data: BundleFields) -> BundleFields:
-    """Merge ``scale`` with ``num_units``, and ``placement`` with ``to``."""
+    """Convert ``scale`` to ``num_units``, and ``placement`` to ``to``."""
     if data["relations"] is not None:
         data["relations"] = [relation or [] for relation in data["relations"]]
     for name, spec in (data["applications"] or {}).items():

@@ -118,7 +118,7 @@ CONTROLLER_SETTINGS: Final[Mapping[str, ControllerField]] = {
 
 
 def controller_defaults() -> dict[str, JSONValue]:
-    """Return the settings of a new controller by default."""
+    """Return the default settings of a new controller."""
     return {
         name: field.default
         for name, field in CONTROLLER_SETTINGS.items()

@@ -114,7 +114,7 @@ class CloudCredentials(Facade):
 
     @rpc_method
     async def credential_contents(self, params: Document) -> Document:
-        """Return the user's own credentials, all or the requested ones, and who uses them."""
+        """Return the user's own credentials, all or the requested ones, and models with them."""
         user = self.session.user.name
         with_secrets = bool_field(params, "include-secrets")
         wanted = mappings_field(params, "credentials")

@@ -72,7 +72,7 @@ class ModelDefaultsMethods(Facade):
 
     @rpc_method
     async def change_model_credential(self, params: Document) -> Document:
-        """Give models other credentials, which must be on the controller."""
+        """Change the credentials of models; the new ones must be on the controller."""
 
         async def change(item: Document) -> Document:
             self._change_credential(item)
