@@ -1,8 +1,8 @@
 """The vocabulary of Juju's RPC: requests, errors with their codes, and the fields of parameters.
 
 A request names a facade, its version and a method; the answer is a response or an error, never
-both, and an error always carries an empty response, since python-libjuju reads it unguarded.
-Keys are matched without regard to case, as Go's JSON decoder does, and ``null`` is the zero value.
+both, and an error always carries an empty response, since python-libjuju reads it unconditionally.
+Keys are case-insensitive, as for Go's JSON decoder, and ``null`` is the zero value.
 """
 
 from __future__ import annotations
@@ -85,12 +85,12 @@ _HTTP_STATUS: Final[Mapping[str, int]] = {
 
 
 class ApiError(Exception):
-    """What the controller refuses, in the words and with the code of a real one.
+    """A refusal by the controller, with the message and code of a real one.
 
     Args:
         message: The text of the error, exactly as Juju words it.
-        code: The error code; a plain error of the server has an empty one.
-        info: The ``error-info`` that goes with some codes.
+        code: The error code; empty for a plain error of the server.
+        info: The ``error-info`` that accompanies some codes.
     """
 
     def __init__(self, message: str, code: str = "", info: Document | None = None) -> None:
@@ -101,7 +101,7 @@ class ApiError(Exception):
 
     @property
     def http_status(self) -> int:
-        """The HTTP status that an upload answers with: 500 for every code without its own."""
+        """The HTTP status of a failed upload: 500 for every code without its own."""
         return _HTTP_STATUS.get(self.code, 500)
 
     def as_document(self) -> Document:
@@ -112,18 +112,18 @@ class ApiError(Exception):
         return document
 
     def annotated(self, prefix: str) -> ApiError:
-        """Return the same error as ``prefix: message``, code kept."""
+        """Return the same error as ``prefix: message``, with the same code."""
         return ApiError(f"{prefix}: {self.message}", self.code, self.info)
 
 
 def unauthorized(message: str = "permission denied") -> ApiError:
-    """Return the error for a user who may not do this."""
+    """Return the error for a user without permission."""
     return ApiError(message, UNAUTHORIZED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request of a client."""
+    """A request of a client."""
 
     request_id: int
     facade: str
@@ -132,15 +132,15 @@ class Request:
     method: str
     params: Document
     camel_case: bool = False
-    """The client speaks the oldest codec (``RequestId``) and is answered in it."""
+    """Whether the client uses the oldest codec (``RequestId``), which it is answered in."""
 
     @classmethod
     def parse(cls, frame: str) -> Request:
-        """Return the request that a text frame holds.
+        """Return the request in a text frame.
 
         Raises:
-            ValueError: when it is not a JSON object with a request in it; a real controller drops
-                such a connection.
+            ValueError: when it is not a JSON object with a request; a real controller drops such a
+                connection.
         """
         document = parse_json(frame)
         if not isinstance(document, dict):
@@ -165,13 +165,13 @@ class Request:
         )
 
     def answer(self, response: Document) -> str:
-        """Return the frame that answers with a response."""
+        """Return the frame of a response."""
         if self.camel_case:
             return json.dumps({"RequestId": self.request_id, "Response": response})
         return json.dumps({"request-id": self.request_id, "response": response})
 
     def refuse(self, error: ApiError) -> str:
-        """Return the frame that answers with an error, and the empty response it must have."""
+        """Return the frame of an error, with the empty response that it must have."""
         names = (
             ("RequestId", "Error", "ErrorCode", "ErrorInfo", "Response")
             if self.camel_case
@@ -228,7 +228,7 @@ def bool_field(params: Mapping[str, JSONValue], name: str, default: bool = False
 
 
 def list_field(params: Mapping[str, JSONValue], name: str) -> list[JSONValue]:
-    """Return the list of a key; absent is an empty one."""
+    """Return the list of a key, or an empty one when it is absent."""
     value = field(params, name)
     if value is None:
         return []
@@ -238,7 +238,7 @@ def list_field(params: Mapping[str, JSONValue], name: str) -> list[JSONValue]:
 
 
 def texts_field(params: Mapping[str, JSONValue], name: str) -> list[str]:
-    """Return the list of texts of a key; absent is an empty one."""
+    """Return the list of texts of a key, or an empty one when it is absent."""
     items = list_field(params, name)
     texts = [item for item in items if isinstance(item, str)]
     if len(texts) != len(items):
@@ -247,7 +247,7 @@ def texts_field(params: Mapping[str, JSONValue], name: str) -> list[str]:
 
 
 def mapping_field(params: Mapping[str, JSONValue], name: str) -> Document:
-    """Return the mapping of a key; absent is an empty one."""
+    """Return the mapping of a key, or an empty one when it is absent."""
     value = field(params, name)
     if value is None:
         return {}
@@ -257,7 +257,7 @@ def mapping_field(params: Mapping[str, JSONValue], name: str) -> Document:
 
 
 def mappings_field(params: Mapping[str, JSONValue], name: str) -> list[Document]:
-    """Return the list of mappings of a key; absent is an empty one."""
+    """Return the list of mappings of a key, or an empty one when it is absent."""
     items = list_field(params, name)
     mappings = [item for item in items if isinstance(item, dict)]
     if len(mappings) != len(items):
@@ -283,8 +283,8 @@ async def results_of(
     """Return ``{"results": [...]}`` with one entry per item, in order.
 
     Args:
-        items: What to work on.
-        call: Returns the entry of one item; an `ApiError` becomes ``{"error": {...}}``.
+        items: The items to process.
+        call: Returns the entry of an item; an `ApiError` becomes ``{"error": {...}}``.
     """
     results: list[JSONValue] = []
     for item in items:
@@ -299,7 +299,7 @@ def tag_id(tag: str, kind: str) -> str:
     """Return the id of a tag such as ``application-minio`` for the kind ``application``.
 
     Raises:
-        ApiError: when it is a tag of another kind, or not a tag.
+        ApiError: when it is a tag of another kind, or not a tag at all.
     """
     prefix = f"{kind}-"
     if not tag.startswith(prefix) or len(tag) == len(prefix):

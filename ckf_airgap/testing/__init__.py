@@ -1,19 +1,19 @@
-"""pytest fixtures: rehearsal controllers, and the clients that are connected to them.
+"""pytest fixtures: rehearsal controllers, and clients that are connected to them.
 
-Installed with ckf-airgap, the fixtures are there for every test (entry point ``pytest11``)::
+Installed with ckf-airgap, the fixtures are available to every test (entry point ``pytest11``)::
 
     def test_my_charm_is_active(rehearsal_juju):
         rehearsal_juju.deploy("./my-charm.charm", resources={"oci-image": "reg:5000/my:1"})
         rehearsal_juju.wait(jubilant.all_active)
 
-There is a controller for a function, a module and the session; each has options of its own, which
-a test module or a ``conftest.py`` gives by overriding a fixture. With ``pytest --rehearsal`` the
-whole session has a controller that ``JUJU_DATA`` points at, so that tests written for a real one,
-such as those of pytest-jubilant and pytest-operator, run on it as they are.
+There are controllers of function, module and session scope; each has options of its own, which a
+test module or a ``conftest.py`` sets by overriding a fixture. With ``pytest --rehearsal`` the whole
+session has a controller that ``JUJU_DATA`` points at, so that tests written for a real controller,
+such as those of pytest-jubilant and pytest-operator, run on it unchanged.
 
-A controller runs in a thread of its own. No fixture depends on the event loops of pytest-asyncio,
-whose interface for them is another one in each of its versions; only `rehearsal_model`, of a
-function, is asynchronous.
+A controller runs in a thread of its own. The fixtures do not depend on the event loops of
+pytest-asyncio, whose interface for them differs from version to version; only `rehearsal_model`, of
+function scope, is asynchronous.
 """
 
 from __future__ import annotations
@@ -72,9 +72,9 @@ def _rehearsal_of_session(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture
 def rehearsal_options() -> dict[str, Any]:
-    """Return the keyword arguments of `rehearsal_controller`; override it to give some.
+    """Return the keyword arguments of `rehearsal_controller`; override it to set options.
 
-    For example ``speed``, ``models``, ``registry``, a directory of ``charms`` that is the charm
+    For example ``speed``, ``models``, ``registry``, a directory of ``charms`` to use as the charm
     store, or a ``script`` with courses of applications and the relations that charms need.
     """
     return {}
@@ -82,13 +82,13 @@ def rehearsal_options() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def rehearsal_module_options() -> dict[str, Any]:
-    """Return the keyword arguments of `rehearsal_module_controller`; override it to give some."""
+    """Return the keyword arguments of `rehearsal_module_controller`; override it to set options."""
     return {}
 
 
 @pytest.fixture(scope="session")
 def rehearsal_session_options() -> dict[str, Any]:
-    """Return the keyword arguments of `rehearsal_session_controller`; override it to give some."""
+    """Return the keyword arguments of `rehearsal_session_controller`; override to set options."""
     return {}
 
 
@@ -96,7 +96,7 @@ def rehearsal_session_options() -> dict[str, Any]:
 def rehearsal_controller(
     request: pytest.FixtureRequest, rehearsal_options: dict[str, Any]
 ) -> Iterator[ControllerThread]:
-    """Yield a running rehearsal controller, one for the test, in a thread of its own.
+    """Yield a running rehearsal controller for a single test, in a thread of its own.
 
     ``JUJU_DATA`` points at its client store while the test runs, so that any client connects to it
     without setup. Its attribute ``controller`` is the `RehearsalController`; read and change
@@ -110,9 +110,9 @@ def rehearsal_controller(
 def rehearsal_module_controller(
     request: pytest.FixtureRequest, rehearsal_module_options: dict[str, Any]
 ) -> Iterator[ControllerThread]:
-    """Yield a running rehearsal controller, one for the tests of a module.
+    """Yield a running rehearsal controller, shared by the tests of a module.
 
-    It is as `rehearsal_controller` otherwise; ``JUJU_DATA`` points at it until its module ends.
+    Otherwise it is like `rehearsal_controller`; ``JUJU_DATA`` points at it until its module ends.
     """
     with _running(request.config, rehearsal_module_options) as running:
         yield running
@@ -122,9 +122,9 @@ def rehearsal_module_controller(
 def rehearsal_session_controller(
     request: pytest.FixtureRequest, rehearsal_session_options: dict[str, Any]
 ) -> Iterator[ControllerThread]:
-    """Yield a running rehearsal controller, one for all tests of the run.
+    """Yield a running rehearsal controller, shared by all tests of the run.
 
-    It is as `rehearsal_controller` otherwise; ``JUJU_DATA`` points at it until the run ends. Each
+    Otherwise it is like `rehearsal_controller`; ``JUJU_DATA`` points at it until the run ends. Each
     worker of pytest-xdist has its own.
     """
     with _running(request.config, rehearsal_session_options) as running:
@@ -139,9 +139,9 @@ def rehearsal_juju_data(rehearsal_controller: ControllerThread) -> Path:
 
 @pytest.fixture(scope="module")
 def rehearsal_juju(rehearsal_module_controller: ControllerThread) -> Any:
-    """Return a ``jubilant.Juju`` with a new and empty model of `rehearsal_module_controller`.
+    """Return a ``jubilant.Juju`` with a new, empty model of `rehearsal_module_controller`.
 
-    It needs jubilant and a `juju` on the PATH. The model ends with the controller.
+    It needs jubilant and `juju` on the PATH. The model is removed together with the controller.
     """
     juju = import_jubilant().Juju()
     juju.add_model(_new_name(), controller=rehearsal_module_controller.controller.name)
@@ -150,8 +150,8 @@ def rehearsal_juju(rehearsal_module_controller: ControllerThread) -> Any:
 
 @contextmanager
 def _running(config: pytest.Config, options: Mapping[str, Any]) -> Iterator[ControllerThread]:
-    """Run a controller that ``JUJU_DATA`` points at; what it pointed at before is restored."""
-    # Imported late: every pytest run loads this plugin, few need a controller.
+    """Run a controller that ``JUJU_DATA`` points at; its previous value is restored."""
+    # Imported late: every pytest run loads this plugin, but few need a controller.
     from ckf_airgap.operations.lock import released_channels  # noqa: PLC0415
     from ckf_airgap.rehearsal.host.controller import RehearsalController  # noqa: PLC0415
     from ckf_airgap.rehearsal.host.thread import ControllerThread  # noqa: PLC0415
@@ -174,7 +174,7 @@ def _running(config: pytest.Config, options: Mapping[str, Any]) -> Iterator[Cont
 
 
 def _charms(config: pytest.Config) -> Path | None:
-    """Return the directory that is the charm store, if there is one: the option's or the ini's."""
+    """Return the directory of the charm store, if any, from the option or the ini file."""
     given: Path | None = config.getoption("rehearsal_charms")
     named = str(config.getini("rehearsal_charms"))
     if given is not None or not named:

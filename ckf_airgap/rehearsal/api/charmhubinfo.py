@@ -1,10 +1,10 @@
-"""What clients ask the charm store themselves, answered from a directory of charms.
+"""What clients ask Charmhub directly, answered from a directory of charms.
 
 python-libjuju asks it, at the model's ``charmhub-url``, whether a charm is a subordinate before it
 deploys one, and which resources it has before it refreshes one. The answers are those of
 ``GET /v2/charms/info/NAME`` of the store's public API, with the fields that clients read. They
-come over plain HTTP, since that client trusts no certificate of ours here; there is nothing
-secret in them.
+are sent over plain HTTP, since that client does not trust this controller's certificate here; they
+contain nothing secret.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _STOP_S: Final = 1.0
 
 
 class CharmhubInfo:
-    """Listens on a port of its own.
+    """Serves the answers on a separate port.
 
     Args:
         repository: The charms.
@@ -45,7 +45,7 @@ class CharmhubInfo:
         )
 
     async def start(self, host: str) -> int:
-        """Begin to listen on any free port; return it.
+        """Start listening on any free port; return the port.
 
         Raises:
             ControllerError: when the address cannot be used.
@@ -77,10 +77,10 @@ class CharmhubInfo:
 
 
 def charm_info(files: tuple[StoreFile, ...]) -> Document:
-    """Return what the store tells of a charm.
+    """Return what the store says about a charm.
 
     Args:
-        files: Its revisions, the highest first, which is the default release.
+        files: Its revisions, highest first; the highest is the default release.
     """
     newest = files[0]
     return {

@@ -1,4 +1,4 @@
-"""Charms over HTTPS: the two ways to upload one, and the ways to get it back.
+"""Charms over HTTPS: the two ways to upload a charm, and the ways to download it.
 
 python-libjuju posts to ``/model/<uuid>/charms``, the Go client puts "objects" to
 ``/model-<uuid>/charms/<name>-<sha7>``. Errors have a flat body on both,
@@ -42,7 +42,7 @@ class CharmUploads:
 
     Args:
         controller: The controller.
-        limit_bytes: The largest charm that is taken.
+        limit_bytes: The size of the largest charm that is accepted.
     """
 
     def __init__(self, controller: ControllerState, *, limit_bytes: int) -> None:
@@ -60,7 +60,7 @@ class CharmUploads:
         app.router.add_get(path, self.get_object, allow_head=True)
 
     async def post(self, request: web.Request) -> web.Response:
-        """Take a charm as python-libjuju and older clients send it."""
+        """Accept a charm as python-libjuju and older clients send it."""
         user, model = authenticated(request, self._controller, access="write")
 
         async def take() -> str:
@@ -80,7 +80,7 @@ class CharmUploads:
         return await _answer_upload(take)
 
     async def put(self, request: web.Request) -> web.Response:
-        """Take a charm as the Go client of 3.6 sends it."""
+        """Accept a charm as the Go client of 3.6 sends it."""
         user, model = authenticated(request, self._controller, access="write")
         path = request.match_info["object"]
 
@@ -121,7 +121,7 @@ class CharmUploads:
             return flat_error(error.annotated(_DOWNLOAD_FAILED))
 
     async def get_object(self, request: web.Request) -> web.StreamResponse:
-        """Return the charm whose SHA-256 begins as the path ends, whatever name is before it."""
+        """Return the charm whose SHA-256 starts with the end of the path; the name is ignored."""
         _, model = authenticated(request, self._controller, access=NO_ACCESS)
         path = request.match_info["object"]
         try:
@@ -151,7 +151,7 @@ class CharmUploads:
         revision: int | None,
         sha: str | None = None,
     ) -> str:
-        """Receive the body and give it to the model; return the charm's URL."""
+        """Receive the body and pass it to the model; return the charm URL."""
         directory = self._controller.files_of(model)
         limit_bytes = self._limit_bytes
         async with received(request, directory, model, user, limit_bytes=limit_bytes) as body:
@@ -172,14 +172,14 @@ class CharmUploads:
 
 
 def flat_error(error: ApiError) -> web.Response:
-    """Return an error in the flat shape that charm requests are refused in."""
+    """Return an error in the flat format of refused charm requests."""
     document: Document = {"error": error.message, "error-code": error.code}
     status = error.http_status
     return json_reply(document, status=status, headers=challenge(status))
 
 
 def _archive(model: Model, url: str) -> Path:
-    """Return the file of a charm; `ApiError` (not found) when the model has none."""
+    """Return the file of a charm; `ApiError` (not found) when the model does not have it."""
     try:
         return model.charm_archive(url)
     except ApiError as error:
@@ -194,10 +194,10 @@ def _wanted_url(request: web.Request) -> str:
 
 
 def _asked_revision(text: str) -> int | None:
-    """Return the revision that a query asks for; ``None`` when it leaves that to the controller.
+    """Return the revision that a query asks for; ``None`` when the controller is to choose it.
 
     Raises:
-        ApiError: as ``strconv.Atoi`` words it, when it is no number of 64 bits.
+        ApiError: as ``strconv.Atoi`` words it, when it is not a 64-bit number.
     """
     if not text:
         return None
@@ -216,7 +216,7 @@ def _check_content_type(request: web.Request) -> None:
 
 
 async def _answer_upload(take: Callable[[], Awaitable[str]]) -> web.Response:
-    """Answer with the URL of the charm, or with what is wrong: always a bad request."""
+    """Answer with the charm URL, or with what is wrong: always a bad request."""
     try:
         url = await take()
     except ApiError as error:

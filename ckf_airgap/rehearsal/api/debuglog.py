@@ -1,7 +1,7 @@
 """The log of a model over a websocket: ``/model/UUID/log``, which ``juju debug-log`` reads.
 
-As Juju does, it takes every connection, and says in the first message what is wrong: with the
-login, with the rights of the user, or with the query.
+As Juju does, it accepts every connection, and says in the first message what is wrong: with the
+login, with the user's permissions, or with the query.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _LEVELS: Final = ("TRACE", "DEBUG", "INFO", "WARNING", "ERROR")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogQuery:
-    """What is asked of a log.
+    """Which records of a log a client asks for.
 
     Attributes:
         chosen: Which records are shown.
-        newest: How many of those that are there are shown, the youngest; 0 for all.
-        follows: Whether records to come are shown as well.
+        newest: How many of the existing records are shown, counted from the newest; 0 for all.
+        follows: Whether future records are shown as well.
     """
 
     chosen: LogFilter
@@ -52,7 +52,7 @@ class LogQuery:
         """Return what the query of a request asks for.
 
         Raises:
-            ApiError: for a value that is not one.
+            ApiError: for an invalid value.
         """
         newest = 0
         for name in ("backlog", "maxLines"):
@@ -97,7 +97,7 @@ class DebugLog:
         self._sockets: set[web.WebSocketResponse] = set()
 
     def add_routes(self, app: web.Application) -> None:
-        """Serve the log of each model, and at ``/log`` that of the controller's own."""
+        """Serve the log of each model, and that of the controller model at ``/log``."""
         for path in ("/model/{model_uuid}/log", "/log"):
             app.router.add_get(path, self._serve, allow_head=False)
         app.on_shutdown.append(self._close_sockets)
@@ -130,7 +130,7 @@ class DebugLog:
         await socket.close()
 
     async def _show(self, socket: web.WebSocketResponse, journal: Journal, query: LogQuery) -> None:
-        """Send records until there are no more to come, the client hangs up, or time is over."""
+        """Send records until there are no more, the client disconnects, or the time is up."""
         longest = parse_duration(str(self._controller.config["max-debug-log-duration"]))
         sending = asyncio.create_task(_send(socket, journal, query))
         reading = asyncio.create_task(_until_closed(socket))
@@ -177,7 +177,7 @@ async def _send(socket: web.WebSocketResponse, journal: Journal, query: LogQuery
 
 
 async def _until_closed(socket: web.WebSocketResponse) -> None:
-    """Read until the client hangs up; what it says means nothing."""
+    """Read until the client disconnects; what it sends is ignored."""
     async for _ in socket:
         pass
 
@@ -220,7 +220,7 @@ def _start_time(text: str) -> datetime:
 
 
 def _microseconds(text: str) -> str:
-    """Return a time with at most six digits of a second, which is what Python reads."""
+    """Return a time with at most six fractional digits, which is what Python parses."""
     whole, dot, rest = text.partition(".")
     digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
     return f"{whole}.{digits[:6].ljust(6, '0')}{rest[len(digits) :]}" if dot else text

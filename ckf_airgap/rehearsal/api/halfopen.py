@@ -1,4 +1,4 @@
-"""Connections on which nothing is asked: closed after a while, so that they do not pile up."""
+"""Connections without a request: closed after a while, so that they do not pile up."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ PATIENCE_S: Final = 30.0
 """How long a client may take for TLS, and then for its first request."""
 
 _TURNS: Final = 4
-"""How many times in that while the connections are looked through."""
+"""How many times the connections are checked during that time."""
 
 
 class HalfOpenConnections:
-    """Closes connections whose client sent no whole request.
+    """Closes connections whose client has not sent a complete request.
 
     Args:
         patience_s: How long a client may take for its first request.
@@ -30,16 +30,16 @@ class HalfOpenConnections:
 
     @web.middleware
     async def note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Take down that a connection has had a request."""
+        """Record that a connection has had a request."""
         self._asked.add(id(request.protocol))
         return await handler(request)
 
     def start(self, server: web.Server) -> None:
-        """Begin to look through the connections of a server."""
+        """Start checking the connections of a server."""
         self._task = asyncio.create_task(self._watch(server), name="half-open connections")
 
     async def stop(self) -> None:
-        """Look no longer."""
+        """Stop checking."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

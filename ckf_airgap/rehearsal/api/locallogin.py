@@ -2,8 +2,8 @@
 
 Clients post the caveat of a login macaroon to ``/auth/discharge``. Without proof they are told to
 interact: the kind is ``juju_userpass``, for which they post name and password to ``/auth/form`` and
-come back with the token that it answers (``stateauthenticator/locallogin.go``). Errors have the
-shape of the bakery, ``{"Code": "...", "Message": "...", "Info": {...}}``.
+come back with the token that it returns (``stateauthenticator/locallogin.go``). Errors have the
+format of the bakery, ``{"Code": "...", "Message": "...", "Info": {...}}``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from ckf_airgap.rehearsal.wire import ApiError
 MACAROONS_HEADER: Final = "Macaroons"
 VERSION_HEADER: Final = "Bakery-Protocol-Version"
 
-_TOKEN_KIND: Final = "juju_userpass"  # noqa: S105 - the name of a way to log in
+_TOKEN_KIND: Final = "juju_userpass"  # noqa: S105 - the name of a login method
 _FORM: Final = f"{IDENTITY_PATH}/form"
 _INTERACTION_REQUIRED: Final = "interaction required"
 _LATEST_VERSION: Final = 3
@@ -81,7 +81,7 @@ class LocalLogin:
         return json_reply({"token": {"kind": _TOKEN_KIND, "value": value}})
 
     async def refuse_form(self, request: web.Request) -> web.Response:
-        """Refuse: there is no form to look at."""
+        """Refuse: there is no HTML form."""
         return web.Response(status=405, text=f"{request.method} method not allowed\n")
 
     async def discharge(self, request: web.Request) -> web.Response:
@@ -133,7 +133,7 @@ def _interaction_required(request: web.Request) -> web.Response:
 
 
 def _bakery_error(message: str) -> web.Response:
-    """Return an error without a code of its own, as nearly all are."""
+    """Return an error without a code of its own, like nearly all of them."""
     return json_reply({"Message": message}, status=500)
 
 
@@ -159,7 +159,7 @@ def _form_fields(document: object) -> tuple[str, str]:
 
 
 def _either(fields: Mapping[str, Any], name: str) -> bytes:
-    """Return a field that comes as text, or as base64 below ``name64``."""
+    """Return a field that is given as text, or in base64 under ``name64``."""
     encoded = fields.get(f"{name}64")
     return _decoded(encoded) if encoded else str(fields.get(name, "")).encode()
 

@@ -1,4 +1,4 @@
-"""Who somebody is: by password, or by macaroons that a password was given for.
+"""Authentication by password, or by macaroons that were obtained with a password.
 
 The order of checks and their words are those of ``apiserver/stateauthenticator/auth.go`` and
 ``apiserver/authentication/user.go``.
@@ -17,24 +17,24 @@ from ckf_airgap.rehearsal.model.users import BAD_CREDENTIALS, User
 from ckf_airgap.rehearsal.wire import ApiError, unauthorized
 
 NO_CREDENTIALS: Final = "no credentials provided"
-"""The code, and the words, for somebody who names no local user."""
+"""The code, which is also the message, for a login that does not name a local user."""
 
 IDENTITY_PATH: Final = "/auth"
-"""Where this controller discharges the caveats of its login macaroons."""
+"""The path at which this controller discharges the caveats of its login macaroons."""
 
 _AGENTS: Final = ("machine", "controller", "unit", "application", "model")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """What a login request or the headers of an HTTP request show.
+    """The credentials in a login request or in the headers of an HTTP request.
 
     Attributes:
-        tag: Who it is; empty for a user who is to be known by macaroons alone.
-        password: The password; with an empty one the macaroons count.
+        tag: The user's tag; empty for a user who is identified by macaroons alone.
+        password: The password; the macaroons are used when it is empty.
         macaroons: Login macaroons with their discharges.
         bakery_version: The version of the bakery protocol that the client speaks.
-        host: The host and port that the client has reached this controller by.
+        host: The host and port at which the client has reached this controller.
     """
 
     tag: str
@@ -49,13 +49,13 @@ def authenticate(controller: ControllerState, credentials: Credentials, *, model
 
     Args:
         controller: The controller.
-        credentials: What the client shows.
-        model_uuid: The model that is wanted; the controller's own for the controller itself.
+        credentials: What the client presents.
+        model_uuid: The requested model; the controller model for the controller itself.
 
     Raises:
-        DischargeRequiredError: for a user without a password and without a valid macaroon.
+        DischargeRequiredError: for a user with neither a password nor a valid macaroon.
         ApiError: ``unauthorized access`` for everybody else; `NO_CREDENTIALS` when the
-            credentials are of no kind that this controller knows.
+            credentials do not name a local user.
     """
     tag = credentials.tag
     kind, dash, _ = tag.partition("-")

@@ -1,4 +1,4 @@
-"""What a rehearsal does not simulate, and how it says so."""
+"""What a rehearsal does not simulate, and the errors for it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WHAT: Final[Mapping[str, str]] = {
     "ModelUpgrader": "upgrades of Juju",
     "SSHClient": "ssh, scp and debug-hooks, since its units are not pods",
 }
-"""By facade, or by facade and method: what is missing when a call leads nowhere."""
+"""By facade, or by facade and method: what is not simulated when a call is refused."""
 
 _INSTEAD: Final[Mapping[str, str]] = {
     "Controller.DashboardConnectionInfo": "juju status shows the model",
@@ -27,10 +27,10 @@ _INSTEAD: Final[Mapping[str, str]] = {
 
 
 def not_played(facade: str, method: str) -> ApiError:
-    """Return the refusal of something that Juju has and a rehearsal does not.
+    """Return the refusal of something that Juju has and a rehearsal does not simulate.
 
-    Its code is not ``not implemented``, Juju's own for an unknown call: the ``juju`` client would
-    advise its user to re-install it.
+    Its code is not ``not implemented``, which Juju uses for an unknown call: the ``juju`` client
+    would advise users to re-install it.
     """
     call = f"{facade}.{method}"
     what = _WHAT.get(call) or _WHAT.get(facade)
@@ -41,13 +41,13 @@ def not_played(facade: str, method: str) -> ApiError:
 
 
 def other_version(facade: str, version: int, method: str, *, has: str) -> ApiError:
-    """Return the refusal of a method that a facade has in other versions only.
+    """Return the refusal of a method that only other versions of the facade have.
 
     Args:
         facade: The facade.
         version: The version that was called.
         method: The method.
-        has: Which versions have it, ``from 22 on``.
+        has: The versions that have it: ``from 22 on``.
     """
     return ApiError(
         f"no such request - method {facade}({version}).{method}: {facade} has it {has}",

@@ -1,8 +1,8 @@
-"""The end of ``juju register``: ``POST /register``, as ``apiserver/registration.go`` has it.
+"""The final step of ``juju register``: ``POST /register``, as in ``apiserver/registration.go``.
 
-Client and controller know each other by the secret key that the administrator handed on. Both
-payloads are sealed with it (NaCl's secretbox), each with a nonce of its own; the answer holds the
-CA certificate, which the client has not got yet. Errors are nested, as those of resources are.
+Client and controller authenticate each other by the secret key that the administrator passed on.
+Both payloads are sealed with it (NaCl's secretbox), each with a nonce of its own; the answer holds
+the CA certificate, which the client does not have yet. Errors are nested, like those of resources.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Resources over HTTPS: ``/model/<uuid>/applications/<application>/resources/<resource>``.
 
-Errors have the nested shape of the RPC, ``{"error": {"message": "...", "code": "..."}}``.
+Errors have the nested format of the RPC, ``{"error": {"message": "...", "code": "..."}}``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class ResourceUploads:
 
     Args:
         controller: The controller.
-        limit_bytes: The largest resource that is taken.
+        limit_bytes: The size of the largest resource that is accepted.
     """
 
     def __init__(self, controller: ControllerState, *, limit_bytes: int) -> None:
@@ -38,7 +38,7 @@ class ResourceUploads:
         app.router.add_get(path, self.get, allow_head=True)
 
     async def put(self, request: web.Request) -> web.Response:
-        """Take the body of a pending resource, or a new one for a live application."""
+        """Accept the body of a pending resource, or a new body for a live application."""
         user, model = authenticated(request, self._controller, access="write")
         directory, limit_bytes = self._controller.files_of(model), self._limit_bytes
         application, resource = request.match_info["application"], request.match_info["resource"]
@@ -73,5 +73,5 @@ class ResourceUploads:
 
 
 def _filename(header: str) -> str:
-    """Return the file name of a disposition; the Go client encodes it when it is not ASCII."""
+    """Return the file name of a disposition, which the Go client encodes unless it is ASCII."""
     return str(make_header(decode_header(disposition_filename(header))))

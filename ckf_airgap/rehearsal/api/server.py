@@ -1,4 +1,4 @@
-"""The one TLS port of the rehearsal controller: websockets, uploads and downloads."""
+"""The TLS port of the rehearsal controller, for websockets, uploads and downloads."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ from ckf_airgap.rehearsal.model.state import Address, ControllerState
 log = logging.getLogger(__name__)
 
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
-"""The largest request; python-libjuju takes as much in an answer."""
+"""The largest request; python-libjuju accepts answers of the same size."""
 
 _CLOSE_TIMEOUT_S: Final = 2.0
 _BACKLOG: Final = 128
 
 _TURNS_TO_ACCEPT: Final = 10
-"""Turns of the loop before it stops listening. Until Python 3.12, asyncio loses a socket that it
-accepted in the very turn in which the listener is closed: for example that of a client that only
-checks whether the port is open."""
+"""Iterations of the event loop before it stops listening. Until Python 3.12, asyncio loses a socket
+that it accepted in the same iteration in which the listener is closed: for example that of a client
+that only checks whether the port is open."""
 
 
 class Server:
-    """Listens, and gives every connection its session.
+    """Listens, and creates a session for every connection.
 
     Args:
-        controller: The state behind it.
-        certificates: What it shows to clients.
-        limit_bytes: The largest upload that is taken.
+        controller: The state of the controller.
+        certificates: The certificates to present to clients.
+        limit_bytes: The size of the largest upload that is accepted.
     """
 
     def __init__(
@@ -76,11 +76,11 @@ class Server:
         )
 
     async def start(self, host: str, port: int) -> Address:
-        """Begin to listen; return where.
+        """Start listening; return the address.
 
         Args:
             host: The address to listen on.
-            port: The port; 0 for any that is free.
+            port: The port; 0 for any free port.
 
         Raises:
             ControllerError: when the address cannot be used.
@@ -151,7 +151,7 @@ class Server:
 
 
 class _Connection:
-    """The frames of one websocket: each request is a task, answers come as they are ready."""
+    """The frames of a websocket: each request is a task, and answers are sent once ready."""
 
     def __init__(self, socket: web.WebSocketResponse) -> None:
         self._socket = socket
@@ -159,7 +159,7 @@ class _Connection:
         self._sending = asyncio.Lock()
 
     async def serve(self, session: Session) -> None:
-        """Answer requests until the socket closes, then end what is still being worked on."""
+        """Answer requests until the socket closes, then cancel those still in progress."""
         try:
             async for message in self._socket:
                 if message.type is WSMsgType.TEXT:
@@ -170,7 +170,7 @@ class _Connection:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def close_soon(self) -> None:
-        """Close the connection from elsewhere: its model is gone."""
+        """Close the connection from outside its own task, since its model has been removed."""
         if not self._socket.closed:
             self._spawn(self._close(WSCloseCode.GOING_AWAY))
 

@@ -1,1 +1,1 @@
-"""Charm archives as the controller reads them when they are uploaded: its own reader of charms."""
+"""The controller's own reader of charm archives, which reads them when they are uploaded."""

@@ -1,4 +1,4 @@
-"""``config.yaml`` as Juju's charm library reads it: options, and defaults of their type. Pure.
+"""``config.yaml`` as Juju's charm library reads it: options and their typed defaults. Pure.
 
 See ``config.go`` of ``github.com/juju/charm``.
 """
@@ -49,10 +49,10 @@ def read_config(text: str, *, where: str) -> dict[str, Option]:
 
 
 def secret_reference(value: GoValue, path: Path) -> str:
-    """Take the URI of a secret, or an empty text, as an option of that type does.
+    """Accept the URI of a secret, or an empty text, as an option of type ``secret`` does.
 
     Raises:
-        SchemaError: when it is something else.
+        SchemaError: when it is anything else.
     """
     text = schema.string(value, path)
     try:
@@ -72,7 +72,7 @@ OPTION_CHECKERS: Final[Mapping[str, Checker]] = {
     "boolean": schema.boolean,
     "secret": secret_reference,
 }
-"""What takes the values of each type of option."""
+"""The checker for the values of each option type."""
 
 
 def _empty() -> UnreadableCharmError:

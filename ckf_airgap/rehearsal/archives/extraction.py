@@ -1,7 +1,7 @@
-"""What comes of extracting a charm, in memory: nothing is written, and everything is read.
+"""The result of extracting a charm, in memory: nothing is written, and everything is read.
 
-The controller extracts every upload and packs it again (``RepackageAndUploadCharm``), so that a
-member which nobody ever reads can be what an upload is refused for. See ``zip/zip.go`` of
+The controller extracts every upload and repackages it (``RepackageAndUploadCharm``), so that an
+upload can be refused because of a member that is never used. See ``zip/zip.go`` of
 ``github.com/juju/utils``.
 """
 
@@ -23,7 +23,7 @@ from ckf_airgap.rehearsal.archives.refusals import UnreadableCharmError
 from ckf_airgap.rehearsal.golang.formatting import quoted
 
 PLACE: Final = "/tmp/charm-download/extracted"  # noqa: S108 - a name in messages, never used
-"""Where a charm is extracted to, for messages; a real controller's path has digits in it."""
+"""The path of an extracted charm in messages; a real controller's path has digits in it."""
 
 _MAX_LINKS: Final = 40
 _MAX_NAME_BYTES: Final = 255
@@ -34,10 +34,10 @@ Node: TypeAlias = "dict[str, Node] | zipfile.ZipInfo | str"
 
 
 class _NoSuchPathError(LookupError):
-    """A path that leads nowhere.
+    """A path that does not resolve.
 
     Attributes:
-        is_missing: Whether it is merely not there.
+        is_missing: Whether the only problem is that it does not exist.
     """
 
     def __init__(self, why: str) -> None:
@@ -61,7 +61,7 @@ class Tree:
         """Extract the members below a directory of the archive, or all of them.
 
         Raises:
-            UnreadableCharmError: ``cannot extract "x": ...``, as soon as one cannot be.
+            UnreadableCharmError: ``cannot extract "x": ...``, for the first that fails.
         """
         for member in self._archive.infolist():
             name = clean_name(member)
@@ -77,7 +77,7 @@ class Tree:
                 raise exc.annotated(f"cannot extract {quoted(name)}") from exc
 
     def find(self, name: str) -> Node | None:
-        """Return the file or directory that a path leads to, or ``None``."""
+        """Return the file or directory at a path, or ``None``."""
         try:
             return self._walk(self._root, name.split("/"))
         except _NoSuchPathError:
@@ -106,7 +106,7 @@ class Tree:
             raise UnreadableCharmError(f"unknown file type {kind}")
 
     def _make_directories(self, path: str) -> dict[str, Node]:
-        """Return the directory of a path, made with those above it."""
+        """Return the directory at a path, creating it and its parents as needed."""
         directory, done = self._root, ""
         for part in filter(None, path.split("/")):
             done = f"{done}/{part}"
@@ -124,7 +124,7 @@ class Tree:
         return directory
 
     def _link_target(self, member: zipfile.ZipInfo, path: str) -> str:
-        """Return where a symbolic link leads to, unless that is outside."""
+        """Return the target of a symbolic link, which must be inside the charm."""
         target = content(self._archive, member).decode(errors="surrogateescape")
         if target.startswith("/"):
             raise UnreadableCharmError(f"symlink {quoted(target)} is absolute")
@@ -137,7 +137,7 @@ class Tree:
         return target
 
     def _walk(self, start: dict[str, Node], parts: list[str]) -> Node:
-        """Return what a path leads to; links are followed."""
+        """Return the node at a path; links are followed."""
         way: list[Node] = [start]
         pending = parts[::-1]
         links = 0

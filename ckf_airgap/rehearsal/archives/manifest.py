@@ -18,7 +18,7 @@ from ckf_airgap.rehearsal.golang.yamlreading import unmarshal
 from ckf_airgap.rehearsal.golang.yamltypes import RAW_MAP, GoYamlError
 
 SYSTEMS: Final = ("ubuntu", "centos", "windows", "osx", "opensuse", "genericlinux")
-"""The systems that a base may have."""
+"""The operating systems that a base may have."""
 
 ARCHITECTURES: Final = ("amd64", "i386", "armhf", "arm64", "ppc64el", "s390x", "riscv64")
 
@@ -43,7 +43,7 @@ _BASES: Final = schema.list_of(schema.fields(_BASE_FIELDS, dict.fromkeys(_BASE_F
 
 
 def read_manifest(text: str, *, where: str) -> tuple[Base, ...] | None:
-    """Return the bases of a manifest; ``None`` for an empty one, which is no manifest to Juju.
+    """Return the bases of a manifest; ``None`` for an empty one, which Juju treats as missing.
 
     Raises:
         UnreadableCharmError: in Juju's words.
@@ -87,12 +87,12 @@ def parse_base(text: str) -> Base:
 
 
 def normal_architecture(text: str) -> str:
-    """Return Juju's name of an architecture: ``amd64`` for ``x86_64``; others stay."""
+    """Return Juju's name of an architecture: ``amd64`` for ``x86_64``; others are unchanged."""
     return next((name for pattern, name in _NAMES_OF_ARCHITECTURES if pattern.search(text)), text)
 
 
 def with_risk(channel: str) -> str:
-    """Return a channel of a base with its risk, which is ``stable`` when it has none."""
+    """Return a base's channel with its risk, ``stable`` by default."""
     return channel if "/" in channel or channel in RISKS else f"{channel}/stable"
 
 

@@ -19,7 +19,7 @@ MAX_DOCUMENT_BYTES: Final = 4 * 1024 * 1024
 MAX_MEMBERS: Final = 200_000
 MAX_UNPACKED_BYTES: Final = 16 * 1024**3
 MAX_RATIO: Final = 200
-"""How many times its own size an archive may unpack to; small ones may have more."""
+"""How many times its own size an archive may unpack to; small archives may exceed it."""
 
 NOT_A_ZIP: Final = "zip: not a valid zip file"
 
@@ -41,16 +41,16 @@ _TYPES: Final = {
     stat.S_IFIFO: 1 << 25,
     stat.S_IFSOCK: 1 << 24,
 }
-"""What Go's ``FileMode`` has for a type of file; nothing for plain files."""
+"""The bits of Go's ``FileMode`` for each file type; plain files have none."""
 
 
 def check_limits(members: Sequence[zipfile.ZipInfo], size_bytes: int) -> None:
     """Refuse an archive that would fill a disk, or write outside its directory.
 
-    A real controller takes such archives: it leaves ``..`` out of paths, and unpacks all the rest.
+    A real controller accepts such archives: it drops ``..`` from paths, and unpacks the rest.
 
     Raises:
-        UnreadableCharmError: saying what the archive is refused for.
+        UnreadableCharmError: saying why the archive is refused.
     """
     if len(members) > MAX_MEMBERS:
         raise UnreadableCharmError(
@@ -70,7 +70,7 @@ def check_limits(members: Sequence[zipfile.ZipInfo], size_bytes: int) -> None:
 
 
 def clean_name(member: zipfile.ZipInfo) -> str:
-    """Return a member's path as ``path.Clean`` does: without ``.``, empty parts and final slash."""
+    """Return a member's path without ``.``, empty parts and trailing slash, as ``path.Clean``."""
     return posixpath.normpath(member.filename) if member.filename else "."
 
 
@@ -85,10 +85,10 @@ def file_type(member: zipfile.ZipInfo) -> int:
 
 
 def chunks(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
-    """Yield the content of a member in pieces; more than its directory says is never made.
+    """Yield the content of a member in chunks, never more than the central directory says.
 
     Raises:
-        UnreadableCharmError: in Go's words, when it is damaged or compressed in another way.
+        UnreadableCharmError: in Go's words, when it is damaged or its compression unsupported.
     """
     if member.compress_type not in _COMPRESSIONS:
         raise UnreadableCharmError("zip: unsupported compression algorithm")
@@ -130,7 +130,7 @@ class _Packed:
         self._start = member.header_offset + _LOCAL_HEADER.size + name_bytes + extra_bytes
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield them in pieces."""
+        """Yield them in chunks."""
         position, end = self._start, self._start + self._member.compress_size
         while position < end:
             chunk = self._read(position, min(_CHUNK, end - position))
@@ -140,7 +140,7 @@ class _Packed:
             yield chunk
 
     def inflated(self) -> Iterator[bytes]:
-        """Yield what they are once inflated, in pieces of a limited size."""
+        """Yield the inflated bytes in chunks of limited size."""
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         try:
             for chunk in self.chunks():
@@ -157,7 +157,7 @@ class _Packed:
         raise UnreadableCharmError("unexpected EOF")
 
     def descriptor_fits(self) -> bool:
-        """Whether the checksum behind the content, if there is one, is that of the directory."""
+        """Whether the checksum after the content, if any, is that of the central directory."""
         if not self._member.flag_bits & _HAS_DESCRIPTOR:
             return True
         found = self._read(self._start + self._member.compress_size, 8)
@@ -173,7 +173,7 @@ class _Packed:
 
 
 def content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """Return the content of a document; its declared size is not believed.
+    """Return the content of a document; its declared size is not trusted.
 
     Raises:
         UnreadableCharmError: when it is damaged or too large.
@@ -190,7 +190,7 @@ def content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
 
 
 def decoded(data: bytes) -> str:
-    """Return YAML as text: UTF-8, or UTF-16 with its mark.
+    """Return YAML as text: UTF-8, or UTF-16 with a byte order mark.
 
     Raises:
         UnreadableCharmError: when it is neither.

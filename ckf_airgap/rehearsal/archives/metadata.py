@@ -1,7 +1,7 @@
-"""``metadata.yaml`` as Juju's charm library reads it: the schema, and the checks behind it. Pure.
+"""``metadata.yaml`` as Juju's charm library reads it: the schema, and the checks after it. Pure.
 
-See ``meta.go`` of ``github.com/juju/charm``. What only ``Meta.Check`` refuses is taken: clients
-call that, and the controller does not.
+See ``meta.go`` of ``github.com/juju/charm``. What only ``Meta.Check`` refuses is accepted: clients
+call it, and the controller does not.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ _RESOURCE_TYPES: Final = ("file", "oci-image")
 
 
 def read_metadata(text: str, *, where: str) -> Document:
-    """Return the metadata of a charm: every key of the schema with the type that it has there.
+    """Return the metadata of a charm: every key of the schema with the type it has there.
 
-    The short form of endpoints is expanded. Keys that the schema has not stay as they are. An empty
-    document is a charm without a name, as it is to Juju.
+    The short form of endpoints is expanded. Keys that are not in the schema are unchanged. An empty
+    document is a charm without a name, as in Juju.
 
     Raises:
         UnreadableCharmError: in Juju's words.
@@ -79,7 +79,7 @@ def read_metadata(text: str, *, where: str) -> Document:
 
 
 def endpoints_of(metadata: Document) -> dict[str, Endpoint]:
-    """Return the endpoints of metadata that was read; one of two with one name wins."""
+    """Return the endpoints of parsed metadata; of two with the same name, one wins."""
     return {
         name: _endpoint(name, role, fields)
         for section, role in ROLES
@@ -88,7 +88,7 @@ def endpoints_of(metadata: Document) -> dict[str, Endpoint]:
 
 
 def resources_of(metadata: Document) -> dict[str, Resource]:
-    """Return the resources of metadata that was read."""
+    """Return the resources of parsed metadata."""
     return {
         name: Resource(
             name=name,
@@ -201,7 +201,7 @@ def _check_user(found: Mapping[str, Any]) -> None:
 
 
 def _interface(value: GoValue, path: Path) -> dict[str, Any]:
-    """Take an endpoint, or the interface alone."""
+    """Accept an endpoint, or only its interface."""
     if isinstance(value, str):
         return {"interface": value, "limit": None, "scope": "global", "optional": False}
     given = schema.map_of(schema.anything)(value, path)
@@ -210,7 +210,7 @@ def _interface(value: GoValue, path: Path) -> dict[str, Any]:
 
 
 def _storage_count(value: GoValue, path: Path) -> GoValue:
-    """Take how many of a storage there may be: ``1``, ``0-2``, ``1+``, ``1-``."""
+    """Accept a range of storage counts: ``1``, ``0-2``, ``1+``, ``1-``."""
     count = schema.one_of(schema.integer, schema.string)(value, path)
     place = schema.place_of(path)
     if isinstance(count, int):
@@ -227,7 +227,7 @@ def _storage_count(value: GoValue, path: Path) -> GoValue:
 
 
 def _storage_size(value: GoValue, path: Path) -> str:
-    """Take a size such as ``10G``."""
+    """Accept a size such as ``10G``."""
     text = schema.string(value, path)
     match = _SIZE.match(text)
     digits, suffix = (match[1], match[2]) if match else (text, "")
@@ -250,7 +250,7 @@ def _device_count(value: GoValue, path: Path) -> int:
 
 
 def _plain(value: Any) -> JSONValue:
-    """Return a value with the texts of its keys."""
+    """Return a value with its keys converted to text."""
     if isinstance(value, Mapping):
         return _plain_mapping(value)
     if isinstance(value, list):

@@ -68,7 +68,7 @@ class _Declared:
     version: str = ""
 
     def take(self, name: str, text: str) -> None:
-        """Read a document; `UnreadableCharmError` in Juju's words."""
+        """Read a document; raise `UnreadableCharmError` in Juju's words."""
         readers: dict[str, Callable[[str], Any]] = {
             "metadata.yaml": self._take_metadata,
             "manifest.yaml": self._take_manifest,
@@ -106,8 +106,8 @@ class _Declared:
 def read_archive(path: Path, *, method: UploadMethod = "POST") -> CharmArchive:
     """Return what an uploaded archive holds; blocks while it reads all of it.
 
-    A charm in one sub-directory of the archive is taken when it is POSTed, as the real
-    controller does.
+    A charm in a sub-directory of the archive is accepted when it is POSTed, as by a real
+    controller.
 
     Raises:
         ApiError: ``cannot upload charm: ...`` in the words of the upload method.
@@ -154,7 +154,7 @@ def read_archive(path: Path, *, method: UploadMethod = "POST") -> CharmArchive:
 
 
 def refused(why: str) -> ApiError:
-    """Return the error of an upload that is not taken."""
+    """Return the error of an upload that is refused."""
     return ApiError(f"cannot upload charm: {why}", BAD_REQUEST)
 
 
@@ -171,10 +171,10 @@ def _root(archive: zipfile.ZipFile) -> str:
 
 
 def _read_whole(archive: zipfile.ZipFile) -> _Declared:
-    """Read the documents of an archive, and those that are extracted where they are others."""
+    """Read the documents of an archive, and the extracted ones where they differ."""
     members: dict[str, zipfile.ZipInfo] = {}
     for member in archive.infolist():
-        members.setdefault(member.filename, member)  # the first of a name is read
+        members.setdefault(member.filename, member)  # duplicates: the first is read
     try:
         declared = _Declared()
         for name in _DOCUMENTS:
@@ -198,7 +198,7 @@ def _read_whole(archive: zipfile.ZipFile) -> _Declared:
 
 
 def _read_below(archive: zipfile.ZipFile, root: str) -> _Declared:
-    """Read the documents of a directory of an archive, once it is extracted."""
+    """Read the documents of a directory of an archive after extracting it."""
     tree = _extracted(archive, root, "cannot extract charm archive")
     nodes = {name: tree.find(name) for name in _DOCUMENTS}
     return _read_tree(archive, nodes, "cannot read extracted archive")

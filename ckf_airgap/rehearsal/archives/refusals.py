@@ -1,4 +1,4 @@
-"""The error of a charm that Juju's library does not read."""
+"""The error of a charm that Juju's library cannot read."""
 
 from __future__ import annotations
 

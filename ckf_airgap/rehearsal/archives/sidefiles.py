@@ -42,7 +42,7 @@ _MAX_VERSION: Final = 100
 
 
 def check_metrics(text: str, *, where: str) -> None:
-    """Check ``metrics.yaml``; `UnreadableCharmError` in Juju's words."""
+    """Check ``metrics.yaml``; raise `UnreadableCharmError` in Juju's words."""
     try:
         metrics = unmarshal(text, _METRICS, where=where)["metrics"]
     except GoYamlError as exc:
@@ -67,7 +67,7 @@ def check_metrics(text: str, *, where: str) -> None:
 
 
 def check_profile(text: str, *, where: str) -> None:
-    """Check ``lxd-profile.yaml``; `UnreadableCharmError` in Juju's words."""
+    """Check ``lxd-profile.yaml``; raise `UnreadableCharmError` in Juju's words."""
     try:
         unmarshal(text, _PROFILE, where=where)
     except GoYamlError as exc:
@@ -75,10 +75,10 @@ def check_profile(text: str, *, where: str) -> None:
 
 
 def read_revision(text: str) -> int:
-    """Return the number that the file ``revision`` begins with.
+    """Return the number at the beginning of the file ``revision``.
 
     Raises:
-        UnreadableCharmError: when it begins with none.
+        UnreadableCharmError: when it does not begin with a number.
     """
     revision = scan_int(text)
     if revision is None:
@@ -90,7 +90,7 @@ def read_version(text: str) -> str:
     """Return the first line of the file ``version``, at most 100 characters of it.
 
     Raises:
-        UnreadableCharmError: when the line is longer than Go reads one.
+        UnreadableCharmError: when the line is longer than Go can read.
     """
     line = text.partition("\n")[0].removesuffix("\r")
     if len(line.encode()) >= _MAX_LINE_BYTES:

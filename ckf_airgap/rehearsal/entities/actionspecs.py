@@ -34,7 +34,7 @@ class ActionSpec:
     Attributes:
         description: What it does.
         parallel: Whether it may run while others run on the unit.
-        execution_group: The group within which tasks run one by one.
+        execution_group: The group within which tasks run one at a time.
         schema: The JSON schema of its parameters, with ``title`` and ``description``.
     """
 
@@ -48,7 +48,7 @@ class ActionSpec:
         return schema_violations(self.schema, params)
 
     def filled(self, params: Document) -> Document:
-        """Return parameters with the defaults of those that are not given."""
+        """Return parameters completed with the defaults of those not given."""
         return with_defaults(self.schema, params)
 
     def as_document(self) -> Document:
@@ -93,7 +93,7 @@ def action_specs(charm: str, text: str) -> dict[str, ActionSpec]:
         text: The content of ``actions.yaml``.
 
     Raises:
-        ActionsError: when the file is refused.
+        ActionsError: when the file is invalid.
     """
     try:
         actions = unmarshal(text, _ACTIONS, where="actions.yaml") or {}
@@ -140,7 +140,7 @@ def _spec(charm: str, name: str, given: Mapping[str, GoValue]) -> ActionSpec:
 
 
 def _cleansed(value: GoValue) -> JSONValue:
-    """Return a value with text keys only, and without references."""
+    """Return a value as JSON; `ActionsError` for keys that are not text, and for references."""
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
             raise ActionsError("map keyed with non-string value")

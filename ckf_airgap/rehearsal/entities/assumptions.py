@@ -1,4 +1,4 @@
-"""What a charm assumes of a model: the expressions of ``assumes:``, as Juju's library reads them.
+"""What a charm assumes about a model: ``assumes:`` expressions, as Juju's library reads them.
 
 Pure. See ``assumes/parser.go`` of ``github.com/juju/charm``.
 """
@@ -22,7 +22,7 @@ _VERSIONED: Final = re.compile(
 
 
 class AssumesError(ValueError):
-    """An expression that Juju does not read.
+    """An expression that Juju cannot read.
 
     Attributes:
         message: What is wrong, in Juju's words.
@@ -35,17 +35,17 @@ class AssumesError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
-    """A feature that the model must have, perhaps in some version."""
+    """A feature that the model must have, optionally in some version."""
 
     name: str
     constraint: str = ""
-    """``>=``, ``<``, or nothing."""
+    """``>=``, ``<``, or empty."""
     version: Version | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composite:
-    """Expressions all of which must hold, or any."""
+    """A group of expressions, all or any of which must hold."""
 
     kind: Group
     members: tuple[Expression, ...]
@@ -58,7 +58,7 @@ def parse_assumes(block: list[Any]) -> Composite:
     """Return the expressions of an ``assumes:`` block.
 
     Raises:
-        AssumesError: with the number of the expression that is malformed.
+        AssumesError: with the index of the malformed expression.
     """
     members = []
     for number, item in enumerate(block, start=1):

@@ -1,4 +1,4 @@
-"""What the controller has taken from an uploaded ``.charm`` archive."""
+"""What the controller has read from an uploaded ``.charm`` archive."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ckf_airgap.rehearsal.entities.actionspecs import ActionSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CharmArchive:
-    """What the controller takes from an archive."""
+    """What the controller reads from an archive."""
 
     path: Path
     charm: Charm
@@ -22,4 +22,4 @@ class CharmArchive:
     revision: int = 0
     """The file ``revision``; 0 when there is none."""
     sets_status: bool = True
-    """Whether its code says how its units are."""
+    """Whether its code sets the status of its units."""

@@ -21,7 +21,7 @@ class CharmURL:
     """``local:[<series>/]<name>[-<revision>]``, or ``ch:[<architecture>/]...`` for the store.
 
     Attributes:
-        series: The series of a local charm, the architecture of one of the store.
+        series: The series of a local charm, or the architecture of a store charm.
     """
 
     schema: str
@@ -35,19 +35,19 @@ class CharmURL:
 
     @property
     def base(self) -> str:
-        """The URL without its revision, which revisions are counted by."""
+        """The URL without its revision; revisions are counted for each such URL."""
         series = f"{self.series}/" if self.series else ""
         return f"{self.schema}:{series}{self.name}"
 
     @classmethod
     def parse(cls, text: str) -> CharmURL:
-        """Return the charm URL that a text is.
+        """Return the charm URL in a text.
 
-        A URL of the store may name a series after the architecture, or alone, as python-libjuju
-        does. The store decides by bases, so it is checked and left out.
+        A store URL may name a series after the architecture, or instead of it, as python-libjuju
+        does. The store goes by bases, so the series is checked and dropped.
 
         Raises:
-            ApiError: naming what is wrong with it.
+            ApiError: saying what is wrong with it.
         """
         match = _URL.match(text)
         if match is None:

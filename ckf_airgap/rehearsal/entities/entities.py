@@ -1,4 +1,4 @@
-"""What a model is made of: stored charms, applications, units and relations."""
+"""The entities of a model: stored charms, applications, units and relations."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedRequest:
-    """One request that the model was sent."""
+    """A request that was sent to the model."""
 
     facade: str
     version: int
@@ -42,18 +42,18 @@ class RecordedRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedUpload:
-    """One upload over HTTP that the model was sent, as far as its body arrived.
+    """An HTTP upload that was sent to the model, as far as its body arrived.
 
     Attributes:
         method: ``POST`` or ``PUT``.
         path: The path of the request, without its query.
         size_bytes: The size of the body.
         sha256: The SHA-256 of the body, hexadecimal.
-        made: What came of it: the charm's URL, or the resource as ``application/resource``; empty
-            when it was refused or broken off.
+        made: The result: the charm URL, or the resource as ``application/resource``; empty when
+            the upload was refused or interrupted.
         refusal: Why it was refused; empty when it was not.
-        user: Who sent it.
-        at: When its answer was known, by the model's clock.
+        user: The user who sent it.
+        at: When it was answered, by the model's clock.
     """
 
     method: str
@@ -81,8 +81,8 @@ class StoredCharm:
     """A charm of a model and its URL.
 
     Attributes:
-        sha256: The checksum of the archive, for charms of the store.
-        resources: The files that the store has for its resources, the lowest revision first.
+        sha256: The checksum of the archive, for store charms.
+        resources: The files that the store has for its resources, lowest revision first.
     """
 
     url: CharmURL
@@ -97,7 +97,7 @@ class StoredCharm:
 
     @property
     def is_from_store(self) -> bool:
-        """Whether it is a charm of the store, and no upload."""
+        """Whether it comes from the store, rather than from an upload."""
         return self.url.schema != "local"
 
     def store_resource(
@@ -125,7 +125,7 @@ def _names(section: JSONValue) -> tuple[str, ...]:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Relation:
-    """A relation between two applications, or of one with itself (peers)."""
+    """A relation between two applications, or within a single one (peers)."""
 
     id: int
     key: str
@@ -133,30 +133,30 @@ class Relation:
     status: StatusInfo
     life: Life = "alive"
     suspended: bool = False
-    """Whether the model with the offer has suspended it."""
+    """Whether the offering model has suspended it."""
     in_scope: dict[str, None] = field(default_factory=dict)
-    """The units that take part in it, in the order in which they joined."""
+    """The units in its scope, in the order in which they joined."""
 
     @property
     def is_peer(self) -> bool:
-        """Whether it is among the units of one application."""
+        """Whether it is a peer relation."""
         return len(self.sides) == 1
 
     @property
     def interface(self) -> str:
-        """The interface that both sides speak."""
+        """The interface of both sides."""
         return self.sides[0].endpoint.interface
 
     def side(self, application: str) -> Side:
-        """Return the side of an application that takes part."""
+        """Return the side of an application that is in the relation."""
         return next(side for side in self.sides if side.application == application)
 
     def other(self, application: str) -> Side:
-        """Return the other application's side; that of peers is their own."""
+        """Return the other application's side; for peers, the application's own side."""
         return self.sides[0] if self.sides[0].application != application else self.sides[-1]
 
     def counterparts(self, unit: Unit) -> tuple[str, ...]:
-        """Return the units in the relation that `unit` sees."""
+        """Return the remote units that `unit` sees in the relation."""
         other = self.other(unit.application.name).application
         return tuple(
             name for name in self.in_scope if name != unit.name and name.rpartition("/")[0] == other
@@ -178,16 +178,16 @@ class Application:
     channel: str = ""
     scale: int = 1
     settings: dict[str, OptionValue] = field(default_factory=dict)
-    """The charm options that were set, whether or not to their default."""
+    """The charm options that were set, even if to their default."""
     own_settings: dict[str, JSONValue] = field(default_factory=dict)
-    """The application's own options that were set, ``trust`` among them."""
+    """The application's own options that were set, such as ``trust``."""
     constraints: Document = field(default_factory=dict)
     storage: Document = field(default_factory=dict)
-    """What the deployment asked for."""
+    """The storage that the deployment asked for."""
     storage_constraints: dict[str, StorageConstraints] = field(default_factory=dict)
-    """What units get: that, and the defaults of charm and model."""
+    """What units get: the requested storage, completed with defaults of charm and model."""
     storage_prefix: str = ""
-    """What the names of its claims have in common: different for each deployment."""
+    """The common part of the names of its volume claims, different for each deployment."""
     devices: Document = field(default_factory=dict)
     bindings: dict[str, str] = field(default_factory=dict)
     placement: list[Document] = field(default_factory=list)
@@ -211,7 +211,7 @@ class Application:
 
     @property
     def config(self) -> dict[str, OptionValue]:
-        """The value of every option that has one: what was set, else the charm's default."""
+        """The values of all options that have one: the value set, else the charm's default."""
         values: dict[str, OptionValue] = {
             name: option.default
             for name, option in self.charm.options.items()
@@ -221,7 +221,7 @@ class Application:
 
     @property
     def empty_images(self) -> tuple[str, ...]:
-        """The image resources that nobody uploaded: units wait for them forever."""
+        """The image resources that were never uploaded: units wait for them forever."""
         return tuple(
             resource.name
             for resource in self.charm.images
@@ -230,19 +230,19 @@ class Application:
 
     @property
     def related(self) -> RelatedApplication:
-        """What inference of relations has to know."""
+        """What is needed to infer relations."""
         return RelatedApplication(
             name=self.name, endpoints=self.charm.endpoints, subordinate=self.charm.subordinate
         )
 
     def relations_at(self, endpoint: str) -> Iterator[Relation]:
-        """Yield the relations that are alive at an endpoint."""
+        """Yield the relations of an endpoint that are alive."""
         for relation in self.relations.values():
             if relation.life == "alive" and relation.side(self.name).endpoint.name == endpoint:
                 yield relation
 
     def endpoint(self, name: str) -> Endpoint | None:
-        """Return a declared endpoint, if there is one of the name."""
+        """Return the declared endpoint of that name, if there is one."""
         return self.charm.endpoints.get(name)
 
 
@@ -259,9 +259,9 @@ class Unit:
     address: str = ""
     """The pod's address; empty until there is a pod."""
     destroys_storage: bool = False
-    """Whether its storage goes with it."""
+    """Whether its storage is destroyed together with it."""
 
     @property
     def is_leader(self) -> bool:
-        """Whether it leads its application."""
+        """Whether it is the leader of its application."""
         return self.application.leader == self.name

@@ -1,7 +1,7 @@
-"""What the body of an image resource says: where the image is, and what is needed to get it.
+"""The body of an image resource: where the image is, and what is needed to pull it.
 
-JSON has ``ImageName`` for the reference and YAML ``registrypath``, and neither takes the other's
-key: then there is no image. See ``core/resources/dockerresource.go`` of Juju.
+JSON has ``ImageName`` for the reference and YAML ``registrypath``, and neither accepts the other's
+key: there is no image then. See ``core/resources/dockerresource.go`` of Juju.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ckf_airgap.rehearsal.golang.yamltypes import STRING, GoPointer, GoStruct, G
 from ckf_airgap.rehearsal.wire import ApiError
 
 MAX_DETAILS_BYTES: Final = 1024 * 1024
-"""Size of the YAML or JSON that says where an image is."""
+"""The maximum size of the YAML or JSON that says where an image is."""
 
 _TOKEN: Final = GoPointer(GoStruct("docker.Token", {"value": STRING, "expiresat": STRING}))
 _TEXTS: Final = (
@@ -36,14 +36,14 @@ _DETAILS: Final = GoStruct(
 _JSON_KEYS: Final[Mapping[str, str]] = {"imagename": "registrypath"} | {
     name: name for name in (*_TEXTS, *_TOKENS)
 }
-"""The field of each key in JSON, whose case does not matter."""
+"""The field for each JSON key; keys are case-insensitive."""
 
 _NEITHER: Final = "docker resource is neither valid json or yaml: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageDetails:
-    """Where an image is, and what is needed to get it."""
+    """Where an image is, and what is needed to pull it."""
 
     registrypath: str = ""
     username: str = ""
@@ -69,7 +69,7 @@ def read_image_details(path: Path) -> tuple[ImageDetails, int]:
 
 
 def _details(data: bytes) -> dict[str, Any]:
-    """Return the fields of a body; those of JSON that fit stay when the rest is read as YAML."""
+    """Return the fields of a body; valid JSON fields are kept when the rest is read as YAML."""
     found, is_json = _from_json(data)
     if is_json:
         return found
@@ -85,7 +85,7 @@ def _details(data: bytes) -> dict[str, Any]:
 
 
 def _from_json(data: bytes) -> tuple[dict[str, Any], bool]:
-    """Return the fields that JSON has, and whether all of it is JSON of the right types."""
+    """Return the fields in the JSON, and whether all of it is JSON of the right types."""
     found = dict(_DETAILS.zero)
     try:
         document = parse_json(data)

@@ -1,7 +1,7 @@
-"""Parameters of actions against their JSON schema, draft 4, as Juju's own library checks them.
+"""Checks action parameters against their JSON schema, draft 4, as Juju's own library does.
 
-The messages are those of Juju's fork of gojsonschema. Two of its readings differ from the draft and
-are kept: numbers at the limit are named the other way round in messages, and errors of the best
+The messages are those of Juju's fork of gojsonschema. Two of its deviations from the draft are
+kept: messages describe numbers at the limit the other way round, and the errors of the best
 matching alternative follow that of ``anyOf`` and ``oneOf``. Pure.
 """
 
@@ -23,7 +23,7 @@ def schema_violations(schema: Mapping[str, JSONValue], value: JSONValue) -> list
 
 
 def with_defaults(schema: Mapping[str, JSONValue], values: Document) -> Document:
-    """Return parameters with the schema's defaults for those that are not given."""
+    """Return parameters completed with the schema's defaults for those not given."""
     properties = schema.get("properties")
     return _filled(values, properties if isinstance(properties, dict) else {})
 

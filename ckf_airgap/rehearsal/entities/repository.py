@@ -1,6 +1,6 @@
-"""A charm store that is a directory: which of its ``.charm`` files a request comes to. Pure.
+"""A directory as a charm store: which of its ``.charm`` files a request resolves to. Pure.
 
-Texts are those of Juju's ``core/charm/repository`` (``CharmHubRepository``).
+Messages are those of Juju's ``core/charm/repository`` (``CharmHubRepository``).
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class StoreFile:
     Attributes:
         charm: What it declares.
         path: The file.
-        name: Its name in the store, which need not be the one that it declares.
+        name: Its name in the store, which may differ from the name that it declares.
         revision: Its revision in the store.
-        channels: The channels that it was released to, as ``TRACK/RISK``; empty when that is not
-            known: then it is in every channel.
-        resources: The files of its resources by name, the lowest revision first.
+        channels: The channels that it was released to, as ``TRACK/RISK``; when empty, they are not
+            known and it is in every channel.
+        resources: The files of its resources by name, lowest revision first.
     """
 
     charm: Charm
@@ -46,11 +46,11 @@ class StoreFile:
     resources: Mapping[str, tuple[StoreResource, ...]] = field(default_factory=dict)
 
     def channel(self, wanted: str) -> str | None:
-        """Return the channel that it is in of those asked for; ``None`` when it is in none.
+        """Return which of the requested channels it is in; ``None`` when it is in none of them.
 
         Args:
-            wanted: ``TRACK/RISK``, a risk alone (of any track, since a charm's default track is
-                not known), or nothing.
+            wanted: ``TRACK/RISK``, a bare risk (of any track, since a charm's default track is
+                not known), or empty.
         """
         if not self.channels:
             return normal_channel(wanted) if wanted else DEFAULT_CHANNEL
@@ -60,7 +60,7 @@ class StoreFile:
         return None
 
     def bases(self, architecture: str) -> list[Base]:
-        """Return the bases that it runs on with an architecture; all when it names none."""
+        """Return its bases for an architecture; all of them when it names none."""
         return [
             base
             for base in self.charm.bases
@@ -74,9 +74,9 @@ class Wanted:
 
     Attributes:
         name: The charm.
-        channel: ``TRACK/RISK``, a risk alone for the charm's default track, or nothing.
-        revision: The revision, if one is asked for.
-        base: The base, if one is asked for.
+        channel: ``TRACK/RISK``, a bare risk for the charm's default track, or empty.
+        revision: The revision, if the client asks for one.
+        base: The base, if the client asks for one.
         architecture: The architecture.
     """
 
@@ -88,10 +88,10 @@ class Wanted:
 
     @classmethod
     def from_origin(cls, name: str, origin: Document, *, architecture: str) -> Wanted:
-        """Return what a charm's origin in a request asks for; its architecture goes first.
+        """Return what the charm origin in a request asks for; its architecture takes precedence.
 
-        The origin of a charm that was downloaded (it has an id) says which revision there is, and
-        not which one is asked for: that is the newest of the channel. So does ``refreshConfig`` of
+        The origin of a downloaded charm, which has an id, contains the current revision rather than
+        the requested one, which is then the newest of the channel, as in ``refreshConfig`` of
         Juju's ``core/charm/repository``.
         """
         track, risk = text_field(origin, "track"), text_field(origin, "risk")
@@ -109,7 +109,7 @@ class Wanted:
 
     @property
     def platform(self) -> str:
-        """How messages name architecture and base: ``amd64/ubuntu/22.04/stable``."""
+        """Architecture and base as in messages: ``amd64/ubuntu/22.04/stable``."""
         if self.base is None:
             return self.architecture
         risk = "" if "/" in self.base.channel else "/stable"
@@ -118,13 +118,13 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """The file that a request comes to.
+    """The file that a request resolves to.
 
     Attributes:
         file: The file.
         channel: The channel, ``TRACK/RISK``.
         base: The base that it is deployed on.
-        bases: All bases that it runs on with the architecture.
+        bases: All bases that it supports on the architecture.
         architecture: The architecture.
     """
 
@@ -145,11 +145,11 @@ class Resolved:
         )
 
     def origin(self, sha256: str = "") -> Document:
-        """Return the charm's origin, as the API has it.
+        """Return the charm's origin in the form of the API.
 
         Args:
-            sha256: The checksum of the file, once it is known: with it a client takes the charm
-                for downloaded.
+            sha256: The checksum of the file, once known: clients take a charm with a checksum for
+                downloaded.
         """
         track, _, risk = self.channel.partition("/")
         return {
@@ -167,7 +167,7 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CharmRepository:
-    """The store: its files by the name there, the highest revision first."""
+    """The store: its files by charm name, highest revision first."""
 
     files: Mapping[str, tuple[StoreFile, ...]] = field(default_factory=dict)
 
@@ -185,10 +185,10 @@ class CharmRepository:
         )
 
     def resolve(self, wanted: Wanted) -> Resolved:
-        """Return the file that a request comes to: of those that fit, the highest revision.
+        """Return the file that a request resolves to: the highest matching revision.
 
         Raises:
-            ApiError: when none fits.
+            ApiError: when none matches.
         """
         known = self.files.get(wanted.name, ())
         if not known:
@@ -228,10 +228,10 @@ class CharmRepository:
 
 
 def asked_channel(text: str) -> str:
-    """Return a channel that a client asks for: a risk alone stays one, the rest is normalised.
+    """Return the channel that a client asks for, normalised unless it is a bare risk.
 
     Raises:
-        ApiError: when it is no channel.
+        ApiError: when it is not a channel.
     """
     return text if text in RISKS else normal_channel(text)
 
@@ -245,7 +245,7 @@ def normal_channel(text: str) -> str:
     """Return a channel as ``TRACK/RISK``: ``edge`` is ``latest/edge``, ``1.10`` ``1.10/stable``.
 
     Raises:
-        ApiError: when it is none.
+        ApiError: when it is not a channel.
     """
     parts = text.split("/")
     if not all(parts) or len(parts) > 3:
@@ -260,7 +260,7 @@ def normal_channel(text: str) -> str:
 
 
 def origin_channel(origin: Document) -> str:
-    """Return the channel in the origin of a charm of the store; empty for other charms."""
+    """Return the channel in the origin of a store charm; empty for other charms."""
     if text_field(origin, "source") != SOURCE:
         return ""
     parts = (text_field(origin, part) for part in ("track", "risk", "branch"))
@@ -268,21 +268,21 @@ def origin_channel(origin: Document) -> str:
 
 
 def downloaded_origin(origin: Document, name: str, *, sha256: str) -> Document:
-    """Return the origin of a charm that the model has, with the store's id and its checksum.
+    """Return the origin of a charm in the model, with the store's id and the checksum.
 
-    Clients leave both out, and take an application without them for one whose charm is still
-    being downloaded (``deploy incomplete``).
+    Clients leave both out, and take the charm of an application without them for one that is
+    still being downloaded (``deploy incomplete``).
     """
     return {**origin, "id": store_id(name), "hash": sha256} if sha256 else origin
 
 
 def store_id(name: str) -> str:
-    """Return an id for a charm, always the same; the store's own is not known here."""
+    """Return a constant id for a charm; the id in the real store is not known here."""
     return hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
 def _not_found(wanted: Wanted, known: Iterable[StoreFile]) -> ApiError:
-    """Return the error of a channel or a base that no file has, with those that there are."""
+    """Return the error for a channel or base without a file, with the available ones."""
     releases: dict[str, list[str]] = {}
     for file in known:
         for channel in sorted(file.channels):

@@ -1,4 +1,4 @@
-"""Resources of applications: announced, uploaded, and in use."""
+"""Resources of applications: pending, uploaded, and in use."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ _SHA384_BYTES: Final = 48
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveResource:
-    """A resource of an application, or one that is still to become it.
+    """A resource of an application, or a pending one.
 
     Attributes:
-        asked_revision: The store's revision that a client asked for, which a local charm does
-            not get; ``None`` when it asked for none.
-        is_from_store: Whether a client announced it as the store's.
-        uploaded: Whether there is a body; without one it is an empty placeholder.
+        asked_revision: The store revision that a client asked for, which a local charm does
+            not get; ``None`` when it did not ask for any.
+        is_from_store: Whether a client registered it as coming from the store.
+        uploaded: Whether it has a body; without a body it is an empty placeholder.
         image: The image, for the type ``oci-image``.
-        origin: Where it comes from: ``upload``, or ``store``.
+        origin: Where it comes from: ``upload`` or ``store``.
         revision: Its revision in the store; 0 for uploads.
     """
 
@@ -63,7 +63,7 @@ class LiveResource:
         return self.image.registrypath if self.image else ""
 
     def charm_document(self) -> Document:
-        """Return what the charm's side of the resource is: ``CharmResource`` of the API."""
+        """Return the charm's part of the resource: ``CharmResource`` of the API."""
         return {
             "name": self.name,
             "type": self.type,
@@ -93,7 +93,7 @@ def rfc3339(moment: datetime) -> str:
 
 
 def placeholder(application: str, resource: Resource) -> LiveResource:
-    """Return what an application has for a resource that was never uploaded."""
+    """Return the placeholder for a resource of an application that was never uploaded."""
     return LiveResource(
         application=application,
         name=resource.name,
@@ -104,7 +104,7 @@ def placeholder(application: str, resource: Resource) -> LiveResource:
 
 
 class PendingResources:
-    """The resources that were announced for applications to come."""
+    """The pending resources, registered for future applications."""
 
     def __init__(self) -> None:
         self._by_id: dict[str, LiveResource] = {}
@@ -116,20 +116,20 @@ class PendingResources:
         """Register resources; return a pending id for each, in order.
 
         Raises:
-            ApiError: naming the resource that is not described well; then none is registered.
+            ApiError: naming the invalid resource; none is registered then.
         """
         announced = [_announced(application, document) for document in documents]
         self._by_id.update((resource.pending_id, resource) for resource in announced)
         return [resource.pending_id for resource in announced]
 
     def keep(self, resource: LiveResource) -> str:
-        """Keep a resource for an application to come; return its pending id."""
+        """Keep a resource for a future application; return its pending id."""
         kept = replace(resource, pending_id=str(uuid.uuid4()))
         self._by_id[kept.pending_id] = kept
         return kept.pending_id
 
     def get(self, pending_id: str) -> LiveResource:
-        """Return the resource of a pending id that was given; `KeyError` for any other."""
+        """Return the resource of a known pending id; `KeyError` for any other."""
         return self._by_id[pending_id]
 
     def find(self, application: str, name: str, pending_id: str, *, shown_as: str) -> LiveResource:
@@ -139,10 +139,10 @@ class PendingResources:
             application: The application that it is for.
             name: Its name.
             pending_id: Its pending id.
-            shown_as: What the message calls it: uploads and deployments differ.
+            shown_as: Its name in the message, which differs between uploads and deployments.
 
         Raises:
-            ApiError: not found, unless all three agree.
+            ApiError: (not found) unless all three match.
         """
         found = self._by_id.get(pending_id)
         if found is None or (found.application, found.name) != (application, name):
@@ -154,7 +154,7 @@ class PendingResources:
         self._by_id[resource.pending_id] = resource
 
     def drop(self, pending_ids: Iterable[str]) -> None:
-        """Forget pending resources: they are in use now, or their deployment failed."""
+        """Drop pending resources, which are in use now, or whose deployment failed."""
         for pending_id in pending_ids:
             self._by_id.pop(pending_id, None)
 
@@ -201,7 +201,7 @@ class ResourceUpload:
         """Return the resource with this body.
 
         Raises:
-            ApiError: when the upload does not fit the resource.
+            ApiError: when the upload does not match the resource.
         """
         self._check_headers(resource)
         if resource.type == OCI_IMAGE:

@@ -1,6 +1,6 @@
-"""JSON schemas of actions' parameters, checked as Juju's fork of gojsonschema reads them. Pure.
+"""Checks the JSON schemas of action parameters as Juju's fork of gojsonschema does. Pure.
 
-The order of the checks and their words are those of ``Schema.parseSchema``.
+The order of the checks and their messages are those of ``Schema.parseSchema``.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _Check: TypeAlias = "Callable[[Document, str], Iterator[str]]"
 
 _TYPES: Final = ("array", "boolean", "integer", "number", "null", "object", "string")
 _NOT_IN_GO: Final = re.compile(r"(?<!\\)(?:\\\\)*(?:\(\?(?:[=!>]|<[=!])|\\[1-9])")
-"""What Python's expressions have and Go's have not: looking around, and back."""
+"""What Python's regular expressions have and Go's do not: lookaround and backreferences."""
 
 
 def schema_error(schema: JSONValue) -> str:
-    """Return what is wrong with a schema; nothing when it is a valid one."""
+    """Return what is wrong with a schema; empty when it is valid."""
     infinite = next(_not_in_json(schema), None)
     if infinite is not None:
         return f"json: unsupported value: {float_text(infinite)}"
@@ -30,7 +30,7 @@ def schema_error(schema: JSONValue) -> str:
 
 
 def _not_in_json(value: JSONValue) -> Iterator[float]:
-    """Yield the numbers that JSON does not have."""
+    """Yield the numbers that JSON cannot represent."""
     if isinstance(value, float) and not math.isfinite(value):
         yield value
     elif isinstance(value, dict | list):
@@ -39,7 +39,7 @@ def _not_in_json(value: JSONValue) -> Iterator[float]:
 
 
 def regex(pattern: str) -> re.Pattern[str] | None:
-    """Return a regular expression of a schema, or ``None`` when it is none of Go's."""
+    """Return a compiled pattern of a schema, or ``None`` when Go would not compile it."""
     if _NOT_IN_GO.search(pattern):
         return None
     try:
@@ -86,7 +86,7 @@ def _type(schema: Document, key: str) -> Iterator[str]:
         if declared not in _TYPES:
             yield f"{declared} is not a valid type"
     elif not isinstance(declared, list) or not all(isinstance(each, str) for each in declared):
-        yield "type must be of type string/array of strings"  # unknown ones in a list pass
+        yield "type must be of type string/array of strings"  # unknown types in a list pass
 
 
 def _flag_or_schema(schema: Document, key: str) -> Iterator[str]:
@@ -186,7 +186,7 @@ def _choices(schema: Document, key: str) -> Iterator[str]:
 def _alternatives(schema: Document, key: str) -> Iterator[str]:
     value = schema[key]
     if not isinstance(value, list):
-        named = "anyOf" if key == "allOf" else key  # as the library has it
+        named = "anyOf" if key == "allOf" else key  # as in the library
         yield f"{named} must be of an array"
         return
     for child in value:
@@ -210,7 +210,7 @@ _RANGES: Final[Mapping[str, tuple[str, str]]] = {
     "maxLength": ("minLength", "maxLength"),
     "maxProperties": ("minProperties", "maxProperties"),
 }
-"""The ends of a range, by the key after which they are compared."""
+"""The two ends of each range, by the key after which they are compared."""
 
 _CHECKS: Final[tuple[tuple[str, _Check], ...]] = (
     ("definitions", _schemas_by_name("array of schemas")),
@@ -244,4 +244,4 @@ _CHECKS: Final[tuple[tuple[str, _Check], ...]] = (
     ("allOf", _alternatives),
     ("not", _not),
 )
-"""The keys that are checked, in the order of the library."""
+"""The keys to check, in the order of the library."""

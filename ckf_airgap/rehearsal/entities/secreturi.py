@@ -32,7 +32,7 @@ def parse_secret_uri(text: str) -> str:
     """Return the id that a URI, or a bare id, names.
 
     Raises:
-        ApiError: (not valid) when it names none.
+        ApiError: (not valid) when it is neither.
     """
     try:
         parts = urlsplit(text)

@@ -1,4 +1,4 @@
-"""The resources that a charm store which is a directory has for its charms. Pure."""
+"""The resources in a directory that serves as a charm store. Pure."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ckf_airgap.rehearsal.entities.resources import STORE, LiveResource, placeho
 from ckf_airgap.rehearsal.wire import NOT_FOUND, ApiError
 
 FIRST_REVISION: Final = 1
-"""The revision of a resource of which the directory has no file."""
+"""The revision of a resource for which the directory has no file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreResource:
-    """One revision of a resource, which is a file beside the charm.
+    """A revision of a resource: a file next to the charm.
 
     Attributes:
         name: The resource.
@@ -40,11 +40,11 @@ class StoreResource:
 
 
 def resource_revision(file_name: str, resource: Resource, *, charm: str) -> int | None:
-    """Return which revision of a charm's resource a file is, or ``None`` when it is none.
+    """Return which revision of a charm's resource a file is, or ``None`` when it is not one.
 
-    The name is the one that ``juju download --resources`` gives: ``resource_<resource>_r<N>``, and
-    ``_<file>`` after it. Where several charms have a resource of the name, ``<charm>_`` goes
-    before it.
+    The name is that of ``juju download --resources``: ``resource_<resource>_r<N>`` followed by
+    ``_<file>``. Where several charms have a resource of that name, it is prefixed with
+    ``<charm>_``.
 
     Args:
         file_name: The name of the file.
@@ -70,21 +70,21 @@ def store_resource(
     revision: int | None,
     now: datetime,
 ) -> LiveResource:
-    """Return what a charm of the store gets for a resource that nobody uploads.
+    """Return what a store charm gets for a resource that is not uploaded.
 
-    Without a file, an image is the one that the charm's metadata names as its source, else one of
-    the store's registry, and any resource has the revision `FIRST_REVISION` only.
+    Without a file, an image is the upstream source in the charm's metadata, or else one in the
+    store's registry, and the only revision of any resource is `FIRST_REVISION`.
 
     Args:
         application: The application.
         resource: What the charm declares.
         charm: The charm's name in the store.
-        known: The revisions of which there is a file, the lowest first.
-        revision: The revision that was asked for; ``None`` for the newest.
+        known: The revisions with a file, lowest first.
+        revision: The requested revision; ``None`` for the newest.
         now: The time.
 
     Raises:
-        ApiError: ``charm resource "x" at revision 9 not found``, as ``resourceInfo`` of Juju's
+        ApiError: ``charm resource "x" at revision 9 not found``, as in ``resourceInfo`` of Juju's
             ``core/charm/repository``.
     """
     revisions = [one.revision for one in known] or [FIRST_REVISION]

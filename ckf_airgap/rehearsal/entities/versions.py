@@ -1,11 +1,11 @@
-"""What is rehearsed: the versions that the controller claims."""
+"""The versions that the rehearsal controller reports."""
 
 from __future__ import annotations
 
 from typing import Final
 
 AGENT_VERSION: Final = "3.6.28"
-"""The version of Juju: the one whose facades, types and codes the tests compare answers with."""
+"""The version of Juju, with whose facades, types and codes the tests compare answers."""
 
 CLUSTER_VERSION: Final = "1.31.0"
-"""The version of Kubernetes below it."""
+"""The version of Kubernetes underneath."""

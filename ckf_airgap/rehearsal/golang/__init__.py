@@ -1,1 +1,1 @@
-"""What Go and Juju's libraries make of texts and values, in their words."""
+"""How Go and Juju's libraries read texts and values, with their error messages."""

@@ -1,4 +1,4 @@
-"""Constraints, storage and devices as texts, as Juju parses them. Pure.
+"""Constraints, storage and device directives as Juju parses them. Pure.
 
 See ``core/constraints``, ``storage/constraints.go`` and ``core/devices`` of Juju 3.6.
 """
@@ -25,7 +25,7 @@ _BLANKS: Final = " \t\n\v\f\r\x85\xa0"
 
 
 class DirectiveError(ValueError):
-    """A text that is none of its kind.
+    """A malformed directive.
 
     Attributes:
         message: What is wrong, in Juju's words.
@@ -37,10 +37,10 @@ class DirectiveError(ValueError):
 
 
 def check_constraints(text: str) -> None:
-    """Check constraints such as ``mem=2G cores=2``, which blanks alone separate.
+    """Check constraints such as ``mem=2G cores=2``, separated by blanks only.
 
     Raises:
-        DirectiveError: for the first that is wrong.
+        DirectiveError: for the first invalid constraint.
     """
     seen: set[str] = set()
     for raw in text.replace("\\ ", "\0").strip(_BLANKS).split(" "):
@@ -63,7 +63,7 @@ def check_constraints(text: str) -> None:
 
 
 def check_storage(text: str) -> None:
-    """Check storage such as ``pool,10G,2``; `DirectiveError` when it is none."""
+    """Check storage such as ``pool,10G,2``; `DirectiveError` when it is malformed."""
     pool, count, size = "", 0, 0
     for each in filter(None, text.split(",")):
         number = parse_uint(each) if _COUNT.match(each) else None
@@ -99,7 +99,7 @@ def check_storage(text: str) -> None:
 
 
 def check_devices(text: str) -> None:
-    """Check devices such as ``2,nvidia.com/gpu,a=b;c=d``; `DirectiveError` when they are none."""
+    """Check devices such as ``2,nvidia.com/gpu,a=b;c=d``; `DirectiveError` when malformed."""
     fields = text.split(",")
     if len(fields) > 3:
         raise DirectiveError(
@@ -177,4 +177,4 @@ _CONSTRAINTS: Final[Mapping[str, Callable[[str], str]]] = {
     "allocate-public-ip": _boolean,
     "image-id": _anything,
 }
-"""What says what is wrong with the value of each constraint, when it has one."""
+"""By constraint, the function that says what is wrong with a value, if there is a value."""

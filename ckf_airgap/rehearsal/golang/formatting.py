@@ -1,4 +1,4 @@
-"""Values as Go's ``fmt`` writes them, for messages that quote what was given. Pure."""
+"""Values as Go's ``fmt`` writes them, for messages that quote input. Pure."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 GoValue: TypeAlias = "str | int | float | bool | list[Any] | Mapping[Any, Any] | None"
-"""A value of no declared type: what yaml.v2 or ``encoding/json`` puts into an ``interface{}``."""
+"""A value without a declared type, as yaml.v2 or ``encoding/json`` decode an ``interface{}``."""
 
 GoKey: TypeAlias = "str | int | float | bool | None"
-"""A key of a mapping that yaml.v2 has read without a declared type."""
+"""A key of a mapping that yaml.v2 has decoded without a declared type."""
 
 _INT64_MAX: Final = 2**63 - 1
 _ESCAPES: Final = {
@@ -29,7 +29,7 @@ _ESCAPES: Final = {
 
 
 def quoted(text: str) -> str:
-    """Return a text as ``%q`` writes it: in double quotes, what cannot be printed escaped."""
+    """Return a text as ``%q`` writes it: in double quotes, with unprintable characters escaped."""
     return '"' + "".join(_escaped(character) for character in text) + '"'
 
 
@@ -43,7 +43,7 @@ def type_of(value: GoValue, *, keys: str = "interface {}") -> str:
 
     Args:
         value: The value.
-        keys: The type of the keys of a mapping: ``string`` for one that was read as JSON.
+        keys: The key type of mappings: ``string`` for those decoded from JSON.
     """
     if value is None:
         return "<nil>"
@@ -78,7 +78,7 @@ def go_value(value: GoValue, *, keys: str = "interface {}") -> str:
 
 
 def float_text(value: float) -> str:
-    """Return a float as ``%#v`` writes it: the shortest digits, an exponent from 6 places on."""
+    """Return a float as ``%#v`` writes it: shortest digits, with an exponent from 6 places on."""
     if math.isinf(value) or math.isnan(value):
         return {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}[str(value)]
     number = Decimal(repr(value)).normalize()
@@ -91,7 +91,7 @@ def float_text(value: float) -> str:
 
 
 def _rank(key: object) -> int:
-    """Return where keys of a type come: Go sorts a mapping by the type of its keys first."""
+    """Return the sort rank of a key's type: Go sorts mappings by the type of the keys first."""
     return 0 if key is None else 1 if isinstance(key, str) else 2
 
 
@@ -111,5 +111,5 @@ def _escaped(character: str) -> str:
 
 
 def _is_printable(character: str) -> bool:
-    """Whether ``strconv.IsPrint`` takes a character: letters, marks, numbers, symbols."""
+    """Whether ``strconv.IsPrint`` accepts a character: letters, marks, numbers, symbols."""
     return unicodedata.category(character)[0] in "LMNPS"

@@ -1,4 +1,4 @@
-"""The grammars of names, as ``github.com/juju/names`` has them. Pure."""
+"""The grammars of names, as in ``github.com/juju/names``. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ RELATION: Final = r"[a-z][a-z0-9]*(?:[_-][a-z0-9]+)*"
 
 IS_NUMBER: Final = re.compile(rf"{NUMBER}\Z")
 IS_APPLICATION: Final = re.compile(rf"{APPLICATION}\Z")
-"""The names of applications, offers, charms, storages and devices."""
+"""The names of applications, offers, charms, storage and devices."""
 
 IS_RELATION: Final = re.compile(rf"{RELATION}\Z")
 IS_ENDPOINT: Final = re.compile(rf"({APPLICATION}):({RELATION})\Z")
@@ -27,7 +27,7 @@ PLACEMENT: Final = re.compile(
     rf"(?:(?P<container>[a-z]+):)?(?:(?P<application>{APPLICATION})(?:/(?P<unit>{NUMBER}))?"
     rf"|(?P<machine>{NUMBER}))\Z"
 )
-"""Where a unit goes: ``lxd:new``, ``mysql/0``, ``3``."""
+"""The placement of a unit: ``lxd:new``, ``mysql/0``, ``3``."""
 
 _OFFER_URL: Final = re.compile(
     r"(?:/?(?:(?P<user>[^/]+)/)?(?P<model>[^.]*)(?:\.(?P<application>[^:]*(?::.*)?))?)?"

@@ -1,6 +1,6 @@
-"""Numbers and booleans as Go's ``strconv`` and ``fmt`` read them from text. Pure.
+"""Numbers and booleans as Go's ``strconv`` and ``fmt`` parse them from text. Pure.
 
-Nothing here raises for a text of any length: Python refuses to make integers of thousands of
+Nothing here raises, however long a text is: Python refuses to convert integers of thousands of
 digits, and Go finds them out of range.
 """
 
@@ -14,7 +14,7 @@ _FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 _INT64: Final = range(-(2**63), 2**63)
 _UINT64: Final = range(2**64)
 _MAX_DIGITS: Final = 80
-"""Characters of the longest text that can be a number of 64 bits and is no row of zeros."""
+"""The length of the longest text that can be a 64-bit number, unless it is padded with zeros."""
 
 _DECIMAL: Final = re.compile(r"([+-]?)([0-9]+)\Z")
 _PREFIXED: Final = re.compile(
@@ -38,31 +38,31 @@ _SCANNED: Final = re.compile(
 
 
 def parse_bool(text: str) -> bool | None:
-    """Return what ``strconv.ParseBool`` makes of a text; ``None`` when it is no boolean."""
+    """Parse a text as ``strconv.ParseBool`` does; ``None`` when it is not a boolean."""
     return True if text in _TRUE else False if text in _FALSE else None
 
 
 def parse_int(text: str, base: int = 10) -> int | None:
-    """Return what ``strconv.ParseInt`` makes of a text, for 64 bits; ``None`` for what is none.
+    """Parse a text as ``strconv.ParseInt`` does for 64 bits; ``None`` when it is not valid.
 
     Args:
         text: The text.
-        base: 10, or 0 for the base that its prefix tells, with underscores as in Go's source.
+        base: 10, or 0 to derive it from the prefix and allow underscores, as in Go literals.
     """
     number = _integer(text, base)
     return number if number is not None and number in _INT64 else None
 
 
 def parse_uint(text: str, base: int = 10) -> int | None:
-    """Return what ``strconv.ParseUint`` makes of a text, for 64 bits; no sign is taken."""
+    """Parse a text as ``strconv.ParseUint`` does for 64 bits; signs are not accepted."""
     number = None if text[:1] in ("+", "-") else _integer(text, base)
     return number if number is not None and number in _UINT64 else None
 
 
 def parse_float(text: str) -> float | None:
-    """Return what ``strconv.ParseFloat`` makes of a text; ``None`` when it is no float.
+    """Parse a text as ``strconv.ParseFloat`` does; ``None`` when it is not a float.
 
-    A number beyond the range is none, as the error of ``strconv`` says.
+    A number out of range is not a float, since ``strconv`` returns an error for it.
     """
     if _HEX_FLOAT.match(text):
         try:
@@ -79,10 +79,10 @@ def parse_float(text: str) -> float | None:
 
 
 def scan_int(text: str) -> int | None:
-    """Return what ``fmt.Fscan`` reads into an ``int``: the number that a text begins with.
+    """Return what ``fmt.Fscan`` reads into an ``int``: the number at the start of a text.
 
-    Blanks and line ends before it are skipped, ``0x``, ``0o``, ``0b`` and ``0`` tell its base, and
-    what follows it stays unread.
+    Leading blanks and line ends are skipped, ``0x``, ``0o``, ``0b`` and ``0`` select the base, and
+    the rest of the text is not read.
     """
     match = _SCANNED.match(text.lstrip(" \t\n\v\f\r\x85\xa0"))
     return parse_int(match[0], 0) if match else None

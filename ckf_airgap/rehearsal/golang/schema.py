@@ -1,7 +1,7 @@
-"""Values against a schema, as ``github.com/juju/schema`` coerces them, in its words. Pure.
+"""Checks and coerces values as ``github.com/juju/schema`` does, with its messages. Pure.
 
-A checker takes a value and the path to it, and returns the value that it stands for. Where Go
-checks the fields of a mapping in no order, this does it in the order in which they are declared.
+A checker takes a value and the path to it, and returns the coerced value. Where Go checks the
+fields of a mapping in random order, this checks them in the order in which they are declared.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _INT64: Final = range(-(2**63), 2**63)
 
 
 class SchemaError(ValueError):
-    """A value that the schema does not take."""
+    """A value that does not match the schema."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -27,14 +27,14 @@ class SchemaError(ValueError):
 
 
 class _Omitted:
-    """The default of a field that is left out of the result when it is not there."""
+    """The default of a field that is left out of the result when it is missing."""
 
 
 OMIT: Final = _Omitted()
 
 
 def wrong(wanted: str, value: GoValue, path: Path) -> SchemaError:
-    """Return the error of a value that is not what was wanted: ``x: expected int, got nothing``."""
+    """Return the error of a value of the wrong type: ``x: expected int, got nothing``."""
     place = place_of(path)
     if not wanted:
         return SchemaError(f"{place}unexpected value {go_value(value)}")
@@ -44,25 +44,25 @@ def wrong(wanted: str, value: GoValue, path: Path) -> SchemaError:
 
 
 def place_of(path: Path) -> str:
-    """Return a path as the beginning of a message; nothing for an empty one."""
+    """Return a path as the prefix of a message; empty for an empty path."""
     text = "".join(path[1:] if path[:1] == (".",) else path)
     return f"{text}: " if text else ""
 
 
 def anything(value: GoValue, path: Path) -> GoValue:  # noqa: ARG001 - the signature of a checker
-    """Take every value."""
+    """Accept any value."""
     return value
 
 
 def string(value: GoValue, path: Path) -> str:
-    """Take a text."""
+    """Accept a text."""
     if isinstance(value, str):
         return value
     raise wrong("string", value, path)
 
 
 def boolean(value: GoValue, path: Path) -> bool:
-    """Take a boolean, or a text that ``strconv.ParseBool`` takes."""
+    """Accept a boolean, or a text that ``strconv.ParseBool`` accepts."""
     parsed = parse_bool(value) if isinstance(value, str) else value
     if isinstance(parsed, bool):
         return parsed
@@ -70,7 +70,7 @@ def boolean(value: GoValue, path: Path) -> bool:
 
 
 def integer(value: GoValue, path: Path) -> int:
-    """Take an integer of 64 bits, or a text that is one."""
+    """Accept a 64-bit integer, or its text."""
     parsed = parse_int(value, 0) if isinstance(value, str) else value
     if isinstance(parsed, int) and not isinstance(parsed, bool) and parsed in _INT64:
         return parsed
@@ -78,14 +78,14 @@ def integer(value: GoValue, path: Path) -> int:
 
 
 def floating(value: GoValue, path: Path) -> float:
-    """Take a number; a text is none."""
+    """Accept a number, but not as text."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     raise wrong("float", value, path)
 
 
 def non_empty(label: str) -> Checker:
-    """Return a checker that takes a text that is not empty."""
+    """Return a checker that accepts a non-empty text."""
 
     def check(value: GoValue, path: Path) -> str:
         if isinstance(value, str) and value:
@@ -96,13 +96,13 @@ def non_empty(label: str) -> Checker:
 
 
 def nothing(value: GoValue, path: Path) -> None:
-    """Take null alone."""
+    """Accept null only."""
     if value is not None:
         raise wrong("empty value", value, path)
 
 
 def constant(wanted: str | None) -> Checker:
-    """Return a checker that takes one value."""
+    """Return a checker that accepts a single value."""
 
     def check(value: GoValue, path: Path) -> str | None:
         if value is wanted or (isinstance(value, str) and value == wanted):
@@ -113,7 +113,7 @@ def constant(wanted: str | None) -> Checker:
 
 
 def one_of(*checkers: Checker) -> Checker:
-    """Return a checker that takes what any of `checkers` takes."""
+    """Return a checker that accepts what any of `checkers` accepts."""
 
     def check(value: GoValue, path: Path) -> Any:
         for checker in checkers:
@@ -127,12 +127,12 @@ def one_of(*checkers: Checker) -> Checker:
 
 
 def words(*texts: str) -> Checker:
-    """Return a checker that takes any of these texts."""
+    """Return a checker that accepts any of these texts."""
     return one_of(*(constant(text) for text in texts))
 
 
 def list_of(item: Checker) -> Checker:
-    """Return a checker that takes a list."""
+    """Return a checker that accepts a list."""
 
     def check(value: GoValue, path: Path) -> list[Any]:
         if not isinstance(value, list):
@@ -143,7 +143,7 @@ def list_of(item: Checker) -> Checker:
 
 
 def map_of(item: Checker, key: Checker = string) -> Checker:
-    """Return a checker that takes a mapping with keys that the value chooses."""
+    """Return a checker that accepts a mapping with arbitrary keys."""
 
     def check(value: GoValue, path: Path) -> dict[Any, Any]:
         if not isinstance(value, Mapping):
@@ -156,11 +156,11 @@ def map_of(item: Checker, key: Checker = string) -> Checker:
 
 
 def fields(checkers: Mapping[str, Checker], defaults: Mapping[str, Any]) -> Checker:
-    """Return a checker that takes a mapping with known keys; others are left out.
+    """Return a checker that accepts a mapping with known keys; others are dropped.
 
     Args:
         checkers: The checker of each key.
-        defaults: What a key stands for that is not there; `OMIT` leaves it out.
+        defaults: The values of missing keys; `OMIT` leaves a key out.
     """
 
     def check(value: GoValue, path: Path) -> dict[str, Any]:
@@ -187,7 +187,7 @@ def key_values(texts: Sequence[str], *, empty_values: bool) -> dict[str, str]:
         empty_values: Whether a value may be empty.
 
     Raises:
-        SchemaError: ``expected "key=value", got "x"``, or for a key that comes twice.
+        SchemaError: ``expected "key=value", got "x"``, or for a duplicate key.
     """
     found: dict[str, str] = {}
     for text in filter(None, texts):

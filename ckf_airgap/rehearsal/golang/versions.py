@@ -1,4 +1,4 @@
-"""Version numbers as ``github.com/juju/version`` reads and orders them. Pure."""
+"""Version numbers as ``github.com/juju/version`` parses and orders them. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Version:
         return f"{self.major}.{self.minor}{patch}{build}"
 
     def __lt__(self, other: Version) -> bool:
-        """Whether it is older; a version with a tag is older than the one without."""
+        """Whether it is older; a version with a tag is older than the same version without."""
         return self._order < other._order
 
     def __le__(self, other: Version) -> bool:
@@ -43,11 +43,11 @@ class Version:
 
 
 def parse_version(text: str, *, strict: bool = True) -> Version | None:
-    """Return the version that a text is, or ``None``.
+    """Return the version in a text, or ``None`` when it is not a version.
 
     Args:
         text: The text.
-        strict: Whether minor and patch must be there; else ``3`` and ``3.6`` are versions too.
+        strict: Whether minor and patch are required; if not, ``3`` and ``3.6`` are versions too.
     """
     match = _NUMBER.match(text)
     if match is None:

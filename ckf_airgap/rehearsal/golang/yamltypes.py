@@ -1,9 +1,9 @@
-"""YAML texts as yaml.v2 decodes them into values of Go types, with its errors.
+"""Decodes YAML into values of Go types as yaml.v2 does, with its errors.
 
-A `GoType` is the declared type of a value: a text field takes the characters that were written, an
-integer one cuts a fraction off, and so on. What does not fit is taken down with its line, and
-decoding goes on; at the end all of it is one error, ``yaml: unmarshal errors:``. Null is the zero
-value of every type. A struct is a dictionary with all of its fields.
+A `GoType` is the declared type of a value: a string field takes the characters as written, an
+integer field truncates fractions, and so on. Mismatches are recorded with their lines while
+decoding continues, and are all reported in a single error, ``yaml: unmarshal errors:``. Null is the
+zero value of every type. A struct is a dictionary with all of its fields.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _TIMESTAMP: Final = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt ].*)?\Z")
 
 
 class GoYamlError(ValueError):
-    """What yaml.v2 says of a text that it does not decode.
+    """The error of yaml.v2 for a text that it cannot decode.
 
     Attributes:
-        mistyped: What has a wrong type, a line each; empty when the text could not be read at all,
-            or was refused by what was being filled.
+        mistyped: The type errors, a line each; empty when the text could not be parsed at all, or
+            the type being decoded into has refused it.
     """
 
     def __init__(self, message: str, mistyped: tuple[str, ...] = ()) -> None:
@@ -40,18 +40,18 @@ class GoYamlError(ValueError):
 
 @dataclass(slots=True)
 class Decoding:
-    """The state of one decoding: what had a wrong type so far.
+    """The state of a decoding: the type errors so far.
 
     Attributes:
         mistyped: A line for each value of a wrong type.
-        strict: Whether unknown and repeated fields of a struct are wrong too.
+        strict: Whether unknown and repeated fields of a struct are errors, too.
     """
 
     mistyped: list[str] = field(default_factory=list)
     strict: bool = False
 
     def refuse(self, node: Node, wanted: GoType) -> None:
-        """Take down that a node is no value of a type."""
+        """Record that a node is not a value of a type."""
         if isinstance(node, ScalarNode):
             written = node.text.encode()
             shown = node.text
@@ -64,26 +64,26 @@ class Decoding:
 
 
 class GoType(ABC):
-    """A type of Go that YAML is decoded into."""
+    """A Go type that YAML is decoded into."""
 
     @property
     @abstractmethod
     def type_name(self) -> str:
-        """Its name, as Go writes it."""
+        """The name of the type, as Go writes it."""
 
     @property
     def zero(self) -> Any:
-        """The value of a variable that nothing was assigned to."""
+        """The zero value of the type."""
         return None
 
     @abstractmethod
     def decode(self, node: Node, decoding: Decoding, present: Any = None) -> tuple[Any, bool]:
-        """Return the value of a node that is not null, and whether it is one of this type.
+        """Return the value of a node that is not null, and whether it is of this type.
 
         Args:
             node: The node.
-            decoding: Takes down what is wrong.
-            present: What the variable holds already: mappings and structs are filled further.
+            decoding: Records what is wrong.
+            present: The current value of the variable: mappings and structs are added to.
         """
 
     def read(self, node: Node, decoding: Decoding, present: Any = None) -> tuple[Any, bool]:
@@ -95,7 +95,7 @@ class GoType(ABC):
 
 @dataclass(frozen=True, slots=True)
 class GoAny(GoType):
-    """``interface {}``: whatever the characters say."""
+    """``interface {}``: the type follows from the YAML."""
 
     @property
     def type_name(self) -> str:
@@ -118,7 +118,7 @@ class GoAny(GoType):
 
 @dataclass(frozen=True, slots=True)
 class GoString(GoType):
-    """A text type: the characters that were written.
+    """A string type: the characters as written.
 
     Attributes:
         named: Its name.
@@ -185,7 +185,7 @@ class GoBool(GoType):
 
 @dataclass(frozen=True, slots=True)
 class GoInt(GoType):
-    """``int``; a float loses what is behind its point."""
+    """``int``; floats are truncated."""
 
     @property
     def type_name(self) -> str:
@@ -238,7 +238,7 @@ class GoMap(GoType):
     def decode(
         self, node: Node, decoding: Decoding, present: Any = None
     ) -> tuple[dict[Any, Any], bool]:
-        """Return the map, with what was present in it."""
+        """Return the map, including its previous entries."""
         found: dict[Any, Any] = present if isinstance(present, dict) else {}
         if not isinstance(node, MappingNode):
             decoding.refuse(node, self)
@@ -290,7 +290,7 @@ class GoSlice(GoType):
 
 @dataclass(frozen=True, slots=True)
 class GoStruct(GoType):
-    """A struct: keys with types of their own; others are left out, or wrong if decoding is strict.
+    """A struct: keys with types of their own; others are dropped, or errors in strict decoding.
 
     Attributes:
         named: Its name.
@@ -313,7 +313,7 @@ class GoStruct(GoType):
     def decode(
         self, node: Node, decoding: Decoding, present: Any = None
     ) -> tuple[dict[str, Any], bool]:
-        """Return the struct, with what was present in it."""
+        """Return the struct, including its previous fields."""
         found: dict[str, Any] = present if isinstance(present, dict) else self.zero
         if not isinstance(node, MappingNode):
             decoding.refuse(node, self)
@@ -349,18 +349,18 @@ class GoPointer(GoType):
         return f"*{self.target.type_name}"
 
     def decode(self, node: Node, decoding: Decoding, present: Any = None) -> tuple[Any, bool]:
-        """Return what it points to."""
+        """Return the value that it points to."""
         return self.target.decode(node, decoding, present)
 
 
 @dataclass(frozen=True, slots=True)
 class GoUnmarshaler(GoType):
-    """A type that fills itself.
+    """A type that decodes itself (``UnmarshalYAML``).
 
     Attributes:
         named: Its name.
-        first: What it decodes itself into.
-        make: Returns the value of that; may raise `GoYamlError`.
+        first: The type that it decodes into first.
+        make: Converts the result; may raise `GoYamlError`.
     """
 
     named: str
@@ -378,7 +378,7 @@ class GoUnmarshaler(GoType):
         decoding: Decoding,
         present: Any = None,  # noqa: ARG002
     ) -> tuple[Any, bool]:
-        """Return what the type makes of a node; nothing when something inside has a wrong type."""
+        """Return the converted value of a node, or the zero value when its content is mistyped."""
         inner = Decoding(strict=decoding.strict)
         value, _ = self.first.read(node, inner)
         if inner.mistyped:
@@ -393,11 +393,11 @@ BOOL: Final = GoBool()
 INT: Final = GoInt()
 STRING_MAP: Final = GoMap(STRING)
 RAW_MAP: Final = GoMap(ANY, ANY)
-"""``map[interface {}]interface {}``: keys keep the type that they have."""
+"""``map[interface {}]interface {}``: keys keep their types."""
 
 
 def scalar(node: ScalarNode) -> GoKey:
-    """Return what a scalar is; `GoYamlError` when its tag says another type."""
+    """Return the value of a scalar; `GoYamlError` when its tag says another type."""
     try:
         return node.value
     except WrongTagError as exc:

@@ -14,16 +14,16 @@ from ckf_airgap.rehearsal.host.resourcefiles import read_resources
 from ckf_airgap.rehearsal.wire import ApiError
 
 ReleasedTo: TypeAlias = "Mapping[tuple[str, int], Iterable[str]]"
-"""The channels of charms, by name in the store and revision."""
+"""The channels of charms, by their name in the store and revision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadStore:
-    """What a directory holds.
+    """The contents of a directory.
 
     Attributes:
         repository: The charms that can be deployed.
-        problems: What is wrong with the other files, a sentence for each.
+        problems: What is wrong with the other files, a sentence each.
     """
 
     repository: CharmRepository
@@ -33,17 +33,17 @@ class ReadStore:
 def read_store(directory: Path, *, released: ReleasedTo | None = None) -> ReadStore:
     """Return the charms of a directory; blocks on the disk.
 
-    ``<charm>_r<N>.charm`` (as ``juju download`` names it) says its name in the store and its
-    revision. Another has the name that its charm declares, and revision 0. Files of resources are
-    named as `read_resources` says. A file that cannot be read is left out, and told of.
+    ``<charm>_r<N>.charm`` (as ``juju download`` names it) gives the name in the store and the
+    revision. Any other file has the name that its charm declares, and revision 0. For the names of
+    resource files see `read_resources`. A file that cannot be read is skipped, and reported.
 
     Args:
-        directory: The directory; its sub-directories and hidden files are not looked at.
-        released: The channels of charms, as far as they are known; the others are in every one.
+        directory: The directory; its sub-directories and hidden files are ignored.
+        released: The channels of charms, as far as known; other charms are in every channel.
 
     Raises:
         CharmNotFoundError: when the directory does not exist.
-        CharmError: when it is not a directory, or holds no charm that can be read.
+        CharmError: when it is not a directory, or contains no readable charm.
     """
     if not directory.exists():
         raise CharmNotFoundError(

@@ -1,8 +1,8 @@
 """The client store: the files through which Juju's clients find a controller.
 
 A store is a directory that ``JUJU_DATA`` names. It belongs to whoever wrote it: a marker file
-identifies the stores of rehearsals; one that holds other controllers is never touched. The
-marker stays locked as long as the controller runs, so that no second one takes the store over.
+identifies the stores of rehearsals; stores with other controllers are never touched. The marker is
+locked while the controller runs, so that a second controller cannot take over the store.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from ckf_airgap.errors import ControllerError, InputError
 from ckf_airgap.files import FileLock, read_small_text, replacing, require_directory
 
 MARKER: Final = ".ckf-airgap-rehearsal"
-"""The file that marks a rehearsal's store: the name of the controller that was written, then the
-id of its process, for people."""
+"""The file that marks a rehearsal's store: the name of the controller in it, then the id of its
+process, for people."""
 
 _MAX_MARKER_BYTES: Final = 64 * 1024
 _STORE_FILES: Final = ("controllers.yaml", "accounts.yaml", "models.yaml")
@@ -31,7 +31,7 @@ _STORE_FILES: Final = ("controllers.yaml", "accounts.yaml", "models.yaml")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredModel:
-    """A model as ``models.yaml`` holds it."""
+    """A model as in ``models.yaml``."""
 
     name: str
     owner: str
@@ -45,19 +45,19 @@ class StoredModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredController:
-    """A controller, its account and its models, as the three store files hold them.
+    """A controller, its account and its models, as in the three store files.
 
     Attributes:
         name: What the client calls the controller.
         uuid: The controller's UUID.
         endpoints: ``host:port``, IPv6 hosts in brackets.
-        ca_cert: The CA, PEM.
+        ca_cert: The CA certificate, PEM.
         agent_version: The version of Juju.
         cloud: The name of the controller's cloud.
         user: The user's name.
         password: The user's password.
         models: Every model that the client may use.
-        current_model: The name of the model that is used when none is named, or ``None``.
+        current_model: The name of the model that clients use by default, or ``None``.
     """
 
     name: str
@@ -72,7 +72,7 @@ class StoredController:
     current_model: str | None = None
 
     def documents(self) -> dict[str, Document]:
-        """Return the store's files: name to document."""
+        """Return the documents of the store's files, by file name."""
         models: Document = {
             "models": {
                 model.qualified_name: {"uuid": model.uuid, "type": "caas", "branch": "master"}
@@ -112,14 +112,15 @@ class StoredController:
 
 
 def write_store(directory: Path, controller: StoredController) -> FileLock:
-    """Write the store files of `controller` into `directory`, each at once and only for its owner.
+    """Write the store files of `controller` to `directory`, atomically and private to the owner.
 
-    Besides the three files, two things are made that a real client has left behind by then, and
-    without which python-libjuju fails: an empty cookie jar, read whenever it connects, and an SSH
-    key pair, whose ``ssh/juju_id_rsa.pub`` it reads whenever it adds a model.
+    Besides the three files, it creates two things that a real client would have left behind by
+    then, and without which python-libjuju fails: an empty cookie jar, which is read on every
+    connection, and an SSH key pair, whose ``ssh/juju_id_rsa.pub`` is read when a model is added.
 
     Returns:
-        What keeps other controllers from the store, until it is released or the process ends.
+        The lock that keeps other controllers from the store, until it is released or the process
+        ends.
 
     Raises:
         ControllerError: when the directory holds a store that a rehearsal did not write, or one
@@ -146,10 +147,10 @@ def write_store(directory: Path, controller: StoredController) -> FileLock:
 
 
 def check_store(directory: Path) -> None:
-    """Check that `directory` may be written: absent, without controllers, or a rehearsal left it.
+    """Check that `directory` may be written: missing, without controllers, or a rehearsal's own.
 
     Raises:
-        InputError: when it is something other than a directory.
+        InputError: when it is not a directory.
         ControllerError: when it holds controllers that a rehearsal did not write, or those of a
             rehearsal that is still running, or cannot be read.
     """
@@ -195,7 +196,7 @@ def _still_running(directory: Path) -> ControllerError:
 
 
 def _marked(directory: Path) -> str | None:
-    """Return the name of the controller that a rehearsal wrote into the store."""
+    """Return the name of the controller that a rehearsal wrote to the store."""
     try:
         return _marker(directory).partition("\n")[0]
     except FileNotFoundError:
@@ -203,7 +204,7 @@ def _marked(directory: Path) -> str | None:
 
 
 def _marker(directory: Path) -> str:
-    """Return what a rehearsal wrote into the store to mark it as its own."""
+    """Return the content of the marker file that a rehearsal wrote to the store."""
     try:
         return read_small_text(directory / MARKER, _MAX_MARKER_BYTES, what="a marker")
     except UnicodeDecodeError as exc:
@@ -212,7 +213,7 @@ def _marker(directory: Path) -> str:
 
 @contextmanager
 def _as_controller_error(directory: Path) -> Iterator[None]:
-    """Report what the system refuses as an error of the controller."""
+    """Raise errors of the operating system as errors of the controller."""
     try:
         yield
     except OSError as error:
@@ -223,7 +224,7 @@ def _as_controller_error(directory: Path) -> Iterator[None]:
 
 
 def _write(path: Path, text: str) -> None:
-    """Replace `path` by `text` at once, readable by its owner only."""
+    """Replace the content of `path` by `text` atomically, readable by its owner only."""
     with replacing(path, mode=0o600) as stream:
         stream.write(text.encode("utf-8"))
 

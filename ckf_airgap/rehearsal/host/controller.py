@@ -5,8 +5,8 @@ In the caller's event loop::
     async with RehearsalController() as controller:
         ...  # JUJU_DATA=controller.juju_data points clients at it
 
-or in a thread of its own, which is what clients need that block their loop while they upload, as
-python-libjuju's ``Model.deploy`` does::
+or in a thread of its own, for clients that block their event loop while they upload, such as
+python-libjuju's ``Model.deploy``::
 
     with ControllerThread(RehearsalController()) as running:
         ...
@@ -61,32 +61,33 @@ _WILDCARDS: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # no
 
 @final
 class RehearsalController:
-    """A Juju controller that runs nothing, and behaves as if it did.
+    """A Juju controller that does not run anything, but behaves as if it did.
 
     Args:
-        juju_data: The directory of the client store that is written; a private one, removed at the
-            end, when it is ``None``.
+        juju_data: The directory to write the client store to; when ``None``, a private directory
+            that is removed at the end.
         host: The address to listen on.
-        port: The port; 0 for any that is free.
+        port: The port; 0 for any free port.
         name: What clients call the controller.
         user: The name of its administrator.
-        password: The administrator's password; generated when it is ``None``. It is written to the
-            client store, and nowhere else.
-        models: The models to begin with; the first is the clients' current one.
-        speed: Seconds of a deployment that pass in one second; ``math.inf`` for no waiting.
-        charms: A directory of ``.charm`` files that is the charm store: ``juju deploy minio`` and
-            the like take charms from it. Without one there is no store. Files of resources may lie
-            beside them (``read_resources``). What python-libjuju asks the store itself is answered
-            as well: models have an address of the controller as their ``charmhub-url``.
-        released: The channels of these charms, by name and revision, as far as they are known; a
-            charm of which nothing is known is in every channel.
+        password: The administrator's password; generated when it is ``None``. It is written only
+            to the client store.
+        models: The initial models; the first is the current model of clients.
+        speed: Seconds of a deployment that pass in a real second; ``math.inf`` for no waiting.
+        charms: A directory of ``.charm`` files that serves as the charm store: ``juju deploy
+            minio`` and the like take charms from it. Without it there is no store. Resource files
+            may be in it, too (``read_resources``). Requests that python-libjuju sends to the store
+            itself are answered as well: the ``charmhub-url`` of models is an address of the
+            controller.
+        released: The channels of these charms, by name and revision, as far as known; a charm
+            whose channels are not known is in every channel.
         script: The courses of applications, and the relations that charms need.
-        script_file: A script as a YAML file (docs/testing.md), read again when it changes. What
-            `script` says goes before it.
+        script_file: A script as a YAML file (docs/testing.md), read again when it changes.
+            `script` takes precedence over it.
         script_changed: Called after the file was read again: with what is wrong with it (the last
-            good one stays in force), or ``None``. By default both are logged.
+            valid script stays in force), or ``None``. By default both are logged.
         registry: The private registry; images from elsewhere are reported as findings.
-        limit_bytes: The largest upload that is taken.
+        limit_bytes: The size of the largest upload that is accepted.
     """
 
     def __init__(
@@ -110,7 +111,7 @@ class RehearsalController:
     ) -> None:
         self.name = name
         self.charm_problems: tuple[str, ...] = ()
-        """The files of `charms` that cannot be deployed, and why; known once it has started."""
+        """The files in `charms` that cannot be deployed, and why; known once it has started."""
         self._charms = None if charms is None else Path(charms)
         self._released = released
         self.script = script if script is not None else Script()
@@ -148,14 +149,14 @@ class RehearsalController:
         await self.stop()
 
     async def start(self) -> None:
-        """Listen, then write the client store, which no other controller can have from then on.
+        """Listen, then write the client store, which is locked against other controllers.
 
         Raises:
-            ControllerError: when the address cannot be used, or the store is somebody else's
-                or belongs to a controller that is still running.
+            ControllerError: when the address cannot be used, or the store was not written by a
+                rehearsal, or belongs to a controller that is still running.
             UsageError: when a name in `models` is not a model name, or occurs twice.
-            MissingError: when there is no such script file.
-            InputError: when it is not a script, or `charms` holds no charm.
+            MissingError: when the script file does not exist.
+            InputError: when it is not a script, or `charms` contains no charm.
         """
         if self._server is not None:
             raise RuntimeError("the rehearsal controller is already running")
@@ -201,9 +202,9 @@ class RehearsalController:
             raise
 
     async def stop(self) -> None:
-        """Close all connections and forget everything; harmless when nothing runs.
+        """Close all connections and discard the state; harmless when it is not running.
 
-        A client store that was asked for stays where it is, and names a controller that is gone.
+        A client store in a given directory is kept, although its controller is gone.
         """
         server, self._server = self._server, None
         charmhub, self._charmhub = self._charmhub, None
@@ -224,10 +225,10 @@ class RehearsalController:
 
     @property
     def state(self) -> ControllerState:
-        """All that the controller knows.
+        """The state of the controller.
 
         Raises:
-            RuntimeError: before it was started.
+            RuntimeError: before the controller was started.
         """
         if self._state is None:
             raise RuntimeError("the rehearsal controller has not been started")
@@ -248,12 +249,12 @@ class RehearsalController:
 
     @property
     def endpoint(self) -> str:
-        """Where clients reach it: ``host:port``."""
+        """The address that clients connect to: ``host:port``."""
         return str(self.state.address)
 
     @property
     def models(self) -> Mapping[str, Model]:
-        """The models by name, those of other owners as ``owner/name``; without the controller's."""
+        """The models by name (``owner/name`` for other owners), without the controller model."""
         return {
             model.name if model.owner == self._user else f"{model.owner}/{model.name}": model
             for model in self.state
@@ -277,7 +278,7 @@ class RehearsalController:
         return store.repository
 
     async def _serve_charmhub(self, state: ControllerState, repository: CharmRepository) -> None:
-        """Answer what clients ask the store themselves, at the address that models name for it."""
+        """Serve the store's own API to clients, at the address in the models' config."""
         self._charmhub = CharmhubInfo(repository)
         port = await self._charmhub.start(self._host)
         address = Address(host=self._reachable_host, port=port)

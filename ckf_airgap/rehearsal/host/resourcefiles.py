@@ -1,4 +1,4 @@
-"""The files of resources in a directory of charms."""
+"""Resource files in a directory of charms."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from ckf_airgap.rehearsal.entities.storeresources import StoreResource, resource
 from ckf_airgap.rehearsal.wire import ApiError
 
 _NAME: Final = re.compile(r"^(?:[a-z0-9][a-z0-9-]*_)?resource_.+_r[0-9]+(?:_.+)?\Z")
-"""What looks like the file of a resource."""
+"""Names that look like those of resource files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadResources:
-    """What a directory holds of resources.
+    """The resources in a directory.
 
     Attributes:
         by_charm: The resources by the charm's name in the store.
-        problems: What is wrong with the other files, a sentence for each.
+        problems: What is wrong with the other files, a sentence each.
     """
 
     by_charm: Mapping[str, Sequence[StoreResource]]
     problems: tuple[str, ...] = ()
 
     def attached(self, files: Iterable[StoreFile]) -> Iterator[StoreFile]:
-        """Yield charms, each with those of the resources that it declares."""
+        """Yield the charms, each with the files found for the resources that it declares."""
         for file in files:
             found = sorted(self.by_charm.get(file.name, ()), key=lambda one: one.revision)
             resources = {
@@ -45,12 +45,12 @@ class ReadResources:
 
 
 def read_resources(directory: Path, files: Sequence[StoreFile]) -> ReadResources:
-    """Return the resources beside charms; blocks on the disk.
+    """Return the resources next to charms; blocks on the disk.
 
-    A file is named as ``juju download --resources`` does, ``resource_<resource>_r<N>`` with
-    ``_<file>`` after it, and belongs to the charm that declares the resource. If several do, the
-    name says which one: ``<charm>_resource_<resource>_r<N>``. A file that belongs to no charm, or
-    cannot be read, is left out, and told of.
+    A file is named as by ``juju download --resources``, ``resource_<resource>_r<N>`` followed by
+    ``_<file>``, and belongs to the charm that declares the resource. If several charms do, the
+    name must include the charm: ``<charm>_resource_<resource>_r<N>``. A file that does not belong
+    to a charm, or cannot be read, is skipped, and reported.
 
     Args:
         directory: The directory of the charms.

@@ -1,6 +1,6 @@
-"""The options of applications themselves, which all have on Kubernetes: ``trust`` and others.
+"""The options of applications themselves, common to all on Kubernetes: ``trust`` and others.
 
-A text for an option that is no text is read as YAML first; see ``core/config/config.go`` of Juju
+A text for an option of another type is parsed as YAML first; see ``core/config/config.go`` of Juju
 and ``gopkg.in/juju/environschema.v1``.
 """
 
@@ -22,7 +22,7 @@ from ckf_airgap.rehearsal.wire import NOT_VALID, ApiError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationOption:
-    """An option of the application itself, which every charm on Kubernetes has."""
+    """An option of the application itself, which every application on Kubernetes has."""
 
     type: str
     description: str
@@ -108,7 +108,7 @@ def parse_own(name: str, value: GoValue) -> JSONValue:
 
 
 def _attributes(value: GoValue, path: Path) -> Document:
-    """Take ``key=value`` texts, as one text, as a list, or as a mapping."""
+    """Accept ``key=value`` pairs as a text, a list or a mapping."""
     if isinstance(value, Mapping):
         return {**schema.map_of(schema.string)(value, path)}
     place = schema.place_of(path)

@@ -1,4 +1,4 @@
-"""What can be done to the applications of a model: deploy, refresh, configure."""
+"""Operations on the applications of a model: deploy, refresh, configure."""
 
 from __future__ import annotations
 
@@ -72,9 +72,9 @@ def deploy(model: Model, request: Deployment) -> Application:
 
 
 def refresh(model: Model, request: Refresh) -> Application:
-    """Refresh an application to another charm; options that it does not have are dropped.
+    """Refresh an application to another charm; options that the charm lacks are dropped.
 
-    Resources that are not in the request keep what they had; new ones are empty.
+    Resources that are not in the request are kept; new ones are empty.
 
     Raises:
         ApiError: for the first thing that a real controller would object to.
@@ -153,7 +153,7 @@ def unset(model: Model, application: Application, names: Iterable[str]) -> None:
     """Reset options to their defaults.
 
     Raises:
-        ApiError: when there is no such option; then nothing is changed.
+        ApiError: when an option does not exist; nothing is changed then.
     """
     names = list(names)
     for name in names:
@@ -237,7 +237,7 @@ def _take_resources(
     pending_ids: Mapping[str, str],
     before: Mapping[str, LiveResource],
 ) -> dict[str, LiveResource]:
-    """Return an application's resources: pending ones, those it had, else placeholders."""
+    """Return an application's resources: pending ones, previous ones, else placeholders."""
     resources = {
         declared.name: before.get(declared.name) or _first_resource(model, name, stored, declared)
         for declared in stored.charm.resources.values()
@@ -252,7 +252,7 @@ def _take_resources(
 def _first_resource(
     model: Model, name: str, stored: StoredCharm, declared: Resource
 ) -> LiveResource:
-    """Return what an application has for a resource that nobody gave it."""
+    """Return what an application has for a resource that it was not given."""
     if not stored.is_from_store:
         return placeholder(name, declared)
     return stored.store_resource(name, declared, revision=None, now=model.clock.now())

@@ -1,4 +1,4 @@
-"""The ``assumes:`` of a charm, tested against what the model offers. Pure.
+"""Checks the ``assumes:`` of a charm against the features of the model. Pure.
 
 See ``core/assumes/sat_checker.go`` of Juju.
 """
@@ -33,11 +33,11 @@ _TOO_OLD: Final = {
 
 
 def check_assumes(assumes: JSONValue, features: Mapping[str, str]) -> None:
-    """Check that a model offers what a charm assumes.
+    """Check that a model has the features that a charm assumes.
 
     Args:
-        assumes: The metadata's ``assumes``: a list of features and groups, or nothing.
-        features: Version by feature, ``{"juju": "3.6.28", "k8s-api": "1.31.0"}``.
+        assumes: The metadata's ``assumes``: a list of features and groups, or ``None``.
+        features: Versions by feature, ``{"juju": "3.6.28", "k8s-api": "1.31.0"}``.
 
     Raises:
         ApiError: (not supported) with the tree of what is missing.
@@ -56,7 +56,7 @@ def check_assumes(assumes: JSONValue, features: Mapping[str, str]) -> None:
 
 
 def _missing(item: Expression, offered: Mapping[str, Version | None], depth: int) -> list[str]:
-    """Return the lines that say what is missing; none when the item is satisfied."""
+    """Return the lines that say what is missing; empty when the item is satisfied."""
     indent = "  " * depth + "- "
     if isinstance(item, Composite):
         failed = [_missing(member, offered, depth + 1) for member in item.members]
@@ -69,7 +69,7 @@ def _missing(item: Expression, offered: Mapping[str, Version | None], depth: int
 
 
 def _unmet(feature: Feature, offered: Mapping[str, Version | None]) -> str:
-    """Return what is wrong with a feature; nothing when the model has it."""
+    """Return what is wrong with a feature; empty when the model has it."""
     if feature.name not in offered:
         return f"charm requires feature {quoted(feature.name)} but model does not support it"
     has, wanted = offered[feature.name], feature.version

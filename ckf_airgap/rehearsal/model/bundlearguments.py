@@ -1,4 +1,4 @@
-"""The arguments of planned changes in a row, as ``Bundle.GetChanges`` has them. Pure."""
+"""The positional arguments of planned changes, as in ``Bundle.GetChanges``. Pure."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _ORDER: Final[Mapping[str, tuple[tuple[str, JSONValue], ...]]] = {
     "consumeOffer": (("url", ""), ("application-name", "")),
     "grantOfferAccess": (("user", ""), ("access", ""), ("offer", "")),
 }
-"""By method: the arguments in their order, and what stands for one that is not given."""
+"""By method: the arguments in order, each with its value when it is not given."""
 
 
 def positional(change: Document) -> Document:
-    """Return a change whose arguments are a list; bases become series, as they were then."""
+    """Return a change with a list of arguments; bases become series, as in that version."""
     args = change["args"]
     given: Document = args if isinstance(args, dict) else {}
     listed: list[JSONValue] = [

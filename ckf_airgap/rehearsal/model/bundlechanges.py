@@ -47,16 +47,16 @@ _VERSIONS: Final[Mapping[str, str]] = {
 }
 _CENTOS: Final[Mapping[str, str]] = {"centos7": "7", "centos9": "9"}
 _LEGACY: Final = Base(name="ubuntu", channel="20.04/stable")
-"""The base of charms that say no more than that they run on Kubernetes."""
+"""The base of charms that declare only that they run on Kubernetes."""
 
 
 @dataclass(slots=True)
 class ChangePlan:
-    """The changes so far; ids count all of them.
+    """The changes so far; ids count across all methods.
 
     Attributes:
         changes: The changes.
-        errors: Why a change has no arguments, by its place; no text for most.
+        errors: Why each change has no arguments; empty for most.
     """
 
     changes: list[Document] = field(default_factory=list)
@@ -77,11 +77,10 @@ def plan_changes(bundle: BundleFields, *, bundle_url: str) -> ChangePlan:
 
     Args:
         bundle: The bundle, overlays merged in, without errors.
-        bundle_url: Where it came from; when it is not empty, every application is annotated with
-            it.
+        bundle_url: The URL of the bundle; when not empty, every application is annotated with it.
 
     Raises:
-        ApiError: for a series or channel that there is not.
+        ApiError: for an unknown series or channel.
     """
     plan = ChangePlan()
     charms: dict[tuple[JSONValue, ...], str] = {}
@@ -127,7 +126,7 @@ def series_of(base: Base) -> str | None:
 
 
 def _base_of(base: str, series: str) -> Base | None:
-    """Return the base that a text or a series names; ``None`` when there is neither."""
+    """Return the base that a text or a series names; ``None`` when neither is given."""
     if base:
         name, _, channel = base.partition("@")
         if channel.count("/") > 1:
@@ -153,7 +152,7 @@ def _text(base: Base | None) -> str:
 def _add_based(
     plan: ChangePlan, method: str, args: Document, base: Base | None, *requires: str
 ) -> str:
-    """Add a change that names a base, and its series for older clients."""
+    """Add a change with a base, and its series for older clients."""
     error = ""
     if base is not None:
         series = series_of(base)
@@ -236,14 +235,14 @@ def _plan_offers(
 
 
 def _present(**values: Any) -> Document:
-    """Return the values that are neither ``None`` nor empty."""
+    """Return the values other than ``None`` and empty ones."""
     return {
         key.replace("_", "-"): value for key, value in values.items() if value not in (None, "", {})
     }
 
 
 def _plain(value: Any) -> JSONValue:
-    """Return a value with text keys."""
+    """Return a value with its keys converted to text."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list):

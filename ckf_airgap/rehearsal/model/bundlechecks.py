@@ -1,6 +1,6 @@
-"""What is wrong with a bundle, as ``BundleData.Verify`` of Juju's charm library finds it. Pure.
+"""Checks a bundle as ``BundleData.Verify`` of Juju's charm library does. Pure.
 
-All that is wrong is told; where Juju goes through a map in no order, this follows the document.
+All errors are reported; where Juju iterates over a map in random order, this follows the document.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _REVISION: Final = re.compile(r"(?P<name>.+?)-(?P<revision>[0-9]+)\Z")
 
 
 def bundle_errors(bundle: BundleFields) -> list[str]:
-    """Return what is wrong with a bundle, in Juju's words; nothing when it can be planned."""
+    """Return the errors of a bundle, in Juju's words; empty when it can be planned."""
     return list(_errors(bundle))
 
 
@@ -168,10 +168,10 @@ def _charm_errors(name: str, spec: BundleFields) -> Iterator[str]:
 
 
 def _parsed_url(text: str) -> tuple[str, str, str]:
-    """Return schema, series and revision of a charm's URL.
+    """Return the schema, series and revision of a charm URL.
 
     Raises:
-        UnreadableCharmError: when it is none.
+        UnreadableCharmError: when it is not a charm URL.
     """
     schema, colon, path = text.rpartition(":")
     shown = quoted(text)

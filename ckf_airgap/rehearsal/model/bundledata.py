@@ -1,7 +1,7 @@
 """Bundles as the controller reads and merges them: ``BundleData`` of Juju's charm library. Pure.
 
 See ``bundledata.go``, ``bundledatasrc.go`` and ``overlay.go`` of ``github.com/juju/charm``. A
-document with one value of a wrong type is dropped as a whole, and nothing is said, as there.
+document with a single value of a wrong type is dropped entirely without an error, as in Juju.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ BundleFields = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
-    """A document of a bundle: its fields, and which keys it has at all."""
+    """A document of a bundle: its fields, and the keys that are present."""
 
     data: BundleFields
     present: Mapping[Any, Any]
@@ -102,7 +102,7 @@ def read_bundle(text: str, *, bundle_url: str) -> BundleFields:
 
     Args:
         text: The YAML, with an overlay in each document after the first.
-        bundle_url: Where it came from; relative paths of charms begin there.
+        bundle_url: The URL of the bundle, which paths of charms are relative to.
 
     Raises:
         ApiError: ``cannot read bundle YAML: ...``.
@@ -110,7 +110,7 @@ def read_bundle(text: str, *, bundle_url: str) -> BundleFields:
     try:
         parts = [part for root in documents(text, where="bundle") for part in [_part(root)]]
     except GoYamlError:
-        parts = []  # what is wrong is lost on the way, in Juju too
+        parts = []  # Juju loses the error here, too
     if not parts or parts[0].is_null:
         raise _unreadable("malformed bundle: bundle is empty not valid", NOT_VALID)
     base = parts[0].data
@@ -141,7 +141,7 @@ def _part(root: Any) -> _Part:
 
 
 def _normalised(data: BundleFields) -> BundleFields:
-    """Make one of ``scale`` and ``num_units``, and of ``placement`` and ``to``."""
+    """Convert ``scale`` to ``num_units``, and ``placement`` to ``to``."""
     if data["relations"] is not None:
         data["relations"] = [relation or [] for relation in data["relations"]]
     for name, spec in (data["applications"] or {}).items():
@@ -184,7 +184,7 @@ def _refuse_overlay_fields(base: BundleFields) -> None:
 
 
 def _places(path: str, section: Mapping[str, BundleFields | None]) -> Iterator[str]:
-    """Yield the places of an overlay's section, and of what is in it."""
+    """Yield the paths of an overlay's section, and of its entries."""
     yield path
     for name, fields in section.items():
         for key, value in (fields or {}).items():
@@ -193,7 +193,7 @@ def _places(path: str, section: Mapping[str, BundleFields | None]) -> Iterator[s
 
 
 def _resolve(base: BundleFields, bundle_url: str) -> None:
-    """Make paths of charms absolute, and refuse to include files: those would be the server's."""
+    """Make charm paths absolute, and refuse to include files, which would be the server's."""
     for name, spec in (base["applications"] or {}).items():
         if spec is None:
             raise _unreadable(f"base application {quoted(name)} has no body")
@@ -247,7 +247,7 @@ def _apply(base: BundleFields, part: _Part) -> None:
 
 
 def _without(relations: list[list[str]], name: str) -> list[list[str]]:
-    """Return relations without those of an application."""
+    """Return the relations that do not involve an application."""
     return [
         relation
         for relation in relations
@@ -256,7 +256,7 @@ def _without(relations: list[list[str]], name: str) -> list[list[str]]:
 
 
 def _merge(spec: BundleFields, over: BundleFields, present: set[Any]) -> None:
-    """Set what an overlay says of an application, and of a SAAS."""
+    """Apply the fields of an overlay to an application or a SAAS."""
     if "scale" in present and "num_units" in over and not over["scale"] and over["num_units"] > 0:
         present = present | {"num_units"}
     for key in present & set(over):

@@ -1,4 +1,4 @@
-"""The charms of a model: uploaded ones with the revisions they got, and those of the store."""
+"""The charms of a model: uploaded ones with their allocated revisions, and store charms."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from ckf_airgap.rehearsal.wire import NOT_FOUND, ApiError
 
 
 class CharmStore:
-    """Uploaded charms by URL. Revisions are counted per URL without revision, series included.
+    """Charms by URL. Revisions are counted per URL without revision, but with series.
 
     Attributes:
-        repository: The charm store that the others come from; ``None`` when there is none.
+        repository: The charm store, for charms that are not uploaded; ``None`` without a store.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class CharmStore:
         return iter(self._by_url.values())
 
     def find(self, url: str) -> StoredCharm | None:
-        """Return the charm of a URL, if there is one; a series in it makes no difference."""
+        """Return the charm with a URL, if there is one; a series in the URL is ignored."""
         found = self._by_url.get(url)
         if found is None and url.startswith(f"{SCHEMA}:"):
             try:
@@ -43,7 +43,7 @@ class CharmStore:
         return found
 
     def get(self, url: str) -> StoredCharm:
-        """Return the charm of a URL.
+        """Return the charm with a URL.
 
         Raises:
             ApiError: ``charm "local:x-9" not found``.
@@ -54,7 +54,7 @@ class CharmStore:
         return found
 
     async def add_from_store(self, resolved: Resolved) -> StoredCharm:
-        """Read a charm of the store, unless the model has it already.
+        """Read a charm from the store, unless the model has it already.
 
         Raises:
             ApiError: when the file is damaged.
@@ -104,16 +104,16 @@ class CharmStore:
 def fill_from_store(
     pending: PendingResources, pending_ids: Sequence[str], stored: StoredCharm, *, now: datetime
 ) -> None:
-    """Give announced resources what the store has, unless they will be uploaded.
+    """Set pending resources to what the store has, unless they will be uploaded.
 
     Args:
-        pending: The resources of applications to come.
-        pending_ids: Those that were announced.
+        pending: The pending resources of future applications.
+        pending_ids: The ids of those to set.
         stored: The charm that they are for.
         now: The time.
 
     Raises:
-        ApiError: when the store does not have one in the revision; then none is left announced.
+        ApiError: when the store does not have a resource in that revision; all are dropped then.
     """
     try:
         for pending_id in pending_ids:

@@ -1,6 +1,6 @@
-"""The clouds that a controller knows, who may use them, and the credentials for them.
+"""The clouds of a controller, who may use them, and the credentials for them.
 
-All of it is in the memory of the controller. The checks are those of ``state/cloud.go``,
+All of it is kept in memory. The checks are those of ``state/cloud.go``,
 ``state/clouduser.go`` and ``state/cloudcredentials.go``.
 """
 
@@ -28,12 +28,12 @@ from ckf_airgap.rehearsal.wire import (
 )
 
 DEFAULT_REGION: Final = "default"
-"""The region of a cloud that declares none."""
+"""The region of a cloud that does not declare any."""
 
 KUBERNETES: Final = "kubernetes"
 
 AUTH_TYPES: Final = ("certificate", "clientcertificate", "oauth2", "oauth2withcert", "userpass")
-"""How one can authenticate with a Kubernetes cluster."""
+"""The authentication types of a Kubernetes cluster."""
 
 MAX_CLOUDS: Final = 1000
 MAX_CREDENTIALS: Final = 10_000
@@ -67,13 +67,13 @@ class CloudDefinition:
     Attributes:
         name: Its name.
         type: The type of its provider, ``kubernetes``.
-        auth_types: How one can authenticate.
+        auth_types: The supported authentication types.
         endpoints: ``endpoint``, ``identity-endpoint`` and ``storage-endpoint``, as far as given.
         regions: Its regions, each with ``name`` and endpoints.
-        ca_certificates: What its endpoints are verified with.
-        skip_tls_verify: Whether its endpoints are not verified.
-        config: Defaults of models in it.
-        region_config: Defaults of models in its regions.
+        ca_certificates: The CA certificates to verify its endpoints with.
+        skip_tls_verify: Whether to skip the verification of its endpoints.
+        config: The model defaults of the cloud.
+        region_config: The model defaults of its regions.
     """
 
     name: str
@@ -112,7 +112,7 @@ class CloudDefinition:
         return sorted(str(region["name"]) for region in self.regions)
 
     def check_region(self, name: str) -> None:
-        """Check that the cloud has a region, however its name is cased.
+        """Check that the cloud has a region; the case of its name does not matter.
 
         Raises:
             ApiError: ``region "x" not found (expected one of ["default"])``.
@@ -139,7 +139,7 @@ class CloudDefinition:
             )
 
     def details(self) -> Document:
-        """Return what ``CloudInfo`` and ``ListCloudInfo`` tell of it."""
+        """Return the cloud as in ``CloudInfo`` and ``ListCloudInfo``."""
         return {
             "type": self.type,
             "auth-types": [*self.auth_types],
@@ -148,7 +148,7 @@ class CloudDefinition:
         }
 
     def document(self, *, is_controller_cloud: bool) -> Document:
-        """Return the whole cloud, as ``Cloud`` and ``Clouds`` do."""
+        """Return the full cloud as in ``Cloud`` and ``Clouds``."""
         shown = self.details()
         if self.ca_certificates:
             shown["ca-certificates"] = [*self.ca_certificates]
@@ -176,22 +176,22 @@ class Clouds:
         return iter([self._clouds[name] for name in sorted(self._clouds)])
 
     def get(self, name: str) -> CloudDefinition:
-        """Return a cloud; `ApiError` (not found) when there is none."""
+        """Return a cloud; `ApiError` (not found) when it does not exist."""
         try:
             return self._clouds[name]
         except KeyError:
             raise ApiError(f"cloud {go_value(name)} not found", NOT_FOUND) from None
 
     def document(self, cloud: CloudDefinition) -> Document:
-        """Return the whole cloud, as clients are shown it."""
+        """Return the full cloud as shown to clients."""
         return cloud.document(is_controller_cloud=cloud.name == self.own.name)
 
     def add(self, cloud: CloudDefinition, *, owner: str, force: bool = False) -> None:
         """Add a cloud; its owner may do everything with it.
 
         Raises:
-            ApiError: when it is incomplete, there is one of the name, or it is of a type that does
-                not go with a controller on Kubernetes.
+            ApiError: when it is incomplete, the name is taken, or a controller on Kubernetes does
+                not support its type.
         """
         if cloud.type not in (KUBERNETES, *_WHITELIST) and not force:
             raise ApiError(
@@ -211,7 +211,7 @@ class Clouds:
         self._access[cloud.name] = {owner: "admin"}
 
     def update(self, cloud: CloudDefinition) -> None:
-        """Replace the definition of a cloud; `ApiError` when it is not that cloud any more."""
+        """Replace the definition of a cloud; `ApiError` when it is incomplete or changes type."""
         known = self.get(cloud.name)
         if known.type != cloud.type:
             raise ApiError(
@@ -224,14 +224,14 @@ class Clouds:
             self.own = cloud
 
     def remove(self, name: str, *, models: int) -> None:
-        """Remove a cloud that no model is in.
+        """Remove a cloud that no model uses.
 
         Args:
             name: Its name.
             models: How many models are in it.
 
         Raises:
-            ApiError: when there is none, or models are in it.
+            ApiError: when it does not exist, or models are in it.
         """
         self.get(name)
         if models:
@@ -243,7 +243,7 @@ class Clouds:
         return self._access.get(name, {}).get(user, "")
 
     def may(self, name: str, user: str, access: str) -> bool:
-        """Whether a user has at least that access to a cloud."""
+        """Whether a user has at least the given access to a cloud."""
         return at_least(CLOUD_ACCESS, self.access(name, user), access)
 
     def users(self, name: str) -> Mapping[str, str]:
@@ -251,7 +251,7 @@ class Clouds:
         return dict(sorted(self._access[name].items()))
 
     def grant(self, name: str, user: str, access: str) -> None:
-        """Give a user more access; `ApiError` when they have that already."""
+        """Grant a user more access; `ApiError` when they have it already."""
         if self.may(name, user, access):
             raise ApiError(
                 f'could not grant cloud access: user already has "{access}" access or greater'
@@ -259,10 +259,10 @@ class Clouds:
         self._access[name][user] = access
 
     def revoke(self, name: str, user: str, access: str) -> None:
-        """Take access from a user: the next lower one is left.
+        """Revoke access from a user, who keeps the next lower level.
 
         Raises:
-            ApiError: when the user has none.
+            ApiError: when the user has no access.
         """
         what = (
             "could not revoke cloud access"
@@ -277,14 +277,14 @@ class Clouds:
             self._access[name][user] = "add-model"
 
     def forget_user(self, user: str) -> None:
-        """Take all access from a user who is gone."""
+        """Revoke all access of a removed user."""
         for held in self._access.values():
             held.pop(user, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialTag:
-    """Which credential: ``cloudcred-<cloud>_<owner>_<name>``, or ``cloud/owner/name``."""
+    """The tag of a credential: ``cloudcred-<cloud>_<owner>_<name>``, or ``cloud/owner/name``."""
 
     cloud: str
     owner: str
@@ -292,7 +292,7 @@ class CredentialTag:
 
     @classmethod
     def parse(cls, tag: str) -> CredentialTag:
-        """Return what a tag names; `ApiError` when it is not one."""
+        """Return the parsed tag; `ApiError` when it is not a credential tag."""
         prefix, _, rest = tag.partition("-")
         parts = rest.split("_", 2)
         if prefix != "cloudcred" or len(parts) != 3 or not all(parts):
@@ -303,7 +303,7 @@ class CredentialTag:
 
     @property
     def id(self) -> str:
-        """How messages name it: ``k8s/admin/k8s``."""
+        """The id, as in messages: ``k8s/admin/k8s``."""
         return f"{self.cloud}/{self.owner}/{self.name}"
 
     def __str__(self) -> str:
@@ -312,10 +312,10 @@ class CredentialTag:
 
 
 def check_credential(cloud: CloudDefinition, tag: CredentialTag, credential: Document) -> None:
-    """Check that a credential is one for a cloud.
+    """Check that a credential is valid for a cloud.
 
     Raises:
-        ApiError: when it is one for another cloud, or of a type that the cloud does not know.
+        ApiError: when it is for another cloud, or of a type that the cloud does not support.
     """
     auth_type = text_field(credential, "auth-type")
     if tag.cloud != cloud.name:
@@ -328,12 +328,12 @@ def check_credential(cloud: CloudDefinition, tag: CredentialTag, credential: Doc
 
 
 def secret_attributes(auth_type: str) -> list[str]:
-    """Return the attributes of a type of credential that are secret."""
+    """Return the secret attributes of a credential type."""
     return [name for name, secret in _SCHEMAS.get(auth_type, ()) if secret]
 
 
 def shown_attributes(credential: Document, *, with_secrets: bool) -> Document:
-    """Return the attributes of a credential that its type declares, secrets only when asked for."""
+    """Return the attributes of a credential that its type declares, secrets only on request."""
     held = mapping_field(credential, "attrs")
     shown: dict[str, JSONValue] = {}
     for name, secret in _SCHEMAS.get(text_field(credential, "auth-type"), ()):
@@ -343,7 +343,7 @@ def shown_attributes(credential: Document, *, with_secrets: bool) -> Document:
 
 
 def public_attributes(credential: Document) -> Document:
-    """Return the attributes of a credential without those that are secret."""
+    """Return the attributes of a credential without the secret ones."""
     hidden: Sequence[str] = secret_attributes(text_field(credential, "auth-type"))
     held = mapping_field(credential, "attrs")
     return {name: value for name, value in held.items() if name not in hidden}

@@ -1,6 +1,6 @@
-"""The settings of a controller: types, defaults and checks, as ``controller`` of Juju 3.6 has them.
+"""The settings of a controller: types, defaults and checks, as in ``controller`` of Juju 3.6.
 
-Durations are kept as text, as clients are shown them.
+Durations are kept as text, as they are shown to clients.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ _READ_ONLY_METHODS: Final = "ReadOnlyMethods"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControllerField:
-    """One setting of controllers.
+    """A controller setting.
 
     Attributes:
-        type: What its value is.
-        default: What a controller has when nobody says otherwise; ``None`` for no value at all.
-        settable: Whether it can be changed once the controller is there.
+        type: The type of its value.
+        default: Its default; ``None`` for no value at all.
+        settable: Whether it can be changed after bootstrap.
     """
 
     type: ControllerFieldType = "string"
@@ -114,11 +114,11 @@ CONTROLLER_SETTINGS: Final[Mapping[str, ControllerField]] = {
     "set-numa-control-policy": _field("bool", False),
     "state-port": _field("int", 37017),
 }
-"""The settings of a controller, none of which a model can have."""
+"""The settings of a controller, which models cannot have."""
 
 
 def controller_defaults() -> dict[str, JSONValue]:
-    """Return the values that a new controller has when nobody says otherwise."""
+    """Return the default settings of a new controller."""
     return {
         name: field.default
         for name, field in CONTROLLER_SETTINGS.items()
@@ -127,10 +127,10 @@ def controller_defaults() -> dict[str, JSONValue]:
 
 
 def coerced_change(name: str, value: JSONValue) -> JSONValue:
-    """Return a new value with the type of its setting; it must be one that can be changed.
+    """Return a new value coerced to the type of its setting, which must be changeable.
 
     Raises:
-        ApiError: when it has another type, is unknown, or cannot be changed any more.
+        ApiError: when the value has another type, or the setting is unknown or fixed.
     """
     field = CONTROLLER_SETTINGS.get(name)
     if field is None:
@@ -150,7 +150,7 @@ def check_controller_config(config: Mapping[str, JSONValue]) -> None:
     """Check the values of settings that have the right types.
 
     Raises:
-        ApiError: for the first value that a controller may not have.
+        ApiError: for the first invalid value.
     """
     for name in ("application-resource-download-limit", "controller-resource-download-limit"):
         if _number(config, name) < 0:
@@ -274,7 +274,7 @@ def _coerce(name: str, value: JSONValue, kind: ControllerFieldType) -> JSONValue
 
 
 def _list(name: str, value: JSONValue) -> JSONValue:
-    """Return a list of texts; a text is read as YAML, as the client sends what was typed."""
+    """Return a list of texts; a text is parsed as YAML, since clients send what was typed."""
     if isinstance(value, str):
         try:
             value = load_yaml(value, where=name)

@@ -36,7 +36,7 @@ ORIGIN_SOURCES: Final = ("local", "charm-hub")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """One entry of ``Application.Deploy``."""
+    """An entry of ``Application.Deploy``."""
 
     application: str
     charm_url: str
@@ -46,7 +46,7 @@ class Deployment:
     config: Mapping[str, str] = field(default_factory=dict)
     config_yaml: str = ""
     config_name: str = ""
-    """The key of `config_yaml` that holds the settings; the application's name when empty."""
+    """The key of the settings in `config_yaml`; the application's name when empty."""
     constraints: Document = field(default_factory=dict)
     placement: Sequence[Document] = ()
     storage: Document = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Deployment:
     attach_storage: Sequence[str] = ()
     bindings: Mapping[str, str] = field(default_factory=dict)
     resources: Mapping[str, str] = field(default_factory=dict)
-    """Pending id by resource name."""
+    """Pending ids by resource name."""
     force: bool = False
 
     @classmethod
@@ -86,7 +86,7 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFacts:
-    """What a deployment is checked against, besides the charm."""
+    """The facts that a deployment is checked against, besides the charm."""
 
     name: str
     agent_version: str
@@ -114,7 +114,7 @@ def string_map(document: Document, name: str) -> dict[str, str]:
 
 
 def charm_to_deploy(request: Deployment) -> CharmURL:
-    """Return the URL of the charm that is asked for.
+    """Return the URL of the requested charm.
 
     Raises:
         ApiError: when the origin or the URL is not acceptable.
@@ -127,7 +127,7 @@ def charm_to_deploy(request: Deployment) -> CharmURL:
 
 
 def check_origin(origin: Document | None) -> None:
-    """Raise `ApiError` unless a charm's origin has a source that Juju knows."""
+    """Raise `ApiError` unless the source of a charm's origin is known to Juju."""
     source = text_field(origin or {}, "source")
     if not source:
         raise ApiError("charm origin source required", BAD_REQUEST)
@@ -139,10 +139,10 @@ def check_charm(request: Deployment, charm: Charm, facts: ModelFacts) -> Setting
     """Check a deployment against its charm, in the order of a real controller.
 
     Returns:
-        The settings that it makes.
+        The settings of the application.
 
     Raises:
-        ApiError: for the first thing that does not fit.
+        ApiError: for the first check that fails.
     """
     check_min_version(charm, facts)
     if len(request.placement) > 1:
@@ -187,7 +187,7 @@ def check_name(request: Deployment, *, exists: bool) -> None:
 
 
 def check_model(request: Deployment, facts: ModelFacts) -> None:
-    """Raise `ApiError` when the model takes no more applications."""
+    """Raise `ApiError` when the model does not accept applications any more."""
     if facts.dying:
         raise ApiError(
             f'cannot add application "{request.application}": model "{facts.name}" is dying'
@@ -198,7 +198,7 @@ def base_for(request: Deployment, charm: Charm) -> Base:
     """Return the base of a deployment: the origin's, else the charm's first.
 
     Raises:
-        ApiError: when the charm does not run on that system.
+        ApiError: when the charm does not support that base.
     """
     wanted = origin_base(request.origin)
     systems = {base.name for base in charm.bases} or {"ubuntu"}
@@ -215,7 +215,7 @@ def base_for(request: Deployment, charm: Charm) -> Base:
 
 
 def origin_base(origin: Document | None) -> Base | None:
-    """Return the base in a charm's origin, risk and all, or ``None`` when there is none."""
+    """Return the base in a charm's origin, including its risk, or ``None`` without a base."""
     base = mapping_field(origin or {}, "base")
     name, channel = text_field(base, "name"), text_field(base, "channel")
     if not name:
@@ -234,7 +234,7 @@ def check_min_version(charm: Charm, facts: ModelFacts) -> None:
 
 
 def _check_blocks(charm: Charm) -> None:
-    """Raise `ApiError` for storage that a charm in a cluster cannot have."""
+    """Raise `ApiError` for storage that a charm on Kubernetes cannot have."""
     for name, declaration in storage_declarations(charm).items():
         if declaration.type == "block":
             raise ApiError(f'block storage "{name}" is not supported for container charms')

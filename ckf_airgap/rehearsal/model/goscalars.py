@@ -1,7 +1,7 @@
-"""Booleans, numbers, durations and sizes as Go and Juju's libraries read them from text.
+"""Booleans, numbers, durations and sizes as Go and Juju's libraries parse them from text.
 
-Settings of models and controllers come as text or JSON; what is wrong with one is said in the
-words of ``strconv``, ``time`` and ``github.com/juju/schema``.
+Settings of models and controllers come as text or JSON; the errors of invalid ones are those of
+``strconv``, ``time`` and ``github.com/juju/schema``.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def expected(what: str, value: JSONValue, path: str = "") -> ApiError:
 
 
 def parse_bool(text: str) -> bool | None:
-    """Return what ``strconv.ParseBool`` makes of a text; ``None`` when it is no boolean."""
+    """Parse a text as ``strconv.ParseBool`` does; ``None`` when it is not a boolean."""
     return True if text in _TRUE else False if text in _FALSE else None
 
 
@@ -65,7 +65,7 @@ def to_bool(value: JSONValue, path: str) -> bool:
 
 
 def to_int(value: JSONValue, path: str) -> int:
-    """Return an integer, given as a number or as text; a fraction is cut off.
+    """Return an integer, given as a number or as text; fractions are truncated.
 
     Raises:
         ApiError: ``num-provision-workers: expected number, got string("many")``.
@@ -81,14 +81,14 @@ def to_int(value: JSONValue, path: str) -> int:
 
 
 def to_string(value: JSONValue, path: str) -> str:
-    """Return a text; `ApiError` when the value is something else."""
+    """Return a text; `ApiError` when the value is of another type."""
     if not isinstance(value, str):
         raise expected("string", value, path)
     return value
 
 
 def parse_duration(text: str) -> timedelta:
-    """Return what ``time.ParseDuration`` makes of a text such as ``1h30m``.
+    """Parse a text such as ``1h30m`` as ``time.ParseDuration`` does.
 
     Raises:
         ApiError: ``time: invalid duration "abc"``, ``time: missing unit in duration "5"``, or
@@ -133,7 +133,7 @@ def duration_text(duration: timedelta) -> str:
 
 
 def parse_size_mib(text: str) -> int:
-    """Return a size such as ``5G`` in MiB; a number alone is one of MiB.
+    """Return a size such as ``5G`` in MiB, which is also the unit of a bare number.
 
     Raises:
         ApiError: for an unknown suffix, or when it is not a number.
@@ -155,7 +155,7 @@ def parse_size_mib(text: str) -> int:
 
 
 def is_cidr(text: str) -> bool:
-    """Whether a text is what ``net.ParseCIDR`` takes: an address with a prefix length."""
+    """Whether ``net.ParseCIDR`` accepts a text: an address with a prefix length."""
     address, slash, bits = text.partition("/")
     if not slash or not bits.isdecimal():
         return False
@@ -184,7 +184,7 @@ def key_values(fields: Sequence[str], path: str) -> dict[str, str]:
 
 
 def _parse_int(text: str) -> int | None:
-    """Return what ``strconv.ParseInt`` makes of a text, whose base its prefix tells."""
+    """Parse a text as ``strconv.ParseInt`` does, with the base derived from its prefix."""
     base = 8 if re.fullmatch(r"[+-]?0[0-7]+", text) else 0
     try:
         number = int(text, base)

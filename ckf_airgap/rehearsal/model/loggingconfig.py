@@ -1,4 +1,4 @@
-"""Which messages a model keeps in its log: ``logging-config``, as ``juju/loggo`` reads it."""
+"""Which messages a model keeps in its log: ``logging-config``, as ``juju/loggo`` parses it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ckf_airgap.rehearsal.golang.formatting import go_value
 from ckf_airgap.rehearsal.wire import ApiError
 
 LEVELS: Final = ("TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-"""The levels of log messages, in growing order."""
+"""The levels of log messages, in ascending order."""
 
 
 def parse_level(text: str) -> str | None:
-    """Return a log level as loggo writes it, ``UNSPECIFIED`` among them; ``None`` for no level."""
+    """Return a log level as loggo writes it, or ``UNSPECIFIED``; ``None`` when it is invalid."""
     level = "WARNING" if text.upper() == "WARN" else text.upper()
     return level if level in LEVELS or level == "UNSPECIFIED" else None
 
@@ -22,7 +22,7 @@ def parse_logging_config(text: str) -> dict[str, str]:
     """Return the level of each module of a specification such as ``<root>=INFO;unit=DEBUG``.
 
     Raises:
-        ApiError: when a part of it is no ``module=LEVEL``.
+        ApiError: when a part of it is not ``module=LEVEL``.
     """
     text = text.strip()
     if not text:

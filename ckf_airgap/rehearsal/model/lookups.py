@@ -1,4 +1,4 @@
-"""What is found by a name or a tag, and what is not. Pure."""
+"""Lookups by name or tag, and their not-found errors. Pure."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Known = TypeVar("Known")
 
 
 def found(known: Known | None, what: str) -> Known:
-    """Return what is known; `ApiError` (not found) when it is ``None``."""
+    """Return the entity; `ApiError` (not found) when it is ``None``."""
     if known is None:
         raise ApiError(f"{what} not found", NOT_FOUND)
     return known
 
 
 def unit_name(tag: str) -> str:
-    """Return ``minio/0`` for ``unit-minio-0``; `ApiError` when it is no unit's tag."""
+    """Return ``minio/0`` for ``unit-minio-0``; `ApiError` when it is not a unit tag."""
     application, dash, number = tag_id(tag, "unit").rpartition("-")
     if not (application and dash and number.isdecimal()):
         raise ApiError(f'"{tag}" is not a valid unit tag')
@@ -26,6 +26,6 @@ def unit_name(tag: str) -> str:
 
 
 def service_address(application: str) -> str:
-    """Return the address of an application's service: always the same for one name."""
+    """Return the address of an application's service, which depends only on the name."""
     number = zlib.crc32(application.encode())
     return f"10.152.183.{number % 250 + 2}"

@@ -1,7 +1,7 @@
-"""One Juju model of the rehearsal controller: all that was asked of it, and what became of that.
+"""A Juju model of the rehearsal controller: everything that was requested, and the results.
 
-Everything runs on one event loop; methods that touch the disk are coroutines, the rest is plain
-calls which never block. A refused request raises `ApiError` with the text and code of a real
+Everything runs on one event loop; methods that touch the disk are coroutines, all others are
+plain calls that never block. A refused request raises `ApiError` with the text and code of a real
 controller.
 """
 
@@ -56,11 +56,11 @@ from ckf_airgap.rehearsal.wire import PERSISTENT_STORAGE, ApiError
 __all__ = ["Finding", "Model", "ModelWatcher", "RecordedRequest", "RecordedUpload"]
 
 NAMESPACE_REMOVAL_S: Final = 10.0
-"""How long a cluster takes to delete the namespace of an empty model, which is still listed."""
+"""How long a cluster takes to delete the namespace of an empty model, which is listed meanwhile."""
 
 
 class Model(Recording):
-    """One model.
+    """A model.
 
     Args:
         uuid: The model's UUID.
@@ -70,33 +70,33 @@ class Model(Recording):
         config: Model config beyond the defaults, as plain values.
         cloud: The name of its cloud.
         region: The region of the cloud.
-        defaults: What its config inherits; what a new controller has when omitted.
+        defaults: The defaults that its config inherits; those of a new controller when omitted.
         constraints: The model's constraints.
         agent_version: Juju's version.
         cluster_version: The version of Kubernetes.
-        clock: What units live by; an accelerated clock on the running loop when omitted.
-        script: The courses of applications, and which relations charms need; shared by models.
+        clock: The clock of the units; an accelerated clock on the running loop when omitted.
+        script: The courses of applications, and the relations that charms need; shared by models.
         registry: The private registry, ``host[:port][/path]``; images in resources and options
             that are elsewhere are reported as findings.
-        batch_s: How long watchers gather changes before they answer, in real seconds.
+        batch_s: How long watchers collect changes before they answer, in real seconds.
 
     Raises:
         ReferenceSyntaxError: when `registry` is not a valid registry.
-        ApiError: when the model may not have a value of `config`.
+        ApiError: when a value in `config` is not allowed for models.
 
     Attributes:
         credential: The tag of its credential for the cloud; empty when it has none.
-        settings: Model config, and where each value comes from.
+        settings: Model config, and the source of each value.
         findings: What a real controller would have accepted without an error.
         annotations: Annotations by tag.
         charms: The uploaded charms.
         topology: The applications, units and relations.
-        chronicle: The log, and the statuses that things went through.
-        dying_since: When it began to be destroyed.
-        offers: What it offers to other models.
-        operations: The actions and commands that were asked for, and what came of them.
-        secrets: The secrets that users made.
-        pending: The resources of applications to come.
+        chronicle: The log, and the status history of the entities.
+        dying_since: When its destruction began.
+        offers: Its offers to other models.
+        operations: The requested actions and commands, and their results.
+        secrets: The user secrets.
+        pending: The pending resources of future applications.
     """
 
     def __init__(
@@ -182,7 +182,7 @@ class Model(Recording):
         self._on_dead: list[Callable[[], None]] = []
         self._stop_listening = script.listen(self.topology.wake)
 
-    # What was asked of it, and what became of that.
+    # What was requested, and the results.
 
     @property
     def applications(self) -> Mapping[str, Application]:
@@ -191,7 +191,7 @@ class Model(Recording):
 
     @property
     def relations(self) -> tuple[Relation, ...]:
-        """The relations, those among peers too, in the order in which they were made."""
+        """The relations, including peer relations, in the order of their creation."""
         return tuple(self.topology.relations.values())
 
     @property
@@ -201,17 +201,17 @@ class Model(Recording):
 
     @property
     def placement(self) -> Placement:
-        """Where it is, and with which credential."""
+        """The cloud, region and credential of the model."""
         return Placement(cloud=self.cloud, region=self.region, credential=self.credential)
 
     @property
     def script(self) -> Script:
-        """The courses that applications take."""
+        """The courses of applications."""
         return self.topology.script
 
     @property
     def secret_backend(self) -> str:
-        """Where new secrets are kept: the controller, or (by default) the model's cluster."""
+        """The backend of new secrets: the controller, or (by default) the model's cluster."""
         internal = self.config.get("secret-backend") == "internal"
         return "internal" if internal else f"{self.name}-local"
 
@@ -220,11 +220,11 @@ class Model(Recording):
         return model_full_status(self, patterns)
 
     def watch(self) -> ModelWatcher:
-        """Return a new all-watcher: the whole model first, later what changed."""
+        """Return a new all-watcher: first the whole model, then its changes."""
         return self._feed.watch()
 
     def sequences(self) -> dict[str, int]:
-        """Return ``ModelConfig.Sequences``: the next number of applications' units and so on."""
+        """Return ``ModelConfig.Sequences``: the next unit number of each application and so on."""
         units = {f"application-{name}": n for name, n in self.topology.next_unit.items()}
         return {**units, "relation": self.topology.next_relation}
 
@@ -235,7 +235,7 @@ class Model(Recording):
         self._feed.changed("model", self.uuid)
 
     def annotate(self, tag: str, changes: Mapping[str, str]) -> None:
-        """Set annotations of an entity; an empty value takes one away."""
+        """Set annotations of an entity; an empty value removes the annotation."""
         known = self.annotations.setdefault(tag, {})
         known.update(changes)
         for name in [name for name, value in known.items() if not value]:
@@ -254,12 +254,12 @@ class Model(Recording):
         Args:
             force: Whether to remove it without the hooks of its units.
             destroy_storage: Whether its storage is destroyed, or released to the cluster;
-                ``None`` when that was not said.
-            on_dead: Called once the model is gone.
+                ``None`` when not specified.
+            on_dead: Called once the model is removed.
 
         Raises:
-            ApiError: when a block forbids it, or there is storage and it was not said what
-                becomes of it (``controller/model has persistent storage``).
+            ApiError: when a block forbids it, or there is storage and `destroy_storage` is
+                ``None`` (``controller/model has persistent storage``).
         """
         self.blocks.check(DESTROY)
         begins = self.life == "alive" or force
@@ -285,7 +285,7 @@ class Model(Recording):
         self._die_when_empty()
 
     def close(self) -> None:
-        """Stop all timers and watchers, at once, for the end of the controller."""
+        """Stop all timers and watchers immediately, when the controller stops."""
         self._stop_listening()
         self.operations.close()
         self.topology.close()
@@ -303,16 +303,16 @@ class Model(Recording):
         revision: int | None = None,
         method: UploadMethod = "POST",
     ) -> str:
-        """Take an uploaded charm; return its URL, such as ``local:minio-0``.
+        """Add an uploaded charm; return its URL, such as ``local:minio-0``.
 
-        The model remembers `archive`, and the caller keeps the file as long as the model lives.
+        The model refers to `archive`; the caller must keep the file as long as the model exists.
 
         Args:
             archive: The uploaded file, zip or not.
             series: ``?series=`` of a POST.
-            name: The name asked for, else the one in the metadata.
-            revision: The least revision, else the archive's own.
-            method: How it came: the messages differ.
+            name: The requested name, else that in the metadata.
+            revision: The minimum revision, else the archive's own.
+            method: The method of the upload: the messages differ.
 
         Raises:
             ApiError: the complete text, ``cannot upload charm: ...``, code ``bad request``.
@@ -324,18 +324,18 @@ class Model(Recording):
         return str(stored.url)
 
     async def add_store_charm(self, resolved: Resolved) -> StoredCharm:
-        """Take a charm of the store; `ApiError` when its file is damaged."""
+        """Add a charm from the store; `ApiError` when its file is damaged."""
         stored = await self.charms.add_from_store(resolved)
         self._feed.changed("charm", str(stored.url))
         return stored
 
     def charm_archive(self, url: str) -> Path:
-        """Return the file of an uploaded charm; `ApiError` (not found) when there is none."""
+        """Return the file of an uploaded charm; `ApiError` (not found) when it does not exist."""
         return self.charms.get(url).archive.path
 
     @property
     def facts(self) -> ModelFacts:
-        """What deployments are checked against."""
+        """The facts that deployments are checked against."""
         storage = self.config.get("workload-storage")
         return ModelFacts(
             name=self.name,
@@ -347,12 +347,12 @@ class Model(Recording):
         )
 
     def report(self, finding: Finding | None) -> None:
-        """Remember a finding, once."""
+        """Record a finding, unless it was recorded before."""
         if finding is not None and finding not in self.findings:
             self.findings.append(finding)
 
     def _die_when_empty(self) -> None:
-        """Die once the namespace is gone, or look again soon: units take a while to go."""
+        """Die once the namespace is deleted, or check again soon: removing units takes a while."""
         if self.life != "dying":
             return
         if not self.applications:

@@ -1,7 +1,7 @@
-"""What values the settings of a model may have: types first, then each value, then changes.
+"""Checks of the settings of a model: types first, then each value, then changes.
 
 The order of checks and the texts follow ``environs/config`` of Juju 3.6 (``New`` and
-``Validate``), and the Kubernetes provider, which checks once more what was asked for.
+``Validate``), and the Kubernetes provider, which checks the given settings again.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ _CLOUDINIT_REFUSED: Final = {
 
 
 def coerce(name: str, value: JSONValue) -> JSONValue:
-    """Return a value with the type of its setting; unknown settings keep what they are given.
+    """Return a value coerced to the type of its setting; values of unknown settings are unchanged.
 
     Raises:
         ApiError: ``development: expected bool, got string("maybe")``, and the like.
@@ -85,10 +85,10 @@ def coerce(name: str, value: JSONValue) -> JSONValue:
 
 
 def coerced(values: Mapping[str, JSONValue]) -> dict[str, JSONValue]:
-    """Return all values with the types of their settings, an empty ``logging-config`` replaced.
+    """Return all values coerced to their types, and an empty ``logging-config`` replaced.
 
     Raises:
-        ApiError: naming the first setting, by name, that cannot have its value.
+        ApiError: for the first setting, by name, with an invalid value.
     """
     result = {name: coerce(name, values[name]) for name in sorted(values)}
     for name in ("name", "type", "uuid"):
@@ -105,7 +105,7 @@ def check_values(config: Mapping[str, JSONValue]) -> None:
     """Check the values of settings that have the right types.
 
     Raises:
-        ApiError: for the first value that a model may not have.
+        ApiError: for the first invalid value.
     """
     for name, value in config.items():
         field = SETTINGS.get(name, SettingField())
@@ -136,10 +136,10 @@ def check_values(config: Mapping[str, JSONValue]) -> None:
 
 
 def check_stored(config: Mapping[str, JSONValue]) -> None:
-    """Check that settings are what a controller stores: of a model, and with a version.
+    """Check that a controller would store the settings: only a model's, with a version.
 
     Raises:
-        ApiError: otherwise.
+        ApiError: when it would not.
     """
     for name in DISALLOWED:
         if name in config:
@@ -152,7 +152,7 @@ def check_stored(config: Mapping[str, JSONValue]) -> None:
 
 
 def check_changes(new: Mapping[str, JSONValue], old: Mapping[str, JSONValue]) -> None:
-    """Check that what cannot change has not, as the provider of the cloud does.
+    """Check that immutable settings are unchanged, as the cloud's provider does.
 
     Raises:
         ApiError: ``invalid k8s provider config: cannot change name from "a" to "b"``.
@@ -173,7 +173,7 @@ def _provider(what: str) -> ApiError:
 
 
 class _RestNotCheckedError(Exception):
-    """Juju ends its checks here without an error, by mistake: the rest goes unchecked."""
+    """Juju ends its checks here without an error, due to a bug: the rest goes unchecked."""
 
 
 def _unknown(name: str, value: JSONValue) -> JSONValue:
@@ -224,9 +224,9 @@ def _annotated(prefix: str, call: Callable[[str], object], text: str) -> None:
 
 
 def _check_update_status(value: JSONValue) -> None:
-    """Take any duration; one outside of 1m to 60m ends the checks, which Juju does by mistake.
+    """Accept any duration; outside of 1m to 60m it ends the checks, due to a bug in Juju.
 
-    It annotates an error that is none, so that nothing is refused: charm suites rely on ``10s``.
+    Juju annotates a nil error there, so that nothing is refused: charm suites rely on ``10s``.
     """
     try:
         interval = parse_duration(str(value))
@@ -393,4 +393,4 @@ _CHECKS: Final[Mapping[str, Callable[[JSONValue], None]]] = {
     "num-provision-workers": _at_most("num-provision-workers", 100),
     "num-container-provision-workers": _at_most("num-container-provision-workers", 25),
 }
-"""The checks of single values, in the order in which Juju makes them."""
+"""The checks of single values, in Juju's order."""

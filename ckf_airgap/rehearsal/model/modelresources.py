@@ -1,4 +1,4 @@
-"""The resources of a model's applications: announced, uploaded, and read."""
+"""The resources of a model's applications: register, upload and read them."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def add_pending_resources(
     Args:
         model: The model.
         application: The application's name; it need not exist.
-        url: The charm's URL, or nothing for uploads.
+        url: The charm URL, or empty for uploads.
         resources: ``name``, ``type``, ``path`` and so on of each.
 
     Raises:
-        ApiError: naming the resource that is not described well, or that the store does not
-            have in the revision.
+        ApiError: naming the resource that is invalid, or that the store does not have in the
+            requested revision.
     """
     pending_ids = model.pending.announce(application, resources)
     stored = model.charms.find(url)
@@ -55,13 +55,13 @@ async def put_resource(
     fingerprint_hex: str,
     body_path: Path,
 ) -> Document:
-    """Take the body of a resource; return the 200 body, ``{"resource": {...}}``.
+    """Store the body of a resource; return the body of the 200 response, ``{"resource": {...}}``.
 
     Args:
         model: The model.
         application: The application's name.
         resource: The resource's name.
-        pending_id: Its pending id; without one it replaces that of a live application.
+        pending_id: Its pending id; without it, the resource of a live application is replaced.
         filename: The file name in the ``Content-Disposition`` header.
         content_type: The ``Content-Type`` header.
         fingerprint_hex: The ``Content-Sha384`` header.
@@ -86,7 +86,7 @@ async def put_resource(
 
 
 def resource_body(model: Model, application: str, resource: str) -> Path:
-    """Return the file of a live resource; `ApiError` (not found) when there is none."""
+    """Return the file of a live resource; `ApiError` (not found) when it does not exist."""
     body = _live_resource(model, application, resource).body
     return found(body, f'resource "{application}/{resource}"')
 
@@ -99,7 +99,7 @@ def _live_resource(model: Model, application: str, resource: str) -> LiveResourc
 def _attach(model: Model, name: str, resource: LiveResource) -> None:
     application = model.topology.application(name)
     application.resources[resource.name] = resource
-    # A charm of the store is deployed first, and gets what the client uploads after that.
+    # A store charm is deployed first, and the client uploads its resources after that.
     empty = empty_image(name, resource.name)
     model.findings[:] = [finding for finding in model.findings if finding != empty]
     model.topology.restart(application)

@@ -1,6 +1,6 @@
-"""The settings of models: what a model inherits, what it has, and where each value comes from.
+"""The settings of models: inherited values, the model's own, and the source of each.
 
-A model copies what it inherits when it is made: Juju's defaults, then those of its cloud, then
+A model copies what it inherits when it is created: Juju's defaults, then those of its cloud, then
 those of its region. A value that equals an inherited one counts as inherited, as in
 ``state/modelconfig.go``.
 """
@@ -38,7 +38,7 @@ CLOUD_STORAGE: Final[Mapping[str, JSONValue]] = {
     OPERATOR_STORAGE: "standard",
     WORKLOAD_STORAGE: "standard",
 }
-"""The storage classes that ``juju bootstrap`` finds in the cluster, and sets for its cloud."""
+"""The storage classes that ``juju bootstrap`` finds in the cluster and sets for its cloud."""
 
 _STORAGE_SOURCES: Final = ("storage-default-block-source", "storage-default-filesystem-source")
 _STORAGE_PROVIDER: Final = "kubernetes"
@@ -51,7 +51,7 @@ _VALIDATED_AS: Final = {
 
 
 class ModelDefaults:
-    """What new models get, by cloud and region. An empty region stands for the whole cloud."""
+    """The defaults of new models, by cloud and region; an empty region means the whole cloud."""
 
     def __init__(self) -> None:
         self._by_region: dict[tuple[str, str], dict[str, JSONValue]] = {}
@@ -82,7 +82,7 @@ class ModelDefaults:
         }
 
     def describe(self, cloud: str, regions: Iterable[str]) -> Document:
-        """Return every default as ``ModelDefaultsForClouds`` does."""
+        """Return every default as in ``ModelDefaultsForClouds``."""
         described: dict[str, Document] = {}
         for source, values in self.sources(cloud, ""):
             for name, value in values.items():
@@ -105,10 +105,10 @@ class ModelDefaults:
         *,
         removed: Iterable[str] = (),
     ) -> None:
-        """Change defaults; all of them or none.
+        """Change defaults, either all of the given ones or none.
 
         Raises:
-            ApiError: when a value is none that a model may have.
+            ApiError: when a value is not allowed for models.
         """
         typed = {name: _storable(coerce(name, changes[name])) for name in sorted(changes)}
         after = {**self._by_region.get((cloud, region), {}), **typed}
@@ -118,7 +118,7 @@ class ModelDefaults:
         self._by_region[cloud, region] = after
 
     def forget(self, cloud: str) -> None:
-        """Forget what was set for a cloud and its regions: the cloud is gone."""
+        """Remove the defaults of a removed cloud and its regions."""
         for key in [key for key in self._by_region if key[0] == cloud]:
             del self._by_region[key]
 
@@ -128,16 +128,16 @@ class ModelSettings:
 
     Args:
         identity: ``name``, ``type``, ``uuid`` and ``agent-version``.
-        given: What the model was made with, beyond that.
-        defaults: What it inherits.
+        given: The other settings that the model was created with.
+        defaults: The defaults that it inherits.
         cloud: Its cloud.
         region: The region of the cloud.
 
     Attributes:
-        values: Every setting that has a value, each with the type that it is to have.
+        values: Every setting that has a value, each with its proper type.
 
     Raises:
-        ApiError: when the model may not have one of the values.
+        ApiError: when a value is not allowed for the model.
     """
 
     def __init__(
@@ -162,9 +162,9 @@ class ModelSettings:
         check_stored(self.values)
 
     def described(self) -> Document:
-        """Return every setting with its source, as ``ModelGet`` does.
+        """Return every setting with its source, as in ``ModelGet``.
 
-        Keys of ssh are left out, and ``default-series`` is always there, for older clients.
+        ``authorized-keys`` is left out; ``default-series`` is always present, for older clients.
         """
         sources = self._defaults.sources(self._cloud, self._region)
         shown: dict[str, Document] = {}
@@ -179,7 +179,7 @@ class ModelSettings:
         return {name: shown[name] for name in sorted(shown)}
 
     def log_threshold(self, module: str) -> str:
-        """Return the least level that is kept of a logging module, as ``logging-config`` says."""
+        """Return the lowest level to keep for a logging module, according to ``logging-config``."""
         text = str(self.values.get(LOGGING_CONFIG) or "")
         if text != self._levels_of:
             self._levels_of, self._levels = text, parse_logging_config(text)
@@ -190,23 +190,23 @@ class ModelSettings:
         return self._levels.get("<root>", "WARNING")
 
     def set(self, changes: Mapping[str, JSONValue], *, is_superuser: bool) -> None:
-        """Change settings; either all of them or none.
+        """Change settings, either all of the given ones or none.
 
         Args:
             changes: New values, text or of the right type.
             is_superuser: Whether the user may do everything on the controller.
 
         Raises:
-            ApiError: for a value that is not one, or a setting that cannot be changed.
+            ApiError: for an invalid value, or a setting that cannot be changed.
         """
         self._check_set(changes, is_superuser=is_superuser)
         self._apply(_with_base(changes), ())
 
     def unset(self, names: Iterable[str]) -> None:
-        """Take settings back to what the model inherits; without that they are gone.
+        """Reset settings to their inherited values; those without one are removed.
 
         Raises:
-            ApiError: for a setting that cannot be without a value.
+            ApiError: for a setting that must have a value.
         """
         inherited = self._defaults.inherited(self._cloud, self._region)
         wanted = [DEFAULT_BASE if name == DEFAULT_SERIES else name for name in names]
@@ -214,7 +214,7 @@ class ModelSettings:
         self._apply(back, [name for name in wanted if name not in inherited])
 
     def _check_set(self, changes: Mapping[str, JSONValue], *, is_superuser: bool) -> None:
-        """Check what ``ModelConfig.ModelSet`` does before it looks at values, in its order."""
+        """Check changes as ``ModelConfig.ModelSet`` does before it checks values, in its order."""
         if (
             changes.get(AGENT_VERSION_KEY, self.values[AGENT_VERSION_KEY])
             != (self.values[AGENT_VERSION_KEY])
@@ -251,13 +251,13 @@ class ModelSettings:
 
 
 def series_of(base: str) -> str:
-    """Return the series of a base such as ``ubuntu@22.04``; nothing for no base."""
+    """Return the series of a base such as ``ubuntu@22.04``; empty without a base."""
     version = base.partition("@")[2].partition("/")[0]
     return next((name for name, known in SERIES_CHANNELS.items() if known == version), "")
 
 
 def _with_base(given: Mapping[str, JSONValue]) -> dict[str, JSONValue]:
-    """Return settings with a ``default-series`` said as the ``default-base`` that it means."""
+    """Return settings with ``default-series`` converted to ``default-base``."""
     changes = dict(given)
     if DEFAULT_SERIES not in changes:
         return changes
@@ -286,7 +286,7 @@ def _check_backend(changes: Mapping[str, JSONValue]) -> None:
 def _source(
     name: str, value: JSONValue, sources: Iterable[tuple[str, Mapping[str, JSONValue]]]
 ) -> str:
-    """Return the last source with that value; a mapping never equals the text that it came from."""
+    """Return the last source with that value; a mapping never equals its text form."""
     found = "model"
     for source, values in sources:
         if name in values and not isinstance(value, dict) and values[name] == value:
@@ -295,7 +295,7 @@ def _source(
 
 
 def _storable(value: JSONValue) -> JSONValue:
-    """Return a value as defaults hold it: a mapping as ``key=value`` texts."""
+    """Return a value in the form of defaults: a mapping as ``key=value`` texts."""
     if isinstance(value, dict):
         return " ".join(f"{key}={item}" for key, item in value.items())
     return value

@@ -1,4 +1,4 @@
-"""What a controller checks before it relates two applications. Pure."""
+"""The checks of a controller before it relates two applications. Pure."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def check_new_relation(
 
     Args:
         sides: The two sides.
-        existing: The relation between them that there is.
+        existing: The existing relation between them, if any.
         applications: The applications of the model, by name.
-        remotes: Those of other models, by name.
+        remotes: The remote applications, by name.
 
     Raises:
-        ApiError: for the first thing that does not fit.
+        ApiError: for the first check that fails.
     """
     if len(sides) != 2:
         raise ApiError("relation must have two endpoints")

@@ -1,4 +1,4 @@
-"""The offers of one model, and who is connected to them."""
+"""The offers of a model, and their connections."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _NAME: Final = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*$")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """One relation of another model to an offer.
+    """A relation of a consuming model to an offer.
 
     Attributes:
-        relation: The half of it that is in the offering model.
+        relation: The relation in the offering model.
         source_model: The UUID of the consuming model.
-        user: The name of the user who made it.
+        user: The name of the user who created it.
     """
 
     relation: Relation
@@ -41,7 +41,7 @@ class Offers:
 
     Args:
         model_uuid: The model's UUID, for deltas.
-        topology: The applications that are offered.
+        topology: The topology with the offered applications.
     """
 
     def __init__(self, *, model_uuid: str, topology: Topology) -> None:
@@ -54,11 +54,11 @@ class Offers:
         return iter(tuple(self._offers.values()))
 
     def find(self, name: str) -> Offer | None:
-        """Return an offer, if there is one of the name."""
+        """Return the offer of that name, if there is one."""
         return self._offers.get(name)
 
     def get(self, name: str) -> Offer:
-        """Return an offer; `ApiError` (not found) when there is none."""
+        """Return an offer; `ApiError` (not found) when it does not exist."""
         return found(self._offers.get(name), f'application offer "{name}"')
 
     def by_uuid(self, offer_uuid: str) -> Offer | None:
@@ -70,7 +70,7 @@ class Offers:
         return [offer for offer in self if offer.application == application]
 
     def endpoints(self, offer: Offer) -> dict[str, Endpoint]:
-        """Return the endpoints of an offer, by the names under which they are offered."""
+        """Return the endpoints of an offer, by their names in the offer."""
         application = self._topology.applications.get(offer.application)
         if application is None:
             return {}
@@ -89,7 +89,7 @@ class Offers:
         endpoints: Mapping[str, str],
         owner: str,
     ) -> Offer:
-        """Offer endpoints of an application, or change what is offered under a name.
+        """Offer endpoints of an application, or change an existing offer.
 
         Raises:
             ApiError: in the words of ``state/applicationoffers.go``.
@@ -119,10 +119,10 @@ class Offers:
         return known
 
     def remove(self, offer: Offer, *, force: bool = False) -> None:
-        """Take an offer back.
+        """Remove an offer.
 
         Raises:
-            ApiError: when it is connected, unless it is forced: then its relations go first.
+            ApiError: when it has connections and `force` is not set, which removes them first.
         """
         connections = self.connections(offer)
         if connections and not force:
@@ -139,23 +139,23 @@ class Offers:
         self._topology.offers_changed(offer.name, last)
 
     def connect(self, offer: Offer, connection: Connection) -> None:
-        """Remember a relation to an offer."""
+        """Record a connection to an offer."""
         self._connections[connection.relation.id] = (offer.uuid, connection)
         self._topology.offers_changed(offer.name)
 
     def disconnect(self, relation: Relation) -> None:
-        """Forget a relation to an offer."""
+        """Remove the connection of a relation."""
         offer_uuid, _ = self._connections.pop(relation.id, ("", None))
         offer = self.by_uuid(offer_uuid)
         if offer is not None:
             self._topology.offers_changed(offer.name)
 
     def connection(self, relation: Relation) -> Connection | None:
-        """Return what a relation is to an offer, if it is one to an offer."""
+        """Return the connection of a relation, if it is a relation to an offer."""
         return self._connections.get(relation.id, ("", None))[1]
 
     def connections(self, offer: Offer) -> list[Connection]:
-        """Return the relations to an offer."""
+        """Return the connections of an offer."""
         return [
             connection
             for offer_uuid, connection in self._connections.values()
@@ -163,7 +163,7 @@ class Offers:
         ]
 
     def counts(self, offer: Offer) -> tuple[int, int]:
-        """Return how many relations an offer has, and how many of them are joined."""
+        """Return the number of connections of an offer, and how many of them are joined."""
         connections = self.connections(offer)
         joined = [one for one in connections if one.relation.status.current == "joined"]
         return len(connections), len(joined)
@@ -181,7 +181,7 @@ class Offers:
         )
 
     def check_unused(self, application: str) -> None:
-        """Check that an application may go: its offers are not connected.
+        """Check that an application may be removed: its offers have no connections.
 
         Raises:
             ApiError: ``application is used by 1 offer``.

@@ -1,7 +1,8 @@
-"""The operations of a model: enqueued, run one by one where they must be, ended, cancelled.
+"""The operations of a model: enqueued, run (serially where required), completed, cancelled.
 
-No charm code runs. A task whose result is scripted goes through the states of a real one; any other
-is refused before an operation is made of it, so that nobody waits for what never comes.
+No charm code runs. A task with a scripted result goes through the states of a real task; any other
+is refused before an operation is created, so that clients do not wait for a result that never
+comes.
 """
 
 from __future__ import annotations
@@ -24,26 +25,26 @@ from ckf_airgap.rehearsal.units.clock import Clock, Timer
 from ckf_airgap.rehearsal.wire import NOT_FOUND, NOT_SUPPORTED, NOT_VALID, ApiError
 
 PICKED_UP_AFTER_S: Final = 1.0
-"""How long a task is ``pending``, in seconds of the deployment, though nothing is in its way: the
-agent of its unit hears of it from a watcher, and clients see it waiting."""
+"""How long a task is ``pending``, in seconds of the deployment, even if nothing blocks it: the
+agent of its unit is notified by a watcher, and clients see the task waiting."""
 
 DEFAULT_LIMIT: Final = 50
-"""How many operations a list has when no number is asked for."""
+"""The maximum number of operations in a list when the client gives no limit."""
 
 _HAS_AGENT: Final = ("idle", "executing", "error")
 
 _TIMED_OUT: Final = ActionResult(status="failed", message="command cancelled")
-"""What a command comes to that its timeout ends: killed, it has no code of its own."""
+"""The result of a command that its timeout ends: it is killed, and has no exit code of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """One action that is asked for.
+    """A requested action.
 
     Attributes:
         receiver: The tag of a unit, or ``application/leader``.
-        parallel: Instead of what the charm says.
-        execution_group: Instead of what the charm says.
+        parallel: Overrides the charm's value.
+        execution_group: Overrides the charm's value.
     """
 
     receiver: str
@@ -58,8 +59,8 @@ class Operations:
 
     Args:
         topology: The units that they run on, and the script with the results.
-        clock: What they are timed by.
-        changed: Called with the id of a task that changed.
+        clock: The clock of the model.
+        changed: Called with the id of a changed task.
     """
 
     def __init__(self, *, topology: Topology, clock: Clock, changed: Callable[[str], None]) -> None:
@@ -80,21 +81,21 @@ class Operations:
         return tuple(self._tasks.values())
 
     def find_task(self, task_id: str) -> Task | None:
-        """Return a task, if there is one of the id."""
+        """Return the task with that id, if there is one."""
         return self._tasks.get(task_id)
 
     def operation(self, operation_id: str) -> Operation:
-        """Return an operation; `ApiError` (not found) when there is none."""
+        """Return an operation; `ApiError` (not found) when it does not exist."""
         return found(self._operations.get(operation_id), f"operation {operation_id}")
 
     def enqueue(self, wanted: Sequence[Wanted]) -> tuple[Operation, list[Task | ApiError]]:
         """Enqueue actions as one operation.
 
         Returns:
-            The operation, and for each action its task or why there is none.
+            The operation, and for each action its task or the error.
 
         Raises:
-            ApiError: (not supported) when an action could run, but its result is not scripted.
+            ApiError: (not supported) when an action is valid, but its result is not scripted.
         """
         prepared = [self._prepare(one) for one in wanted]
         operation = Operation(
@@ -133,14 +134,14 @@ class Operations:
         offset: int,
         limit: int,
     ) -> tuple[list[tuple[Operation, list[Task]]], bool]:
-        """Return operations with those of their tasks that match, and whether there are more.
+        """Return operations with their matching tasks, and whether there are more.
 
         Args:
-            names: Names of actions; none for all.
-            units: Names of units; none for all.
-            statuses: Statuses of operations; none for all.
-            offset: How many to leave out at the beginning.
-            limit: How many at most; `DEFAULT_LIMIT` when it is not above zero.
+            names: Names of actions; empty for all.
+            units: Names of units; empty for all.
+            statuses: Statuses of operations; empty for all.
+            offset: How many to skip at the beginning.
+            limit: The maximum number; `DEFAULT_LIMIT` unless it is positive.
         """
         matching = []
         for operation in self._operations.values():
@@ -155,7 +156,7 @@ class Operations:
         return matching[offset:end], len(matching) > end
 
     def cancel(self, task: Task) -> None:
-        """Cancel a task: a pending one at once, a running one aborts; an ended one stays."""
+        """Cancel a task: pending ones immediately, running ones abort, completed ones stay."""
         if task.status == "pending":
             self._end(task, "cancelled", message="action cancelled via the API")
         elif task.status == "running":
@@ -165,7 +166,7 @@ class Operations:
             self._later(task, 0.0, lambda: self._end(task, "aborted", message=""))
 
     def watch_log(self, listener: Callable[[Task, str], None]) -> Callable[[], None]:
-        """Call `listener` with each progress message; return what ends that."""
+        """Call `listener` with each progress message; return a function that stops it."""
         self._log_listeners.append(listener)
         return lambda: self._log_listeners.remove(listener)
 
@@ -174,7 +175,7 @@ class Operations:
         for task in self._tasks.values():
             self._cancel_timers(task)
 
-    # What is checked before an action is enqueued, in the order of a real controller.
+    # The checks before an action is enqueued, in the order of a real controller.
 
     def _prepare(
         self, wanted: Wanted
@@ -312,7 +313,7 @@ class Operations:
 
 
 def log_message(moment: datetime, text: str) -> str:
-    """Return a progress message as watchers of a task get it: JSON in a text."""
+    """Return a progress message as watchers of a task receive it: JSON in a text."""
     return json.dumps({"message": text, "timestamp": rfc3339(moment)})
 
 
@@ -330,7 +331,7 @@ def _spec(unit: Unit, name: str) -> ActionSpec:
 
 
 def _timeout_s(task: Task) -> float | None:
-    """Return after how long a command is killed, if it ever is; actions take as long as they do."""
+    """Return after how long a command is killed, if at all; actions have no timeout."""
     timeout_ns = task.params.get("timeout") if task.name == EXEC else None
     if not isinstance(timeout_ns, (int, float)) or timeout_ns <= 0:
         return None

@@ -1,6 +1,6 @@
-"""Option values as the controller parses them: charm options, and an application's own.
+"""Option values as the controller parses them: charm options, and the application's own.
 
-The messages are those of Juju's charm library; values in them are written as Go's ``%#v`` does. See
+The messages are those of Juju's charm library, with values formatted like Go's ``%#v``. See
 ``parseCharmSettings`` of ``apiserver/facades/client/application``.
 """
 
@@ -27,10 +27,10 @@ _SECRET_TYPE_ERROR: Final = "secret value should be a string, got string instead
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a request sets: options of the charm, and options of the application."""
+    """The settings in a request: options of the charm, and options of the application."""
 
     charm: Mapping[str, OptionValue | None] = field(default_factory=dict)
-    """``None`` for an option that is set back to its default."""
+    """``None`` for an option that is reset to its default."""
     application: Mapping[str, JSONValue] = field(default_factory=dict)
 
 
@@ -45,10 +45,10 @@ def parse_settings(
 
     Args:
         options: The charm's options.
-        application: The name under which the YAML holds the values.
-        strings: Values as text; they beat the YAML.
-        yaml_text: A YAML document of application name to options, or of what ``juju config`` shows
-            as YAML; empty for none.
+        application: The key of the values in the YAML.
+        strings: Values as text; they take precedence over the YAML.
+        yaml_text: A YAML document that maps application names to options, or the YAML output of
+            ``juju config``; empty for none.
 
     Raises:
         ApiError: for an unknown option or a value of the wrong type.
@@ -79,7 +79,7 @@ def unknown_option(name: str) -> ApiError:
 
 
 def parse_value(option: Option, value: GoValue) -> OptionValue | None:
-    """Return a value with the type of its option; text is parsed, ``None`` stays.
+    """Return a value with the type of its option; text is parsed, ``None`` is kept.
 
     Raises:
         ApiError: ``option "port" expected int, got "abc"``.
@@ -111,7 +111,7 @@ def _mistyped(option: Option, value: GoValue) -> ApiError:
 def _check_secrets(
     options: Mapping[str, Option], settings: Mapping[str, OptionValue | None]
 ) -> None:
-    """Refuse the value of an option of the type ``secret`` that is no URI of a secret."""
+    """Refuse values of options of type ``secret`` that are not secret URIs."""
     for name, value in settings.items():
         if options[name].type != "secret":
             continue
@@ -126,7 +126,7 @@ def _check_secrets(
 
 
 def _yaml_values(text: str, application: str) -> tuple[dict[str, GoValue], dict[str, GoValue]]:
-    """Return the values of an application, and those of what ``juju config`` shows."""
+    """Return the values for an application, and those in the output of ``juju config``."""
     try:
         document = unmarshal(text, GoMap(ANY), where="settings") or {}
     except GoYamlError as exc:

@@ -1,4 +1,4 @@
-"""Where a new model goes: its cloud, region and credential, chosen and checked as Juju does.
+"""The cloud, region and credential of a new model, chosen and checked as Juju does.
 
 The order follows ``ModelManager.CreateModel`` of Juju 3.6.
 """
@@ -19,7 +19,7 @@ _EMPTY_AUTH = "empty"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """Where a model is: the names of cloud and region, and the tag of its credential."""
+    """The names of a model's cloud and region, and the tag of its credential."""
 
     cloud: str
     region: str
@@ -27,10 +27,10 @@ class Placement:
 
 
 def choose_cloud(clouds: Clouds, cloud: str) -> str:
-    """Return the cloud that is meant: that of the controller when none is named.
+    """Return the name of the requested cloud, or of the controller's when none is given.
 
     Raises:
-        ApiError: when there is no such cloud; the message lists those that there are.
+        ApiError: when the cloud does not exist; the message lists those that do.
     """
     if not cloud:
         return clouds.own.name
@@ -51,21 +51,21 @@ def place_model(
     controllers: Placement | None,
     owns_controller: bool,
 ) -> Placement:
-    """Return where a new model goes.
+    """Return the placement of a new model.
 
     Args:
         clouds: The clouds.
         credentials: The credentials by tag.
-        cloud: The cloud asked for; empty for the controller's.
-        region: The region asked for; empty for the controller's in its cloud, in another for the
-            only one.
-        credential: The tag of the credential asked for, or nothing.
-        controllers: Where the controller's own model is; ``None`` while that is made.
-        owns_controller: Whether the model's owner owns the controller's model too: then its
-            credential is taken when none is named.
+        cloud: The requested cloud; empty for the controller's.
+        region: The requested region; if empty, the controller's region in its own cloud, or the
+            only region of another cloud.
+        credential: The tag of the requested credential, or empty.
+        controllers: The placement of the controller model; ``None`` while that is created.
+        owns_controller: Whether the model's owner owns the controller model, too, whose credential
+            is used then when none is given.
 
     Raises:
-        ApiError: when cloud, region or credential are not there, or do not go together.
+        ApiError: when the cloud, region or credential does not exist, or they do not match.
     """
     name = choose_cloud(clouds, cloud)
     definition = clouds.get(name)
@@ -108,7 +108,7 @@ def place_model(
 
 
 def check_new_config(name: str, config: Mapping[str, JSONValue], *, agent_version: str) -> None:
-    """Check what a new model's config may not say at all.
+    """Check that a new model's config has no forbidden or conflicting settings.
 
     Raises:
         ApiError: naming the setting.

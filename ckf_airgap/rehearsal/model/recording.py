@@ -1,4 +1,4 @@
-"""What a model was sent: the requests and uploads that tests and reports look at."""
+"""The requests and uploads that a model has received, for tests and reports."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ MAX_REQUESTS: Final = 100_000
 
 
 class Recording:
-    """What of a model remembers what it was sent; `Model` is the rest of it.
+    """The part of a model that records what it receives; `Model` is the rest.
 
     Args:
-        clock: What things are timed by.
+        clock: The clock of the model.
 
     Attributes:
         clock: That clock.
-        requests: The requests that were made on connections to the model, `MAX_REQUESTS` at most.
-        uploads: The charms and resources that were sent over HTTP, `MAX_REQUESTS` at most.
+        requests: The requests on connections to the model, `MAX_REQUESTS` at most.
+        uploads: The charms and resources uploaded over HTTP, `MAX_REQUESTS` at most.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -33,7 +33,7 @@ class Recording:
     def record_request(
         self, *, facade: str, version: int, method: str, params: Document, user: str
     ) -> None:
-        """Remember a request; the RPC layer calls this for each one on a model connection.
+        """Record a request; the RPC layer calls this for every request on a model connection.
 
         Passwords and the content of secrets are left out; see `redaction`.
         """
@@ -58,7 +58,7 @@ class Recording:
         made: str = "",
         refusal: str = "",
     ) -> None:
-        """Remember an upload; the HTTP layer calls this for each one whose body arrived."""
+        """Record an upload; the HTTP layer calls this for every upload whose body arrived."""
         upload = RecordedUpload(
             method=method,
             path=path,

@@ -1,4 +1,4 @@
-"""What the rehearsal controller knows beyond its models: itself, its users, its cloud."""
+"""The state of the rehearsal controller beyond its models: itself, its users, its cloud."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CONTROLLER_MODEL: Final = "controller"
 CLOUD: Final = "k8s"
 
 _TOKEN: Final[Document] = {"Token": ""}
-"""The attributes of the controller's own credential: there is no cluster to show a token to."""
+"""The attributes of the controller's own credential: there is no cluster that needs a token."""
 
 _ENDPOINT: Final = "https://kubernetes.rehearsal.invalid"
 
@@ -47,7 +47,7 @@ _NAME_TAKEN: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Where the controller listens."""
+    """The address that the controller listens on."""
 
     host: str
     port: int
@@ -58,7 +58,7 @@ class Address:
 
 
 class Connection(Protocol):
-    """A client's connection, as far as the state ends it with its model."""
+    """A client's connection, which the state closes together with its model."""
 
     @property
     def model_or_none(self) -> Model | None:
@@ -66,11 +66,11 @@ class Connection(Protocol):
 
     @property
     def disconnect(self) -> Callable[[], None]:
-        """Closes the connection."""
+        """The function that closes the connection."""
 
 
 class ModelFactory(Protocol):
-    """Makes the state of a model; the controller says how fast and along which courses."""
+    """Creates the state of a model, with the speed and the script of the controller."""
 
     def __call__(
         self,
@@ -90,24 +90,24 @@ class ModelFactory(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class ControllerState:
-    """One controller.
+    """A controller.
 
     Attributes:
-        name: What clients call it.
+        name: The name that clients use for it.
         uuid: Its UUID.
         ca_cert: The CA of its certificate, PEM.
-        users: Who may log in.
+        users: The users who may log in.
         admin: The user who owns it.
-        directory: Where uploaded files are kept, a directory per model.
-        make_model: Makes the state of a model.
-        agent_version: The version of Juju that it claims.
-        address: Where it listens, once it does.
+        directory: The directory of uploaded files, with a sub-directory per model.
+        make_model: Creates the state of a model.
+        agent_version: The version of Juju that it reports.
+        address: The address that it listens on, once it does.
         clouds: The clouds, and who may use them.
         credentials: The credentials for clouds, by tag.
-        defaults: What new models get.
-        repository: The charm store; ``None`` when it cannot be reached.
+        defaults: The defaults of new models.
+        repository: The charm store; ``None`` when it is not reachable.
         config: The controller's configuration beyond its own address and name.
-        bakery: Makes and checks the macaroons of users.
+        bakery: Creates and checks the macaroons of users.
         sessions: The open connections.
         cluster: The volumes that models have released.
         cross_model: The relations between its models.
@@ -135,9 +135,9 @@ class ControllerState:
     _models: dict[str, Model] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Hold the cloud and the credential that a controller is made with.
+        """Set up the cloud and the credential that a controller is bootstrapped with.
 
-        A user's only credential for a cloud is the one that the ``juju`` client adds models with.
+        If a user has a single credential for a cloud, the ``juju`` client adds models with it.
         """
         own = CloudDefinition(
             name=CLOUD,
@@ -155,16 +155,16 @@ class ControllerState:
 
     @property
     def own_credential(self) -> str:
-        """The tag of the credential that the controller was made with, which is its admin's."""
+        """The tag of the credential that the controller was bootstrapped with, its admin's."""
         return f"cloudcred-{CLOUD}_{self.admin.name}_{CLOUD}"
 
     @property
     def controller_model(self) -> Model:
-        """The model that the controller itself lives in."""
+        """The controller model, in which the controller itself is deployed."""
         return next(model for model in self if self.is_controller_model(model))
 
     def is_controller_model(self, model: Model) -> bool:
-        """Whether this is the model that the controller itself lives in."""
+        """Whether this is the controller model."""
         return model.name == CONTROLLER_MODEL and model.owner == self.admin.name
 
     def model(self, model_uuid: str) -> Model | None:
@@ -172,10 +172,10 @@ class ControllerState:
         return self._models.get(model_uuid)
 
     def accessible_model(self, model_uuid: str, user: User, access: str = "read") -> Model:
-        """Return a model that the user has at least that access to.
+        """Return a model that the user has at least the given access to.
 
         Raises:
-            ApiError: ``permission denied`` when there is no such model or not enough access.
+            ApiError: ``permission denied`` when the model does not exist or access is insufficient.
         """
         model = self._models.get(model_uuid)
         if model is None or not self.may(user, model, access):
@@ -183,16 +183,16 @@ class ControllerState:
         return model
 
     def may(self, user: User, model: Model, access: str) -> bool:
-        """Whether the user has at least that access (read, write, admin) to the model."""
+        """Whether the user has at least the given access (read, write, admin) to the model."""
         held = self.users.model_access(user, model_uuid=model.uuid)
         return at_least(MODEL_ACCESS, held, access)
 
     def has_permission(self, user: User, access: str, *, model_uuid: str) -> bool:
-        """Whether that access to a model was granted to a user; being a superuser is not enough."""
+        """Whether a user was granted that access to a model; being a superuser is not enough."""
         return at_least(MODEL_ACCESS, self.users.of_models.access(model_uuid, user.name), access)
 
     def models_of(self, user: User, *, every: bool = False) -> list[Model]:
-        """Return the models that access was granted to, or every one; by name, then owner."""
+        """Return the models that the user was granted access to, or all; by name, then owner."""
         models = [
             model
             for model in self
@@ -201,7 +201,7 @@ class ControllerState:
         return sorted(models, key=lambda model: (model.name, model.owner))
 
     def remove_user(self, user_id: str) -> None:
-        """Remove a user for good, with all access to anything.
+        """Remove a user permanently, with all access.
 
         Raises:
             ApiError: when the user does not exist, or owns the controller.
@@ -230,7 +230,7 @@ class ControllerState:
         region: str = "",
         credential: str = "",
     ) -> Model:
-        """Make a model.
+        """Create a model.
 
         Args:
             name: Its name.
@@ -238,12 +238,12 @@ class ControllerState:
             config: Model config beyond the defaults.
             cloud: The name of its cloud; that of the controller when empty.
             region: The region of the cloud; that of the controller when empty.
-            credential: The tag of the credential for the cloud; without one, models of the admin
-                have that of the controller's model.
+            credential: The tag of the credential for the cloud; without it, models of the admin
+                have that of the controller model.
 
         Raises:
-            ApiError: when the name is not a model name or is taken, a setting cannot have its
-                value, or there is no such cloud, region or credential.
+            ApiError: when the name is invalid or taken, a setting has an invalid value, or the
+                cloud, region or credential does not exist.
         """
         is_first = not self._models
         own = None if is_first else self.controller_model
@@ -294,17 +294,17 @@ class ControllerState:
     def destroy_model(
         self, model: Model, *, force: bool = False, destroy_storage: bool | None = None
     ) -> None:
-        """Begin to destroy a model; its connections are closed once it is gone.
+        """Start destroying a model; its connections are closed once it is removed.
 
         Args:
             model: The model.
-            force: Whether to do without the hooks of its units.
-            destroy_storage: Whether its storage is destroyed, or released; ``None`` when that was
-                not said.
+            force: Whether to skip the hooks of its units.
+            destroy_storage: Whether its storage is destroyed, or released; ``None`` when not
+                specified.
 
         Raises:
-            ApiError: when it is the controller's own, blocked, or has storage that it was not
-                decided about.
+            ApiError: when it is the controller model, blocked, or has storage and
+                `destroy_storage` is ``None``.
         """
         if self.is_controller_model(model):
             raise ApiError("cannot destroy the controller model")
@@ -313,11 +313,11 @@ class ControllerState:
         )
 
     def files_of(self, model: Model) -> Path:
-        """Return the directory where uploads to a model are kept."""
+        """Return the directory of uploads to a model."""
         return self.directory / model.uuid
 
     def close(self) -> None:
-        """Stop everything that still moves in the models."""
+        """Stop all timers and watchers of the models."""
         for model in self:
             model.close()
 

@@ -1,4 +1,4 @@
-"""Deployments of charms of the store, as ``DeployFromRepository`` makes them.
+"""Deployments of store charms, as by ``DeployFromRepository``.
 
 The checks and their order are those of Juju's ``apiserver/facades/client/application``
 (``deployrepository.go``).
@@ -45,16 +45,16 @@ if TYPE_CHECKING:
 
 
 _NEWEST: Final = -1
-"""The revision that a client asks for when it asks for none."""
+"""The revision in requests that do not ask for a revision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreDeployment:
-    """One entry of ``Application.DeployFromRepository``.
+    """An entry of ``Application.DeployFromRepository``.
 
     Attributes:
-        request: What is asked for, but for charm, origin and units.
-        units: The units; ``None`` when nothing is said.
+        request: The requested deployment, except for charm, origin and units.
+        units: The number of units; ``None`` when not specified.
     """
 
     charm_name: str
@@ -65,7 +65,7 @@ class StoreDeployment:
     base: Base | None = None
     architecture: str = ""
     resources: Mapping[str, str] = field(default_factory=dict)
-    """By resource name, a revision or the client's file."""
+    """A revision or the client's file, by resource name."""
     dry_run: bool = False
 
     @classmethod
@@ -103,10 +103,10 @@ class StoreDeployment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreDeployed:
-    """What was deployed.
+    """The result of a deployment.
 
     Attributes:
-        uploads: The resources that the client has to upload, as the API has them.
+        uploads: The resources that the client has to upload, in the form of the API.
     """
 
     name: str
@@ -114,7 +114,7 @@ class StoreDeployed:
     uploads: tuple[Document, ...] = ()
 
     def info(self) -> Document:
-        """Return what was deployed, as the API has it."""
+        """Return the result in the form of the API."""
         base = self.resolved.base
         return {
             "architecture": self.resolved.architecture,
@@ -126,10 +126,10 @@ class StoreDeployed:
 
 
 def wanted_charm(name: str) -> str:
-    """Return the name of a charm that a client names as ``minio`` or ``ch:minio``.
+    """Return the name of a store charm given as ``minio`` or ``ch:minio``.
 
     Raises:
-        ApiError: when it is no charm of the store.
+        ApiError: when it is not a store charm.
     """
     url = CharmURL.parse(name if ":" in name else f"{SCHEMA}:{name}")
     if url.schema != SCHEMA:
@@ -140,7 +140,7 @@ def wanted_charm(name: str) -> str:
 async def deploy_from_store(
     model: Model, repository: CharmRepository, asked: StoreDeployment
 ) -> StoreDeployed:
-    """Deploy a charm of the store; with `dry_run` only check whether it could be.
+    """Deploy a store charm, or with `dry_run` only check the deployment.
 
     Raises:
         ApiError: for the first thing that a real controller would object to.
@@ -183,7 +183,7 @@ def _units(asked: StoreDeployment, charm: Charm) -> int:
 
 
 def _model_base(model: Model) -> Base | None:
-    """Return the base that the model's config names for charms that are asked for without one."""
+    """Return the default base in the model's config, for requests without a base."""
     text = model.config.get(DEFAULT_BASE)
     try:
         return Base.parse(text) if isinstance(text, str) and text else None
@@ -194,10 +194,10 @@ def _model_base(model: Model) -> Base | None:
 def _resources(
     application: str, file: StoreFile, asked: Mapping[str, str], *, now: datetime
 ) -> dict[str, LiveResource | str]:
-    """Return what each resource of a charm becomes: what the store has, or a file of the client.
+    """Return each resource of a charm: from the store, or the client's file.
 
     Raises:
-        ApiError: when the store does not have a resource in the revision that is asked for.
+        ApiError: when the store does not have a resource in the requested revision.
     """
     found: dict[str, LiveResource | str] = {}
     for declared in file.charm.resources.values():
@@ -220,7 +220,7 @@ def _resources(
 def _announce(
     model: Model, application: str, charm: Charm, found: Mapping[str, LiveResource | str]
 ) -> tuple[dict[str, str], list[Document]]:
-    """Return pending ids by resource, and what is left for the client to upload."""
+    """Register the resources; return pending ids by name, and what the client has to upload."""
     pending: dict[str, str] = {}
     uploads: list[Document] = []
     for name, what in found.items():

@@ -1,4 +1,4 @@
-"""The applications, units and relations of a model, and the agents that give them life."""
+"""The applications, units and relations of a model, and the unit agents that drive them."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ from ckf_airgap.rehearsal.wire import ApiError
 
 
 class Topology(RemoteApplications):
-    """What is deployed in a model.
+    """The entities deployed in a model.
 
     Args:
         model_uuid: The model's UUID, for deltas.
         owner: The model's owner.
-        clock: What units live by.
+        clock: The clock of the units.
         script: The courses of applications.
-        feed: Who is notified of changes.
-        chronicle: What is remembered of the life of applications and units.
-        storage: The storage that units get.
+        feed: Notified of changes.
+        chronicle: The log and status history of applications and units.
+        storage: The storage of the units.
     """
 
     def __init__(
@@ -66,25 +66,25 @@ class Topology(RemoteApplications):
         self._keys: dict[str, Relation] = {}
         self._shown: dict[str, tuple[str, str]] = {}
         self.unit_listeners: list[Callable[[str], None]] = []
-        """Called with the name of a unit whose status changed, or that is gone."""
+        """Called with the name of a unit whose status changed, or that was removed."""
 
-    # What there is.
+    # Lookups.
 
     def application(self, name: str) -> Application:
-        """Return an application; `ApiError` (not found) when there is none."""
+        """Return an application; `ApiError` (not found) when it does not exist."""
         return found(self.applications.get(name), f'application "{name}"')
 
     def unit(self, name: str) -> Unit:
-        """Return a unit; `ApiError` (not found) when there is none."""
+        """Return a unit; `ApiError` (not found) when it does not exist."""
         application = self.applications.get(name.rpartition("/")[0])
         return found(application.units.get(name) if application else None, f'unit "{name}"')
 
     def relation_between(self, names: Sequence[str]) -> Relation:
-        """Return the relation that endpoint names mean; `ApiError` when there is none."""
+        """Return the relation between two endpoints; `ApiError` when it does not exist."""
         key = relation_key(self._infer(names))
         return found(self._keys.get(key), f'relation "{key}"')
 
-    # What is done to it.
+    # Changes.
 
     def add_application(
         self, application: Application, *, units: int, attach: Sequence[str] = ()
@@ -93,8 +93,8 @@ class Topology(RemoteApplications):
 
         Args:
             application: The application.
-            units: How many units it gets.
-            attach: The ids of the storage instances that the first one gets.
+            units: The number of its units.
+            attach: The ids of the storage instances to attach to its first unit.
         """
         self.applications[application.name] = application
         self.chronicle.application_added(application)
@@ -103,7 +103,7 @@ class Topology(RemoteApplications):
         self.scale(application, units, attach=attach)
 
     def add_peers(self, application: Application) -> None:
-        """Relate the units of an application among each other, where they are not yet."""
+        """Add the peer relations of an application that do not exist yet."""
         for endpoint in application.charm.endpoints.values():
             sides = (Side(application=application.name, endpoint=endpoint),)
             if endpoint.role == "peer" and relation_key(sides) not in self._keys:
@@ -112,10 +112,10 @@ class Topology(RemoteApplications):
                     self._agents[unit].relation_added(relation)
 
     def scale(self, application: Application, units: int, *, attach: Sequence[str] = ()) -> None:
-        """Bring an application to a number of units; the youngest go first.
+        """Scale an application to a number of units; the newest units are removed first.
 
-        A number that a dying unit still has is given again once that unit is gone. A new unit
-        gets the storage instances `attach`.
+        The number of a dying unit is reused once that unit is removed. The storage instances
+        `attach` are attached to a new unit.
         """
         application.scale = units
         self.chronicle.application_scaled(application, units)
@@ -137,7 +137,7 @@ class Topology(RemoteApplications):
             names: ``application`` or ``application:endpoint``, two of them.
 
         Raises:
-            ApiError: when they cannot be related, or are.
+            ApiError: when they cannot be related, or already are.
         """
         sides = self._infer(names)
         key = relation_key(sides)
@@ -156,14 +156,14 @@ class Topology(RemoteApplications):
         return relation
 
     def relate(self, sides: Sequence[Side]) -> Relation:
-        """Relate two applications that are known to fit, and let their units learn of it."""
+        """Relate two endpoints that are known to match, and notify their units."""
         relation = self._relate(sides)
         for agent in self._agents_of(relation):
             agent.relation_added(relation)
         return relation
 
     def remove_relation(self, relation: Relation, *, force: bool = False) -> None:
-        """Let a relation die: it is gone once every unit has left it."""
+        """Set a relation to dying: it is removed once every unit has left its scope."""
         if relation.life == "alive":
             relation.life = "dying"
             for agent in self._agents_of(relation):
@@ -176,12 +176,12 @@ class Topology(RemoteApplications):
     def remove_application(
         self, application: Application, *, force: bool = False, destroy_storage: bool = False
     ) -> None:
-        """Let an application die: it is gone once its relations and units are.
+        """Set an application to dying: it is removed once its relations and units are.
 
         Args:
             application: The application.
             force: Whether to remove it without its hooks.
-            destroy_storage: Whether the storage of its units goes with them.
+            destroy_storage: Whether the storage of its units is destroyed together with them.
         """
         application.life = "dying"
         self._feed.changed("application", application.name)
@@ -198,32 +198,32 @@ class Topology(RemoteApplications):
         self._feed.changed("application", application.name)
 
     def config_changed(self, application: Application) -> None:
-        """Notify the units that an option has another value."""
+        """Notify the units that the value of an option changed."""
         self._feed.changed("application", application.name)
         for unit in application.units.values():
             self._agents[unit.name].config_changed()
 
     def restart(self, application: Application) -> None:
-        """Roll the pods of an application: its charm or an image changed."""
+        """Restart the pods of an application, since its charm or an image changed."""
         self._feed.changed("application", application.name)
         for unit in application.units.values():
             self._feed.changed("unit", unit.name)
             self._agents[unit.name].restart()
 
     def resolve(self, unit: Unit) -> None:
-        """Let a unit whose hook failed go on; `ApiError` when none has."""
+        """Resolve the failed hook of a unit; `ApiError` when no hook has failed."""
         self._agents[unit.name].resolve()
 
     def storage_attached(self, unit: Unit, name: str) -> None:
-        """Let a unit learn of storage that it has got, by the name in its charm."""
+        """Notify a unit that storage was attached, by the name in its charm."""
         self._agents[unit.name].storage_changed(name, "storage-attached")
 
     def storage_detaching(self, unit: Unit, name: str) -> None:
-        """Let a unit learn that storage of it is about to go."""
+        """Notify a unit that its storage is about to be detached."""
         self._agents[unit.name].storage_changed(name, "storage-detaching")
 
     def wake(self) -> None:
-        """Let every unit look at the script again."""
+        """Make every unit check the script again."""
         for agent in tuple(self._agents.values()):
             agent.wake()
 
@@ -257,11 +257,11 @@ class Topology(RemoteApplications):
         self._storage.provisioned(unit)
 
     def storage_names(self, unit: Unit) -> list[str]:
-        """Return the storages that a unit has, a name for each instance."""
+        """Return the storage names of a unit, one for each instance."""
         return [instance.name for instance in self._storage.of_unit(unit.name)]
 
     def unit_gone(self, unit: Unit) -> None:
-        """Remove a unit; if it was the leader, another becomes it."""
+        """Remove a unit; if it was the leader, another unit is elected."""
         application = unit.application
         self._storage.unit_gone(unit)
         for relation in tuple(application.relations.values()):
@@ -280,7 +280,7 @@ class Topology(RemoteApplications):
         self._drop_if_empty(application)
 
     def joined(self, relation: Relation, unit: Unit) -> None:
-        """Let a unit take part in a relation; both sides learn of each other."""
+        """Make a unit enter the scope of a relation, and notify both sides of each other."""
         relation.in_scope[unit.name] = None
         if relation.status.current != "joined":
             relation.status = StatusInfo(current="joined", since=self.clock.now())
@@ -292,7 +292,7 @@ class Topology(RemoteApplications):
             self.cross_model.unit_joined(self, relation, unit)
 
     def left(self, relation: Relation, unit: Unit) -> None:
-        """Take a unit out of a relation."""
+        """Make a unit leave the scope of a relation."""
         relation.in_scope.pop(unit.name, None)
         for remote in relation.counterparts(unit):
             if remote in self._agents:
@@ -301,7 +301,7 @@ class Topology(RemoteApplications):
             self.cross_model.unit_left(self, relation, unit)
         self._out_of_scope(relation)
 
-    # How it is done.
+    # Implementation.
 
     def _notify(self, unit: Unit) -> None:
         for listener in self.unit_listeners:

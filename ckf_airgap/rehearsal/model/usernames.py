@@ -14,7 +14,7 @@ _USER_ID: Final = re.compile(rf"{_NAME}(?:@{_NAME})?")
 
 
 def user_name(tag: str) -> str:
-    """Return the name of a user tag, or of a name, without checking it; ``@local`` is dropped."""
+    """Return the name in a user tag or name, without checking it; ``@local`` is dropped."""
     return tag.removeprefix("user-").removesuffix(_LOCAL)
 
 
@@ -33,15 +33,15 @@ def parse_user_tag(tag: str) -> str:
 
 
 def is_user_id(text: str) -> bool:
-    """Whether a text can be the id of a user, with or without a domain."""
+    """Whether a text is a valid user id, with or without a domain."""
     return _USER_ID.fullmatch(text) is not None
 
 
 def is_local(user_id: str) -> bool:
-    """Whether a user's id has no domain: users of other domains come from identity providers."""
+    """Whether a user id is local, without a domain; others come from identity providers."""
     return "@" not in user_id.removesuffix(_LOCAL)
 
 
 def is_user_name(text: str) -> bool:
-    """Whether a text can be the name of a user of this controller."""
+    """Whether a text is a valid name of a local user."""
     return _USER_NAME.fullmatch(text) is not None

@@ -1,7 +1,7 @@
 """Users of the rehearsal controller: who may log in, and what they may do.
 
-Names are compared without regard to case, and ``bob@local`` is ``bob``. A removed user is kept, as
-``state/user.go`` keeps it, so that what others did is still theirs and the name can come back.
+Names are case-insensitive, and ``bob@local`` is ``bob``. Removed users are kept, as in
+``state/user.go``, so that records still refer to them and the name can be used again.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from ckf_airgap.rehearsal.model.usernames import is_local, is_user_name, parse_u
 from ckf_airgap.rehearsal.wire import ALREADY_EXISTS, NOT_FOUND, ApiError, unauthorized
 
 BAD_CREDENTIALS: Final = "invalid entity name or password"
-"""What Juju answers to a wrong user and a wrong password alike."""
+"""Juju's error for both a wrong user and a wrong password."""
 
 SECRET_KEY_BYTES: Final = 32
 """The length of the key with which a user registers."""
 
 
 def now() -> datetime:
-    """Return the time, in UTC, to the second: the state of a controller is not more precise."""
+    """Return the time in UTC, to the second, which is the precision of a controller's state."""
     return datetime.now(timezone.utc).replace(microsecond=0)
 
 
 def timestamp(moment: datetime) -> str:
-    """Return a time as Juju writes it: RFC 3339 with ``Z``, a fraction only when there is one."""
+    """Return a time as Juju writes it: RFC 3339 with ``Z``, without a zero fraction."""
     text = moment.astimezone(timezone.utc).isoformat()
     return text.removesuffix("+00:00").rstrip("0" if "." in text else "") + "Z"
 
@@ -50,16 +50,16 @@ class User:
     """A user of the controller.
 
     Attributes:
-        name: The name, as it was written when the user was added.
-        display_name: A name for people.
-        password: The password; an empty one lets nobody in.
+        name: The name as given when the user was added.
+        display_name: The display name.
+        password: The password; nobody can log in with an empty one.
         secret_key: The key with which the user registers, until a password is set.
         access: Access to the controller, one of `CONTROLLER_ACCESS`.
         created_by: The name of the user who added this one.
-        created_at: When that was.
+        created_at: When the user was added.
         last_connection: When the user last logged in.
-        disabled: The user may not log in.
-        removed: The user is gone for good.
+        disabled: Whether the user is disabled and may not log in.
+        removed: Whether the user was removed.
     """
 
     name: str
@@ -89,11 +89,11 @@ class User:
         return matches and bool(self.password) and not self.disabled and not self.removed
 
     def set_password(self, password: str) -> None:
-        """Set the password; the secret key is of no use any more."""
+        """Set the password, which invalidates the secret key."""
         self.password, self.secret_key = password, b""
 
     def reset_password(self) -> bytes:
-        """Take the password away; return the new secret key.
+        """Clear the password; return the new secret key.
 
         Raises:
             ApiError: for a disabled user.
@@ -107,7 +107,7 @@ class User:
         """Check that the user is neither removed nor disabled.
 
         Raises:
-            ApiError: when it is, without a code.
+            ApiError: when the user is, without a code.
         """
         if self.removed:
             raise ApiError(f'user "{self.name}" is permanently deleted')
@@ -159,11 +159,11 @@ class Users:
             raise unauthorized() from None
 
     def login_entity(self, user_id: str, *, model_uuid: str) -> User:
-        """Return the user who wants to log in to a model, or to the controller through its own.
+        """Return the user who logs in to a model, or to the controller through its own model.
 
         Raises:
-            ApiError: when there is no such user, or none who may have access to anything here, as
-                ``stateauthenticator/modeluser.go`` finds it.
+            ApiError: when the user does not exist or may not have access, as in
+                ``stateauthenticator/modeluser.go``.
         """
         user = self._users.get(user_id.lower())
         if user is None:
@@ -177,7 +177,7 @@ class Users:
         return user
 
     def logged_in(self, user: User, *, model_uuid: str) -> None:
-        """Note that a user has connected, and to which model."""
+        """Record that a user has connected to a model."""
         user.last_connection = now()
         held = self.of_models.find(model_uuid, user.name)
         if held is not None:
@@ -186,10 +186,10 @@ class Users:
     def add(
         self, name: str, *, password: str = "", display_name: str = "", created_by: str = "admin"
     ) -> User:
-        """Add a user who may log in: with the password, or with a secret key when there is none.
+        """Add a user with a password, or with a secret key when the password is empty.
 
         Raises:
-            ApiError: when the name is not a valid user name, or taken.
+            ApiError: when the name is invalid, or taken.
         """
         if not is_user_name(name):
             raise ApiError(f'invalid user name "{name}"')
@@ -207,7 +207,7 @@ class Users:
         return user
 
     def remove(self, user_id: str) -> User:
-        """Remove a user from the controller and from every model; return who that was.
+        """Remove a user from the controller and from every model; return the user.
 
         Raises:
             ApiError: when the user does not exist, or owns the controller.
@@ -223,7 +223,7 @@ class Users:
         return user
 
     def disable(self, user: User) -> None:
-        """Lock a user out.
+        """Disable a user, who cannot log in then.
 
         Raises:
             ApiError: when the user owns the controller.
@@ -236,7 +236,7 @@ class Users:
         """Return a user's access to the controller.
 
         Raises:
-            ApiError: when there is none, or the user is disabled or gone.
+            ApiError: when the user has no access, or is disabled or removed.
         """
         if not is_local(user_id):
             access = self._external_access.get(user_id.lower(), NO_ACCESS)
@@ -252,7 +252,7 @@ class Users:
         """Grant or revoke access to the controller, as ``ChangeControllerAccess`` does.
 
         Args:
-            user_id: Whose access; users of other domains need not be known.
+            user_id: The user; users of other domains need not be known.
             action: ``grant`` or ``revoke``.
             access: ``login`` or ``superuser``.
 
@@ -271,13 +271,13 @@ class Users:
             raise ApiError(f'unknown action "{action}"')
 
     def own_model(self, owner: str, *, model_uuid: str) -> None:
-        """Give the owner of a new model all access to it."""
+        """Grant the owner of a new model admin access to it."""
         user = self._users.get(owner.lower())
         display_name = user.display_name if user else ""
         self.of_models.add(model_uuid, owner, display_name=display_name, access=ADMIN)
 
     def model_access(self, user: User, *, model_uuid: str) -> str:
-        """Return a user's access to a model, one of `MODEL_ACCESS`; superusers have all."""
+        """Return a user's access to a model, one of `MODEL_ACCESS`; superusers have full access."""
         return ADMIN if user.is_superuser else self.of_models.access(model_uuid, user.name)
 
     def change_model_access(
@@ -286,7 +286,7 @@ class Users:
         """Grant or revoke access to a model, as ``changeModelAccess`` does.
 
         Args:
-            user_id: Whose access; users of other domains need not be known.
+            user_id: The user; users of other domains need not be known.
             model_uuid: The model.
             action: ``grant`` or ``revoke``.
             access: ``read``, ``write`` or ``admin``.
@@ -316,7 +316,7 @@ class Users:
         self.of_models.grant(model_uuid, name, display_name=display_name, access=access)
 
     def _check_lookup(self, user_id: str, prefix: str) -> None:
-        """Check that the access of a user may be looked up at all."""
+        """Check that the access of a user may be looked up."""
         if is_local(user_id):
             try:
                 self.get(user_id).check_may_have_access()
@@ -364,7 +364,7 @@ class Users:
                 raise error.annotated(f'user "{user_id}" does not exist locally') from error
 
     def _held_access(self, user_id: str) -> str:
-        """Return a user's access to the controller, even of one who is disabled."""
+        """Return a user's access to the controller, even if the user is disabled."""
         if not is_local(user_id):
             return self._external_access.get(user_id.lower(), NO_ACCESS)
         user = self._users.get(user_id.lower())

@@ -1,4 +1,4 @@
-"""The secrets of a model that its users made. Their content is in memory, and nowhere else."""
+"""The user secrets of a model. Their content is kept in memory only."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from ckf_airgap.rehearsal.model.topology import Topology
 from ckf_airgap.rehearsal.wire import ALREADY_EXISTS, ApiError
 
 MAX_CONTENT_BYTES: Final = 1024 * 1024
-"""What one revision may hold: a secret of Kubernetes is not larger."""
+"""The maximum size of a revision: that of a Kubernetes secret."""
 
 MAX_REVISIONS: Final = 10_000
-"""Revisions in one model, all secrets together."""
+"""The maximum number of revisions in a model, across all secrets."""
 
 _KEY: Final = re.compile(r"^[-._a-zA-Z0-9]{1,253}$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
-    """One revision of a secret.
+    """A revision of a secret.
 
     Attributes:
         data: Its keys and their values in base64.
-        backend: Where it is kept: ``internal``, or ``MODEL-local`` for the model's cluster.
+        backend: Its secret backend: ``internal``, or ``MODEL-local`` for the model's cluster.
     """
 
     number: int
@@ -44,7 +44,7 @@ class Revision:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Secret:
-    """A secret that belongs to the model.
+    """A secret that the model owns.
 
     Attributes:
         revisions: Its revisions by number, oldest first.
@@ -70,7 +70,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretChange:
-    """What a request sets; ``None`` leaves it as it is."""
+    """The changes in a request; ``None`` leaves a field unchanged."""
 
     data: Mapping[str, str] = field(default_factory=dict, repr=False)
     label: str | None = None
@@ -79,7 +79,7 @@ class SecretChange:
 
     @property
     def is_empty(self) -> bool:
-        """Whether it sets nothing."""
+        """Whether it does not change anything."""
         given = (self.label, self.description, self.auto_prune)
         return not self.data and all(value is None for value in given)
 
@@ -90,7 +90,7 @@ class UserSecrets:
     Args:
         topology: The applications that they are granted to.
         now: Returns the time.
-        backend: Returns where new revisions are kept.
+        backend: Returns the backend of new revisions.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class UserSecrets:
         """Return the secret with a URI, else the one with a label.
 
         Raises:
-            ApiError: when the URI is not one, or there is no such secret.
+            ApiError: when the URI is invalid, or the secret does not exist.
         """
         if uri:
             secret_id = parse_secret_uri(uri)
@@ -117,7 +117,7 @@ class UserSecrets:
         return found(next(by_label, None), f'secret "{label}"')
 
     def matching(self, *, uri: str | None, label: str | None) -> list[Secret]:
-        """Return the secrets with a URI and a label; ``None`` is any."""
+        """Return the secrets with a URI and a label; ``None`` matches any."""
         wanted = None if uri is None else parse_secret_uri(uri)
         return [
             secret
@@ -126,13 +126,13 @@ class UserSecrets:
         ]
 
     def revision(self, secret: Secret, number: int) -> Revision:
-        """Return a revision; `ApiError` (not found) when there is none of the number."""
+        """Return a revision; `ApiError` (not found) when it does not exist."""
         revision = secret.revisions.get(number)
         # The spelling is that of a real controller.
         return found(revision, f'revison {number} for secret "{secret.uri}"')
 
     def grants(self, secret: Secret) -> list[str]:
-        """Return the names of the applications that may read a secret and are still there."""
+        """Return the names of the applications that may read a secret and still exist."""
         return [
             name
             for name, application in secret.granted.items()
@@ -140,10 +140,10 @@ class UserSecrets:
         ]
 
     def create(self, change: SecretChange) -> Secret:
-        """Make a secret.
+        """Create a secret.
 
         Raises:
-            ApiError: when its label is taken, or its content cannot be kept.
+            ApiError: when its label is taken, or its content is not acceptable.
         """
         self._check_content(change.data)
         if change.label is not None:
@@ -156,10 +156,10 @@ class UserSecrets:
         return secret
 
     def update(self, secret: Secret, change: SecretChange) -> None:
-        """Change a secret; content that differs makes a revision.
+        """Change a secret; different content creates a new revision.
 
         Raises:
-            ApiError: when its label is taken, or its content cannot be kept.
+            ApiError: when its label is taken, or its content is not acceptable.
         """
         if change.data and _checksum(change.data) == secret.checksum:
             change = SecretChange(
@@ -175,7 +175,7 @@ class UserSecrets:
             secret.revisions = {secret.latest: secret.revisions[secret.latest]}
 
     def remove(self, secret: Secret, revisions: Sequence[int] = ()) -> None:
-        """Remove revisions; the secret goes with the last one, or when none is named."""
+        """Remove revisions; the secret is removed with the last one, or when none is given."""
         left = {n: kept for n, kept in secret.revisions.items() if revisions and n not in revisions}
         if left:
             secret.revisions = left
@@ -183,10 +183,10 @@ class UserSecrets:
             del self._secrets[secret.id]
 
     def grant(self, secret: Secret, application: str) -> None:
-        """Let an application read a secret.
+        """Grant an application access to a secret.
 
         Raises:
-            ApiError: when there is no such application, or it is going away.
+            ApiError: when the application does not exist, or is dying.
         """
         try:
             subject = self._topology.application(application)
@@ -197,7 +197,7 @@ class UserSecrets:
         secret.granted[application] = subject
 
     def revoke(self, secret: Secret, application: str) -> None:
-        """Take a secret away from an application; harmless when it has no access."""
+        """Revoke an application's access to a secret; harmless when it has none."""
         secret.granted.pop(application, None)
 
     def _apply(self, secret: Secret, change: SecretChange) -> None:

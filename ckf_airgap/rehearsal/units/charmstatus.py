@@ -1,4 +1,4 @@
-"""The status that a charm sets, as far as that follows from its containers and relations. Pure."""
+"""The status that a charm sets, as far as its containers and relations determine it. Pure."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def charm_status(
 ) -> tuple[str, str]:
     """Return the status that a charm sets on its unit, and the message.
 
-    That of a charm which sets none is ``unknown`` once its ``start`` hook has run.
+    If the charm does not set a status, it is ``unknown`` once the ``start`` hook has run.
 
     Args:
         application: The application.
-        needed: The endpoints that the charm cannot do without, and what it says without them.
-        needed_options: The options that the charm cannot do without, and what it says without them.
+        needed: The required endpoints, each with the charm's message when it has no relation.
+        needed_options: The required options, each with the charm's message when it has no value.
         ran_start: Whether its ``start`` hook has run.
-        started: Whether it counts as started, with its containers.
-        heard: The relations, by id, of which it has heard from the other side.
-        missing_container: The container that it still waits for.
+        started: Whether it counts as started, including its containers.
+        heard: The ids of the relations in which the charm has seen the remote side.
+        missing_container: The container that it is still waiting for.
     """
     if not needed and not needed_options and not application.stored.archive.sets_status:
         return ("unknown", "") if ran_start else ("maintenance", "installing charm software")

@@ -1,12 +1,12 @@
-"""Scripted courses: what the units of an application show, instead of settling by themselves.
+"""Scripted courses: the statuses of an application's units, which otherwise settle by themselves.
 
-A test says what a unit goes through, in steps::
+A test describes what a unit goes through, in steps::
 
     slow = Course(steps=(Step(workload="waiting", message="Waiting for storage", duration_s=90),))
     broken = Course(steps=(Step.hook_failed("install"),), begins="install")
     picky = Course(steps=(Step(workload="blocked", message="set port", until_option="port"),))
 
-and gives them to the `Script` of the controller, before the run or in the middle of it.
+and passes them to the `Script` of the controller, before or during the run.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ AgentStatus: TypeAlias = Literal["allocating", "executing", "idle", "error", "lo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One thing that a unit shows, and for how long.
+    """A status of a unit, and how long it lasts.
 
     A step lasts `duration_s` seconds of the deployment, and then until its conditions hold.
 
     Attributes:
-        workload: The workload status; ``None`` leaves the one before.
+        workload: The workload status; ``None`` keeps the previous one.
         message: The workload's message.
         agent: The agent status.
         agent_message: The agent's message, such as ``running install hook``.
-        duration_s: How long at least; ``math.inf`` is forever (or until `juju resolve` for a
-            failed hook).
-        until_relation: The step goes on until this endpoint has a relation.
-        until_option: The step goes on until this option has another value.
+        duration_s: The minimum duration; ``math.inf`` is forever (or, for a failed hook, until
+            `juju resolve`).
+        until_relation: The step lasts until this endpoint has a relation.
+        until_option: The step lasts until the value of this option changes.
         failed_hook: The hook that failed: workload ``error``, ``hook failed: "..."``.
     """
 
@@ -60,8 +60,8 @@ class Step:
 
         Args:
             hook: The hook, such as ``install`` or ``object-storage-relation-changed``.
-            duration_s: Until the hook is retried; forever by default.
-            until_option: Tried again when this option has another value.
+            duration_s: The time until the hook is retried; forever by default.
+            until_option: Retry the hook when the value of this option changes.
         """
         if until_option is not None and math.isinf(duration_s):
             duration_s = 0.0
@@ -80,10 +80,10 @@ class Course:
 
     Attributes:
         steps: The steps, in order.
-        begins: Where in a unit's life: instead of its ``install`` hook's beginning, or once it
-            has ``start``-ed.
-        ends: What comes after the last step: ``settle`` as any unit, or ``stay`` in it forever.
-        repeat: Start again after the last step, forever (flapping).
+        begins: When in a unit's life it begins: in place of the ``install`` hook, or after
+            ``start``.
+        ends: What comes after the last step: ``settle`` like any unit, or ``stay`` in it forever.
+        repeat: Whether to start over after the last step, forever (flapping).
     """
 
     steps: tuple[Step, ...]
@@ -99,12 +99,12 @@ class Course:
 
     @classmethod
     def flapping(cls, *steps: Step) -> Course:
-        """Return the course that goes through its steps again and again."""
+        """Return a course that repeats its steps forever."""
         return cls(steps=steps, repeat=True)
 
     @classmethod
     def stuck(cls, workload: str, message: str = "", *, agent: AgentStatus = "idle") -> Course:
-        """Return the course of a unit that never gets beyond one status."""
+        """Return the course of a unit that never gets past a status."""
         return cls(
             steps=(Step(workload=workload, message=message, agent=agent),),
             ends="stay",
@@ -113,16 +113,16 @@ class Course:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """All that a script file says, to be played where no test says otherwise.
+    """The content of a script file, which applies unless a test overrides it.
 
     Attributes:
         units: Courses by unit.
         applications: Courses by application.
         charms: Courses by charm.
         needed_by_application: By application, the endpoints without which its units stay blocked,
-            and the message that they show; an empty one is ``Missing relation ENDPOINT``.
+            and their message; an empty message means ``Missing relation ENDPOINT``.
         needed_by_charm: The same by charm.
-        actions: What actions and commands come to.
+        actions: The results of actions and commands.
     """
 
     units: Mapping[str, Course] = field(default_factory=dict)
@@ -135,14 +135,14 @@ class Scene:
 
 @dataclass(slots=True)
 class Script:
-    """What the models of a controller play: courses, and the relations that charms need.
+    """What the models of a controller simulate: courses, and the relations that charms need.
 
     Attributes:
         needed_endpoints: By charm name, the endpoints without which its units stay blocked.
             Charms that are not in it become active by themselves.
-        needed_options: By charm name, the options without a value of which its units stay blocked,
-            and what they say then.
-        actions: What actions and commands come to.
+        needed_options: By charm name, the options without whose values its units stay blocked,
+            and their message.
+        actions: The results of actions and commands.
     """
 
     needed_endpoints: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -162,10 +162,10 @@ class Script:
         charm: str | None = None,
         unit: str | None = None,
     ) -> None:
-        """Give a unit, the units of an application, or of a charm, a course; ``None`` removes it.
+        """Set the course of a unit, or of all units of an application or charm; ``None`` clears it.
 
-        Units that have got far enough turn to it at once, others when they get there; taking a
-        course away lets units that are in it settle.
+        Units that are far enough start it immediately, others when they get there; when a course
+        is cleared, units in it settle.
 
         Raises:
             ValueError: unless exactly one of `application`, `charm` and `unit` is given.
@@ -189,10 +189,10 @@ class Script:
         self._tell()
 
     def play(self, scene: Scene) -> None:
-        """Play what a script file says, in place of what one said before.
+        """Apply the content of a script file, replacing that of a previous one.
 
-        What was set by `set_course`, `needed_endpoints` and `actions` goes before it. A unit whose
-        course is the same as before goes on in it.
+        `set_course`, `needed_endpoints` and `actions` take precedence over it. Units whose course
+        is the same as before continue it.
         """
         self._scene = scene
         self.actions.below = scene.actions
@@ -214,10 +214,10 @@ class Script:
         return None
 
     def needs(self, charm: str, application: str = "") -> Mapping[str, str]:
-        """Return the endpoints that units cannot do without, and what they say without them.
+        """Return the endpoints that units require, and their message without a relation.
 
-        What a script file says of an application goes before what it says of the charm, and that
-        before `needed_endpoints`. An empty message is ``Missing relation ENDPOINT``.
+        In a script file, an application takes precedence over its charm, and that over
+        `needed_endpoints`. An empty message means ``Missing relation ENDPOINT``.
         """
         scene = self._scene
         if application in scene.needed_by_application:
@@ -227,7 +227,7 @@ class Script:
         return dict.fromkeys(self.needed_endpoints.get(charm, frozenset()), "")
 
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Call `listener` whenever a course is set; return what ends that."""
+        """Call `listener` whenever a course is set; return a function that stops it."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 

@@ -1,7 +1,7 @@
-"""The life of a unit: hooks one after the other, statuses as its agent and charm show them.
+"""The life cycle of a unit: one hook after another, with the statuses of its agent and charm.
 
-Nothing here waits: a unit's agent decides what comes next, asks the clock to call it when that is
-over, and is woken by what happens around it.
+Nothing here blocks: a unit's agent decides what comes next, asks the clock for a call when that is
+done, and is woken by changes around it.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from ckf_airgap.rehearsal.units.performance import Performance
 from ckf_airgap.rehearsal.wire import ApiError
 
 POD_S: Final = 20.0
-"""Seconds until a pod is scheduled, its charm image pulled, and its agent up."""
+"""Seconds until a pod is scheduled, its charm image is pulled, and its agent is up."""
 
 POD_SPREAD_S: Final = 15.0
-"""Pods differ by up to this much, each always by the same amount."""
+"""The maximum difference between pods, which is constant for each of them."""
 
 AGENT_S: Final = 3.0
 
 
 class World(Protocol):
-    """What a unit's agent knows of the model around it."""
+    """The model around a unit, as seen by its agent."""
 
     clock: Clock
     script: Script
@@ -44,23 +44,23 @@ class World(Protocol):
         """Mount the storage of a unit whose pod runs."""
 
     def storage_names(self, unit: Unit) -> list[str]:
-        """Return the storages that a unit has, a name for each instance."""
+        """Return the storage names of a unit, one for each instance."""
 
     def unit_gone(self, unit: Unit) -> None:
         """Remove a unit whose last hook has run."""
 
     def joined(self, relation: Relation, unit: Unit) -> None:
-        """Let a unit take part in a relation."""
+        """Make a unit enter the scope of a relation."""
 
     def left(self, relation: Relation, unit: Unit) -> None:
-        """Take a unit out of a relation."""
+        """Make a unit leave the scope of a relation."""
 
 
 Phase = Literal["allocated", "starting", "up", "gone"]
 
 
 class UnitAgent:
-    """The agent of one unit.
+    """The agent of a unit.
 
     Args:
         unit: The unit.
@@ -88,14 +88,14 @@ class UnitAgent:
         return self.unit.application
 
     def start(self) -> None:
-        """Give the unit a pod, unless its images are missing: then it waits for them."""
+        """Start the unit's pod, or wait for its images if they are missing."""
         if self._phase == "allocated" and not self.application.empty_images:
             self._phase = "starting"
             spread = zlib.crc32(self.unit.name.encode()) % 1000 / 1000
             self._later(POD_S + POD_SPREAD_S * spread, self._pod_up)
 
     def stop(self, *, force: bool = False) -> None:
-        """Take the unit out of its relations, run its last hooks, and let it go."""
+        """Make the unit leave its relations, run its last hooks, and remove it."""
         if self._phase == "gone" or (self._stopping and not force):
             return
         self._stopping = True
@@ -120,12 +120,12 @@ class UnitAgent:
         self._performance.close()
 
     def wake(self) -> None:
-        """Go on, if nothing is being done just now."""
+        """Continue, unless the agent is busy."""
         if self._phase == "up" and self._running is None and self._timer is None:
             self._next()
 
     def resolve(self) -> None:
-        """Run the failed hook again, or go on without it.
+        """Retry the failed hook, or continue without it.
 
         Raises:
             ApiError: when no hook has failed.
@@ -143,9 +143,9 @@ class UnitAgent:
             self.wake()
 
     def restart(self) -> None:
-        """Roll the pod: its charm or one of its images changed.
+        """Restart the pod, since its charm or one of its images changed.
 
-        As long as an image is missing, the old pod stays.
+        The old pod is kept as long as an image is missing.
         """
         if self.application.empty_images:
             return
@@ -158,20 +158,20 @@ class UnitAgent:
             self.wake()
 
     def storage_changed(self, name: str, kind: str) -> None:
-        """Run ``NAME-storage-attached`` or ``NAME-storage-detaching``, if the unit is there yet."""
+        """Run ``NAME-storage-attached`` or ``NAME-storage-detaching``, if the unit is up yet."""
         if self.installed and not self._stopping:
             self._hooks.append(Hook(kind=kind, subject=name))
             self.wake()
 
     def elected(self) -> None:
-        """Run ``leader-elected``, if the unit has got as far."""
+        """Run ``leader-elected``, if the unit is far enough."""
         if self.installed and not self._stopping:
             self._world.chronicle.leader_elected(self.unit)
             self._hooks.append(Hook(kind="leader-elected"))
             self.wake()
 
     def relation_added(self, relation: Relation) -> None:
-        """Take part in a relation, once ``relation-created`` has run."""
+        """Enter the scope of a relation, once ``relation-created`` has run."""
         if self.installed and not self._stopping:
             self._hooks.append(self._about(relation, "relation-created"))
         self.wake()
@@ -185,7 +185,7 @@ class UnitAgent:
         self.wake()
 
     def counterpart_joined(self, relation: Relation, remote_unit: str) -> None:
-        """Learn that a unit on the other side takes part."""
+        """Handle a remote unit that has entered the scope of a relation."""
         if not self._stopping:
             self._hooks += (
                 self._about(relation, "relation-joined", remote_unit),
@@ -194,7 +194,7 @@ class UnitAgent:
             self.wake()
 
     def counterpart_left(self, relation: Relation, remote_unit: str) -> None:
-        """Learn that a unit on the other side has left."""
+        """Handle a remote unit that has left the scope of a relation."""
         self._hooks = deque(
             hook
             for hook in self._hooks
@@ -234,7 +234,7 @@ class UnitAgent:
         self._next()
 
     def _next(self) -> None:
-        """Decide what comes next: a scripted step, a hook, the end, or rest."""
+        """Decide what comes next: a scripted step, a hook, removal, or idling."""
         course = self._due_course()
         step = self._performance.step(course, stopping=self._stopping)
         holds = step is not None and (
@@ -267,7 +267,7 @@ class UnitAgent:
         self._set(agent=(step.agent, step.agent_message), workload=workload, data=data)
 
     def _failure(self, hook: str) -> dict[str, JSONValue]:
-        """Return what the controller adds to a hook's failure: of which relation and unit."""
+        """Return the data of a hook's failure: the hook, its relation and a remote unit."""
         data: dict[str, JSONValue] = {"hook": hook}
         endpoint = hook.partition("-relation-")[0]
         relation = next(self.application.relations_at(endpoint), None)
@@ -377,7 +377,7 @@ class UnitAgent:
         workload: tuple[str, str] | None = None,
         data: dict[str, JSONValue] | None = None,
     ) -> None:
-        """Show new statuses; what stays the same keeps its time, and watchers are not notified."""
+        """Set statuses; unchanged ones keep their time, and watchers are not notified of them."""
         unit, before = self.unit, (self.unit.agent, self.unit.workload, self.unit.address)
         now = self._world.clock.now()
         if agent is not None and agent != (unit.agent.current, unit.agent.message):

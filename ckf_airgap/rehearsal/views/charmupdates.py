@@ -1,4 +1,4 @@
-"""Which newer charms the store has, as a status tells of them. Pure."""
+"""The newer charms in the store, as shown in the status. Pure."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ def charm_updates(
     *,
     is_known: Callable[[str], bool],
 ) -> dict[str, str]:
-    """Return the URL of a newer charm, by application, where there is one.
+    """Return the URLs of newer charms, by application.
 
-    A real controller asks the store once a day for the newest charm of each application's channel,
-    and keeps its URL unless the model has that charm already: then nothing is told of it, not even
-    where an older one runs. The newest of these URLs counts for all applications of the charm,
-    whatever their channels. So do ``charmrevisionupdater``, ``AddCharmPlaceholder`` of
-    ``state/charm.go`` and ``processApplication`` of the facade ``Client``. A rehearsal asks
-    whenever a status is asked for.
+    A real controller asks the store once a day for the newest charm in each application's channel,
+    and keeps its URL unless the model has that charm already, in which case it is not shown even
+    for applications that run an older one. The newest of these URLs applies to all applications of
+    the charm, whatever their channels. See ``charmrevisionupdater``, ``AddCharmPlaceholder`` of
+    ``state/charm.go`` and ``processApplication`` of the facade ``Client``. A rehearsal asks the
+    store on every request for a status.
 
     Args:
-        applications: The applications; those of local charms have no newer one.
+        applications: The applications; there are no newer versions of local charms.
         repository: The store, if there is one.
-        is_known: Whether the model has the charm of a URL.
+        is_known: Whether the model has the charm with a URL.
     """
     if repository is None:
         return {}

@@ -20,14 +20,14 @@ SEVERITY: Final = {
     "terminated": 50,
     "unknown": 40,
 }
-"""How much a unit's status counts when the application's is derived from its units'."""
+"""The severity of a unit's status when the application status is derived from its units."""
 
 INSTALLING: Final = "installing agent"
 SETTLING: Final = "waiting for units to settle down"
 
 
 def detailed_status(status: StatusInfo, *, life: str = "") -> Document:
-    """Return a status as ``FullStatus`` holds it."""
+    """Return a status as in ``FullStatus``."""
     return {
         "status": status.current,
         "info": status.message,
@@ -40,10 +40,10 @@ def detailed_status(status: StatusInfo, *, life: str = "") -> Document:
 
 
 def application_status(application: Application) -> StatusInfo:
-    """Return what an application shows: its own status, else what its units make of it.
+    """Return the status of an application: its own, else that derived from its units.
 
-    Units that have no agent yet are being installed; until all are active, error or blocked, they
-    are still settling; then the most severe one counts.
+    Units without an agent are being installed; until all are active, in error or blocked, they are
+    still settling; then the most severe status counts.
     """
     if application.status.current != "unset":
         return application.status
@@ -80,11 +80,11 @@ def full_status(
         model: The ``model`` section.
         applications: All applications by name.
         relations: All relations.
-        patterns: Names and globs of applications or units; none for everything. A pattern keeps
-            applications, the units of them that match (all, when the application itself does),
-            and relations of applications that are kept.
+        patterns: Names and globs of applications or units; empty for everything. A pattern selects
+            applications, their matching units (all, if the application itself matches), and the
+            relations of selected applications.
         now: The controller's time.
-        remotes: The applications of other models, by name.
+        remotes: The remote applications, by name.
         offers: The offers, by name.
         hidden: Applications whose relations are not shown.
         updates: The URLs of newer charms, by application.
@@ -116,7 +116,7 @@ def full_status(
 
 
 def _matching_units(application: Application, patterns: Sequence[str]) -> list[Unit] | None:
-    """Return the units to show, or ``None`` when no pattern means the application."""
+    """Return the units to show, or ``None`` when no pattern matches the application."""
     units = list(application.units.values())
     if not patterns or any(fnmatchcase(application.name, pattern) for pattern in patterns):
         return units
@@ -127,7 +127,7 @@ def _matching_units(application: Application, patterns: Sequence[str]) -> list[U
 
 
 def _chosen(entries: Mapping[str, Document], patterns: Sequence[str]) -> Document:
-    """Return the entries whose name a pattern means; all of them without any pattern."""
+    """Return the entries whose names match a pattern; all of them without patterns."""
     return {
         name: entry
         for name, entry in entries.items()
@@ -183,7 +183,7 @@ def _related(application: Application, hidden: Container[str]) -> dict[str, dict
 
 
 def _unit(unit: Unit, version: str) -> Document:
-    """Return a unit; an agent that runs tells its version."""
+    """Return a unit; the version is only shown for running agents."""
     agent = detailed_status(unit.agent, life=_life(unit.life))
     agent["version"] = version if unit.address else ""
     shown: Document = {
@@ -224,5 +224,5 @@ def _relation(relation: Relation) -> Document:
 
 
 def _life(life: str) -> str:
-    """Return a life as statuses show it: that of the living is not said."""
+    """Return a life as in statuses: empty for ``alive``."""
     return "" if life == "alive" else life

@@ -1,4 +1,4 @@
-"""How a model looks from outside: the section of the status, and the deltas of its entities."""
+"""The client's view of a model: its section of the status, and the deltas of its entities."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class Charms(Protocol):
     repository: CharmRepository | None
 
     def __iter__(self) -> Iterator[StoredCharm]:
-        """Yield them all."""
+        """Yield all of them."""
 
     def find(self, url: str) -> StoredCharm | None:
-        """Return the one with a URL."""
+        """Return the charm with a URL."""
 
 
 class Topology(Protocol):
-    """The relations of a model, by id, and the applications of other models."""
+    """The relations of a model, by id, and its remote applications."""
 
     remotes: dict[str, RemoteApplication]
 
@@ -58,19 +58,19 @@ class Offers(Protocol):
     """The offers of a model."""
 
     def __iter__(self) -> Iterator[Offer]:
-        """Yield them all."""
+        """Yield all of them."""
 
     def find(self, name: str) -> Offer | None:
-        """Return the one of a name."""
+        """Return the offer of that name."""
 
     def endpoints(self, offer: Offer) -> dict[str, Endpoint]:
-        """Return the endpoints of one."""
+        """Return the endpoints of an offer."""
 
     def counts(self, offer: Offer) -> tuple[int, int]:
-        """Return how many relations one has, and how many of them are joined."""
+        """Return the number of connections of an offer, and how many of them are joined."""
 
     def delta(self, offer: Offer) -> Document:
-        """Return the body of the delta of one."""
+        """Return the body of an offer's delta."""
 
 
 class Operations(Protocol):
@@ -81,11 +81,11 @@ class Operations(Protocol):
         """All of them."""
 
     def find_task(self, task_id: str) -> Task | None:
-        """Return the one with an id."""
+        """Return the task with an id."""
 
 
 class Viewed(Protocol):
-    """A model, as far as clients see it."""
+    """A model as seen by clients."""
 
     uuid: str
     name: str
@@ -111,15 +111,15 @@ class Viewed(Protocol):
 
     @property
     def topology(self) -> Topology:
-        """What of the model has an id."""
+        """The relations and remote applications."""
 
     @property
     def offers(self) -> Offers:
-        """What it offers to other models."""
+        """Its offers to other models."""
 
     @property
     def operations(self) -> Operations:
-        """The actions and commands that were asked for."""
+        """The requested actions and commands."""
 
     @property
     def applications(self) -> Mapping[str, Application]:
@@ -205,7 +205,7 @@ def model_delta(model: Viewed) -> Document:
 
 
 def entity_keys(model: Viewed) -> Iterable[Key]:
-    """Yield the key of everything that watchers see."""
+    """Yield the keys of all entities that watchers see."""
     yield ("model", model.uuid)
     for stored in model.charms:
         yield ("charm", str(stored.url))
@@ -227,7 +227,7 @@ def entity_keys(model: Viewed) -> Iterable[Key]:
 
 
 def entity_delta(model: Viewed, key: Key) -> Document | None:
-    """Return the body of an entity's delta, or ``None`` when it is gone."""
+    """Return the body of an entity's delta, or ``None`` when the entity was removed."""
     kind, name = key
     if kind == "model":
         return model_delta(model)

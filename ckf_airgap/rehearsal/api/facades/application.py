@@ -43,7 +43,7 @@ class Application(ApplicationRepository, ApplicationRemote):
 
     @rpc_method
     async def deploy(self, params: Document) -> Document:
-        """Deploy applications, each by itself."""
+        """Deploy applications, each independently of the others."""
         documents = mappings_field(params, "applications")
         if self.version < ATTACHES_STORAGE and any(
             texts_field(document, "attach-storage") for document in documents
@@ -64,7 +64,7 @@ class Application(ApplicationRepository, ApplicationRemote):
 
     @rpc_method
     async def add_relation(self, params: Document) -> Document:
-        """Relate two applications; return the endpoints that were meant."""
+        """Relate two applications; return the endpoints that were chosen."""
         relation = self.session.model.topology.add_relation(texts_field(params, "endpoints"))
         endpoints: Document = {
             side.application: endpoint_document(side.endpoint) for side in relation.sides
@@ -92,7 +92,7 @@ class Application(ApplicationRepository, ApplicationRemote):
     @rpc_method
     @rpc_method
     async def expose(self, params: Document) -> Document:
-        """Make an application, or some of its endpoints, reachable from outside."""
+        """Expose an application, or some of its endpoints."""
         application = self._application(text_field(params, "application"))
         if not application.own_settings.get("juju-external-hostname"):
             raise ApiError(
@@ -105,7 +105,7 @@ class Application(ApplicationRepository, ApplicationRemote):
 
     @rpc_method
     async def unexpose(self, params: Document) -> Document:
-        """Take an application, or some of its endpoints, back from outside."""
+        """Unexpose an application, or some of its endpoints."""
         application = self._application(text_field(params, "application"))
         unexpose(application, texts_field(params, "exposed-endpoints"))
         self.session.model.topology.application_changed(application)
@@ -123,7 +123,7 @@ class Application(ApplicationRepository, ApplicationRemote):
 
     @rpc_method
     async def set_constraints(self, params: Document) -> Document:
-        """Replace the constraints of an application; its architecture stays."""
+        """Replace the constraints of an application, except for its architecture."""
         application = self._application(text_field(params, "application"))
         constraints = parse_constraints(mapping_field(params, "constraints"))
         check_new_constraints(application, constraints)
@@ -152,7 +152,7 @@ class Application(ApplicationRepository, ApplicationRemote):
 
     @rpc_method
     async def update_application_base(self, params: Document) -> Document:
-        """Let units to come run on another base."""
+        """Make future units run on another base."""
 
         async def one(document: Document) -> Document:
             tag = text_field(mapping_field(document, "tag"), "tag")
@@ -168,7 +168,7 @@ class Application(ApplicationRepository, ApplicationRemote):
 
     @rpc_method
     async def set_metric_credentials(self, params: Document) -> Document:
-        """Take credentials for metrics, which nothing reads: charms are not metered."""
+        """Accept credentials for metrics, which nothing reads: charms are not metered."""
 
         async def one(document: Document) -> Document:
             self._application(text_field(document, "application"))
@@ -178,7 +178,7 @@ class Application(ApplicationRepository, ApplicationRemote):
 
     @rpc_method
     async def resolve_unit_errors(self, params: Document) -> Document:
-        """Let units whose hook failed go on."""
+        """Resolve the errors of units whose hook failed."""
         topology = self.session.model.topology
         if bool_field(params, "all"):
             for application in self.session.model.applications.values():

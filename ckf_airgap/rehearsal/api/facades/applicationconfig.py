@@ -1,4 +1,4 @@
-"""The options of applications: read, set, unset. A part of the facade ``Application``."""
+"""The options of applications: read, set, unset. Part of the facade ``Application``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ckf_airgap.rehearsal.wire import (
 
 
 class ApplicationConfig(Facade):
-    """What the facade ``Application`` knows of options."""
+    """The methods of the facade ``Application`` for options."""
 
     @rpc_method
     async def get(self, params: Document) -> Document:
@@ -79,7 +79,7 @@ class ApplicationConfig(Facade):
 
     @rpc_method
     async def unset_applications_config(self, params: Document) -> Document:
-        """Take options of applications back to their defaults."""
+        """Reset options of applications to their defaults."""
 
         async def one(document: Document) -> Document:
             application = self._application(text_field(document, "application"))
@@ -89,14 +89,14 @@ class ApplicationConfig(Facade):
         return await results_of(mappings_field(params, "Args"), one)
 
     def _application(self, name: str) -> Application:
-        """Return an application; `ApiError` when there is none, or it cannot be called so."""
+        """Return an application; `ApiError` when it does not exist, or its name is invalid."""
         if not APPLICATION_NAME.match(name):
             raise ApiError(f'"{name}" is not a valid application name')
         return self.session.model.topology.application(name)
 
 
 def charm_options(application: Application) -> Document:
-    """Return the charm's options, each with its value and where that comes from."""
+    """Return the charm's options, each with its value and the source of the value."""
     options: Document = {}
     for name, option in application.charm.options.items():
         options[name] = _option(

@@ -1,4 +1,4 @@
-"""What clients can know of applications and units. A part of the facade ``Application``."""
+"""What clients can query about applications and units. Part of the facade ``Application``."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from ckf_airgap.rehearsal.wire import (
 
 
 class ApplicationInfo(ApplicationRemote):
-    """What the facade ``Application`` tells of applications and units."""
+    """The methods of the facade ``Application`` that describe applications and units."""
 
     @rpc_method("GetCharmURLOrigin")
     async def get_charm_url_origin(self, params: Document) -> Document:
-        """Return which charm an application has, and where it came from."""
+        """Return the charm URL of an application, and the charm's origin."""
         try:
             application = self._application(text_field(params, "application"))
         except ApiError as error:
@@ -63,7 +63,7 @@ class ApplicationInfo(ApplicationRemote):
 
     @rpc_method
     async def leader(self, params: Document) -> Document:
-        """Return the unit that leads an application."""
+        """Return the leader unit of an application."""
         tag = text_field(params, "tag")
         application = self.session.model.applications.get(tag_id(tag, "application"))
         if application is None or not application.leader:

@@ -1,4 +1,4 @@
-"""Offers of applications to other models: made, found, shared, and taken back."""
+"""Offers of applications to other models: create, find, share and remove them."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ class ApplicationOffers(Facade):
 
     @rpc_method
     async def list_application_offers(self, params: Document) -> Document:
-        """Return the offers that match, to administrators of their models."""
+        """Return the matching offers, for administrators of their models."""
         filters = OfferFilter.all_from(params)
         return {"results": self._details.matching(filters, access="admin")}
 
     @rpc_method
     async def find_application_offers(self, params: Document) -> Document:
-        """Return the offers that match and that the user may see, of all models or of one."""
+        """Return the matching offers that the user may see, of all models or of a single one."""
         filters = OfferFilter.all_from(params)
         if len(filters) == 1 and not filters[0].model:
             filters = [
@@ -60,7 +60,7 @@ class ApplicationOffers(Facade):
 
     @rpc_method
     async def application_offers(self, params: Document) -> Document:
-        """Return the offers with URLs."""
+        """Return the offers at the given URLs."""
 
         async def one(url: str) -> Document:
             return {"result": self._details.at(url)}
@@ -71,8 +71,8 @@ class ApplicationOffers(Facade):
     async def get_consume_details(self, params: Document) -> Document:
         """Return what a model needs to consume offers.
 
-        The macaroon is there for clients that pass it on; within one controller it is not asked
-        for.
+        The macaroon is there for clients that pass it on; within a single controller it is not
+        required.
         """
         user = self.session.user
         tag = text_field(params, "user-tag")
@@ -128,7 +128,7 @@ class ApplicationOffers(Facade):
 
     @rpc_method
     async def destroy_offers(self, params: Document) -> Document:
-        """Take offers back; one that is in use only when it is forced."""
+        """Remove offers; an offer with connections is only removed by force."""
         force = bool_field(params, "force")
 
         async def one(text: str) -> Document:
@@ -250,7 +250,7 @@ class ApplicationOffers(Facade):
                 )
 
     def _check_exists(self, name: str) -> None:
-        """Check a local user: others, such as everyone@external, need not be known."""
+        """Check that a local user exists; others, such as everyone@external, need not be known."""
         if is_local(name) and not any(user.name == name for user in self.session.controller.users):
             raise ApiError(
                 f'could not grant offer access: user "{name}" does not exist locally: '

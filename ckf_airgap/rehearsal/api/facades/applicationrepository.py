@@ -1,4 +1,4 @@
-"""Applications of charms of the store: ``Application.DeployFromRepository``."""
+"""Applications deployed from the charm store: ``Application.DeployFromRepository``."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _NOTHING: Final[Document] = {
 
 
 class ApplicationRepository(ApplicationUnits):
-    """The method of the facade ``Application`` that takes charms from the store."""
+    """The method of the facade ``Application`` that deploys charms from the store."""
 
     @rpc_method
     async def deploy_from_repository(self, params: Document) -> Document:
-        """Deploy charms of the store; say which resources the client has to upload."""
+        """Deploy charms from the store; report which resources the client has to upload."""
         repository = self.session.model.charms.repository
         results: list[JSONValue] = []
         for item in mappings_field(params, "Args"):

@@ -30,7 +30,7 @@ class Bundle(Facade):
 
     @rpc_method
     async def get_changes(self, params: Document) -> Document:
-        """Return the changes, their arguments in a row; ``errors`` says why there are none."""
+        """Return the changes with positional arguments; ``errors`` says why there are none."""
         plan, errors = await asyncio.to_thread(_plan, params)
         if errors:
             return {"errors": [*errors]}
@@ -38,10 +38,10 @@ class Bundle(Facade):
 
     @rpc_method
     async def get_changes_map_args(self, params: Document) -> Document:
-        """Return the changes, their arguments by name.
+        """Return the changes with named arguments.
 
-        When there are none, ``errors`` says why; else it holds a text per change, which is empty
-        unless the change has no arguments.
+        When there are none, ``errors`` says why; otherwise it holds a text per change, which is
+        empty unless the change has no arguments.
         """
         plan, errors = await asyncio.to_thread(_plan, params)
         if errors:
@@ -54,7 +54,7 @@ class Bundle(Facade):
 
     @rpc_method
     async def export_bundle(self, params: Document) -> Document:
-        """Return the YAML of a bundle that makes the model again."""
+        """Return the YAML of a bundle that recreates the model."""
         model = self.session.model
         base = model.config.get(DEFAULT_BASE)
         return {
@@ -76,7 +76,7 @@ class Bundle(Facade):
 
 
 def _is_proxied(model: Model, relation: Relation) -> bool:
-    """Whether a relation is one to a consumer of another model, which no bundle can make."""
+    """Whether the relation is to a consumer in another model, which a bundle cannot create."""
     hidden = proxies(model.topology.remotes.values())
     return any(side.application in hidden for side in relation.sides)
 

@@ -1,4 +1,4 @@
-"""Charms: what one declares, and which ones the store has."""
+"""Charms: what they declare, and which of them the store has."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Charms(Facade):
 
     @rpc_method
     async def list(self, params: Document) -> Document:
-        """Return the URLs of the charms, all or those with the names."""
+        """Return the URLs of all charms, or of those with the given names."""
         names = texts_field(params, "names")
         urls: list[JSONValue] = [
             str(stored.url)
@@ -72,7 +72,7 @@ class Charms(Facade):
 
     @rpc_method
     async def add_charm(self, params: Document) -> Document:
-        """Take a charm of the store into the model; local ones are uploaded."""
+        """Add a charm from the store to the model; local charms are uploaded."""
         url, origin = (
             CharmURL.parse(text_field(params, "url")),
             mapping_field(params, "charm-origin"),
@@ -97,7 +97,7 @@ class Charms(Facade):
 
     @rpc_method
     async def resolve_charms(self, params: Document) -> Document:
-        """Return which charm of the store each reference comes to, under ``Results``."""
+        """Return the charm of the store that each reference resolves to, under ``Results``."""
         results: list[JSONValue] = []
         for item in mappings_field(params, "resolve"):
             try:
@@ -108,7 +108,7 @@ class Charms(Facade):
 
     @rpc_method
     async def get_download_infos(self, params: Document) -> Document:
-        """Refuse as a whole, since an entry has no error: there is no address to download from."""
+        """Refuse the whole call, since entries have no error: there is no URL to download from."""
         for item in mappings_field(params, "entities"):
             reference = text_field(item, "charm-url")
             self._repository(reference)
@@ -305,7 +305,7 @@ def _meta(charm: Charm) -> Document:
 
 
 def _entries(metadata: Mapping[str, JSONValue], section: str) -> Iterator[tuple[str, Document]]:
-    """Yield name and fields of a section; a name without fields has none."""
+    """Yield the name and fields of each entry of a section; the fields may be missing."""
     found = metadata.get(section)
     for name, fields in (found if isinstance(found, dict) else {}).items():
         yield name, fields if isinstance(fields, dict) else {}

@@ -66,7 +66,7 @@ class Cloud(CloudCredentials):
 
     @rpc_method
     async def list_cloud_info(self, params: Document) -> Document:
-        """Return the clouds that a user may use, and how."""
+        """Return the clouds that a user may use, with the user's access to each."""
         user = user_name(text_field(params, "user-tag"))
         every = bool_field(params, "all") and self.session.user.is_superuser
         results: list[JSONValue] = [
@@ -78,7 +78,7 @@ class Cloud(CloudCredentials):
 
     @rpc_method
     async def add_cloud(self, params: Document) -> Document:
-        """Add a cloud, different from the one that the controller is in."""
+        """Add a cloud other than the controller's."""
         self._check_superuser()
         name = text_field(params, "name")
         cloud = CloudDefinition.from_document(name, mapping_field(params, "cloud"))
@@ -102,7 +102,7 @@ class Cloud(CloudCredentials):
 
     @rpc_method
     async def remove_clouds(self, params: Document) -> Document:
-        """Remove clouds that no model is in, with the credentials for them."""
+        """Remove clouds that no model uses, together with their credentials."""
         controller = self.session.controller
 
         async def remove(tag: str) -> Document:
@@ -175,7 +175,7 @@ class Cloud(CloudCredentials):
             raise ApiError(f"unknown action {go_value(action)}")
 
     def _update_defaults(self, cloud: CloudDefinition) -> None:
-        """Take the defaults of models that a cloud comes with."""
+        """Store the model defaults that a cloud definition contains."""
         defaults = self.session.controller.defaults
         if cloud.config:
             defaults.update(cloud.name, "", cloud.config)

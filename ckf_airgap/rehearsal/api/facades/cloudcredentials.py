@@ -33,10 +33,10 @@ from ckf_airgap.rehearsal.wire import (
 
 
 class CloudCredentials(Facade):
-    """What the facade ``Cloud`` does about credentials.
+    """The methods of the facade ``Cloud`` for credentials.
 
     A credential is a document with ``auth-type`` and ``attrs``. It is kept in memory, and its
-    secrets are shown to its owner only, when asked for.
+    secrets are shown to its owner only, on request.
     """
 
     @rpc_method
@@ -95,7 +95,7 @@ class CloudCredentials(Facade):
 
     @rpc_method
     async def revoke_credentials_check_models(self, params: Document) -> Document:
-        """Forget credentials; one that models use only when forced to."""
+        """Revoke credentials; those that models use are only revoked by force."""
 
         async def revoke(item: Document) -> Document:
             tag = self._tag(text_field(item, "tag"))
@@ -114,7 +114,7 @@ class CloudCredentials(Facade):
 
     @rpc_method
     async def credential_contents(self, params: Document) -> Document:
-        """Return the user's own credentials, all or those asked for, with the models they serve."""
+        """Return the user's own credentials, all or the requested ones, and models with them."""
         user = self.session.user.name
         with_secrets = bool_field(params, "include-secrets")
         wanted = mappings_field(params, "credentials")
@@ -167,7 +167,7 @@ class CloudCredentials(Facade):
         return {"results": results}
 
     def _store(self, tag: CredentialTag, credential: Document, *, updates: bool = False) -> None:
-        """Keep a credential, once its cloud is known to take it."""
+        """Store a credential after checking that its cloud supports it."""
         known = str(tag) in self._credentials
         what = "updating cloud credentials" if known else "creating cloud credential"
         try:

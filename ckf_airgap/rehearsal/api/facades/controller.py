@@ -1,4 +1,4 @@
-"""The controller itself: its models, its configuration, where it can be reached."""
+"""The controller itself: its models, its configuration and its addresses."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Controller(Facade):
 
     @rpc_method
     async def config_set(self, params: Document) -> Document:
-        """Change settings of the controller; either all of them or none."""
+        """Change settings of the controller, either all of the given ones or none."""
         self._check_superuser()
         controller = self.session.controller
         changes = mapping_field(params, "config")
@@ -74,7 +74,7 @@ class Controller(Facade):
 
     @rpc_method
     async def model_config(self, _params: Document) -> Document:
-        """Return the settings of the controller's own model, without their sources."""
+        """Return the settings of the controller model, without their sources."""
         self._check_superuser()
         if self.version > _LAST_WITH_MODEL_CONFIG:
             raise not_played(self.name, "ModelConfig")
@@ -83,18 +83,18 @@ class Controller(Facade):
 
     @rpc_method
     async def cloud_spec(self, _params: Document) -> Document:
-        """Refuse: with it, a client would destroy the controller's namespace in the cluster."""
+        """Refuse: clients use it to destroy the controller's namespace in the cluster."""
         raise _is_rehearsal()
 
     @rpc_method
     async def destroy_controller(self, _params: Document) -> Document:
-        """Refuse: the process that runs a rehearsal is its owner's to stop."""
+        """Refuse: a rehearsal is stopped by the owner of its process."""
         self._check_superuser()
         raise _is_rehearsal()
 
     @rpc_method("ControllerAPIInfoForModels")
     async def controller_api_info_for_models(self, params: Document) -> Document:
-        """Return where the controller of each model is, with its CA."""
+        """Return the addresses and the CA of each model's controller."""
         controller = self.session.controller
 
         async def info(tag: str) -> Document:
@@ -117,12 +117,12 @@ class Controller(Facade):
 
     @rpc_method("IdentityProviderURL")
     async def identity_provider_url(self, _params: Document) -> Document:
-        """Return no address: users are the controller's own."""
+        """Return an empty URL: all users are local."""
         return {"result": ""}
 
     @rpc_method
     async def get_controller_access(self, params: Document) -> Document:
-        """Return users' access to the controller: one's own, or anybody's for a superuser."""
+        """Return users' access to the controller; only superusers may ask for other users."""
         caller, users = self.session.user, self.session.controller.users
 
         async def access(tag: str) -> Document:
@@ -160,7 +160,7 @@ class Controller(Facade):
 
     @rpc_method
     async def hosted_model_configs(self, _params: Document) -> Document:
-        """Return the configuration of every model but the controller's."""
+        """Return the configuration of every model except the controller model."""
         self._check_superuser()
         controller = self.session.controller
         return {

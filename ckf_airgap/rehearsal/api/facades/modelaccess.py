@@ -14,14 +14,14 @@ from ckf_airgap.rehearsal.model.users import User, timestamp
 from ckf_airgap.rehearsal.wire import NOT_FOUND, ApiError, tag_id, text_field, unauthorized
 
 NEVER: Final = "0001-01-01T00:00:00Z"
-"""Go's zero time, which some answers hold for a connection that was never made."""
+"""Go's zero time, which some answers use for users who never connected."""
 
 
 def modify_model_access(session: Caller, change: Document) -> None:
-    """Grant or revoke access to a model, as ``ModifyModelAccess`` of one change does.
+    """Grant or revoke access to a model, as ``ModifyModelAccess`` does for a single change.
 
     Raises:
-        ApiError: when the change is not valid, the caller is no administrator of the model, or
+        ApiError: when the change is invalid, the caller does not administer the model, or
             there is nothing to change.
     """
     controller = session.controller
@@ -47,7 +47,7 @@ def modify_model_access(session: Caller, change: Document) -> None:
 
 
 def users_of(session: Caller, model: Model) -> list[Document]:
-    """Return the users of a model that a caller may know of: administrators all, others oneself."""
+    """Return the users of a model that a caller may see: all for administrators, else oneself."""
     caller, controller = session.user, session.controller
     all_of_them = controller.may(caller, model, ADMIN)
     return [

@@ -1,4 +1,4 @@
-"""What new models get by default, and the credential that a model has."""
+"""The defaults of new models, and the credential of a model."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from ckf_airgap.rehearsal.wire import (
 
 
 class ModelDefaultsMethods(Facade):
-    """What the facade ``ModelManager`` does about defaults and credentials of models."""
+    """The methods of the facade ``ModelManager`` for defaults and credentials of models."""
 
     @rpc_method
     async def model_defaults_for_clouds(self, params: Document) -> Document:
-        """Return each default of the models in clouds: Juju's, the cloud's, and its regions'."""
+        """Return the model defaults of clouds: those of Juju, the cloud, and its regions."""
         self._check_admin()
         controller = self.session.controller
 
@@ -58,7 +58,7 @@ class ModelDefaultsMethods(Facade):
 
     @rpc_method
     async def unset_model_defaults(self, params: Document) -> Document:
-        """Take defaults of new models back to those of Juju."""
+        """Reset defaults of new models to those of Juju."""
         self._check_admin()
 
         async def change(item: Document) -> Document:
@@ -72,7 +72,7 @@ class ModelDefaultsMethods(Facade):
 
     @rpc_method
     async def change_model_credential(self, params: Document) -> Document:
-        """Give models other credentials, which must be on the controller."""
+        """Change the credentials of models; the new ones must be on the controller."""
 
         async def change(item: Document) -> Document:
             self._change_credential(item)
@@ -98,7 +98,7 @@ class ModelDefaultsMethods(Facade):
         model.touch()
 
     def _place(self, item: Document) -> tuple[str, str]:
-        """Return cloud and region that defaults are for; the controller's when none is named."""
+        """Return the cloud and region of defaults; the controller's cloud when none is given."""
         clouds = self.session.controller.clouds
         tag = text_field(item, "cloud-tag")
         if not tag:

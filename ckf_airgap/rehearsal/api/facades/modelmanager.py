@@ -1,4 +1,4 @@
-"""Models: made, listed, described, shared and destroyed."""
+"""Models: create, list, describe, share and destroy them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from ckf_airgap.rehearsal.wire import (
 _SLA_LEVEL: Final = "unsupported"
 
 _DEFAULT_BASE: Final = "ubuntu@24.04/stable"
-"""The base that Juju 3.6 prefers when a model says nothing."""
+"""The base that Juju 3.6 prefers when a model does not set a default."""
 
 
 class ModelManager(ModelDefaultsMethods):
@@ -50,7 +50,7 @@ class ModelManager(ModelDefaultsMethods):
 
     @rpc_method
     async def create_model(self, params: Document) -> Document:
-        """Make a model and return what `model_info` says of it."""
+        """Create a model and return what `model_info` returns for it."""
         controller, user = self.session.controller, self.session.user
         tag = text_field(params, "cloud-tag")
         cloud = tag_id(tag, "cloud") if tag else ""
@@ -74,7 +74,7 @@ class ModelManager(ModelDefaultsMethods):
 
     @rpc_method
     async def model_info(self, params: Document) -> Document:
-        """Return what the models of ``entities`` are."""
+        """Return the models of ``entities``."""
 
         async def info(tag: str) -> Document:
             return {"result": self._describe(self._model(tag))}
@@ -100,7 +100,7 @@ class ModelManager(ModelDefaultsMethods):
 
     @rpc_method
     async def destroy_models(self, params: Document) -> Document:
-        """Begin to destroy models; they are gone when their applications are."""
+        """Start destroying models; they are removed once their applications are."""
 
         async def destroy(item: Document) -> Document:
             tag = text_field(item, "model-tag")
@@ -139,7 +139,7 @@ class ModelManager(ModelDefaultsMethods):
         )
 
     def _asked_user(self, tag: str) -> User:
-        """Return the user that is asked about: oneself, or anybody for a superuser."""
+        """Return the requested user; only superusers may ask for other users."""
         asked = self.session.controller.users.find(tag or self.session.user.tag)
         if asked is not self.session.user and not self.session.user.is_superuser:
             raise unauthorized()
@@ -184,7 +184,7 @@ def list_of_models(
         session: The connection that asks.
         models: The models.
         user: The user whose last connections are shown.
-        never: The value for a connection that was never made.
+        never: The value for users who never connected.
     """
     return {
         "user-models": [
@@ -205,7 +205,7 @@ def list_of_models(
 async def status_of_models(session: Caller, tags: Iterable[str]) -> Document:
     """Return the life and the size of models, as ``ModelStatus`` does: in ``models``.
 
-    A model that is gone is `not found`, from which clients see that it has been destroyed.
+    A removed model is `not found`, from which clients see that it has been destroyed.
     """
 
     async def status(tag: str) -> Document:
@@ -236,7 +236,7 @@ def _unit_count(model: Model) -> int:
 
 
 def supported_features(controller: ControllerState) -> list[JSONValue]:
-    """Return what charms may assume of a model: Juju itself, and the API of Kubernetes."""
+    """Return the features that charms may assume: Juju itself, and the Kubernetes API."""
     return [
         {
             "name": "juju",

@@ -1,4 +1,4 @@
-"""What users get to see of offers, and which offers a filter means."""
+"""What users may see of offers, and which offers a filter matches."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ckf_airgap.rehearsal.wire import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferFilter:
-    """Which offers are asked for; an empty field is any."""
+    """Which offers are requested; an empty field matches any value."""
 
     owner: str = ""
     model: str = ""
@@ -65,7 +65,7 @@ class OfferFilter:
         return replace(self, model=model, owner=owner)
 
     def matches(self, model: Model, offer: Offer) -> bool:
-        """Whether an offer of a model is meant; names of offers match in part, as in Juju."""
+        """Whether an offer of a model matches; offer names match partially, as in Juju."""
         if self.application and offer.application != self.application:
             return False
         if self.offer and not _searches(self.offer, offer.name):
@@ -117,13 +117,13 @@ class OfferDetails:
         """Return the details of the offers that match a filter.
 
         Args:
-            filters: The filters, each of one model.
-            access: ``admin`` for models that the user administers only; else what the user must
-                be allowed with an offer.
+            filters: The filters, each for a single model.
+            access: ``admin`` for only the models that the user administers; otherwise the access
+                to an offer that the user must have.
 
         Raises:
-            ApiError: when a filter names no model, or one that there is not, or when the user does
-                not administer it.
+            ApiError: when a filter does not name a model, the model does not exist, or the user
+                does not administer it.
         """
         if not filters:
             raise ApiError("at least one offer filter is required")
@@ -154,7 +154,7 @@ class OfferDetails:
         """Return the details of the offer at a URL.
 
         Raises:
-            ApiError: when there is none that the user may see, or the URL is not one of an offer.
+            ApiError: when there is no offer that the user may see, or the URL is not an offer URL.
         """
         url = OfferURL.parse(text)
         if url.endpoint:
@@ -220,7 +220,7 @@ def _user(name: str, display_name: str, access: str) -> Document:
 
 
 def _searches(pattern: str, name: str) -> bool:
-    """Whether a name matches in part: what is asked for is a regular expression in Juju, too."""
+    """Whether a name matches partially: the pattern is a regular expression in Juju, too."""
     try:
         return re.search(pattern, name) is not None
     except re.error:

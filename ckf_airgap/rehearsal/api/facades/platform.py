@@ -1,4 +1,4 @@
-"""Facades that a Kubernetes model advertises, and has next to nothing to say through.
+"""Facades that a Kubernetes model advertises, and that do next to nothing there.
 
 Some are refused on every such model, as a real controller does.
 """
@@ -44,7 +44,7 @@ class KeyManager(Facade):
 
 
 class HighAvailability(Facade):
-    """Several controllers: there is one."""
+    """High availability: there is only a single controller."""
 
     name: ClassVar[str] = "HighAvailability"
     versions: ClassVar[tuple[int, ...]] = (2,)
@@ -52,26 +52,26 @@ class HighAvailability(Facade):
 
 
 class Payloads(Facade):
-    """Payloads: charm code registers them, and a rehearsal runs none."""
+    """Payloads: charm code registers them, and a rehearsal does not run any."""
 
     name: ClassVar[str] = "Payloads"
     versions: ClassVar[tuple[int, ...]] = (1,)
 
     @rpc_method
     async def list(self, _params: Document) -> Document:
-        """Return no payload; without one, Juju's own answer has no list either."""
+        """Return no payloads; Juju's own answer leaves out the list then, too."""
         return {"results": None}
 
 
 class SSHClient(Facade):
-    """SSH to units: their addresses lead nowhere in a rehearsal."""
+    """SSH to units: their addresses are not reachable in a rehearsal."""
 
     name: ClassVar[str] = "SSHClient"
     versions: ClassVar[tuple[int, ...]] = (4,)
 
 
 class ModelSummaryWatcher(Facade):
-    """Watches summaries of models; nothing hands out such a watcher."""
+    """Watches model summaries; no call returns such a watcher."""
 
     name: ClassVar[str] = "ModelSummaryWatcher"
     versions: ClassVar[tuple[int, ...]] = (1,)

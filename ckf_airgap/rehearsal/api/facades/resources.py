@@ -1,4 +1,4 @@
-"""Resources: announced before an upload, listed afterwards."""
+"""Resources: registered before an upload, listed afterwards."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Resources(Facade):
 
     @rpc_method
     async def add_pending_resources(self, params: Document) -> Document:
-        """Announce resources of an application, which need not exist yet."""
+        """Register pending resources of an application, which need not exist yet."""
         try:
             application = _application_name(text_field(params, "tag"))
             pending: list[JSONValue] = [
@@ -45,10 +45,10 @@ class Resources(Facade):
 
     @rpc_method
     async def list_resources(self, params: Document) -> Document:
-        """Return the resources of applications and what their units have of them.
+        """Return the resources of applications, and those that their units have.
 
-        A controller keeps a second record of each resource, as the store has it, also of those
-        that no store has; clients refuse lists of different lengths.
+        A controller keeps a second record of each resource, as the store has it, even of those
+        that are not in a store; clients refuse lists of different lengths.
         """
 
         async def one(tag: str) -> Document:
@@ -76,7 +76,7 @@ class Resources(Facade):
         return await results_of(tags_field(params), one)
 
     def _in_store(self, application: Application, resource: LiveResource) -> LiveResource:
-        """Return what the store has for a resource now; for a local charm, what there is."""
+        """Return what the store has for a resource now; for a local charm, the resource itself."""
         stored = application.stored
         declared = stored.charm.resources.get(resource.name)
         if declared is None or not stored.is_from_store:

@@ -1,4 +1,4 @@
-"""The statuses that a model, its applications and its units went through."""
+"""The status history of a model, its applications and its units."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MAX_DELTA: Final = timedelta(days=365 * 100)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryFilter:
-    """Which statuses are asked for: the last few, or all since some time."""
+    """Which statuses are requested: the last few, or all since some time."""
 
     size: int
     after: datetime | None
@@ -99,10 +99,10 @@ def _found(model: Model, name: str, kind: HistoryKind, wanted: HistoryFilter) ->
 
 
 def _entities(model: Model, kind: str, tag: str) -> list[tuple[str, HistoryKind]]:
-    """Return what a kind of history means of an entity.
+    """Return the entities and histories that a kind of history covers.
 
     Raises:
-        ApiError: when the tag is malformed, or there is no such thing.
+        ApiError: when the tag is malformed, or the entity does not exist.
     """
     if kind == "model":
         return [(model.uuid, "model")]

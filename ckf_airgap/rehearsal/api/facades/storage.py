@@ -34,7 +34,7 @@ from ckf_airgap.rehearsal.wire import (
 )
 
 _FORCES_IMPORT: Final = 7
-"""The version from which on Import knows ``force``."""
+"""The first version whose Import has ``force``."""
 
 _KINDS: Final = {1: "block", FILESYSTEM_KIND: "filesystem"}
 
@@ -47,7 +47,7 @@ class Storage(Facade):
 
     @rpc_method
     async def storage_details(self, params: Document) -> Document:
-        """Return what is known of storage instances."""
+        """Return the details of storage instances."""
 
         async def one(tag: str) -> Document:
             return {"result": storage_details(self._instance(tag))}
@@ -72,7 +72,7 @@ class Storage(Facade):
 
     @rpc_method
     async def list_pools(self, params: Document) -> Document:
-        """Return the pools that filters choose, and the provider of the cluster itself."""
+        """Return the pools that match the filters, and the cluster's own provider."""
 
         async def one(item: Document) -> Document:
             pools = self.session.model.storage.pools.listed(
@@ -92,7 +92,7 @@ class Storage(Facade):
 
     @rpc_method
     async def create_pool(self, params: Document) -> Document:
-        """Make storage pools."""
+        """Create storage pools."""
 
         async def one(item: Document) -> Document:
             self.session.model.storage.pools.create(
@@ -104,7 +104,7 @@ class Storage(Facade):
 
     @rpc_method
     async def update_pool(self, params: Document) -> Document:
-        """Give storage pools other attributes."""
+        """Replace the attributes of storage pools."""
 
         async def one(item: Document) -> Document:
             self.session.model.storage.pools.replace(
@@ -141,7 +141,7 @@ class Storage(Facade):
 
     @rpc_method
     async def remove(self, params: Document) -> Document:
-        """Remove storage instances, and destroy or release what lies below."""
+        """Remove storage instances, and destroy or release their backing storage."""
 
         async def one(item: Document) -> Document:
             storageoperations.remove(
@@ -186,7 +186,7 @@ class Storage(Facade):
 
     @rpc_method("Import")
     async def import_storage(self, params: Document) -> Document:
-        """Take volumes of the cluster into the model."""
+        """Import volumes of the cluster into the model."""
 
         async def one(item: Document) -> Document:
             kind = int_field(item, "kind")
@@ -210,7 +210,7 @@ class Storage(Facade):
 
     @staticmethod
     def _lists(params: Document, details: list[Document]) -> Document:
-        """Return all details for each filter, none for one by machines."""
+        """Return all details for each filter, none for a filter by machines."""
         results: list[JSONValue] = []
         for item in mappings_field(params, "filters"):
             shown = [] if texts_field(item, "machines") else details

@@ -1,4 +1,4 @@
-"""Users: added, described, disabled, removed; as ``facades/client/usermanager`` does it."""
+"""Users: add, describe, disable and remove them, as ``facades/client/usermanager`` does."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class UserManager(Facade):
 
     @rpc_method
     async def user_info(self, params: Document) -> Document:
-        """Return users, all that the caller may see when none is named."""
+        """Return the named users, or all that the caller may see when none is named."""
         users, caller = self.session.controller.users, self.session.user
         tags = tags_field(params)
         if not tags:
@@ -84,7 +84,7 @@ class UserManager(Facade):
 
     @rpc_method
     async def remove_user(self, params: Document) -> Document:
-        """Remove users for good."""
+        """Remove users permanently."""
         self._check_superuser()
 
         async def remove(tag: str) -> Document:
@@ -95,7 +95,7 @@ class UserManager(Facade):
 
     @rpc_method
     async def set_password(self, params: Document) -> Document:
-        """Set passwords: one's own, or anybody's for a superuser."""
+        """Set passwords; only superusers may set those of other users."""
 
         async def change(item: Document) -> Document:
             user = self.session.controller.users.find(text_field(item, "tag"))
@@ -111,7 +111,7 @@ class UserManager(Facade):
 
     @rpc_method
     async def reset_password(self, params: Document) -> Document:
-        """Take users' passwords away and return secret keys; never one's own."""
+        """Clear the passwords of other users and return secret keys to register with."""
         caller = self.session.user
         results: list[JSONValue] = []
         for tag in tags_field(params):
@@ -128,7 +128,7 @@ class UserManager(Facade):
 
     @rpc_method
     async def disable_user(self, params: Document) -> Document:
-        """Lock users out."""
+        """Disable users, who cannot log in then."""
         self._check_superuser()
         users = self.session.controller.users
 
@@ -140,7 +140,7 @@ class UserManager(Facade):
 
     @rpc_method
     async def enable_user(self, params: Document) -> Document:
-        """Let users in again."""
+        """Enable disabled users."""
         self._check_superuser()
         users = self.session.controller.users
 
@@ -152,7 +152,7 @@ class UserManager(Facade):
 
     @rpc_method
     async def model_user_info(self, params: Document) -> Document:
-        """Return the users of models, for everybody who may read them."""
+        """Return the users of models, for everybody with read access to them."""
         controller = self.session.controller
         results: list[JSONValue] = []
         for tag in tags_field(params):
