@@ -18,6 +18,7 @@ from ckf_airgap.images.recognise import (
     BARE_NAME,
     Known,
     find_candidates,
+    holds_images,
     image_in,
     names_images,
     nested_in,
@@ -64,6 +65,8 @@ class OptionPlan:
     """The value in force, or the text that replaces an empty one."""
     uses: tuple[ImageUse, ...]
     composite: Composite | None = None
+    tag_option: str = ""
+    """The option with the image's tag, when that has one of its own (``image-tag``)."""
     warnings: tuple[Problem, ...] = ()
 
     def render(self, find: Find) -> str:
@@ -72,6 +75,8 @@ class OptionPlan:
         Raises:
             OptionError: when hub, tag and names cannot name the images where they are.
         """
+        if self.tag_option:
+            return self._render_name(find)
         if self.composite is not None:
             return self._render_composite(self.composite, find)
         parsed = ValueText.parse(self.value)
@@ -86,6 +91,18 @@ class OptionPlan:
         """
         target = find(use.reference)
         return str(target.with_tag() if parsed.keys is not None else target)
+
+    def _render_name(self, find: Find) -> str:
+        """Return the name alone of an image whose tag another option has."""
+        (use,) = self.uses
+        target = find(use.reference)
+        if target.digest or target.tag != use.reference.tag:
+            raise OptionError(
+                f"option {self.option}: {target} does not have the tag {use.reference.tag} "
+                f"of option {self.tag_option}",
+                fix=f"Set both: --set APP.{self.option}=NAME --set APP.{self.tag_option}=TAG.",
+            )
+        return target.name
 
     def _render_composite(self, composite: Composite, find: Find) -> str:
         parsed = ValueText.parse(self.value)
@@ -211,7 +228,21 @@ class _Planner:
             return self._plan_composite(parsed, composite)
         if parsed.keys is not None and self.hinted:
             return self._plan_mapping(parsed)
-        return self._made(text, self._uses(parsed, self.origin))
+        return self._plan_name(text) or self._made(text, self._uses(parsed, self.origin))
+
+    def _plan_name(self, text: str) -> OptionPlan | None:
+        """Plan the name of an image whose tag is in an option beside it, as ``image-tag``."""
+        tag = _tag_option(self.option.name, self.charm.options) if self.hinted else None
+        name = image_in(text.strip(), hinted=True, known=self.known)
+        if tag is None or name is None or name.tag or name.digest:
+            return None
+        value = _text(self.values.get(tag.name, tag.default)).strip()
+        try:
+            reference = ImageReference.parse(f"{name}:{value}")
+        except ReferenceSyntaxError:
+            return None
+        use = self._use((), reference, self.origin)
+        return OptionPlan(option=self.option.name, value=text, uses=(use,), tag_option=tag.name)
 
     def _made(
         self, text: str, uses: Sequence[ImageUse], composite: Composite | None = None
@@ -243,7 +274,7 @@ class _Planner:
             return self._plan_mapping(
                 ValueText.parse(render_mapping(dict.fromkeys(self.rule.images, "")))
             )
-        if not self.hinted:
+        if not self.hinted or not holds_images(self.option.name):
             return None
         self._warn(
             "the option is empty, and nothing says which image belongs there",
@@ -384,6 +415,25 @@ def _file_entries(file: DefaultImages | None) -> Iterator[tuple[str, str]]:
         for key, value in file.value.items():
             if isinstance(value, str):
                 yield str(key), value
+
+
+def _tag_option(name: str, options: Mapping[str, Option]) -> Option | None:
+    """Return the option with the tag of the image that option `name` names, if there is one.
+
+    ``image-name`` and ``image-repository`` go with ``image-tag``; ``cat-image`` goes with
+    ``cat-image-tag`` and ``cat-tag``.
+    """
+    stem = words_of(name)
+    if stem[-1:] and stem[-1] in ("name", "repo", "repository"):
+        stem = stem[:-1]
+    endings = [[*stem, "tag"], [*stem, "version"]]
+    if stem[-1:] == ["image"]:
+        endings.append([*stem[:-1], "tag"])
+    for words in endings:
+        for option in options.values():
+            if option.type == "string" and option.name != name and words_of(option.name) == words:
+                return option
+    return None
 
 
 def _composite_in(parsed: ValueText) -> Composite | None:

@@ -57,6 +57,15 @@ _NOT_IMAGES: Final = frozenset(
 )
 """Last words of names that contain ``image`` without meaning one (``image-pull-secrets``)."""
 
+_FRONTS: Final = frozenset(
+    {"host", "hostname", "hub", "mirror", "namespace", "prefix", "registry", "repo", "repository"}
+    | {"server"}
+)
+"""Last words of names that contain ``image`` and mean what the names of images begin with."""
+
+_PARTS: Final = frozenset({"digest", "tag", "version"})
+"""Last words of names that contain ``image`` and mean a part of one."""
+
 _CODE_HOSTS: Final = frozenset({"github.com", "gitlab.com", "bitbucket.org"})
 """Hosts of source code; their registries have other host names."""
 
@@ -120,7 +129,7 @@ def find_candidates(
         value = scalar.value or ""
         nested = nested_in(parsed, value)
         if scalar.path in images:
-            yield Candidate(path=place.path, text=value, reference=images[scalar.path])
+            yield _whole(value, images[scalar.path], place, known)
         elif nested is not None:
             said = place.is_hinted
             yield from find_candidates(nested, name, hinted=said, known=known, path=place.path)
@@ -167,6 +176,11 @@ def images_in_text(value: str, name: str) -> tuple[ImageReference, ...]:
 def names_images(name: str) -> bool:
     """Whether an option's or key's name says that its value is an image, or several."""
     return any(word in ("image", "images") for word in words_of(name))
+
+
+def holds_images(name: str) -> bool:
+    """Whether a name that says image means a whole one: not a registry, a tag, a policy or path."""
+    return not words_of(name) or words_of(name)[-1] not in _NOT_IMAGES | _FRONTS | _PARTS
 
 
 def words_of(name: str) -> list[str]:
@@ -251,6 +265,25 @@ class _Place:
     @property
     def _in_list(self) -> bool:
         return isinstance(self.path[-1], int) if self.path else False
+
+
+def _whole(text: str, reference: ImageReference, place: _Place, known: Known) -> Candidate:
+    """Return a text that is a reference as a whole, doubted where it may be the front of some.
+
+    ``image-registry: rocks.canonical.com:443/cdk`` and ``image-prefix: quay.io/acme`` are
+    references, too, of images that no registry has. One with a tag or digest is an image.
+    """
+    name = place.names[-1]
+    front = names_images(name) and words_of(name)[-1] in _FRONTS
+    if not front or reference.tag or reference.digest or known(reference):
+        return Candidate(path=place.path, text=text, reference=reference)
+    return Candidate(
+        path=place.path,
+        text=text,
+        reference=reference,
+        doubt=f"{text!r} seems to be what names of images begin with, and is left unchanged",
+        fix="--set it to the place in the private registry; add it to the list if it is an image",
+    )
 
 
 def _of_text(value: str, place: _Place, known: Known) -> Iterator[Candidate]:

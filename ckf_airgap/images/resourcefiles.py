@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from ckf_airgap.bundle.bundle import Bundle
-from ckf_airgap.charms.charm import Charm
+from ckf_airgap.charms.charm import Charm, Resource
 from ckf_airgap.errors import BundleError, Problem, raise_all
 from ckf_airgap.images.discover import Place
 from ckf_airgap.images.imagefile import read_image_file
@@ -43,6 +43,7 @@ def read_resource_files(bundle: Bundle, charms: Mapping[str, Charm]) -> Resource
         there = _is_file(path)
         if not declared.is_image and there:
             files[place] = path
+            problems += _wrong_ending(value, declared, where)
         elif not declared.is_image:
             problems.append(_missing(path, where))
         elif there:
@@ -84,6 +85,24 @@ def _given(bundle: Bundle) -> Iterator[tuple[str, str, str]]:
 
 def _start(bundle: Bundle) -> Path:
     return bundle.directory or Path()
+
+
+def _wrong_ending(value: str, declared: Resource, where: str) -> Iterator[Problem]:
+    """Yield a problem if the file's extension is not the one that the charm asks for.
+
+    A controller refuses such an upload (``apiserver/resources.go``), when the application is there.
+    """
+    filename = declared.filename or value  # without one, the file is announced by its own name
+    asked, given = _extension(filename), _extension(value)
+    if asked != given:
+        what = f'incorrect extension on resource upload "{value}", expected "{asked}"'
+        yield Problem(what, where, f"name the file as the charm does: {filename}")
+
+
+def _extension(path: str) -> str:
+    """Return what follows the last point of a file's name, with it, as Go's ``path.Ext`` does."""
+    name = path.rpartition("/")[2]
+    return name[name.rfind(".") :] if "." in name else ""
 
 
 def _missing(path: Path, where: str, fix: str = "") -> Problem:

@@ -140,4 +140,8 @@ def _link_problem(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: str) 
     if target.startswith("/"):
         return f'symlink "{target}" is absolute'
     final = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
-    return f'symlink "{target}" leads out of scope' if final.split("/")[0] == ".." else ""
+    if final.split("/")[0] == "..":
+        return f'symlink "{target}" leads out of scope'
+    if not target:
+        return "symlink: no such file or directory"
+    return "symlink: invalid argument" if "\0" in target else ""

@@ -230,8 +230,8 @@ class ResourceUpload:
             raise ApiError("invalid fingerprint: invalid fingerprint (too small)")
         if not self.filename:
             raise ApiError("missing filename in resource upload request")
-        wanted = posixpath.splitext(resource.path)[1]
-        if resource.type != OCI_IMAGE and posixpath.splitext(self.filename)[1] != wanted:
+        wanted = _extension(resource.path)
+        if resource.type != OCI_IMAGE and _extension(self.filename) != wanted:
             raise ApiError(
                 f'incorrect extension on resource upload "{self.filename}", expected "{wanted}"'
             )
@@ -262,3 +262,9 @@ def disposition_filename(header: str) -> str:
     if not name:
         raise ApiError("missing filename in resource upload request")
     return name
+
+
+def _extension(path: str) -> str:
+    """Return the extension with its point, which may begin the name, as Go's ``path.Ext`` does."""
+    name = posixpath.basename(path)
+    return name[name.rfind(".") :] if "." in name else ""

@@ -190,3 +190,46 @@ def test_what_only_an_overlay_may_have_is_written_as_a_second_document(tmp_path:
     assert load_bundle(write(tmp_path / "written.yaml", written)) == merged
     plain, _ = read(tmp_path)
     assert "---" not in plain.to_yaml()
+
+
+@pytest.mark.parametrize(
+    ("overlay", "endpoints", "expose"),
+    [
+        ("applications: {pets: {exposed-endpoints: {p: {expose-to-cidrs: [10.0.0.0/24]}}}}", 1, 0),
+        (
+            (
+                "applications: {pets: {expose: true}}\n---\n"
+                "applications: {pets: {exposed-endpoints: {p: {}}}}"
+            ),
+            0,
+            1,
+        ),
+        (
+            (
+                "applications: {pets: {exposed-endpoints: {p: {expose-to-spaces: [alpha]}}}}\n---\n"
+                "applications: {pets: {exposed-endpoints: {p: {}, q: {expose-to-spaces: [alpha]}}}}"
+            ),
+            1,
+            0,
+        ),
+    ],
+)
+def test_endpoints_are_exposed_and_taken_away_by_overlays(
+    tmp_path: Path, overlay: str, endpoints: int, expose: int
+) -> None:
+    merged, _ = read(tmp_path, overlay)
+    pets = merged.applications["pets"]
+    assert (len(pets.exposed_endpoints), pets.expose) == (endpoints, bool(expose))
+
+
+@pytest.mark.parametrize("between", ["\n---\n", None])
+def test_exposing_whole_and_by_endpoint_in_two_documents_is_refused(
+    tmp_path: Path, between: str | None
+) -> None:
+    texts = [
+        "applications: {pets: {expose: true}}",
+        "applications: {pets: {exposed-endpoints: {p: {expose-to-spaces: [alpha]}}}}",
+    ]
+    with pytest.raises(BundleError) as raised:
+        read(tmp_path, *(texts if between is None else [between.join(texts)]))
+    assert "as this poses a security risk" in str(raised.value.problems)

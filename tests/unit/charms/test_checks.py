@@ -307,6 +307,8 @@ def special(path: Path, name: str, mode: int, content: str = "") -> Path:
         ("venv/bin/python", "/usr/bin/python3", 'symlink "/usr/bin/python3" is absolute'),
         ("lib/x", "../../y", 'cannot extract "lib/x": symlink "../../y" leads out of scope'),
         ("x", "..", 'symlink ".." leads out of scope'),
+        ("x", "", "symlink: no such file or directory"),
+        ("x", "a\0b", "symlink: invalid argument"),
         ("a/b", "../c/../../d", "leads out of scope"),
     ],
 )

@@ -192,6 +192,83 @@ def test_what_names_begin_with_is_told_but_no_error() -> None:
     assert "ends in a slash" in warning
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("image-registry", "rocks.canonical.com:443/cdk"),
+        ("image-repository", "gcr.io/google_containers"),
+        ("image-prefix", "quay.io/jetstack"),
+        ("image_hub", "docker.io/istio"),
+        ("sidecarImageRepo", "registry.example/team"),
+        ("config", "{image-registry: ghcr.io/acme}"),
+    ],
+)
+def test_what_names_begin_with_is_no_image_unless_listed(option: str, value: str) -> None:
+    found = plans(option, value)
+    assert images(found) == []
+    (warning,) = told(found)
+    assert "seems to be what names of images begin with" in warning
+    listed = value.partition(": ")[2].rstrip("}") or value
+    assert images(plans(option, value, known=listed)) == [listed]
+
+
+@pytest.mark.parametrize("option", ["image-repository", "image-registry", "image-prefix"])
+def test_a_tag_makes_an_image_of_what_is_called_a_repository(option: str) -> None:
+    assert images(plans(option, "quay.io/acme/cat:1.2")) == ["quay.io/acme/cat:1.2"]
+
+
+@pytest.mark.parametrize(
+    "option", ["image-registry", "image-prefix", "image-tag", "image-pull-policy"]
+)
+def test_an_empty_option_that_holds_no_whole_image_is_not_told(option: str) -> None:
+    assert told(plans(option)) == []
+    assert told(plans("worker-image")) != []
+
+
+# A name and its tag in two options
+
+
+def two(name: str, tag: str, *, values: dict[str, str] | None = None) -> tuple[OptionPlan, ...]:
+    defaults = {name: "quay.io/jetstack/controller", tag: "v1.2.3"}
+    options = {key: Option(name=key, type="string", default=text) for key, text in defaults.items()}
+    return plan_options(Charm(name="c", options=options), values or {}, ImageRules.empty())
+
+
+@pytest.mark.parametrize(
+    ("name", "tag"),
+    [
+        ("image-name", "image-tag"),
+        ("image-repository", "image-tag"),
+        ("cat_image", "cat_image_version"),
+        ("cat-image", "cat-tag"),
+        ("image", "imageTag"),
+    ],
+)
+def test_a_name_takes_the_tag_of_the_option_beside_it(name: str, tag: str) -> None:
+    (plan,) = two(name, tag)
+    assert images((plan,)) == ["quay.io/jetstack/controller:v1.2.3"]
+    assert plan.render(lambda image: retag(image, R)) == f"{R}/jetstack/controller"
+    changed = two(name, tag, values={tag: "v2"})
+    assert images(changed) == ["quay.io/jetstack/controller:v2"]
+
+
+def test_a_name_with_a_tag_of_its_own_needs_no_other() -> None:
+    (plan,) = two("image-name", "image-tag", values={"image-name": "a/b:7"})
+    assert images((plan,)) == ["a/b:7"]
+    assert plan.render(lambda image: retag(image, R)) == f"{R}/a/b:7"
+
+
+@pytest.mark.parametrize("tag", ["other-tag", "image-policy"])
+def test_an_option_of_another_name_is_no_tag(tag: str) -> None:
+    assert images(two("image-name", tag)) == ["quay.io/jetstack/controller"]
+
+
+def test_a_target_with_another_tag_than_the_option_beside_it_is_refused() -> None:
+    (plan,) = two("image-name", "image-tag")
+    with pytest.raises(OptionError, match=r"does not have the tag v1\.2\.3 of option image-tag"):
+        plan.render(lambda _: ImageReference.parse("r.example/x:other"))
+
+
 # Names without separators
 
 

@@ -185,3 +185,34 @@ def test_paths_are_looked_for_before_any_charm_is_there(tmp_path: Path) -> None:
     (tmp_path / "none").touch()
     (tmp_path / "a.json").touch()
     assert missing_paths(bundle) == []
+
+
+@pytest.mark.parametrize(
+    ("filename", "given", "fits"),
+    [
+        ("policy.tar.gz", "mine.gz", True),
+        ("policy", "mine", True),
+        ("", "mine.json", True),
+        ("dir.d/policy", "mine", True),
+        (".profile", "mine.profile", True),
+        ("policy.tar.gz", "mine.tgz", False),
+        ("policy.json", "mine", False),
+        ("policy", "mine.json", False),
+        ("policy.json", "mine.JSON", False),
+    ],
+)
+def test_the_extension_of_a_file_is_the_charms(
+    tmp_path: Path, filename: str, given: str, fits: bool
+) -> None:
+    charm = Charm(
+        name="pets", resources={"policy": Resource(name="policy", type="file", filename=filename)}
+    )
+    (tmp_path / given).write_bytes(b"x")
+    bundle = pets(tmp_path, f"{{policy: ./{given}}}")
+    if fits:
+        assert read_resource_files(bundle, {"pets": charm}).files
+        return
+    with pytest.raises(BundleError) as raised:
+        read_resource_files(bundle, {"pets": charm})
+    (problem,) = raised.value.problems
+    assert problem.what.startswith(f'incorrect extension on resource upload "./{given}"')

@@ -86,12 +86,19 @@ async def test_a_file_has_the_extension_and_the_hash_that_were_declared(
     (pending_id,) = rehearsal.announce("minio", "policy", kind="file")
     message, _ = await refusal(rehearsal, "minio", "policy", pending_id, "{}", filename="a.txt")
     assert message == 'incorrect extension on resource upload "a.txt", expected ".yaml"'
+    message, _ = await refusal(rehearsal, "minio", "policy", pending_id, "{}", filename="policy")
+    assert message == 'incorrect extension on resource upload "policy", expected ".yaml"'
     message, _ = await refusal(
         rehearsal, "minio", "policy", pending_id, "{}", fingerprint_hex="0" * 96
     )
     assert message == "storing resource blob: hash mismatch"
     reply: Any = await rehearsal.put("minio", "policy", pending_id, "{}")
     assert reply["resource"]["size"] == 2
+
+
+async def test_a_point_that_begins_a_name_begins_its_extension(rehearsal: Rehearsal) -> None:
+    (pending_id,) = rehearsal.announce("minio", "policy", kind="file")
+    await rehearsal.put("minio", "policy", pending_id, "{}", filename="own/.yaml")
 
 
 @pytest.mark.parametrize(
