@@ -125,5 +125,7 @@ def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
-        raise ApiError(f"parsing time {go_value(text)} as RFC 3339: it is none such") from None
+        raise ApiError(
+            f"parsing time {go_value(text)} as RFC 3339: not a time in that form"
+        ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
