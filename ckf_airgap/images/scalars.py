@@ -133,7 +133,7 @@ def format_path(path: KeyPath) -> str:
 def _may_be_yaml(stripped: str) -> bool:
     """Whether a text could be a YAML collection; a single line without a mark of one is not."""
     return (
-        "\n" in stripped
+        any(end in stripped for end in _LINE_ENDS)
         or stripped.startswith(("{", "[", "- ", "? ", "-\t", "?\t"))
         or any(mark in stripped for mark in (": ", ":\t"))
         or stripped.endswith(":")
