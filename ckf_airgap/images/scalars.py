@@ -254,7 +254,7 @@ class _YamlReader:
                     lead = " "
             elif inside > start and not self.text[inside - 1].isspace():
                 lead = " "  # an anchor or a tag, and nothing or no blank after it
-            elif style in ("|", ">") and self.text[start - 1] in _LINE_ENDS:
+            elif style in ("|", ">") and self.text[inside - 1] in _LINE_ENDS:
                 lead = " "  # a block may begin where a text in quotes may not
             start = inside
         scalar = Scalar(path, value, start, end, style, lead, flow)
