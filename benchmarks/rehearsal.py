@@ -22,7 +22,7 @@ from pathlib import Path
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.documents import Document, JSONValue, dump_yaml
 from ckf_airgap.facts.releases import Release, load_release
-from ckf_airgap.operations.deploying import rehearse
+from ckf_airgap.operations.rehearsing import rehearse
 from ckf_airgap.operations.rendering import Inputs
 from ckf_airgap.rehearsal.standin import write_standins
 

@@ -60,7 +60,7 @@ def load_bundle(path: StrPath) -> Bundle:
     Raises:
         MissingError: when nothing is there.
         BundleError: when it cannot be read, is too large, is not a YAML mapping, has what only an
-            overlay may have, includes a file that cannot be read, or is no bundle to Juju; its
+            overlay may have, includes a file that cannot be read, or is not a bundle for Juju; its
             first document must be one alone.
     """
     path = Path(path)

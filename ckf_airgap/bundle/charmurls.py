@@ -42,7 +42,7 @@ class CharmURL:
         """Return the URL that a text is.
 
         Raises:
-            BundleError: when it is none; the message is what Juju says, the fix what to write.
+            BundleError: when it is not a charm URL, in Juju's words, with what to write instead.
         """
         if "?" in text or "#" in text:
             raise BundleError(f'charm or bundle URL "{text}" has unrecognized parts')

@@ -96,7 +96,7 @@ def overlaid(bundle: Bundle, overlays: Sequence[Document]) -> Bundle:
     """Return the bundle with its overlays.
 
     Raises:
-        BundleError: when an overlay breaks the bundle, or is for an application that there is not.
+        BundleError: when an overlay breaks the bundle, or is for an application that it lacks.
     """
     merged, problems = with_overlays(bundle, overlays)
     raise_all(BundleError, "overlays do not fit the bundle", problems)

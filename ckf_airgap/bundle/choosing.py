@@ -34,7 +34,7 @@ class ChosenCharms:
         charms: The charm of each application, by the application's name.
         architecture: What was taken for applications that have no constraint ``arch``.
         otherwise: Of such an application, the file for each architecture for which it would be
-            another one; ``None`` where there is no file.
+            another one; ``None`` when no file fits.
         warnings: Files that were passed over for their architecture, when nobody named one.
     """
 

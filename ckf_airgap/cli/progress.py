@@ -20,7 +20,7 @@ from ckf_airgap.juju.deploy import DeployEvent, DeployEventKind
 from ckf_airgap.juju.snapshot import Change, ModelSnapshot
 from ckf_airgap.juju.steps import Plan
 from ckf_airgap.juju.watch import Progress
-from ckf_airgap.operations.deploying import Observer
+from ckf_airgap.operations.observer import Observer
 from ckf_airgap.rendering.overlay import Rendering
 
 _OTHER_LINES: Final = 7

@@ -207,48 +207,10 @@ class ListOf(Shape):
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class MappingOf(Shape):
-    """A mapping with keys that the document chooses.
+class _Keyed(Shape):
+    """A mapping; what comes of an entry is left to `_entry`."""
 
-    Attributes:
-        value: The type of its values.
-    """
-
-    value: Shape
-
-    def decode(
-        self,
-        node: Node,
-        path: Path,
-        findings: Findings,
-        present: JSONValue = None,
-    ) -> Document | None:
-        """Return the mapping, with what was present where that is one."""
-        if type(node) is not MappingNode:
-            if not _is_null(node):
-                findings.wrong(node, path, "a mapping")
-            return None
-        found = present if isinstance(present, dict) else {}
-        for key, item in node.pairs:
-            if type(key) is ScalarNode and key.text == "<<" and key.is_merge:
-                for part in merged_mappings(item):
-                    self.decode(part, path, findings, found)
-                continue
-            name = _key(key)
-            found[name] = self.value.decode(item, (*path, name), findings)
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class Record(Shape):
-    """A mapping with declared keys.
-
-    Attributes:
-        fields: The type of each key.
-    """
-
-    fields: Mapping[str, Shape]
+    __slots__ = ()
 
     def decode(
         self,
@@ -269,14 +231,57 @@ class Record(Shape):
                     self.decode(part, path, findings, found)
                 continue
             name = _key(key)
-            declared = self.fields.get(name)
-            if declared is None:
-                if isinstance(key, ScalarNode):
-                    findings.unknown_key(key, (*path, name), self.fields)
-                found[name] = plain_value(item)
-            else:
-                found[name] = declared.decode(item, (*path, name), findings, found.get(name))
+            found[name] = self._entry(key, item, (*path, name), findings, found.get(name))
         return found
+
+    @abstractmethod
+    def _entry(
+        self, key: Node, item: Node, path: Path, findings: Findings, present: JSONValue
+    ) -> JSONValue:
+        """Return the value of one entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class MappingOf(_Keyed):
+    """A mapping with keys that the document chooses.
+
+    Attributes:
+        value: The type of its values.
+    """
+
+    value: Shape
+
+    def _entry(
+        self,
+        key: Node,  # noqa: ARG002
+        item: Node,
+        path: Path,
+        findings: Findings,
+        present: JSONValue,  # noqa: ARG002
+    ) -> JSONValue:
+        # Unlike the fields of a record, a value takes nothing from the one that it replaces.
+        return self.value.decode(item, path, findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Record(_Keyed):
+    """A mapping with declared keys.
+
+    Attributes:
+        fields: The type of each key.
+    """
+
+    fields: Mapping[str, Shape]
+
+    def _entry(
+        self, key: Node, item: Node, path: Path, findings: Findings, present: JSONValue
+    ) -> JSONValue:
+        declared = self.fields.get(str(path[-1]))
+        if declared is None:
+            if isinstance(key, ScalarNode):
+                findings.unknown_key(key, path, self.fields)
+            return plain_value(item)
+        return declared.decode(item, path, findings, present)
 
 
 TEXT: Final = Text()

@@ -245,6 +245,8 @@ class _YamlReader:
         else:
             inside = self._behind_properties(event)
             if start == end:  # nothing is written: `key:`, `- `, `? key`, or `{key}`
+                if flow and path[-1:] == ("",):
+                    return None  # the colon may be the end of a tag that is all of the key
                 before = self.text[:start]
                 if before.rstrip()[-1:] != (":" if self.levels[-1].is_mapping else "-"):
                     if not flow or not _ends_with_key(before, str(path[-1])):

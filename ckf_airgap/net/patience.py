@@ -142,6 +142,6 @@ def retry_after_s(header: str | None) -> float | None:
         pass
     try:
         moment = email.utils.parsedate_to_datetime(header).timestamp()
-    except (ValueError, OverflowError):  # a year that there is not
+    except (ValueError, OverflowError):  # there is no such year
         return None
     return max(0.0, moment - time.time())

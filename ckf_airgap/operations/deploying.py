@@ -1,6 +1,6 @@
-"""What the commands do, for other programs: deploy a bundle, rehearse it, look at a model, wait.
+"""Deploying a bundle: from what a person names to a model in which everything is active.
 
-Each operation takes what a person would name, does everything, and returns what came of it::
+As every operation, it takes names, does everything, and returns what came of it::
 
     inputs = Inputs(bundle="1.11", charms=Path("charms"), images=Path("retagged-images.txt"))
     deployment = await deploy(inputs, JujuTarget(model="kubeflow"), timeout_s=3600)
@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,84 +27,35 @@ from ckf_airgap.errors import (
     ModelNotFoundError,
     Problem,
     RefusedError,
-    UsageError,
     raise_all,
 )
 from ckf_airgap.facts.defaults import (
     DEFAULT_ERROR_GRACE_S,
     DEFAULT_IDLE_PERIOD_S,
     DEFAULT_MODEL,
-    DEFAULT_SPEED,
 )
-from ckf_airgap.facts.releases import needed_endpoints
-from ckf_airgap.images.reference import Registry
 from ckf_airgap.juju.architecture import model_architecture
 from ckf_airgap.juju.conditions import new_model
 from ckf_airgap.juju.connection import Session, connect
-from ckf_airgap.juju.deploy import DeployEvent, DeployReport, plan_for
+from ckf_airgap.juju.deploy import DeployReport, plan_for
 from ckf_airgap.juju.live import LiveModel
 from ckf_airgap.juju.plan import plan_deployment
-from ckf_airgap.juju.snapshot import Change, ModelSnapshot
 from ckf_airgap.juju.stages import execute_in_stages
-from ckf_airgap.juju.status import read_status
 from ckf_airgap.juju.steps import DeployApplication, Plan
 from ckf_airgap.juju.store import JujuTarget
 from ckf_airgap.juju.upload import RegistryAuth, RegistryLogin
-from ckf_airgap.juju.watch import DEFAULT_TIMEOUT_S, Progress, WaitReport, wait_active_idle, watch
+from ckf_airgap.juju.watch import DEFAULT_TIMEOUT_S, WaitReport, wait_active_idle
 from ckf_airgap.net.limits import DEFAULT_LIMIT
 from ckf_airgap.operations.confirming import ImageInModel, images_in_model
+from ckf_airgap.operations.observer import Observer
 from ckf_airgap.operations.rendering import (
     Inputs,
-    NamedBundle,
-    find_bundle,
-    parse_registry,
-    read_and_render,
-    render_by_rule,
     render_release,
 )
-from ckf_airgap.rehearsal.host.controller import RehearsalController
-from ckf_airgap.rehearsal.model.model import Finding
-from ckf_airgap.rehearsal.privatedir import PrivateDirectory
-from ckf_airgap.rehearsal.standin import write_standins
-from ckf_airgap.rehearsal.units.course import Script
 from ckf_airgap.rendering.overlay import Rendering
-
-DEFAULT_REHEARSAL_TIMEOUT_S: Final = 300.0
-
-DEFAULT_REGISTRY: Final = "registry.airgap.internal:5000"
-"""The registry of a rehearsal that names none; nothing is fetched from it."""
-
-MIN_REHEARSED_IDLE_S: Final = 1.0
-"""The idle period of a rehearsal is as much shorter as its clock is faster, down to this."""
-
 
 _READERS: Final = 4
 """How many charm files are read at once: unpacking takes a processor each."""
-
-
-class Observer:
-    """Is notified of the progress of an operation. A subclass overrides what it wants to know.
-
-    Its methods are called on the event loop and must not block.
-    """
-
-    def on_rendered(self, rendering: Rendering) -> None:
-        """The bundle has been rendered."""
-
-    def on_connected(self, session: Session) -> None:
-        """There is a connection to the model."""
-
-    def on_planned(self, plan: Plan) -> None:
-        """It is known what has to be done; nothing has been done yet."""
-
-    def on_step(self, event: DeployEvent) -> None:
-        """A step of the plan has begun or is over."""
-
-    def on_progress(self, progress: Progress) -> None:
-        """The model has changed, or time has passed, while it is waited for."""
-
-    def on_change(self, change: Change) -> None:
-        """The status of a unit or application has changed while it is waited for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,20 +82,6 @@ class Deployment:
     def warnings(self) -> tuple[Problem, ...]:
         """What a person should look at, in the rendering and in the model."""
         return (*self.rendering.warnings, *self.plan.warnings)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rehearsal:
-    """What came of a rehearsal.
-
-    Attributes:
-        deployment: What was deployed, and the model in the end.
-        findings: What a real controller would have accepted without an error, although it
-            causes trouble later.
-    """
-
-    deployment: Deployment
-    findings: tuple[Finding, ...] = ()
 
 
 async def deploy(
@@ -191,13 +128,13 @@ async def deploy(
     observer = observer or Observer()
     seconds: dict[str, float] = {}
     target = target or JujuTarget(model=DEFAULT_MODEL)
-    with _timed(seconds, "render"):
-        rendering = await render_release(_for_model(inputs, target.model))
+    with timed(seconds, "render"):
+        rendering = await render_release(inputs.for_model(target.model))
     observer.on_rendered(rendering)
-    return await _deploy(
+    return await deploy_rendering(
         rendering,
         target,
-        _Manner(
+        Manner(
             create_model=create_model,
             dry_run=dry_run,
             wait_idle=wait_idle,
@@ -212,129 +149,8 @@ async def deploy(
     )
 
 
-async def rehearse(
-    inputs: Inputs,
-    *,
-    model: str = DEFAULT_MODEL,
-    speed: float = DEFAULT_SPEED,
-    timeout_s: float = DEFAULT_REHEARSAL_TIMEOUT_S,
-    jobs: int = DEFAULT_LIMIT,
-    script_file: Path | None = None,
-    observer: Observer | None = None,
-) -> Rehearsal:
-    """Deploy a bundle on an embedded controller that lives as long as the rehearsal.
-
-    Args:
-        inputs: What to render. Without charms, stand-ins are made of what the release says about
-            its charms; without a list of images, all are taken to be in the registry.
-        model: The name of the model.
-        speed: Seconds of the deployment that pass in one second.
-        timeout_s: How long to wait until everything is active and idle, in real seconds.
-        jobs: How many charms are uploaded and deployed at once.
-        script_file: What units do, as a YAML file (docs/testing.md); read again when it changes.
-        observer: Is notified of progress.
-
-    Raises:
-        UsageError: when there are no charms, and no release to make stand-ins from; or when Juju
-            refuses the name of the model.
-        AirgapError: what `deploy` raises.
-    """
-    observer = observer or Observer()
-    seconds: dict[str, float] = {}
-    with PrivateDirectory() as directory:
-        with _timed(seconds, "render"):
-            named, rendering = await in_thread(
-                _render_rehearsal, _for_model(inputs, model), directory.path
-            )
-        observer.on_rendered(rendering)
-        controller = RehearsalController(
-            models=[model],
-            speed=speed,
-            script=Script(
-                needed_endpoints=_needed(named, rendering),
-                needed_options=named.site.needed_options,
-            ),
-            script_file=script_file,
-            registry=str(rendering.registry),
-        )
-        async with controller:
-            deployment = await _deploy(
-                rendering,
-                JujuTarget(model=model, juju_data=controller.juju_data),
-                _Manner(
-                    timeout_s=timeout_s,
-                    jobs=jobs,
-                    idle_period_s=max(MIN_REHEARSED_IDLE_S, DEFAULT_IDLE_PERIOD_S / speed),
-                    error_grace_s=max(MIN_REHEARSED_IDLE_S, DEFAULT_ERROR_GRACE_S / speed),
-                ),
-                observer,
-                seconds,
-            )
-            findings = tuple(controller.models[model].findings)
-    return Rehearsal(deployment=deployment, findings=findings)
-
-
-async def read_model(target: JujuTarget) -> ModelSnapshot:
-    """Return the current state of a model.
-
-    Raises:
-        ControllerError: when the controller or model cannot be used.
-    """
-    async with connect(target) as session:
-        return await read_status(session.api, session.model_name)
-
-
-async def watch_model(target: JujuTarget) -> AsyncIterator[ModelSnapshot]:
-    """Yield the state of a model, and again whenever it has changed.
-
-    Raises:
-        ControllerError: when the controller or model cannot be used.
-    """
-    async with connect(target) as session:
-        async for snapshot in watch(session):
-            yield snapshot
-
-
-async def wait_for_model(
-    target: JujuTarget,
-    *,
-    timeout_s: float = DEFAULT_TIMEOUT_S,
-    idle_period_s: float = DEFAULT_IDLE_PERIOD_S,
-    error_grace_s: float = DEFAULT_ERROR_GRACE_S,
-    observer: Observer | None = None,
-) -> WaitReport:
-    """Wait until every application of a model has been active and idle for a while.
-
-    Args:
-        target: The model.
-        timeout_s: How long, in seconds.
-        idle_period_s: How long all must stay active and idle.
-        error_grace_s: How long an error must last to end the wait: Juju runs failed hooks again.
-        observer: Is notified of progress.
-
-    Returns:
-        How it went, and the model in the end.
-
-    Raises:
-        ControllerError: when the controller or model cannot be used.
-        WorkloadError: when an application stays in error.
-        WaitTimeoutError: when not everything was active and idle in time.
-    """
-    observer = observer or Observer()
-    async with connect(target) as session:
-        observer.on_connected(session)
-        return await wait_active_idle(
-            session,
-            timeout_s=timeout_s,
-            idle_period_s=idle_period_s,
-            error_grace_s=error_grace_s,
-            on_change=observer.on_change,
-            on_progress=observer.on_progress,
-        )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Manner:
+class Manner:
     """How a rendering is deployed."""
 
     create_model: bool = False
@@ -347,13 +163,25 @@ class _Manner:
     error_grace_s: float = DEFAULT_ERROR_GRACE_S
 
 
-async def _deploy(
+async def deploy_rendering(
     rendering: Rendering,
     target: JujuTarget,
-    manner: _Manner,
+    manner: Manner,
     observer: Observer,
     seconds: dict[str, float],
 ) -> Deployment:
+    """Deploy what has been rendered.
+
+    Args:
+        rendering: What to deploy.
+        target: The model.
+        manner: How.
+        observer: Is notified of progress.
+        seconds: How long each part took; gets those of this one.
+
+    Raises:
+        AirgapError: what `deploy` raises once it has rendered.
+    """
     bundle, charms = rendering.bundle, rendering.charms
     login = manner.registry_login
     auth = login.at(rendering.registry) if login else None
@@ -365,6 +193,8 @@ async def _deploy(
         observer.on_planned(plan)
         return Deployment(rendering=rendering, plan=plan, seconds=seconds)
     started = time.monotonic()
+    if manner.create_model:
+        await _check_new_model(rendering, target)
     async with connect(target, create_model=manner.create_model) as session:
         seconds["connect"] = time.monotonic() - started
         observer.on_connected(session)
@@ -377,7 +207,7 @@ async def _deploy(
             on_change=observer.on_change,
             on_progress=observer.on_progress,
         )
-        with _timed(seconds, "deploy"):
+        with timed(seconds, "deploy"):
             plan = await _plan(session, rendering, auth)
             observer.on_planned(plan)
             report = await execute_in_stages(
@@ -392,7 +222,7 @@ async def _deploy(
         done = Deployment(rendering=rendering, plan=plan, report=report, seconds=seconds)
         if not manner.wait_idle:
             return dataclasses.replace(done, images=await images_in_model(session, rendering, auth))
-        with _timed(seconds, "wait"):
+        with timed(seconds, "wait"):
             scales = {name: app.scale for name, app in bundle.applications.items()}
             waited = await wait(applications=scales, expected_scale=scales)
         images = await images_in_model(session, rendering, auth)
@@ -420,9 +250,13 @@ async def _check_files(charms: Mapping[str, Charm]) -> None:
     raise_all(CharmError, "charm files are damaged", problems, fix=fix)
 
 
-def _for_model(inputs: Inputs, model: str) -> Inputs:
-    """Return inputs for a model that is named as ``[CONTROLLER:][OWNER/]MODEL``."""
-    return dataclasses.replace(inputs, model=model.rpartition(":")[2].rpartition("/")[2])
+async def _check_new_model(rendering: Rendering, target: JujuTarget) -> None:
+    """Find what the controller would refuse before the model is made, which would stay behind."""
+    try:
+        async with connect(target):
+            return  # the plan for it is made, and checked, with its own connection
+    except ModelNotFoundError:
+        plan_deployment(rendering.bundle, rendering.charms, await new_model(target))
 
 
 async def _planned(
@@ -480,38 +314,9 @@ async def _plan(session: Session, rendering: Rendering, auth: RegistryAuth | Non
     return plan
 
 
-def _render_rehearsal(inputs: Inputs, directory: Path) -> tuple[NamedBundle, Rendering]:
-    """Render with stand-ins and the retag rule in place of what is not given; blocks."""
-    named = find_bundle(inputs.bundle)
-    if inputs.charms is None:
-        if named.release is None:
-            raise UsageError(
-                f"{named.where} is not a shipped release, so there are no stand-in charms for it",
-                fix="Name the directory of its charms with --charms DIR.",
-            )
-        inputs = dataclasses.replace(inputs, charms=directory / "charms")
-        write_standins(named.release, directory / "charms")
-    if inputs.images is not None or inputs.mapping is not None:
-        return named, read_and_render(inputs, named=named)
-    registry = parse_registry(inputs) or Registry.parse(DEFAULT_REGISTRY)
-    return named, render_by_rule(inputs, named, registry)
-
-
-def _needed(named: NamedBundle, rendering: Rendering) -> Mapping[str, frozenset[str]]:
-    """Return the endpoints that units wait for: as the release says, else all that are related."""
-    if named.release is not None:
-        return needed_endpoints(named.release)
-    plan = plan_deployment(rendering.bundle, rendering.charms, LiveModel(name=DEFAULT_MODEL))
-    needed: dict[str, frozenset[str]] = {}
-    for relation in plan.relations:
-        charm = rendering.charms[relation.requirer.application].name
-        endpoint = relation.requirer.endpoint or ""
-        needed[charm] = needed.get(charm, frozenset()) | {endpoint}
-    return needed
-
-
 @contextmanager
-def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
+def timed(seconds: dict[str, float], part: str) -> Iterator[None]:
+    """Note under `part` how long the block took, in seconds."""
     started = time.monotonic()
     try:
         yield

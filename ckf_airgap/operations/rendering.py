@@ -90,6 +90,10 @@ class Inputs:
     def __post_init__(self) -> None:
         settle(self)
 
+    def for_model(self, model: str) -> Inputs:
+        """Return the same for a model that is named as ``[CONTROLLER:][OWNER/]MODEL``."""
+        return dataclasses.replace(self, model=model.rpartition(":")[2].rpartition("/")[2])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedBundle:

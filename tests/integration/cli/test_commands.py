@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -126,6 +127,16 @@ class TestDeploy:
         assert "It has kubeflow, other. Use --create-model to create it.\n" in refused.stderr
         assert deploy("--model", "new", "--create-model").exit_code == 0
         assert set(applications(controller, "new")) == {"cat", "dog"}
+
+    def test_model_is_not_made_when_its_controller_would_refuse_the_bundle(
+        self, deploy: Invoke, controller: ControllerThread, world: World
+    ) -> None:
+        picky = dataclasses.replace(DOG, metadata={**DOG.metadata, "assumes": ["juju >= 99"]})
+        write_standin(picky, world.charms, 6)
+        refused = deploy("--model", "new", "--create-model")
+        assert refused.exit_code == 3, refused.stderr
+        assert "assumes" in refused.stderr
+        assert "new" not in controller.call(lambda: list(controller.controller.models))
 
     def test_second_model_gets_its_own(self, deploy: Invoke, controller: ControllerThread) -> None:
         assert deploy().exit_code == 0

@@ -12,8 +12,10 @@ import pytest
 from ckf_airgap.documents import dump_yaml, load_mapping
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.juju.store import JujuTarget
-from ckf_airgap.operations.deploying import Rehearsal, deploy, rehearse, watch_model
+from ckf_airgap.operations.deploying import deploy
+from ckf_airgap.operations.rehearsing import Rehearsal, rehearse
 from ckf_airgap.operations.rendering import read_and_render
+from ckf_airgap.operations.watching import watch_model
 from ckf_airgap.rehearsal.entities.entities import Application
 from ckf_airgap.rehearsal.host.controller import RehearsalController
 from ckf_airgap.rehearsal.units.course import Script

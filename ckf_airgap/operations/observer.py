@@ -1,0 +1,35 @@
+"""Being told how an operation goes."""
+
+from __future__ import annotations
+
+from ckf_airgap.juju.connection import Session
+from ckf_airgap.juju.deploy import DeployEvent
+from ckf_airgap.juju.snapshot import Change
+from ckf_airgap.juju.steps import Plan
+from ckf_airgap.juju.watch import Progress
+from ckf_airgap.rendering.overlay import Rendering
+
+
+class Observer:
+    """Is notified of the progress of an operation. A subclass overrides what it wants to know.
+
+    Its methods are called on the event loop and must not block.
+    """
+
+    def on_rendered(self, rendering: Rendering) -> None:
+        """The bundle has been rendered."""
+
+    def on_connected(self, session: Session) -> None:
+        """There is a connection to the model."""
+
+    def on_planned(self, plan: Plan) -> None:
+        """It is known what has to be done; nothing has been done yet."""
+
+    def on_step(self, event: DeployEvent) -> None:
+        """A step of the plan has begun or is over."""
+
+    def on_progress(self, progress: Progress) -> None:
+        """The model has changed, or time has passed, while it is waited for."""
+
+    def on_change(self, change: Change) -> None:
+        """The status of a unit or application has changed while it is waited for."""
