@@ -86,11 +86,14 @@ class ValueText:
         """
         pieces: list[str] = []
         end = 0
+        ours = {id(scalar) for scalar in self.scalars}
         for scalar in sorted(self.scalars, key=lambda scalar: scalar.start):
             value = values.get(scalar.path, scalar.value)
             # An alias follows its anchor: it is written out only if it needs another value.
             anchor = scalar.alias_of
-            stays = scalar.value if anchor is None else values.get(anchor.path, anchor.value)
+            stays = scalar.value if anchor is None else anchor.value
+            if anchor is not None and id(anchor) in ours:  # not one under a key that is repeated
+                stays = values.get(anchor.path, anchor.value)
             if value != stays:
                 written = "null" if value is None else self._written(scalar, value)
                 pieces += (self.text[end : scalar.start], written)
@@ -134,7 +137,7 @@ def _may_be_yaml(stripped: str) -> bool:
     """Whether a text could be a YAML collection; a single line without a mark of one is not."""
     return (
         any(end in stripped for end in _LINE_ENDS)
-        or stripped.startswith(("{", "[", "- ", "? ", "-\t", "?\t"))
+        or stripped.startswith(("{", "[", "&", "!", "- ", "? ", "-\t", "?\t"))
         or any(mark in stripped for mark in (": ", ":\t"))
         or stripped.endswith(":")
     )
