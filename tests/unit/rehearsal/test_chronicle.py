@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ckf_airgap.rehearsal.api.facades.client import Client
-from ckf_airgap.rehearsal.archives.reading import read_archive
 from ckf_airgap.rehearsal.archives.charmcode import MAX_READ_BYTES, sets_status
+from ckf_airgap.rehearsal.archives.reading import read_archive
 from ckf_airgap.rehearsal.units.clock import ManualClock
 from ckf_airgap.rehearsal.units.course import Course, Step
 from ckf_airgap.rehearsal.units.history import MAX_STATUSES
