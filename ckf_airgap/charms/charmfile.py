@@ -219,8 +219,8 @@ def is_code(member: str) -> bool:
 def read_default_images(name: str, text: str, where: str) -> DefaultImages:
     """Return the default images in the charm's file `name`.
 
-    Charms read theirs with ``json.load``, so a ``.json`` file is read as JSON: as YAML, whether tabs
-    may indent it depends on how PyYAML was built. What is no JSON is read as YAML, like the others.
+    Charms read theirs with ``json.load``, so a ``.json`` file is read as JSON: as YAML, whether
+    tabs may indent it depends on how PyYAML was built. What is no JSON is read as YAML after all.
     """
     if name.endswith(".json") and _is_plain_json(text):
         with contextlib.suppress(ValueError):
