@@ -117,8 +117,8 @@ class _Reader:
         """Take a bracket or a separator."""
         frame = self._frames[-1]
         if mark in _OPENING:
-            inherits = frame.owner if frame.kind in ("", "[") or mark == "{" else ""
-            owner = self._key or (inherits if frame.kind != "{" else "")
+            inherits = mark != "(" and frame.kind in ("", "[")
+            owner = self._key or (frame.owner if inherits else "")
             if len(self._frames) < _MAX_DEPTH:
                 self._frames.append(Frame(mark, owner))
             self._key, self._ready, self._flag = "", True, ""

@@ -144,7 +144,11 @@ def _in_lines(
         if place is None or not place.is_worth_reading:
             continue
         context = _Context(
-            number=index + first, shown=line, owner=place.owner, name=place.name, code=code
+            number=index + first,
+            shown=line,
+            owner="" if place.for_people else place.owner,
+            name=place.name,
+            code=code or place.for_people,
         )
         for mention in _in_line(line, context, comments=comments):
             yield _as_text(mention) if place.for_people else mention

@@ -7,6 +7,7 @@ the file.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from ckf_airgap.images.registries import is_registry
@@ -17,15 +18,10 @@ _WINDOW: Final = 300
 """Characters before a separator in which the path is looked for."""
 
 _PATH: Final = re.compile(rb"[\w})]/")
-_HOST_END: Final = re.compile(rb"\.[a-z]{2,9}(?::[0-9]{1,5})?/[a-z0-9{$%\"']")
-"""The end of the name of a host, and the beginning of a path."""
-
-_QUOTED: Final = re.compile(
-    rb"[\"'][\s\\]{0,9}[\"'`]{0,2}[\s\\]{0,9}(?:-{1,2}[\w-]{1,60}[= ])?"
-    rb"(?:(?:\{[^}\n]{0,99}\}{1,2}){1,4}[\w.%$()\[\]-]{0,200}|[\w.%$()\[\]-]{1,200})"
-    rb"[:/][\w{%$\"']"
-)
-"""A string that begins like a name with a tag, or like a path."""
+_SLASH: Final = re.compile(rb"/[\w{%$\"']")
+_WORD: Final = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.%$}{)([]:-"
+_BEFORE_STRINGS: Final = (b'"', b"'", b"`", b"=", b"")
+"""What is right before a string that begins like a name with a tag, or like a path."""
 
 _END: Final = rb"(?:[_-]?name)?[\"'\])\\]{0,4}\s{0,40}"
 _OPEN: Final = rb"\s{0,40}[\[({]?\s{0,40}[\[({]?[rfbu]{0,2}\\?[\"']\w"
@@ -62,26 +58,24 @@ def may_mention(path: str, data: bytes) -> bool:
 
     Quick, and never wrong when it says no, but for bare names (``busybox``) in unusual Python.
     """
-    if not path.endswith(".py"):
-        return (
-            b"image" in data
-            or b"pull" in data
-            or b"image" in data.lower()
-            or _has_versioned(data)
-            or _has_registry(data)
-        )
-    if _has_versioned(data) or _has_registry(data):
-        return True
     lowered = data.lower()
-    if b"image" not in lowered:
+    named = b"image" in lowered
+    if not path.endswith(".py"):
+        return named or b"pull" in lowered or _has_versioned(data, named) or _has_path(data, named)
+    if _has_versioned(data, named) or _has_path(data, named):
+        return True
+    if not named:
         return b"pull" in lowered
-    return _QUOTED.search(data) is not None or any(
-        pattern.search(lowered) for pattern in (_CALLED, _FLAG, _PAIR)
-    )
+    return any(pattern.search(lowered) for pattern in (_CALLED, _FLAG, _PAIR))
 
 
-def _has_versioned(data: bytes) -> bool:
-    """Whether there is a path with a tag or a digest behind it."""
+def _has_versioned(data: bytes, named: bool) -> bool:
+    """Whether there is a path with a tag or a digest behind it.
+
+    Args:
+        data: The file.
+        named: Whether a string that begins like a name with a tag will do.
+    """
     for match in _SEPARATOR.finditer(data):
         if match[0] == b"@sha256":
             return True
@@ -89,14 +83,30 @@ def _has_versioned(data: bytes) -> bool:
         run = before[len(before.rstrip(_RUN)) :]
         if b"/" in run and _PATH.search(run):
             return True
-    return False
-
-
-def _has_registry(data: bytes) -> bool:
-    """Whether there is a registry that is known by its name, with a path behind it."""
-    for match in _HOST_END.finditer(data):
-        before = data[max(0, match.start() - _WINDOW) : match.start()]
-        host = before[len(before.rstrip(_RUN)) :] + match[0][: match[0].index(b"/")]
-        if is_registry(host.decode("ascii", errors="replace")):
+        if named and run and before[-len(run) - 1 : -len(run)] in _BEFORE_STRINGS:
             return True
     return False
+
+
+def _has_path(data: bytes, named: bool) -> bool:
+    """Whether there is a registry that is known by its name, with a path behind it.
+
+    Args:
+        data: The file.
+        named: Whether a string that begins like a path will do.
+    """
+    for match in _SLASH.finditer(data):
+        before = data[max(0, match.start() - _WINDOW) : match.start()]
+        run = before[len(before.rstrip(_WORD)) :]
+        if not run:
+            continue
+        if named and before[-len(run) - 1 : -len(run)] in _BEFORE_STRINGS:
+            return True
+        if b"." in run and _is_registry(run.lstrip(b"{(-")):
+            return True
+    return False
+
+
+@lru_cache(maxsize=8192)
+def _is_registry(host: bytes) -> bool:
+    return is_registry(host.decode("ascii", errors="replace"))

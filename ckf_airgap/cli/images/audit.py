@@ -13,7 +13,6 @@ from ckf_airgap.cli.images.options import listing_options
 from ckf_airgap.cli.options import BundleName, json_option, verbosity_options
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import ExitCode
-from ckf_airgap.images.auditreport import STANDINGS
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -126,6 +125,8 @@ def _places_table(images: Sequence[AuditedImage]) -> Table:
 
 
 def _audit_document(audited: ImageAudit, images: Sequence[AuditedImage]) -> dict[str, object]:
+    from ckf_airgap.images.auditreport import STANDINGS
+
     report = audited.report
     return {
         "schema": SCHEMA,
