@@ -96,8 +96,8 @@ from ckf_airgap.images.inventory import take_inventory as take_inventory
 from ckf_airgap.images.lists import ImageList as ImageList
 from ckf_airgap.images.lists import ListedImage as ListedImage
 from ckf_airgap.images.lists import RetaggedImages as RetaggedImages
-from ckf_airgap.images.options import ImageUse as ImageUse
-from ckf_airgap.images.options import OptionPlan as OptionPlan
+from ckf_airgap.images.plans import ImageUse as ImageUse
+from ckf_airgap.images.plans import OptionPlan as OptionPlan
 from ckf_airgap.images.reference import ImageReference as ImageReference
 from ckf_airgap.images.reference import Registry as Registry
 from ckf_airgap.images.resourcefiles import read_resource_files as read_resource_files

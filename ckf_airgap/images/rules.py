@@ -76,6 +76,8 @@ class OptionRule:
     """The whole option may stay empty."""
     split: frozenset[str] = frozenset()
     """Keys whose value the charm splits at the last colon, so that it needs a tag."""
+    put_before: tuple[str, ...] = ()
+    """Names, with their tags, that the charm puts the option's value before, and a slash."""
     composite: Composite | None = None
     same_as: SameAs | None = None
     """The option is empty by default and must name the same image as this place."""
@@ -113,6 +115,7 @@ class OptionRule:
             leave_option_empty=(self.leave_option_empty and not other.names_images)
             or other.leave_option_empty,
             split=self.split | other.split,
+            put_before=tuple(dict.fromkeys((*self.put_before, *other.put_before))),
             composite=other.composite or self.composite,
             same_as=other.same_as or self.same_as,
             otherwise=other.otherwise or self.otherwise,
@@ -124,7 +127,7 @@ class OptionRule:
     @property
     def names_images(self) -> bool:
         """Whether the rule gives the option an image."""
-        return bool(self.images or self.composite or self.same_as)
+        return bool(self.images or self.composite or self.same_as or self.put_before)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,6 +300,16 @@ class _Fields:
             self.note(exc.message, key=key)
             return ""
 
+    def references(self, key: str) -> tuple[str, ...]:
+        """Return a list of image references."""
+        found = []
+        for text in self.texts(key):
+            try:
+                found.append(str(ImageReference.parse(text)))
+            except ReferenceSyntaxError as exc:
+                self.note(exc.message, key=key)
+        return tuple(found)
+
     def flag(self, key: str, *, default: bool) -> bool:
         value = self.values.get(key)
         if isinstance(value, bool):
@@ -396,6 +409,7 @@ def _option_rule(fields: _Fields) -> OptionRule:
         "images",
         "leave-empty",
         "split-at-last-colon",
+        "put-before",
         "composite",
         "same-as",
         "otherwise",
@@ -422,6 +436,7 @@ def _option_rule(fields: _Fields) -> OptionRule:
         leave_empty=keys,
         leave_option_empty=whole is True,
         split=frozenset(fields.texts("split-at-last-colon")),
+        put_before=fields.references("put-before"),
         composite=_composite(fields.child("composite")),
         same_as=_same_as(fields.child("same-as")),
         otherwise=fields.reference("otherwise"),

@@ -122,17 +122,6 @@ def render_mapping(values: Mapping[str, str]) -> str:
     return "".join(f"{_yaml_key(key)}: {_single_quoted(value)}\n" for key, value in values.items())
 
 
-def format_path(path: KeyPath) -> str:
-    """Return a path in words: ``key a.b[0]``; an empty string for an empty path."""
-    text = ""
-    for part in path:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            text += f".{part}" if text else part
-    return f"key {text}" if path and isinstance(path[0], str) else (f"item {text}" if path else "")
-
-
 def _may_be_yaml(stripped: str) -> bool:
     """Whether a text could be a YAML collection; a single line without a mark of one is not."""
     return (
