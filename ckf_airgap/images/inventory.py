@@ -32,6 +32,7 @@ from ckf_airgap.images.plans import ImageUse, OptionPlan
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.rules import Composite, ImageRules, OptionRule, Used
 from ckf_airgap.images.scalars import ValueText
+from ckf_airgap.images.storeresources import numbered_resources
 
 Asker: TypeAlias = Literal["resource", "option", "rule", "charm base", "juju", "list"]
 """What asks for an image: see `ImageReason`."""
@@ -241,6 +242,7 @@ def take_inventory(
             for line in images.entries
         ]
     warnings = [warning for entry in entries for warning in entry.warnings()]
+    warnings += numbered_resources(bundle, charms)
     warnings += _unknown_bases(bundle, charms)
     return Inventory(images=_merged(found), warnings=tuple(warnings))
 

@@ -204,14 +204,15 @@ class Planner:
         empty = {scalar.path for scalar in parsed.scalars if not option_text(scalar.value).strip()}
         origin = self.origin if parsed.text != self._fileoption_text() else "file"
         uses = self._uses(parsed, origin)
-        for key in parsed.keys or ():
+        keys = dict.fromkeys(parsed.keys or ())
+        for key in keys:
             if (key,) in empty and key in defaults:
                 uses.append(defaults[key])
             elif (key,) in empty and self._is_unexplained(key):
                 self._warn("the value is empty, and nothing says which image it stands for", (key,))
-        uses += [use for key, use in defaults.items() if key not in (parsed.keys or ())]
+        uses += [use for key, use in defaults.items() if key not in keys]
         for key, text in _entries(self.file):
-            needed = (key,) in empty or key not in (parsed.keys or ())
+            needed = (key,) in empty or key not in keys
             if needed and key not in defaults and syntax_doubt(text):
                 self._refuse(syntax_doubt(text), text, (key,), "file")
         return self._made(parsed.text, uses)

@@ -182,10 +182,11 @@ def _rewrite(
                 edits[scalar.path] = exchange_words(value, here, values)
     added: dict[str, str] = {}
     if not path and parsed.keys is not None:
+        present = frozenset(parsed.keys)
         added = {
             str(given[0]): text
             for given, text in values.items()
-            if len(given) == 1 and given[0] not in parsed.keys
+            if len(given) == 1 and given[0] not in present
         }
     return parsed.edit(edits, added)
 

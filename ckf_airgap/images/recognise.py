@@ -161,9 +161,9 @@ class _Walk:
         beside = hosts.get(scalar.path[:-1]) if scalar.path else None
         whole = (*path, *scalar.path)
         in_list = bool(scalar.path) and isinstance(scalar.path[-1], int)
-        keys = [part for part in whole if isinstance(part, str)]
-        innermost = split_words(keys[-1] if keys else self._option)
-        named = titles.get(scalar.path, NOTHING).kind == "image" or innermost[-1:] == ["image"]
+        named = titles.get(scalar.path, NOTHING).kind == "image" or _ends_in_image(
+            next((part for part in reversed(whole) if isinstance(part, str)), self._option)
+        )
         return Circumstances(
             said=said,
             must_be_image=_must_be_image(whole, said, beside=beside is not None and in_list),
@@ -245,6 +245,10 @@ def _composed(composition: Composition, path: KeyPath) -> Candidate:
         verdict=Verdict(certainty="sure", reference=whole.reference),
         composition=whole,
     )
+
+
+def _ends_in_image(name: str) -> bool:
+    return "image" in name.lower() and split_words(name)[-1:] == ["image"]
 
 
 def _must_be_image(path: KeyPath, said: Meaning, *, beside: bool) -> bool:

@@ -42,17 +42,16 @@ _FIRST_LABELS: Final = re.compile(
 """Hosts whose first label says what they are: ``registry.example.com``, ``docker.example.com``."""
 
 _OTHER_GOODS: Final = re.compile(
-    r"registry\.(?:npmjs\.(?:org|com)|yarnpkg\.com|npmmirror\.com|terraform\.io|opentofu\.org"
-    r"|bower\.io|modules\.tf)\Z"
+    r"registry\.(?:bower|modules|npmjs|npmmirror|opentofu|terraform|yarnpkg)\."
 )
-"""Registries of other things than images."""
+"""Registries of other things than images: packages, modules."""
 
 
 def is_registry(host: str) -> bool:
     """Whether a host, which may have a port, is a registry of images by its name.
 
     ``quay.io``, ``eu.gcr.io``, ``registry.example.com:5000`` are; ``nvidia.com``, ``minio:9000``,
-    ``docker.com`` and ``registry.npmjs.org`` are not. Not every registry is known by its name.
+    ``docker.com`` and ``networking.k8s.io`` are not. Not every registry is known by its name.
     """
     name, colon, port = host.lower().partition(":")
     if colon and not (port.isdecimal() and len(port) <= 5):

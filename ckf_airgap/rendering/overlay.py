@@ -44,6 +44,7 @@ from ckf_airgap.images.lists import ImageList, RetaggedImages
 from ckf_airgap.images.reference import ImageReference, Registry
 from ckf_airgap.images.resources import ResourceFiles, with_resources
 from ckf_airgap.images.rules import ImageRules
+from ckf_airgap.images.storeresources import numbered_places, numbered_resources
 from ckf_airgap.rendering.proof import Proof, prove
 from ckf_airgap.rendering.remarks import (
     left_outside,
@@ -201,7 +202,7 @@ def render(
         files,
     )
     own_options = _places("options", [*overlays, wanted])
-    own_resources = _places("resources", overlays)
+    own_resources = _places("resources", overlays) - numbered_places(final)
     retagged = (
         images
         if isinstance(images, RetaggedImages)
@@ -235,6 +236,7 @@ def render(
     )
     target = merge_documents(final.document, generated)
     warnings = [*effective.warnings, *without_units(final, by_application)]
+    warnings += numbered_resources(final, by_application)
     warnings += [warning for entry in found for warning in entry.warnings()]
     warnings += logins_left(files, kept, retagged.registry)
     warnings += left_outside(final, own_options, own_resources, retagged)

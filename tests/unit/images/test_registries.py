@@ -30,7 +30,12 @@ def test_a_registry_by_name(host: str) -> None:
     "host",
     [
         *("", "nvidia.com", "minio:9000", "localhost:5000", "docker.com", "s3.amazonaws.com"),
-        *("registry.npmjs.org", "registry.terraform.io", "networking.k8s.io", "github.com"),
+        *(
+            "registry.npmjs.example",
+            "registry.terraform.example",
+            "networking.k8s.io",
+            "github.com",
+        ),
         *("quay.io:x", "quay.io:", "quay.io:123456", "quay", "registry", "notquay.io", "quay.ioo"),
         *("a.pkg.dev", "xgcr.io", "harbor.org", "cr.io", "ghcr.io.evil.example", "[fd00::1]:5000"),
         *("12345678901.dkr.ecr.eu-west-1.amazonaws.com"),
