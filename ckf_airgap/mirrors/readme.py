@@ -49,8 +49,8 @@ _INSECURE: Final = """
 """
 
 _UNREACHABLE: Final = """
-  Not to be had through these mirrors, since a mirror cannot fold a path, are {count} images. Have
-  them pulled by their names in the private registry:
+  Not to be had through these mirrors, since a mirror cannot fold a path (number: {count}). Have
+  such images pulled by their names in the private registry:
 {images}"""
 
 _CONTAINERD: Final = """

@@ -189,7 +189,7 @@ def test_the_page_says_what_mirrors_cannot_give() -> None:
     mapping = retag_images(references, REGISTRY, max_depth=4)
     files = mirror_files(plan_of(REGISTRY, mapping=mapping))
     page = files["README.txt"]
-    assert "are 25 images." in page
+    assert "(number: 25)" in page
     assert all(f"    {name}\n" in page for name in names[:20])
     assert names[20] not in page
     assert "and 5 more, all of them in mirrors.json\n" in page
