@@ -96,6 +96,12 @@ from ckf_airgap.images.inventory import take_inventory as take_inventory
 from ckf_airgap.images.lists import ImageList as ImageList
 from ckf_airgap.images.lists import ListedImage as ListedImage
 from ckf_airgap.images.lists import RetaggedImages as RetaggedImages
+from ckf_airgap.images.optionrules import Composite as Composite
+from ckf_airgap.images.optionrules import CompositeExtra as CompositeExtra
+from ckf_airgap.images.optionrules import OptionRule as OptionRule
+from ckf_airgap.images.optionrules import RuleImage as RuleImage
+from ckf_airgap.images.optionrules import SameAs as SameAs
+from ckf_airgap.images.optionrules import ValueGrammar as ValueGrammar
 from ckf_airgap.images.options import ImageUse as ImageUse
 from ckf_airgap.images.options import OptionPlan as OptionPlan
 from ckf_airgap.images.reference import ImageReference as ImageReference
@@ -108,14 +114,9 @@ from ckf_airgap.images.retag import RetagMapping as RetagMapping
 from ckf_airgap.images.retag import retag_images as retag_images
 from ckf_airgap.images.rules import CharmBases as CharmBases
 from ckf_airgap.images.rules import CharmRules as CharmRules
-from ckf_airgap.images.rules import Composite as Composite
-from ckf_airgap.images.rules import CompositeExtra as CompositeExtra
 from ckf_airgap.images.rules import ExtraImage as ExtraImage
 from ckf_airgap.images.rules import ImageRules as ImageRules
 from ckf_airgap.images.rules import JujuImages as JujuImages
-from ckf_airgap.images.rules import OptionRule as OptionRule
-from ckf_airgap.images.rules import RuleImage as RuleImage
-from ckf_airgap.images.rules import SameAs as SameAs
 from ckf_airgap.juju.api import Api as Api
 from ckf_airgap.juju.api import CallRefusedError as CallRefusedError
 from ckf_airgap.juju.api import JujuTimeouts as JujuTimeouts

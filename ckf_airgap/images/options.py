@@ -13,6 +13,7 @@ from typing import Final, Literal, TypeAlias
 
 from ckf_airgap.charms.charm import Charm, DefaultImages, Option, OptionValue
 from ckf_airgap.errors import OptionError, Problem, ReferenceSyntaxError, raise_all
+from ckf_airgap.images.optionrules import Composite, OptionRule
 from ckf_airgap.images.places import KeyPath
 from ckf_airgap.images.recognise import (
     BARE_NAME,
@@ -27,7 +28,7 @@ from ckf_airgap.images.recognise import (
     words_of,
 )
 from ckf_airgap.images.reference import ImageReference
-from ckf_airgap.images.rules import Composite, ImageRules, OptionRule
+from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.images.scalars import ValueText, format_path, render_mapping
 
 Origin: TypeAlias = Literal["bundle", "option", "file", "rule"]

@@ -9,17 +9,9 @@ import pytest
 from ckf_airgap.documents import Document, load_mapping
 from ckf_airgap.errors import ExitCode, InputError
 from ckf_airgap.facts.releases import load_release, release_names
+from ckf_airgap.images.optionrules import Composite, CompositeExtra, RuleImage, SameAs
 from ckf_airgap.images.reference import ImageReference
-from ckf_airgap.images.rules import (
-    CharmBases,
-    Composite,
-    CompositeExtra,
-    ExtraImage,
-    ImageRules,
-    JujuImages,
-    RuleImage,
-    SameAs,
-)
+from ckf_airgap.images.rules import CharmBases, ExtraImage, ImageRules, JujuImages
 
 RULES = """
 release: '7'
