@@ -35,10 +35,11 @@ _DOES: Final[Mapping[Outcome, str]] = {
     "blocked": "its unit goes Blocked",
     "error": "its hook fails, and the unit stays in error",
     "ignored": "it is ignored",
-    "taken": "it is taken as it is",
+    "taken": "it is taken for an image",
 }
-_UNKNOWN: Final = "what the charm does then is not known"
-_MOST_KEYS: Final = 25
+_NOT_KNOWN: Final = "what the charm does then is not known"
+_NO_CHOICE: Final = "the charm offers no image then"
+_MOST_KEYS: Final = 12
 """Keys that a hint lists; a charm with more has them in its file."""
 
 
@@ -164,7 +165,7 @@ class _Value:
         """Yield all that was noted as warnings that claim to know no more than the defaults do."""
         for problem in (*self.errors, *self.warnings):
             what = problem.what.partition("; ")[0]
-            yield Problem(f"{what}; {_UNKNOWN}", problem.where, problem.fix)
+            yield Problem(f"{what}; {_NOT_KNOWN}", problem.where, problem.fix)
 
     def _refuse(self, what: str, path: KeyPath = (), fix: str = "") -> None:
         self.errors.append(Problem(what, self._where(path), fix))
@@ -181,7 +182,7 @@ class _Value:
             return True, load_as_charm(self.text, where="the value")
         except InputError as exc:
             fix = "indent with blanks" if "'\\t'" in exc.message else ""
-            self._refuse(f"{exc.message}; {_DOES[self.grammar.unreadable]}", fix=fix)
+            self._refuse(f"{exc.message}; {self._outcome(self.grammar.unreadable)}", fix=fix)
             return False, None
 
     # Mappings of references
@@ -201,8 +202,8 @@ class _Value:
         name = str(key)
         if item is None:
             if self.kept and self.grammar.nulls != "ignored":
-                what = "null is no empty value to the charm, which takes it for an image"
-                self._refuse(f"{what}; {_DOES[self.grammar.nulls]}", (name,), "write ''")
+                what = f"null is not empty to the charm; {_DOES[self.grammar.nulls]}"
+                self._refuse(what, (name,), "write ''")
             return
         if not isinstance(item, str):
             self._refuse(f"must be an image, not {_shown(item)}", (name,), "write it in quotes")
@@ -249,7 +250,10 @@ class _Value:
         self._warn(f"{what}; {_DOES['error']}", path, "give the registry a host name")
 
     def _misfit(self, value: object, wanted: str, outcome: Outcome) -> None:
-        self._refuse(f"must be {wanted}, not {_shown(value)}; {_DOES[outcome]}")
+        self._refuse(f"must be {wanted}, not {_shown(value)}; {self._outcome(outcome)}")
+
+    def _outcome(self, outcome: Outcome) -> str:
+        return _NO_CHOICE if self.grammar.kind == "list" else _DOES[outcome]
 
     # Lists of references
 
@@ -259,11 +263,11 @@ class _Value:
             return
         if value is None:
             if self.kept and self.file is None:
-                self._warn("the value is empty: the charm offers no image")
+                self._warn(f"the value is empty; {_NO_CHOICE}")
         elif not isinstance(value, list):
             self._misfit(value, "a list of images", "ignored")
         elif not value:
-            self._warn("the list is empty: the charm offers no image")
+            self._warn(f"the list is empty; {_NO_CHOICE}")
         else:
             for place, item in enumerate(value):
                 if not isinstance(item, str):
