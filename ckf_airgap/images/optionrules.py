@@ -185,16 +185,21 @@ def read_option_rule(fields: Fields) -> OptionRule:
     keys = frozenset() if isinstance(whole, bool) else frozenset(fields.texts("leave-empty"))
     for key in sorted(keys & images.keys()):
         fields.note(f"{key!r} has an image, but leave-empty lists it too")
+    composite = _composite(fields.child("composite"))
+    value = _grammar(fields.child("value"))
+    if value is not None and (value.kind == "composite") != (composite is not None):
+        what = "kind: composite belongs to an option with composite, and no other kind does"
+        fields.note(what, key="value")
     by_key = fields.child("used-by-key")
     return OptionRule(
         images=images,
         leave_empty=keys,
         leave_option_empty=whole is True,
         split=frozenset(fields.texts("split-at-last-colon")),
-        composite=_composite(fields.child("composite")),
+        composite=composite,
         same_as=_same_as(fields.child("same-as")),
         otherwise=fields.reference("otherwise"),
-        value=_grammar(fields.child("value")),
+        value=value,
         used=fields.word("used", USED),
         used_by_key={key: used for key in by_key.values if (used := by_key.word(key, USED))},
         why=fields.text("why"),
