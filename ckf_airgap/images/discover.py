@@ -166,7 +166,9 @@ def discover_images(
             )
         )
     if option_errors:
-        raise OptionError("cannot determine images of options", problems=option_errors + problems)
+        raise OptionError(
+            "values of options do not fit their charms", problems=option_errors + problems
+        )
     if problems:
         raise InputError("cannot determine images of resources", problems=problems)
     return tuple(found)

@@ -202,7 +202,8 @@ class _Value:
         name = str(key)
         if item is None:
             if self.kept and self.grammar.nulls != "ignored":
-                what = f"null is not empty to the charm; {_DOES[self.grammar.nulls]}"
+                outcome = "error" if name in self.rule.split else self.grammar.nulls
+                what = f"null is not empty to the charm; {_DOES[outcome]}"
                 self._refuse(what, (name,), "write ''")
             return
         if not isinstance(item, str):
@@ -238,7 +239,7 @@ class _Value:
         if item != item.strip():
             self._refuse("the image has blanks around it", (name,))
         elif name in self.rule.split and ":" not in item.rpartition("/")[2]:
-            without = "the port would end the name" if ":" in item else _DOES["error"]
+            without = "it is cut at the port" if ":" in item else _DOES["error"]
             what = "the image has no tag, and the charm splits it at its last colon"
             self._refuse(f"{what}; {without}", (name,), f"write {item}:TAG")
         elif self.grammar.plain and not _is_plain(item):

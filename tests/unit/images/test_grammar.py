@@ -180,7 +180,7 @@ def test_what_is_split_at_its_last_colon_needs_a_tag(release: str, place: str, k
     port = "172.17.0.2:5000/a/b"
     only(
         check(release, place, f"{key}: {port}"),
-        errors=[f"key {key}: {NO_TAG}; the port would end the name (write {port}:TAG)"],
+        errors=[f"key {key}: {NO_TAG}; it is cut at the port (write {port}:TAG)"],
     )
     only(
         check(release, place, f"{key} : quay.io/a/b"),
@@ -229,11 +229,19 @@ def test_null_is_not_empty_to_all(release: str, null: str) -> None:
     )
 
 
-def test_null_is_an_error_to_seldon() -> None:
+def test_null_cannot_be_split() -> None:
     only(
-        check("1.8", "seldon-core.custom_images", "configmap__predictor__triton__v2:"),
-        errors=[f"key configmap__predictor__triton__v2: {NULL}; {FAILS} (write '')"],
+        check(
+            "1.8",
+            "seldon-core.custom_images",
+            "configmap__predictor__triton__v2:\nconfigmap_explainer:",
+        ),
+        errors=[
+            f"key configmap__predictor__triton__v2: {NULL}; {FAILS} (write '')",
+            f"key configmap_explainer: {NULL}; it is taken for an image (write '')",
+        ],
     )
+    only(check("1.8", "kfp-profile-controller.custom_images", "frontend:"))
 
 
 @pytest.mark.parametrize("value", ["' a/b:1'", '"a/b:1\\n"', "' '"])
