@@ -102,8 +102,8 @@ from ckf_airgap.images.optionrules import OptionRule as OptionRule
 from ckf_airgap.images.optionrules import RuleImage as RuleImage
 from ckf_airgap.images.optionrules import SameAs as SameAs
 from ckf_airgap.images.optionrules import ValueGrammar as ValueGrammar
-from ckf_airgap.images.options import ImageUse as ImageUse
-from ckf_airgap.images.options import OptionPlan as OptionPlan
+from ckf_airgap.images.plans import ImageUse as ImageUse
+from ckf_airgap.images.plans import OptionPlan as OptionPlan
 from ckf_airgap.images.reference import ImageReference as ImageReference
 from ckf_airgap.images.reference import Registry as Registry
 from ckf_airgap.images.resourcefiles import read_resource_files as read_resource_files

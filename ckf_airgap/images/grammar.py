@@ -27,10 +27,10 @@ from ckf_airgap.errors import (
     raise_all,
 )
 from ckf_airgap.images.optionrules import Composite, OptionRule, Outcome, ValueGrammar
-from ckf_airgap.images.places import KeyPath
+from ckf_airgap.images.places import KeyPath, format_path
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.rules import ImageRules
-from ckf_airgap.images.scalars import Dialect, ValueText, format_path
+from ckf_airgap.images.scalars import Dialect, ValueText
 
 _DOES: Final[Mapping[Outcome, str]] = {
     "blocked": "its unit goes Blocked",

@@ -28,11 +28,11 @@ from ckf_airgap.errors import (
 from ckf_airgap.images.discover import ApplicationImages, discover_images
 from ckf_airgap.images.lists import ImageList, Need, nearest_image
 from ckf_airgap.images.optionrules import Composite, OptionRule, Used
-from ckf_airgap.images.options import ImageUse, OptionPlan
-from ckf_airgap.images.places import KeyPath
+from ckf_airgap.images.places import KeyPath, format_path
+from ckf_airgap.images.plans import ImageUse, OptionPlan
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.rules import ImageRules
-from ckf_airgap.images.scalars import ValueText, format_path
+from ckf_airgap.images.scalars import ValueText
 from ckf_airgap.images.storeresources import numbered_resources
 
 Asker: TypeAlias = Literal["resource", "option", "rule", "charm base", "juju", "list"]
