@@ -86,10 +86,11 @@ from ckf_airgap.images.audit import AuditFinding as AuditFinding
 from ckf_airgap.images.audit import AuditReport as AuditReport
 from ckf_airgap.images.audit import CharmAudit as CharmAudit
 from ckf_airgap.images.audit import audit_charms as audit_charms
+from ckf_airgap.images.compositions import Composition as Composition
+from ckf_airgap.images.compositions import Field as Field
 from ckf_airgap.images.discover import ApplicationImages as ApplicationImages
 from ckf_airgap.images.discover import ImageNeed as ImageNeed
 from ckf_airgap.images.discover import discover_images as discover_images
-from ckf_airgap.images.inventory import ImageReason as ImageReason
 from ckf_airgap.images.inventory import Inventory as Inventory
 from ckf_airgap.images.inventory import InventoryImage as InventoryImage
 from ckf_airgap.images.inventory import take_inventory as take_inventory
@@ -104,6 +105,7 @@ from ckf_airgap.images.optionrules import SameAs as SameAs
 from ckf_airgap.images.optionrules import ValueGrammar as ValueGrammar
 from ckf_airgap.images.plans import ImageUse as ImageUse
 from ckf_airgap.images.plans import OptionPlan as OptionPlan
+from ckf_airgap.images.reasons import ImageReason as ImageReason
 from ckf_airgap.images.reference import ImageReference as ImageReference
 from ckf_airgap.images.reference import Registry as Registry
 from ckf_airgap.images.resourcefiles import read_resource_files as read_resource_files

@@ -10,11 +10,11 @@ from ckf_airgap.errors import Problem, ReferenceSyntaxError
 from ckf_airgap.images.compositions import Composition
 from ckf_airgap.images.judge import BARE_NAME, Circumstances, Known, judge, syntax_doubt
 from ckf_airgap.images.keys import Meaning, meaning, names_images, split_words
+from ckf_airgap.images.optionrules import Composite, OptionRule
 from ckf_airgap.images.places import KeyPath
 from ckf_airgap.images.plans import ImageUse, OptionPlan, Origin, place_of
 from ckf_airgap.images.recognise import find_candidates
 from ckf_airgap.images.reference import ImageReference
-from ckf_airgap.images.rules import Composite, OptionRule
 from ckf_airgap.images.scalars import ValueText, render_mapping
 
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import InputError, Problem, raise_all
+from ckf_airgap.images.lists import CHOSEN_BY_USER
 from ckf_airgap.images.optionrules import USED, OptionRule, Used, read_option_rule
+from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.rulefields import Fields
 
 
@@ -42,6 +44,8 @@ class ExtraImage:
     why: str = ""
     charm: str = ""
     used: Used = "start"
+    user_tagged: bool = False
+    """Whether the image has no tag, since those who run it choose one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +86,8 @@ class ImageRules:
     extra_images: tuple[ExtraImage, ...] = field(default=(), repr=False)
     charm_bases: CharmBases | None = None
     juju: JujuImages | None = None
+    laid_over: ImageRules | None = field(default=None, repr=False, compare=False)
+    """The rules that these were added to: an image that only they name is listed all the same."""
 
     @classmethod
     def empty(cls) -> ImageRules:
@@ -110,6 +116,7 @@ class ImageRules:
         Nothing that these rules say about an image is lost: of an option that both describe, the
         images of both are kept, and for a key in both the image of `other` wins. Only sections
         that exist once (``charm-bases``, ``juju``) are replaced by those of `other`, if it has any.
+        An image that is replaced in one of these ways stays in the inventory, as used later.
 
         Args:
             other: The rules of a user's file.
@@ -134,6 +141,7 @@ class ImageRules:
             extra_images=(*self.extra_images, *extra),
             charm_bases=other.charm_bases or self.charm_bases,
             juju=other.juju or self.juju,
+            laid_over=self,
         )
 
     def for_option(self, charm: str, option: str) -> OptionRule | None:
@@ -172,12 +180,24 @@ def _juju_images(fields: Fields) -> JujuImages | None:
 
 
 def _extra_image(fields: Fields) -> ExtraImage:
-    fields.only("image", "why", "charm", "used")
+    fields.only("image", "why", "charm", "used", "tag")
+    image = fields.reference("image", needed=True)
+    used = fields.word("used", USED)
+    user_tagged = fields.word("tag", (CHOSEN_BY_USER,)) is not None
+    if user_tagged and image:
+        reference = ImageReference.parse(image)
+        if reference.tag or reference.digest:
+            fields.note(
+                f"must have neither tag nor digest where tag is {CHOSEN_BY_USER}", key="image"
+            )
+    if user_tagged and used == "start":
+        fields.note(f"must be later where tag is {CHOSEN_BY_USER}", key="used")
     return ExtraImage(
-        image=fields.reference("image", needed=True),
+        image=image,
         why=fields.text("why"),
         charm=fields.text("charm"),
-        used=fields.word("used", USED) or "start",
+        used=used or ("later" if user_tagged else "start"),
+        user_tagged=user_tagged,
     )
 
 

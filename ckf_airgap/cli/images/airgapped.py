@@ -101,7 +101,7 @@ def push_command(
     places = needed(mapper)
     how_projects = settings.with_projects(create=create_project)
     if engine == "docker":
-        references = read_list(source)
+        references = read_list(source, takes_need=False)
         carry(
             Terminal.current(),
             how_projects,
@@ -153,7 +153,7 @@ def verify_command(
         raise UsageError("neither a list of images nor --from is given")
     if source is not None:
         needed(mapper)
-    references = () if images is None else read_list(images)
+    references = () if images is None else read_list(images, takes_need=False)
     if images is not None and mapper is None:
         one_registry(images, references)
     carry(

@@ -379,6 +379,28 @@ def test_serving_and_eventing_have_each_their_own_migration(shipped: str) -> Non
     )
 
 
+def test_the_tag_of_an_extra_image_may_be_left_to_users() -> None:
+    (extra,) = read(
+        "release: '7'\nextra-images: [{image: a/viewer, tag: chosen-by-user}]\n"
+    ).extra_images
+    assert extra == ExtraImage(image="a/viewer", used="later", user_tagged=True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ("image: a/x, tag: '2.1'", "tag: must be chosen-by-user, not '2.1'"),
+        ("image: 'a/x:1', tag: chosen-by-user", "image: must have neither tag nor digest"),
+        (f"image: 'a/x@sha256:{'0' * 64}', tag: chosen-by-user", "neither tag nor digest"),
+        ("image: a/x, tag: chosen-by-user, used: start", "used: must be later"),
+    ],
+)
+def test_a_tag_left_to_users_goes_with_a_name_that_is_used_later(fields: str, problem: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read(f"release: '7'\nextra-images: [{{{fields}}}]\n")
+    assert problem in str(caught.value)
+
+
 class TestAdding:
     """Rules of a user's file are added to those of a release; none is lost."""
 
