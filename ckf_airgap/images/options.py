@@ -13,6 +13,7 @@ from typing import Final, Literal, TypeAlias
 
 from ckf_airgap.charms.charm import Charm, DefaultImages, Option, OptionValue
 from ckf_airgap.errors import OptionError, Problem, ReferenceSyntaxError, raise_all
+from ckf_airgap.images.grammar import reads_empty
 from ckf_airgap.images.optionrules import Composite, OptionRule
 from ckf_airgap.images.places import KeyPath
 from ckf_airgap.images.recognise import (
@@ -221,7 +222,7 @@ class _Planner:
     def plan(self) -> OptionPlan | None:
         """Return the plan, if the option has anything to do with images; note what is wrong."""
         text = _text(self.values.get(self.option.name, self.option.default))
-        if text.strip() in _NULLS:
+        if reads_empty(text, self.charm, self.option, self.rule):
             return self._plan_empty()
         parsed = ValueText.parse(text)
         composite = self.rule.composite or (_composite_in(parsed) if self.hinted else None)
