@@ -761,6 +761,49 @@ def test_the_list_tells_it_too() -> None:
             assert sum(str(warning).startswith(NOT_THERE) for warning in found) == 1
 
 
+@pytest.mark.parametrize(
+    ("value", "said_of_it"),
+    [
+        ("", f"custom_images: the value is empty; {FAILS}"),
+        ("rat:", f"custom_images, key rat: {NULL}; it is taken for an image"),
+    ],
+)
+def test_what_rendering_cannot_put_right_is_refused_after_it(value: str, said_of_it: str) -> None:
+    rules = rules_for("{kind: mapping, unknown-keys: taken, empty: error, nulls: taken}")
+    charm = a_charm("cat: a/cat:1", None)
+    found = check_values(charm, {"custom_images": value}, rules)
+    only(found)
+    with pytest.raises(OptionError, match="charms do not take values of the rendered") as caught:
+        render(
+            a_bundle(value),
+            charms=CharmDirectory.of([charm], path=Path("charms")),
+            images=None,
+            registry=Registry("r:5000"),
+            rules=rules,
+        )
+    assert f"application zoo, option {said_of_it}" in str(caught.value)
+
+
+def test_a_malformed_image_is_told_once() -> None:
+    charm = a_charm("a/cat:1", None)
+    rules = rules_for("{kind: reference}")
+    with pytest.raises(OptionError) as caught:
+        take_inventory(a_bundle("a/B:1"), {"zoo": charm}, rules)
+    (found,) = caught.value.problems
+    assert found.where == "application zoo, option custom_images"
+    assert found.what == "'a/B:1' is not an image reference: bad repository 'a/B'"
+
+
+@pytest.mark.parametrize(("count", "listed"), [(12, True), (13, False)])
+def test_keys_are_listed_up_to_a_dozen(count: int, listed: bool) -> None:
+    keys = [f"k{number}" for number in range(count)]
+    charm = a_charm("k0: ''", json.dumps(dict.fromkeys(keys, "a/b:1")))
+    (found,) = check_values(
+        charm, {"custom_images": "unlike: a/b:1"}, rules_for("{kind: mapping}")
+    ).warnings
+    assert found.fix == (f"the keys are {', '.join(keys)}" if listed else "")
+
+
 def test_all_that_is_wrong_is_told_together_and_once() -> None:
     bundle = Bundle.from_document(
         {
