@@ -82,10 +82,11 @@ from ckf_airgap.facts.releases import release_names as release_names
 from ckf_airgap.facts.site import DeployedAfter as DeployedAfter
 from ckf_airgap.facts.site import Site as Site
 from ckf_airgap.facts.site import SiteSetting as SiteSetting
-from ckf_airgap.images.audit import AuditFinding as AuditFinding
-from ckf_airgap.images.audit import AuditReport as AuditReport
-from ckf_airgap.images.audit import CharmAudit as CharmAudit
 from ckf_airgap.images.audit import audit_charms as audit_charms
+from ckf_airgap.images.auditreport import AuditedImage as AuditedImage
+from ckf_airgap.images.auditreport import AuditFinding as AuditFinding
+from ckf_airgap.images.auditreport import AuditReport as AuditReport
+from ckf_airgap.images.auditreport import CharmAudit as CharmAudit
 from ckf_airgap.images.compositions import Composition as Composition
 from ckf_airgap.images.compositions import Field as Field
 from ckf_airgap.images.discover import ApplicationImages as ApplicationImages
