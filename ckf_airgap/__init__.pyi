@@ -164,6 +164,9 @@ from ckf_airgap.juju.upload import RegistryLogin as RegistryLogin
 from ckf_airgap.juju.watch import Progress as Progress
 from ckf_airgap.juju.watch import WaitReport as WaitReport
 from ckf_airgap.juju.watch import wait_active_idle as wait_active_idle
+from ckf_airgap.mirrors.plan import MIRROR_FORMATS as MIRROR_FORMATS
+from ckf_airgap.mirrors.plan import MirrorFormat as MirrorFormat
+from ckf_airgap.mirrors.plan import MirrorPlan as MirrorPlan
 from ckf_airgap.net.limits import DEFAULT_LIMIT as DEFAULT_LIMIT
 from ckf_airgap.net.limits import HttpTimeouts as HttpTimeouts
 from ckf_airgap.net.limits import Retries as Retries
@@ -185,9 +188,9 @@ from ckf_airgap.operations.images import push_images as push_images
 from ckf_airgap.operations.images import retag_in_engine as retag_in_engine
 from ckf_airgap.operations.images import save_images as save_images
 from ckf_airgap.operations.images import save_per_image as save_per_image
-from ckf_airgap.operations.images import verify_images as verify_images
 from ckf_airgap.operations.imagesettings import TransferReport as TransferReport
 from ckf_airgap.operations.imagesettings import TransferSettings as TransferSettings
+from ckf_airgap.operations.imageverification import verify_images as verify_images
 from ckf_airgap.operations.inventory import ExplainedImage as ExplainedImage
 from ckf_airgap.operations.inventory import ImageAudit as ImageAudit
 from ckf_airgap.operations.inventory import Listing as Listing
@@ -199,6 +202,9 @@ from ckf_airgap.operations.lock import Lock as Lock
 from ckf_airgap.operations.lock import LockedCharm as LockedCharm
 from ckf_airgap.operations.lock import LockedImage as LockedImage
 from ckf_airgap.operations.lock import released_channels as released_channels
+from ckf_airgap.operations.mirrors import WrittenMirrors as WrittenMirrors
+from ckf_airgap.operations.mirrors import plan_mirrors as plan_mirrors
+from ckf_airgap.operations.mirrors import write_mirrors as write_mirrors
 from ckf_airgap.operations.observer import Observer as Observer
 from ckf_airgap.operations.places import Mapper as Mapper
 from ckf_airgap.operations.places import places_in_registry as places_in_registry
