@@ -19,7 +19,7 @@ from ckf_airgap.charms.charm import Charm, DefaultImages, charm_from_documents
 from ckf_airgap.charms.checks.documents import document_problems, load_typed
 from ckf_airgap.charms.checks.members import DOCUMENTS as CHECKED
 from ckf_airgap.charms.checks.members import damaged_members, member_problems
-from ckf_airgap.documents import Document, JSONValue, as_mapping, load_yaml
+from ckf_airgap.documents import MAX_NODES, Document, JSONValue, as_mapping, load_yaml, parse_json
 from ckf_airgap.errors import CharmError
 from ckf_airgap.files import open_regular
 from ckf_airgap.files.paths import StrPath
@@ -217,9 +217,21 @@ def is_code(member: str) -> bool:
 
 
 def read_default_images(name: str, text: str, where: str) -> DefaultImages:
-    """Return the default images in the charm's file `name`; JSON is read as the YAML it also is."""
+    """Return the default images in the charm's file `name`.
+
+    Charms read theirs with ``json.load``, so a ``.json`` file is read as JSON: as YAML, whether
+    tabs may indent it depends on how PyYAML was built. What is no JSON is read as YAML after all.
+    """
+    if name.endswith(".json") and _is_plain_json(text):
+        with contextlib.suppress(ValueError):
+            return DefaultImages(path=name, text=text, value=parse_json(text))
     value = load_yaml(text, where=f"{where}: {name}", error=CharmError, allow_duplicate_keys=True)
     return DefaultImages(path=name, text=text, value=value)
+
+
+def _is_plain_json(text: str) -> bool:
+    """Whether a text is within the limits of documents, and escapes no half of a character."""
+    return sum(map(text.count, ",:[{")) < MAX_NODES and "\\ud" not in text.lower()
 
 
 def refuse_bomb(members: Sequence[zipfile.ZipInfo], where: str, size_bytes: int) -> None:

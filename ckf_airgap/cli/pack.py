@@ -151,7 +151,7 @@ def command(
     form: str,
     append: tuple[Path, ...],
     juju_version: str | None,
-    need: Need,
+    need: Need | None,
     settings_: tuple[str, ...],
     rules: Path | None,
     max_depth: int | None,
@@ -221,6 +221,12 @@ def _summary(packed: Packed) -> list[str]:
             f"left out: {len(packed.left_out)} images, listed in {LEFT_OUT}; the overlay names"
             " these, too"
         )
+    if packed.user_tagged:
+        names = ", ".join(packed.user_tagged)
+        lines.append(
+            f"not packed, since its users choose the tag: {names}; name tags with --append, or"
+            " give --need all to take latest"
+        )
     if packed.assumes is not None:
         lines.append(
             f"only what is new since {packed.assumes}:"
@@ -239,9 +245,10 @@ def _document(packed: Packed) -> dict[str, object]:
         "lock-sha256": packed.lock.sha256,
         "charms": len(packed.lock.charms),
         "charms-fetched": packed.charms_fetched,
-        "need": packed.lock.need,
+        "need": packed.lock.need or "all",
         "images": len(packed.lock.images),
         "images-left-out": len(packed.left_out),
+        "user-tagged": list(packed.user_tagged),
         "image-bytes-received": packed.images.bytes_moved,
         "assumes": None
         if packed.assumes is None

@@ -27,11 +27,11 @@ from ckf_airgap.facts.releases import Release, release_names
 from ckf_airgap.files.paths import settle
 from ckf_airgap.images.audit import AuditReport, audit_charms
 from ckf_airgap.images.inventory import Inventory, InventoryImage, take_inventory
-from ckf_airgap.images.lists import ImageList
 from ckf_airgap.images.reference import ImageReference, Registry, retag_candidates
 from ckf_airgap.images.resourcefiles import read_resource_files
 from ckf_airgap.images.resources import with_resources
 from ckf_airgap.images.rules import ImageRules
+from ckf_airgap.operations.lists import read_image_list
 from ckf_airgap.operations.rendering import NamedBundle, added_rules, find_bundle, scan_charms
 
 
@@ -148,7 +148,7 @@ def read_listing(inputs: ListingInputs) -> Listing:
     bundle = with_resources(bundle, read_resource_files(bundle, charms))
     rules = added_rules(inputs.rules, named)
     lists = [
-        ImageList.read(path.expanduser(), fix="Name an existing file with --append FILE.")
+        read_image_list(path, fix="Name an existing file with --append FILE.")
         for path in inputs.append
     ]
     inventory = take_inventory(bundle, charms, rules, juju_version=inputs.juju_version, lists=lists)

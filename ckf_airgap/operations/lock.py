@@ -92,7 +92,7 @@ class Lock:
         bundle_sha256: The checksum of the bundle with its overlays; see `document_sha256`.
         architecture: The architecture of the charms.
         registry: The private registry; ``None`` when only charms were taken.
-        need: Which images of the bundle these are.
+        need: Which images of the bundle these are; ``None`` is all whose tag is known.
         charms: In the order of their files' names.
         images: In the order of their sources.
         blobs: The size of each blob of an image, in bytes.
@@ -103,7 +103,7 @@ class Lock:
     bundle_sha256: str
     architecture: str
     registry: str | None = None
-    need: Need = "all"
+    need: Need | None = None
     charms: tuple[LockedCharm, ...] = field(default=(), repr=False)
     images: tuple[LockedImage, ...] = field(default=(), repr=False)
     blobs: Mapping[str, int] = field(default_factory=dict, repr=False)
@@ -150,8 +150,8 @@ class Lock:
             "bundle": {"name": self.bundle, "sha256": self.bundle_sha256},
             "architecture": self.architecture,
             "registry": self.registry,
-            # Left out where it is all, so that locks without it keep their bytes and checksums.
-            **({} if self.need == "all" else {"need": self.need}),
+            # Left out where nobody asked for a part, as in locks from before there were parts.
+            **({} if self.need is None else {"need": self.need}),
             "charms": [
                 {
                     "name": one.name,
@@ -223,8 +223,8 @@ class _Reader:
             "schema tool bundle architecture registry charms images blobs",
             optional=("need",),
         )
-        need = fields.get("need", "all")
-        if need not in NEEDS:
+        need = fields.get("need")
+        if need is not None and need not in NEEDS:
             raise self._wrong("need", f"must be one of {', '.join(NEEDS)}, not {need!r}")
         bundle = self._fields(fields["bundle"], "bundle", "name sha256")
         registry = fields["registry"]

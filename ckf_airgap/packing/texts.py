@@ -162,7 +162,7 @@ class Share:
         left_out: How many of the others the pack before it did not bring either.
     """
 
-    need: Need
+    need: Need | None
     carried: int
     total: int
     left_out: int
@@ -246,7 +246,7 @@ def readme(
 
 def _left_out(share: Share, registry: str, mapping: str) -> str:
     """Return what a pack of some images says about the others."""
-    if share.need == "all":
+    if share.need in (None, "all"):
         return ""
     other, what = _OTHERS[share.need]
     count = share.left_out

@@ -105,7 +105,7 @@ def push_command(
     places = needed(mapper)
     settings = settings.with_projects(create=create_project).with_library(library=library)
     if engine == "docker":
-        references = read_list(source)
+        references = read_list(source, takes_need=False)
         carry(
             Terminal.current(),
             settings,
@@ -163,7 +163,7 @@ def verify_command(
         raise UsageError("neither a list of images nor --from is given")
     if source is not None:
         needed(mapper)
-    references = () if images is None else read_list(images)
+    references = () if images is None else read_list(images, takes_need=False)
     if images is not None and mapper is None:
         one_registry(images, references)
     carry(

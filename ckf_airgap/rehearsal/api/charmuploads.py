@@ -20,6 +20,8 @@ from ckf_airgap.documents import Document
 from ckf_airgap.rehearsal.api.bodies import received
 from ckf_airgap.rehearsal.api.httpauth import authenticated
 from ckf_airgap.rehearsal.api.jsonreply import challenge, json_reply
+from ckf_airgap.rehearsal.archives.members import chunks
+from ckf_airgap.rehearsal.archives.refusals import UnreadableCharmError
 from ckf_airgap.rehearsal.entities.charmurl import CharmURL
 from ckf_airgap.rehearsal.golang.formatting import quoted
 from ckf_airgap.rehearsal.golang.numbers import parse_int
@@ -234,11 +236,14 @@ def _member_response(archive: Path, member: str) -> web.Response:
             if not member:
                 names = sorted(name for name in charm.namelist() if not name.endswith("/"))
                 return json_reply({"files": [*names]})
-            if member.endswith("/") or member not in charm.namelist():
+            found = [one for one in charm.infolist() if one.filename == member]
+            if member.endswith("/") or not found:
                 raise ApiError(f"charm file {member} not found", NOT_FOUND)
-            content = charm.read(member)
+            content = b"".join(chunks(charm, found[0]))
     except (zipfile.BadZipFile, OSError) as error:
         raise ApiError(f"cannot open charm archive: {error}") from error
+    except UnreadableCharmError as error:
+        raise ApiError(f"unable to read file {quoted(member)}: {error.message}") from error
     digest = hashlib.sha256(content).hexdigest()
     return web.Response(
         body=content, content_type="application/octet-stream", headers={"ETag": f'"{digest}"'}

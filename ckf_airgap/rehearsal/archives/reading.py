@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 
 from ckf_airgap.charms.charm import Base, Charm, Option
 from ckf_airgap.documents import Document
+from ckf_airgap.rehearsal.archives.charmcode import sets_status
 from ckf_airgap.rehearsal.archives.config import read_config
 from ckf_airgap.rehearsal.archives.extraction import PLACE, Node, Tree
 from ckf_airgap.rehearsal.archives.manifest import read_manifest
@@ -34,7 +35,6 @@ from ckf_airgap.rehearsal.archives.sidefiles import (
 )
 from ckf_airgap.rehearsal.entities.actionspecs import ActionsError, ActionSpec, action_specs
 from ckf_airgap.rehearsal.entities.charmarchive import CharmArchive
-from ckf_airgap.rehearsal.entities.charmcode import sets_status
 from ckf_airgap.rehearsal.golang.formatting import quoted
 from ckf_airgap.rehearsal.wire import BAD_REQUEST, ApiError
 

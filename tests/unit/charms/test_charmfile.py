@@ -12,12 +12,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ckf_airgap.charms import charmfile
 from ckf_airgap.charms.charm import Base
-from ckf_airgap.charms.charmfile import MAX_DOCUMENT_BYTES, read_charm, revision_of
+from ckf_airgap.charms.charmfile import (
+    MAX_DOCUMENT_BYTES,
+    read_charm,
+    read_default_images,
+    revision_of,
+)
 from ckf_airgap.charms.directory import CharmDirectory
+from ckf_airgap.documents import JSONValue, composing
 from ckf_airgap.errors import CharmError, CharmNotFoundError, ExitCode
 
 SAID = "summary: s\ndescription: d\n"
@@ -122,6 +130,47 @@ def test_files_of_default_images_are_read(tmp_path: Path) -> None:
         "src/default-jupyter-images.yaml": ["b/c:1"],
     }
     assert found.default_images[0].text == '{\n\t"a": "b/c:1"}'
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{\n\t"a": "b/c:1",\n\t"d": ""\n}\n', {"a": "b/c:1", "d": ""}),
+        ('{"a":\t"b/c:1"\t,\t"l": [\n\t\t1e3, null\n\t]}', {"a": "b/c:1", "l": [1000.0, None]}),
+        ('{"a": "b/c:1", "a": "b/d:2"}', {"a": "b/d:2"}),
+    ],
+)
+def test_json_is_read_as_json_whatever_yaml_was_built_with(
+    monkeypatch: pytest.MonkeyPatch, text: str, value: JSONValue
+) -> None:
+    monkeypatch.setattr(composing, "EventLoader", yaml.SafeLoader)
+    assert read_default_images("src/default-custom-images.json", text, "a.charm").value == value
+
+
+def test_tabs_are_none_of_yamls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(composing, "EventLoader", yaml.SafeLoader)
+    with pytest.raises(CharmError, match=r"default-a-images\.yaml is not valid YAML.*t'"):
+        read_default_images("src/default-a-images.yaml", '{\n\t"a": "b/c:1"}', "a.charm")
+
+
+def test_a_file_called_json_that_is_none_is_read_as_yaml() -> None:
+    found = read_default_images("src/default-custom-images.json", "a: b/c:1  # more\n", "a.charm")
+    assert found.value == {"a": "b/c:1"}
+
+
+@pytest.mark.parametrize("text", ['{"a": "\\ud800"}', '{"a": "\\UD800"}'])
+def test_json_with_half_a_character_is_refused(text: str) -> None:
+    with pytest.raises(CharmError, match=r"default-custom-images\.json"):
+        read_default_images("src/default-custom-images.json", text, "a.charm")
+
+
+def test_json_keeps_the_limits_of_documents(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(composing, "EventLoader", yaml.SafeLoader)
+    monkeypatch.setattr(charmfile, "MAX_NODES", 6)
+    within, beyond = '{\t"a": [1, 2, 3]}', '{\t"a": [1, 2, 3, 4]}'
+    assert read_default_images("src/default-a-images.json", within, "w").value == {"a": [1, 2, 3]}
+    with pytest.raises(CharmError, match="not valid YAML"):
+        read_default_images("src/default-a-images.json", beyond, "a.charm")
 
 
 def test_a_broken_file_of_default_images_is_named(tmp_path: Path) -> None:

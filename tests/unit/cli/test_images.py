@@ -65,6 +65,29 @@ class TestList:
         added = {"quay.io/pets/tick:3", "quay.io/pets/louse:1"}
         assert set(result.stdout.splitlines()) == before | added
 
+    @pytest.mark.parametrize("release", ["1.8", "1.9", "1.10", "1.11"])
+    def test_a_list_appended_to_itself_adds_nothing(
+        self, release: str, invoke: Invoke, tmp_path: Path
+    ) -> None:
+        text = invoke("images", "list", release, "-q").stdout
+        listed = tmp_path / "images.txt"
+        listed.write_text(text)
+        again = invoke("images", "list", release, "--append", listed)
+        assert again.stdout == text
+        assert "users choose the tag of tensorflow/tensorflow:" in again.stderr
+
+    def test_names_whose_tag_users_choose_are_lines_and_say_so(self, invoke: Invoke) -> None:
+        result = invoke("images", "list", "1.10", "--need", "later")
+        assert "tensorflow/tensorflow" in result.stdout.splitlines()
+        assert "name tags that are used with --append" in result.stderr
+        required = invoke("images", "list", "1.10", "--need", "required")
+        assert "tensorflow/tensorflow" not in required.stdout.splitlines()
+        assert "users choose" not in required.stderr
+        document = json.loads(invoke("images", "list", "1.10", "--json").stdout)
+        assert [image["image"] for image in document["images"] if "tag" in image] == [
+            "tensorflow/tensorflow"
+        ]
+
     def test_the_required_and_the_later_images_make_the_list(self, invoke: Invoke) -> None:
         lines = [
             invoke("images", "list", "1.9", "-q", *args).stdout.splitlines()
@@ -207,7 +230,7 @@ class TestAudit:
         result = self.audit(world, invoke)
         assert result.exit_code == 4
         row = result.stdout.splitlines()[-1].split()
-        assert row == ["hidden", "dog", "src/x.yaml.j2", "2", "quay.io/pets/tick:3"]
+        assert row == ["hidden", "quay.io/pets/tick:3", "dog", "src/x.yaml.j2:2", "mirror"]
         assert "1 hidden images" in result.stderr
         assert "--rules" in result.stderr
 
@@ -234,6 +257,7 @@ class TestAudit:
             "image": "quay.io/pets/tick:3",
             "standing": "hidden",
             "excerpt": "IMAGE = 'quay.io/pets/tick:3'",
+            "options": [],
         } in dog["findings"]
 
     def test_a_rule_settles_a_hidden_image(
@@ -273,6 +297,29 @@ class TestRetag:
             f"{REGISTRY}/far/away/pets/flea:2",
         ]
         assert result.stderr == ""
+
+    def test_names_whose_tag_users_choose_are_left_out_unless_asked_for(
+        self, images: Path, invoke: Invoke
+    ) -> None:
+        images.write_text(images.read_text() + "tensorflow/tensorflow\ntensorflow/tensorflow:2.9\n")
+        result = invoke("images", "retag", images, "--registry", REGISTRY)
+        assert result.stdout.splitlines()[2:] == [f"{REGISTRY}/tensorflow/tensorflow:2.9"]
+        assert "left out, since its users choose the tag: tensorflow/tensorflow;" in result.stderr
+        whole = invoke("images", "retag", images, "--registry", REGISTRY, "--need", "all")
+        assert len(whole.stdout.splitlines()) == 4
+        assert whole.stderr == ""
+        document = images.with_name("images.json")
+        document.write_text(invoke("images", "list", "1.10", "--json").stdout)
+        later = invoke("images", "retag", document, "--registry", REGISTRY, "--need", "later")
+        assert f"{REGISTRY}/tensorflow/tensorflow" in later.stdout.splitlines()
+        assert f"{REGISTRY}/istio/pilot:1.24.2" not in later.stdout.splitlines()
+
+    def test_a_list_of_nothing_else_is_refused(self, images: Path, invoke: Invoke) -> None:
+        images.write_text("docker.io/tensorflow/tensorflow\n")
+        result = invoke("images", "retag", images, "--registry", REGISTRY)
+        assert result.exit_code == 2
+        assert result.stderr.count("\n") == 1
+        assert f"{images} lists no images" in result.stderr
 
     def test_a_retagged_list_stays_as_it_is(self, images: Path, invoke: Invoke) -> None:
         output = images.parent / "retagged.txt"

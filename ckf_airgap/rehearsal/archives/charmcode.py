@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Final
+
+from ckf_airgap.rehearsal.archives.members import chunks
+from ckf_airgap.rehearsal.archives.refusals import UnreadableCharmError
 
 MAX_SOURCE_BYTES: Final = 1024 * 1024
 """How much of a source file is read."""
@@ -40,9 +42,8 @@ def sets_status(archive: zipfile.ZipFile, root: str = "") -> bool:
     left = MAX_READ_BYTES
     for member in _sources(archive.infolist(), root):
         try:
-            with archive.open(member) as stream:
-                text = stream.read(min(MAX_SOURCE_BYTES, left))
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError):
+            text = _beginning(archive, member, min(MAX_SOURCE_BYTES, left))
+        except UnreadableCharmError:
             continue  # Juju accepts such a charm too: it does not read this file.
         if _SETS_STATUS.search(text):
             return True
@@ -50,6 +51,15 @@ def sets_status(archive: zipfile.ZipFile, root: str = "") -> bool:
         if left <= 0:
             return True
     return False
+
+
+def _beginning(archive: zipfile.ZipFile, member: zipfile.ZipInfo, size_bytes: int) -> bytes:
+    data = bytearray()
+    for chunk in chunks(archive, member):
+        data += chunk
+        if len(data) >= size_bytes:
+            break
+    return bytes(data[:size_bytes])
 
 
 def _sources(members: Iterable[zipfile.ZipInfo], root: str) -> Iterator[zipfile.ZipInfo]:
