@@ -11,6 +11,7 @@ from typing_extensions import assert_type
 import ckf_airgap
 from ckf_airgap import (
     AirgapError,
+    CharmListing,
     CharmSources,
     ControllerThread,
     DeployEvent,
@@ -26,7 +27,6 @@ from ckf_airgap import (
     ImageStatus,
     Inputs,
     JujuTarget,
-    ListedCharm,
     Listing,
     ListingInputs,
     Lock,
@@ -115,7 +115,7 @@ async def charms(sources: CharmSources, lock: Lock) -> None:
     assert_type(release_names(), list[str])
     assert_type(load_release("1.11"), Release)
     assert_type(await download_charms(sources, "charms"), DownloadedCharms)
-    assert_type(await list_charms(sources, "charms"), list[ListedCharm])
+    assert_type(await list_charms(sources, "charms"), CharmListing)
     CharmSources(bundle="1.11", lock=lock, jobs=2)
 
 
