@@ -172,6 +172,7 @@ from ckf_airgap.net.limits import HttpTimeouts as HttpTimeouts
 from ckf_airgap.net.limits import Retries as Retries
 from ckf_airgap.net.patience import Retrying as Retrying
 from ckf_airgap.net.proxies import Proxies as Proxies
+from ckf_airgap.operations.charms import CharmListing as CharmListing
 from ckf_airgap.operations.charms import CharmSources as CharmSources
 from ckf_airgap.operations.charms import DownloadedCharms as DownloadedCharms
 from ckf_airgap.operations.charms import ListedCharm as ListedCharm
