@@ -22,13 +22,15 @@ from ckf_airgap.documents import Document
 from ckf_airgap.errors import CharmError, OptionError, Problem, ReferenceSyntaxError
 from ckf_airgap.files import open_regular
 from ckf_airgap.images.inventory import Inventory
+from ckf_airgap.images.listed import NONE_LISTED, ListedImages
 from ckf_airgap.images.mentions import Mention, find_mentions, may_mention
 from ckf_airgap.images.options import plan_options
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.rules import ImageRules
 
-Standing: TypeAlias = Literal["hidden", "templated", "text", "covered"]
-"""The grade of a mention, or ``covered`` when the charm declares the image elsewhere."""
+Standing: TypeAlias = Literal["hidden", "templated", "text", "covered", "listed"]
+"""The grade of a mention, or ``covered`` when the charm declares the image elsewhere, or ``listed``
+when only a rule or an appended list names it."""
 
 Known: TypeAlias = "dict[tuple[str, bytes], tuple[Mention, ...]]"
 """The mentions in a file, by its path in the charm and the SHA-256 of its content."""
@@ -190,9 +192,14 @@ def audit_charms(
     by_name = {charm.name: charm for charm in charms.values()}
     audits = []
     known: Known = {}
+    listed = ListedImages.of(inventory)
     for name in sorted(by_name):
         covered = covered_images(by_name[name], inventory, rules)
-        audits.append(audit_charm(by_name[name], covered, dependencies=dependencies, known=known))
+        audits.append(
+            audit_charm(
+                by_name[name], covered, listed=listed, dependencies=dependencies, known=known
+            )
+        )
     return AuditReport(charms=tuple(audits))
 
 
@@ -204,7 +211,9 @@ def covered_images(
         image.reference
         for image in inventory
         if any(
-            reason.charm == charm.name for reason in image.reasons if reason.asker != "charm base"
+            reason.charm == charm.name
+            for reason in image.reasons
+            if reason.asker not in ("charm base", "rule")
         )
     }
     found |= set(_declared(charm, rules))
@@ -236,6 +245,7 @@ def audit_charm(
     charm: Charm,
     covered: frozenset[ImageReference],
     *,
+    listed: ListedImages = NONE_LISTED,
     dependencies: bool = False,
     known: Known | None = None,
 ) -> CharmAudit:
@@ -244,6 +254,7 @@ def audit_charm(
     Args:
         charm: The charm, with its file.
         covered: The canonical references that it declares.
+        listed: Images that rules and appended lists name.
         dependencies: Also search its Python dependencies.
         known: What was found in the files of other charms, since charms share libraries.
     """
@@ -268,7 +279,7 @@ def audit_charm(
                 files_read += 1
                 workload = workload or bool(_WORKLOAD.search(data))
                 for mention in _mentions(member.filename, data, known):
-                    found[_finding(charm.name, member.filename, mention, covered)] = None
+                    found[_finding(charm.name, member.filename, mention, covered, listed)] = None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as exc:
         raise CharmError(
             f"{charm.path} cannot be unpacked: {exc}", fix="Fetch the file again."
@@ -316,14 +327,28 @@ def _mentions(path: str, data: bytes, known: Known) -> tuple[Mention, ...]:
 
 
 def _finding(
-    charm: str, file: str, mention: Mention, covered: frozenset[ImageReference]
+    charm: str,
+    file: str,
+    mention: Mention,
+    covered: frozenset[ImageReference],
+    listed: ListedImages,
 ) -> AuditFinding:
-    known = mention.reference is not None and mention.reference.canonical() in covered
     return AuditFinding(
         charm=charm,
         file=file,
         line=mention.line,
         image=mention.text,
-        standing="covered" if known and mention.grade != "text" else mention.grade,
+        standing=_standing(mention, covered, listed),
         excerpt=mention.excerpt,
     )
+
+
+def _standing(
+    mention: Mention, covered: frozenset[ImageReference], listed: ListedImages
+) -> Standing:
+    reference = mention.reference
+    if reference is None or mention.grade == "text":
+        return mention.grade
+    if reference.canonical() in covered:
+        return "covered"
+    return "listed" if reference in listed else mention.grade

@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from ckf_airgap import AuditFinding, ImageAudit, ListingInputs
+    from ckf_airgap.images.audit import Standing
 
 SCHEMA: Final = "ckf-airgap/images-audit/v1"
+
+_QUIET: Final[tuple[Standing, ...]] = ("covered", "listed", "text")
+"""Shown on request."""
 
 
 @click.command(
@@ -28,7 +32,7 @@ Example:
 """,
 )
 @click.argument("bundle", type=BundleName())
-@listing_options(more_images=False)
+@listing_options(files_only=True)
 @click.option(
     "--dependencies",
     is_flag=True,
@@ -42,7 +46,7 @@ def audit_command(inputs: ListingInputs, dependencies: bool) -> int:
     An image is hidden when it is certain to be pulled as written: the exit code is then 4. It
     is templated when a variable supplies part or all of it. An image named in comments,
     documents, tests or messages is text; -v shows it, and the places that name an image that
-    the charm declares elsewhere.
+    the charm declares elsewhere, or that a rule or an appended list names.
     """
     from ckf_airgap.cli.runner import run
 
@@ -51,7 +55,7 @@ def audit_command(inputs: ListingInputs, dependencies: bool) -> int:
     report = audited.report
     shown: list[AuditFinding] = [*report.of_standing("hidden"), *report.of_standing("templated")]
     if terminal.verbosity > 0:
-        shown += [*report.of_standing("covered"), *report.of_standing("text")]
+        shown += [finding for name in _QUIET for finding in report.of_standing(name)]
     if shown or terminal.json:
         terminal.result(_audit_table(shown), document=_audit_document(audited))
     for audit in report.silent:
@@ -62,20 +66,19 @@ def audit_command(inputs: ListingInputs, dependencies: bool) -> int:
     for audit in report.charms:
         for problem in audit.skipped:
             terminal.warn(str(problem))
-    counts = {
-        name: len(report.of_standing(name)) for name in ("hidden", "templated", "text", "covered")
-    }
+    counts = {name: len(report.of_standing(name)) for name in ("hidden", "templated", *_QUIET)}
     terminal.note(
         f"{len(report.charms)} charms: {counts['hidden']} hidden images, {counts['templated']} "
         f"templated, {counts['text']} in text, {counts['covered']} that the charm declares "
         f"elsewhere"
+        + (f", {counts['listed']} that only rules or lists name" if counts["listed"] else "")
     )
     if not counts["hidden"]:
         return ExitCode.OK
     terminal.note(
         "A hidden image is pulled from the registry it names. Mirror it there, or have the charm "
-        "fixed; then name it under extra-images in a file for --rules, which is added to the "
-        "rules of the release."
+        "fixed; then name it in a list for --append, or under extra-images in a file for --rules, "
+        "which is added to the rules of the release."
     )
     return ExitCode.MISSING
 
@@ -100,6 +103,7 @@ def _audit_document(audited: ImageAudit) -> dict[str, object]:
         "templated": len(report.of_standing("templated")),
         "text": len(report.of_standing("text")),
         "covered": len(report.of_standing("covered")),
+        "listed": len(report.of_standing("listed")),
         "silent": [audit.charm for audit in report.silent],
         "charms": [audit.to_json() for audit in report.charms],
     }

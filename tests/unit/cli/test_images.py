@@ -268,6 +268,21 @@ class TestAudit:
         rules.write_text(yaml.safe_dump({"release": "mine", "extra-images": extra}))
         assert self.audit(world, invoke, "--rules", str(rules)).exit_code == 0
 
+    def test_so_does_a_list_that_is_appended(
+        self, world: World, invoke: Invoke, tmp_path: Path
+    ) -> None:
+        plant(world, "src/x.py", "IMAGE = 'quay.io/pets/tick:3'\n")
+        more = tmp_path / "more.txt"
+        more.write_text("quay.io/pets/tick:3\n")
+        result = self.audit(world, invoke, "--append", str(more), "-v")
+        assert result.exit_code == 0
+        assert "1 that only rules or lists name" in result.stderr
+        assert "listed" in result.stdout
+        document = json.loads(self.audit(world, invoke, "--append", str(more), "--json").stdout)
+        assert (document["hidden"], document["listed"]) == (0, 1)
+        quiet = self.audit(world, invoke, "--append", str(more))
+        assert "tick" not in quiet.stdout
+
     def test_a_silent_charm_is_a_warning(self, world: World, invoke: Invoke) -> None:
         from ckf_airgap.charms.charm import Charm
         from ckf_airgap.rehearsal.standin import write_standin

@@ -256,7 +256,7 @@ def test_images_that_nothing_reaches_come_with_the_channel_of_their_charm() -> N
         everything = rules_for_bundle(release.bundle).extra_images
         assert set(everything) == set(release.rules.extra_images)
         assert len(everything) == len(release.rules.extra_images)
-        applications = {
+        applications: dict[str, JSONValue] = {
             "kfp-ui": {"charm": "kfp-ui", "channel": "latest/edge", "scale": 1},
             "training": {
                 "charm": "training-operator",
