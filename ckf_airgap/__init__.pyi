@@ -86,6 +86,8 @@ from ckf_airgap.images.audit import AuditFinding as AuditFinding
 from ckf_airgap.images.audit import AuditReport as AuditReport
 from ckf_airgap.images.audit import CharmAudit as CharmAudit
 from ckf_airgap.images.audit import audit_charms as audit_charms
+from ckf_airgap.images.compositions import Composition as Composition
+from ckf_airgap.images.compositions import Field as Field
 from ckf_airgap.images.discover import ApplicationImages as ApplicationImages
 from ckf_airgap.images.discover import ImageNeed as ImageNeed
 from ckf_airgap.images.discover import discover_images as discover_images
@@ -101,8 +103,8 @@ from ckf_airgap.images.optionrules import OptionRule as OptionRule
 from ckf_airgap.images.optionrules import RuleImage as RuleImage
 from ckf_airgap.images.optionrules import SameAs as SameAs
 from ckf_airgap.images.optionrules import ValueGrammar as ValueGrammar
-from ckf_airgap.images.options import ImageUse as ImageUse
-from ckf_airgap.images.options import OptionPlan as OptionPlan
+from ckf_airgap.images.plans import ImageUse as ImageUse
+from ckf_airgap.images.plans import OptionPlan as OptionPlan
 from ckf_airgap.images.reasons import ImageReason as ImageReason
 from ckf_airgap.images.reference import ImageReference as ImageReference
 from ckf_airgap.images.reference import Registry as Registry

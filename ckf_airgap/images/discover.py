@@ -11,8 +11,9 @@ from ckf_airgap.bundle.bundle import Application, Bundle
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.errors import InputError, OptionError, Problem, ReferenceSyntaxError
 from ckf_airgap.images.grammar import check_values
-from ckf_airgap.images.options import OptionPlan, plan_options
-from ckf_airgap.images.recognise import Known
+from ckf_airgap.images.judge import Known
+from ckf_airgap.images.options import plan_options
+from ckf_airgap.images.plans import OptionPlan
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.rules import ImageRules
 
@@ -166,7 +167,9 @@ def discover_images(
             )
         )
     if option_errors:
-        raise OptionError("cannot determine images of options", problems=option_errors + problems)
+        raise OptionError(
+            "values of options do not fit their charms", problems=option_errors + problems
+        )
     if problems:
         raise InputError("cannot determine images of resources", problems=problems)
     return tuple(found)

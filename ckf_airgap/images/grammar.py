@@ -10,13 +10,14 @@ fills empty values; where a value stays as it was given, those have to be right 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from ckf_airgap.bundle.bundle import Bundle
-from ckf_airgap.charms.charm import Charm, Option, OptionValue
-from ckf_airgap.documents import load_as_charm, type_name
+from ckf_airgap.charms.charm import Charm, DefaultImages, Option, OptionValue
+from ckf_airgap.documents import is_text, load_as_charm, type_name
 from ckf_airgap.errors import (
     InputError,
     OptionError,
@@ -26,10 +27,10 @@ from ckf_airgap.errors import (
     raise_all,
 )
 from ckf_airgap.images.optionrules import Composite, OptionRule, Outcome, ValueGrammar
-from ckf_airgap.images.places import KeyPath
+from ckf_airgap.images.places import KeyPath, format_path
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.rules import ImageRules
-from ckf_airgap.images.scalars import Dialect, ValueText, format_path
+from ckf_airgap.images.scalars import Dialect, ValueText
 
 _DOES: Final[Mapping[Outcome, str]] = {
     "blocked": "its unit goes Blocked",
@@ -41,6 +42,10 @@ _NOT_KNOWN: Final = "what the charm does then is not known"
 _NO_CHOICE: Final = "the charm offers no image then"
 _MOST_KEYS: Final = 12
 """Keys that a hint lists; a charm with more has them in its file."""
+_MOST_HINTS: Final = 20
+"""Unknown keys of one option that get a hint: each is compared with all that are known."""
+_PLAIN: Final = re.compile(r"[A-Za-z0-9](?:[\w./@:-]*[\w./@-])?\Z", re.ASCII)
+"""What YAML needs no quotes for, unless it has another type than text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +149,8 @@ class _Value:
         self.grammar = grammar
         self.kept = kept
         self.file = charm.defaults_for(option.name)
+        self.keys = _keys(option, self.file, rule)
+        self.unknown = 0
         self.errors: list[Problem] = []
         self.warnings: list[Problem] = []
 
@@ -202,7 +209,8 @@ class _Value:
         name = str(key)
         if item is None:
             if self.kept and self.grammar.nulls != "ignored":
-                what = f"null is not empty to the charm; {_DOES[self.grammar.nulls]}"
+                outcome = "error" if name in self.rule.split else self.grammar.nulls
+                what = f"null is not empty to the charm; {_DOES[outcome]}"
                 self._refuse(what, (name,), "write ''")
             return
         if not isinstance(item, str):
@@ -215,30 +223,24 @@ class _Value:
             self._as_it_stays(name, item)
 
     def _known(self, key: object, name: str) -> None:
-        known = self._keys()
         outcome = self.grammar.unknown_keys
-        if not known or key in known or outcome == "taken":
-            return
-        listed = f"the keys are {', '.join(known)}" if len(known) <= _MOST_KEYS else ""
-        note = self._warn if outcome == "ignored" else self._refuse
-        note(
-            f"the charm has no such key; {_DOES[outcome]}", (name,), nearest(name, known) or listed
-        )
+        if self.keys and key not in self.keys and outcome != "taken":
+            self._no_such_key(name, outcome)
 
-    def _keys(self) -> tuple[str, ...]:
-        """Return the keys that the charm knows: those of its file, else those of its default."""
-        if self.file is not None and isinstance(self.file.value, dict):
-            return tuple(self.file.value)
-        default = self.option.default
-        listed = ValueText.parse(default).keys if isinstance(default, str) else ()
-        return tuple(dict.fromkeys([*(listed or ()), *self.rule.images]))
+    def _no_such_key(self, name: str, outcome: Outcome) -> None:
+        note = self._warn if outcome == "ignored" else self._refuse
+        self.unknown += 1
+        fix = f"the keys are {', '.join(self.keys)}" if len(self.keys) <= _MOST_KEYS else ""
+        if self.unknown <= _MOST_HINTS:
+            fix = nearest(name, self.keys) or fix
+        note(f"the charm has no such key; {_DOES[outcome]}", (name,), fix)
 
     def _as_it_stays(self, name: str, item: str) -> None:
         """Check an image that rendering does not exchange, and so does not write anew."""
         if item != item.strip():
             self._refuse("the image has blanks around it", (name,))
         elif name in self.rule.split and ":" not in item.rpartition("/")[2]:
-            without = "the port would end the name" if ":" in item else _DOES["error"]
+            without = "it is cut at the port" if ":" in item else _DOES["error"]
             what = "the image has no tag, and the charm splits it at its last colon"
             self._refuse(f"{what}; {without}", (name,), f"write {item}:TAG")
         elif self.grammar.plain and not _is_plain(item):
@@ -299,17 +301,11 @@ class _Value:
         if not isinstance(value, dict):
             self._misfit(value, "a mapping with all of its keys", "error")
             return
-        parts = (composite.hub, composite.tag, *composite.names)
-        default = self.option.default
-        listed = ValueText.parse(default).keys if isinstance(default, str) else ()
-        known = tuple(dict.fromkeys([*parts, *(listed or ())]))
         written = {scalar.path: scalar.value for scalar in ValueText.parse(self.text).scalars}
         for key, item in value.items():
             name = str(key)
-            if key not in known:
-                self._warn(
-                    f"the charm has no such key; {_DOES['ignored']}", (name,), nearest(name, known)
-                )
+            if key not in self.keys:
+                self._no_such_key(name, "ignored")
             elif isinstance(item, dict | list):
                 self._refuse(f"must be text, not {_shown(item)}", (name,))
             elif item is not None and str(item) != written.get((name,), str(item)):
@@ -327,6 +323,17 @@ class _Value:
                 self._warn(what, fix=f"write {meant}")
         if self.kept and self.grammar.plain and text and not _is_plain(text):
             self._quoted()
+
+
+def _keys(option: Option, file: DefaultImages | None, rule: OptionRule) -> tuple[str, ...]:
+    """Return the keys that the charm knows: those of its file, else those of its default."""
+    if file is not None and isinstance(file.value, dict):
+        return tuple(file.value)
+    default = option.default
+    listed = (ValueText.parse(default).keys or ()) if isinstance(default, str) else ()
+    parts = rule.composite
+    named = (parts.hub, parts.tag, *parts.names) if parts else ()
+    return tuple(dict.fromkeys([*named, *listed, *rule.images]))
 
 
 def _shown(value: object) -> str:
@@ -347,6 +354,8 @@ def _fault(text: str) -> str | None:
 
 def _is_plain(text: str) -> bool:
     """Whether a text is the same value in YAML without quotes."""
+    if _PLAIN.match(text) and is_text(text):  # as nearly all are
+        return True
     try:
         return load_as_charm(f"key: {text}\n", where="") == {"key": text}
     except InputError:

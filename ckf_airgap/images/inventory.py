@@ -28,8 +28,8 @@ from ckf_airgap.errors import (
 from ckf_airgap.images.discover import ApplicationImages, discover_images
 from ckf_airgap.images.lists import CHOSEN_BY_USER, ImageList, Need, is_chosen, nearest_image
 from ckf_airgap.images.optionrules import Composite, OptionRule
-from ckf_airgap.images.options import ImageUse, OptionPlan
 from ckf_airgap.images.places import KeyPath
+from ckf_airgap.images.plans import ImageUse, OptionPlan
 from ckf_airgap.images.reasons import ImageReason
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.rules import ImageRules

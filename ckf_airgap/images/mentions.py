@@ -15,8 +15,8 @@ from pathlib import PurePosixPath
 from typing import Final, Literal, TypeAlias
 
 from ckf_airgap.errors import ReferenceSyntaxError
+from ckf_airgap.images.keys import names_images
 from ckf_airgap.images.pystrings import strings_of
-from ckf_airgap.images.recognise import names_images
 from ckf_airgap.images.reference import ImageReference
 
 Grade: TypeAlias = Literal["hidden", "templated", "text"]

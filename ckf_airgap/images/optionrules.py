@@ -104,6 +104,8 @@ class OptionRule:
     """The whole option may stay empty."""
     split: frozenset[str] = frozenset()
     """Keys whose value the charm splits at the last colon, so that it needs a tag."""
+    put_before: tuple[str, ...] = ()
+    """Names, with their tags, that the charm puts the option's value before, and a slash."""
     composite: Composite | None = None
     same_as: SameAs | None = None
     """The option is empty by default and must name the same image as this place."""
@@ -143,6 +145,7 @@ class OptionRule:
             leave_option_empty=(self.leave_option_empty and not other.names_images)
             or other.leave_option_empty,
             split=self.split | other.split,
+            put_before=tuple(dict.fromkeys((*self.put_before, *other.put_before))),
             composite=other.composite or self.composite,
             same_as=other.same_as or self.same_as,
             otherwise=other.otherwise or self.otherwise,
@@ -155,7 +158,7 @@ class OptionRule:
     @property
     def names_images(self) -> bool:
         """Whether the rule gives the option an image."""
-        return bool(self.images or self.composite or self.same_as)
+        return bool(self.images or self.composite or self.same_as or self.put_before)
 
 
 def read_option_rule(fields: Fields) -> OptionRule:
@@ -164,6 +167,7 @@ def read_option_rule(fields: Fields) -> OptionRule:
         "images",
         "leave-empty",
         "split-at-last-colon",
+        "put-before",
         "composite",
         "same-as",
         "otherwise",
@@ -185,16 +189,22 @@ def read_option_rule(fields: Fields) -> OptionRule:
     keys = frozenset() if isinstance(whole, bool) else frozenset(fields.texts("leave-empty"))
     for key in sorted(keys & images.keys()):
         fields.note(f"{key!r} has an image, but leave-empty lists it too")
+    composite = _composite(fields.child("composite"))
+    value = _grammar(fields.child("value"))
+    if value is not None and (value.kind == "composite") != (composite is not None):
+        what = "kind: composite belongs to an option with composite, and no other kind does"
+        fields.note(what, key="value")
     by_key = fields.child("used-by-key")
     return OptionRule(
         images=images,
         leave_empty=keys,
         leave_option_empty=whole is True,
         split=frozenset(fields.texts("split-at-last-colon")),
-        composite=_composite(fields.child("composite")),
+        put_before=fields.references("put-before"),
+        composite=composite,
         same_as=_same_as(fields.child("same-as")),
         otherwise=fields.reference("otherwise"),
-        value=_grammar(fields.child("value")),
+        value=value,
         used=fields.word("used", USED),
         used_by_key={key: used for key in by_key.values if (used := by_key.word(key, USED))},
         why=fields.text("why"),

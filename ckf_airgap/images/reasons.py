@@ -8,8 +8,7 @@ from typing import Literal, TypeAlias
 from ckf_airgap.documents import Document
 from ckf_airgap.images.lists import CHOSEN_BY_USER
 from ckf_airgap.images.optionrules import Used
-from ckf_airgap.images.places import KeyPath
-from ckf_airgap.images.scalars import format_path
+from ckf_airgap.images.places import KeyPath, format_path
 
 Asker: TypeAlias = Literal["resource", "option", "rule", "charm base", "juju", "list"]
 """What asks for an image: see `ImageReason`."""

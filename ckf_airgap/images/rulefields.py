@@ -63,6 +63,16 @@ class Fields:
             self.note(exc.message, key=key)
             return ""
 
+    def references(self, key: str) -> tuple[str, ...]:
+        """Return a list of image references."""
+        found = []
+        for text in self.texts(key):
+            try:
+                found.append(str(ImageReference.parse(text)))
+            except ReferenceSyntaxError as exc:
+                self.note(exc.message, key=key)
+        return tuple(found)
+
     def flag(self, key: str, *, default: bool) -> bool:
         """Return whether a field is true."""
         value = self.values.get(key)

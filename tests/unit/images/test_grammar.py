@@ -180,7 +180,7 @@ def test_what_is_split_at_its_last_colon_needs_a_tag(release: str, place: str, k
     port = "172.17.0.2:5000/a/b"
     only(
         check(release, place, f"{key}: {port}"),
-        errors=[f"key {key}: {NO_TAG}; the port would end the name (write {port}:TAG)"],
+        errors=[f"key {key}: {NO_TAG}; it is cut at the port (write {port}:TAG)"],
     )
     only(
         check(release, place, f"{key} : quay.io/a/b"),
@@ -229,11 +229,19 @@ def test_null_is_not_empty_to_all(release: str, null: str) -> None:
     )
 
 
-def test_null_is_an_error_to_seldon() -> None:
+def test_null_cannot_be_split() -> None:
     only(
-        check("1.8", "seldon-core.custom_images", "configmap__predictor__triton__v2:"),
-        errors=[f"key configmap__predictor__triton__v2: {NULL}; {FAILS} (write '')"],
+        check(
+            "1.8",
+            "seldon-core.custom_images",
+            "configmap__predictor__triton__v2:\nconfigmap_explainer:",
+        ),
+        errors=[
+            f"key configmap__predictor__triton__v2: {NULL}; {FAILS} (write '')",
+            f"key configmap_explainer: {NULL}; it is taken for an image (write '')",
+        ],
     )
+    only(check("1.8", "kfp-profile-controller.custom_images", "frontend:"))
 
 
 @pytest.mark.parametrize("value", ["' a/b:1'", '"a/b:1\\n"', "' '"])
@@ -749,6 +757,42 @@ def test_any_other_key_is_found(key: str, image: str, release: str) -> None:
     text = json.dumps({key: image, "frontend": "a/b:1"})
     found = check(release, "kfp-profile-controller.custom_images", text)
     assert [problem.what for problem in found.errors] == [f"the charm has no such key; {BLOCKED}"]
+
+
+def plain_to_python(text: str) -> bool:
+    try:
+        return bool(yaml.safe_load(f"k: {text}") == {"k": text})
+    except yaml.YAMLError:
+        return False
+
+
+@given(st.text("aZ1_./:@-[]{}&*!|>'\"%#, ", min_size=1, max_size=12))
+@example("12:30")
+@example("1.5")
+@example("0x1f")
+@example("1_000")
+@example("yes")
+@example("null")
+@example("a:")
+@example("a: b")
+@example("a #b")
+@example("a#b")
+@example("2001-01-01")
+@example("a/b@sha256:0")
+@example("172.17.0.2:5000/a:1")
+def test_what_needs_quotes_is_what_yaml_reads_otherwise(text: str) -> None:
+    assume(text == text.strip())
+    found = check("1.9", "knative-serving.custom_images", json.dumps({"activator": text}))
+    assert not found.errors
+    assert bool(found.warnings) is not plain_to_python(text)
+
+
+def test_only_the_first_unknown_keys_are_compared_with_all_others() -> None:
+    text = "".join(f"frontend{number}: a/b:1\n" for number in range(23))
+    found = check("1.9", "kfp-profile-controller.custom_images", text).errors
+    hints = [problem.fix.startswith("did you mean 'frontend'") for problem in found]
+    assert hints == [True] * 20 + [False] * 3
+    assert found[-1].fix == "the keys are visualization_server, frontend"
 
 
 @given(st.text(max_size=60), st.sampled_from(release_names()), st.booleans())

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from ckf_airgap.documents import Document, JSONValue, dump_yaml, load_yaml
 from ckf_airgap.errors import OptionError
-from ckf_airgap.images.places import KeyPath
-from ckf_airgap.images.scalars import Dialect, ValueText, format_path, render_mapping
+from ckf_airgap.images.places import KeyPath, format_path
+from ckf_airgap.images.scalars import Dialect, ValueText, render_mapping
 
 OLD = "docker.io/a/b:1"
 NEW = "[fd00::1]:5000/ckf/a/b:1"
