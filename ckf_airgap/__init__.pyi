@@ -82,10 +82,11 @@ from ckf_airgap.facts.releases import release_names as release_names
 from ckf_airgap.facts.site import DeployedAfter as DeployedAfter
 from ckf_airgap.facts.site import Site as Site
 from ckf_airgap.facts.site import SiteSetting as SiteSetting
-from ckf_airgap.images.audit import AuditFinding as AuditFinding
-from ckf_airgap.images.audit import AuditReport as AuditReport
-from ckf_airgap.images.audit import CharmAudit as CharmAudit
 from ckf_airgap.images.audit import audit_charms as audit_charms
+from ckf_airgap.images.auditreport import AuditedImage as AuditedImage
+from ckf_airgap.images.auditreport import AuditFinding as AuditFinding
+from ckf_airgap.images.auditreport import AuditReport as AuditReport
+from ckf_airgap.images.auditreport import CharmAudit as CharmAudit
 from ckf_airgap.images.compositions import Composition as Composition
 from ckf_airgap.images.compositions import Field as Field
 from ckf_airgap.images.discover import ApplicationImages as ApplicationImages
@@ -163,6 +164,9 @@ from ckf_airgap.juju.upload import RegistryLogin as RegistryLogin
 from ckf_airgap.juju.watch import Progress as Progress
 from ckf_airgap.juju.watch import WaitReport as WaitReport
 from ckf_airgap.juju.watch import wait_active_idle as wait_active_idle
+from ckf_airgap.mirrors.plan import MIRROR_FORMATS as MIRROR_FORMATS
+from ckf_airgap.mirrors.plan import MirrorFormat as MirrorFormat
+from ckf_airgap.mirrors.plan import MirrorPlan as MirrorPlan
 from ckf_airgap.net.limits import DEFAULT_LIMIT as DEFAULT_LIMIT
 from ckf_airgap.net.limits import HttpTimeouts as HttpTimeouts
 from ckf_airgap.net.limits import Retries as Retries
@@ -187,9 +191,9 @@ from ckf_airgap.operations.images import push_images as push_images
 from ckf_airgap.operations.images import retag_in_engine as retag_in_engine
 from ckf_airgap.operations.images import save_images as save_images
 from ckf_airgap.operations.images import save_per_image as save_per_image
-from ckf_airgap.operations.images import verify_images as verify_images
 from ckf_airgap.operations.imagesettings import TransferReport as TransferReport
 from ckf_airgap.operations.imagesettings import TransferSettings as TransferSettings
+from ckf_airgap.operations.imageverification import verify_images as verify_images
 from ckf_airgap.operations.inventory import ImageAudit as ImageAudit
 from ckf_airgap.operations.inventory import Listing as Listing
 from ckf_airgap.operations.inventory import ListingInputs as ListingInputs
@@ -199,6 +203,9 @@ from ckf_airgap.operations.lock import Lock as Lock
 from ckf_airgap.operations.lock import LockedCharm as LockedCharm
 from ckf_airgap.operations.lock import LockedImage as LockedImage
 from ckf_airgap.operations.lock import released_channels as released_channels
+from ckf_airgap.operations.mirrors import WrittenMirrors as WrittenMirrors
+from ckf_airgap.operations.mirrors import plan_mirrors as plan_mirrors
+from ckf_airgap.operations.mirrors import write_mirrors as write_mirrors
 from ckf_airgap.operations.observer import Observer as Observer
 from ckf_airgap.operations.places import Mapper as Mapper
 from ckf_airgap.operations.places import places_in_registry as places_in_registry

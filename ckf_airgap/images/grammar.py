@@ -42,6 +42,9 @@ _NOT_KNOWN: Final = "what the charm does then is not known"
 _NO_CHOICE: Final = "the charm offers no image then"
 _MOST_KEYS: Final = 12
 """Keys that a hint lists; a charm with more has them in its file."""
+_NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
+_MOST_EMPTY: Final = 80
+"""Characters of the longest text, comments left out, that may be empty to a charm."""
 _MOST_HINTS: Final = 20
 """Unknown keys of one option that get a hint: each is compared with all that are known."""
 _PLAIN: Final = re.compile(r"[A-Za-z0-9](?:[\w./@:-]*[\w./@-])?\Z", re.ASCII)
@@ -98,6 +101,28 @@ def check_values(
         warnings += value_check.warnings if shown is None else value_check.doubts()
         errors += value_check.errors if shown is None else ()
     return ValueFindings(tuple(errors), tuple(warnings))
+
+
+def reads_empty(text: str, charm: Charm, option: Option, rule: OptionRule) -> bool:
+    """Whether a value is nothing to the charm, so that its own defaults count.
+
+    Where the charm reads YAML, a comment, ``---`` or ``~`` is as empty as no text. In place of a
+    mapping ``''`` or ``[]`` is as well: the charm takes nothing from it, or fails at it.
+    """
+    if text.strip() in _NULLS:
+        return True
+    grammar = rule.value or _shown_by_defaults(charm, option)
+    lines = [line.strip() for line in text.splitlines()]
+    rest = "\n".join(line for line in lines if line and not line.startswith("#"))
+    if grammar is None or grammar.kind not in ("mapping", "list") or len(rest) > _MOST_EMPTY:
+        return False
+    try:
+        value = load_as_charm(rest, where="the value")
+    except InputError:
+        return False
+    return value is None or (
+        grammar.kind == "mapping" and not isinstance(value, dict) and not value
+    )
 
 
 def refuse_unfit(bundle: Bundle, charms: Mapping[str, Charm], rules: ImageRules) -> None:

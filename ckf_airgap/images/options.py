@@ -12,10 +12,11 @@ from collections.abc import Mapping
 
 from ckf_airgap.charms.charm import Charm, OptionValue
 from ckf_airgap.errors import OptionError, Problem, raise_all
-from ckf_airgap.images.compositions import Composition, Field, compositions
+from ckf_airgap.images.compositions import Composition
 from ckf_airgap.images.judge import Known
 from ckf_airgap.images.planner import Planner, is_empty, option_text
 from ckf_airgap.images.plans import ImageUse, OptionPlan
+from ckf_airgap.images.recognise import composed_options
 from ckf_airgap.images.rules import ImageRules
 
 
@@ -78,14 +79,10 @@ def _composed_options(
     charm: Charm, values: Mapping[str, OptionValue], rules: ImageRules
 ) -> dict[str, Composition]:
     """Return the options that make a reference with others, each with what they make."""
-    fields = [
-        Field((option.name,), option_text(values.get(option.name, option.default)))
-        for option in charm.options.values()
-        if option.type == "string" and rules.for_option(charm.name, option.name) is None
-    ]
-    found: dict[str, Composition] = {}
-    for composition in compositions(fields, options=True):
-        found.update(
-            dict.fromkeys((str(field.path[0]) for field in composition.fields), composition)
-        )
-    return found
+    return composed_options(
+        {
+            option.name: option_text(values.get(option.name, option.default))
+            for option in charm.options.values()
+            if option.type == "string" and rules.for_option(charm.name, option.name) is None
+        }
+    )

@@ -8,12 +8,13 @@ from typing import Final
 from ckf_airgap.charms.charm import Charm, DefaultImages, Option, OptionValue
 from ckf_airgap.errors import Problem, ReferenceSyntaxError
 from ckf_airgap.images.compositions import Composition
-from ckf_airgap.images.judge import BARE_NAME, Circumstances, Known, judge, syntax_doubt
-from ckf_airgap.images.keys import Meaning, meaning, names_images, split_words
+from ckf_airgap.images.grammar import reads_empty
+from ckf_airgap.images.judge import Circumstances, Known, judge, syntax_doubt
+from ckf_airgap.images.keys import Meaning, meaning
 from ckf_airgap.images.optionrules import Composite, OptionRule
 from ckf_airgap.images.places import KeyPath
 from ckf_airgap.images.plans import ImageUse, OptionPlan, Origin, place_of
-from ckf_airgap.images.recognise import find_candidates
+from ckf_airgap.images.recognise import find_candidates, hub_and_names
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.scalars import ValueText, render_mapping
 
@@ -56,11 +57,11 @@ class Planner:
         text = option_text(self.values.get(self.option.name, self.option.default))
         if self.rule.put_before:
             return self._plan_front(text)
-        if is_empty(text):
+        if reads_empty(text, self.charm, self.option, self.rule):
             return self._plan_empty()
         parsed = ValueText.parse(text)
         hinted = self.said.names_images
-        composite = self.rule.composite or (_composite_in(parsed) if hinted else None)
+        composite = self.rule.composite or (hub_and_names(parsed) if hinted else None)
         if composite is not None and parsed.keys is not None:
             return self._plan_composite(parsed, composite)
         if parsed.keys is not None and hinted:
@@ -291,25 +292,6 @@ def _entries(file: DefaultImages | None) -> Iterator[tuple[str, str]]:
         for key, value in file.value.items():
             if isinstance(value, str):
                 yield str(key), value
-
-
-def _composite_in(parsed: ValueText) -> Composite | None:
-    """Return the hub, tag and names that a mapping's keys suggest, for charms without a rule."""
-
-    def ending(word: str) -> list[str]:
-        return [key for key in parsed.keys or () if split_words(key)[-1:] == [word]]
-
-    hubs, tags = ending("hub"), ending("tag")
-    names = tuple(
-        str(scalar.path[0])
-        for scalar in parsed.scalars
-        if len(scalar.path) == 1
-        and names_images(str(scalar.path[0]))
-        and BARE_NAME.match(scalar.value or "")
-    )
-    if len(hubs) != 1 or len(tags) != 1 or not names:
-        return None
-    return Composite(hub=hubs[0], tag=tags[0], names=names)
 
 
 def option_text(value: OptionValue | None) -> str:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ckf_airgap.images.compositions import Composition, Field, compositions, role_of
-from ckf_airgap.images.judge import NO, Circumstances, Known, Verdict, judge
+from ckf_airgap.images.judge import BARE_NAME, NO, Circumstances, Known, Verdict, judge
+from ckf_airgap.images.judge import parsed as parsed_reference
 from ckf_airgap.images.keys import (
     NAMING_KEYS,
     NOTHING,
@@ -20,8 +21,10 @@ from ckf_airgap.images.keys import (
     Meaning,
     Part,
     meaning,
+    names_images,
     split_words,
 )
+from ckf_airgap.images.optionrules import Composite
 from ckf_airgap.images.places import KeyPath, Scalar
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.scalars import Dialect, ValueText
@@ -84,6 +87,78 @@ def images_in_text(value: str, name: str) -> tuple[ImageReference, ...]:
     """Return every image in an option's value of any shape, judged by the option's name."""
     found = find_candidates(ValueText.parse(value), name)
     return tuple(candidate.image for candidate in found if candidate.image is not None)
+
+
+def composed_options(values: Mapping[str, str]) -> dict[str, Composition]:
+    """Return the options of a charm that make a reference with others, each with what they make.
+
+    Args:
+        values: The value in force of each option, an empty one included.
+    """
+    fields = [Field((name,), value) for name, value in values.items()]
+    return {
+        str(field.path[0]): composition
+        for composition in compositions(fields, options=True)
+        for field in composition.fields
+    }
+
+
+def candidates_in_options(values: Mapping[str, str]) -> Iterator[tuple[str, Candidate]]:
+    """Yield each image and each doubtful value of a charm's options, with the option's name.
+
+    An image that options make together is that of the option with its name.
+
+    Args:
+        values: The value in force of each option, an empty one included.
+    """
+    composed = composed_options(values)
+    for name, value in values.items():
+        composition = composed.get(name)
+        if composition is None:
+            for candidate in _of_option(name, value):
+                yield name, candidate
+        elif composition.name.path == (name,):
+            verdict = Verdict(certainty="sure", reference=composition.reference)
+            yield name, Candidate(path=(), text=value, verdict=verdict, composition=composition)
+
+
+def hub_and_names(parsed: ValueText) -> Composite | None:
+    """Return the hub, tag and names that a mapping's keys suggest, for charms without a rule."""
+
+    def ending(word: str) -> list[str]:
+        return [key for key in parsed.keys or () if split_words(key)[-1:] == [word]]
+
+    hubs, tags = ending("hub"), ending("tag")
+    names = tuple(
+        str(scalar.path[0])
+        for scalar in parsed.scalars
+        if len(scalar.path) == 1
+        and names_images(str(scalar.path[0]))
+        and BARE_NAME.match(scalar.value or "")
+    )
+    if len(hubs) != 1 or len(tags) != 1 or not names:
+        return None
+    return Composite(hub=hubs[0], tag=tags[0], names=names)
+
+
+def _of_option(name: str, value: str) -> Iterator[Candidate]:
+    """Yield what `find_candidates` finds, and the images of a hub with a tag and names."""
+    parsed = ValueText.parse(value)
+    composite = hub_and_names(parsed) if names_images(name) else None
+    parts: set[KeyPath] = set()
+    if composite is not None:
+        values = {scalar.path: scalar.value or "" for scalar in parsed.scalars}
+        parts = {(key,) for key in (composite.hub, composite.tag, *composite.names)}
+        for key in composite.names:
+            hub, tag = (values.get((part,), "") for part in (composite.hub, composite.tag))
+            text = f"{hub}/{values[key,]}:{tag}"
+            reference = parsed_reference(text)
+            if reference is not None:
+                verdict = Verdict(certainty="sure", reference=reference)
+                yield Candidate(path=(key,), text=text, verdict=verdict)
+    for candidate in find_candidates(parsed, name):
+        if candidate.path not in parts:
+            yield candidate
 
 
 def nested_in(parsed: ValueText, value: str, depth: int) -> ValueText | None:

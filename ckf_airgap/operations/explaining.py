@@ -17,13 +17,14 @@ from ckf_airgap.errors import (
     raise_all,
 )
 from ckf_airgap.facts.releases import release_names
-from ckf_airgap.images.audit import AuditFinding, Standing, audit_charms
+from ckf_airgap.images.audit import audit_charms
+from ckf_airgap.images.auditreport import STANDINGS, AuditFinding, Standing
 from ckf_airgap.images.inventory import Inventory, InventoryImage
 from ckf_airgap.images.listed import untagged, with_users_tag
 from ckf_airgap.images.reference import ImageReference, Registry, retag_candidates
 from ckf_airgap.operations.inventory import Listing, ListingInputs, read_listing
 
-_GRADES: Final[tuple[Standing, ...]] = ("hidden", "templated", "listed", "covered", "text")
+_GRADES: Final[tuple[Standing, ...]] = STANDINGS
 """What is said first of a file: what is sure to be pulled."""
 
 _FILLED: Final = "{}"

@@ -17,7 +17,8 @@ from ckf_airgap.concurrency import in_thread
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import AirgapError, Problem
 from ckf_airgap.facts.defaults import DEFAULT_CHARMS
-from ckf_airgap.images.audit import AuditFinding, audit_charms
+from ckf_airgap.images.audit import audit_charms
+from ckf_airgap.images.auditreport import AuditFinding
 from ckf_airgap.images.inventory import Inventory, take_inventory
 from ckf_airgap.operations.rendering import Inputs
 from ckf_airgap.rendering.overlay import Rendering

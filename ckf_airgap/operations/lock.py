@@ -65,6 +65,8 @@ class LockedImage:
     Attributes:
         source: Its reference, as the charm names it.
         target: Its reference in the private registry.
+        library: The second name that an official image of Docker Hub has there for nodes with
+            mirrors; ``None`` for all others.
         digest: The digest of its top manifest.
         media_type: The media type of that.
         platforms: The platforms that were taken of it, such as ``linux/amd64``.
@@ -73,6 +75,7 @@ class LockedImage:
 
     source: str
     target: str
+    library: str | None = None
     digest: str
     media_type: str
     platforms: tuple[str, ...] = ()
@@ -165,6 +168,7 @@ class Lock:
                 {
                     "source": one.source,
                     "target": one.target,
+                    **({} if one.library is None else {"library": one.library}),
                     "digest": one.digest,
                     "media-type": one.media_type,
                     "platforms": list(one.platforms),
@@ -258,10 +262,16 @@ class _Reader:
         )
 
     def _image(self, value: JSONValue) -> LockedImage:
-        fields = self._fields(value, "an image", "source target digest media-type platforms blobs")
+        fields = self._fields(
+            value,
+            "an image",
+            "source target digest media-type platforms blobs",
+            optional=("library",),
+        )
         return LockedImage(
             source=self._text(fields, "source"),
             target=self._text(fields, "target"),
+            library=self._text(fields, "library") if "library" in fields else None,
             digest=self._match(fields, "digest", DIGEST),
             media_type=self._text(fields, "media-type"),
             platforms=self._texts(fields, "platforms"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -37,6 +38,7 @@ from ckf_airgap.packing.charmsarchive import salvage_charms, write_charms
 from ckf_airgap.packing.checksums import read_private_key
 from ckf_airgap.packing.directory import begin, cut, finish, locked
 from ckf_airgap.packing.imagesarchive import lock_images, weigh_images
+from ckf_airgap.packing.mirrors import second_names, write_pack_mirrors
 from ckf_airgap.packing.plan import Packed, PackObserver, PackPlan
 from ckf_airgap.packing.resources import carry_resources
 from ckf_airgap.packing.since import Assumes, known_blobs, unchanged_charms
@@ -125,7 +127,9 @@ class _Pack:
         mapping = retag_images(references, plan.registry, max_depth=plan.max_depth)
         chosen = self._chosen(listing, mapping)
         report = await self._save(chosen, self._assumed(chosen))
-        images, sizes, lacking = await lock_images(out / plan.images_name, chosen, plan.since)
+        images, sizes, lacking = await lock_images(
+            out / plan.images_name, chosen, plan.since, self._second_names(mapping)
+        )
         lock = replace(
             charms.lock,
             tool=self._given.tool if self._given is not None else __version__,
@@ -139,6 +143,7 @@ class _Pack:
         self._step("writing overlay, bundle and lock")
         rendering = await in_thread(self._render, mapping)
         assumes = self._assumes(lock, lacking)
+        warnings = await in_thread(write_pack_mirrors, plan, mapping)
         await in_thread(self._write_documents, listing, mapping, rendering, lock, assumes)
         left_out = assumes.charms if assumes is not None else frozenset()
         carried = [one for one in lock.charms if one.file not in left_out]
@@ -161,7 +166,7 @@ class _Pack:
             if self._nameable == "all"
             else tuple(one.reference.name for one in listing.inventory if one.user_tagged),
             assumes=assumes,
-            warnings=rendering.warnings,
+            warnings=(*rendering.warnings, *warnings),
         )
 
     @property
@@ -174,6 +179,13 @@ class _Pack:
     def _nameable(self) -> Need | None:
         """The images that the retagged list has: names without a tag if somebody wants them."""
         return "all" if self._plan.need in ("later", "all") else None
+
+    def _second_names(self, mapping: RetagMapping) -> Mapping[ImageReference, str]:
+        """Return the second names for the lock; one to reproduce may be from before them."""
+        given = self._given
+        if given is not None and not any(one.library for one in given.images):
+            return {}
+        return second_names(mapping)
 
     def _step(self, text: str) -> None:
         self._observer.on_step(text)
@@ -389,6 +401,7 @@ class _Pack:
                 split=self._is_split(),
                 tool=plan.tool is not None,
                 mapping=plan.max_depth is not None,
+                mirrors=(out / names.MIRRORS).is_dir(),
                 signed=plan.signing_key is not None,
                 assumes=assumes,
                 share=Share(

@@ -9,6 +9,7 @@ import click
 import ckf_airgap
 from ckf_airgap.cli.images.transferoptions import (
     engine_option,
+    library_option,
     needed,
     place_options,
     read_list,
@@ -189,14 +190,17 @@ Example, on a machine that can reach both sides:
 @no_set_option
 @place_options
 @click.option("--create-project", is_flag=True, help="Create projects that are missing (Harbor).")
+@library_option("--no-library")
 @transfer_options(platforms=True)
 @json_option
 @verbosity_options
 def copy_command(
+    *,
     images: Path,
     need: Need | None,
     mapper: Mapper | None,
     create_project: bool,
+    library: bool | None,
     settings: TransferSettings,
 ) -> None:
     """Copy images from their registries straight into the private one.
@@ -208,7 +212,7 @@ def copy_command(
     mapping = needed(mapper)(read_list(images, need))
     carry(
         Terminal.current(),
-        settings.with_projects(create=create_project),
+        settings.with_projects(create=create_project).with_library(library=library),
         "copying",
         "copied",
         lambda how: ckf_airgap.copy_images(mapping, how),

@@ -139,6 +139,21 @@ def engine_option(function: _F) -> _F:
     )(function)
 
 
+def library_option(default: str) -> Callable[[_F], _F]:
+    """Return ``--library/--no-library``.
+
+    Args:
+        default: What counts when neither is given.
+    """
+    return click.option(
+        "--library/--no-library",
+        "library",
+        default=None,
+        help="Whether official images of Docker Hub also have the name that nodes with mirrors ask"
+        f" for: library/alpine next to alpine.  [default: {default}]",
+    )
+
+
 def place_options(function: _F) -> _F:
     """Add the options that say where images go, as one argument ``mapper`` or ``None``."""
 

@@ -328,7 +328,7 @@ class TestAudit:
         result = self.audit(world, invoke)
         assert result.exit_code == 4
         row = result.stdout.splitlines()[-1].split()
-        assert row == ["hidden", "dog", "src/x.yaml.j2", "2", "quay.io/pets/tick:3"]
+        assert row == ["hidden", "quay.io/pets/tick:3", "dog", "src/x.yaml.j2:2", "mirror"]
         assert "1 hidden images" in result.stderr
         assert "--rules" in result.stderr
 
@@ -355,6 +355,7 @@ class TestAudit:
             "image": "quay.io/pets/tick:3",
             "standing": "hidden",
             "excerpt": "IMAGE = 'quay.io/pets/tick:3'",
+            "options": [],
         } in dog["findings"]
 
     def test_a_rule_settles_a_hidden_image(

@@ -247,7 +247,7 @@ class TestSilence:
 
 class TestFiles:
     def test_binary_files_are_passed_over(self, tmp_path: Path) -> None:
-        write(tmp_path, {"src/x.json": b"\0\0 image: gcr.io/x/y:1", "src/x.bin": b"gcr.io/x/y:1"})
+        write(tmp_path, {"src/x.json": b"\0\0 image: gcr.io/x/y:1", "src/x.bin": b"gcr.io/x/y:1\0"})
         assert found(inspect(tmp_path)[0]) == set()
 
     def test_text_that_is_no_utf8_is_read_all_the_same(self, tmp_path: Path) -> None:

@@ -22,8 +22,9 @@ from ckf_airgap.documents import load_mapping
 from ckf_airgap.errors import OptionError, Problem
 from ckf_airgap.facts.releases import Release, load_release, release_names
 from ckf_airgap.images.discover import discover_images
-from ckf_airgap.images.grammar import ValueFindings, check_values
+from ckf_airgap.images.grammar import ValueFindings, check_values, reads_empty
 from ckf_airgap.images.inventory import take_inventory
+from ckf_airgap.images.options import plan_options
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.rehearsal.standin import write_standins
@@ -558,6 +559,64 @@ def test_each_charm_reads_what_was_rendered(
         assert all(image.startswith(front) for image in images)
 
 
+# Values that are empty to the charm
+
+
+NOTHING: Final = ["# nothing\n", "~ # x", "--- \n", "---\n# a\n...\n", "  # a\n\n# b", "null #"]
+FALSE: Final = ["''", '"" # x', "[]", "0", "false"]
+
+
+def places(charm: Charm, rules: ImageRules, option: str, value: str) -> list[str]:
+    """Return each place of an option that names an image, with the image."""
+    return [
+        f"{use.path} {use.reference}"
+        for plan in plan_options(charm, {option: value}, rules)
+        if plan.option == option
+        for use in plan.uses
+    ]
+
+
+@pytest.mark.parametrize("value", [*NOTHING, *FALSE])
+def test_what_is_nothing_to_the_charm_is_filled_like_no_text(release: Release, value: str) -> None:
+    names = ["katib-controller", "kserve-controller", "kfp-profile-controller"]
+    for name in (*names, "knative-serving", "knative-eventing"):
+        charm = release.charms[name]
+        expected = places(charm, release.rules, "custom_images", "")
+        assert len(expected) >= 2
+        assert places(charm, release.rules, "custom_images", value) == expected
+    notebooks = release.charms["jupyter-ui"]
+    from_file = places(notebooks, release.rules, "vscode-images", "")
+    assert bool(from_file) is (release.name in WITH_FILES)
+    found = places(notebooks, release.rules, "vscode-images", value)
+    assert found == (from_file if value in NOTHING else [])
+
+
+@pytest.mark.parametrize("value", [*NOTHING, *FALSE])
+def test_rendering_leaves_no_public_default_in_force(value: str) -> None:
+    rendering = zoo(a_bundle(value), "error")
+    images = yaml.safe_load(str(rendering.bundle.applications["zoo"].options["custom_images"]))
+    assert images == {"cat": "r:5000/a/cat:1", "dog": "r:5000/a/dog:1"}
+
+
+def test_a_charm_without_rules_reads_yaml_where_its_defaults_are_yaml() -> None:
+    charm = a_charm("cat: ''", '{"cat": "a/cat:1"}')
+    assert places(charm, ImageRules.empty(), "custom_images", "# none") == ["('cat',) a/cat:1"]
+    plain = a_charm("", '{"cat": "a/cat:1"}')
+    assert places(plain, ImageRules.empty(), "custom_images", "# none") == []
+    assert places(plain, ImageRules.empty(), "custom_images", "~") == ["('cat',) a/cat:1"]
+
+
+@pytest.mark.parametrize("value", ["a", "{}", "{a: ''}", "- x", "# c\ncat: ''\n", "[[]]", "a: ["])
+def test_other_values_are_something(value: str) -> None:
+    charm = a_charm("cat: ''", '{"cat": "a/cat:1"}')
+    option = charm.options["custom_images"]
+    rule = rules_for("{kind: mapping}").for_option("app", "custom_images")
+    assert rule is not None
+    assert not reads_empty(value, charm, option, rule)
+    assert reads_empty("# " + "c" * 500, charm, option, rule)
+    assert not reads_empty("'' # " + "c" * 500, charm, option, rule)  # too long to look at
+
+
 # What is shown of charms without rules
 
 
@@ -700,6 +759,49 @@ def test_the_list_tells_it_too() -> None:
         else:
             found = take_inventory(a_bundle("catt: a/b:1"), {"zoo": charm}, rules).warnings
             assert sum(str(warning).startswith(NOT_THERE) for warning in found) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "said_of_it"),
+    [
+        ("", f"custom_images: the value is empty; {FAILS}"),
+        ("rat:", f"custom_images, key rat: {NULL}; it is taken for an image"),
+    ],
+)
+def test_what_rendering_cannot_put_right_is_refused_after_it(value: str, said_of_it: str) -> None:
+    rules = rules_for("{kind: mapping, unknown-keys: taken, empty: error, nulls: taken}")
+    charm = a_charm("cat: a/cat:1", None)
+    found = check_values(charm, {"custom_images": value}, rules)
+    only(found)
+    with pytest.raises(OptionError, match="charms do not take values of the rendered") as caught:
+        render(
+            a_bundle(value),
+            charms=CharmDirectory.of([charm], path=Path("charms")),
+            images=None,
+            registry=Registry("r:5000"),
+            rules=rules,
+        )
+    assert f"application zoo, option {said_of_it}" in str(caught.value)
+
+
+def test_a_malformed_image_is_told_once() -> None:
+    charm = a_charm("a/cat:1", None)
+    rules = rules_for("{kind: reference}")
+    with pytest.raises(OptionError) as caught:
+        take_inventory(a_bundle("a/B:1"), {"zoo": charm}, rules)
+    (found,) = caught.value.problems
+    assert found.where == "application zoo, option custom_images"
+    assert found.what == "'a/B:1' is not an image reference: bad repository 'a/B'"
+
+
+@pytest.mark.parametrize(("count", "listed"), [(12, True), (13, False)])
+def test_keys_are_listed_up_to_a_dozen(count: int, listed: bool) -> None:
+    keys = [f"k{number}" for number in range(count)]
+    charm = a_charm("k0: ''", json.dumps(dict.fromkeys(keys, "a/b:1")))
+    (found,) = check_values(
+        charm, {"custom_images": "unlike: a/b:1"}, rules_for("{kind: mapping}")
+    ).warnings
+    assert found.fix == (f"the keys are {', '.join(keys)}" if listed else "")
 
 
 def test_all_that_is_wrong_is_told_together_and_once() -> None:
