@@ -181,6 +181,9 @@ from ckf_airgap.operations.charms import list_charms as list_charms
 from ckf_airgap.operations.confirming import ImageInModel as ImageInModel
 from ckf_airgap.operations.deploying import Deployment as Deployment
 from ckf_airgap.operations.deploying import deploy as deploy
+from ckf_airgap.operations.explaining import ExplainedImage as ExplainedImage
+from ckf_airgap.operations.explaining import explain_images as explain_images
+from ckf_airgap.operations.hidden import HiddenImages as HiddenImages
 from ckf_airgap.operations.images import copy_images as copy_images
 from ckf_airgap.operations.images import load_images as load_images
 from ckf_airgap.operations.images import pull_images as pull_images
@@ -192,12 +195,10 @@ from ckf_airgap.operations.images import save_per_image as save_per_image
 from ckf_airgap.operations.imagesettings import TransferReport as TransferReport
 from ckf_airgap.operations.imagesettings import TransferSettings as TransferSettings
 from ckf_airgap.operations.imageverification import verify_images as verify_images
-from ckf_airgap.operations.inventory import ExplainedImage as ExplainedImage
 from ckf_airgap.operations.inventory import ImageAudit as ImageAudit
 from ckf_airgap.operations.inventory import Listing as Listing
 from ckf_airgap.operations.inventory import ListingInputs as ListingInputs
 from ckf_airgap.operations.inventory import audit_images as audit_images
-from ckf_airgap.operations.inventory import explain_images as explain_images
 from ckf_airgap.operations.inventory import list_images as list_images
 from ckf_airgap.operations.lock import Lock as Lock
 from ckf_airgap.operations.lock import LockedCharm as LockedCharm

@@ -100,6 +100,8 @@ class Rendering:
         proof: That no image was left outside; rendering fails without it.
         warnings: What a person should look at.
         after: By application, those that must be active before it is deployed.
+        source: The bundle that was given, with overlays and files of resources.
+        rules: What the charms do not declare.
     """
 
     bundle: Bundle = field(repr=False)
@@ -112,6 +114,8 @@ class Rendering:
     proof: Proof = field(repr=False)
     warnings: tuple[Problem, ...] = ()
     after: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    source: Bundle = field(default_factory=Bundle, repr=False)
+    rules: ImageRules = field(default_factory=ImageRules.empty, repr=False)
 
     @property
     def order_warnings(self) -> tuple[Problem, ...]:
