@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 from ckf_airgap.bundle.bundle import Application, Bundle
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.errors import InputError, OptionError, Problem, ReferenceSyntaxError
+from ckf_airgap.images.grammar import check_values
 from ckf_airgap.images.judge import Known
 from ckf_airgap.images.options import plan_options
 from ckf_airgap.images.plans import OptionPlan
@@ -50,6 +51,8 @@ class ApplicationImages:
     charm: Charm
     resources: Mapping[str, ImageReference]
     options: tuple[OptionPlan, ...]
+    doubts: tuple[Problem, ...] = ()
+    """What the charm would pass over in the values of its options."""
 
     def needs(self) -> Iterable[ImageNeed]:
         """Yield every image with the place that names it."""
@@ -73,10 +76,9 @@ class ApplicationImages:
 
     def warnings(self) -> Iterable[Problem]:
         """Yield the warnings about the options."""
-        for plan in self.options:
-            for warning in plan.warnings:
-                place = f"application {self.application.name}, {warning.where}"
-                yield Problem(warning.what, place, warning.fix)
+        for warning in (*self.doubts, *(one for plan in self.options for one in plan.warnings)):
+            place = f"application {self.application.name}, {warning.where}"
+            yield Problem(warning.what, place, warning.fix)
 
 
 def discover_images(
@@ -138,23 +140,36 @@ def discover_images(
                 continue
             if not skipped:
                 resources[resource.name] = reference
+        own = {option for option in application.options if (name, option) in skip_options}
+        unfit = check_values(charm, application.options, rules, kept=own)
+        errors = list(unfit.errors)
+        plans: tuple[OptionPlan, ...] = ()
         try:
             plans = plan_options(charm, application.options, rules, known=known)
         except OptionError as exc:
+            told = {problem.where for problem in errors}
+            errors += [problem for problem in exc.problems if problem.where not in told]
+        if errors:
             where = f"application {name}"
             option_errors += [
                 Problem(problem.what, f"{where}, {problem.where}", problem.fix)
-                for problem in exc.problems
+                for problem in errors
             ]
             continue
         kept = tuple(plan for plan in plans if (name, plan.option) not in skip_options)
         found.append(
             ApplicationImages(
-                application=application, charm=charm, resources=resources, options=kept
+                application=application,
+                charm=charm,
+                resources=resources,
+                options=kept,
+                doubts=unfit.warnings,
             )
         )
     if option_errors:
-        raise OptionError("cannot determine images of options", problems=option_errors + problems)
+        raise OptionError(
+            "values of options do not fit their charms", problems=option_errors + problems
+        )
     if problems:
         raise InputError("cannot determine images of resources", problems=problems)
     return tuple(found)

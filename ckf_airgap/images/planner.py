@@ -8,13 +8,14 @@ from typing import Final
 from ckf_airgap.charms.charm import Charm, DefaultImages, Option, OptionValue
 from ckf_airgap.errors import Problem, ReferenceSyntaxError
 from ckf_airgap.images.compositions import Composition
+from ckf_airgap.images.grammar import reads_empty
 from ckf_airgap.images.judge import Circumstances, Known, judge, syntax_doubt
 from ckf_airgap.images.keys import Meaning, meaning
+from ckf_airgap.images.optionrules import Composite, OptionRule
 from ckf_airgap.images.places import KeyPath
 from ckf_airgap.images.plans import ImageUse, OptionPlan, Origin, place_of
 from ckf_airgap.images.recognise import find_candidates, hub_and_names
 from ckf_airgap.images.reference import ImageReference
-from ckf_airgap.images.rules import Composite, OptionRule
 from ckf_airgap.images.scalars import ValueText, render_mapping
 
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
@@ -56,7 +57,7 @@ class Planner:
         text = option_text(self.values.get(self.option.name, self.option.default))
         if self.rule.put_before:
             return self._plan_front(text)
-        if is_empty(text):
+        if reads_empty(text, self.charm, self.option, self.rule):
             return self._plan_empty()
         parsed = ValueText.parse(text)
         hinted = self.said.names_images

@@ -8,10 +8,10 @@ from typing import Literal, TypeAlias
 
 from ckf_airgap.errors import OptionError, Problem
 from ckf_airgap.images.compositions import Composition
+from ckf_airgap.images.optionrules import Composite
 from ckf_airgap.images.places import KeyPath, format_path
 from ckf_airgap.images.recognise import nested_in
 from ckf_airgap.images.reference import ImageReference
-from ckf_airgap.images.rules import Composite
 from ckf_airgap.images.scalars import ValueText
 from ckf_airgap.images.words import exchange_words
 

@@ -24,9 +24,9 @@ from ckf_airgap.images.keys import (
     names_images,
     split_words,
 )
+from ckf_airgap.images.optionrules import Composite
 from ckf_airgap.images.places import KeyPath, Scalar
 from ckf_airgap.images.reference import ImageReference
-from ckf_airgap.images.rules import Composite
 from ckf_airgap.images.scalars import Dialect, ValueText
 from ckf_airgap.images.words import called, is_word, listed, words
 
