@@ -164,14 +164,15 @@ from ckf_airgap.juju.upload import RegistryLogin as RegistryLogin
 from ckf_airgap.juju.watch import Progress as Progress
 from ckf_airgap.juju.watch import WaitReport as WaitReport
 from ckf_airgap.juju.watch import wait_active_idle as wait_active_idle
-from ckf_airgap.mirrors.plan import MIRROR_FORMATS as MIRROR_FORMATS
-from ckf_airgap.mirrors.plan import MirrorFormat as MirrorFormat
+from ckf_airgap.mirrors.formats import MIRROR_FORMATS as MIRROR_FORMATS
+from ckf_airgap.mirrors.formats import MirrorFormat as MirrorFormat
 from ckf_airgap.mirrors.plan import MirrorPlan as MirrorPlan
 from ckf_airgap.net.limits import DEFAULT_LIMIT as DEFAULT_LIMIT
 from ckf_airgap.net.limits import HttpTimeouts as HttpTimeouts
 from ckf_airgap.net.limits import Retries as Retries
 from ckf_airgap.net.patience import Retrying as Retrying
 from ckf_airgap.net.proxies import Proxies as Proxies
+from ckf_airgap.operations.charms import CharmListing as CharmListing
 from ckf_airgap.operations.charms import CharmSources as CharmSources
 from ckf_airgap.operations.charms import DownloadedCharms as DownloadedCharms
 from ckf_airgap.operations.charms import ListedCharm as ListedCharm

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from ckf_airgap.mirrors.crio import DROP_IN
+from ckf_airgap.mirrors.formats import MirrorFormat
 from ckf_airgap.mirrors.marks import MARK, PLACEHOLDER
-from ckf_airgap.mirrors.plan import MirrorFormat, MirrorPlan
+from ckf_airgap.mirrors.plan import MirrorPlan
 from ckf_airgap.mirrors.rancher import CA_PATH
 
 _MOST_NAMED: Final = 20
@@ -49,8 +50,8 @@ _INSECURE: Final = """
 """
 
 _UNREACHABLE: Final = """
-  Not to be had through these mirrors, since a mirror cannot fold a path, are {count} images. Have
-  them pulled by their names in the private registry:
+  Not to be had through these mirrors, since a mirror cannot fold a path (number: {count}). Have
+  such images pulled by their names in the private registry:
 {images}"""
 
 _CONTAINERD: Final = """

@@ -115,10 +115,10 @@ async def list_images(inputs: ListingInputs) -> Listing:
 def read_listing(inputs: ListingInputs) -> Listing:
     """Do what `list_images` does; blocks."""
     named = find_bundle(inputs.bundle)
-    overlays = load_overlays(inputs.overlays, named.bundle.directory).documents
-    bundle = overlaid(named.bundle, overlays)
+    overlays = load_overlays(inputs.overlays, named.bundle.directory)
+    bundle = overlaid(named.bundle, overlays.documents, overlays.names)
     from_files = inputs.charms is not None or named.release is None
-    warnings: tuple[Problem, ...] = ()
+    warnings = (*overlays.warnings, *bundle.warnings)
     if named.release is not None and inputs.charms is None:
         charms = _charms_of_release(bundle, named.release)
     else:
@@ -126,7 +126,7 @@ def read_listing(inputs: ListingInputs) -> Listing:
         chosen = choose_charms(
             bundle, scan_charms(named, overlays, directory), architecture=inputs.architecture
         )
-        charms, warnings = chosen.charms, chosen.warnings
+        charms, warnings = chosen.charms, (*warnings, *chosen.warnings)
     bundle = with_resources(bundle, read_resource_files(bundle, charms))
     rules = added_rules(inputs.rules, named)
     lists = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -13,18 +13,21 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ckf_airgap.errors import InputError, Problem, UsageError, raise_all, unreadable
-from ckf_airgap.files import disk_errors, read_small_text, require_directory, write_text
+from ckf_airgap.files import disk_errors, read_small, read_small_text, require_directory, write_text
 from ckf_airgap.files.paths import StrPath, optional_path
 from ckf_airgap.images.reference import ImageReference, Registry
 from ckf_airgap.images.retag import RetagMapping
 from ckf_airgap.mirrors.files import DOCUMENT, files_of_document, mirror_files
-from ckf_airgap.mirrors.plan import MIRROR_FORMATS, MirrorFormat, MirrorPlan, plan_of
+from ckf_airgap.mirrors.formats import MIRROR_FORMATS, MirrorFormat
+from ckf_airgap.mirrors.plan import MirrorPlan, plan_of
 
 DIRECTORY: Final = "mirrors"
 """What the directory is called beside an archive of images: `push_images` looks for it."""
 
 _MAX_BYTES: Final = 4 * 1024 * 1024
 """The largest size of a file in it, or of a CA's certificates."""
+
+_MOST_PROBLEMS: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,39 +113,46 @@ def write_mirrors(
     require_directory(directory, may_be_missing=True)
     texts = mirror_files(plan, formats)
     with disk_errors(directory):
-        there = _files_there(directory)
-        old = _refuse_strangers(directory, there, texts)
+        kept, old = _kept_and_old(directory, texts)
+        # The document goes and comes last: it says which files are ours if we are stopped.
         for path in old:
             (directory / path).unlink()
-        changed = 0
+            _remove_empty(directory, (directory / path).parent)
         for path, text in texts.items():
-            if there.get(path) == _sha256(text):
-                continue
-            (directory / path).parent.mkdir(parents=True, exist_ok=True)
-            write_text(directory / path, text)
-            changed += 1
-        _remove_empty(directory)
+            if path not in kept:
+                (directory / path).parent.mkdir(parents=True, exist_ok=True)
+                write_text(directory / path, text)
     return WrittenMirrors(
         directory=directory,
         plan=plan,
         formats=tuple(one for one in MIRROR_FORMATS if one in formats),
         files=tuple(sorted(texts)),
-        changed=changed,
+        changed=len(texts) - len(kept),
         warnings=mirror_warnings(plan),
     )
+
+
+def replace_mirrors(plan: MirrorPlan, directory: Path) -> None:
+    """Write the files of a plan in place of whatever is there; blocks on the disk."""
+    shutil.rmtree(directory, ignore_errors=True)
+    for path, text in mirror_files(plan).items():
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        write_text(directory / path, text)
 
 
 def mirror_warnings(plan: MirrorPlan) -> tuple[Problem, ...]:
     """Return what a person should know of a plan."""
     if not plan.unreachable:
         return ()
+    count = len(plan.unreachable)
+    what = "image is" if count == 1 else "images are"
     some = ", ".join(map(str, plan.unreachable[:3]))
     more = ", ..." if len(plan.unreachable) > 3 else ""
     return (
         Problem(
-            f"{len(plan.unreachable)} images cannot be had through mirrors, since they are not at"
-            f" the same path in {plan.registry}: {some}{more}",
-            fix="Have them pulled by their names in the private registry; README.txt lists them.",
+            f"{count} {what} not to be had through mirrors, being at another path in"
+            f" {plan.registry}: {some}{more}",
+            fix="Have these pulled by their names in the private registry; README.txt lists them.",
         ),
     )
 
@@ -164,63 +174,67 @@ def _authority(path: Path) -> str:
     return "".join(one.public_bytes(Encoding.PEM).decode() for one in found)
 
 
-def _files_there(directory: Path) -> dict[str, str]:
-    """Return the checksum of every file below a directory; an empty text for what is none."""
-    found = {}
+def _kept_and_old(
+    directory: Path, texts: Mapping[str, str]
+) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Return the files that are as they are to be, and those of an earlier run to be replaced.
+
+    Only files that may be ours are read.
+
+    Raises:
+        InputError: when there are others; names a hundred at most.
+    """
+    wanted = {path: _sha256(text.encode()) for path, text in texts.items()}
+    known = _written_before(directory)
+    kept: list[str] = []
+    old: list[str] = []
+    problems: list[Problem] = []
     for path in directory.rglob("*") if directory.is_dir() else ():
+        if path.is_dir() and not path.is_symlink():
+            continue
         name = path.relative_to(directory).as_posix()
-        if path.is_symlink() or not (path.is_dir() or path.is_file()):
-            found[name] = ""
-        elif path.is_file():
-            large = path.stat().st_size > _MAX_BYTES
-            found[name] = "" if large else hashlib.sha256(path.read_bytes()).hexdigest()
-    return found
-
-
-def _refuse_strangers(
-    directory: Path, there: dict[str, str], texts: dict[str, str]
-) -> tuple[str, ...]:
-    """Return the files of an earlier run that are not needed any more."""
-    known: dict[str, str] = {}
-    if there.get(DOCUMENT):
-        text = (directory / DOCUMENT).read_bytes().decode("utf-8", errors="replace")
-        known = files_of_document(text) or {}
-        if known:
-            known[DOCUMENT] = there[DOCUMENT]
-    wanted = {path: _sha256(text) for path, text in texts.items()}
-    problems = [
-        Problem(
-            "somebody has changed it since it was written"
-            if path in known
-            else "it was not written by this command",
-            path,
-        )
-        for path, checksum in sorted(there.items())
-        if checksum not in (known.get(path), wanted.get(path)) or not checksum
-    ]
+        content = _content(path) if name in wanted.keys() | known.keys() else None
+        checksum = "" if content is None else _sha256(content)
+        if checksum and checksum == wanted.get(name):
+            kept.append(name)
+        elif checksum and checksum == known.get(name):
+            old.append(name)
+        else:
+            changed = "somebody has changed it since it was written"
+            strange = "it was not written by this command"
+            problems.append(Problem(changed if name in known else strange, name))
+        if len(problems) == _MOST_PROBLEMS:
+            break
     raise_all(
         InputError,
         f"{directory} has files that would be lost",
-        problems,
+        sorted(problems, key=lambda problem: problem.where),
         fix="Name another directory with -o, or remove them.",
     )
-    return tuple(path for path in there if path not in wanted)
+    return frozenset(kept), tuple(sorted(old, key=lambda name: name == DOCUMENT))
 
 
-def _remove_empty(directory: Path) -> None:
-    """Remove the directories that nothing is in any more."""
-    for path in sorted(directory.rglob("*"), reverse=True):
-        if path.is_dir() and not any(path.iterdir()):
-            path.rmdir()
+def _written_before(directory: Path) -> dict[str, str]:
+    """Return the checksums of the files of an earlier run; none where there was no such run."""
+    content = _content(directory / DOCUMENT)
+    known = None if content is None else files_of_document(content.decode(errors="replace"))
+    return {} if known is None or content is None else {**known, DOCUMENT: _sha256(content)}
 
 
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _content(path: Path) -> bytes | None:
+    """Return what is in a file; ``None`` for none, and for one that is none of ours."""
+    try:
+        return read_small(path, _MAX_BYTES, what="a file of mirrors", follow=False)
+    except (OSError, InputError):
+        return None
 
 
-def replace_mirrors(plan: MirrorPlan, directory: Path) -> None:
-    """Write the files of a plan in place of whatever is there; blocks on the disk."""
-    shutil.rmtree(directory, ignore_errors=True)
-    for path, text in mirror_files(plan).items():
-        (directory / path).parent.mkdir(parents=True, exist_ok=True)
-        write_text(directory / path, text)
+def _remove_empty(directory: Path, below: Path) -> None:
+    """Remove a directory, and those that it lies in, as far as nothing is in them any more."""
+    while below != directory and not any(below.iterdir()):
+        below.rmdir()
+        below = below.parent
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -16,7 +16,8 @@ from ckf_airgap.images.reference import ImageReference, Registry
 from ckf_airgap.images.retag import retag_images
 from ckf_airgap.mirrors.containerd import directory_of
 from ckf_airgap.mirrors.files import mirror_files
-from ckf_airgap.mirrors.plan import MIRROR_FORMATS, PUBLIC_REGISTRIES, MirrorPlan, plan_of
+from ckf_airgap.mirrors.formats import MIRROR_FORMATS
+from ckf_airgap.mirrors.plan import PUBLIC_REGISTRIES, MirrorPlan, plan_of
 
 tomllib: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 
@@ -189,7 +190,7 @@ def test_the_page_says_what_mirrors_cannot_give() -> None:
     mapping = retag_images(references, REGISTRY, max_depth=4)
     files = mirror_files(plan_of(REGISTRY, mapping=mapping))
     page = files["README.txt"]
-    assert "are 25 images." in page
+    assert "(number: 25)" in page
     assert all(f"    {name}\n" in page for name in names[:20])
     assert names[20] not in page
     assert "and 5 more, all of them in mirrors.json\n" in page
