@@ -204,7 +204,7 @@ def _replaced(
     if before is None:
         return
     try:
-        entries = discover_images(bundle, charms, before)
+        entries = discover_images(bundle, charms, before, skip_missing=True)
         asked = _found(entries, bundle, charms, before, juju_version)
     except InputError:
         return  # without the rules on top there would be no inventory at all
