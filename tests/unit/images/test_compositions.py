@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ckf_airgap.charms.charm import Charm, Option
 from ckf_airgap.errors import OptionError
-from ckf_airgap.images.compositions import Composition, Field, compositions, role_of
+from ckf_airgap.images.compositions import Field, compositions, role_of
 from ckf_airgap.images.options import plan_options
 from ckf_airgap.images.plans import OptionPlan
 from ckf_airgap.images.reference import ImageReference, Registry, retag
@@ -22,7 +22,7 @@ R = Registry("172.17.0.2:5000")
 PATH = Registry("reg.example.com", "team/ckf")
 
 
-def plans(rules: ImageRules | None = None, **defaults: str) -> tuple[OptionPlan, ...]:
+def plans(defaults: dict[str, str], rules: ImageRules | None = None) -> tuple[OptionPlan, ...]:
     """Return the plans of a charm; ``cat_image`` is the option ``cat-image``."""
     options = {
         name.replace("_", "-"): Option(name=name.replace("_", "-"), type="string", default=value)
@@ -128,14 +128,14 @@ def written(
 def test_options_that_make_an_image_together(
     options: dict[str, str], image: str, expected: dict[str, str], registry: Registry
 ) -> None:
-    found = plans(**options)
+    found = plans(options)
     assert images(found) == [image]
     assert told(found) == []
     assert written(found, registry) == expected
 
 
 def test_the_use_is_that_of_the_option_with_the_name() -> None:
-    found = plans(image_registry="quay.io", image_name="acme/cat", image_tag="1")
+    found = plans({"image_registry": "quay.io", "image_name": "acme/cat", "image_tag": "1"})
     (use,) = [use for plan in found for use in plan.uses]
     assert (use.option, use.where) == ("image-name", "option image-name")
     assert {plan.option for plan in found if plan.is_written} == {
@@ -166,13 +166,13 @@ def test_the_use_is_that_of_the_option_with_the_name() -> None:
 def test_options_that_make_none_are_judged_alone(
     options: dict[str, str], expected: list[str]
 ) -> None:
-    found = plans(**options)
+    found = plans(options)
     assert images(found) == expected
     assert not any(plan.composition for plan in found)
 
 
 def test_a_registry_without_names_beside_it_is_told_with_what_to_set() -> None:
-    found = plans(image_registry="quay.io", worker_image="acme/worker:1")
+    found = plans({"image_registry": "quay.io", "worker_image": "acme/worker:1"})
     (warning,) = told(found)
     assert warning.startswith("option image-registry: 'quay.io' seems to be what names of images")
     assert "--set APP.image-registry" in warning
@@ -184,12 +184,14 @@ def test_a_registry_without_names_beside_it_is_told_with_what_to_set() -> None:
 
 
 def test_a_folded_path_is_written_into_the_parts() -> None:
-    found = plans(image_registry="quay.io", image_name="a/b/cat", image_tag="1")
+    found = plans({"image_registry": "quay.io", "image_name": "a/b/cat", "image_tag": "1"})
     assert written(found, target=f"{R}/a--b/cat:1") == {
         "image-registry": "R/a--b",
         "image-name": "cat",
     }
-    both = plans(image_registry="quay.io", image_namespace="a", image_name="b", image_tag="1")
+    both = plans(
+        {"image_registry": "quay.io", "image_namespace": "a", "image_name": "b", "image_tag": "1"}
+    )
     assert written(both, target=f"{R}/a--b/cat:1") == {
         "image-registry": "R",
         "image-namespace": "a--b",
@@ -198,9 +200,9 @@ def test_a_folded_path_is_written_into_the_parts() -> None:
 
 
 def test_a_target_of_another_tag_is_written_with_it() -> None:
-    found = plans(image="quay.io/acme/cat", image_tag="1")
+    found = plans({"image": "quay.io/acme/cat", "image_tag": "1"})
     assert written(found, target=f"{R}/cat:2") == {"image": "R/cat", "image-tag": "2"}
-    empty = plans(image="quay.io/acme/cat", image_tag="")
+    empty = plans({"image": "quay.io/acme/cat", "image_tag": ""})
     assert written(empty, target=f"{R}/cat:latest") == {"image": "R/cat"}
     assert written(empty, target=f"{R}/cat:2") == {"image": "R/cat", "image-tag": "2"}
     assert written(found, target=f"{R}/cat") == {"image": "R/cat", "image-tag": "latest"}
@@ -230,7 +232,7 @@ def test_a_target_that_the_parts_cannot_make_is_an_error_that_says_what_to_do(
     options: dict[str, str], target: str, why: str
 ) -> None:
     with pytest.raises(OptionError) as raised:
-        written(plans(**options), target=target)
+        written(plans(options), target=target)
     assert why in raised.value.message
     for name in options:
         assert f"option {name.replace('_', '-')}" in raised.value.message
@@ -240,7 +242,7 @@ def test_a_target_that_the_parts_cannot_make_is_an_error_that_says_what_to_do(
 def test_a_digest_that_the_registry_keeps_is_written() -> None:
     options = {"image": "quay.io/acme/cat", "image_digest": f"sha256:{HEX}"}
     other = f"{R}/acme/cat@sha256:{HEX[::-1]}"
-    assert written(plans(**options), target=other) == {
+    assert written(plans(options), target=other) == {
         "image": "R/acme/cat",
         "image-digest": f"sha256:{HEX[::-1]}",
     }
@@ -287,7 +289,7 @@ def test_keys_that_make_an_image_together(
     value: dict[str, object], expected: dict[str, object], as_json: bool
 ) -> None:
     text = json.dumps(value) if as_json else yaml.safe_dump(value)
-    found = plans(config=text)
+    found = plans({"config": text})
     after = written(found).get("config", text)
     assert yaml.safe_load(after) == expected
     assert len(images(found)) == (expected != value)
@@ -295,13 +297,13 @@ def test_keys_that_make_an_image_together(
 
 def test_keys_of_a_document_inside_a_string() -> None:
     inner = "image:\n  repository: acme/cat\n  tag: '2'\n"
-    found = plans(config=json.dumps({"values": inner}))
+    found = plans({"config": json.dumps({"values": inner})})
     assert images(found) == ["acme/cat:2"]
     assert json.loads(written(found)["config"]) == {"values": inner.replace("acme", "R/acme")}
 
 
 def test_keys_that_cannot_make_a_target_are_named() -> None:
-    found = plans(config='{"image": {"registry": "quay.io", "repository": "a/b"}}')
+    found = plans({"config": '{"image": {"registry": "quay.io", "repository": "a/b"}}'})
     with pytest.raises(OptionError) as raised:
         written(found, target=f"{R}/a/b:3")
     assert raised.value.message.startswith("key image.registry and key image.repository cannot")
@@ -336,7 +338,7 @@ RULES = ImageRules.from_document(
 def test_a_registry_that_the_charm_puts_before_names(
     value: str, front: str, expected: str, registry: Registry
 ) -> None:
-    found = plans(RULES, image_registry=value)
+    found = plans({"image_registry": value}, RULES)
     assert images(found) == [f"{front}calico/node:v3", f"{front}pause:3.9"]
     assert told(found) == []
     assert written(found, registry) == {"image-registry": expected}
@@ -351,7 +353,7 @@ def test_a_registry_that_the_charm_puts_before_names(
     ],
 )
 def test_names_that_one_registry_cannot_be_put_before(targets: dict[str, str], match: str) -> None:
-    (plan,) = plans(RULES, image_registry="quay.io")
+    (plan,) = plans({"image_registry": "quay.io"}, RULES)
 
     def find(source: ImageReference) -> ImageReference:
         place = targets.get(source.repository.rpartition("/")[2])
@@ -370,7 +372,7 @@ def test_a_value_that_makes_no_reference_with_the_names() -> None:
             {"image-registry": "https://quay.io"},
             RULES,
         )
-    found = plans(RULES, image_registry="https://quay.io")
+    found = plans({"image_registry": "https://quay.io"}, RULES)
     assert images(found) == []
     assert "it is the charm's default" in told(found)[0]
 
@@ -414,8 +416,7 @@ def test_what_is_split_makes_the_target(values: dict[str, str], target: str) -> 
         except OptionError:
             continue
         again = [Field(field.path, parts.get(field.path, field.text)) for field in made.fields]
-        found = [one for one in compositions(again, options=True) if isinstance(one, Composition)]
-        references = [one.reference.with_tag() for one in found]
+        references = [one.reference.with_tag() for one in compositions(again, options=True)]
         assert references == [wanted.with_tag()] or _is_whole(again, wanted)
 
 

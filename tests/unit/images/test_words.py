@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ckf_airgap.images.places import KeyPath
 from ckf_airgap.images.words import called, exchange_words, is_word, listed, words
 
 
@@ -52,7 +53,7 @@ def test_every_word_is_at_its_place(pieces: list[str]) -> None:
 
 def test_only_words_at_the_places_are_exchanged() -> None:
     text = "a/b:1 a/b:1,\na/b:1"
-    values = {
+    values: dict[KeyPath, str] = {
         ("k", "line 1 column 7"): "x/yy:22",
         ("k", "line 2 column 1"): "z",
         ("line 1 column 1",): "never",
