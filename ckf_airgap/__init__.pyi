@@ -164,8 +164,8 @@ from ckf_airgap.juju.upload import RegistryLogin as RegistryLogin
 from ckf_airgap.juju.watch import Progress as Progress
 from ckf_airgap.juju.watch import WaitReport as WaitReport
 from ckf_airgap.juju.watch import wait_active_idle as wait_active_idle
-from ckf_airgap.mirrors.plan import MIRROR_FORMATS as MIRROR_FORMATS
-from ckf_airgap.mirrors.plan import MirrorFormat as MirrorFormat
+from ckf_airgap.mirrors.kinds import MIRROR_FORMATS as MIRROR_FORMATS
+from ckf_airgap.mirrors.kinds import MirrorFormat as MirrorFormat
 from ckf_airgap.mirrors.plan import MirrorPlan as MirrorPlan
 from ckf_airgap.net.limits import DEFAULT_LIMIT as DEFAULT_LIMIT
 from ckf_airgap.net.limits import HttpTimeouts as HttpTimeouts

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final
 
 from ckf_airgap.images.reference import DOCKER_HUB, ImageReference, Registry
 from ckf_airgap.images.retag import RetagMapping
 from ckf_airgap.mirrors.official import of_public_registries, unreachable_images
-
-MirrorFormat: TypeAlias = Literal["containerd", "k3s", "microk8s", "crio"]
-"""A kind of node: ``k3s`` is RKE2, too, and ``crio`` is podman, too."""
-
-MIRROR_FORMATS: Final[tuple[MirrorFormat, ...]] = get_args(MirrorFormat)
 
 PUBLIC_REGISTRIES: Final = (
     DOCKER_HUB,
