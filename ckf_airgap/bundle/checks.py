@@ -72,15 +72,22 @@ class Setting:
         return f"{self.application}.{self.option}"
 
 
-def with_overlays(bundle: Bundle, overlays: Sequence[Document]) -> tuple[Bundle, list[Problem]]:
+def with_overlays(
+    bundle: Bundle, overlays: Sequence[Document], names: Sequence[str] = ()
+) -> tuple[Bundle, list[Problem]]:
     """Return the bundle with its overlays, and a problem for each application that they mistype.
+
+    Args:
+        bundle: The bundle.
+        overlays: The overlays.
+        names: What each overlay is called in messages, such as its file.
 
     Raises:
         BundleError: when an overlay breaks the bundle; it includes those problems.
     """
-    kept, problems = without_strays(bundle.document, overlays)
+    kept, problems = without_strays(bundle.document, overlays, names)
     try:
-        found = merge(bundle.document, kept)
+        found = merge(bundle.document, kept, names)
         merged = Bundle.from_document(
             found.document,
             where="with its overlays",
@@ -92,13 +99,13 @@ def with_overlays(bundle: Bundle, overlays: Sequence[Document]) -> tuple[Bundle,
     return merged, problems
 
 
-def overlaid(bundle: Bundle, overlays: Sequence[Document]) -> Bundle:
-    """Return the bundle with its overlays.
+def overlaid(bundle: Bundle, overlays: Sequence[Document], names: Sequence[str] = ()) -> Bundle:
+    """Return the bundle with its overlays; see `with_overlays`.
 
     Raises:
         BundleError: when an overlay breaks the bundle, or is for an application that it lacks.
     """
-    merged, problems = with_overlays(bundle, overlays)
+    merged, problems = with_overlays(bundle, overlays, names)
     raise_all(BundleError, "overlays do not fit the bundle", problems)
     return merged
 

@@ -166,8 +166,9 @@ def command(
 
     It fetches the charms, finds and saves their images, and writes the retagged list, the overlay,
     the merged bundle, mirrors for nodes, a lock of everything, checksums, a page for the other
-    side, and ckf-airgap itself with an install script that needs no index. A run that was stopped
-    or killed is continued by the next one. --lock rebuilds the pack of a lock, byte for byte.
+    side, and ckf-airgap itself with an install script that needs no index. A run that was
+    stopped or killed is continued by the next one. --lock rebuilds the pack of a lock, byte for
+    byte.
     """
     from ckf_airgap.cli.packview import PackView
     from ckf_airgap.cli.runner import run

@@ -10,7 +10,7 @@ from typing import Final
 from ckf_airgap.documents import Document
 from ckf_airgap.mirrors.containerd import containerd_files
 from ckf_airgap.mirrors.crio import crio_files
-from ckf_airgap.mirrors.kinds import MIRROR_FORMATS, MirrorFormat
+from ckf_airgap.mirrors.formats import MIRROR_FORMATS, MirrorFormat
 from ckf_airgap.mirrors.plan import MirrorPlan
 from ckf_airgap.mirrors.rancher import rancher_files
 from ckf_airgap.mirrors.readme import mirrors_readme

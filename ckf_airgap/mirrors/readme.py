@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ckf_airgap.mirrors.crio import DROP_IN
-from ckf_airgap.mirrors.kinds import MirrorFormat
+from ckf_airgap.mirrors.formats import MirrorFormat
 from ckf_airgap.mirrors.marks import MARK, PLACEHOLDER
 from ckf_airgap.mirrors.plan import MirrorPlan
 from ckf_airgap.mirrors.rancher import CA_PATH

@@ -18,7 +18,7 @@ from ckf_airgap.files.paths import StrPath, optional_path
 from ckf_airgap.images.reference import ImageReference, Registry
 from ckf_airgap.images.retag import RetagMapping
 from ckf_airgap.mirrors.files import DOCUMENT, files_of_document, mirror_files
-from ckf_airgap.mirrors.kinds import MIRROR_FORMATS, MirrorFormat
+from ckf_airgap.mirrors.formats import MIRROR_FORMATS, MirrorFormat
 from ckf_airgap.mirrors.plan import MirrorPlan, plan_of
 
 DIRECTORY: Final = "mirrors"

@@ -83,7 +83,7 @@ def _check_files(plan: PackPlan) -> None:
     named = find_bundle(plan.charms.bundle or "")
     added_rules(plan.rules, named)
     overlays = load_overlays(plan.charms.overlays, named.bundle.directory)
-    bundle, _ = with_overlays(named.bundle, overlays.documents)
+    bundle, _ = with_overlays(named.bundle, overlays.documents, overlays.names)
     missing = missing_paths(bundle)
     raise_all(BundleError, "files of resources cannot be used", missing)
     for path in plan.append:

@@ -100,6 +100,8 @@ class Rendering:
         proof: That no image was left outside; rendering fails without it.
         warnings: What a person should look at.
         after: By application, those that must be active before it is deployed.
+        source: The bundle that was given, with overlays and files of resources.
+        rules: What the charms do not declare.
     """
 
     bundle: Bundle = field(repr=False)
@@ -112,6 +114,8 @@ class Rendering:
     proof: Proof = field(repr=False)
     warnings: tuple[Problem, ...] = ()
     after: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    source: Bundle = field(default_factory=Bundle, repr=False)
+    rules: ImageRules = field(default_factory=ImageRules.empty, repr=False)
 
     @property
     def order_warnings(self) -> tuple[Problem, ...]:
@@ -149,6 +153,7 @@ def render(
     rules: ImageRules | None = None,
     settings: Sequence[Setting] = (),
     overlays: Sequence[Document] = (),
+    overlay_names: Sequence[str] = (),
     resources: ResourceFiles | None = None,
     relative_to: Path | None = None,
     architecture: str | None = None,
@@ -165,6 +170,7 @@ def render(
         settings: Single options, applied last of all.
         overlays: The user's own overlays, applied after the bundle. Options and resources that
             they or the settings give stay as they are given.
+        overlay_names: What each overlay is called in messages, such as its file.
         resources: The files that the bundle gives as resources. An image of such a file is one to
             be exchanged like others; its login is kept only where its image is in the registry.
         relative_to: The directory that the ``charm:`` paths start from; ``None`` for the
@@ -186,7 +192,7 @@ def render(
             be one in the registry.
     """
     rules = rules if rules is not None else ImageRules.empty()
-    effective, problems = with_overlays(bundle, overlays)
+    effective, problems = with_overlays(bundle, overlays, overlay_names)
     chosen = choose_charms(effective, charms, architecture=architecture)
     by_application = chosen.charms
     wanted, wrong = document_of_settings(settings, effective, by_application)

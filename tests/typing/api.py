@@ -12,6 +12,7 @@ import ckf_airgap
 from ckf_airgap import (
     MIRROR_FORMATS,
     AirgapError,
+    CharmListing,
     CharmSources,
     ControllerThread,
     DeployEvent,
@@ -27,7 +28,6 @@ from ckf_airgap import (
     ImageStatus,
     Inputs,
     JujuTarget,
-    ListedCharm,
     Listing,
     ListingInputs,
     Lock,
@@ -121,7 +121,7 @@ async def charms(sources: CharmSources, lock: Lock) -> None:
     assert_type(release_names(), list[str])
     assert_type(load_release("1.11"), Release)
     assert_type(await download_charms(sources, "charms"), DownloadedCharms)
-    assert_type(await list_charms(sources, "charms"), list[ListedCharm])
+    assert_type(await list_charms(sources, "charms"), CharmListing)
     CharmSources(bundle="1.11", lock=lock, jobs=2)
 
 

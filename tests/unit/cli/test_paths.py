@@ -49,6 +49,7 @@ READ_FILES = {
     "images audit bundle": "images audit {path} --charms {charms}",
     "images audit overlays": "images audit {bundle} --charms {charms} --overlay {path}",
     "images audit rules": "images audit {bundle} --charms {charms} --rules {path}",
+    "images audit append": "images audit {bundle} --charms {charms} --append {path}",
     "images retag images": f"images retag {{path}} {TO}",
     "images pull images": "images pull {path} -o {new}",
     "images pull ca": "images pull {images} -o {new} --ca {path}",

@@ -108,6 +108,18 @@ class TestReleases:
         }
         assert {image.reference.canonical() for image in of_release(name)} == known
 
+    def test_the_page_has_the_numbers(self) -> None:
+        page = (FIXTURES.parents[1] / "docs" / "images.md").read_text(encoding="utf-8")
+        rows = {
+            cells[0].strip(): [cell.strip() for cell in cells[1:]]
+            for line in page.splitlines()
+            if len(cells := line.strip("|").split("|")) == len(RELEASES) + 1
+        }
+        found = [of_release(name) for name in RELEASES]
+        assert rows["ours"] == [str(len(images)) for images in found]
+        required = [str(len(images.chosen("required"))) for images in found]
+        assert rows["of these required"] == required
+
     @pytest.mark.parametrize("name", RELEASES)
     def test_no_image_is_listed_twice(self, name: str) -> None:
         images = [image.reference.canonical() for image in of_release(name)]

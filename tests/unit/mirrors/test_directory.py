@@ -13,7 +13,7 @@ from ckf_airgap import InputError, MissingError, UsageError
 from ckf_airgap.images.reference import ImageReference, Registry
 from ckf_airgap.images.retag import retag_images
 from ckf_airgap.mirrors.files import mirror_files
-from ckf_airgap.mirrors.kinds import MIRROR_FORMATS
+from ckf_airgap.mirrors.formats import MIRROR_FORMATS
 from ckf_airgap.operations.mirrors import has_mirrors, plan_mirrors, write_mirrors
 
 REGISTRY = Registry.parse("reg.airgap:5000/team/ckf")

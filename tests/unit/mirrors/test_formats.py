@@ -16,7 +16,7 @@ from ckf_airgap.images.reference import ImageReference, Registry
 from ckf_airgap.images.retag import retag_images
 from ckf_airgap.mirrors.containerd import directory_of
 from ckf_airgap.mirrors.files import mirror_files
-from ckf_airgap.mirrors.kinds import MIRROR_FORMATS
+from ckf_airgap.mirrors.formats import MIRROR_FORMATS
 from ckf_airgap.mirrors.plan import PUBLIC_REGISTRIES, MirrorPlan, plan_of
 
 tomllib: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
