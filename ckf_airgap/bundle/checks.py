@@ -8,7 +8,7 @@ from typing import Final
 
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.merge import merge, without_strays
-from ckf_airgap.bundle.optionvalues import convert
+from ckf_airgap.bundle.optionvalues import convert, trust_of
 from ckf_airgap.charms.charm import Charm, OptionValue
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import BundleError, Problem, UsageError, nearest, raise_all
@@ -167,9 +167,20 @@ def resource_problems(bundle: Bundle, charms: Mapping[str, Charm]) -> list[Probl
     ]
 
 
+def _own(name: str, value: OptionValue) -> Problem | None:
+    """Return what is wrong with the value of an option of Juju's own."""
+    if name != "trust":
+        return None
+    try:
+        trust_of(value)
+    except ValueError as exc:
+        return Problem(str(exc), fix="write trust: true beside charm")
+    return None
+
+
 def _checked(charm: Charm, name: str, value: OptionValue) -> tuple[Problem | None, OptionValue]:
     if name in APPLICATION_OPTIONS:
-        return None, value
+        return _own(name, value), value
     option = charm.options.get(name)
     if option is None:
         what = f"charm {charm.name} has no option {name}"

@@ -36,6 +36,7 @@ from ckf_airgap.images.mentions import Mention, find_mentions, may_mention
 from ckf_airgap.images.options import plan_options
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.rules import ImageRules
+from ckf_airgap.images.scalars import ValueText
 
 __all__ = ["AuditFinding", "AuditReport", "CharmAudit", "Standing", "audit_charm", "audit_charms"]
 
@@ -261,7 +262,12 @@ class _Search:
         """Return a mention as a finding, or ``None`` for a bare name that is another's."""
         reference = mention.reference
         if "/" not in mention.text and ":" not in mention.text:
-            names = (self.charm.resources, self.charm.options, _containers(self.charm))
+            names = (
+                self.charm.resources,
+                self.charm.options,
+                _containers(self.charm),
+                *_image_keys(self.charm),
+            )
             if file in _DECLARING or any(mention.text in group for group in names):
                 return None
         standing = self._standing(reference, mention.grade)
@@ -323,6 +329,17 @@ def _chunks(head: bytes, stream: IO[bytes]) -> Iterator[bytes]:
 def _containers(charm: Charm) -> Mapping[str, object]:
     containers = charm.metadata.get("containers")
     return containers if isinstance(containers, dict) else {}
+
+
+def _image_keys(charm: Charm) -> Iterator[Mapping[str, object]]:
+    """Yield what has the keys of a charm's images, which its code names where it reads them."""
+    for file in charm.default_images:
+        if isinstance(file.value, dict):
+            yield file.value
+    for option in charm.options.values():
+        if isinstance(option.default, str):
+            scalars = ValueText.parse(option.default).scalars
+            yield {str(scalar.path[0]): None for scalar in scalars if scalar.path}
 
 
 def _options_for(charm: Charm, called: str) -> tuple[str, ...]:

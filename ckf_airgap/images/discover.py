@@ -52,7 +52,7 @@ class ApplicationImages:
     resources: Mapping[str, ImageReference]
     options: tuple[OptionPlan, ...]
     doubts: tuple[Problem, ...] = ()
-    """What the charm would pass over in the values of its options."""
+    """What is uncertain about the resources, and what the charm would pass over in options."""
 
     def needs(self) -> Iterable[ImageNeed]:
         """Yield every image with the place that names it."""
@@ -75,10 +75,12 @@ class ApplicationImages:
                 )
 
     def warnings(self) -> Iterable[Problem]:
-        """Yield the warnings about the options."""
-        for warning in (*self.doubts, *(one for plan in self.options for one in plan.warnings)):
-            place = f"application {self.application.name}, {warning.where}"
-            yield Problem(warning.what, place, warning.fix)
+        """Yield the warnings about the resources and options."""
+        yield from self.doubts
+        for plan in self.options:
+            for warning in plan.warnings:
+                place = f"application {self.application.name}, {warning.where}"
+                yield Problem(warning.what, place, warning.fix)
 
 
 def discover_images(
@@ -89,6 +91,7 @@ def discover_images(
     known: Known = lambda _: False,
     skip_options: Container[Place] = (),
     skip_resources: Container[Place] = (),
+    skip_missing: bool = False,
 ) -> tuple[ApplicationImages, ...]:
     """Return the images of each application of a bundle, in the bundle's order.
 
@@ -102,26 +105,40 @@ def discover_images(
         known: Whether a reference is in the list of images; see `plan_options`.
         skip_options: Options to leave as they are; they must still be well-formed.
         skip_resources: Resources to leave as they are, likewise.
+        skip_missing: Warn of resources whose image nothing names, instead of refusing them.
 
     Raises:
         OptionError: when the images of options cannot be determined; see `plan_options`.
         InputError: when resources have no image, or one that is not a valid reference.
     """
-    found, problems, option_errors = [], [], []
+    found: list[ApplicationImages] = []
+    problems: list[Problem] = []
+    option_errors: list[Problem] = []
     for name, application in bundle.applications.items():
         charm = charms[name]
-        resources = {}
+        resources: dict[str, ImageReference] = {}
+        doubts: list[Problem] = []
         for resource in charm.images:
             skipped = (name, resource.name) in skip_resources
             given = application.resources.get(resource.name)
-            text = given if isinstance(given, str) else resource.upstream_source
+            declared = resource.upstream_source or resource.old_upstream
+            text = given if isinstance(given, str) else declared
             where = f"application {name}, resource {resource.name}"
             if not text and not skipped:
-                problems.append(
+                (doubts if skip_missing else problems).append(
                     Problem(
                         f"charm {charm.name} does not declare its image",
                         where,
                         "set it under resources in the bundle or an overlay",
+                    )
+                )
+            elif text == resource.old_upstream and not isinstance(given, str) and not skipped:
+                doubts.append(
+                    Problem(
+                        f"charm {charm.name} has no upstream-source; {text} is what its old key "
+                        "upstream names",
+                        where,
+                        "set it under resources in the bundle or an overlay if that is wrong",
                     )
                 )
             if not text:
@@ -163,7 +180,13 @@ def discover_images(
                 charm=charm,
                 resources=resources,
                 options=kept,
-                doubts=unfit.warnings,
+                doubts=(
+                    *doubts,
+                    *(
+                        Problem(doubt.what, f"application {name}, {doubt.where}", doubt.fix)
+                        for doubt in unfit.warnings
+                    ),
+                ),
             )
         )
     if option_errors:

@@ -149,10 +149,10 @@ def take_inventory(
 
     Raises:
         OptionError: when parts of a hub, tag and names are missing or make no valid reference.
-        InputError: when a resource has no image, or a reference is malformed.
+        InputError: when a reference is malformed.
         UsageError: when ``juju_version`` is not a version of Juju.
     """
-    entries = discover_images(bundle, charms, rules)
+    entries = discover_images(bundle, charms, rules, skip_missing=True)
     found = _found(entries, bundle, charms, rules, juju_version)
     for images in lists:
         found += [
@@ -204,7 +204,7 @@ def _replaced(
     if before is None:
         return
     try:
-        entries = discover_images(bundle, charms, before)
+        entries = discover_images(bundle, charms, before, skip_missing=True)
         asked = _found(entries, bundle, charms, before, juju_version)
     except InputError:
         return  # without the rules on top there would be no inventory at all

@@ -80,6 +80,8 @@ class _Context:
     shown: str
     owner: str = ""
     """What it is an item or a part of."""
+    key: str = ""
+    """The key below `owner` that the whole line is the value of."""
     name: str = ""
     """What a key that says nothing of its own (``value``) stands for."""
     direct: bool = True
@@ -211,7 +213,7 @@ def _graded(word: Word, context: _Context, seen: set[str]) -> Mention | None:
     match = matched(text)
     if match is None:
         return None
-    called = word.key
+    called = word.key or (context.key if word.frame.owner == context.owner else "")
     if called in VALUE_KEYS:
         called = word.frame.given or context.name or called
     placed = word.placed or (word.command and (word.pulled or bool(match["tag"])))
@@ -283,6 +285,7 @@ def _in_python_string(string: PythonString) -> Iterator[Mention]:
         number=string.line,
         shown=string.text,
         owner=string.name,
+        key=string.key,
         name=string.name,
         direct=string.direct and whole,
         code=not whole,

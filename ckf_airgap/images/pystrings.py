@@ -47,6 +47,7 @@ class PythonString:
         line: The line where it begins, counted from 1.
         name: The variable, argument or key that it is the value of, of those that `named` accepts.
         for_people: Whether it is written for people: a docstring, a message, a log record.
+        key: The key of a mapping below `name` that it is the value of, if there is one.
         direct: Whether it is the value of `name` itself, and not something in a call that makes it.
         fallback: Whether it counts only where something else is missing or empty.
     """
@@ -55,6 +56,7 @@ class PythonString:
     line: int
     name: str
     for_people: bool
+    key: str = ""
     direct: bool = True
     fallback: bool = False
 
@@ -88,6 +90,7 @@ class _Collector(ast.NodeVisitor):
         self._matters = named
         self._texts = texts
         self._names: list[object] = []
+        """Names that matter, as texts; keys that do not, in tuples; `_CALL`."""
         self._functions: list[str] = []
         self._for_people = 0
         self._fallback = 0
@@ -138,8 +141,12 @@ class _Collector(ast.NodeVisitor):
                 self.visit(key)
             if given and called in VALUE_KEYS:
                 self._named(given, value)
-            elif isinstance(called, str):
+            elif isinstance(called, str) and self._matters(called):
                 self._named(called, value)
+            elif isinstance(called, str):
+                self._names.append((called,))
+                self.visit(value)
+                self._names.pop()
             else:
                 self._named(_target(key) if key is not None else "", value)
 
@@ -331,18 +338,22 @@ class _Collector(ast.NodeVisitor):
         self._names.pop()
 
     def _add(self, text: str, line: int) -> None:
-        name, direct = "", True
+        name, key, direct = "", "", True
         for entry in reversed(self._names):
             if isinstance(entry, str):
                 name = entry
                 break
-            direct = False
+            if isinstance(entry, tuple):
+                key = key or entry[0]
+            else:
+                direct = False
         self.found.append(
             PythonString(
                 text=text,
                 line=line,
                 name=name,
                 for_people=self._for_people > 0,
+                key=key if name else "",
                 direct=direct,
                 fallback=self._fallback > 0,
             )

@@ -35,6 +35,7 @@ _CALLED: Final = re.compile(
             _END + _TYPE + _OPEN,
             rb"(?:[_-]?name)?[\"'\\]{1,4}\s{0,40},\s{0,40}" + _VALUE + rb"\s{0,40}[\"']\w",
             rb"[\w\"'\])\\ .(]{0,80}\b(?:or|else)\s{1,40}[\"']\w",
+            rb"[\w\"'\])\\ .(=:]{0,80}\+\s{0,40}[\"']/",
             rb"[\w-]{0,60}=[\"'\\]{0,3}[\w.%{}$-]{1,200}[/:]",
             rb"s" + _END + rb"(?:[=:]|" + _TYPE + rb")",
             # the line of a manifest, or JSON, in a string
@@ -46,7 +47,7 @@ _CALLED: Final = re.compile(
 )
 """A word that is called an image, in the forms that code has; in lower case."""
 
-_FLAG: Final = re.compile(rb"--[\w-]{0,60}image[\w-]{0,20}[= ][\w{%$]")
+_FLAG: Final = re.compile(rb"--[\w-]{0,60}image[\w-]{0,20}[= ][\w{%$]|[\"']/[\"']\.join\(")
 _PAIR: Final = re.compile(
     rb"(?:value|default)[\"']?\s{0,9}[:=]\s{0,9}[\"'][\w.-]{1,99}[\"']\s{0,40},\s{0,40}[\"']?\w"
 )

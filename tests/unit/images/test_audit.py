@@ -159,6 +159,18 @@ class TestPlanted:
         report, _ = inspect(tmp_path, lists=[more])
         assert {standing for *_, standing in found(report)} == {"covered"}
 
+    def test_keys_of_images_are_no_images(self, tmp_path: Path) -> None:
+        """A list of the keys that a charm splits, as in seldon-core."""
+        code = "SPLIT_IMAGES = ['server__v2', 'emptied', 'busybox']\n"
+        default = "{emptied: '', other: 'a/b:1'}"
+        write(
+            tmp_path,
+            {"src/charm.py": code, "src/default-custom-images.json": '{"server__v2": "a/c:1"}'},
+            options={"custom_images": {"type": "string", "default": default}},
+        )
+        report, _ = inspect(tmp_path)
+        assert [finding.image for finding in report.of_standing("hidden")] == ["busybox"]
+
     def test_every_tag_of_a_name_is_listed_where_users_choose_the_tag(self, tmp_path: Path) -> None:
         text = "image: gcr.io/x/y:1\n---\nimage: gcr.io/x/y:2\n---\nimage: gcr.io/x/yy:2\n"
         write(tmp_path, {"src/x.yaml": text})
