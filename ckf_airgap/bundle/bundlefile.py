@@ -15,7 +15,12 @@ from ckf_airgap.bundle.merge import merge
 from ckf_airgap.bundle.nearby import path_from_bundle
 from ckf_airgap.bundle.parts import OVERLAY_ONLY
 from ckf_airgap.bundle.shape import load_parts
-from ckf_airgap.bundle.templates import RENDER_IT, looks_like_template, placeholder
+from ckf_airgap.bundle.templates import (
+    RENDER_IT,
+    looks_like_template,
+    placeholder,
+    stands_for_value,
+)
 from ckf_airgap.bundle.unknown import unknown_keys
 from ckf_airgap.bundle.verification import image_id_problems
 from ckf_airgap.documents import MAX_BYTES, Document, as_mapping, mappings
@@ -34,10 +39,13 @@ class Overlays:
     Attributes:
         documents: Every document of every file, in the order in which they are applied: a file may
             hold several.
+        names: What each document is called in messages: its file, and of several in one file its
+            number.
         warnings: What has no effect in them.
     """
 
     documents: list[Document] = field(default_factory=list)
+    names: tuple[str, ...] = ()
     warnings: tuple[Problem, ...] = ()
 
 
@@ -67,7 +75,7 @@ def load_bundle(path: StrPath) -> Bundle:
     found = _read_bundle(path)
     directory = found.path.parent.absolute()
     base, overlays = found.documents[0], found.documents[1:]
-    merged = merge(base, overlays)
+    merged = merge(base, overlays, _names(found)[1:])
     if overlays:
         Bundle.from_document(base, where=f"{path}, its first document")
     return Bundle.from_document(
@@ -81,7 +89,7 @@ def load_bundle(path: StrPath) -> Bundle:
 def load_document(path: Path) -> Document:
     """Read a bundle as one document, with all that `load_bundle` checks but the bundle itself."""
     found = _read_bundle(path)
-    return merge(found.documents[0], found.documents[1:]).document
+    return merge(found.documents[0], found.documents[1:], _names(found)[1:]).document
 
 
 def load_overlay(path: StrPath) -> list[Document]:
@@ -110,6 +118,7 @@ def load_overlays(paths: Iterable[StrPath], bundle: Path | None = None) -> Overl
             file that cannot be read.
     """
     documents: list[Document] = []
+    names: list[str] = []
     warnings: list[Problem] = []
     for path in paths:
         found = _read(Path(path), "overlay")
@@ -117,8 +126,16 @@ def load_overlays(paths: Iterable[StrPath], bundle: Path | None = None) -> Overl
         for document in found.documents:
             warnings += _settle_paths(document, directory, bundle)
         documents += found.documents
+        names += _names(found)
         warnings += found.warnings
-    return Overlays(documents=documents, warnings=tuple(warnings))
+    return Overlays(documents=documents, names=tuple(names), warnings=tuple(warnings))
+
+
+def _names(file: _File) -> list[str]:
+    """Return what the documents of a file are called."""
+    if len(file.documents) == 1:
+        return [str(file.path)]
+    return [f"{file.path}, document {number}" for number, _ in enumerate(file.documents, start=1)]
 
 
 def _read_bundle(path: Path) -> _File:
@@ -148,8 +165,11 @@ def _read(file: Path, kind: str, *, pipes: bool = True) -> _File:
     try:
         parts = load_parts(text, where=str(file))
     except BundleError as exc:
-        if looks_like_template(file.name, text):
+        valid = bool(exc.problems)  # of a wrong type
+        if not valid and looks_like_template(file.name, text, exc.message):
             raise BundleError(template, problems=[Problem(exc.message)], fix=_sentence()) from exc
+        if any(stands_for_value(file.name, text, problem) for problem in exc.problems):
+            raise BundleError(template, problems=exc.problems, fix=_sentence()) from exc
         raise
     documents = [
         as_mapping(document, where=str(file), error=BundleError) for document in parts.documents

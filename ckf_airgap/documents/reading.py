@@ -22,6 +22,13 @@ from ckf_airgap.documents.values import Document, JSONValue, as_mapping
 from ckf_airgap.errors import InputError
 
 _MAX_EVENTS: Final = 200_000
+_LAST_COLON: Final = "found unexpected ':'"
+_COLON: Final = (
+    ": between brackets a key ends in a colon and a blank, {key: }, and a text that ends in a colon"
+    " has quotes, ['text:']"
+)
+"""What to write instead of ``{key:}`` and ``[text:]``; to yaml.v2 both are names with a colon."""
+
 _BINARY_TAG: Final = TAG_PREFIX + "binary"
 
 
@@ -201,7 +208,7 @@ def reading(where: str, error: type[InputError]) -> Iterator[None]:
     try:
         yield
     except yaml.YAMLError as exc:
-        raise error(f"{where} is not valid YAML: {_one_line(exc)}") from exc
+        raise error(f"{where} is not valid YAML: {one_line(exc)}") from exc
     except ValueError as exc:
         raise error(f"{where} is not valid YAML: {exc}") from exc
 
@@ -220,10 +227,11 @@ def _fill(found: Document, node: MappingNode, *, typed_keys: bool) -> None:
             found[name] = plain_value(value, typed_keys=typed_keys)
 
 
-def _one_line(error: yaml.YAMLError) -> str:
+def one_line(error: yaml.YAMLError) -> str:
     """Return a YAML error as one line with its place."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         context = f"{error.context}, " if error.context else ""
-        return f"{context}{error.problem} (line {mark.line + 1}, column {mark.column + 1})"
+        place = f"(line {mark.line + 1}, column {mark.column + 1})"
+        return f"{context}{error.problem} {place}{_COLON if error.problem == _LAST_COLON else ''}"
     return " ".join(str(error).split())

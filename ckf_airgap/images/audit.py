@@ -31,10 +31,12 @@ from ckf_airgap.images.charmmembers import (
 from ckf_airgap.images.compiled import references_in
 from ckf_airgap.images.inventory import Inventory
 from ckf_airgap.images.keys import meaning, split_words
+from ckf_airgap.images.listed import NONE_LISTED, ListedImages
 from ckf_airgap.images.mentions import Mention, find_mentions, may_mention
 from ckf_airgap.images.options import plan_options
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.rules import ImageRules
+from ckf_airgap.images.scalars import ValueText
 
 __all__ = ["AuditFinding", "AuditReport", "CharmAudit", "Standing", "audit_charm", "audit_charms"]
 
@@ -96,9 +98,14 @@ def audit_charms(
     by_name = {charm.name: charm for charm in charms.values()}
     audits = []
     known: Known = {}
+    listed = ListedImages.of(inventory)
     for name in sorted(by_name):
         covered = covered_images(by_name[name], inventory, rules)
-        audits.append(audit_charm(by_name[name], covered, dependencies=dependencies, known=known))
+        audits.append(
+            audit_charm(
+                by_name[name], covered, listed=listed, dependencies=dependencies, known=known
+            )
+        )
     return AuditReport(charms=tuple(audits))
 
 
@@ -110,7 +117,9 @@ def covered_images(
         image.reference
         for image in inventory
         if any(
-            reason.charm == charm.name for reason in image.reasons if reason.asker != "charm base"
+            reason.charm == charm.name
+            for reason in image.reasons
+            if reason.asker not in ("charm base", "rule")
         )
     }
     found |= set(_declared(charm, rules))
@@ -142,6 +151,7 @@ def audit_charm(
     charm: Charm,
     covered: frozenset[ImageReference],
     *,
+    listed: ListedImages = NONE_LISTED,
     dependencies: bool = False,
     known: Known | None = None,
 ) -> CharmAudit:
@@ -150,6 +160,7 @@ def audit_charm(
     Args:
         charm: The charm, with its file.
         covered: The canonical references that it declares.
+        listed: Images that rules and appended lists name.
         dependencies: Also search its Python dependencies.
         known: What was found in the files of other charms, since charms share libraries.
     """
@@ -157,7 +168,9 @@ def audit_charm(
         raise CharmError(
             f"charm {charm.name} has no file to audit", fix="Name the files with --charms DIR."
         )
-    search = _Search(charm=charm, covered=covered, known={} if known is None else known)
+    search = _Search(
+        charm=charm, covered=covered, listed=listed, known={} if known is None else known
+    )
     try:
         with (
             open_regular(charm.path, error=CharmError) as file,
@@ -188,6 +201,7 @@ class _Search:
 
     charm: Charm
     covered: frozenset[ImageReference]
+    listed: ListedImages
     known: Known
     found: dict[AuditFinding, None] = field(default_factory=dict)
     skipped: list[Problem] = field(default_factory=list)
@@ -234,14 +248,12 @@ class _Search:
             if finding is not None:
                 self.found[finding] = None
         for image in searched.compiled:
-            known = ImageReference.parse(image).canonical() in self.covered
-            standing: Standing = "covered" if known else "compiled"
             finding = AuditFinding(
                 charm=self.charm.name,
                 file=member.filename,
                 line=0,
                 image=image,
-                standing=standing,
+                standing=self._standing(ImageReference.parse(image), "compiled"),
                 excerpt="",
             )
             self.found[finding] = None
@@ -250,11 +262,15 @@ class _Search:
         """Return a mention as a finding, or ``None`` for a bare name that is another's."""
         reference = mention.reference
         if "/" not in mention.text and ":" not in mention.text:
-            names = (self.charm.resources, self.charm.options, _containers(self.charm))
+            names = (
+                self.charm.resources,
+                self.charm.options,
+                _containers(self.charm),
+                *_image_keys(self.charm),
+            )
             if file in _DECLARING or any(mention.text in group for group in names):
                 return None
-        known = reference is not None and reference.canonical() in self.covered
-        standing: Standing = "covered" if known and mention.grade != "text" else mention.grade
+        standing = self._standing(reference, mention.grade)
         options = _options_for(self.charm, mention.called) if standing != "text" else ()
         return AuditFinding(
             charm=self.charm.name,
@@ -265,6 +281,14 @@ class _Search:
             excerpt=mention.excerpt,
             options=options,
         )
+
+    def _standing(self, reference: ImageReference | None, grade: Standing) -> Standing:
+        """Return the standing of a mention of a grade, which matters unless the image is known."""
+        if reference is None or grade == "text":
+            return grade
+        if reference.canonical() in self.covered:
+            return "covered"
+        return "listed" if reference in self.listed else grade
 
     def _skip(self, member: zipfile.ZipInfo, content: Content, what: str) -> None:
         fix = {
@@ -305,6 +329,17 @@ def _chunks(head: bytes, stream: IO[bytes]) -> Iterator[bytes]:
 def _containers(charm: Charm) -> Mapping[str, object]:
     containers = charm.metadata.get("containers")
     return containers if isinstance(containers, dict) else {}
+
+
+def _image_keys(charm: Charm) -> Iterator[Mapping[str, object]]:
+    """Yield what has the keys of a charm's images, which its code names where it reads them."""
+    for file in charm.default_images:
+        if isinstance(file.value, dict):
+            yield file.value
+    for option in charm.options.values():
+        if isinstance(option.default, str):
+            scalars = ValueText.parse(option.default).scalars
+            yield {str(scalar.path[0]): None for scalar in scalars if scalar.path}
 
 
 def _options_for(charm: Charm, called: str) -> tuple[str, ...]:

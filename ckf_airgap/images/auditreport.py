@@ -11,9 +11,9 @@ from ckf_airgap.documents import Document
 from ckf_airgap.errors import Problem, ReferenceSyntaxError
 from ckf_airgap.images.reference import ImageReference
 
-Standing: TypeAlias = Literal["hidden", "compiled", "templated", "covered", "text"]
+Standing: TypeAlias = Literal["hidden", "compiled", "templated", "listed", "covered", "text"]
 """The grade of a mention; ``compiled`` when an executable has it in it, ``covered`` when the charm
-declares the image elsewhere."""
+declares the image elsewhere, ``listed`` when only a rule or an appended list names it."""
 
 Remedy: TypeAlias = Literal["set-option", "mirror", "look-at-variable", "none"]
 """What helps. ``set-option``: an option of the charm takes another image, or a registry.
@@ -21,7 +21,14 @@ Remedy: TypeAlias = Literal["set-option", "mirror", "look-at-variable", "none"]
 the private registry. ``look-at-variable``: the charm's code or template says where it comes from.
 """
 
-STANDINGS: Final[tuple[Standing, ...]] = ("hidden", "compiled", "templated", "covered", "text")
+STANDINGS: Final[tuple[Standing, ...]] = (
+    "hidden",
+    "compiled",
+    "templated",
+    "listed",
+    "covered",
+    "text",
+)
 """From the one that asks for most attention to the one that asks for none."""
 
 

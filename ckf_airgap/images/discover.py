@@ -10,8 +10,10 @@ from typing import Final, TypeAlias
 from ckf_airgap.bundle.bundle import Application, Bundle
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.errors import InputError, OptionError, Problem, ReferenceSyntaxError
-from ckf_airgap.images.options import OptionPlan, plan_options
-from ckf_airgap.images.recognise import Known
+from ckf_airgap.images.grammar import check_values
+from ckf_airgap.images.judge import Known
+from ckf_airgap.images.options import plan_options
+from ckf_airgap.images.plans import OptionPlan
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.rules import ImageRules
 
@@ -50,7 +52,7 @@ class ApplicationImages:
     resources: Mapping[str, ImageReference]
     options: tuple[OptionPlan, ...]
     doubts: tuple[Problem, ...] = ()
-    """What is uncertain about the resources."""
+    """What is uncertain about the resources, and what the charm would pass over in options."""
 
     def needs(self) -> Iterable[ImageNeed]:
         """Yield every image with the place that names it."""
@@ -155,13 +157,20 @@ def discover_images(
                 continue
             if not skipped:
                 resources[resource.name] = reference
+        own = {option for option in application.options if (name, option) in skip_options}
+        unfit = check_values(charm, application.options, rules, kept=own)
+        errors = list(unfit.errors)
+        plans: tuple[OptionPlan, ...] = ()
         try:
             plans = plan_options(charm, application.options, rules, known=known)
         except OptionError as exc:
+            told = {problem.where for problem in errors}
+            errors += [problem for problem in exc.problems if problem.where not in told]
+        if errors:
             where = f"application {name}"
             option_errors += [
                 Problem(problem.what, f"{where}, {problem.where}", problem.fix)
-                for problem in exc.problems
+                for problem in errors
             ]
             continue
         kept = tuple(plan for plan in plans if (name, plan.option) not in skip_options)
@@ -171,11 +180,19 @@ def discover_images(
                 charm=charm,
                 resources=resources,
                 options=kept,
-                doubts=tuple(doubts),
+                doubts=(
+                    *doubts,
+                    *(
+                        Problem(doubt.what, f"application {name}, {doubt.where}", doubt.fix)
+                        for doubt in unfit.warnings
+                    ),
+                ),
             )
         )
     if option_errors:
-        raise OptionError("cannot determine images of options", problems=option_errors + problems)
+        raise OptionError(
+            "values of options do not fit their charms", problems=option_errors + problems
+        )
     if problems:
         raise InputError("cannot determine images of resources", problems=problems)
     return tuple(found)

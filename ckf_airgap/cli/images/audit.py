@@ -26,10 +26,10 @@ _SHOWN: Final[tuple[Standing, ...]] = ("hidden", "compiled", "templated")
 _REMEDIES: Final[dict[Remedy, str]] = {
     "set-option": "the option named may take the place in the private registry: give it with "
     "--set APP.OPTION=VALUE to render, and audit again",
-    "mirror": "no option reaches the image. Carry it: name it under extra-images in a file for "
-    "--rules, which is added to the rules of the release. Then let the nodes look for it in the "
-    "private registry, with the files of ckf-airgap mirrors. For good, ask the charm's authors "
-    "for an option",
+    "mirror": "no option reaches the image. Carry it: name it in a list for --append, or under "
+    "extra-images in a file for --rules, which is added to the rules of the release. Then let the "
+    "nodes look for it in the private registry, with the files of ckf-airgap mirrors. For good, "
+    "ask the charm's authors for an option",
     "look-at-variable": "the charm's code or template says where the variable comes from; what is "
     "pulled when it is not set is carried like a hidden image",
     "none": "",
@@ -44,7 +44,7 @@ Example:
 """,
 )
 @click.argument("bundle", type=BundleName())
-@listing_options(more_images=False)
+@listing_options(files_only=True)
 @click.option(
     "--dependencies",
     is_flag=True,
@@ -58,7 +58,8 @@ def audit_command(inputs: ListingInputs, dependencies: bool) -> int:
     An image is hidden when it is certain to be pulled as written: the exit code is then 4. It
     is templated when a variable supplies part or all of it, and compiled when an executable has
     its name in it. An image named in comments, documents, tests or messages is text. -v shows
-    text, too, and images that the charm declares elsewhere, and each place with its line.
+    text, too, and images that the charm declares elsewhere or that a rule or an appended list
+    names, and each place with its line.
     """
     from rich.console import Group
 
@@ -90,6 +91,7 @@ def audit_command(inputs: ListingInputs, dependencies: bool) -> int:
     terminal.note(
         f"{len(report.charms)} charms: {hidden}, {count['templated']} templated, {compiled}"
         f"{count['text']} in text, {count['covered']} that the charm declares elsewhere"
+        + (f", {count['listed']} that only rules or lists name" if count["listed"] else "")
     )
     for remedy in sorted({image.remedy for image in shown} - {"none"}):
         terminal.note(f"{remedy}: {_REMEDIES[remedy]}")
