@@ -87,7 +87,6 @@ from ckf_airgap.images.audit import AuditReport as AuditReport
 from ckf_airgap.images.audit import CharmAudit as CharmAudit
 from ckf_airgap.images.audit import audit_charms as audit_charms
 from ckf_airgap.images.discover import ApplicationImages as ApplicationImages
-from ckf_airgap.images.discover import ImageNeed as ImageNeed
 from ckf_airgap.images.discover import discover_images as discover_images
 from ckf_airgap.images.inventory import ImageReason as ImageReason
 from ckf_airgap.images.inventory import Inventory as Inventory
@@ -96,6 +95,7 @@ from ckf_airgap.images.inventory import take_inventory as take_inventory
 from ckf_airgap.images.lists import ImageList as ImageList
 from ckf_airgap.images.lists import ListedImage as ListedImage
 from ckf_airgap.images.lists import RetaggedImages as RetaggedImages
+from ckf_airgap.images.needs import ImageNeed as ImageNeed
 from ckf_airgap.images.options import ImageUse as ImageUse
 from ckf_airgap.images.options import OptionPlan as OptionPlan
 from ckf_airgap.images.reference import ImageReference as ImageReference
@@ -229,8 +229,8 @@ from ckf_airgap.rehearsal.units.course import Scene as Scene
 from ckf_airgap.rehearsal.units.course import Script as Script
 from ckf_airgap.rehearsal.units.course import Step as Step
 from ckf_airgap.rehearsal.units.scriptfile import parse_script as parse_script
+from ckf_airgap.rendering.lookup import Replacement as Replacement
 from ckf_airgap.rendering.overlay import Rendering as Rendering
-from ckf_airgap.rendering.overlay import Replacement as Replacement
 from ckf_airgap.rendering.overlay import render as render
 from ckf_airgap.rendering.proof import Exchange as Exchange
 from ckf_airgap.rendering.proof import Proof as Proof

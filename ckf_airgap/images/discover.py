@@ -5,40 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from ckf_airgap.bundle.bundle import Application, Bundle
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.errors import InputError, OptionError, Problem, ReferenceSyntaxError
-from ckf_airgap.images.options import OptionPlan, plan_options
+from ckf_airgap.images.completing import completed, left_empty
+from ckf_airgap.images.needs import ImageNeed, Place
+from ckf_airgap.images.options import ImageUse, OptionPlan, plan_options
 from ckf_airgap.images.recognise import Known
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.rules import ImageRules
 
 _TRANSPORT: Final = re.compile(r"(?:docker|https?|oci|containers-storage):(?://)?", re.IGNORECASE)
 """What programs put in front of a reference, and no reference has."""
-
-Place: TypeAlias = "tuple[str, str]"
-"""An application and one of its options or resources."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageNeed:
-    """An image that an application needs, and the place that names it."""
-
-    application: str
-    where: str
-    """``resource oci-image``, or ``option custom_images, key activator``."""
-    source: ImageReference
-    why: str = ""
-    resource: str = ""
-    """The resource that names it; empty when an option does."""
-    option: str = ""
-    """The option that names it; empty when a resource does."""
-
-    def __str__(self) -> str:
-        """Return ``application, place``."""
-        return f"{self.application}, {self.where}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +29,12 @@ class ApplicationImages:
     charm: Charm
     resources: Mapping[str, ImageReference]
     options: tuple[OptionPlan, ...]
+    left_empty: tuple[ImageUse, ...] = ()
+    """The images that are pulled because a person set a key, or a whole option, to nothing."""
+    known: frozenset[ImageReference] = frozenset()
+    """The references that the list was asked about, and has."""
+    unknown: frozenset[ImageReference] = frozenset()
+    """The references that the list was asked about and lacks, and that are not taken for images."""
 
     def needs(self) -> Iterable[ImageNeed]:
         """Yield every image with the place that names it."""
@@ -68,6 +54,7 @@ class ApplicationImages:
                     source=use.reference,
                     why=use.why,
                     option=plan.option,
+                    path=use.path,
                 )
 
     def warnings(self) -> Iterable[Problem]:
@@ -97,7 +84,8 @@ def discover_images(
         charms: The charm of each application, by the application's name.
         rules: What the charms do not declare.
         known: Whether a reference is in the list of images; see `plan_options`.
-        skip_options: Options to leave as they are; they must still be well-formed.
+        skip_options: Options to leave as they are; they must still be well-formed. Of a mapping
+            of images this holds for its keys: those that it lacks are put in.
         skip_resources: Resources to leave as they are, likewise.
 
     Raises:
@@ -137,8 +125,9 @@ def discover_images(
                 continue
             if not skipped:
                 resources[resource.name] = reference
+        asked = _Asked(known)
         try:
-            plans = plan_options(charm, application.options, rules, known=known)
+            plans = plan_options(charm, application.options, rules, known=asked)
         except OptionError as exc:
             where = f"application {name}"
             option_errors += [
@@ -146,10 +135,25 @@ def discover_images(
                 for problem in exc.problems
             ]
             continue
-        kept = tuple(plan for plan in plans if (name, plan.option) not in skip_options)
+        kept: list[OptionPlan] = []
+        empty: list[ImageUse] = []
+        for plan in plans:
+            if (name, plan.option) not in skip_options:
+                kept.append(plan)
+                continue
+            value = application.options.get(plan.option)
+            rest = completed(plan, value)
+            kept += [rest] if rest is not None else []
+            empty += left_empty(plan, value, rules.for_option(charm.name, plan.option))
         found.append(
             ApplicationImages(
-                application=application, charm=charm, resources=resources, options=kept
+                application=application,
+                charm=charm,
+                resources=resources,
+                options=tuple(kept),
+                left_empty=tuple(empty),
+                known=frozenset(asked.known),
+                unknown=frozenset(asked.unknown.difference(*(_references(one) for one in kept))),
             )
         )
     if option_errors:
@@ -157,6 +161,24 @@ def discover_images(
     if problems:
         raise InputError("cannot determine images of resources", problems=problems)
     return tuple(found)
+
+
+class _Asked:
+    """Asks the list, and keeps what it says."""
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+        self.known: set[ImageReference] = set()
+        self.unknown: set[ImageReference] = set()
+
+    def __call__(self, reference: ImageReference) -> bool:
+        answer = self._known(reference)
+        (self.known if answer else self.unknown).add(reference)
+        return answer
+
+
+def _references(plan: OptionPlan) -> set[ImageReference]:
+    return {use.reference for use in plan.uses}
 
 
 def _instead(text: str) -> str:

@@ -248,6 +248,12 @@ class ImageRules:
             juju=other.juju or self.juju,
         )
 
+    def images_of_juju(self) -> tuple[ImageReference, ...]:
+        """Return the images that Juju itself pulls; their tags tell nothing."""
+        texts = [self.charm_bases.repository] if self.charm_bases else []
+        texts += self.juju.images("0") if self.juju else []
+        return tuple(ImageReference.parse(text) for text in texts)
+
     def for_option(self, charm: str, option: str) -> OptionRule | None:
         """Return the rule of an option of a charm (by the charm's name), if there is one."""
         rules = self.charms.get(charm)
