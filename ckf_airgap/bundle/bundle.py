@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from ckf_airgap.bundle.charmchannels import channel_problem
 from ckf_airgap.bundle.charmurls import CharmURL, charm_name, is_local_charm, is_path
 from ckf_airgap.bundle.exposure import (
     ENDPOINT,
@@ -231,6 +232,7 @@ class _Reader:
         if not charm:
             self.wrong("empty charm path", where, "name its charm: charm: NAME")
         self._check_charm(name, charm, fields, where)
+        self._check_channel(_text(fields, "channel") or "", charm)
         scale = self._scale(fields, where)
         placement = tuple(str(item) for item in _list(fields, "to"))
         if not placement and _text(fields, "placement"):
@@ -298,6 +300,13 @@ class _Reader:
             self.wrong(
                 f'the charm URL for application "{name}" has a series which does not match, please '
                 "remove the series from the URL"
+            )
+
+    def _check_channel(self, channel: str, charm: str) -> None:
+        problem = channel_problem(channel)
+        if problem:
+            self.wrong(
+                f'for application "{charm}": {problem}', fix="write TRACK/RISK, such as 1.10/stable"
             )
 
     def _series(self, fields: Document, what: str) -> str | None:

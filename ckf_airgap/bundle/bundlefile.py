@@ -34,10 +34,13 @@ class Overlays:
     Attributes:
         documents: Every document of every file, in the order in which they are applied: a file may
             hold several.
+        names: What each document is called in messages: its file, and of several in one file its
+            number.
         warnings: What has no effect in them.
     """
 
     documents: list[Document] = field(default_factory=list)
+    names: tuple[str, ...] = ()
     warnings: tuple[Problem, ...] = ()
 
 
@@ -67,7 +70,7 @@ def load_bundle(path: StrPath) -> Bundle:
     found = _read_bundle(path)
     directory = found.path.parent.absolute()
     base, overlays = found.documents[0], found.documents[1:]
-    merged = merge(base, overlays)
+    merged = merge(base, overlays, _names(found)[1:])
     if overlays:
         Bundle.from_document(base, where=f"{path}, its first document")
     return Bundle.from_document(
@@ -81,7 +84,7 @@ def load_bundle(path: StrPath) -> Bundle:
 def load_document(path: Path) -> Document:
     """Read a bundle as one document, with all that `load_bundle` checks but the bundle itself."""
     found = _read_bundle(path)
-    return merge(found.documents[0], found.documents[1:]).document
+    return merge(found.documents[0], found.documents[1:], _names(found)[1:]).document
 
 
 def load_overlay(path: StrPath) -> list[Document]:
@@ -110,6 +113,7 @@ def load_overlays(paths: Iterable[StrPath], bundle: Path | None = None) -> Overl
             file that cannot be read.
     """
     documents: list[Document] = []
+    names: list[str] = []
     warnings: list[Problem] = []
     for path in paths:
         found = _read(Path(path), "overlay")
@@ -117,8 +121,16 @@ def load_overlays(paths: Iterable[StrPath], bundle: Path | None = None) -> Overl
         for document in found.documents:
             warnings += _settle_paths(document, directory, bundle)
         documents += found.documents
+        names += _names(found)
         warnings += found.warnings
-    return Overlays(documents=documents, warnings=tuple(warnings))
+    return Overlays(documents=documents, names=tuple(names), warnings=tuple(warnings))
+
+
+def _names(file: _File) -> list[str]:
+    """Return what the documents of a file are called."""
+    if len(file.documents) == 1:
+        return [str(file.path)]
+    return [f"{file.path}, document {number}" for number, _ in enumerate(file.documents, start=1)]
 
 
 def _read_bundle(path: Path) -> _File:

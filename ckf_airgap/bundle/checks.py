@@ -8,7 +8,7 @@ from typing import Final
 
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.merge import merge, without_strays
-from ckf_airgap.bundle.optionvalues import convert
+from ckf_airgap.bundle.optionvalues import convert, trust_of
 from ckf_airgap.charms.charm import Charm, OptionValue
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import BundleError, Problem, UsageError, nearest, raise_all
@@ -72,15 +72,22 @@ class Setting:
         return f"{self.application}.{self.option}"
 
 
-def with_overlays(bundle: Bundle, overlays: Sequence[Document]) -> tuple[Bundle, list[Problem]]:
+def with_overlays(
+    bundle: Bundle, overlays: Sequence[Document], names: Sequence[str] = ()
+) -> tuple[Bundle, list[Problem]]:
     """Return the bundle with its overlays, and a problem for each application that they mistype.
+
+    Args:
+        bundle: The bundle.
+        overlays: The overlays.
+        names: What each overlay is called in messages, such as its file.
 
     Raises:
         BundleError: when an overlay breaks the bundle; it includes those problems.
     """
-    kept, problems = without_strays(bundle.document, overlays)
+    kept, problems = without_strays(bundle.document, overlays, names)
     try:
-        found = merge(bundle.document, kept)
+        found = merge(bundle.document, kept, names)
         merged = Bundle.from_document(
             found.document,
             where="with its overlays",
@@ -92,13 +99,13 @@ def with_overlays(bundle: Bundle, overlays: Sequence[Document]) -> tuple[Bundle,
     return merged, problems
 
 
-def overlaid(bundle: Bundle, overlays: Sequence[Document]) -> Bundle:
-    """Return the bundle with its overlays.
+def overlaid(bundle: Bundle, overlays: Sequence[Document], names: Sequence[str] = ()) -> Bundle:
+    """Return the bundle with its overlays; see `with_overlays`.
 
     Raises:
         BundleError: when an overlay breaks the bundle, or is for an application that it lacks.
     """
-    merged, problems = with_overlays(bundle, overlays)
+    merged, problems = with_overlays(bundle, overlays, names)
     raise_all(BundleError, "overlays do not fit the bundle", problems)
     return merged
 
@@ -160,9 +167,20 @@ def resource_problems(bundle: Bundle, charms: Mapping[str, Charm]) -> list[Probl
     ]
 
 
+def _own(name: str, value: OptionValue) -> Problem | None:
+    """Return what is wrong with the value of an option of Juju's own."""
+    if name != "trust":
+        return None
+    try:
+        trust_of(value)
+    except ValueError as exc:
+        return Problem(str(exc), fix="write trust: true beside charm")
+    return None
+
+
 def _checked(charm: Charm, name: str, value: OptionValue) -> tuple[Problem | None, OptionValue]:
     if name in APPLICATION_OPTIONS:
-        return None, value
+        return _own(name, value), value
     option = charm.options.get(name)
     if option is None:
         what = f"charm {charm.name} has no option {name}"

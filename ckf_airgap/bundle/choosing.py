@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ckf_airgap.bundle.bases import requested_base
 from ckf_airgap.bundle.bundle import Application, Bundle
+from ckf_airgap.bundle.charmpaths import local_files
 from ckf_airgap.charms.bases import (
     ARCHITECTURES,
     DEFAULT_ARCHITECTURE,
@@ -176,9 +177,11 @@ class _Choice:
         if files:
             return files
         what = f"charm {name}" + (f" revision {revision}" if revision is not None else "")
+        named = local_files(self.bundle).get(application.name)
+        here = f"there is no file {named}, and " if named is not None else ""
         self.missing.append(
             Problem(
-                f"{self.directory.path} has no file of the {what}",
+                f"{here}{self.directory.path} has no file of the {what}",
                 f"application {application.name}",
                 self.directory.hint(name),
             )

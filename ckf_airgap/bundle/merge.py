@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ckf_airgap.bundle.verification import part_problems
@@ -52,7 +52,7 @@ def merge_documents(base: Document, *overlays: Document) -> Document:
     return merge(base, overlays).document
 
 
-def merge(base: Document, overlays: Sequence[Document]) -> Merged:
+def merge(base: Document, overlays: Sequence[Document], names: Sequence[str] = ()) -> Merged:
     """Return `base` with each overlay merged in, and what of the overlays has no effect.
 
     An application that is null in the overlay is removed together with its relations, and an empty
@@ -63,26 +63,33 @@ def merge(base: Document, overlays: Sequence[Document]) -> Merged:
     Relations are appended; ``series`` overrides; ``default-base``, ``bundle`` and ``description``
     of an overlay are ignored. The arguments are not modified.
 
+    Args:
+        base: The bundle.
+        overlays: The overlays, in the order in which they are applied.
+        names: What each overlay is called in messages, such as its file.
+
     Raises:
         BundleError: when an overlay has ``services``, the old name of ``applications``, or fields
             of an application that Juju does not take in one document.
     """
     merged = Merged(document=copy.deepcopy(base))
-    _refuse(base)
-    for overlay in overlays:
+    _refuse(base, "the bundle")
+    for number, overlay in enumerate(overlays):
+        name = names[number] if number < len(names) else ""
         if "services" in overlay:
+            named = f"{name}: " if name else ""
             raise BundleError(
-                "bundle overlay file used deprecated 'services' key, this is not valid for bundle "
-                "overlay files",
+                f"{named}bundle overlay file used deprecated 'services' key, this is not valid "
+                "for bundle overlay files",
                 fix="Write applications.",
             )
-        _refuse(overlay)
-        _merge_one(merged, copy.deepcopy(overlay))
+        _refuse(overlay, f"the overlay {name}" if name else "an overlay")
+        _merge_one(merged, copy.deepcopy(overlay), name)
     return merged
 
 
 def without_strays(
-    base: Document, overlays: Sequence[Document]
+    base: Document, overlays: Sequence[Document], names: Sequence[str] = ()
 ) -> tuple[list[Document], list[Problem]]:
     """Return the overlays without the applications that do not exist, and a problem for each.
 
@@ -100,6 +107,7 @@ def without_strays(
                 continue
             strays.add(name)
             where = "overlay" if len(overlays) == 1 else f"overlay {number}"
+            where = names[number - 1] if number <= len(names) else where
             fix = nearest(name, known) or "name its charm to add it"
             problems.append(Problem(f"there is no application {name}", where, fix))
         rest = {name: item for name, item in _applications(overlay).items() if name not in strays}
@@ -125,11 +133,11 @@ def _names(end: JSONValue, application: str) -> bool:
     return isinstance(end, str) and end.partition(":")[0] == application
 
 
-def _refuse(part: Document) -> None:
-    raise_all(BundleError, "the bundle or an overlay cannot be used", [*part_problems(part)])
+def _refuse(part: Document, what: str) -> None:
+    raise_all(BundleError, f"{what} cannot be used", [*part_problems(part)])
 
 
-def _merge_one(merged: Merged, overlay: Document) -> None:
+def _merge_one(merged: Merged, overlay: Document, overlay_name: str) -> None:
     document = merged.document
     for key in SECTIONS:
         changes = overlay.get(key)
@@ -147,7 +155,9 @@ def _merge_one(merged: Merged, overlay: Document) -> None:
                 continue
             known = section.get(name)
             if isinstance(fields, dict) and isinstance(known, dict):
-                merged.ignored.extend(_merge_fields(name, known, fields))
+                for problem in _merge_fields(name, known, fields):
+                    where = ", ".join(filter(None, (overlay_name, problem.where)))
+                    merged.ignored.append(replace(problem, where=where))
             elif fields != {} or name not in section:
                 section[name] = fields
     relations = overlay.get("relations")

@@ -12,6 +12,7 @@ import re
 from typing import Final
 
 from ckf_airgap.charms.charm import Option, OptionValue
+from ckf_airgap.documents.resolving import ScalarValue, resolve
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+\Z")
 _INT64: Final = range(-(2**63), 2**63)
@@ -68,6 +69,31 @@ def convert(option: Option, value: OptionValue) -> OptionValue:
     written = str(value).lower() if isinstance(value, bool) else repr(value)
     quotes = " (put it in quotes)" if option.type in ("string", "secret") else ""
     raise ValueError(f"expected {option.type}, got {written}{quotes}")
+
+
+def trust_of(value: OptionValue) -> bool:
+    """Return the value of ``trust`` among the options of an application.
+
+    It is an option of Juju's own, and a text for it is read as YAML first: ``'yes'`` is true.
+
+    Raises:
+        ValueError: ``expected bool, got int(1)``.
+    """
+    read: ScalarValue = resolve(value.strip()) if isinstance(value, str) else value
+    match read:
+        case bool():
+            return read
+        case str() if read in _TRUE | _FALSE:
+            return read in _TRUE
+        case str():
+            written = f'string("{read}")'
+        case int():
+            written = f"int({read})"
+        case float():
+            written = f"float64({read:g})"
+        case _:
+            written = "nothing"
+    raise ValueError(f"expected bool, got {written}")
 
 
 def _integer(text: str) -> int | None:

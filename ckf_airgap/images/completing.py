@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from ckf_airgap.charms.charm import OptionValue
-from ckf_airgap.images.options import ImageUse, OptionPlan
+from ckf_airgap.images.optionrules import OptionRule
+from ckf_airgap.images.plans import ImageUse, OptionPlan
 from ckf_airgap.images.reference import ImageReference
-from ckf_airgap.images.rules import OptionRule
 from ckf_airgap.images.scalars import ValueText
 
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
@@ -29,7 +29,7 @@ def completed(plan: OptionPlan, given: OptionValue | None) -> OptionPlan | None:
         given: What a person set.
     """
     keys = _keys(given)
-    if keys is None or plan.value != given or plan.composite is not None:
+    if keys is None or plan.value != given or plan.composite or plan.composition:
         return None
     uses = tuple(use for use in plan.uses if len(use.path) == 1 and use.path[0] not in keys)
     return dataclasses.replace(plan, uses=uses, warnings=()) if uses else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ckf_airgap.bundle.optionvalues import convert
+from ckf_airgap.bundle.optionvalues import convert, trust_of
 from ckf_airgap.charms.charm import Charm, OptionValue
 
 HIDDEN: Final = "(hidden)"
@@ -23,11 +23,13 @@ def juju_text(value: OptionValue) -> str:
 
 
 def option_text(charm: Charm, name: str, value: OptionValue) -> str:
-    """Return the value of a charm's option as text in one form: ``True`` of a boolean is ``true``.
+    """Return the value of an option as text in one form: ``True`` of a boolean is ``true``.
 
     Raises:
         ValueError: when the value does not have the option's type.
     """
+    if name == "trust":
+        return juju_text(trust_of(value))
     option = charm.options.get(name)
     return juju_text(convert(option, value) if option is not None else value)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -91,6 +91,7 @@ class DownloadedCharms:
         received: Bytes that came over the network.
         fetched: Files that were not there.
         surplus: Charm files in the directory that nobody asks for.
+        warnings: What has no effect in the bundle and its overlays.
     """
 
     charms: tuple[LockedCharm, ...] = field(repr=False)
@@ -99,6 +100,7 @@ class DownloadedCharms:
     received: int
     fetched: int
     surplus: tuple[Path, ...] = field(repr=False)
+    warnings: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,23 @@ class ListedCharm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CharmListing:
+    """What a bundle or a lock asks for, beside what is there; iterates over `charms`.
+
+    Attributes:
+        charms: The lines.
+        warnings: What has no effect in the bundle and its overlays.
+    """
+
+    charms: tuple[ListedCharm, ...]
+    warnings: tuple[Problem, ...] = ()
+
+    def __iter__(self) -> Iterator[ListedCharm]:
+        """Yield the lines."""
+        return iter(self.charms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
     """What is asked for: charms of the store, and files that the bundle brings itself."""
 
@@ -123,6 +142,7 @@ class _Asked:
     document_sha256: str
     wanted: tuple[WantedCharm, ...]
     local: tuple[Path, ...]
+    warnings: tuple[Problem, ...] = ()
 
 
 async def download_charms(
@@ -169,10 +189,10 @@ async def download_charms(
         architecture=sources.architecture,
         charms=charms,
     )
-    return await _collected(charms, lock, directory, fetched)
+    return await _collected(charms, lock, directory, fetched, asked.warnings)
 
 
-async def list_charms(sources: CharmSources, directory: StrPath) -> list[ListedCharm]:
+async def list_charms(sources: CharmSources, directory: StrPath) -> CharmListing:
     """Compare the charm files of a directory with what a bundle or a lock asks for.
 
     Raises:
@@ -182,7 +202,8 @@ async def list_charms(sources: CharmSources, directory: StrPath) -> list[ListedC
     directory = Path(directory)
     await in_thread(require_directory, directory)
     asked = await in_thread(_read_asked, sources, directory)
-    return await in_thread(_list, sources, asked, directory)
+    lines = await in_thread(_list, sources, asked, directory)
+    return CharmListing(charms=tuple(lines), warnings=asked.warnings)
 
 
 def wanted_charms(
@@ -239,13 +260,14 @@ def _read_asked(sources: CharmSources, directory: Path) -> _Asked:
         return _Asked(name=names, document_sha256=document_sha256({}), wanted=extra, local=())
     named = find_bundle(sources.bundle)
     overlays = load_overlays(sources.overlays, named.bundle.directory)
-    bundle = overlaid(named.bundle, overlays.documents)
+    bundle = overlaid(named.bundle, overlays.documents, overlays.names)
     wanted = wanted_charms(bundle, architecture=sources.architecture, base=sources.base)
     return _Asked(
         name=bundle_label(named, sources.bundle),
         document_sha256=document_sha256(bundle.document),
         wanted=tuple(dict.fromkeys((*wanted, *extra))),
         local=_local_files(bundle, directory),
+        warnings=(*overlays.warnings, *bundle.warnings),
     )
 
 
@@ -357,11 +379,15 @@ async def _collect_locked(
             if one.path.name not in checksums
         ]
         raise_all(IntegrityError, "the lock names files that the store does not have", wrong)
-    return await _collected(lock.charms, lock, directory, fetched)
+    return await _collected(lock.charms, lock, directory, fetched, asked.warnings)
 
 
 async def _collected(
-    charms: Sequence[LockedCharm], lock: Lock, directory: Path, fetched: Sequence[FetchedCharm]
+    charms: Sequence[LockedCharm],
+    lock: Lock,
+    directory: Path,
+    fetched: Sequence[FetchedCharm],
+    warnings: tuple[Problem, ...],
 ) -> DownloadedCharms:
     names = {one.file for one in charms}
     there = await in_thread(lambda: sorted(directory.glob("*.charm")))
@@ -372,6 +398,7 @@ async def _collected(
         received=sum(one.received for one in fetched),
         fetched=sum(not one.was_there for one in fetched),
         surplus=tuple(path for path in there if path.name not in names),
+        warnings=warnings,
     )
 
 

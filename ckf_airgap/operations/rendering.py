@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import dataclasses
 import filecmp
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from ckf_airgap.bundle.bundle import Bundle
-from ckf_airgap.bundle.bundlefile import load_bundle, load_overlays
+from ckf_airgap.bundle.bundlefile import Overlays, load_bundle, load_overlays
 from ckf_airgap.bundle.charmpaths import local_files
 from ckf_airgap.bundle.checks import Setting, with_overlays
 from ckf_airgap.bundle.choosing import choose_charms
 from ckf_airgap.charms.charmfile import read_charm
 from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.concurrency import in_thread
-from ckf_airgap.documents import MAX_BYTES, Document, load_mapping
+from ckf_airgap.documents import MAX_BYTES, load_mapping
 from ckf_airgap.errors import (
     InputError,
     ReleaseNotFoundError,
@@ -43,7 +43,7 @@ from ckf_airgap.files.paths import settle
 from ckf_airgap.images.lists import ImageList, RetaggedImages
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.images.resourcefiles import read_resource_files
-from ckf_airgap.images.resources import ResourceFiles
+from ckf_airgap.images.resources import ResourceFiles, with_resources
 from ckf_airgap.images.retag import RetagMapping
 from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.rendering.allowing import parse_place
@@ -196,11 +196,13 @@ def _render(
 ) -> Rendering:
     settings = parse_settings(inputs)
     overlays = load_overlays(inputs.overlays, named.bundle.directory)
-    documents = overlays.documents
-    charms = scan_charms(named, documents, (inputs.charms or DEFAULT_CHARMS).expanduser())
-    effective, _ = with_overlays(named.bundle, documents)  # its problems are raised by render
+    charms = scan_charms(named, overlays, (inputs.charms or DEFAULT_CHARMS).expanduser())
+    effective, _ = with_overlays(  # its problems are raised by render
+        named.bundle, overlays.documents, overlays.names
+    )
     chosen = choose_charms(effective, charms, architecture=inputs.architecture)
     resources = read_resource_files(effective, chosen.charms)
+    rules = read_rules(inputs, named)
     site = look_at_site(effective, settings, named.site, model=inputs.model)
     rendering = render(
         named.bundle,
@@ -208,9 +210,10 @@ def _render(
         resources=resources if carry is None else carry(resources),
         images=None if by_rule else read_images(inputs, registry),
         registry=registry,
-        rules=read_rules(inputs, named),
+        rules=rules,
         settings=[*site.settings, *settings],
-        overlays=documents,
+        overlays=overlays.documents,
+        overlay_names=overlays.names,
         relative_to=inputs.relative_to,
         architecture=inputs.architecture,
         allow_public=map(parse_place, inputs.allow_public),
@@ -219,6 +222,8 @@ def _render(
         rendering,
         warnings=(*overlays.warnings, *rendering.warnings, *site.warnings),
         after=site.after,
+        source=with_resources(effective, resources),
+        rules=rules,
     )
 
 
@@ -286,7 +291,7 @@ def read_rules_file(path: Path) -> ImageRules:
     return ImageRules.from_document(load_mapping(text, where=where), where=where)
 
 
-def scan_charms(named: NamedBundle, overlays: Sequence[Document], path: Path) -> CharmDirectory:
+def scan_charms(named: NamedBundle, overlays: Overlays, path: Path) -> CharmDirectory:
     """Read the charm files that a bundle names by their paths, and those of a directory.
 
     A broken file that nobody asks for is passed over. The directory may be missing when the bundle
@@ -297,7 +302,9 @@ def scan_charms(named: NamedBundle, overlays: Sequence[Document], path: Path) ->
         overlays: The user's own overlays.
         path: The directory.
     """
-    merged, _ = with_overlays(named.bundle, [*overlays])  # whoever uses the charms has the problems
+    merged, _ = with_overlays(  # whoever uses the charms has the problems
+        named.bundle, overlays.documents, overlays.names
+    )
     files = local_files(merged)
     here = {name: _carried(file, path) for name, file in files.items() if file.is_file()}
     names = {

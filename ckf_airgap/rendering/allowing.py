@@ -51,9 +51,9 @@ def still_in_doubt(
 ) -> list[Problem]:
     """Return the doubts about options that neither a person nor the proof has settled.
 
-    Of a place that the proof tells of, one warning is enough.
+    Of a part that stays public and that the proof tells of, one warning is enough.
     """
-    told = {warning.where for warning in proof.warnings}
+    told = {warning.where for warning in proof.warnings if FLAG in warning.fix}
     return [doubt for doubt in doubts if doubt.where not in told and _place(doubt) not in allowed]
 
 

@@ -47,7 +47,7 @@ def generated(
             except OptionError as exc:
                 problems.append(Problem(str(exc), f"application {entry.application.name}"))
                 continue
-            if plan.uses and rendered != _in_force(entry, plan.option):
+            if plan.is_written and rendered != _in_force(entry, plan.option):
                 options[plan.option] = rendered
         name = entry.application.name
         resources: dict[str, JSONValue] = {

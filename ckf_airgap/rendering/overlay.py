@@ -27,9 +27,11 @@ from ckf_airgap.charms.charm import Charm
 from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.documents import Document, JSONValue, dump_yaml, mappings
 from ckf_airgap.errors import BundleError, OptionError, Problem, raise_all
+from ckf_airgap.images.grammar import refuse_unfit
 from ckf_airgap.images.lists import ImageList, RetaggedImages
 from ckf_airgap.images.needs import Place
 from ckf_airgap.images.reference import ImageReference, Registry
+from ckf_airgap.images.registrylists import extended, lists_left, registry_lists
 from ckf_airgap.images.resources import ResourceFiles, with_resources
 from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.images.storeresources import numbered_places, numbered_resources
@@ -70,6 +72,8 @@ class Rendering:
         proof: That no image was left outside; rendering fails without it.
         warnings: What a person should look at.
         after: By application, those that must be active before it is deployed.
+        source: The bundle that was given, with overlays and files of resources.
+        rules: What the charms do not declare.
     """
 
     bundle: Bundle = field(repr=False)
@@ -82,6 +86,8 @@ class Rendering:
     proof: Proof = field(repr=False)
     warnings: tuple[Problem, ...] = ()
     after: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    source: Bundle = field(default_factory=Bundle, repr=False)
+    rules: ImageRules = field(default_factory=ImageRules.empty, repr=False)
 
     @property
     def order_warnings(self) -> tuple[Problem, ...]:
@@ -119,6 +125,7 @@ def render(
     rules: ImageRules | None = None,
     settings: Sequence[Setting] = (),
     overlays: Sequence[Document] = (),
+    overlay_names: Sequence[str] = (),
     resources: ResourceFiles | None = None,
     relative_to: Path | None = None,
     architecture: str | None = None,
@@ -137,6 +144,7 @@ def render(
         overlays: The user's own overlays, applied after the bundle. Options and resources that
             they or the settings give stay as they are given. A mapping of images that lacks keys
             gets those.
+        overlay_names: What each overlay is called in messages, such as its file.
         resources: The files that the bundle gives as resources. An image of such a file is one to
             be exchanged like others; its login is kept only where its image is in the registry.
         relative_to: The directory that the ``charm:`` paths start from; ``None`` for the
@@ -161,7 +169,7 @@ def render(
             be one in the registry.
     """
     rules = rules if rules is not None else ImageRules.empty()
-    effective, problems = with_overlays(bundle, overlays)
+    effective, problems = with_overlays(bundle, overlays, overlay_names)
     chosen = choose_charms(effective, charms, architecture=architecture)
     by_application = chosen.charms
     wanted, wrong = document_of_settings(settings, effective, by_application)
@@ -202,20 +210,23 @@ def render(
     bare = {place: files.images[place].image for place in own_resources if place in files.images}
     written = ResourceFiles(files=files.files, images=kept)
     start = relative_to or charms.path
+    lists = registry_lists(final, by_application, rules, retagged.registry)
+    exchanged = generated(
+        found,
+        targets,
+        final,
+        charm_paths(by_application, charms, relative_to),
+        {**bare, **resource_paths(written, start)},
+    )
     target = merge_documents(
-        final.document,
-        generated(
-            found,
-            targets,
-            final,
-            charm_paths(by_application, charms, relative_to),
-            {**bare, **resource_paths(written, start)},
-        ),
+        merge_documents(final.document, exchanged), extended(lists, own_options)
     )
     warnings = [*effective.warnings, *without_units(final, by_application)]
     warnings += numbered_resources(final, by_application)
-    doubts = [warning for entry in found for warning in entry.warnings()]
+    warnings += [doubt for entry in found for doubt in entry.doubts]
+    doubts = [warning for entry in found for warning in entry.option_warnings()]
     warnings += logins_left(files, kept, retagged.registry)
+    warnings += lists_left(lists, own_options, retagged.registry)
     warnings += unquoted(found, retagged.registry)
     warnings += chosen.warnings
     warnings += without_base(final, by_application)
@@ -223,6 +234,7 @@ def render(
     rendered = with_resources(
         Bundle.from_document(without_channels(target), where="as rendered"), written
     )
+    refuse_unfit(rendered, by_application, rules)
     proof = prove(
         rendered,
         by_application,
@@ -230,7 +242,7 @@ def render(
         [(replacement.need, replacement.target) for replacement in replacements],
         given=own_options,
         own_resources=own_resources,
-        for_juju=rules.images_of_juju(),
+        of_no_charm=rules.images_of_no_charm(),
         allow_public=allowed,
     )
     warnings += still_in_doubt(doubts, proof, allowed)

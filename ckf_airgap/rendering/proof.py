@@ -89,7 +89,7 @@ def prove(
     *,
     given: Given | None = None,
     own_resources: Container[Place] = (),
-    for_juju: Iterable[ImageReference] = (),
+    of_no_charm: Iterable[ImageReference] = (),
     allow_public: Container[Place] = (),
 ) -> Proof:
     """Show that a merged bundle pulls from the private registry only what was carried there.
@@ -102,7 +102,7 @@ def prove(
         given: What a person set, by application and option. Their images outside the registry are
             warnings, and not looked for in the list.
         own_resources: The resources that a person set, likewise.
-        for_juju: The images that Juju itself pulls, which no application names.
+        of_no_charm: The images that no application names, such as those of Juju itself.
         allow_public: Options in which a part of references may stay public without a warning.
 
     Raises:
@@ -129,7 +129,7 @@ def prove(
         )
     made = map(check.listed, (target for _, target in exchanges))
     used = frozenset({*check.used, *filter(None, made)})
-    juju = _names_for_juju(for_juju, images)
+    juju = _names_of_no_charm(of_no_charm, images)
     unused = tuple(
         entry
         for entry in images.images.entries
@@ -336,8 +336,8 @@ def _collisions(mapping: Iterable[Exchange], images: RetaggedImages) -> list[Pro
     ]
 
 
-def _names_for_juju(sources: Iterable[ImageReference], images: RetaggedImages) -> frozenset[str]:
-    """Return the names under which the registry has the images of Juju itself."""
+def _names_of_no_charm(sources: Iterable[ImageReference], images: RetaggedImages) -> frozenset[str]:
+    """Return the names under which the registry has the images that no charm names."""
     sources = list(sources)
     names = {source.canonical().name for source in sources}
     placed = {target.name for source, target in images.places.items() if source.name in names}

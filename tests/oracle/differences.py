@@ -174,6 +174,13 @@ DIFFERENCES: Final = (
         example=_bundle("applications: {Pets: {charm: x, scale: 1}}\n"),
     ),
     Difference(
+        name="a channel",
+        kinds=BUNDLE,
+        refusal=r'for application ".*": (channel|risk|track|branch) ',
+        why="Juju reads channels when it resolves charms, not with this part of the library.",
+        example=_bundle("applications: {a: {charm: x, scale: 1, channel: a/b/c/d}}\n"),
+    ),
+    Difference(
         name="constraints, storage and devices",
         kinds=BUNDLE,
         refusal=r"invalid (constraints|storage|device)",

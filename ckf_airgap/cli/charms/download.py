@@ -94,6 +94,8 @@ def download_command(
                 f"{exc.message}; {view.done} charms are here, and what was fetched is kept",
                 fix="Run the same command again: it fetches only what is missing.",
             ) from None
+    for warning in collected.warnings:
+        terminal.warn(str(warning))
     for path in collected.surplus:
         terminal.warn(
             f"{path} was not requested; of several revisions of a charm the highest is deployed"
@@ -127,4 +129,5 @@ def _document(collected: DownloadedCharms) -> dict[str, object]:
             for one in collected.charms
         ],
         "surplus": [path.name for path in collected.surplus],
+        "warnings": [warning.to_json() for warning in collected.warnings],
     }

@@ -53,7 +53,10 @@ def list_command(sources: CharmSources, charms: Path) -> None:
     from ckf_airgap.cli.tables import plain_table
 
     terminal = Terminal.current()
-    lines = run(ckf_airgap.list_charms(sources, charms))
+    listing = run(ckf_airgap.list_charms(sources, charms))
+    lines = listing.charms
+    for warning in listing.warnings:
+        terminal.warn(str(warning))
     table = plain_table("charm", "asked for", ">revision", ">size", "state", "file")
     for line in lines:
         table.add_row(
@@ -81,6 +84,7 @@ def list_command(sources: CharmSources, charms: Path) -> None:
                 }
                 for line in lines
             ],
+            "warnings": [warning.to_json() for warning in listing.warnings],
         },
     )
     for line in lines:

@@ -65,7 +65,8 @@ def images_in_force(application: Application, charm: Charm) -> Mapping[str, str]
     found = {}
     for resource in charm.images:
         given = application.resources.get(resource.name)
-        text = given if isinstance(given, str) else resource.upstream_source
+        declared = resource.upstream_source or resource.old_upstream
+        text = given if isinstance(given, str) else declared
         if text:
             found[resource.name] = text
     return found

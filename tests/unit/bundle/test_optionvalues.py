@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ckf_airgap.bundle.bundle import Bundle
-from ckf_airgap.bundle.optionvalues import convert
+from ckf_airgap.bundle.optionvalues import convert, trust_of
 from ckf_airgap.bundle.shape import load_parts
 from ckf_airgap.charms.charm import Option, OptionType, OptionValue
 from ckf_airgap.documents import as_mapping
@@ -159,3 +159,31 @@ def test_an_option_of_a_bundle_has_the_value_that_juju_gives_it(
 def test_what_is_sent_as_text_is_read_as_the_same_value(value: float) -> None:
     kinds: dict[type, OptionType] = {bool: "boolean", int: "int", float: "float"}
     assert convert(option(kinds[type(value)]), juju_text(value)) == value
+
+
+@pytest.mark.parametrize("value", [True, "true", "True", "yes", "y", "on", "t", " true "])
+def test_what_trusts_an_application(value: OptionValue) -> None:
+    assert trust_of(value) is True
+
+
+@pytest.mark.parametrize("value", [False, "false", "no", "n", "off", "f"])
+def test_what_does_not_trust_an_application(value: OptionValue) -> None:
+    assert trust_of(value) is False
+
+
+@pytest.mark.parametrize(
+    ("value", "got"),
+    [
+        (1, "int(1)"),
+        ("1", "int(1)"),
+        ("0", "int(0)"),
+        (1.5, "float64(1.5)"),
+        ("maybe", 'string("maybe")'),
+        ("", "nothing"),
+        ("~", "nothing"),
+    ],
+)
+def test_what_is_no_trust(value: OptionValue, got: str) -> None:
+    with pytest.raises(ValueError, match="expected bool, got ") as caught:
+        trust_of(value)
+    assert str(caught.value).endswith(got)

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from ckf_airgap.charms.charm import Charm, DefaultImages, Option
 from ckf_airgap.documents import load_yaml
 from ckf_airgap.errors import OptionError
-from ckf_airgap.images.options import OptionPlan, plan_options
-from ckf_airgap.images.recognise import find_candidates, images_in_text, syntax_doubt
+from ckf_airgap.images.judge import syntax_doubt
+from ckf_airgap.images.options import plan_options
+from ckf_airgap.images.plans import OptionPlan
+from ckf_airgap.images.recognise import find_candidates, images_in_text
 from ckf_airgap.images.reference import ImageReference, Registry, retag
 from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.images.scalars import ValueText
@@ -234,6 +236,16 @@ def two(name: str, tag: str, *, values: dict[str, str] | None = None) -> tuple[O
     return plan_options(Charm(name="c", options=options), values or {}, ImageRules.empty())
 
 
+def written(found: tuple[OptionPlan, ...], target: str = "") -> dict[str, str]:
+    """Return the options that a plan writes, as rendered."""
+    place = ImageReference.parse(target) if target else None
+    return {
+        plan.option: plan.render(lambda image: place or retag(image, R))
+        for plan in found
+        if plan.is_written
+    }
+
+
 @pytest.mark.parametrize(
     ("name", "tag"),
     [
@@ -245,9 +257,9 @@ def two(name: str, tag: str, *, values: dict[str, str] | None = None) -> tuple[O
     ],
 )
 def test_a_name_takes_the_tag_of_the_option_beside_it(name: str, tag: str) -> None:
-    (plan,) = two(name, tag)
-    assert images((plan,)) == ["quay.io/jetstack/controller:v1.2.3"]
-    assert plan.render(lambda image: retag(image, R)) == f"{R}/jetstack/controller"
+    found = two(name, tag)
+    assert images(found) == ["quay.io/jetstack/controller:v1.2.3"]
+    assert written(found) == {name: f"{R}/jetstack/controller", tag: "v1.2.3"}
     changed = two(name, tag, values={tag: "v2"})
     assert images(changed) == ["quay.io/jetstack/controller:v2"]
 
@@ -263,10 +275,12 @@ def test_an_option_of_another_name_is_no_tag(tag: str) -> None:
     assert images(two("image-name", tag)) == ["quay.io/jetstack/controller"]
 
 
-def test_a_target_with_another_tag_than_the_option_beside_it_is_refused() -> None:
-    (plan,) = two("image-name", "image-tag")
-    with pytest.raises(OptionError, match=r"does not have the tag v1\.2\.3 of option image-tag"):
-        plan.render(lambda _: ImageReference.parse("r.example/x:other"))
+def test_a_target_with_another_tag_is_written_into_both_options() -> None:
+    found = two("image-name", "image-tag")
+    assert written(found, "r.example/x:other") == {
+        "image-name": "r.example/x",
+        "image-tag": "other",
+    }
 
 
 # Names without separators
@@ -407,4 +421,4 @@ def test_long_values_are_judged_at_once(piece: str) -> None:
 def test_no_value_is_too_strange(text: str, option: str) -> None:
     for value in (text, json.dumps([text, "a/b:v1"]), json.dumps({"image": text, "b": "a/b:v1"})):
         for candidate in find_candidates(ValueText.parse(value), option):
-            assert candidate.reference is not None or candidate.doubt
+            assert candidate.image is not None or candidate.verdict.reason

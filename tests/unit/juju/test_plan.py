@@ -746,3 +746,17 @@ def test_the_login_of_an_image_goes_with_its_upload_and_is_not_shown() -> None:
     assert upload.login == login
     assert "s3cret" not in repr(done) + repr(done.deploys) + str(done.to_json())
     assert "s3cret" not in "".join(done.describe())
+
+
+@pytest.mark.parametrize(("value", "trust"), [("'yes'", True), ("on", True), ("'off'", False)])
+def test_trust_among_the_options_is_read_as_juju_reads_it(value: str, *, trust: bool) -> None:
+    steps = plan(one(f"scale: 1, options: {{trust: {value}}}"), charms={"app": MINIO}).steps
+    (step,) = (step for step in steps if isinstance(step, DeployApplication))
+    assert step.trust is trust
+    assert step.options == {}
+
+
+@pytest.mark.parametrize("value", ["1", "'1'", "maybe"])
+def test_trust_that_is_neither_is_refused(value: str) -> None:
+    found = problems(one(f"scale: 1, options: {{trust: {value}}}"), charms={"app": MINIO})
+    assert "option trust: expected bool, got " in found

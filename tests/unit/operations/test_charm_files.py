@@ -131,9 +131,9 @@ async def test_the_list_shows_the_same_choice(tmp_path: Path) -> None:
     assert await listed(path, tmp_path / "charms") == {arm: "present", amd: "surplus"}
     path.write_text("applications: {a: {charm: pets, scale: 1, base: ubuntu@24.04}}")
     lines = await list_charms(CharmSources(bundle=path), tmp_path / "charms")
-    assert (lines[0].name, lines[0].state) == ("pets", "missing")
-    assert "pets_r100.charm (ubuntu@22.04 amd64)" in lines[0].note
-    assert "is for ubuntu@24.04 on amd64" in lines[0].note
+    assert (lines.charms[0].name, lines.charms[0].state) == ("pets", "missing")
+    assert "pets_r100.charm (ubuntu@22.04 amd64)" in lines.charms[0].note
+    assert "is for ubuntu@24.04 on amd64" in lines.charms[0].note
 
 
 async def test_files_beside_the_bundle_and_among_the_charms_are_listed(tmp_path: Path) -> None:

@@ -66,8 +66,8 @@ def check(
         (need(source, f"resource {number}"), ImageReference.parse(target))
         for number, (source, target) in enumerate(exchanged)
     ]
-    juju = (rules or ImageRules.empty()).images_of_juju()
-    return prove(bundle, {"app": CHARM}, images, pairs, for_juju=juju, **own)
+    juju = (rules or ImageRules.empty()).images_of_no_charm()
+    return prove(bundle, {"app": CHARM}, images, pairs, of_no_charm=juju, **own)
 
 
 def with_options(**options: str) -> dict[str, Any]:
