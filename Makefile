@@ -72,7 +72,8 @@ clean:  ## Remove .venv and everything that was built
 	rm -rf $(VENV) .venv-fuzz .fuzz .tox build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The tests drive a JavaScript client of Juju's API, real registries, skopeo and a Docker Engine.
+# The tests drive a JavaScript client of Juju's API, real registries, skopeo, a Docker Engine,
+# containerd and podman.
 check-tools:
 	@tools/test-programs
 

@@ -16,6 +16,7 @@ settings.load_profile("tests")
 
 ON_ONE_WORKER = {
     "engine_server": "docker",
+    "node": "mirrors",
     "oracle": "oracle",
     "packages": "javascript",
     "packs": "since",

@@ -63,6 +63,8 @@ class Resource:
     description: str = ""
     upstream_source: str | None = None
     """The image that the charm was tested with; a reference as the charm's author wrote it."""
+    old_upstream: str | None = None
+    """The same under ``upstream``, a key of old charms, where the charm has no newer one."""
 
     @property
     def is_image(self) -> bool:
@@ -274,7 +276,7 @@ def _entries(document: Document, key: str, where: str) -> Iterable[tuple[str, Do
 def _resources(metadata: Document, where: str) -> dict[str, Resource]:
     found = {}
     for name, fields in _entries(metadata, "resources", where):
-        upstream = fields.get("upstream-source")
+        upstream, old = fields.get("upstream-source"), fields.get("upstream")
         filename = fields.get("filename")
         found[name] = Resource(
             name=name,
@@ -282,6 +284,7 @@ def _resources(metadata: Document, where: str) -> dict[str, Resource]:
             filename=str(filename) if filename else None,
             description=str(fields.get("description") or ""),
             upstream_source=str(upstream) if upstream else None,
+            old_upstream=str(old) if old and not upstream else None,
         )
     return found
 

@@ -21,6 +21,7 @@ COMMANDS: Final[Mapping[str, Place]] = {
         "releases": "List the shipped releases of Charmed Kubeflow.",
         "charms": "Fetch the charms of a bundle, and see which are there.",
         "images": "Find the images of a bundle, and carry them across the gap.",
+        "mirrors": "Write what nodes need to find public images in a private registry.",
         "pack": "Make the directory that is carried across the gap.",
         "verify": "Verify that a pack is complete and undamaged.",
         "unpack": "Lay out a pack: ~/charms, ~/retagged-images.txt and the rest.",

@@ -274,11 +274,19 @@ append_option = click.option(
 need_option = click.option(
     "--need",
     type=click.Choice(["required", "later", "all"]),
+    help="Only the images required to reach active/idle, or only those used later. `later` and "
+    "`all` include names whose tag their users choose.  [default: all but those]",
+)
+"""``--need`` of what fetches images; ``None`` is all whose tag is known"""
+
+listed_need_option = click.option(
+    "--need",
+    type=click.Choice(["required", "later", "all"]),
     default="all",
     show_default=True,
     help="Only the images required to reach active/idle, or only those used later.",
 )
-"""``--need``"""
+"""``--need`` of the list itself"""
 
 
 def need_for(value: str) -> str:

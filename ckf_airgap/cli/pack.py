@@ -151,7 +151,7 @@ def command(
     form: str,
     append: tuple[Path, ...],
     juju_version: str | None,
-    need: Need,
+    need: Need | None,
     settings_: tuple[str, ...],
     rules: Path | None,
     max_depth: int | None,
@@ -165,9 +165,10 @@ def command(
     """Make the directory that is carried across the gap.
 
     It fetches the charms, finds and saves their images, and writes the retagged list, the overlay,
-    the merged bundle, a lock of everything, checksums, a page for the other side, and ckf-airgap
-    itself with an install script that needs no index. A run that was stopped or killed is continued
-    by the next one. --lock rebuilds the pack of a lock, byte for byte.
+    the merged bundle, mirrors for nodes, a lock of everything, checksums, a page for the other
+    side, and ckf-airgap itself with an install script that needs no index. A run that was
+    stopped or killed is continued by the next one. --lock rebuilds the pack of a lock, byte for
+    byte.
     """
     from ckf_airgap.cli.packview import PackView
     from ckf_airgap.cli.runner import run
@@ -221,6 +222,12 @@ def _summary(packed: Packed) -> list[str]:
             f"left out: {len(packed.left_out)} images, listed in {LEFT_OUT}; the overlay names"
             " these, too"
         )
+    if packed.user_tagged:
+        names = ", ".join(packed.user_tagged)
+        lines.append(
+            f"not packed, since its users choose the tag: {names}; name tags with --append, or"
+            " give --need all to take latest"
+        )
     if packed.assumes is not None:
         lines.append(
             f"only what is new since {packed.assumes}:"
@@ -239,9 +246,10 @@ def _document(packed: Packed) -> dict[str, object]:
         "lock-sha256": packed.lock.sha256,
         "charms": len(packed.lock.charms),
         "charms-fetched": packed.charms_fetched,
-        "need": packed.lock.need,
+        "need": packed.lock.need or "all",
         "images": len(packed.lock.images),
         "images-left-out": len(packed.left_out),
+        "user-tagged": list(packed.user_tagged),
         "image-bytes-received": packed.images.bytes_moved,
         "assumes": None
         if packed.assumes is None

@@ -20,6 +20,7 @@ from ckf_airgap.juju.deploy import DeployEvent, DeployEventKind
 from ckf_airgap.juju.snapshot import Change, ModelSnapshot
 from ckf_airgap.juju.steps import Plan
 from ckf_airgap.juju.watch import Progress
+from ckf_airgap.operations.hidden import HiddenImages
 from ckf_airgap.operations.observer import Observer
 from ckf_airgap.rendering.overlay import Rendering
 
@@ -61,6 +62,11 @@ class ProgressView(LiveView, Observer):
         for warning in rendering.warnings:
             self._terminal.warn(str(warning))
         self._stage = "connecting"
+
+    def on_hidden(self, hidden: HiddenImages) -> None:
+        """Show that there are images in the files of charms that nothing declares."""
+        for warning in hidden.warnings:
+            self._terminal.warn(str(warning))
 
     def on_connected(self, session: Session) -> None:
         """Show which controller is connected."""

@@ -70,6 +70,7 @@ def deployment_document(schema: str, deployment: Deployment) -> dict[str, object
     document |= report.to_json() if report is not None else deployment.plan.to_json()
     document["images"] = [image.to_json() for image in deployment.images]
     document["warnings"] = [warning.to_json() for warning in deployment.warnings]
+    document["hidden"] = _hidden(deployment)
     document["seconds"] = {part: round(took, 3) for part, took in deployment.seconds.items()}
     if waited is not None:
         document["status"] = waited.snapshot.to_json()
@@ -84,7 +85,12 @@ def plan_document(schema: str, deployment: Deployment) -> dict[str, object]:
         "registry": str(deployment.rendering.registry),
         **deployment.plan.to_json(),
         "warnings": [warning.to_json() for warning in deployment.warnings],
+        "hidden": _hidden(deployment),
     }
+
+
+def _hidden(deployment: Deployment) -> Document | None:
+    return deployment.hidden.to_json() if deployment.hidden is not None else None
 
 
 def findings_document(findings: Sequence[Finding]) -> list[Mapping[str, str]]:

@@ -3,10 +3,12 @@
 Everything that reads YAML goes through here. `resolving` says which type a scalar has to Juju's
 yaml.v2, `composing` keeps the limits (size, depth, aliases: a YAML bomb is refused before it is
 built), `reading` makes values without declared types, `shapes` those of fields with types, in which
-a text field takes the characters that were written, and `writing` quotes whatever yaml.v2 or PyYAML
-would take for something else. Duplicate keys are an error that names the line, and keys are text.
+a text field takes the characters that were written, `charmside` reads an option as its charm does,
+and `writing` quotes whatever yaml.v2 or PyYAML would take for something else. Duplicate keys are an
+error that names the line, and keys are text.
 """
 
+from ckf_airgap.documents.charmside import load_as_charm
 from ckf_airgap.documents.composing import MAX_BYTES, MAX_DEPTH, MAX_EXPANDED, MAX_NODES
 from ckf_airgap.documents.findings import UnknownKey
 from ckf_airgap.documents.reading import (
@@ -68,6 +70,7 @@ __all__ = [
     "dump_yaml",
     "is_text",
     "load_all_yaml",
+    "load_as_charm",
     "load_mapping",
     "load_shaped",
     "load_yaml",

@@ -208,7 +208,7 @@ def reading(where: str, error: type[InputError]) -> Iterator[None]:
     try:
         yield
     except yaml.YAMLError as exc:
-        raise error(f"{where} is not valid YAML: {_one_line(exc)}") from exc
+        raise error(f"{where} is not valid YAML: {one_line(exc)}") from exc
     except ValueError as exc:
         raise error(f"{where} is not valid YAML: {exc}") from exc
 
@@ -227,7 +227,7 @@ def _fill(found: Document, node: MappingNode, *, typed_keys: bool) -> None:
             found[name] = plain_value(value, typed_keys=typed_keys)
 
 
-def _one_line(error: yaml.YAMLError) -> str:
+def one_line(error: yaml.YAMLError) -> str:
     """Return a YAML error as one line with its place."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark

@@ -20,7 +20,7 @@ from ckf_airgap.charms.charm import Charm, DefaultImages, charm_from_documents
 from ckf_airgap.documents import Document, JSONValue, as_mapping, dump_yaml, load_mapping, type_name
 from ckf_airgap.errors import InputError, ReleaseNotFoundError, nearest
 from ckf_airgap.facts.site import DeployedAfter, Site, SiteSetting, read_site
-from ckf_airgap.images.rules import CharmRules, ImageRules
+from ckf_airgap.images.rules import CharmRules, ExtraImage, ImageRules
 
 BUNDLE_FILE: Final = "bundle.yaml"
 CHARMS_FILE: Final = "charms.yaml"
@@ -183,16 +183,33 @@ def rules_for_bundle(bundle: Bundle) -> ImageRules:
     latest = newest_first[0] if newest_first else ImageRules.empty()
     return ImageRules(
         charms=found,
-        extra_images=tuple(
-            extra
-            for rules in newest_first
-            for extra in rules.extra_images
-            if found.get(extra.charm) is not None
-            and found[extra.charm] is rules.charms.get(extra.charm)
-        ),
+        extra_images=_extra_images_for(bundle, newest_first),
         charm_bases=latest.charm_bases,
         juju=latest.juju,
     )
+
+
+def _extra_images_for(bundle: Bundle, newest_first: list[ImageRules]) -> tuple[ExtraImage, ...]:
+    """Return the extra images of charms whose channel is that of the newest release that has it."""
+    found: dict[ExtraImage, None] = {}
+    charms: set[str] = set()
+    for rules in newest_first:
+        channels = _channels(rules.release)
+        here = {
+            application.charm_name
+            for application in bundle.applications.values()
+            if application.charm_name in channels
+            and _is_from(application, channels[application.charm_name])
+        } - charms
+        found |= {extra: None for extra in rules.extra_images if extra.charm in here}
+        charms |= here
+    return tuple(found)
+
+
+def extra_images() -> tuple[ExtraImage, ...]:
+    """Return the images of all shipped releases that no resource and no option reaches."""
+    found = {extra: None for name in release_names() for extra in _load_rules(name).extra_images}
+    return tuple(found)
 
 
 def site_for_bundle(bundle: Bundle) -> Site:

@@ -8,164 +8,72 @@ registry.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
-from typing import Final, Literal, TypeAlias
+from typing import IO, Final, TypeAlias
 
 from ckf_airgap.charms.charm import Charm
-from ckf_airgap.documents import Document
 from ckf_airgap.errors import CharmError, OptionError, Problem, ReferenceSyntaxError
 from ckf_airgap.files import open_regular
+from ckf_airgap.images.auditreport import AuditFinding, AuditReport, CharmAudit, Standing
+from ckf_airgap.images.charmmembers import (
+    HEAD_BYTES,
+    Content,
+    content_of,
+    decoded,
+    described,
+    is_dependency,
+    members_of,
+)
+from ckf_airgap.images.compiled import references_in
 from ckf_airgap.images.inventory import Inventory
+from ckf_airgap.images.keys import meaning, split_words
+from ckf_airgap.images.listed import NONE_LISTED, ListedImages
 from ckf_airgap.images.mentions import Mention, find_mentions, may_mention
 from ckf_airgap.images.options import plan_options
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.rules import ImageRules
+from ckf_airgap.images.scalars import ValueText
 
-Standing: TypeAlias = Literal["hidden", "templated", "text", "covered"]
-"""The grade of a mention, or ``covered`` when the charm declares the image elsewhere."""
+__all__ = ["AuditFinding", "AuditReport", "CharmAudit", "Standing", "audit_charm", "audit_charms"]
 
-Known: TypeAlias = "dict[tuple[str, bytes], tuple[Mention, ...]]"
-"""The mentions in a file, by its path in the charm and the SHA-256 of its content."""
+Known: TypeAlias = "dict[tuple[str, int, int], Searched]"
+"""What was found in a file, by its path in the charm, its checksum and its size."""
 
 MAX_MEMBER_BYTES: Final = 8 * 1024 * 1024
-"""Largest file that is read; larger ones are listed in the report."""
+"""Largest text that is read; larger ones are listed in the report."""
 
 MAX_READ_BYTES: Final = 512 * 1024 * 1024
 """Most bytes that are read of one charm."""
 
-_TEXT: Final = frozenset(
-    {
-        ".cfg",
-        ".conf",
-        ".env",
-        ".ini",
-        ".j2",
-        ".jinja",
-        ".jinja2",
-        ".json",
-        ".jsonnet",
-        ".libsonnet",
-        ".md",
-        ".properties",
-        ".py",
-        ".rst",
-        ".rule",
-        ".rules",
-        ".sh",
-        ".template",
-        ".tf",
-        ".tmpl",
-        ".toml",
-        ".tpl",
-        ".txt",
-        ".yaml",
-        ".yml",
-        ".yml_template",
-    }
-)
-_TEXT_NAMES: Final = frozenset({"dispatch", "dockerfile", "makefile"})
-_DEPENDENCIES: Final = re.compile(
-    r"(?:^|/)(?:venv|site-packages|__pycache__|node_modules|\.git|[^/]+\.(?:dist|egg)-info)/"
-)
+_CHUNK_BYTES: Final = 1024 * 1024
+_DECLARING: Final = frozenset({"charmcraft.yaml", "config.yaml", "metadata.yaml"})
+"""Files in which a bare name is judged by the list of images, which warns of a doubtful one."""
+
 _WORKLOAD: Final = re.compile(
-    rb"(?m)^\s*(?:- )?kind:\s*[\"']?"
+    rb"(?m)^[ \t]{0,99}(?:- )?kind:\s{0,9}[\"']?"
     rb"(?:Deployment|StatefulSet|DaemonSet|ReplicaSet|Job|CronJob|Pod)\b"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuditFinding:
-    """A mention of an image in a file of a charm."""
-
-    charm: str
-    file: str
-    line: int
-    image: str
-    """As written, with ``{}`` for what a template fills in."""
-    standing: Standing
-    excerpt: str
-
-    def __str__(self) -> str:
-        """Return ``charm: file line N: image``."""
-        return f"{self.charm}: {self.file} line {self.line}: {self.image}"
-
-    def to_json(self) -> Document:
-        """Return the finding as a JSON document."""
-        return {
-            "charm": self.charm,
-            "file": self.file,
-            "line": self.line,
-            "image": self.image,
-            "standing": self.standing,
-            "excerpt": self.excerpt,
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CharmAudit:
-    """What was found in one charm.
+class Searched:
+    """What a search of one file has found.
 
     Attributes:
-        charm: Its name.
-        path: Its file.
-        findings: In the order of files and lines.
-        files_read: How many files were searched.
-        tells_images: Whether a resource, an option, a file of defaults or a rule names an image.
-        can_hold_images: Whether it has containers, or the manifest of a workload.
-        skipped: Files that were not searched, and why.
+        content: What the file is.
+        mentions: The references in a text.
+        compiled: The references in an executable.
+        workload: Whether it is the manifest of a workload.
     """
 
-    charm: str
-    path: Path
-    findings: tuple[AuditFinding, ...]
-    files_read: int
-    tells_images: bool
-    can_hold_images: bool
-    skipped: tuple[Problem, ...] = ()
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether it runs workloads but names no image."""
-        return self.can_hold_images and not self.tells_images
-
-    def to_json(self) -> Document:
-        """Return the audit of the charm as a JSON document."""
-        return {
-            "charm": self.charm,
-            "file": str(self.path),
-            "files-read": self.files_read,
-            "tells-images": self.tells_images,
-            "can-hold-images": self.can_hold_images,
-            "findings": [finding.to_json() for finding in self.findings],
-            "skipped": [{"what": item.what, "where": item.where} for item in self.skipped],
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditReport:
-    """What was found in the charms of a bundle."""
-
-    charms: tuple[CharmAudit, ...] = field(repr=False)
-
-    def of_standing(self, standing: Standing) -> tuple[AuditFinding, ...]:
-        """Return the findings of one kind."""
-        return tuple(
-            finding
-            for audit in self.charms
-            for finding in audit.findings
-            if finding.standing == standing
-        )
-
-    @property
-    def silent(self) -> tuple[CharmAudit, ...]:
-        """The charms that run workloads but name no image."""
-        return tuple(audit for audit in self.charms if audit.is_silent)
+    content: Content
+    mentions: tuple[Mention, ...] = ()
+    compiled: tuple[str, ...] = ()
+    workload: bool = False
 
 
 def audit_charms(
@@ -190,9 +98,14 @@ def audit_charms(
     by_name = {charm.name: charm for charm in charms.values()}
     audits = []
     known: Known = {}
+    listed = ListedImages.of(inventory)
     for name in sorted(by_name):
         covered = covered_images(by_name[name], inventory, rules)
-        audits.append(audit_charm(by_name[name], covered, dependencies=dependencies, known=known))
+        audits.append(
+            audit_charm(
+                by_name[name], covered, listed=listed, dependencies=dependencies, known=known
+            )
+        )
     return AuditReport(charms=tuple(audits))
 
 
@@ -204,7 +117,9 @@ def covered_images(
         image.reference
         for image in inventory
         if any(
-            reason.charm == charm.name for reason in image.reasons if reason.asker != "charm base"
+            reason.charm == charm.name
+            for reason in image.reasons
+            if reason.asker not in ("charm base", "rule")
         )
     }
     found |= set(_declared(charm, rules))
@@ -236,6 +151,7 @@ def audit_charm(
     charm: Charm,
     covered: frozenset[ImageReference],
     *,
+    listed: ListedImages = NONE_LISTED,
     dependencies: bool = False,
     known: Known | None = None,
 ) -> CharmAudit:
@@ -244,31 +160,24 @@ def audit_charm(
     Args:
         charm: The charm, with its file.
         covered: The canonical references that it declares.
+        listed: Images that rules and appended lists name.
         dependencies: Also search its Python dependencies.
         known: What was found in the files of other charms, since charms share libraries.
     """
-    known = {} if known is None else known
     if charm.path is None:
         raise CharmError(
             f"charm {charm.name} has no file to audit", fix="Name the files with --charms DIR."
         )
-    found: dict[AuditFinding, None] = {}
-    skipped: list[Problem] = []
-    files_read = 0
-    workload = bool(charm.metadata.get("containers"))
+    search = _Search(
+        charm=charm, covered=covered, listed=listed, known={} if known is None else known
+    )
     try:
         with (
             open_regular(charm.path, error=CharmError) as file,
             zipfile.ZipFile(file) as archive,
         ):
-            wanted = _members(archive.infolist(), charm.name, skipped, dependencies=dependencies)
-            for member in wanted:
-                with archive.open(member) as stream:
-                    data = stream.read(MAX_MEMBER_BYTES + 1)
-                files_read += 1
-                workload = workload or bool(_WORKLOAD.search(data))
-                for mention in _mentions(member.filename, data, known):
-                    found[_finding(charm.name, member.filename, mention, covered)] = None
+            for member in members_of(archive.infolist(), dependencies=dependencies):
+                search.read(archive, member)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as exc:
         raise CharmError(
             f"{charm.path} cannot be unpacked: {exc}", fix="Fetch the file again."
@@ -278,52 +187,171 @@ def audit_charm(
     return CharmAudit(
         charm=charm.name,
         path=charm.path,
-        findings=tuple(found),
-        files_read=files_read,
+        findings=tuple(search.found),
+        files_read=search.files_read,
         tells_images=bool(covered),
-        can_hold_images=workload,
-        skipped=tuple(skipped),
+        can_hold_images=search.workload or bool(charm.metadata.get("containers")),
+        skipped=tuple(search.skipped),
     )
 
 
-def _members(
-    members: Iterable[zipfile.ZipInfo], charm: str, skipped: list[Problem], *, dependencies: bool
-) -> Iterator[zipfile.ZipInfo]:
-    """Yield the files worth reading, and note those that are too large."""
-    total = 0
-    for member in sorted(members, key=lambda member: member.filename):
-        if not dependencies and _DEPENDENCIES.search(member.filename):
-            continue
-        path = PurePosixPath(member.filename)
-        if member.is_dir() or not (path.suffix in _TEXT or path.name.lower() in _TEXT_NAMES):
-            continue
-        if member.file_size > MAX_MEMBER_BYTES or total + member.file_size > MAX_READ_BYTES:
-            size = f"{member.file_size / 1024**2:.0f} MB"
-            skipped.append(Problem(f"not searched: too large ({size})", f"{charm}: {path}"))
-            continue
-        total += member.file_size
-        yield member
+@dataclass(slots=True, kw_only=True)
+class _Search:
+    """The search of one charm."""
+
+    charm: Charm
+    covered: frozenset[ImageReference]
+    listed: ListedImages
+    known: Known
+    found: dict[AuditFinding, None] = field(default_factory=dict)
+    skipped: list[Problem] = field(default_factory=list)
+    files_read: int = 0
+    bytes_read: int = 0
+    workload: bool = False
+
+    def read(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+        """Search a file, unless one of the same path and content was searched before."""
+        key = (member.filename, member.CRC, member.file_size)
+        searched = self.known.get(key)
+        if searched is None:
+            if self.bytes_read + member.file_size > MAX_READ_BYTES:
+                self._skip(member, "text", "is not searched: the charm is too large")
+                return
+            with archive.open(member) as stream:
+                searched = _searched(stream, member)
+            if searched.content == "text":
+                self.bytes_read += min(member.file_size, MAX_MEMBER_BYTES)
+            elif searched.content == "executable":
+                self.bytes_read += member.file_size
+            self.known[key] = searched
+        self._take(member, searched)
+
+    def _take(self, member: zipfile.ZipInfo, searched: Searched) -> None:
+        dependency = is_dependency(member.filename)
+        match searched.content:
+            case "other":
+                return
+            case "archive":
+                if not dependency:
+                    self._skip(member, "archive", "is not searched")
+                return
+            case "executable":
+                if searched.compiled or not dependency:
+                    self._skip(member, "executable", "may name images of its own")
+            case "text" if member.file_size > MAX_MEMBER_BYTES:
+                self._skip(member, "text", "is not searched: too large")
+                return
+        self.files_read += 1
+        self.workload = self.workload or searched.workload
+        for mention in searched.mentions:
+            finding = self._finding(member.filename, mention)
+            if finding is not None:
+                self.found[finding] = None
+        for image in searched.compiled:
+            finding = AuditFinding(
+                charm=self.charm.name,
+                file=member.filename,
+                line=0,
+                image=image,
+                standing=self._standing(ImageReference.parse(image), "compiled"),
+                excerpt="",
+            )
+            self.found[finding] = None
+
+    def _finding(self, file: str, mention: Mention) -> AuditFinding | None:
+        """Return a mention as a finding, or ``None`` for a bare name that is another's."""
+        reference = mention.reference
+        if "/" not in mention.text and ":" not in mention.text:
+            names = (
+                self.charm.resources,
+                self.charm.options,
+                _containers(self.charm),
+                *_image_keys(self.charm),
+            )
+            if file in _DECLARING or any(mention.text in group for group in names):
+                return None
+        standing = self._standing(reference, mention.grade)
+        options = _options_for(self.charm, mention.called) if standing != "text" else ()
+        return AuditFinding(
+            charm=self.charm.name,
+            file=file,
+            line=mention.line,
+            image=mention.text,
+            standing=standing,
+            excerpt=mention.excerpt,
+            options=options,
+        )
+
+    def _standing(self, reference: ImageReference | None, grade: Standing) -> Standing:
+        """Return the standing of a mention of a grade, which matters unless the image is known."""
+        if reference is None or grade == "text":
+            return grade
+        if reference.canonical() in self.covered:
+            return "covered"
+        return "listed" if reference in self.listed else grade
+
+    def _skip(self, member: zipfile.ZipInfo, content: Content, what: str) -> None:
+        fix = {
+            "executable": "images may be compiled into it: ask the charm's authors, or carry what "
+            "its documentation names",
+            "archive": "images may be named in it: unpack and look",
+        }.get(content, "images may be named in it")
+        where = f"{self.charm.name}: {member.filename}"
+        self.skipped.append(Problem(f"{described(content, member)} {what}", where, fix))
 
 
-def _mentions(path: str, data: bytes, known: Known) -> tuple[Mention, ...]:
-    """Return the mentions in a file, from `known` if a file of that path and content was read."""
-    if b"\0" in data[:8192] or not may_mention(path, data):
-        return ()
-    key = (path, hashlib.sha256(data).digest())
-    if key not in known:
-        known[key] = tuple(find_mentions(path, data.decode("utf-8", errors="replace")))
-    return known[key]
+def _searched(stream: IO[bytes], member: zipfile.ZipInfo) -> Searched:
+    """Search a file."""
+    head = stream.read(HEAD_BYTES)
+    content = content_of(head)
+    if content == "executable":
+        return Searched(content=content, compiled=tuple(references_in(_chunks(head, stream))))
+    if content != "text" or member.file_size > MAX_MEMBER_BYTES:
+        return Searched(content=content)
+    data = head + stream.read(MAX_MEMBER_BYTES + 1 - len(head))
+    mentions: tuple[Mention, ...] = ()
+    path, text = member.filename, None
+    if data[:1] in (b"\xff", b"\xfe"):
+        text = decoded(data)
+        data = text.encode()
+    if may_mention(path, data):
+        text = decoded(data) if text is None else text
+        mentions = tuple(find_mentions(path, text, dependency=is_dependency(path)))
+    return Searched(content=content, mentions=mentions, workload=_WORKLOAD.search(data) is not None)
 
 
-def _finding(
-    charm: str, file: str, mention: Mention, covered: frozenset[ImageReference]
-) -> AuditFinding:
-    known = mention.reference is not None and mention.reference.canonical() in covered
-    return AuditFinding(
-        charm=charm,
-        file=file,
-        line=mention.line,
-        image=mention.text,
-        standing="covered" if known and mention.grade != "text" else mention.grade,
-        excerpt=mention.excerpt,
+def _chunks(head: bytes, stream: IO[bytes]) -> Iterator[bytes]:
+    yield head
+    while chunk := stream.read(_CHUNK_BYTES):
+        yield chunk
+
+
+def _containers(charm: Charm) -> Mapping[str, object]:
+    containers = charm.metadata.get("containers")
+    return containers if isinstance(containers, dict) else {}
+
+
+def _image_keys(charm: Charm) -> Iterator[Mapping[str, object]]:
+    """Yield what has the keys of a charm's images, which its code names where it reads them."""
+    for file in charm.default_images:
+        if isinstance(file.value, dict):
+            yield file.value
+    for option in charm.options.values():
+        if isinstance(option.default, str):
+            scalars = ValueText.parse(option.default).scalars
+            yield {str(scalar.path[0]): None for scalar in scalars if scalar.path}
+
+
+def _options_for(charm: Charm, called: str) -> tuple[str, ...]:
+    """Return the options of a charm that may decide on a value: of the same name, or a registry.
+
+    ``viewer-image`` is the same name as ``VIEWER_IMAGE``. An option such as ``image-registry`` may
+    be put before any name.
+    """
+    words = split_words(called)
+    return tuple(
+        name
+        for name in charm.options
+        if (words and split_words(name) == words)
+        or (meaning(name).is_front and meaning(name).certain)
     )

@@ -10,8 +10,10 @@ from typing import Final, TypeAlias
 from ckf_airgap.bundle.bundle import Application, Bundle
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.errors import InputError, OptionError, Problem, ReferenceSyntaxError
-from ckf_airgap.images.options import OptionPlan, plan_options
-from ckf_airgap.images.recognise import Known
+from ckf_airgap.images.grammar import check_values
+from ckf_airgap.images.judge import Known
+from ckf_airgap.images.options import plan_options
+from ckf_airgap.images.plans import OptionPlan
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.rules import ImageRules
 
@@ -49,6 +51,8 @@ class ApplicationImages:
     charm: Charm
     resources: Mapping[str, ImageReference]
     options: tuple[OptionPlan, ...]
+    doubts: tuple[Problem, ...] = ()
+    """What is uncertain about the resources, and what the charm would pass over in options."""
 
     def needs(self) -> Iterable[ImageNeed]:
         """Yield every image with the place that names it."""
@@ -71,7 +75,8 @@ class ApplicationImages:
                 )
 
     def warnings(self) -> Iterable[Problem]:
-        """Yield the warnings about the options."""
+        """Yield the warnings about the resources and options."""
+        yield from self.doubts
         for plan in self.options:
             for warning in plan.warnings:
                 place = f"application {self.application.name}, {warning.where}"
@@ -86,6 +91,7 @@ def discover_images(
     known: Known = lambda _: False,
     skip_options: Container[Place] = (),
     skip_resources: Container[Place] = (),
+    skip_missing: bool = False,
 ) -> tuple[ApplicationImages, ...]:
     """Return the images of each application of a bundle, in the bundle's order.
 
@@ -99,26 +105,40 @@ def discover_images(
         known: Whether a reference is in the list of images; see `plan_options`.
         skip_options: Options to leave as they are; they must still be well-formed.
         skip_resources: Resources to leave as they are, likewise.
+        skip_missing: Warn of resources whose image nothing names, instead of refusing them.
 
     Raises:
         OptionError: when the images of options cannot be determined; see `plan_options`.
         InputError: when resources have no image, or one that is not a valid reference.
     """
-    found, problems, option_errors = [], [], []
+    found: list[ApplicationImages] = []
+    problems: list[Problem] = []
+    option_errors: list[Problem] = []
     for name, application in bundle.applications.items():
         charm = charms[name]
-        resources = {}
+        resources: dict[str, ImageReference] = {}
+        doubts: list[Problem] = []
         for resource in charm.images:
             skipped = (name, resource.name) in skip_resources
             given = application.resources.get(resource.name)
-            text = given if isinstance(given, str) else resource.upstream_source
+            declared = resource.upstream_source or resource.old_upstream
+            text = given if isinstance(given, str) else declared
             where = f"application {name}, resource {resource.name}"
             if not text and not skipped:
-                problems.append(
+                (doubts if skip_missing else problems).append(
                     Problem(
                         f"charm {charm.name} does not declare its image",
                         where,
                         "set it under resources in the bundle or an overlay",
+                    )
+                )
+            elif text == resource.old_upstream and not isinstance(given, str) and not skipped:
+                doubts.append(
+                    Problem(
+                        f"charm {charm.name} has no upstream-source; {text} is what its old key "
+                        "upstream names",
+                        where,
+                        "set it under resources in the bundle or an overlay if that is wrong",
                     )
                 )
             if not text:
@@ -137,23 +157,42 @@ def discover_images(
                 continue
             if not skipped:
                 resources[resource.name] = reference
+        own = {option for option in application.options if (name, option) in skip_options}
+        unfit = check_values(charm, application.options, rules, kept=own)
+        errors = list(unfit.errors)
+        plans: tuple[OptionPlan, ...] = ()
         try:
             plans = plan_options(charm, application.options, rules, known=known)
         except OptionError as exc:
+            told = {problem.where for problem in errors}
+            errors += [problem for problem in exc.problems if problem.where not in told]
+        if errors:
             where = f"application {name}"
             option_errors += [
                 Problem(problem.what, f"{where}, {problem.where}", problem.fix)
-                for problem in exc.problems
+                for problem in errors
             ]
             continue
         kept = tuple(plan for plan in plans if (name, plan.option) not in skip_options)
         found.append(
             ApplicationImages(
-                application=application, charm=charm, resources=resources, options=kept
+                application=application,
+                charm=charm,
+                resources=resources,
+                options=kept,
+                doubts=(
+                    *doubts,
+                    *(
+                        Problem(doubt.what, f"application {name}, {doubt.where}", doubt.fix)
+                        for doubt in unfit.warnings
+                    ),
+                ),
             )
         )
     if option_errors:
-        raise OptionError("cannot determine images of options", problems=option_errors + problems)
+        raise OptionError(
+            "values of options do not fit their charms", problems=option_errors + problems
+        )
     if problems:
         raise InputError("cannot determine images of resources", problems=problems)
     return tuple(found)

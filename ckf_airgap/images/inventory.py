@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias
 
 from ckf_airgap.bundle.bases import choose_base, requested_base
@@ -26,96 +26,20 @@ from ckf_airgap.errors import (
     UsageError,
 )
 from ckf_airgap.images.discover import ApplicationImages, discover_images
-from ckf_airgap.images.lists import ImageList, Need, nearest_image
-from ckf_airgap.images.options import ImageUse, OptionPlan
+from ckf_airgap.images.lists import CHOSEN_BY_USER, ImageList, Need, is_chosen, nearest_image
+from ckf_airgap.images.optionrules import Composite, OptionRule
 from ckf_airgap.images.places import KeyPath
+from ckf_airgap.images.plans import ImageUse, OptionPlan
+from ckf_airgap.images.reasons import ImageReason
 from ckf_airgap.images.reference import ImageReference
-from ckf_airgap.images.rules import Composite, ImageRules, OptionRule, Used
-from ckf_airgap.images.scalars import ValueText, format_path
+from ckf_airgap.images.rules import ImageRules
+from ckf_airgap.images.scalars import ValueText
 from ckf_airgap.images.storeresources import numbered_resources
 
-Asker: TypeAlias = Literal["resource", "option", "rule", "charm base", "juju", "list"]
-"""What asks for an image: see `ImageReason`."""
+_Asked: TypeAlias = tuple[ImageReference, ImageReason]
 
 FIRST_JUJU_WITHOUT_MONGODB: Final = 4
 """Juju 4 keeps its state in Dqlite, and needs no juju-db."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageReason:
-    """Why an image is in the inventory: one place that asks for it.
-
-    Attributes:
-        asker: The kind of the place. ``rule`` is an image of the release's ``images.yaml`` that
-            belongs to no option; where a rule names the image of an option, it is ``option``.
-        used: When the image is pulled because of this place.
-        application: The application that asks for it, if one does.
-        charm: The application's charm.
-        resource: The resource that is the image.
-        option: The option that names it.
-        path: The place in the option's value: keys, and indexes of lists.
-        named_by: Where the option's value comes from: the bundle, the charm's default, a file of
-            the charm, or the release's rules.
-        file: The file that holds the reference: a path in the charm, or the appended list.
-        line: The line in that file, counted from 1.
-        why: Which pod or job runs it, if known.
-    """
-
-    asker: Asker
-    used: Used
-    application: str = ""
-    charm: str = ""
-    resource: str = ""
-    option: str = ""
-    path: KeyPath = ()
-    named_by: Literal["bundle", "charm", "file", "rules", ""] = ""
-    file: str = ""
-    line: int | None = None
-    why: str = ""
-
-    @property
-    def where(self) -> str:
-        """The place in words, without the application."""
-        match self.asker:
-            case "resource":
-                place = f"resource {self.resource}"
-            case "option":
-                place = f"option {self.option}"
-                place += f", {format_path(self.path)}" if self.path else ""
-            case "rule":
-                place = "image rules"
-            case "charm base":
-                place = "charm base"
-            case "juju":
-                place = "Juju controller"
-            case "list":
-                place = "list"
-        if self.file:
-            place += f", {self.file}" + (f" line {self.line}" if self.line else "")
-        return place
-
-    def __str__(self) -> str:
-        """Return ``application (charm): place, why``."""
-        named = f" (charm {self.charm})" if self.charm != self.application else ""
-        who = f"{self.application}{named}: " if self.application else ""
-        return f"{who}{self.where}" + (f" - {self.why}" if self.why else "")
-
-    def to_json(self) -> Document:
-        """Return the reason as a JSON document without its empty fields."""
-        fields: Document = {
-            "asker": self.asker,
-            "used": self.used,
-            "application": self.application,
-            "charm": self.charm,
-            "resource": self.resource,
-            "option": self.option,
-            "path": list(self.path),
-            "named-by": self.named_by,
-            "file": self.file,
-            "line": self.line,
-            "why": self.why,
-        }
-        return {name: value for name, value in fields.items() if value}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +56,11 @@ class InventoryImage:
         return any(reason.used == "start" for reason in self.reasons)
 
     @property
+    def user_tagged(self) -> bool:
+        """Whether the reference has no tag because those who run the image choose one."""
+        return all(reason.user_tagged for reason in self.reasons)
+
+    @property
     def need(self) -> Literal["required", "later"]:
         """What it is needed for: to reach active/idle, or later."""
         return "required" if self.required else "later"
@@ -141,6 +70,7 @@ class InventoryImage:
         return {
             "image": str(self.reference),
             "need": self.need,
+            **({"tag": CHOSEN_BY_USER} if self.user_tagged else {}),
             "reasons": [reason.to_json() for reason in self.reasons],
         }
 
@@ -165,11 +95,12 @@ class Inventory:
         """Return the number of images."""
         return len(self.images)
 
-    def chosen(self, need: Need) -> Inventory:
-        """Return the images that are required to reach active/idle, those used later, or all."""
-        if need == "all":
-            return self
-        kept = tuple(image for image in self.images if image.need == need)
+    def chosen(self, need: Need | None) -> Inventory:
+        """Return the images that are required to reach active/idle, those used later, or all.
+
+        ``None`` is all whose tag is known, without those whose tag their users choose.
+        """
+        kept = tuple(image for image in self.images if is_chosen(image, need))
         return Inventory(images=kept, warnings=self.warnings)
 
     def find(self, reference: ImageReference) -> InventoryImage:
@@ -205,7 +136,8 @@ def take_inventory(
 
     In addition to the images that the bundle pulls as it is, the inventory has those that it pulls
     once an option is set or cleared (istio's CNI plugin, a default in a charm's code), so that a
-    later overlay does not need a second trip; they count as used later.
+    later overlay does not need a second trip; they count as used later. So do those that rules had
+    named before others were laid over them (`ImageRules.extended_by`).
 
     Args:
         bundle: The bundle, with its overlays merged in.
@@ -217,17 +149,11 @@ def take_inventory(
 
     Raises:
         OptionError: when parts of a hub, tag and names are missing or make no valid reference.
-        InputError: when a resource has no image, or a reference is malformed.
+        InputError: when a reference is malformed.
         UsageError: when ``juju_version`` is not a version of Juju.
     """
-    entries = discover_images(bundle, charms, rules)
-    found: list[tuple[ImageReference, ImageReason]] = []
-    for entry in entries:
-        found += _of_application(entry, rules)
-    found += _of_rules(bundle, rules)
-    found += _charm_bases(bundle, charms, rules)
-    if juju_version is not None:
-        found += _of_juju(rules, juju_version)
+    entries = discover_images(bundle, charms, rules, skip_missing=True)
+    found = _found(entries, bundle, charms, rules, juju_version)
     for images in lists:
         found += [
             (
@@ -237,14 +163,57 @@ def take_inventory(
                     used="later" if line.need == "later" else "start",
                     file=images.where,
                     line=line.line or None,
+                    user_tagged=line.user_tagged,
                 ),
             )
             for line in images.entries
         ]
+    found += _replaced(found, bundle, charms, rules, juju_version)
     warnings = [warning for entry in entries for warning in entry.warnings()]
     warnings += numbered_resources(bundle, charms)
     warnings += _unknown_bases(bundle, charms)
     return Inventory(images=_merged(found), warnings=tuple(warnings))
+
+
+def _found(
+    entries: Iterable[ApplicationImages],
+    bundle: Bundle,
+    charms: Mapping[str, Charm],
+    rules: ImageRules,
+    juju_version: str | None,
+) -> list[_Asked]:
+    found: list[_Asked] = []
+    for entry in entries:
+        found += _of_application(entry, rules)
+    found += _of_rules(bundle, rules)
+    found += _charm_bases(bundle, charms, rules)
+    if juju_version is not None:
+        found += _of_juju(rules, juju_version)
+    return found
+
+
+def _replaced(
+    found: Iterable[_Asked],
+    bundle: Bundle,
+    charms: Mapping[str, Charm],
+    rules: ImageRules,
+    juju_version: str | None,
+) -> Iterator[_Asked]:
+    """Yield what only the rules ask for that others were laid over, as used later."""
+    before = rules.laid_over
+    if before is None:
+        return
+    try:
+        entries = discover_images(bundle, charms, before, skip_missing=True)
+        asked = _found(entries, bundle, charms, before, juju_version)
+    except InputError:
+        return  # without the rules on top there would be no inventory at all
+    known = {reference.canonical() for reference, _ in found}
+    why = "named by the rules of the release; rules of a file name another image in its place"
+    for reference, reason in asked:
+        if reference.canonical() not in known:
+            yield reference, replace(reason, used="later", why=why)
+    yield from _replaced([*found, *asked], bundle, charms, before, juju_version)
 
 
 def base_in_use(application: Application, charm: Charm, bundle: Bundle) -> Base | None:
@@ -265,23 +234,27 @@ def base_in_use(application: Application, charm: Charm, bundle: Bundle) -> Base 
     return None
 
 
-def _merged(found: Iterable[tuple[ImageReference, ImageReason]]) -> tuple[InventoryImage, ...]:
-    """Return one entry for each image, however it is spelled."""
-    spelled: dict[ImageReference, ImageReference] = {}
+def _merged(found: Iterable[_Asked]) -> tuple[InventoryImage, ...]:
+    """Return one entry for each image, however it is spelled.
+
+    It is spelled as the first place has it. Where that leaves the tag to users and another place
+    does not, ``:latest`` is written out.
+    """
+    spelled: dict[ImageReference, _Asked] = {}
     reasons: dict[ImageReference, dict[ImageReason, None]] = {}
     for reference, reason in found:
         image = reference.canonical()
-        spelled.setdefault(image, reference)
+        first = spelled.setdefault(image, (reference, reason))
+        if first[1].user_tagged and not reason.user_tagged:
+            spelled[image] = (reference.with_tag(), reason)
         reasons.setdefault(image, {})[reason] = None
     return tuple(
-        InventoryImage(reference=spelled[image], reasons=tuple(reasons[image]))
-        for image in sorted(spelled, key=lambda image: str(spelled[image]))
+        InventoryImage(reference=spelled[image][0], reasons=tuple(reasons[image]))
+        for image in sorted(spelled, key=lambda image: str(spelled[image][0]))
     )
 
 
-def _of_application(
-    entry: ApplicationImages, rules: ImageRules
-) -> Iterator[tuple[ImageReference, ImageReason]]:
+def _of_application(entry: ApplicationImages, rules: ImageRules) -> Iterator[_Asked]:
     application, charm = entry.application, entry.charm
     for resource, reference in entry.resources.items():
         in_bundle = isinstance(application.resources.get(resource), str)
@@ -329,9 +302,7 @@ def _option_reason(
     )
 
 
-def _when_emptied(
-    entry: ApplicationImages, option: str, rule: OptionRule
-) -> Iterator[tuple[ImageReference, ImageReason]]:
+def _when_emptied(entry: ApplicationImages, option: str, rule: OptionRule) -> Iterator[_Asked]:
     """Yield the images that are pulled only when a value is left empty."""
     emptied = [("", rule.otherwise)]
     emptied += [(key, image.otherwise) for key, image in rule.images.items()]
@@ -354,7 +325,7 @@ def _when_emptied(
 
 def _when_set(
     entry: ApplicationImages, plan: OptionPlan, composite: Composite, rule: OptionRule
-) -> Iterator[tuple[ImageReference, ImageReason]]:
+) -> Iterator[_Asked]:
     """Yield the images of a hub and tag that are pulled only when other options are set."""
     values = {scalar.path: scalar.value or "" for scalar in ValueText.parse(plan.value).scalars}
     hub, tag = values[(composite.hub,)], values[(composite.tag,)]
@@ -392,7 +363,7 @@ def _place_in_charm(
     return defaults.path, None
 
 
-def _of_rules(bundle: Bundle, rules: ImageRules) -> Iterator[tuple[ImageReference, ImageReason]]:
+def _of_rules(bundle: Bundle, rules: ImageRules) -> Iterator[_Asked]:
     users: dict[str, list[str]] = {}
     for name, application in bundle.applications.items():
         users.setdefault(application.charm_name, []).append(name)
@@ -407,13 +378,14 @@ def _of_rules(bundle: Bundle, rules: ImageRules) -> Iterator[tuple[ImageReferenc
                     charm=extra.charm,
                     named_by="rules",
                     why=extra.why,
+                    user_tagged=extra.user_tagged,
                 ),
             )
 
 
 def _charm_bases(
     bundle: Bundle, charms: Mapping[str, Charm], rules: ImageRules
-) -> Iterator[tuple[ImageReference, ImageReason]]:
+) -> Iterator[_Asked]:
     if rules.charm_bases is None:
         return
     for name, application in bundle.applications.items():
@@ -444,7 +416,7 @@ def _unknown_bases(bundle: Bundle, charms: Mapping[str, Charm]) -> list[Problem]
     ]
 
 
-def _of_juju(rules: ImageRules, version: str) -> Iterator[tuple[ImageReference, ImageReason]]:
+def _of_juju(rules: ImageRules, version: str) -> Iterator[_Asked]:
     if rules.juju is None:
         raise InputError(
             "the image rules do not list the images of a Juju controller",

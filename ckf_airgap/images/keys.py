@@ -144,6 +144,9 @@ _GLUED: Final = re.compile(
 )
 """Words that are often written as one: ``imagetag``, ``dockerimage``."""
 
+_TELLING: Final = re.compile(r"image|regist|container|docker|oci|podman", re.IGNORECASE)
+"""What every name has that says anything."""
+
 MAX_NAME: Final = 300
 """Characters of a name that are read; longer ones are no names."""
 
@@ -171,6 +174,8 @@ def meaning(name: str) -> Meaning:
 
 @lru_cache(maxsize=4096)
 def _meaning(name: str) -> Meaning:
+    if not _TELLING.search(name):
+        return NOTHING
     words = split_words(name)
     image = next((i for i in reversed(range(len(words))) if words[i] in _IMAGE), None)
     if image is None:

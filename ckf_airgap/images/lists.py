@@ -8,11 +8,11 @@ used later.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 from ckf_airgap.documents import MAX_BYTES, JSONValue, load_mapping
 from ckf_airgap.errors import (
@@ -34,6 +34,9 @@ SCHEMA: Final = "ckf-airgap/images/v1"
 Need: TypeAlias = Literal["required", "later", "all"]
 """Which images are meant: those that active/idle takes, those used later, or both."""
 
+CHOSEN_BY_USER: Final = "chosen-by-user"
+"""What ``tag`` of an image says: whoever runs it chooses its tag, so that its name has none."""
+
 _MOST_PROBLEMS: Final = 100
 """Lines that are no references, after which a file is not a list of images at all."""
 
@@ -51,11 +54,13 @@ class ListedImage:
         reference: Its reference.
         line: Its line, counted from 1; 0 in a JSON document.
         need: What it is needed for, where the list says so.
+        user_tagged: Whether it has no tag because those who run it choose one.
     """
 
     reference: ImageReference
     line: int
     need: Literal["required", "later", ""] = ""
+    user_tagged: bool = False
 
     def __str__(self) -> str:
         """Return ``reference (line N)``."""
@@ -127,21 +132,39 @@ class ImageList:
             raise unreadable(exc, what, fix=fix, missing=ImageNotFoundError) from exc
         return cls.parse(text, where=str(path))
 
-    def chosen(self, need: Need) -> ImageList:
+    def chosen(self, need: Need | None) -> ImageList:
         """Return the images that are required to reach active/idle, those used later, or all.
+
+        ``None`` is all whose tag is known, without those whose tag their users choose.
 
         Raises:
             UsageError: when the list does not say what its images are needed for.
         """
-        if need == "all":
-            return self
-        if not all(entry.need for entry in self.entries):
+        if need not in (None, "all") and not all(entry.need for entry in self.entries):
             raise UsageError(
                 f"{self.where} does not say which of its images are {need}",
                 fix="Make a list that has only those: ckf-airgap images list BUNDLE --need "
                 f"{need} -o FILE; or give the document of: ckf-airgap images list BUNDLE --json",
             )
-        return ImageList(self.where, tuple(entry for entry in self.entries if entry.need == need))
+        kept = (entry for entry in self.entries if is_chosen(entry, need))
+        return ImageList(self.where, tuple(kept))
+
+    def with_user_tagged(self, names: Collection[ImageReference]) -> ImageList:
+        """Return the list with a mark on each image without a tag whose name is in `names`.
+
+        Args:
+            names: The canonical references of images whose tags are chosen by their users.
+        """
+        entries = (
+            replace(entry, need="later", user_tagged=True)
+            if not entry.need
+            and not entry.reference.tag
+            and not entry.reference.digest
+            and entry.reference.canonical() in names
+            else entry
+            for entry in self.entries
+        )
+        return ImageList(self.where, tuple(entries))
 
     def __iter__(self) -> Iterator[ImageReference]:
         """Yield the references."""
@@ -251,6 +274,28 @@ class RetaggedImages:
         return self.targets[found] if found else None
 
 
+class Needed(Protocol):
+    """What has a need, and a tag that is known or not."""
+
+    @property
+    def need(self) -> str:
+        """What it is needed for: ``required`` or ``later``."""
+
+    @property
+    def user_tagged(self) -> bool:
+        """Whether it has no tag because those who run it choose one."""
+
+
+def is_chosen(image: Needed, need: Need | None) -> bool:
+    """Return whether an image is one of those that are needed so.
+
+    ``None`` is every image whose tag is known.
+    """
+    if need is None:
+        return not image.user_tagged
+    return need in ("all", image.need)
+
+
 def _of_document(text: str, where: str) -> Iterator[ListedImage]:
     """Yield the images of the JSON document that ``images list`` prints."""
     document = load_mapping(text, where=where)
@@ -275,6 +320,8 @@ def _of_item(item: JSONValue) -> ListedImage:
         # Before 0.1.0 the key was set, and its values required and optional.
         case {"image": str(image), "need": "required"} | {"image": str(image), "set": "required"}:
             return ListedImage(ImageReference.parse(image), 0, "required")
+        case {"image": str(image), "need": "later", "tag": str(tag)} if tag == CHOSEN_BY_USER:
+            return ListedImage(ImageReference.parse(image), 0, "later", user_tagged=True)
         case {"image": str(image), "need": "later"} | {"image": str(image), "set": "optional"}:
             return ListedImage(ImageReference.parse(image), 0, "later")
         case _:

@@ -9,6 +9,17 @@ KeyPath: TypeAlias = "tuple[str | int, ...]"
 """The path to a scalar: keys of mappings and indexes of lists, the outermost first."""
 
 
+def format_path(path: KeyPath) -> str:
+    """Return a path in words: ``key a.b[0]``; an empty string for an empty path."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{part}" if text else part
+    return f"key {text}" if path and isinstance(path[0], str) else (f"item {text}" if path else "")
+
+
 @dataclass(frozen=True, slots=True)
 class Scalar:
     """A scalar value (never a key) of a document.

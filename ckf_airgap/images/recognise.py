@@ -1,75 +1,39 @@
-"""What in an option's value is an image, judged by its text, its place and its neighbours.
+"""The images in a value of any shape, each judged by its text, place and neighbours. Pure.
 
-Many texts look like a reference without being one (``12:30``, ``minio:9000``, ``nvidia.com/gpu``),
-and a mistyped reference does not look like one. So each value is taken for an image, left alone,
-or doubted: its `Candidate` says which.
+`judge` answers for one text. Here the value is walked: lists, mappings, documents inside strings
+and the words of texts; `find_candidates` returns what is an image, and what may be meant as one.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
-from ckf_airgap.errors import ReferenceSyntaxError
-from ckf_airgap.images.places import KeyPath
+from ckf_airgap.images.compositions import Composition, Field, compositions, role_of
+from ckf_airgap.images.judge import BARE_NAME, NO, Circumstances, Known, Verdict, judge
+from ckf_airgap.images.judge import parsed as parsed_reference
+from ckf_airgap.images.keys import (
+    NAMING_KEYS,
+    NOTHING,
+    VALUE_KEYS,
+    Meaning,
+    Part,
+    meaning,
+    names_images,
+    split_words,
+)
+from ckf_airgap.images.optionrules import Composite
+from ckf_airgap.images.places import KeyPath, Scalar
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.scalars import Dialect, ValueText
+from ckf_airgap.images.words import called, is_word, listed, words
 
-Known: TypeAlias = "Callable[[ImageReference], bool]"
-"""Whether a reference is in the list of images; decides where the text alone does not."""
+MAX_NESTED: Final = 10
+"""Levels of documents inside strings that are read as such; further in, words are looked at."""
 
-BARE_NAME: Final = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*\Z")
-
-_WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_NUMBERS: Final = re.compile(r"[0-9]+(?:[:.][0-9]+)*\Z")
-_HOST_PORT: Final = re.compile(r"[^/@]+:(?:80|[1-9][0-9]{2,4})\Z")
-_PORT: Final = re.compile(r"[0-9]{2,5}\Z")
-_TOKEN: Final = re.compile(
-    r"""(?<![^\s"'`=,;(<>|\[])"""
-    r"(?:\[[0-9A-Fa-f:]+\][:/])?[A-Za-z0-9][A-Za-z0-9._:/@-]*[A-Za-z0-9]"
-    r"""(?=\.?(?:[\s"'`,;)<>|\]]|\Z))"""
-)
-"""A word of its own: not the rest of a URL, of a Windows path or of a template."""
-
-_COMMA: Final = re.compile(r"[,;|]")
-_QUOTES: Final = "\"'`()[]"
-_MARKS: Final = re.compile(r"://|[{}$%<>=*\\]|^[/.~-]|^[A-Za-z]:[/\\]")
-"""Marks found only in URLs, templates, settings, patterns, paths and flags."""
-
-_TIME: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T|[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?\s*[A-Za-z]"
-)
-_ADDRESS: Final = re.compile(r"[^/@]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?:[:/]|\Z)")
-"""An account at a host (``git@github.com:...``); a digest has no dot before its colon."""
-
-_NO_NAMES: Final = frozenset(
-    {"always", "auto", "default", "disabled", "edge", "empty", "enabled", "false", "ifnotpresent"}
-    | {"latest", "never", "no", "none", "null", "off", "on", "stable", "true", "unset", "yes"}
-)
-_VERSION: Final = re.compile(r"v?[0-9]+(?:[._-][a-z0-9]+)*\Z")
-_API_VERSION: Final = re.compile(r"v[0-9]+(?:(?:alpha|beta)[0-9]+)?\Z")
-_NOT_IMAGES: Final = frozenset(
-    {"dir", "directory", "file", "format", "path", "policy", "secret", "secrets", "size", "timeout"}
-    | {"type", "url"}
-)
-"""Last words of names that contain ``image`` without meaning one (``image-pull-secrets``)."""
-
-_FRONTS: Final = frozenset(
-    {"host", "hostname", "hub", "mirror", "namespace", "prefix", "registry", "repo", "repository"}
-    | {"server"}
-)
-"""Last words of names that contain ``image`` and mean what the names of images begin with."""
-
-_PARTS: Final = frozenset({"digest", "tag", "version"})
-"""Last words of names that contain ``image`` and mean a part of one."""
-
-_CODE_HOSTS: Final = frozenset({"github.com", "gitlab.com", "bitbucket.org"})
-"""Hosts of source code; their registries have other host names."""
-
-_SETTLE: Final = "add it to the list of images if it is one; if not, --set it to the same value"
+_FLAG: Final = re.compile(r"--?[A-Za-z][\w.-]*\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,30 +43,32 @@ class Candidate:
     Attributes:
         path: The path to it in the option's value; empty when it is the whole value.
         text: The value.
-        reference: The reference that it is or may be; ``None`` when it is malformed.
-        doubt: Why it is not taken for an image, as a sentence; empty when it is one.
-        fix: What to do about the doubt.
+        verdict: What it is; never ``no``.
     """
 
     path: KeyPath
     text: str
-    reference: ImageReference | None = None
-    doubt: str = ""
-    fix: str = ""
+    verdict: Verdict
+    composition: Composition | None = None
+    """The values that make the image with this one; paths are those in the option's value."""
 
     @property
     def image(self) -> ImageReference | None:
         """The reference, when it is taken for an image."""
-        return None if self.doubt else self.reference
+        return self.verdict.image
+
+    @property
+    def part(self) -> Part:
+        """Which part of references it may be."""
+        return self.verdict.part
 
 
 def find_candidates(
     parsed: ValueText,
     name: str,
     *,
-    hinted: bool | None = None,
+    said: Meaning | None = None,
     known: Known = lambda _: False,
-    path: KeyPath = (),
 ) -> Iterator[Candidate]:
     """Yield the images and the doubtful values of an option's value, in its order.
 
@@ -111,60 +77,10 @@ def find_candidates(
     Args:
         parsed: The value.
         name: The option.
-        hinted: Whether the option holds images; ``None`` judges by its name.
+        said: What the option holds; ``None`` judges by its name.
         known: Whether a reference is in the list of images.
-        path: The path to `parsed`, when it is a document inside an option's value.
     """
-    hinted = names_images(name) if hinted is None else hinted
-    images: dict[KeyPath, ImageReference] = {}
-    for scalar in parsed.scalars:
-        said = _Place(option=name, path=(*path, *scalar.path), hinted=hinted).is_hinted
-        reference = image_in(scalar.value, hinted=said, known=known)
-        if reference is not None:
-            images[scalar.path] = reference
-    hosts = _hosts_by_parent(images)
-    for scalar in parsed.scalars:
-        beside = hosts.get(scalar.path[:-1]) if scalar.path else None
-        place = _Place(option=name, path=(*path, *scalar.path), hinted=hinted, beside=beside)
-        value = scalar.value or ""
-        nested = nested_in(parsed, value)
-        if scalar.path in images:
-            yield _whole(value, images[scalar.path], place, known)
-        elif nested is not None:
-            said = place.is_hinted
-            yield from find_candidates(nested, name, hinted=said, known=known, path=place.path)
-        else:
-            yield from _of_text(value, place, known)
-
-
-def image_in(
-    text: str | None, *, hinted: bool, known: Known = lambda _: False
-) -> ImageReference | None:
-    """Return the reference that a text is, or ``None`` if it is something else.
-
-    Where the name of the option or key says that it is an image (`hinted`), any separator will do,
-    except before a port (``minio:9000``). Elsewhere it takes a digest, or a path and a tag that has
-    a digit, since ``nvidia.com/gpu`` and ``application/json`` are references too. What is `known`
-    is always an image, but a bare word (``busybox``) only where it is hinted as well.
-    """
-    if not text or _NUMBERS.match(text):
-        return None
-    try:
-        reference = ImageReference.parse(text)
-    except ReferenceSyntaxError:
-        return None
-    bare = BARE_NAME.match(text) is not None
-    if (hinted or not bare) and known(reference):
-        return reference
-    if bare:
-        return None
-    if reference.digest:
-        return reference
-    if hinted:
-        return None if _HOST_PORT.match(text) else reference
-    tag = reference.tag or ""
-    versioned = any(letter.isdigit() for letter in tag) and not _PORT.match(tag)
-    return reference if "/" in text and versioned else None
+    yield from _Walk(name, meaning(name) if said is None else said, known).values(parsed, ())
 
 
 def images_in_text(value: str, name: str) -> tuple[ImageReference, ...]:
@@ -173,235 +89,282 @@ def images_in_text(value: str, name: str) -> tuple[ImageReference, ...]:
     return tuple(candidate.image for candidate in found if candidate.image is not None)
 
 
-def names_images(name: str) -> bool:
-    """Whether an option's or key's name says that its value is an image, or several."""
-    return any(word in ("image", "images") for word in words_of(name))
+def composed_options(values: Mapping[str, str]) -> dict[str, Composition]:
+    """Return the options of a charm that make a reference with others, each with what they make.
 
-
-def holds_images(name: str) -> bool:
-    """Whether a name that says image means a whole one: not a registry, a tag, a policy or path."""
-    return not words_of(name) or words_of(name)[-1] not in _NOT_IMAGES | _FRONTS | _PARTS
-
-
-def words_of(name: str) -> list[str]:
-    """Return the words of a name in lower case: ``a``, ``b`` for ``a-b``, ``a_b`` and ``aB``."""
-    return [word.lower() for word in _WORDS.findall(name)]
-
-
-def syntax_doubt(text: str) -> str:
-    """Return what is wrong with a text that should be a reference.
-
-    Empty for a reference, and for what is plainly something else: a word without separators, a URL,
-    a path, a template, a time, a number, a host with a port, an address.
+    Args:
+        values: The value in force of each option, an empty one included.
     """
-    text = text.strip()
-    if not ("/" in text or ":" in text) or _is_something_else(text):
-        return ""
-    try:
-        ImageReference.parse(text)
-    except ReferenceSyntaxError as exc:
-        return exc.message
-    return ""
+    fields = [Field((name,), value) for name, value in values.items()]
+    return {
+        str(field.path[0]): composition
+        for composition in compositions(fields, options=True)
+        for field in composition.fields
+    }
 
 
-def nested_in(parsed: ValueText, value: str) -> ValueText | None:
-    """Return the document inside a string of a document."""
-    if parsed.dialect is Dialect.TEXT:
+def candidates_in_options(values: Mapping[str, str]) -> Iterator[tuple[str, Candidate]]:
+    """Yield each image and each doubtful value of a charm's options, with the option's name.
+
+    An image that options make together is that of the option with its name.
+
+    Args:
+        values: The value in force of each option, an empty one included.
+    """
+    composed = composed_options(values)
+    for name, value in values.items():
+        composition = composed.get(name)
+        if composition is None:
+            for candidate in _of_option(name, value):
+                yield name, candidate
+        elif composition.name.path == (name,):
+            verdict = Verdict(certainty="sure", reference=composition.reference)
+            yield name, Candidate(path=(), text=value, verdict=verdict, composition=composition)
+
+
+def hub_and_names(parsed: ValueText) -> Composite | None:
+    """Return the hub, tag and names that a mapping's keys suggest, for charms without a rule."""
+
+    def ending(word: str) -> list[str]:
+        return [key for key in parsed.keys or () if split_words(key)[-1:] == [word]]
+
+    hubs, tags = ending("hub"), ending("tag")
+    names = tuple(
+        str(scalar.path[0])
+        for scalar in parsed.scalars
+        if len(scalar.path) == 1
+        and names_images(str(scalar.path[0]))
+        and BARE_NAME.match(scalar.value or "")
+    )
+    if len(hubs) != 1 or len(tags) != 1 or not names:
+        return None
+    return Composite(hub=hubs[0], tag=tags[0], names=names)
+
+
+def _of_option(name: str, value: str) -> Iterator[Candidate]:
+    """Yield what `find_candidates` finds, and the images of a hub with a tag and names."""
+    parsed = ValueText.parse(value)
+    composite = hub_and_names(parsed) if names_images(name) else None
+    parts: set[KeyPath] = set()
+    if composite is not None:
+        values = {scalar.path: scalar.value or "" for scalar in parsed.scalars}
+        parts = {(key,) for key in (composite.hub, composite.tag, *composite.names)}
+        for key in composite.names:
+            hub, tag = (values.get((part,), "") for part in (composite.hub, composite.tag))
+            text = f"{hub}/{values[key,]}:{tag}"
+            reference = parsed_reference(text)
+            if reference is not None:
+                verdict = Verdict(certainty="sure", reference=reference)
+                yield Candidate(path=(key,), text=text, verdict=verdict)
+    for candidate in find_candidates(parsed, name):
+        if candidate.path not in parts:
+            yield candidate
+
+
+def nested_in(parsed: ValueText, value: str, depth: int) -> ValueText | None:
+    """Return the document inside a string of a document, `depth` documents further in."""
+    if parsed.dialect is Dialect.TEXT or depth >= MAX_NESTED:
         return None
     nested = ValueText.parse(value)
     return None if nested.dialect is Dialect.TEXT else nested
 
 
-def tokens(text: str) -> Iterator[tuple[str, int, str]]:
-    """Yield place, index and text of each word that could be a reference."""
-    for match in _TOKEN.finditer(text):
-        line = text.count("\n", 0, match.start()) + 1
-        column = match.start() - (text.rfind("\n", 0, match.start()) + 1) + 1
-        yield f"line {line} column {column}", match.start(), match[0]
+class _Walk:
+    """The search through one value; what was judged once is not judged again."""
 
+    def __init__(self, option: str, said: Meaning, known: Known) -> None:
+        self._option = option
+        self._said = said
+        self._known = known
+        self._verdicts: dict[tuple[str, Circumstances], Verdict] = {}
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
-    """The place of a text that is not a reference as a whole."""
+    def values(
+        self, parsed: ValueText, path: KeyPath, *, said: Meaning | None = None, depth: int = 0
+    ) -> Iterator[Candidate]:
+        """Yield the candidates of a document; `path` leads to it, and `said` is of its place."""
+        outer = self._said if said is None else said
+        titles = _titles(parsed)
+        saids = [self._said_of(scalar.path, outer, titles) for scalar in parsed.scalars]
+        composed = _compositions(parsed, saids)
+        beside: dict[KeyPath, set[str | None]] = {}
+        for scalar, own in zip(parsed.scalars, saids, strict=True):
+            found = self._judged(scalar.value or "", Circumstances(said=own)).image
+            if found is not None and scalar.path and scalar.path not in composed:
+                beside.setdefault(scalar.path[:-1], set()).add(found.registry)
+        hosts = {parent: frozenset(found) for parent, found in beside.items()}
+        for scalar, own in zip(parsed.scalars, saids, strict=True):
+            value = scalar.value or ""
+            composition = composed.get(scalar.path)
+            if composition is not None:
+                if composition.name.path == scalar.path:
+                    yield _composed(composition, path)
+                continue
+            around = self._around(scalar, path, own, hosts, titles)
+            verdict = self._judged(value, Circumstances(said=own))
+            nested = nested_in(parsed, value, depth) if verdict.image is None else None
+            if nested is not None:
+                yield from self.values(nested, (*path, *scalar.path), said=own, depth=depth + 1)
+            else:
+                yield from self._text(value, (*path, *scalar.path), around)
 
-    option: str
-    path: KeyPath
-    hinted: bool
-    """Whether the option holds images."""
-    beside: frozenset[str | None] | None = None
-    """The hosts of the images in the same list or mapping; ``None`` when there is no image."""
+    def _judged(self, text: str, around: Circumstances) -> Verdict:
+        key = (text, around)
+        found = self._verdicts.get(key)
+        if found is None:
+            found = self._verdicts[key] = judge(text, around, known=self._known)
+        return found
 
-    @property
-    def is_hinted(self) -> bool:
-        """Whether the option, or a key on the way, says that images are here."""
-        return self.hinted or any(map(names_images, self.names))
+    def _said_of(self, path: KeyPath, outer: Meaning, titles: Mapping[KeyPath, Meaning]) -> Meaning:
+        """Return what the innermost name that says something says about a value."""
+        title = titles.get(path, NOTHING)
+        if title.kind != "nothing":
+            return title
+        for part in reversed(path):
+            own = meaning(part) if isinstance(part, str) else NOTHING
+            if own.kind != "nothing":
+                return own
+        return outer
 
-    @property
-    def names(self) -> list[str]:
-        """The option, and the keys on the way, the innermost last."""
-        return [self.option, *(part for part in self.path if isinstance(part, str))]
+    def _around(
+        self,
+        scalar: Scalar,
+        path: KeyPath,
+        said: Meaning,
+        hosts: Mapping[KeyPath, frozenset[str | None]],
+        titles: Mapping[KeyPath, Meaning],
+    ) -> Circumstances:
+        beside = hosts.get(scalar.path[:-1]) if scalar.path else None
+        whole = (*path, *scalar.path)
+        in_list = bool(scalar.path) and isinstance(scalar.path[-1], int)
+        named = titles.get(scalar.path, NOTHING).kind == "image" or _ends_in_image(
+            next((part for part in reversed(whole) if isinstance(part, str)), self._option)
+        )
+        return Circumstances(
+            said=said,
+            must_be_image=_must_be_image(whole, said, beside=beside is not None and in_list),
+            may_be_word=(in_list and beside is not None and said.names_images) or named,
+            beside=beside,
+        )
 
-    @property
-    def asks_for_an_image(self) -> bool:
-        """Whether a value here must be an image, if it has the separators of one.
-
-        That holds next to images in a list, and directly below a name that says image: in a mapping
-        of images each value is one, but further down there may be anything (a command, a mount).
-        """
-        if any(names_images(name) and words_of(name)[-1] in _NOT_IMAGES for name in self.names):
-            return False
-        if self.beside is not None and self._in_list:
-            return True
-        named = [i for i, part in enumerate(self.path) if names_images(str(part))]
-        below = self.path[named[-1] + 1 if named else 0 :]
-        return self.is_hinted and not any(isinstance(part, str) for part in below[1:])
-
-    @property
-    def asks_for_a_name(self) -> bool:
-        """Whether a word without separators may be a Docker Hub image here."""
-        listed = self._in_list and self.beside is not None and self.is_hinted
-        return listed or words_of(self.names[-1])[-1:] == ["image"]
-
-    @property
-    def _in_list(self) -> bool:
-        return isinstance(self.path[-1], int) if self.path else False
-
-
-def _whole(text: str, reference: ImageReference, place: _Place, known: Known) -> Candidate:
-    """Return a text that is a reference as a whole, doubted where it may be the front of some.
-
-    ``image-registry: rocks.canonical.com:443/cdk`` and ``image-prefix: quay.io/acme`` are
-    references, too, of images that no registry has. One with a tag or digest is an image.
-    """
-    name = place.names[-1]
-    front = names_images(name) and words_of(name)[-1] in _FRONTS
-    if not front or reference.tag or reference.digest or known(reference):
-        return Candidate(path=place.path, text=text, reference=reference)
-    return Candidate(
-        path=place.path,
-        text=text,
-        reference=reference,
-        doubt=f"{text!r} seems to be what names of images begin with, and is left unchanged",
-        fix="--set it to the place in the private registry; add it to the list if it is an image",
-    )
-
-
-def _of_text(value: str, place: _Place, known: Known) -> Iterator[Candidate]:
-    """Yield the candidates in a text that is not, or not certainly, a reference as a whole."""
-    if place.beside is not None:
-        neighbour = _neighbour(value, place, place.beside)
-        if neighbour is not None:
-            yield neighbour
+    def _text(self, value: str, path: KeyPath, around: Circumstances) -> Iterator[Candidate]:
+        """Yield the candidates in a text: it as a whole, or its words."""
+        whole = self._judged(value, around)
+        single = is_word(value)
+        if whole.certainty in ("sure", "maybe") or single:
+            if whole is not NO:
+                yield Candidate(path=path, text=value, verdict=whole)
             return
-    stripped = value.strip()
-    parts = [part.strip() for part in _COMMA.split(stripped) if part.strip()]
-    is_list = not any(letter.isspace() for part in parts for letter in part)
-    whole = _TOKEN.fullmatch(value) is not None
-    for where, _, token in () if whole else tokens(value):
-        said = place.is_hinted and (token == stripped or is_list)
-        reference = image_in(token, hinted=said, known=known)
-        if reference is not None:
-            yield Candidate(path=(*place.path, where), text=token, reference=reference)
-    bare = _bare(stripped) if place.asks_for_a_name else None
-    if bare is not None:
-        yield Candidate(
-            path=place.path,
-            text=value,
-            reference=bare,
-            doubt=f"{stripped!r} may be an image on Docker Hub, but is left unchanged",
-            fix=_SETTLE,
-        )
-    if is_list and place.asks_for_an_image:
+        parts = listed(value)
+        found: set[str] = set()
+        for where, start, word in words(value):
+            said = called(value, start)
+            if said.kind == "nothing" and parts:
+                said = around.said
+            verdict = self._judged(word, Circumstances(said=said))
+            if verdict is not NO:
+                found.add(word)
+                yield Candidate(path=(*path, where), text=word, verdict=verdict)
         for part in parts:
-            yield from _malformed(part, place)
+            if part in found:
+                continue
+            alone = Circumstances(
+                said=around.said,
+                must_be_image=around.must_be_image,
+                may_be_word=around.may_be_word and len(parts) == 1,
+            )
+            verdict = self._judged(part, alone)
+            if verdict is not NO:
+                shown = value if verdict.certainty == "maybe" and len(parts) == 1 else part
+                yield Candidate(path=path, text=shown, verdict=verdict)
 
 
-def _malformed(text: str, place: _Place) -> Iterator[Candidate]:
-    if not syntax_doubt(text.strip(_QUOTES)):
-        return
-    doubt = syntax_doubt(text)
-    if not doubt:
-        return
-    if text.endswith("/"):
-        yield Candidate(
-            path=place.path,
-            text=text,
-            reference=_parsed(text.rstrip("/")),
-            doubt=f"{text!r} ends in a slash, and is left unchanged",
-            fix="set it with --set if it is a prefix of image names",
-        )
-        return
-    yield Candidate(path=place.path, text=text, doubt=doubt)
+def _compositions(parsed: ValueText, saids: Sequence[Meaning]) -> dict[KeyPath, Composition]:
+    """Return the values of mappings that make a reference with others beside them.
 
-
-def _neighbour(value: str, place: _Place, hosts: frozenset[str | None]) -> Candidate | None:
-    """Return ``host.tld/path`` next to other images as an image, with a doubt if it is uncertain.
-
-    ``nvidia.com/gpu`` looks the same, so a name of two parts must share the host of an image next
-    to it, or have a host that is plainly a registry. ``networking.k8s.io/v1`` (an API version) and
-    ``minio.svc/x:8080`` (a port) are no images.
+    In a mapping of images any key may be a word such as ``registry``, so that only these keys
+    count which are nothing but such a word, or have the word image: ``{repository: a/b, tag: 1}``.
     """
-    reference = _parsed(value)
-    if reference is None or reference.registry is None or _is_something_else(value):
-        return None
-    host, repository = reference.registry, reference.repository
-    domain = host.rpartition(".")[2]
-    hosted = ":" in host or host == "localhost" or domain[:1].isalpha() or _is_address(host)
-    is_tag = reference.tag is None or not _PORT.match(reference.tag)
-    if not (hosted and is_tag) or host in _CODE_HOSTS or _API_VERSION.match(repository):
-        return None
-    certain = host in hosts or "/" in repository or ":" in host or host.startswith("registry.")
+    siblings: dict[KeyPath, list[Field]] = {}
+    about: dict[KeyPath, bool] = {}
+    for scalar, said in zip(parsed.scalars, saids, strict=True):
+        key = scalar.path[-1] if scalar.path else 0
+        role = role_of(key) if isinstance(key, str) else None
+        if role is not None and not role[1]:
+            siblings.setdefault(scalar.path[:-1], []).append(Field(scalar.path, scalar.value or ""))
+            about[scalar.path] = said.kind in ("image", "images") or said.part == "repository"
+    found: dict[KeyPath, Composition] = {}
+    for fields in siblings.values():
+        if len(fields) > 1:
+            made = compositions(fields, options=False, about_images=lambda one: about[one.path])
+            for composition in made:
+                found.update({field.path: composition for field in composition.fields})
+    return found
+
+
+def _composed(composition: Composition, path: KeyPath) -> Candidate:
+    """Return the image that values make together, with paths that lead through the whole value."""
+
+    def within(field: Field) -> Field:
+        return Field((*path, *field.path), field.text)
+
+    whole = replace(
+        composition,
+        name=within(composition.name),
+        fronts=tuple(map(within, composition.fronts)),
+        tag=within(composition.tag) if composition.tag else None,
+        digest=within(composition.digest) if composition.digest else None,
+    )
     return Candidate(
-        path=place.path,
-        text=value,
-        reference=reference,
-        doubt="" if certain else f"{value!r} may be an image, but is left unchanged",
-        fix=""
-        if certain
-        else "add it to the list of images if it is one; --set settles it either way",
+        path=whole.name.path,
+        text=whole.name.text,
+        verdict=Verdict(certainty="sure", reference=whole.reference),
+        composition=whole,
     )
 
 
-def _hosts_by_parent(
-    images: Mapping[KeyPath, ImageReference],
-) -> dict[KeyPath, frozenset[str | None]]:
-    """Return the hosts of the images in each list and mapping, by its path."""
-    hosts: dict[KeyPath, set[str | None]] = {}
-    for path, reference in images.items():
-        if path:
-            hosts.setdefault(path[:-1], set()).add(reference.registry)
-    return {parent: frozenset(found) for parent, found in hosts.items()}
+def _ends_in_image(name: str) -> bool:
+    return "image" in name.lower() and split_words(name)[-1:] == ["image"]
 
 
-def _is_something_else(text: str) -> bool:
-    return bool(
-        _MARKS.search(text)
-        or _NUMBERS.match(text)
-        or _HOST_PORT.match(text)
-        or _TIME.match(text)
-        or _ADDRESS.match(text)
-        or _is_address(text)
-    )
+def _must_be_image(path: KeyPath, said: Meaning, *, beside: bool) -> bool:
+    """Whether a value must be an image, if it has the separators of one.
 
-
-def _is_address(text: str) -> bool:
-    """Whether a text is an IP address, or a network of them."""
-    try:
-        ipaddress.ip_interface(text.strip("[]"))
-    except ValueError:
+    That holds next to images in a list, and directly below a name that says image: in a mapping
+    of images each value is one, but further down there may be anything (a command, a mount).
+    """
+    if said.kind in ("part", "other"):
         return False
-    return True
+    if beside:
+        return True
+    if not said.names_images:
+        return False
+    below = 0
+    for index, part in enumerate(path):
+        if isinstance(part, str) and meaning(part).names_images:
+            below = index + 1
+    return not any(isinstance(part, str) for part in path[below + 1 :])
 
 
-def _bare(text: str) -> ImageReference | None:
-    """Return the image that a word could name: ``busybox``, but not ``true`` or ``1.9``."""
-    named = BARE_NAME.match(text) is not None and "." not in text
-    word = text in _NO_NAMES or _VERSION.match(text) is not None
-    return _parsed(text) if named and not word else None
+def _titles(parsed: ValueText) -> dict[KeyPath, Meaning]:
+    """Return what values beside others call them.
 
-
-def _parsed(text: str) -> ImageReference | None:
-    try:
-        return ImageReference.parse(text)
-    except ReferenceSyntaxError:
-        return None
+    ``{name: X_IMAGE, value: acme/x}`` is how containers get variables, and ``["--image",
+    "acme/x"]`` how they get arguments.
+    """
+    titles: dict[KeyPath, Meaning] = {}
+    names: dict[KeyPath, str] = {}
+    before: Scalar | None = None
+    for scalar in parsed.scalars:
+        last = scalar.path[-1] if scalar.path else ""
+        if isinstance(last, str) and last.lower() in NAMING_KEYS:
+            names.setdefault(scalar.path[:-1], scalar.value or "")
+        elif isinstance(last, int) and before is not None and last:
+            flag = before.value or ""
+            if before.path == (*scalar.path[:-1], last - 1) and _FLAG.match(flag):
+                titles[scalar.path] = meaning(flag)
+        before = scalar
+    for scalar in parsed.scalars if names else ():
+        last = scalar.path[-1] if scalar.path else ""
+        if isinstance(last, str) and last.lower() in VALUE_KEYS and scalar.path[:-1] in names:
+            titles[scalar.path] = meaning(names[scalar.path[:-1]])
+    return titles

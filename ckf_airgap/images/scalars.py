@@ -27,6 +27,11 @@ _STR_TAG: Final = "tag:yaml.org,2002:str"
 # PyYAML rejects most of these, and reads U+0085 as a line break, so they are written as escapes.
 _ESCAPED: Final = re.compile("[\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 _PLAIN_KEY: Final = re.compile(r"^[A-Za-z_][\w./-]*\Z")
+_NAME_WITH_PATH: Final = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9._-]*(?::[0-9]+)?(?:/[A-Za-z0-9._-]+)+(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?\Z"
+)
+"""References whose slash makes them text in any YAML; most that are written are such."""
+
 _JSON_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 
 
@@ -120,17 +125,6 @@ class ValueText:
 def render_mapping(values: Mapping[str, str]) -> str:
     """Return a block mapping of keys to single-quoted values, a line each."""
     return "".join(f"{_yaml_key(key)}: {_single_quoted(value)}\n" for key, value in values.items())
-
-
-def format_path(path: KeyPath) -> str:
-    """Return a path in words: ``key a.b[0]``; an empty string for an empty path."""
-    text = ""
-    for part in path:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            text += f".{part}" if text else part
-    return f"key {text}" if path and isinstance(path[0], str) else (f"item {text}" if path else "")
 
 
 def _may_be_yaml(stripped: str) -> bool:
@@ -250,12 +244,12 @@ class _YamlReader:
             if start == end:  # nothing is written: `key:`, `- `, `? key`, or `{key}`
                 if flow and path[-1:] == ("",):
                     return None  # the colon may be the end of a tag that is all of the key
-                before = self.text[:start]
-                if before.rstrip()[-1:] != (":" if self.levels[-1].is_mapping else "-"):
-                    if not flow or not _ends_with_key(before, str(path[-1])):
+                mark = ":" if self.levels[-1].is_mapping else "-"
+                if not self._is_behind(mark, start, flow=flow):
+                    if not flow or not _ends_with_key(self.text, start, str(path[-1])):
                         return None
                     lead = ": "
-                elif not before[-1:].isspace():
+                elif not self.text[start - 1 : start].isspace():
                     lead = " "
             elif inside > start and not self.text[inside - 1].isspace():
                 lead = " "  # an anchor or a tag, and nothing or no blank after it
@@ -272,21 +266,38 @@ class _YamlReader:
         start, end = (0 if mark is None else mark.index + self.shift for mark in marks)
         return start, end
 
+    def _is_behind(self, mark: str, start: int, *, flow: bool) -> bool:
+        """Whether nothing but blanks is between a mark and an index; in a block, nothing at all.
+
+        The value of ``? key`` alone has its place behind the comments of the lines that follow,
+        and a comment may end in a colon.
+        """
+        end = len(self.text[:start].rstrip(" \t")) if flow else start
+        return self.text[end - 1 : end] == mark
+
     def _behind_properties(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> int:
         start, end = self._span(event)
         match = _PROPERTIES.match(self.text, start, max(start, end))
         return match.end() if match and (event.anchor or event.tag) else start
 
 
-def _ends_with_key(text: str, key: str) -> bool:
-    """Whether a key in brackets ends a text in such a way that ``:`` may follow it.
+def _visible_before(text: str, end: int) -> str:
+    """Return the last character before an index that is no blank or line end."""
+    while end > 0 and text[end - 1].isspace():
+        end -= 1
+    return text[end - 1 : end]
+
+
+def _ends_with_key(text: str, end: int, key: str) -> bool:
+    """Whether a key in brackets ends the text before an index so that ``:`` may follow it.
 
     It may not behind a key of several lines, or behind a tag.
     """
-    before = text.rstrip(" \t")
+    while end > 0 and text[end - 1] in " \t":
+        end -= 1
     for written in (f"'{key}'", f'"{key}"', key if _PLAIN_KEY.match(key) else None):
-        if written and before.endswith(written):
-            return before.removesuffix(written).rstrip()[-1:] in ("{", ",")
+        if written and text.endswith(written, 0, end):
+            return _visible_before(text, end - len(written)) in ("{", ",")
     return False
 
 
@@ -434,6 +445,8 @@ def _plain_safe(value: str, *, flow: bool) -> bool:
     Without quotes, PyYAML reads ``12:30`` as a number, yaml.v2 ``y`` as true and ``1e-5`` as one;
     inside brackets, a question mark ends a text for yaml.v2.
     """
+    if _NAME_WITH_PATH.match(value):
+        return True
     if not value.isprintable() or not is_text(value) or (flow and "?" in value):
         return False
     events = yaml_events(f"[{value}, x]" if flow else f"k: {value}\n") or []

@@ -47,6 +47,7 @@ from ckf_airgap.juju.upload import RegistryAuth, RegistryLogin
 from ckf_airgap.juju.watch import DEFAULT_TIMEOUT_S, WaitReport, wait_active_idle
 from ckf_airgap.net.limits import DEFAULT_LIMIT
 from ckf_airgap.operations.confirming import ImageInModel, images_in_model
+from ckf_airgap.operations.hidden import HiddenImages, looking_for_hidden
 from ckf_airgap.operations.observer import Observer
 from ckf_airgap.operations.rendering import (
     Inputs,
@@ -68,6 +69,8 @@ class Deployment:
         report: What was done; ``None`` after a dry run.
         waited: The wait and the model after it; ``None`` when it was not waited for.
         images: Each image of the rendering, as read back from the model; none after a dry run.
+        hidden: Images that only files of the charms name; ``None`` when they were not searched,
+            as stand-ins are not.
         seconds: How long each part took: ``render``, ``connect``, ``deploy``, ``wait``.
     """
 
@@ -76,12 +79,14 @@ class Deployment:
     report: DeployReport | None = None
     waited: WaitReport | None = None
     images: tuple[ImageInModel, ...] = field(default=(), repr=False)
+    hidden: HiddenImages | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
-        """What a person should look at, in the rendering and in the model."""
-        return (*self.rendering.warnings, *self.plan.warnings)
+        """What a person should look at, in the rendering, in the model and in the charms."""
+        hidden = self.hidden.warnings if self.hidden is not None else ()
+        return (*self.rendering.warnings, *self.plan.warnings, *hidden)
 
 
 async def deploy(
@@ -146,6 +151,7 @@ async def deploy(
         ),
         observer,
         seconds,
+        searched=inputs,
     )
 
 
@@ -169,6 +175,8 @@ async def deploy_rendering(
     manner: Manner,
     observer: Observer,
     seconds: dict[str, float],
+    *,
+    searched: Inputs | None = None,
 ) -> Deployment:
     """Deploy what has been rendered.
 
@@ -178,10 +186,24 @@ async def deploy_rendering(
         manner: How.
         observer: Is notified of progress.
         seconds: How long each part took; gets those of this one.
+        searched: What was rendered, to search the files of its charms for images meanwhile;
+            ``None`` does not, since they are stand-ins.
 
     Raises:
         AirgapError: what `deploy` raises once it has rendered.
     """
+    async with looking_for_hidden(rendering, searched, observer.on_hidden) as hidden:
+        done = await _deploy(rendering, target, manner, observer, seconds)
+        return dataclasses.replace(done, hidden=await hidden)
+
+
+async def _deploy(
+    rendering: Rendering,
+    target: JujuTarget,
+    manner: Manner,
+    observer: Observer,
+    seconds: dict[str, float],
+) -> Deployment:
     bundle, charms = rendering.bundle, rendering.charms
     login = manner.registry_login
     auth = login.at(rendering.registry) if login else None

@@ -21,17 +21,17 @@ from ckf_airgap.images.retag import RetagMapping
 from ckf_airgap.operations.imagesettings import TransferReport, TransferSettings
 from ckf_airgap.operations.imagestores import (
     Stored,
-    expected_after_push,
+    library_decided,
     names_of,
     names_there,
     opened_store,
     parsed_name,
+    pushed_places,
     references_of,
 )
 from ckf_airgap.operations.places import Mapper
 from ckf_airgap.transfer import pull as pulling
 from ckf_airgap.transfer import push as pushing
-from ckf_airgap.transfer import verify as verifying
 from ckf_airgap.transfer.docker.dockerimport import DockerImport, remove_scratch
 from ckf_airgap.transfer.events import (
     ImageDone,
@@ -293,9 +293,13 @@ async def push_images(
         source: An archive or a layout, as `load_images`.
         mapping: Gives the places of the images in the private registry.
         settings: How.
+
+    Raises:
+        InputError: when the second name of an official image is the place of another one.
     """
     source = Path(source)
     started = time.monotonic()
+    settings = await library_decided(settings, source)
     opened = await in_thread(open_source, source)
     try:
         if not isinstance(opened, DockerTars):
@@ -328,13 +332,13 @@ async def push_from_engine(
             push_images as engine_push,
         )
 
-        results = await engine_push(
-            settings.engine(),
-            [(image.source, image.target) for image in places.images],
-            client,
-            jobs=settings.jobs,
-            listener=settings.listener,
-        )
+        first = [(image.source, image.target) for image in places.images]
+        second = pushed_places(chosen, places, settings)[len(first) :]
+        results = []
+        for pairs in (first, second):  # an engine gives an image one name at a time
+            results += await engine_push(
+                settings.engine(), pairs, client, jobs=settings.jobs, listener=settings.listener
+            )
     return _report(results, started)
 
 
@@ -357,11 +361,10 @@ async def retag_in_engine(mapping: RetagMapping, settings: TransferSettings) -> 
 async def copy_images(mapping: RetagMapping, settings: TransferSettings) -> TransferReport:
     """Copy images from their registries straight into the private one."""
     started = time.monotonic()
-    chosen = set(settings.chosen(image.source for image in mapping.images))
+    chosen = settings.chosen(image.source for image in mapping.images)
     items = [
-        pushing.PushItem(source=str(image.source), target=image.target)
-        for image in mapping.images
-        if image.source in chosen
+        pushing.PushItem(source=str(image), target=target)
+        for image, target in pushed_places(chosen, mapping, settings)
     ]
     async with settings.client() as client:
         results = await pushing.copy(
@@ -374,52 +377,6 @@ async def copy_images(mapping: RetagMapping, settings: TransferSettings) -> Tran
     return _report(results, started)
 
 
-async def verify_images(
-    targets: Iterable[ImageReference],
-    settings: TransferSettings,
-    *,
-    source: StrPath | None = None,
-    mapping: Mapper | None = None,
-) -> TransferReport:
-    """Check that images are in the private registry, complete.
-
-    Args:
-        targets: The images by their references there; with `mapping`, also as charms name them.
-            All of `source` when there are none.
-        settings: How.
-        source: The archive or layout that they came with, which has the digests to expect.
-        mapping: Gives the places of images in the private registry.
-
-    Raises:
-        UsageError: when an image has no place there, or is not in `source`.
-    """
-    source = optional_path(source)
-    started = time.monotonic()
-    expected: dict[ImageReference, verifying.Expected] = {}
-    places: dict[ImageReference, ImageReference] = {}
-    if source is not None:
-        async with opened_store(source) as stored:
-            expected, places = await expected_after_push(stored, settings, mapping)
-    listed = tuple(targets) or tuple(one.target for one in expected.values())
-    others = tuple(one for one in listed if one.canonical() not in places.keys() | expected.keys())
-    if source is not None and others:
-        raise UsageError(
-            f"not among the images of {source}: {', '.join(map(str, others[:5]))}",
-            fix="Leave out the list, or --from, which is for what was pushed from there.",
-        )
-    if mapping is not None and others:
-        places |= {one.source.canonical(): one.target for one in mapping(others).images}
-    wanted = tuple(dict.fromkeys(places.get(one.canonical(), one) for one in listed))
-    only = frozenset(places.get(one, one).canonical() for one in settings.only)
-    items = [
-        expected.get(target.canonical()) or verifying.Expected(target=target)
-        for target in replace(settings, only=only).chosen(wanted)
-    ]
-    async with settings.client() as client:
-        results = await verifying.verify(client, items, listener=settings.listener)
-    return _report(results, started)
-
-
 async def _push(
     stored: Stored,
     mapping: Mapper,
@@ -429,8 +386,7 @@ async def _push(
     places = mapping(tuple(references))
     items = [
         pushing.PushItem(source=str(reference), target=target)
-        for reference in references
-        if (target := places.target_of(reference)) is not None
+        for reference, target in pushed_places(references, places, settings)
     ]
     async with settings.client() as client:
         return await pushing.push(

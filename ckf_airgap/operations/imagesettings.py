@@ -39,6 +39,9 @@ class TransferSettings:
         docker_config: The ``config.json`` with logins; the usual ones when left out.
         recheck: Whether to look again at what seems to be there.
         create_projects: Whether to create projects that the registry lacks (Harbor).
+        library: Whether official images of Docker Hub also get the name under ``library/`` that
+            nodes ask for. If left out, they do when a directory called ``mirrors`` lies beside
+            the archive that is pushed.
         only: The images to do; all when there are none.
         mirrors: For a registry's host the registries to read from before it.
         listener: Is notified of progress.
@@ -51,6 +54,7 @@ class TransferSettings:
     docker_config: Path | None = None
     recheck: bool = False
     create_projects: bool = False
+    library: bool | None = None
     only: Only = frozenset()
     mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     listener: Listener = field(default=ignore, compare=False)
@@ -93,6 +97,10 @@ class TransferSettings:
     def with_projects(self, *, create: bool) -> TransferSettings:
         """Return the same with the decision whether to create projects."""
         return replace(self, create_projects=create)
+
+    def with_library(self, *, library: bool | None) -> TransferSettings:
+        """Return the same with the decision about second names of official images."""
+        return replace(self, library=library)
 
     @property
     def prefer(self) -> Platform:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.errors import AbsentError, IntegrityError, ReferenceSyntaxError, UsageError
 from ckf_airgap.images.reference import ImageReference
+from ckf_airgap.images.retag import RetagMapping
+from ckf_airgap.mirrors.official import library_images
 from ckf_airgap.operations.imagesettings import TransferSettings
+from ckf_airgap.operations.mirrors import has_mirrors
 from ckf_airgap.operations.places import Mapper
 from ckf_airgap.transfer.oci import Descriptor
 from ckf_airgap.transfer.stores.archive import Archive
@@ -63,19 +66,91 @@ async def names_of(
     return [by_meaning.get(one.canonical(), str(one)) for one in wanted]
 
 
-async def expected_after_push(
-    stored: Stored, settings: TransferSettings, mapping: Mapper | None
-) -> tuple[dict[ImageReference, Expected], dict[ImageReference, ImageReference]]:
-    """Return what a push from a store leaves in the registry, by its place there; and the places.
+async def library_decided(settings: TransferSettings, archive: Path | None) -> TransferSettings:
+    """Return the settings with the decision about second names of official images.
 
-    Both by the canonical form of references: those there, and those of the store.
+    Args:
+        settings: How images are moved.
+        archive: What is pushed; ``None`` for something else than a file.
+    """
+    if settings.library is not None:
+        return settings
+    beside = archive is not None and await in_thread(has_mirrors, archive)
+    return settings.with_library(library=beside)
+
+
+def second_places(
+    places: RetagMapping, settings: TransferSettings
+) -> dict[ImageReference, ImageReference]:
+    """Return the second places of official images by the canonical form of the first ones.
+
+    There are none unless the settings say so.
+
+    Raises:
+        InputError: when a second place is that of another image.
+    """
+    if not settings.library:
+        return {}
+    found = {}
+    for image in library_images(places):
+        first = places.target_of(image.source)
+        if first is not None:
+            found[first.canonical()] = image.target
+    return found
+
+
+def pushed_places(
+    images: Iterable[ImageReference], places: RetagMapping, settings: TransferSettings
+) -> list[tuple[ImageReference, ImageReference]]:
+    """Return images with each place that they go to, all first places before the second ones.
+
+    Raises:
+        InputError: as `second_places`.
+    """
+    second = second_places(places, settings)
+    pairs = [(one, target) for one in images if (target := places.target_of(one)) is not None]
+    more = {
+        second[target.canonical()]: one for one, target in pairs if target.canonical() in second
+    }
+    return [*pairs, *((one, target) for target, one in more.items())]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AfterPush:
+    """What a push from a store leaves in the registry; all keys are canonical references.
+
+    Attributes:
+        expected: What is at a place there.
+        places: The first place of an image of the store.
+        second: The second place of an image by its first one.
+    """
+
+    expected: Mapping[ImageReference, Expected] = field(default_factory=dict)
+    places: Mapping[ImageReference, ImageReference] = field(default_factory=dict)
+    second: Mapping[ImageReference, ImageReference] = field(default_factory=dict)
+
+
+async def after_push(
+    stored: Stored, settings: TransferSettings, mapping: Mapper | None
+) -> AfterPush:
+    """Return what a push from a store leaves in the registry.
+
+    Raises:
+        InputError: as `second_places`.
     """
     known = await references_of(stored, replace(settings, only=frozenset()))
-    mapped = mapping(tuple(known)) if mapping is not None else None
-    expected, places = {}, {}
-    for reference, descriptor in known.items():
-        target = (mapped.target_of(reference) if mapped is not None else None) or reference
-        places[reference.canonical()] = target
+    pairs = [(reference, reference) for reference in known]
+    second: dict[ImageReference, ImageReference] = {}
+    if mapping is not None:
+        mapped = mapping(tuple(known))
+        second = second_places(mapped, settings)
+        at_home = [(one, one) for one in known if mapped.target_of(one) is None]
+        pairs = [*pushed_places(known, mapped, settings), *at_home]
+    expected: dict[ImageReference, Expected] = {}
+    places: dict[ImageReference, ImageReference] = {}
+    for reference, target in pairs:
+        descriptor = known[reference]
+        places.setdefault(reference.canonical(), target)
         platforms = carried_platforms(descriptor)
         other = None
         if platforms:
@@ -84,7 +159,7 @@ async def expected_after_push(
         expected[target.canonical()] = Expected(
             target=target, digest=descriptor.digest, platforms=platforms, reduced=other
         )
-    return expected, places
+    return AfterPush(expected=expected, places=places, second=second)
 
 
 def parsed_name(name: str, where: Path) -> ImageReference:

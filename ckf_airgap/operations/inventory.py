@@ -5,7 +5,7 @@ The edge in front of `ckf_airgap.images.inventory.take_inventory`, which is pure
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,21 +17,18 @@ from ckf_airgap.charms.charm import Charm
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.errors import (
     CharmNotFoundError,
-    ImageNotFoundError,
     Problem,
-    nearest,
     raise_all,
 )
 from ckf_airgap.facts.defaults import DEFAULT_CHARMS
-from ckf_airgap.facts.releases import Release, release_names
+from ckf_airgap.facts.releases import Release
 from ckf_airgap.files.paths import settle
 from ckf_airgap.images.audit import AuditReport, audit_charms
-from ckf_airgap.images.inventory import Inventory, InventoryImage, take_inventory
-from ckf_airgap.images.lists import ImageList
-from ckf_airgap.images.reference import ImageReference, Registry, retag_candidates
+from ckf_airgap.images.inventory import Inventory, take_inventory
 from ckf_airgap.images.resourcefiles import read_resource_files
 from ckf_airgap.images.resources import with_resources
 from ckf_airgap.images.rules import ImageRules
+from ckf_airgap.operations.lists import read_image_list
 from ckf_airgap.operations.rendering import NamedBundle, added_rules, find_bundle, scan_charms
 
 
@@ -93,21 +90,6 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExplainedImage:
-    """Who asks for an image in a bundle.
-
-    Attributes:
-        asked: The image, as it was asked for.
-        listing: The inventory of the bundle.
-        image: The image, with everyone who asks for it.
-    """
-
-    asked: ImageReference
-    listing: Listing
-    image: InventoryImage
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageAudit:
     """What an audit found.
 
@@ -148,7 +130,7 @@ def read_listing(inputs: ListingInputs) -> Listing:
     bundle = with_resources(bundle, read_resource_files(bundle, charms))
     rules = added_rules(inputs.rules, named)
     lists = [
-        ImageList.read(path.expanduser(), fix="Name an existing file with --append FILE.")
+        read_image_list(path, fix="Name an existing file with --append FILE.")
         for path in inputs.append
     ]
     inventory = take_inventory(bundle, charms, rules, juju_version=inputs.juju_version, lists=lists)
@@ -160,26 +142,6 @@ def read_listing(inputs: ListingInputs) -> Listing:
         inventory=replace(inventory, warnings=(*warnings, *inventory.warnings)),
         from_files=from_files,
     )
-
-
-async def explain_images(
-    images: Sequence[ImageReference], bundles: Iterable[ListingInputs] | None = None
-) -> list[ExplainedImage]:
-    """Find who asks for images.
-
-    Args:
-        images: The images, spelled as in a charm or as they are called in a private registry.
-        bundles: Where to look; ``None`` is every shipped release.
-
-    Returns:
-        One for each image and bundle that asks for it.
-
-    Raises:
-        ImageNotFoundError: when no bundle asks for an image; all such images are named.
-        MissingError: when a release, a charm file or a list is missing.
-        InputError: when a file is not what it must be.
-    """
-    return await in_thread(_explain, images, bundles)
 
 
 async def audit_images(inputs: ListingInputs, *, dependencies: bool = False) -> ImageAudit:
@@ -202,56 +164,6 @@ def _audit(inputs: ListingInputs, *, dependencies: bool) -> ImageAudit:
         listing.charms, listing.inventory, listing.rules, dependencies=dependencies
     )
     return ImageAudit(listing=listing, report=report)
-
-
-def _explain(
-    images: Sequence[ImageReference], bundles: Iterable[ListingInputs] | None
-) -> list[ExplainedImage]:
-    if bundles is None:
-        bundles = [ListingInputs(bundle=name) for name in release_names()]
-    listings = [read_listing(inputs) for inputs in bundles]
-    found = [
-        ExplainedImage(asked=reference, listing=listing, image=image)
-        for reference in images
-        for listing in listings
-        if (image := _find(listing.inventory, reference)) is not None
-    ]
-    _refuse_unknown(images, {one.asked for one in found}, listings)
-    return found
-
-
-def _find(inventory: Inventory, reference: ImageReference) -> InventoryImage | None:
-    """Return the entry of an image that is spelled as in a charm or as in a private registry."""
-    wanted = reference.canonical()
-    for image in inventory:
-        if image.reference.canonical() == wanted:
-            return image
-    if reference.registry is None:
-        return None
-    levels = reference.repository.split("/")[:-1]
-    registries = [
-        Registry(reference.registry, "/".join(levels[:count])) for count in range(len(levels) + 1)
-    ]
-    for image in inventory:
-        if any(reference in retag_candidates(image.reference, place) for place in registries):
-            return image
-    return None
-
-
-def _refuse_unknown(
-    wanted: Sequence[ImageReference], found: set[ImageReference], listings: Sequence[Listing]
-) -> None:
-    known = {str(image.reference) for listing in listings for image in listing.inventory}
-    where = ", ".join(listing.named.where for listing in listings)
-    raise_all(
-        ImageNotFoundError,
-        f"nothing in {where} asks for",
-        [
-            Problem(str(reference), fix=nearest(str(reference), known))
-            for reference in wanted
-            if reference not in found
-        ],
-    )
 
 
 def _charms_of_release(bundle: Bundle, release: Release) -> dict[str, Charm]:

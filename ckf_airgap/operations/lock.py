@@ -65,6 +65,8 @@ class LockedImage:
     Attributes:
         source: Its reference, as the charm names it.
         target: Its reference in the private registry.
+        library: The second name that an official image of Docker Hub has there for nodes with
+            mirrors; ``None`` for all others.
         digest: The digest of its top manifest.
         media_type: The media type of that.
         platforms: The platforms that were taken of it, such as ``linux/amd64``.
@@ -73,6 +75,7 @@ class LockedImage:
 
     source: str
     target: str
+    library: str | None = None
     digest: str
     media_type: str
     platforms: tuple[str, ...] = ()
@@ -89,7 +92,7 @@ class Lock:
         bundle_sha256: The checksum of the bundle with its overlays; see `document_sha256`.
         architecture: The architecture of the charms.
         registry: The private registry; ``None`` when only charms were taken.
-        need: Which images of the bundle these are.
+        need: Which images of the bundle these are; ``None`` is all whose tag is known.
         charms: In the order of their files' names.
         images: In the order of their sources.
         blobs: The size of each blob of an image, in bytes.
@@ -100,7 +103,7 @@ class Lock:
     bundle_sha256: str
     architecture: str
     registry: str | None = None
-    need: Need = "all"
+    need: Need | None = None
     charms: tuple[LockedCharm, ...] = field(default=(), repr=False)
     images: tuple[LockedImage, ...] = field(default=(), repr=False)
     blobs: Mapping[str, int] = field(default_factory=dict, repr=False)
@@ -147,8 +150,8 @@ class Lock:
             "bundle": {"name": self.bundle, "sha256": self.bundle_sha256},
             "architecture": self.architecture,
             "registry": self.registry,
-            # Left out where it is all, so that locks without it keep their bytes and checksums.
-            **({} if self.need == "all" else {"need": self.need}),
+            # Left out where nobody asked for a part, as in locks from before there were parts.
+            **({} if self.need is None else {"need": self.need}),
             "charms": [
                 {
                     "name": one.name,
@@ -165,6 +168,7 @@ class Lock:
                 {
                     "source": one.source,
                     "target": one.target,
+                    **({} if one.library is None else {"library": one.library}),
                     "digest": one.digest,
                     "media-type": one.media_type,
                     "platforms": list(one.platforms),
@@ -219,8 +223,8 @@ class _Reader:
             "schema tool bundle architecture registry charms images blobs",
             optional=("need",),
         )
-        need = fields.get("need", "all")
-        if need not in NEEDS:
+        need = fields.get("need")
+        if need is not None and need not in NEEDS:
             raise self._wrong("need", f"must be one of {', '.join(NEEDS)}, not {need!r}")
         bundle = self._fields(fields["bundle"], "bundle", "name sha256")
         registry = fields["registry"]
@@ -258,10 +262,16 @@ class _Reader:
         )
 
     def _image(self, value: JSONValue) -> LockedImage:
-        fields = self._fields(value, "an image", "source target digest media-type platforms blobs")
+        fields = self._fields(
+            value,
+            "an image",
+            "source target digest media-type platforms blobs",
+            optional=("library",),
+        )
         return LockedImage(
             source=self._text(fields, "source"),
             target=self._text(fields, "target"),
+            library=self._text(fields, "library") if "library" in fields else None,
             digest=self._match(fields, "digest", DIGEST),
             media_type=self._text(fields, "media-type"),
             platforms=self._texts(fields, "platforms"),

@@ -7,6 +7,7 @@ from ckf_airgap.juju.deploy import DeployEvent
 from ckf_airgap.juju.snapshot import Change
 from ckf_airgap.juju.steps import Plan
 from ckf_airgap.juju.watch import Progress
+from ckf_airgap.operations.hidden import HiddenImages
 from ckf_airgap.rendering.overlay import Rendering
 
 
@@ -18,6 +19,9 @@ class Observer:
 
     def on_rendered(self, rendering: Rendering) -> None:
         """The bundle has been rendered."""
+
+    def on_hidden(self, hidden: HiddenImages) -> None:
+        """The files of the charms have been searched for images; called at any time."""
 
     def on_connected(self, session: Session) -> None:
         """There is a connection to the model."""

@@ -119,6 +119,7 @@ async def rehearse(
                 ),
                 observer,
                 seconds,
+                searched=inputs if inputs.charms is not None else None,
             )
             findings = tuple(controller.models[model].findings)
     return Rehearsal(deployment=deployment, findings=findings)

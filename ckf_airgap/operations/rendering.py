@@ -43,7 +43,7 @@ from ckf_airgap.files.paths import settle
 from ckf_airgap.images.lists import ImageList, RetaggedImages
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.images.resourcefiles import read_resource_files
-from ckf_airgap.images.resources import ResourceFiles
+from ckf_airgap.images.resources import ResourceFiles, with_resources
 from ckf_airgap.images.retag import RetagMapping
 from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.rendering.overlay import Rendering, render
@@ -199,6 +199,7 @@ def _render(
     )
     chosen = choose_charms(effective, charms, architecture=inputs.architecture)
     resources = read_resource_files(effective, chosen.charms)
+    rules = read_rules(inputs, named)
     site = look_at_site(effective, settings, named.site, model=inputs.model)
     rendering = render(
         named.bundle,
@@ -206,7 +207,7 @@ def _render(
         resources=resources if carry is None else carry(resources),
         images=None if by_rule else read_images(inputs, registry),
         registry=registry,
-        rules=read_rules(inputs, named),
+        rules=rules,
         settings=[*site.settings, *settings],
         overlays=overlays.documents,
         overlay_names=overlays.names,
@@ -217,6 +218,8 @@ def _render(
         rendering,
         warnings=(*overlays.warnings, *rendering.warnings, *site.warnings),
         after=site.after,
+        source=with_resources(effective, resources),
+        rules=rules,
     )
 
 

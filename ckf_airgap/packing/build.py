@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -22,7 +23,7 @@ from ckf_airgap.errors import (
 )
 from ckf_airgap.files import disk_error, reads_once, write_text
 from ckf_airgap.files.sizes import size_text
-from ckf_airgap.images.lists import ImageList
+from ckf_airgap.images.lists import ImageList, Need
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.resourcefiles import missing_paths
 from ckf_airgap.images.retag import RetagMapping, retag_images
@@ -37,6 +38,7 @@ from ckf_airgap.packing.charmsarchive import salvage_charms, write_charms
 from ckf_airgap.packing.checksums import read_private_key
 from ckf_airgap.packing.directory import begin, cut, finish, locked
 from ckf_airgap.packing.imagesarchive import lock_images, weigh_images
+from ckf_airgap.packing.mirrors import second_names, write_pack_mirrors
 from ckf_airgap.packing.plan import Packed, PackObserver, PackPlan
 from ckf_airgap.packing.resources import carry_resources
 from ckf_airgap.packing.since import Assumes, known_blobs, unchanged_charms
@@ -103,11 +105,14 @@ class _Pack:
     def check_lock(self) -> None:
         """Refuse a lock of a pack of other images; `UsageError`."""
         given = self._given
-        if given is not None and given.need != self._plan.need:
+        if given is None:
+            return
+        needs = given.need, self._plan.need
+        if needs[0] != needs[1]:
+            theirs, mine = (f"--need {need}" if need else "no --need" for need in needs)
             raise UsageError(
-                f"the lock is from a pack made with --need {given.need},"
-                f" this one has --need {self._plan.need}",
-                fix=f"Give --need {given.need}, or leave out --lock.",
+                f"the lock is from a pack made with {theirs}, this one has {mine}",
+                fix=f"Give {theirs}, or leave out --lock.",
             )
 
     async def run(self) -> Packed:
@@ -117,11 +122,14 @@ class _Pack:
         await self._weigh()
         charms = await self._collect()
         listing = await self._list()
-        references = tuple(image.reference for image in listing.inventory)
+        nameable = listing.inventory.chosen(self._nameable)
+        references = tuple(image.reference for image in nameable)
         mapping = retag_images(references, plan.registry, max_depth=plan.max_depth)
         chosen = self._chosen(listing, mapping)
         report = await self._save(chosen, self._assumed(chosen))
-        images, sizes, lacking = await lock_images(out / plan.images_name, chosen, plan.since)
+        images, sizes, lacking = await lock_images(
+            out / plan.images_name, chosen, plan.since, self._second_names(mapping)
+        )
         lock = replace(
             charms.lock,
             tool=self._given.tool if self._given is not None else __version__,
@@ -135,6 +143,7 @@ class _Pack:
         self._step("writing overlay, bundle and lock")
         rendering = await in_thread(self._render, mapping)
         assumes = self._assumes(lock, lacking)
+        warnings = await in_thread(write_pack_mirrors, plan, mapping)
         await in_thread(self._write_documents, listing, mapping, rendering, lock, assumes)
         left_out = assumes.charms if assumes is not None else frozenset()
         carried = [one for one in lock.charms if one.file not in left_out]
@@ -153,8 +162,11 @@ class _Pack:
             charms_fetched=charms.fetched,
             images=report,
             left_out=self._left_out(mapping, lock),
+            user_tagged=()
+            if self._nameable == "all"
+            else tuple(one.reference.name for one in listing.inventory if one.user_tagged),
             assumes=assumes,
-            warnings=rendering.warnings,
+            warnings=(*rendering.warnings, *warnings),
         )
 
     @property
@@ -162,6 +174,18 @@ class _Pack:
         """The lock to reproduce, if it has images, too."""
         lock = self._plan.charms.lock
         return lock if lock is not None and lock.registry is not None else None
+
+    @property
+    def _nameable(self) -> Need | None:
+        """The images that the retagged list has: names without a tag if somebody wants them."""
+        return "all" if self._plan.need in ("later", "all") else None
+
+    def _second_names(self, mapping: RetagMapping) -> Mapping[ImageReference, str]:
+        """Return the second names for the lock; one to reproduce may be from before them."""
+        given = self._given
+        if given is not None and not any(one.library for one in given.images):
+            return {}
+        return second_names(mapping)
 
     def _step(self, text: str) -> None:
         self._observer.on_step(text)
@@ -237,8 +261,9 @@ class _Pack:
     def _chosen(self, listing: Listing, mapping: RetagMapping) -> RetagMapping:
         """Return the part of a mapping that is about the images to be packed."""
         chosen = {image.reference for image in listing.inventory.chosen(self._plan.need)}
-        if not chosen and self._plan.need != "all":
-            which = {"required": "required", "later": "used later"}[self._plan.need]
+        need = self._plan.need
+        if not chosen and need is not None and need != "all":
+            which = {"required": "required", "later": "used later"}[need]
             raise UsageError(f"no image of {listing.named.where} is {which}")
         images = tuple(image for image in mapping.images if image.source in chosen)
         return replace(mapping, images=images)
@@ -376,6 +401,7 @@ class _Pack:
                 split=self._is_split(),
                 tool=plan.tool is not None,
                 mapping=plan.max_depth is not None,
+                mirrors=(out / names.MIRRORS).is_dir(),
                 signed=plan.signing_key is not None,
                 assumes=assumes,
                 share=Share(

@@ -125,6 +125,7 @@ def _is_ours(name: str) -> bool:
         names.INSTALL,
         names.WHEELS,
         names.RESOURCES,
+        names.MIRRORS,
     }
     if names.whole_of(name) is not None or name in known:
         return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ckf_airgap.concurrency import bounded_outcomes, in_thread
@@ -45,7 +45,7 @@ async def weigh_images(
 
 
 async def lock_images(
-    path: Path, mapping: RetagMapping, before: Lock | None
+    path: Path, mapping: RetagMapping, before: Lock | None, second: Mapping[ImageReference, str]
 ) -> tuple[tuple[LockedImage, ...], dict[str, int], frozenset[str]]:
     """Return what the lock says of the images in an archive, and what the archive lacks.
 
@@ -53,6 +53,7 @@ async def lock_images(
         path: The archive.
         mapping: Where the images go.
         before: The lock of the earlier pack that this one is made after, if any.
+        second: The second names of official images by the canonical form of their sources.
 
     Returns:
         The images, the size of each blob and manifest, and the digests that are not in the archive.
@@ -83,6 +84,7 @@ async def lock_images(
                 LockedImage(
                     source=str(image.source),
                     target=str(image.target),
+                    library=second.get(image.source.canonical()),
                     digest=str(top.digest),
                     media_type=top.media_type,
                     platforms=platforms or known.get(str(top.digest), ()),

@@ -8,6 +8,7 @@ from typing import Final
 
 from ckf_airgap.errors import IntegrityError
 from ckf_airgap.operations.lock import LOCK_NAME as LOCK_NAME  # noqa: PLC0414
+from ckf_airgap.operations.mirrors import DIRECTORY
 
 CHECKSUMS: Final = "SHA256SUMS"
 """The checksums of all other files, as ``sha256sum -c`` reads them."""
@@ -34,6 +35,9 @@ INSTALL: Final = "install.sh"
 WHEELS: Final = "wheels"
 RESOURCES: Final = "resources"
 """The files of resources, ``resources/APPLICATION/RESOURCE/FILE``; only when the bundle has any."""
+
+MIRRORS: Final = DIRECTORY
+"""What nodes need to find public images in the private registry."""
 
 BEGUN: Final = (*IMAGES, *(f"{name}.part" for name in IMAGES), CHARMS, LOCK_NAME, README)
 """Files that show that a directory without checksums is an unfinished pack."""

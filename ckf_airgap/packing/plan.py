@@ -31,7 +31,8 @@ class PackPlan:
         registry: The private registry.
         output: The directory of the pack.
         transfer: How images are moved.
-        need: Which images of the bundle are packed; the overlay names all in any case.
+        need: Which images of the bundle are packed; the overlay names all in any case. ``None`` is
+            all whose tag is known.
         gzip: Whether the images are in ``images.tar.gz``; else in ``images.tar``.
         append: Lists of additional images.
         juju_version: Add the images of an offline controller of this version.
@@ -48,7 +49,7 @@ class PackPlan:
     registry: Registry
     output: Path
     transfer: TransferSettings = field(default_factory=TransferSettings)
-    need: Need = "all"
+    need: Need | None = None
     gzip: bool = True
     append: tuple[Path, ...] = ()
     juju_version: str | None = None
@@ -86,6 +87,7 @@ class Packed:
         charms_fetched: Charms that came over the network in this run.
         images: What became of the images.
         left_out: Images of the bundle that neither this pack nor the one before it holds.
+        user_tagged: Names that are not packed because their users choose the tag.
         assumes: What is left out.
         warnings: What a person should look at.
     """
@@ -97,6 +99,7 @@ class Packed:
     charms_fetched: int
     images: TransferReport
     left_out: tuple[str, ...]
+    user_tagged: tuple[str, ...]
     assumes: Assumes | None
     warnings: tuple[Problem, ...] = ()
 

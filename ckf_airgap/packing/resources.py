@@ -44,7 +44,7 @@ def carry_resources(found: ResourceFiles, pack: Path, layout: Path) -> ResourceF
 
 
 def lay_out(source: Path, target: Path, expected: FileSum) -> None:
-    """Copy the file of a resource out of a pack.
+    """Copy a file of a directory out of a pack.
 
     Raises:
         IntegrityError: when it is not the file that was packed.

@@ -80,7 +80,7 @@ Made by ckf-airgap {version}, for the registry {registry}.
   ckf-airgap unpack . --to ~          ~/charms, ~/retagged-images.txt and the rest
   ckf-airgap images push {images} --registry {registry}{mapping}
   ckf-airgap deploy ~/{bundle_file}   --charms ~/charms --images ~/retagged-images.txt
-
+{mirrors}
 Without ckf-airgap, the usual tools work as well:
 
   sha256sum -c SHA256SUMS
@@ -99,7 +99,16 @@ Files
   retagged-images.txt        the same in the private registry
   bundle.yaml, overlay.yaml  the bundle as published, and what changes in it here
   merged-bundle.yaml         both together
-{left_out}{since}"""
+{mirrors_file}{left_out}{since}"""
+
+_MIRRORS: Final = """
+Before that, put the files of {place} on every node, as its README.txt says: it then finds
+images that no option of a charm reaches, such as those that users name in notebooks.
+"""
+
+_MIRRORS_FILE: Final = """\
+  mirrors/                   what nodes need to find images of public registries in {registry}
+"""
 
 _LEFT_OUT: Final = """
 This pack holds the images that are {which}:
@@ -153,7 +162,7 @@ class Share:
         left_out: How many of the others the pack before it did not bring either.
     """
 
-    need: Need
+    need: Need | None
     carried: int
     total: int
     left_out: int
@@ -183,6 +192,7 @@ def readme(
     split: bool,
     tool: bool,
     mapping: bool,
+    mirrors: bool,
     signed: bool,
     assumes: Assumes | None,
     share: Share,
@@ -197,6 +207,7 @@ def readme(
         split: Whether it was cut into parts.
         tool: Whether ckf-airgap itself is carried.
         mapping: Whether a mapping says where images go.
+        mirrors: Whether it has mirrors for nodes.
         signed: Whether the checksums are signed.
         assumes: What is taken to be there already.
         share: How much of the bundle's images it holds.
@@ -219,6 +230,8 @@ def readme(
         images=f"~/{images}" if split else images,
         images_file=images,
         bundle_file="bundle.yaml",
+        mirrors=_MIRRORS.format(place="~/mirrors") if mirrors else "",
+        mirrors_file=_MIRRORS_FILE.format(registry=registry) if mirrors else "",
         merged="merged-bundle.yaml",
         mapping=at_mapping,
         check=check if tool else "",
@@ -233,7 +246,7 @@ def readme(
 
 def _left_out(share: Share, registry: str, mapping: str) -> str:
     """Return what a pack of some images says about the others."""
-    if share.need == "all":
+    if share.need in (None, "all"):
         return ""
     other, what = _OTHERS[share.need]
     count = share.left_out

@@ -19,6 +19,7 @@ from ckf_airgap.packing.names import (
     IMAGES,
     LAID_OUT,
     LOCK_NAME,
+    MIRRORS,
     RESOURCES,
     SIGNATURE,
 )
@@ -130,18 +131,18 @@ class _Unpacking:
             file: _state(self._charms / file, "sha384", one.sha384) for file, one in wanted.items()
         }
         parts = self._parts()
-        resources = {
+        trees = {
             name: one
             for name, one in self._checksums.files.items()
-            if name.startswith(f"{RESOURCES}/")
+            if name.startswith((f"{RESOURCES}/", f"{MIRRORS}/"))
         }
-        self._refuse_differing(small, resources, states, parts)
+        self._refuse_differing(small, trees, states, parts)
         self._charms.mkdir(parents=True, exist_ok=True)
         self._extract(wanted, states)
         images = self._images(parts)
         for name, content in small.items():
             self._write(self._target / name, content)
-        for name, expected in resources.items():
+        for name, expected in trees.items():
             if _state(self._target / name, "sha256", expected.sha256) == "same":
                 self._kept += 1
             else:
@@ -209,7 +210,7 @@ class _Unpacking:
     def _refuse_differing(
         self,
         small: dict[str, bytes],
-        resources: dict[str, FileSum],
+        trees: dict[str, FileSum],
         charms: dict[str, str],
         images: tuple[str, list[Path]] | None,
     ) -> None:
@@ -217,7 +218,7 @@ class _Unpacking:
             return
         differing = [self._charms / file for file, state in charms.items() if state == "differs"]
         sums = {name: hashlib.sha256(content).hexdigest() for name, content in small.items()}
-        sums |= {name: one.sha256 for name, one in resources.items()}
+        sums |= {name: one.sha256 for name, one in trees.items()}
         for name, expected in sums.items():
             path = self._target / name
             if _state(path, "sha256", expected) == "differs":

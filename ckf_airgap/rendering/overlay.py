@@ -40,8 +40,10 @@ from ckf_airgap.errors import (
     raise_all,
 )
 from ckf_airgap.images.discover import ApplicationImages, ImageNeed, Place, discover_images
+from ckf_airgap.images.grammar import refuse_unfit
 from ckf_airgap.images.lists import ImageList, RetaggedImages
 from ckf_airgap.images.reference import ImageReference, Registry
+from ckf_airgap.images.registrylists import extended, lists_left, registry_lists
 from ckf_airgap.images.resources import ResourceFiles, with_resources
 from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.images.storeresources import numbered_places, numbered_resources
@@ -98,6 +100,8 @@ class Rendering:
         proof: That no image was left outside; rendering fails without it.
         warnings: What a person should look at.
         after: By application, those that must be active before it is deployed.
+        source: The bundle that was given, with overlays and files of resources.
+        rules: What the charms do not declare.
     """
 
     bundle: Bundle = field(repr=False)
@@ -110,6 +114,8 @@ class Rendering:
     proof: Proof = field(repr=False)
     warnings: tuple[Problem, ...] = ()
     after: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    source: Bundle = field(default_factory=Bundle, repr=False)
+    rules: ImageRules = field(default_factory=ImageRules.empty, repr=False)
 
     @property
     def order_warnings(self) -> tuple[Problem, ...]:
@@ -229,6 +235,7 @@ def render(
     bare = {place: files.images[place].image for place in own_resources if place in files.images}
     written = ResourceFiles(files=files.files, images=kept)
     start = relative_to or charms.path
+    lists = registry_lists(final, by_application, rules, retagged.registry)
     generated = _generated(
         found,
         targets,
@@ -236,12 +243,15 @@ def render(
         _charm_paths(by_application, charms, relative_to),
         {**bare, **_resource_paths(written, start)},
     )
-    target = merge_documents(final.document, generated)
+    target = merge_documents(
+        merge_documents(final.document, generated), extended(lists, own_options)
+    )
     warnings = [*effective.warnings, *without_units(final, by_application)]
     warnings += numbered_resources(final, by_application)
     warnings += [warning for entry in found for warning in entry.warnings()]
     warnings += logins_left(files, kept, retagged.registry)
     warnings += left_outside(final, own_options, own_resources, retagged)
+    warnings += lists_left(lists, own_options, retagged.registry)
     warnings += unquoted(found, retagged.registry)
     warnings += chosen.warnings
     warnings += without_base(final, by_application)
@@ -249,6 +259,7 @@ def render(
     rendered = with_resources(
         Bundle.from_document(_without_channels(target), where="as rendered"), written
     )
+    refuse_unfit(rendered, by_application, rules)
     proof = prove(
         rendered,
         by_application,
@@ -398,7 +409,7 @@ def _generated(
             except OptionError as exc:
                 problems.append(Problem(str(exc), f"application {entry.application.name}"))
                 continue
-            if plan.uses and rendered != _in_force(entry, plan.option):
+            if plan.is_written and rendered != _in_force(entry, plan.option):
                 options[plan.option] = rendered
         name = entry.application.name
         resources: dict[str, JSONValue] = {

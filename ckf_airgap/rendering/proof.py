@@ -171,9 +171,10 @@ def _listed(reference: ImageReference, images: RetaggedImages) -> ImageReference
 
 
 def _names_for_juju(rules: ImageRules, images: RetaggedImages) -> frozenset[str]:
-    """Return the names under which the registry has the images of Juju itself."""
+    """Return the names under which the registry has the images that no charm names."""
     texts = [rules.charm_bases.repository] if rules.charm_bases else []
     texts += rules.juju.images("0") if rules.juju else []
+    texts += [extra.image for extra in rules.extra_images]
     sources = [ImageReference.parse(text) for text in texts]
     names = {source.canonical().name for source in sources}
     placed = {target.name for source, target in images.places.items() if source.name in names}

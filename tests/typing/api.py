@@ -10,6 +10,7 @@ from typing_extensions import assert_type
 
 import ckf_airgap
 from ckf_airgap import (
+    MIRROR_FORMATS,
     AirgapError,
     CharmListing,
     CharmSources,
@@ -31,6 +32,8 @@ from ckf_airgap import (
     ListingInputs,
     Lock,
     Mapper,
+    MirrorFormat,
+    MirrorPlan,
     MissingError,
     ModelSnapshot,
     Observer,
@@ -51,6 +54,7 @@ from ckf_airgap import (
     Unpacked,
     VerifiedPack,
     WaitReport,
+    WrittenMirrors,
     audit_images,
     connect,
     copy_images,
@@ -64,6 +68,7 @@ from ckf_airgap import (
     pack_release,
     places_in_registry,
     places_of_mapping,
+    plan_mirrors,
     pull_images,
     push_from_engine,
     push_images,
@@ -80,6 +85,7 @@ from ckf_airgap import (
     verify_pack,
     wait_for_model,
     watch_model,
+    write_mirrors,
 )
 
 
@@ -143,6 +149,14 @@ async def transfers(references: list[ImageReference], mapping: RetagMapping) -> 
     report = await verify_images(references, how, source="i.tar", mapping=places)
     assert_type(report.results, tuple[ImageResult, ...])
     assert_type(report.results[0].status, ImageStatus)
+
+
+def mirrors(registry: Registry, references: list[ImageReference], mapping: RetagMapping) -> None:
+    plan = plan_mirrors(registry, references, mapping=mapping, ca_file="ca.crt")
+    assert_type(plan, MirrorPlan)
+    formats: list[MirrorFormat] = ["containerd", "crio"]
+    assert_type(write_mirrors(plan, "mirrors", formats), WrittenMirrors)
+    assert_type(MIRROR_FORMATS, tuple[MirrorFormat, ...])
 
 
 async def packs(plan: PackPlan, observer: PackObserver) -> None:

@@ -49,6 +49,7 @@ OPERATIONS = {
     "images push": ["push_images", "push_from_engine"],
     "images verify": ["verify_images"],
     "images copy": ["copy_images"],
+    "mirrors": ["plan_mirrors", "write_mirrors"],
     "pack": ["pack_release"],
     "verify": ["verify_pack"],
     "unpack": ["unpack_pack"],

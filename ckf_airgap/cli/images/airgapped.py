@@ -9,6 +9,7 @@ import click
 import ckf_airgap
 from ckf_airgap.cli.images.transferoptions import (
     engine_option,
+    library_option,
     needed,
     one_registry,
     place_options,
@@ -79,14 +80,17 @@ Example:
 @click.argument("source", metavar="SOURCE", type=UserPath())
 @place_options
 @click.option("--create-project", is_flag=True, help="Create projects that are missing (Harbor).")
+@library_option("--library when a directory mirrors lies beside SOURCE")
 @engine_option
 @transfer_options()
 @json_option
 @verbosity_options
 def push_command(
+    *,
     source: Path,
     mapper: Mapper | None,
     create_project: bool,
+    library: bool | None,
     engine: str,
     settings: TransferSettings,
 ) -> None:
@@ -99,12 +103,12 @@ def push_command(
     from ckf_airgap.cli.images.transferview import carry
 
     places = needed(mapper)
-    how_projects = settings.with_projects(create=create_project)
+    settings = settings.with_projects(create=create_project).with_library(library=library)
     if engine == "docker":
-        references = read_list(source)
+        references = read_list(source, takes_need=False)
         carry(
             Terminal.current(),
-            how_projects,
+            settings,
             "pushing",
             "pushed",
             lambda how: ckf_airgap.push_from_engine(references, places, how),
@@ -112,7 +116,7 @@ def push_command(
         return
     carry(
         Terminal.current(),
-        how_projects,
+        settings,
         "pushing",
         "pushed",
         lambda how: ckf_airgap.push_images(source, places, how),
@@ -136,11 +140,17 @@ Examples:
     help="What was pushed; its digests must be those in the registry.",
 )
 @place_options
+@library_option("--library when a directory mirrors lies beside ARCHIVE")
 @transfer_options(recheck=False)
 @json_option
 @verbosity_options
 def verify_command(
-    images: Path | None, source: Path | None, mapper: Mapper | None, settings: TransferSettings
+    *,
+    images: Path | None,
+    source: Path | None,
+    mapper: Mapper | None,
+    library: bool | None,
+    settings: TransferSettings,
 ) -> None:
     """Check that all images are in the private registry, by digest and with all their layers.
 
@@ -153,12 +163,12 @@ def verify_command(
         raise UsageError("neither a list of images nor --from is given")
     if source is not None:
         needed(mapper)
-    references = () if images is None else read_list(images)
+    references = () if images is None else read_list(images, takes_need=False)
     if images is not None and mapper is None:
         one_registry(images, references)
     carry(
         Terminal.current(),
-        settings,
+        settings.with_library(library=library),
         "verifying",
         "verified",
         lambda how: ckf_airgap.verify_images(references, how, source=source, mapping=mapper),

@@ -9,6 +9,7 @@ import click
 import ckf_airgap
 from ckf_airgap.cli.images.transferoptions import (
     engine_option,
+    library_option,
     needed,
     place_options,
     read_list,
@@ -57,11 +58,15 @@ Example:
     metavar="DIR",
     help="The OCI image layout to pull into.",
 )
+@need_option
+@no_set_option
 @engine_option
 @transfer_options(platforms=True)
 @json_option
 @verbosity_options
-def pull_command(images: Path, output: Path, engine: str, settings: TransferSettings) -> None:
+def pull_command(
+    images: Path, output: Path, need: Need | None, engine: str, settings: TransferSettings
+) -> None:
     """Pull images from their registries into a directory, or into a Docker Engine.
 
     The directory is an OCI image layout: each layer once, manifests byte for byte. Every tag is
@@ -69,7 +74,7 @@ def pull_command(images: Path, output: Path, engine: str, settings: TransferSett
     """
     from ckf_airgap.cli.images.transferview import carry
 
-    references = read_list(images)
+    references = read_list(images, need)
     directory = None if engine == "docker" else output
     carry(
         Terminal.current(),
@@ -124,7 +129,7 @@ def save_command(
     output: Path,
     source: Path | None,
     per_image: bool,
-    need: Need,
+    need: Need | None,
     mapper: Mapper | None,
     engine: str,
     settings: TransferSettings,
@@ -134,8 +139,8 @@ def save_command(
     It is an OCI image layout in a tar, with each layer once, and what `docker load` needs. It is
     written as FILE.part and renamed once all images are in; a run that was stopped or failed
     is continued by the next one. With --registry, `docker load` gives the images their names in
-    that registry, too. --need requires a list that says what each image is needed for: the output
-    of `images list --json`.
+    that registry, too. --need required and later take a list that says what each image is needed
+    for: the output of `images list --json`.
     """
     from ckf_airgap.cli.images.transferview import carry
 
@@ -143,7 +148,7 @@ def save_command(
         raise UsageError("neither a list of images nor --from is given")
     if engine == "docker" and (source is not None or images is None):
         raise UsageError("--engine docker takes a list of images, and no --from")
-    if images is None and need != "all":
+    if images is None and need not in (None, "all"):
         raise UsageError(
             f"{source} does not say which of its images are {need}",
             fix="Also give the output of `ckf-airgap images list BUNDLE --json`.",
@@ -181,13 +186,22 @@ Example, on a machine that can reach both sides:
 """,
 )
 @click.argument("images", metavar="IMAGES", type=UserPath())
+@need_option
+@no_set_option
 @place_options
 @click.option("--create-project", is_flag=True, help="Create projects that are missing (Harbor).")
+@library_option("--no-library")
 @transfer_options(platforms=True)
 @json_option
 @verbosity_options
 def copy_command(
-    images: Path, mapper: Mapper | None, create_project: bool, settings: TransferSettings
+    *,
+    images: Path,
+    need: Need | None,
+    mapper: Mapper | None,
+    create_project: bool,
+    library: bool | None,
+    settings: TransferSettings,
 ) -> None:
     """Copy images from their registries straight into the private one.
 
@@ -195,10 +209,10 @@ def copy_command(
     """
     from ckf_airgap.cli.images.transferview import carry
 
-    mapping = needed(mapper)(read_list(images))
+    mapping = needed(mapper)(read_list(images, need))
     carry(
         Terminal.current(),
-        settings.with_projects(create=create_project),
+        settings.with_projects(create=create_project).with_library(library=library),
         "copying",
         "copied",
         lambda how: ckf_airgap.copy_images(mapping, how),

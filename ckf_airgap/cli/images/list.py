@@ -11,7 +11,7 @@ from ckf_airgap.cli.images.options import listing_options
 from ckf_airgap.cli.options import (
     BundleName,
     json_option,
-    need_option,
+    listed_need_option,
     no_set_option,
     output_option,
     verbosity_options,
@@ -34,7 +34,7 @@ Example:
 )
 @click.argument("bundle", type=BundleName())
 @listing_options()
-@need_option
+@listed_need_option
 @no_set_option
 @output_option("the list")
 @json_option
@@ -65,6 +65,12 @@ def list_command(inputs: ListingInputs, need: Need, output: Path | None) -> None
         f"{len(inventory)} images, taken from {listing.taken_from}: {required} are required to "
         f"reach active/idle, {len(inventory) - required} are used later"
     )
+    names = [image.reference.name for image in chosen if image.user_tagged]
+    if names:
+        terminal.note(
+            f"users choose the tag of {', '.join(names)}: saving and packing leave it out unless "
+            "--need says all or later; name tags that are used with --append"
+        )
 
 
 async def _list(inputs: ListingInputs, need: Need, output: Path | None) -> Listing:

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def listing_options(*, more_images: bool = True) -> Callable[[_F], _F]:
+def listing_options(*, files_only: bool = False) -> Callable[[_F], _F]:
     """Return the options of an inventory, which reach the command as one argument ``inputs``.
 
     The command's own argument or option ``bundle`` goes into it.
 
     Args:
-        more_images: Whether images besides those of the bundle can be added.
+        files_only: Whether only charm files count: no facts of a release, no controller.
     """
     decorators = [
         click.option(
@@ -41,20 +41,18 @@ def listing_options(*, more_images: bool = True) -> Callable[[_F], _F]:
             envvar="CKF_AIRGAP_CHARMS",
             show_envvar=True,
             metavar="DIR",
-            help="The .charm files.  [default: the facts of a shipped release, "
-            f"{DEFAULT_CHARMS} for another bundle]"
-            if more_images
-            else f"The .charm files.  [default: {DEFAULT_CHARMS}]",
+            help=f"The .charm files.  [default: {DEFAULT_CHARMS}]"
+            if files_only
+            else "The .charm files.  [default: the facts of a shipped release, "
+            f"{DEFAULT_CHARMS} for another bundle]",
         ),
         overlay_option,
         rules_option,
         arch_option,
+        append_option,
     ]
-    if more_images:
-        decorators += [
-            append_option,
-            juju_version_option,
-        ]
+    if not files_only:
+        decorators.append(juju_version_option)
 
     def decorate(function: _F) -> _F:
         @functools.wraps(function)
@@ -65,7 +63,7 @@ def listing_options(*, more_images: bool = True) -> Callable[[_F], _F]:
             overlays: tuple[Path, ...],
             rules: Path | None,
             architecture: str | None,
-            append: tuple[Path, ...] = (),
+            append: tuple[Path, ...],
             juju_version: str | None = None,
             **rest: Any,
         ) -> Any:

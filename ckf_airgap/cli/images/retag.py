@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 import ckf_airgap
+from ckf_airgap.cli.images.transferoptions import read_list
 from ckf_airgap.cli.options import (
     UserPath,
     json_option,
     max_depth_option,
+    need_option,
+    no_set_option,
     output_option,
     registry_option,
     verbosity_options,
@@ -18,9 +21,11 @@ from ckf_airgap.cli.options import (
 from ckf_airgap.cli.terminal import Terminal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from ckf_airgap import ImageList, Registry, RetagMapping
+    from ckf_airgap import ImageReference, Registry, RetagMapping
+    from ckf_airgap.images.lists import Need
 
 
 @click.command(
@@ -34,6 +39,8 @@ Example:
 @click.argument("images", metavar="IMAGES", type=UserPath())
 @registry_option(required=True)
 @max_depth_option
+@need_option
+@no_set_option
 @output_option("the list")
 @click.option(
     "--mapping",
@@ -55,6 +62,7 @@ def retag_command(
     images: Path,
     registry: str,
     max_depth: int | None,
+    need: Need | None,
     output: Path | None,
     mapping: Path | None,
     engine: str,
@@ -68,7 +76,8 @@ def retag_command(
     from ckf_airgap.cli.runner import run
 
     terminal = Terminal.current()
-    result = run(_retag(images, ckf_airgap.Registry.parse(registry), max_depth, output, mapping))
+    place = ckf_airgap.Registry.parse(registry)
+    result = run(_retag(read_list(images, need), place, max_depth, output, mapping))
     if terminal.json:
         if engine == "none":
             terminal.document(result.to_json())
@@ -98,7 +107,7 @@ def _tag(terminal: Terminal, places: RetagMapping) -> None:
 
 
 async def _retag(
-    images: Path,
+    images: Sequence[ImageReference],
     registry: Registry,
     max_depth: int | None,
     output: Path | None,
@@ -107,15 +116,9 @@ async def _retag(
     from ckf_airgap.concurrency import in_thread
     from ckf_airgap.files import write_text
 
-    sources = await in_thread(_read_sources, images)
-    result = ckf_airgap.retag_images(sources, registry, max_depth=max_depth)
+    result = ckf_airgap.retag_images(images, registry, max_depth=max_depth)
     if output is not None:
         await in_thread(write_text, output, result.to_text())
     if mapping is not None:
         await in_thread(write_text, mapping, result.dump(mapping.name))
     return result
-
-
-def _read_sources(path: Path) -> ImageList:
-    fix = "Write it with: ckf-airgap images list BUNDLE -o images.txt"
-    return ckf_airgap.ImageList.read(path, fix=fix)

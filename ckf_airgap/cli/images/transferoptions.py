@@ -10,6 +10,7 @@ import click
 
 import ckf_airgap
 from ckf_airgap.cli.options import UserPath, apply, max_depth_option, registry_option
+from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import UsageError
 from ckf_airgap.net.limits import DEFAULT_LIMIT
 
@@ -138,6 +139,21 @@ def engine_option(function: _F) -> _F:
     )(function)
 
 
+def library_option(default: str) -> Callable[[_F], _F]:
+    """Return ``--library/--no-library``.
+
+    Args:
+        default: What counts when neither is given.
+    """
+    return click.option(
+        "--library/--no-library",
+        "library",
+        default=None,
+        help="Whether official images of Docker Hub also have the name that nodes with mirrors ask"
+        f" for: library/alpine next to alpine.  [default: {default}]",
+    )
+
+
 def place_options(function: _F) -> _F:
     """Add the options that say where images go, as one argument ``mapper`` or ``None``."""
 
@@ -192,20 +208,35 @@ def one_registry(path: Path, references: Sequence[ImageReference]) -> None:
         )
 
 
-def read_list(path: Path, need: Need = "all") -> tuple[ImageReference, ...]:
-    """Read a list of images; blocks on the disk.
+def read_list(
+    path: Path, need: Need | None = None, *, takes_need: bool = True
+) -> tuple[ImageReference, ...]:
+    """Read a list of images, and say which are left out; blocks on the disk.
+
+    Args:
+        path: The file.
+        need: Which of them; ``None`` is all whose tag is known.
+        takes_need: Whether the command has ``--need``.
 
     Raises:
         MissingError: when it is not there.
         InputError: when it cannot be read.
         UsageError: when it has no images that are needed so, or does not say what they are for.
     """
-    fix = "Write it with: ckf-airgap images list BUNDLE -o images.txt"
-    images = ckf_airgap.ImageList.read(path, fix=fix).chosen(need)
-    if not len(images):
-        which = "" if need == "all" else f" that are {'used ' if need == 'later' else ''}{need}"
-        raise UsageError(f"{path} lists no images{which}")
-    return tuple(images)
+    from ckf_airgap.operations.lists import read_image_list
+
+    images = read_image_list(path)
+    chosen = images.chosen(need)
+    if not len(chosen):
+        which = f" that are {'used ' if need == 'later' else ''}{need}"
+        raise UsageError(f"{path} lists no images{which if need not in (None, 'all') else ''}")
+    names = sorted({one.reference.name for one in images.entries if one.user_tagged})
+    if need is None and names:
+        Terminal.current().note(
+            f"left out, since its users choose the tag: {', '.join(names)}; add lines with the "
+            f"tags that they use{', or give --need all to take latest' if takes_need else ''}"
+        )
+    return tuple(chosen)
 
 
 def _mapper(registry: str | None, mapping: Path | None, max_depth: int | None) -> Mapper | None:

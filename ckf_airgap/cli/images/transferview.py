@@ -247,8 +247,8 @@ def _rest(report: TransferReport, done: str) -> str:
     # An archive is whole or none; tagging is over at once, whatever it does again.
     whole = done in ("saved", "tagged")
     if not whole and len(report.failed) <= _MAX_ONLY and "--only" not in words:
-        for result in report.failed:
-            words += ["--only", result.source]
+        for source in dict.fromkeys(result.source for result in report.failed):
+            words += ["--only", source]
         return f": {shlex.join(words)}"
     hint = "" if done == "verified" else " (it moves only what is missing)"
     return f"{hint}: {shlex.join(words)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ckf_airgap.errors import ReferenceSyntaxError
-from ckf_airgap.images.recognise import images_in_text
+from ckf_airgap.images.recognise import candidates_in_options
 from ckf_airgap.images.reference import ImageReference, Registry
 from ckf_airgap.rehearsal.entities.entities import Application, Finding
 from ckf_airgap.rehearsal.entities.resources import OCI_IMAGE, STORE, LiveResource
@@ -66,21 +66,30 @@ def upload_finding(resource: LiveResource, *, registry: Registry | None) -> Find
 def option_findings(application: Application, *, registry: Registry | None) -> Iterator[Finding]:
     """Yield a finding for each image in an option's value that is not in the private registry.
 
-    Values that were set and defaults count alike: charms start what their options name.
+    Values that were set and defaults count alike: charms start what their options name. What may be
+    an image, or the beginning of names, is a finding too, as long as it is not in the registry.
     """
     if registry is None:
         return
-    for name, value in application.config.items():
-        if not isinstance(value, str):
+    texts = {name: value for name, value in application.config.items() if isinstance(value, str)}
+    for name, found in candidates_in_options(texts):
+        reference = found.verdict.reference
+        has = f"option {name} {'names' if name in application.settings else 'has the default'}"
+        if reference is not None and registry.holds(reference):
             continue
-        for reference in images_in_text(value, name):
-            if not registry.holds(reference):
-                is_set = name in application.settings
-                yield Finding(
-                    application=application.name,
-                    what=f"option {name} {'names' if is_set else 'has the default'} {reference}",
-                    why=_elsewhere(registry),
-                )
+        if found.image is not None:
+            what, why = f"{has} {found.image}", _elsewhere(registry)
+        elif found.verdict.certainty == "maybe" and not _begins_with(found.text, registry):
+            meant = "the beginning of names of images" if found.part else "an image"
+            what = f"{has} {found.text.strip()}, which may be {meant}"
+            why = _elsewhere(registry)
+        else:
+            continue
+        yield Finding(application=application.name, what=what, why=why)
+
+
+def _begins_with(text: str, registry: Registry) -> bool:
+    return f"{text.strip().rstrip('/')}/".startswith(f"{registry}/")
 
 
 def _elsewhere(registry: Registry) -> str:

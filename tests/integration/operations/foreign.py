@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ckf_airgap.charms.charm import Charm, charm_from_documents
-from ckf_airgap.documents import Document, as_mapping, dump_yaml, load_mapping
+from ckf_airgap.documents import Document, as_mapping, dump_yaml, load_mapping, mappings
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.images.retag import retag_images
 from ckf_airgap.operations.inventory import ListingInputs, read_listing
@@ -39,6 +39,16 @@ class Foreign:
     charms: Path
     overlays: dict[str, Path]
     needed: dict[str, frozenset[str]]
+
+    def numbered(self) -> list[str]:
+        """Return the place of each resource that the bundle gives by its revision in the store."""
+        document = load_mapping(self.bundle.read_text(encoding="utf-8"), where=self.bundle.name)
+        return [
+            f"application {name}, resource {resource}"
+            for name, fields in mappings(document["applications"])
+            for resource, value in _mapping(fields, "resources").items()
+            if isinstance(value, int)
+        ]
 
     def inputs(self, *overlays: str) -> Inputs:
         """Return what renders the bundle to a registry that has all images; writes the mapping."""

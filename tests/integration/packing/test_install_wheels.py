@@ -374,6 +374,7 @@ def test_the_page_of_a_pack_has_it_checked_before_anything_in_it_is_run(signed: 
         split=False,
         tool=True,
         mapping=False,
+        mirrors=True,
         signed=signed,
         assumes=None,
         share=Share(need="all", carried=2, total=2, left_out=0),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.operations.lock import Lock
 from tests.integration.packing.conftest import PRIVATE, Pets
 from tests.integration.packing.connected import contents
@@ -135,6 +136,44 @@ def test_a_lock_makes_the_same_pack_of_some_images(pets: Pets, rules: Path, tmp_
     assert refused.exit_code == 2
     assert "Give --need required, or leave out --lock." in refused.stderr
     assert not (tmp_path / "third").exists()
+
+
+def test_names_whose_tag_users_choose_are_packed_on_request_only(
+    pets: Pets, tmp_path: Path
+) -> None:
+    viewer, tagged = "ghcr.io/pets/viewer", "ghcr.io/pets/viewer:2.1"
+    pets.side.publish([ImageReference.parse(f"{viewer}:latest"), ImageReference.parse(tagged)])
+    rules, more = tmp_path / "rules.yaml", tmp_path / "more.txt"
+    extra = [{"image": viewer, "tag": "chosen-by-user", "charm": "dog"}]
+    rules.write_text(yaml.safe_dump({"release": "mine", "extra-images": extra}))
+    more.write_text(f"{tagged}\n")
+    words = ("--rules", rules, "--append", more)
+
+    result = pets.pack(*words, "--json")
+    document = json.loads(result.stdout)
+    assert (document["need"], document["user-tagged"]) == ("all", [viewer])
+    assert document["images-left-out"] == 0
+    assert wrong_keys(document) == set()
+    assert tagged in carried(pets.out)
+    assert viewer not in carried(pets.out)
+    assert f"{PRIVATE}/pets/viewer" not in lines(pets.out, "retagged-images.txt")
+    lock = Lock.read(pets.out / "ckf-airgap.lock")
+    assert lock.need is None
+    assert "need" not in json.loads(lock.to_text())
+
+    some = pets.pack(*words, "--need", "required", out=tmp_path / "some")
+    assert f"not packed, since its users choose the tag: {viewer};" in some.stdout
+    assert not (tmp_path / "some" / "left-out-images.txt").exists()
+
+    whole = pets.pack(*words, "--need", "all", "--json", out=tmp_path / "whole")
+    assert json.loads(whole.stdout)["user-tagged"] == []
+    assert carried(tmp_path / "whole") == {*carried(pets.out), viewer}
+    assert f"{PRIVATE}/pets/viewer" in lines(tmp_path / "whole", "retagged-images.txt")
+    again = Lock.read(tmp_path / "whole" / "ckf-airgap.lock")
+    assert again.need == "all"
+    refused = pets.pack(*words, "--lock", tmp_path / "whole" / "ckf-airgap.lock")
+    assert refused.exit_code == 2
+    assert "made with --need all, this one has no --need" in refused.stderr
 
 
 def test_a_bundle_without_such_images_is_refused(pets: Pets) -> None:

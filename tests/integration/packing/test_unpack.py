@@ -34,7 +34,12 @@ def test_the_guide_finds_what_it_looks_for(pets: Pets, pack: Path, home: Path) -
     result = pets.call("unpack", pack, "--to", home, "--json")
 
     assert result.exit_code == 0, result.output
-    assert sorted(contents(home)) == [
+    laid_out = contents(home)
+    mirrors = {name for name in laid_out if name.startswith("mirrors/")}
+    assert {name: laid_out[name] for name in mirrors} == {
+        name: content for name, content in contents(pack).items() if name.startswith("mirrors/")
+    }
+    assert sorted(laid_out.keys() - mirrors) == [
         "bundle.yaml",
         "charms/cat_r3.charm",
         "charms/dog_r5.charm",
@@ -68,7 +73,8 @@ def test_a_second_time_nothing_is_written(pets: Pets, pack: Path, home: Path) ->
 
     result = pets.call("unpack", pack, "--to", home)
 
-    assert "0 files written, 8 were already there" in result.stdout
+    count = sum(path.is_file() for path in home.rglob("*"))
+    assert f"0 files written, {count} were already there" in result.stdout
     assert {path: path.stat().st_mtime_ns for path in home.rglob("*")} == before
 
 

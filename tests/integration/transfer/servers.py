@@ -49,6 +49,8 @@ class RegistryServer:
         config: What is added to its configuration.
         authority: The CA of its certificate, when it speaks TLS.
         client_authority: The CA of the certificates that its clients must have.
+        name: The host that it is known by, besides localhost.
+        within: What starts a program where it runs, such as in a network of its own.
     """
 
     root: Path
@@ -57,10 +59,12 @@ class RegistryServer:
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     client_authority: Path | None = None
+    name: str = "localhost"
+    within: tuple[str, ...] = ()
 
     @property
     def host(self) -> str:
-        return f"localhost:{self.port}"
+        return f"{self.name}:{self.port}"
 
     @property
     def blobs(self) -> Path:
@@ -73,7 +77,7 @@ class RegistryServer:
         self.root.mkdir(parents=True, exist_ok=True)
         http: dict[str, object] = {"addr": f"127.0.0.1:{self.port}", "secret": "of-the-tests"}
         if self.authority is not None:
-            pair = self.authority.issue_cert("localhost", "127.0.0.1")
+            pair = self.authority.issue_cert(*dict.fromkeys(("localhost", self.name)), "127.0.0.1")
             pair.private_key_pem.write_to_path(self.root / "server.key")
             for number, blob in enumerate(pair.cert_chain_pems):
                 blob.write_to_path(self.root / "server.crt", append=number > 0)
@@ -96,17 +100,27 @@ class RegistryServer:
         path = self.root / "config.yml"
         path.write_text(yaml.safe_dump(document))
         with (self.root / "log.txt").open("ab") as log:
-            self.process = subprocess.Popen([program, "serve", path], stdout=log, stderr=log)
+            command = [*self.within, program, "serve", str(path)]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
-            with (
-                contextlib.suppress(OSError),
-                socket.create_connection(("127.0.0.1", self.port), timeout=1),
-            ):
+            if self._answers():
                 return
             assert self.process.poll() is None, (self.root / "log.txt").read_text()[-2000:]
             time.sleep(0.02)
         raise AssertionError(f"docker-registry did not start: {self.root / 'log.txt'}")
+
+    def _answers(self) -> bool:
+        if self.within:
+            connect = ["bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{self.port}"]
+            asked = subprocess.run([*self.within, *connect], capture_output=True, check=False)
+            return asked.returncode == 0
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", self.port), timeout=1),
+        ):
+            return True
+        return False
 
     def stop(self) -> None:
         """Stop it; its storage stays."""

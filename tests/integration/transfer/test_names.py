@@ -21,9 +21,9 @@ from ckf_airgap.operations.images import (
     push_images,
     save_images,
     save_per_image,
-    verify_images,
 )
 from ckf_airgap.operations.imagesettings import TransferReport, TransferSettings
+from ckf_airgap.operations.imageverification import verify_images
 from ckf_airgap.operations.places import Mapper
 from ckf_airgap.transfer.events import ImageStatus
 from ckf_airgap.transfer.oci import MANIFEST_TYPES, OCI_MANIFEST

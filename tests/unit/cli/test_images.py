@@ -65,6 +65,29 @@ class TestList:
         added = {"quay.io/pets/tick:3", "quay.io/pets/louse:1"}
         assert set(result.stdout.splitlines()) == before | added
 
+    @pytest.mark.parametrize("release", ["1.8", "1.9", "1.10", "1.11"])
+    def test_a_list_appended_to_itself_adds_nothing(
+        self, release: str, invoke: Invoke, tmp_path: Path
+    ) -> None:
+        text = invoke("images", "list", release, "-q").stdout
+        listed = tmp_path / "images.txt"
+        listed.write_text(text)
+        again = invoke("images", "list", release, "--append", listed)
+        assert again.stdout == text
+        assert "users choose the tag of tensorflow/tensorflow:" in again.stderr
+
+    def test_names_whose_tag_users_choose_are_lines_and_say_so(self, invoke: Invoke) -> None:
+        result = invoke("images", "list", "1.10", "--need", "later")
+        assert "tensorflow/tensorflow" in result.stdout.splitlines()
+        assert "name tags that are used with --append" in result.stderr
+        required = invoke("images", "list", "1.10", "--need", "required")
+        assert "tensorflow/tensorflow" not in required.stdout.splitlines()
+        assert "users choose" not in required.stderr
+        document = json.loads(invoke("images", "list", "1.10", "--json").stdout)
+        assert [image["image"] for image in document["images"] if "tag" in image] == [
+            "tensorflow/tensorflow"
+        ]
+
     def test_the_required_and_the_later_images_make_the_list(self, invoke: Invoke) -> None:
         lines = [
             invoke("images", "list", "1.9", "-q", *args).stdout.splitlines()
@@ -188,6 +211,111 @@ class TestExplain:
         )
         assert "src/default-custom-images.json line 6" in result.stdout
 
+    def test_an_image_that_no_option_reaches_says_so(self, invoke: Invoke) -> None:
+        result = invoke("images", "explain", "--bundle", "1.9", "tensorflow/tensorflow:2.5.1")
+        assert result.exit_code == 0
+        assert "release 1.9: used later" in result.stdout
+        assert "tensorboard-controller: image rules - the pod of each Tensorboard" in result.stdout
+        assert "by a mirror (ckf-airgap mirrors)" in result.stdout
+        assert "Its users choose the tag" not in result.stdout
+        reached = invoke("images", "explain", "--bundle", "1.9", "istio/pilot:1.22.0")
+        assert "mirror" not in reached.stdout
+
+    @pytest.mark.parametrize(
+        "asked",
+        [
+            "tensorflow/tensorflow:2.5.1",
+            "docker.io/tensorflow/tensorflow:2.16.1-gpu",
+            f"{REGISTRY}/tensorflow/tensorflow:2.5.1",
+            f"{REGISTRY}/team/tensorflow/tensorflow:latest",
+        ],
+    )
+    def test_every_tag_is_found_where_users_choose_it(self, asked: str, invoke: Invoke) -> None:
+        result = invoke("images", "explain", "--bundle", "1.10", asked)
+        assert result.exit_code == 0
+        assert f"tensorflow/tensorflow (asked as {asked})" in result.stdout
+        assert "kfp-ui: image rules - the pod of a Tensorboard viewer" in result.stdout
+        assert "Its users choose the tag." in result.stdout
+        document = json.loads(
+            invoke("images", "explain", "--bundle", "1.10", asked, "--json").stdout
+        )
+        assert document["images"][0]["tag"] == "chosen-by-user"
+
+    def test_the_name_alone_has_no_tag_to_speak_of(self, invoke: Invoke) -> None:
+        result = invoke("images", "explain", "--bundle", "1.10", "tensorflow/tensorflow")
+        assert "Its users choose the tag." not in result.stdout
+        other = invoke("images", "explain", "--bundle", "1.10", "tensorflow/tensorflows:1")
+        assert other.exit_code == 4
+
+    @pytest.mark.parametrize(
+        ("text", "asked", "standing", "advice"),
+        [
+            ("A = 'quay.io/pets/tick:3'\n", "quay.io/pets/tick:3", "hidden", "--append"),
+            ("A = 'quay.io/pets/tick:3'\n", f"{REGISTRY}/pets/tick:3", "hidden", "mirrors"),
+            ("# A = 'quay.io/pets/tick:3'\n", "quay.io/pets/tick:3", "text", "pulls nothing"),
+            ("A = f'quay.io/pets/tick:{v}'\n", "quay.io/pets/tick:3", "templated", "option"),
+            ("A_IMAGE = f'{r}/pets/tick:{v}'\n", "quay.io/pets/tick:3", "templated", "option"),
+            ("A_IMAGE = f'docker.io/pets/tick:{v}-b'\n", "pets/tick:3-b", "templated", "option"),
+        ],
+    )
+    def test_an_image_that_only_a_file_of_a_charm_has_is_found_there(
+        self, text: str, asked: str, standing: str, advice: str, *, world: World, invoke: Invoke
+    ) -> None:
+        plant(world, "src/x.py", text)
+        words = ("images", "explain", "--bundle", world.bundle, "--charms", world.charms, asked)
+        result = invoke(*words)
+        assert result.exit_code == 0, result.output
+        assert f"dog: src/x.py line 1 ({standing}): " in result.stdout
+        assert advice in result.stdout
+        (image,) = json.loads(invoke(*words, "--json").stdout)["images"]
+        assert (image["image"], image["need"], image["reasons"]) == (asked, None, [])
+        assert (image["files"][0]["file"], image["files"][0]["standing"]) == ("src/x.py", standing)
+
+    @pytest.mark.parametrize(
+        "asked",
+        ["quay.io/pets/tick:4", "quay.io/pets/ticks:3", "pets/tick:3", "quay.io/a/pets:3", "b/c:1"],
+    )
+    def test_another_image_is_not_found_in_files(
+        self, asked: str, world: World, invoke: Invoke
+    ) -> None:
+        plant(
+            world,
+            "src/x.py",
+            "A = 'quay.io/pets/tick:3'\nB = f'{r}/{n}:{v}'\nC = f'quay.io/pets:{v}-b'\n",
+        )
+        result = invoke(
+            "images", "explain", "--bundle", world.bundle, "--charms", world.charms, asked
+        )
+        assert result.exit_code == 4
+        assert "--charms DIR to search" not in result.stderr
+
+    def test_without_files_it_says_that_they_can_be_searched(self, invoke: Invoke) -> None:
+        result = invoke("images", "explain", "--bundle", "1.9", "quay.io/pets/tick:3")
+        assert result.exit_code == 4
+        assert "Give --charms DIR to search the files of the charms, too." in result.stderr
+
+    def test_a_list_explains_with_its_line(self, invoke: Invoke, tmp_path: Path) -> None:
+        more = tmp_path / "more.txt"
+        more.write_text("\nquay.io/pets/tick:3\n")
+        result = invoke(
+            "images", "explain", "--bundle", "1.9", "--append", more, "quay.io/pets/tick:3"
+        )
+        assert f"list, {more} line 2" in result.stdout
+
+    def test_charm_files_of_one_release_do_not_stop_the_search_in_all(
+        self, invoke: Invoke, tmp_path: Path
+    ) -> None:
+        from ckf_airgap.facts.releases import load_release
+        from ckf_airgap.rehearsal.standin import write_standins
+
+        write_standins(load_release("1.11"), tmp_path)
+        result = invoke("images", "explain", "--charms", tmp_path, "alpine:3.10")
+        assert result.exit_code == 0, result.output
+        assert "release 1.11: used later" in result.stdout
+        nowhere = invoke("images", "explain", "--charms", tmp_path / "none", "alpine:3.10")
+        assert nowhere.exit_code == 4
+        assert "no charms directory" in nowhere.stderr
+
 
 class TestAudit:
     def audit(self, world: World, invoke: Invoke, *args: str) -> Result:
@@ -207,7 +335,7 @@ class TestAudit:
         result = self.audit(world, invoke)
         assert result.exit_code == 4
         row = result.stdout.splitlines()[-1].split()
-        assert row == ["hidden", "dog", "src/x.yaml.j2", "2", "quay.io/pets/tick:3"]
+        assert row == ["hidden", "quay.io/pets/tick:3", "dog", "src/x.yaml.j2:2", "mirror"]
         assert "1 hidden images" in result.stderr
         assert "--rules" in result.stderr
 
@@ -234,6 +362,7 @@ class TestAudit:
             "image": "quay.io/pets/tick:3",
             "standing": "hidden",
             "excerpt": "IMAGE = 'quay.io/pets/tick:3'",
+            "options": [],
         } in dog["findings"]
 
     def test_a_rule_settles_a_hidden_image(
@@ -244,6 +373,21 @@ class TestAudit:
         extra = [{"image": "quay.io/pets/tick:3", "charm": "dog"}]
         rules.write_text(yaml.safe_dump({"release": "mine", "extra-images": extra}))
         assert self.audit(world, invoke, "--rules", str(rules)).exit_code == 0
+
+    def test_so_does_a_list_that_is_appended(
+        self, world: World, invoke: Invoke, tmp_path: Path
+    ) -> None:
+        plant(world, "src/x.py", "IMAGE = 'quay.io/pets/tick:3'\n")
+        more = tmp_path / "more.txt"
+        more.write_text("quay.io/pets/tick:3\n")
+        result = self.audit(world, invoke, "--append", str(more), "-v")
+        assert result.exit_code == 0
+        assert "1 that only rules or lists name" in result.stderr
+        assert "listed" in result.stdout
+        document = json.loads(self.audit(world, invoke, "--append", str(more), "--json").stdout)
+        assert (document["hidden"], document["listed"]) == (0, 1)
+        quiet = self.audit(world, invoke, "--append", str(more))
+        assert "tick" not in quiet.stdout
 
     def test_a_silent_charm_is_a_warning(self, world: World, invoke: Invoke) -> None:
         from ckf_airgap.charms.charm import Charm
@@ -273,6 +417,29 @@ class TestRetag:
             f"{REGISTRY}/far/away/pets/flea:2",
         ]
         assert result.stderr == ""
+
+    def test_names_whose_tag_users_choose_are_left_out_unless_asked_for(
+        self, images: Path, invoke: Invoke
+    ) -> None:
+        images.write_text(images.read_text() + "tensorflow/tensorflow\ntensorflow/tensorflow:2.9\n")
+        result = invoke("images", "retag", images, "--registry", REGISTRY)
+        assert result.stdout.splitlines()[2:] == [f"{REGISTRY}/tensorflow/tensorflow:2.9"]
+        assert "left out, since its users choose the tag: tensorflow/tensorflow;" in result.stderr
+        whole = invoke("images", "retag", images, "--registry", REGISTRY, "--need", "all")
+        assert len(whole.stdout.splitlines()) == 4
+        assert whole.stderr == ""
+        document = images.with_name("images.json")
+        document.write_text(invoke("images", "list", "1.10", "--json").stdout)
+        later = invoke("images", "retag", document, "--registry", REGISTRY, "--need", "later")
+        assert f"{REGISTRY}/tensorflow/tensorflow" in later.stdout.splitlines()
+        assert f"{REGISTRY}/istio/pilot:1.24.2" not in later.stdout.splitlines()
+
+    def test_a_list_of_nothing_else_is_refused(self, images: Path, invoke: Invoke) -> None:
+        images.write_text("docker.io/tensorflow/tensorflow\n")
+        result = invoke("images", "retag", images, "--registry", REGISTRY)
+        assert result.exit_code == 2
+        assert result.stderr.count("\n") == 1
+        assert f"{images} lists no images" in result.stderr
 
     def test_a_retagged_list_stays_as_it_is(self, images: Path, invoke: Invoke) -> None:
         output = images.parent / "retagged.txt"

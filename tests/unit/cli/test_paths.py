@@ -49,6 +49,7 @@ READ_FILES = {
     "images audit bundle": "images audit {path} --charms {charms}",
     "images audit overlays": "images audit {bundle} --charms {charms} --overlay {path}",
     "images audit rules": "images audit {bundle} --charms {charms} --rules {path}",
+    "images audit append": "images audit {bundle} --charms {charms} --append {path}",
     "images retag images": f"images retag {{path}} {TO}",
     "images pull images": "images pull {path} -o {new}",
     "images pull ca": "images pull {images} -o {new} --ca {path}",
@@ -74,6 +75,9 @@ READ_FILES = {
     "images copy mapping": "images copy {images} --mapping {path}",
     "images copy ca": f"images copy {{images}} {TO} --ca {{path}}",
     "images copy docker_config": f"images copy {{images}} {TO} --docker-config {{path}}",
+    "mirrors images": f"mirrors {TO} -o {{new}} --images {{path}}",
+    "mirrors mapping": f"mirrors {TO} -o {{new}} --mapping {{path}}",
+    "mirrors ca": f"mirrors {TO} -o {{new}} --ca {{path}}",
     "pack bundle": f"pack {{path}} {TO} -o {{new}} --no-tool",
     "pack overlays": f"{PACK} --overlay {{path}}",
     "pack lock": f"{PACK} --lock {{path}}",
@@ -138,6 +142,7 @@ WRITTEN_DIRECTORIES = {
     "charms download directory": "charms download {bundle} -d {path}",
     "images pull output": "images pull {images} -o {path}",
     "images load output": "images load {layout} -o {path}",
+    "mirrors output": f"mirrors {TO} -o {{path}}",
     "pack output": f"pack {{bundle}} {TO} -o {{path}} --no-tool",
     "unpack target": "unpack {folder} --to {path}",
     "controller juju_data": "controller --juju-data {path}",
@@ -246,7 +251,9 @@ def test_another_directory_is_not_the_one_that_it_must_be(
     check(invoke(*places.words(READ_DIRECTORIES[row], path)), 3, path)
 
 
-@pytest.mark.parametrize("row", ["images load output", "images pull output", "pack output"])
+@pytest.mark.parametrize(
+    "row", ["images load output", "images pull output", "mirrors output", "pack output"]
+)
 def test_a_directory_of_something_else_is_not_written_to(
     row: str, places: Places, invoke: Invoke
 ) -> None:

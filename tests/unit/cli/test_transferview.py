@@ -8,9 +8,10 @@ import pytest
 from rich.console import Console
 
 from ckf_airgap.cli.failures import report_failure
-from ckf_airgap.cli.images.transferview import TransferView
+from ckf_airgap.cli.images.transferview import TransferView, _rest
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import ExitCode, ImagesFailedError, LoginError, Problem
+from ckf_airgap.operations.imagesettings import TransferReport
 from ckf_airgap.transfer.events import (
     BlobDone,
     BlobsPlanned,
@@ -111,3 +112,14 @@ def test_what_several_images_fail_for_is_told_once(same: bool) -> None:
     assert text.count("Create it.") == (1 if same else 0)
     assert text.count("Fix ") == (0 if same else 3)
     assert text.rstrip().endswith("Rest.")
+
+
+def test_the_command_for_the_rest_names_an_image_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that failed under its first and its second name."""
+    monkeypatch.setattr("sys.argv", ["ckf-airgap", "images", "push", "i.tar"])
+    failed = [
+        ImageResult(source="a", target=target, status=ImageStatus.FAILED, error=LoginError("no"))
+        for target in ("r.io/a", "r.io/library/a")
+    ]
+    report = TransferReport(results=tuple(failed), seconds=1.0)
+    assert _rest(report, "pushed") == ": ckf-airgap images push i.tar --only a"

@@ -249,6 +249,39 @@ def test_a_channel_tells_which_release_the_rules_are_from() -> None:
         assert rules_for_bundle(release.bundle).charms == release.rules.charms
 
 
+def test_images_that_nothing_reaches_come_with_the_channel_of_their_charm() -> None:
+    """Also where the rules have nothing else to say about the charm."""
+    for name in NAMES:
+        release = load_release(name)
+        everything = rules_for_bundle(release.bundle).extra_images
+        assert set(everything) == set(release.rules.extra_images)
+        assert len(everything) == len(release.rules.extra_images)
+        applications: dict[str, JSONValue] = {
+            "kfp-ui": {"charm": "kfp-ui", "channel": "latest/edge", "scale": 1},
+            "training": {
+                "charm": "training-operator",
+                "channel": release.bundle.applications["training-operator"].channel,
+                "scale": 1,
+            },
+        }
+        copy = Bundle.from_document({"applications": applications}, where="copy")
+        found = rules_for_bundle(copy).extra_images
+        assert len(found) == 2
+        assert found == tuple(
+            extra for extra in release.rules.extra_images if extra.charm == "training-operator"
+        )
+
+
+def test_extra_images_of_all_releases_are_for_charms_that_these_have() -> None:
+    for name in NAMES:
+        release = load_release(name)
+        assert {extra.charm for extra in release.rules.extra_images} <= set(release.charms)
+        assert all(extra.why and extra.used == "later" for extra in release.rules.extra_images)
+    assert {extra.image for extra in releases.extra_images() if extra.user_tagged} == {
+        "tensorflow/tensorflow"
+    }
+
+
 @pytest.mark.parametrize("channel", ["1.16/edge", "9.9/stable", None])
 def test_no_rules_for_a_channel_that_no_release_uses(channel: str | None) -> None:
     assert "knative-serving" not in rules_for_bundle(customised(channel=channel)).charms

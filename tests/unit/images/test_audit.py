@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,13 @@ import yaml
 
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.charms.directory import CharmDirectory
+from ckf_airgap.documents import JSONValue
 from ckf_airgap.errors import CharmError
 from ckf_airgap.facts.releases import load_release, release_names
 from ckf_airgap.images import audit
 from ckf_airgap.images.audit import AuditReport, audit_charms
 from ckf_airgap.images.inventory import Inventory, take_inventory
+from ckf_airgap.images.lists import ImageList
 from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.rehearsal.standin import write_standins
 
@@ -52,14 +54,18 @@ def write(
 
 
 def inspect(
-    directory: Path, rules: ImageRules | None = None, *, dependencies: bool = False
+    directory: Path,
+    rules: ImageRules | None = None,
+    *,
+    dependencies: bool = False,
+    lists: Sequence[ImageList] = (),
 ) -> tuple[AuditReport, Inventory]:
     bundle = Bundle.from_document(
         {"applications": {"app": {"charm": "app", "scale": 1}}}, where="test"
     )
     charms = {"app": CharmDirectory.scan(directory).find("app")}
     rules = rules or ImageRules.empty()
-    inventory = take_inventory(bundle, charms, rules)
+    inventory = take_inventory(bundle, charms, rules, lists=lists)
     return audit_charms(charms, inventory, rules, dependencies=dependencies), inventory
 
 
@@ -128,14 +134,54 @@ class TestPlanted:
         assert not report.of_standing("hidden")
         assert ("src/x.yaml", 1, "a/b:1.0", "covered") in found(report)
 
-    def test_a_rule_covers_an_image(self, tmp_path: Path) -> None:
-        write(tmp_path, {"src/x.yaml": "image: gcr.io/x/y:1\n"})
+    def test_an_image_that_a_rule_or_a_list_names_is_listed(self, tmp_path: Path) -> None:
+        images = ("gcr.io/x/y:1", "gcr.io/x/z:1", "gcr.io/x/w:1")
+        text = "".join(f"---\nimage: {image}\n" for image in images) + "# image: gcr.io/x/y:1\n"
+        write(tmp_path, {"src/x.yaml": text})
         rules = ImageRules.from_document(
             {"release": "x", "extra-images": [{"image": "gcr.io/x/y:1", "charm": "app"}]},
             where="x",
         )
-        report, _ = inspect(tmp_path, rules)
+        more = ImageList.parse("gcr.io/x/z:1\n", where="more.txt")
+        report, _ = inspect(tmp_path, rules, lists=[more])
+        assert {(image, standing) for _, _, image, standing in found(report)} == {
+            ("gcr.io/x/y:1", "listed"),
+            ("gcr.io/x/z:1", "listed"),
+            ("gcr.io/x/w:1", "hidden"),
+            ("gcr.io/x/y:1", "text"),
+        }
+
+    def test_an_image_that_the_charm_declares_is_covered_though_it_is_listed(
+        self, tmp_path: Path
+    ) -> None:
+        write(tmp_path, {"src/x.yaml": "image: a/b:1.0\n"}, resources={"oci": "a/b:1.0"})
+        more = ImageList.parse("a/b:1.0\n", where="more.txt")
+        report, _ = inspect(tmp_path, lists=[more])
         assert {standing for *_, standing in found(report)} == {"covered"}
+
+    def test_keys_of_images_are_no_images(self, tmp_path: Path) -> None:
+        """A list of the keys that a charm splits, as in seldon-core."""
+        code = "SPLIT_IMAGES = ['server__v2', 'emptied', 'busybox']\n"
+        default = "{emptied: '', other: 'a/b:1'}"
+        write(
+            tmp_path,
+            {"src/charm.py": code, "src/default-custom-images.json": '{"server__v2": "a/c:1"}'},
+            options={"custom_images": {"type": "string", "default": default}},
+        )
+        report, _ = inspect(tmp_path)
+        assert [finding.image for finding in report.of_standing("hidden")] == ["busybox"]
+
+    def test_every_tag_of_a_name_is_listed_where_users_choose_the_tag(self, tmp_path: Path) -> None:
+        text = "image: gcr.io/x/y:1\n---\nimage: gcr.io/x/y:2\n---\nimage: gcr.io/x/yy:2\n"
+        write(tmp_path, {"src/x.yaml": text})
+        extra: JSONValue = {"image": "gcr.io/x/y", "tag": "chosen-by-user"}
+        rules = ImageRules.from_document({"release": "x", "extra-images": [extra]}, where="x")
+        report, _ = inspect(tmp_path, rules)
+        assert [finding.image for finding in report.of_standing("listed")] == [
+            "gcr.io/x/y:1",
+            "gcr.io/x/y:2",
+        ]
+        assert [finding.image for finding in report.of_standing("hidden")] == ["gcr.io/x/yy:2"]
 
     def test_tests_documents_and_comments_are_text(self, tmp_path: Path) -> None:
         write(
@@ -213,7 +259,7 @@ class TestSilence:
 
 class TestFiles:
     def test_binary_files_are_passed_over(self, tmp_path: Path) -> None:
-        write(tmp_path, {"src/x.json": b"\0\0 image: gcr.io/x/y:1", "src/x.bin": b"gcr.io/x/y:1"})
+        write(tmp_path, {"src/x.json": b"\0\0 image: gcr.io/x/y:1", "src/x.bin": b"gcr.io/x/y:1\0"})
         assert found(inspect(tmp_path)[0]) == set()
 
     def test_text_that_is_no_utf8_is_read_all_the_same(self, tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ from ckf_airgap.charms.charmfile import read_default_images
 from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.errors import ImageNotFoundError, InputError, UsageError
 from ckf_airgap.facts.releases import load_release, release_names
-from ckf_airgap.images.inventory import ImageReason, Inventory, base_in_use, take_inventory
+from ckf_airgap.images.inventory import Inventory, base_in_use, take_inventory
 from ckf_airgap.images.lists import ImageList
+from ckf_airgap.images.reasons import ImageReason
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.rehearsal.standin import write_standins
@@ -86,7 +87,7 @@ def sets(found: Inventory) -> dict[str, bool]:
 
 class TestReleases:
     @pytest.mark.parametrize("name", RELEASES)
-    @pytest.mark.parametrize("kind", ["images", "missed-images"])
+    @pytest.mark.parametrize("kind", ["images", "missed-images", "other-images"])
     def test_every_image_that_upstream_lists_or_misses_is_there_with_a_reason(
         self, name: str, kind: str
     ) -> None:
@@ -99,14 +100,25 @@ class TestReleases:
             assert all(reason.application and reason.where for reason in reasons)
 
     @pytest.mark.parametrize("name", RELEASES)
-    def test_nothing_is_listed_beyond_the_two_but_the_bases_of_charms(self, name: str) -> None:
+    def test_nothing_is_listed_beyond_these(self, name: str) -> None:
         known = {
             reference.canonical()
-            for kind in ("images", "missed-images")
+            for kind in ("images", "missed-images", "other-images")
             for reference in ImageList.read(FIXTURES / f"{kind}-{name}.txt")
         }
-        more = [image for image in of_release(name) if image.reference.canonical() not in known]
-        assert {reason.asker for image in more for reason in image.reasons} == {"charm base"}
+        assert {image.reference.canonical() for image in of_release(name)} == known
+
+    def test_the_page_has_the_numbers(self) -> None:
+        page = (FIXTURES.parents[1] / "docs" / "images.md").read_text(encoding="utf-8")
+        rows = {
+            cells[0].strip(): [cell.strip() for cell in cells[1:]]
+            for line in page.splitlines()
+            if len(cells := line.strip("|").split("|")) == len(RELEASES) + 1
+        }
+        found = [of_release(name) for name in RELEASES]
+        assert rows["ours"] == [str(len(images)) for images in found]
+        required = [str(len(images.chosen("required"))) for images in found]
+        assert rows["of these required"] == required
 
     @pytest.mark.parametrize("name", RELEASES)
     def test_no_image_is_listed_twice(self, name: str) -> None:
@@ -235,6 +247,58 @@ class TestReasons:
         assert sets(found) == {"a/all:1": True, "a/extra:1": False}
 
 
+class TestTagsOfUsers:
+    """An image without a tag, since those who run it choose one."""
+
+    RULES = ImageRules.from_document(
+        {
+            "release": "x",
+            "extra-images": [{"image": "a/viewer", "tag": "chosen-by-user", "charm": "app"}],
+        },
+        where="x",
+    )
+
+    def found(self, *lines: str, charm: Charm | None = None) -> Inventory:
+        lists = [ImageList.parse("\n".join(lines), where="more.txt")]
+        return take_inventory(a_bundle(), {"app": charm or a_charm()}, self.RULES, lists=lists)
+
+    def test_it_is_used_later_and_chosen_on_request_only(self) -> None:
+        found = self.found("a/tool:1")
+        assert found.to_text() == "a/tool:1\na/viewer\n"
+        assert found.chosen(None).to_text() == "a/tool:1\n"
+        assert found.chosen("required").to_text() == "a/tool:1\n"
+        assert found.chosen("later").to_text() == "a/viewer\n"
+        viewer = found.find(ImageReference.parse("a/viewer"))
+        assert viewer.user_tagged
+        document = viewer.to_json()
+        assert (document["tag"], document["need"]) == ("chosen-by-user", "later")
+        assert "tag" not in found.images[0].to_json()
+
+    def test_tags_that_a_list_names_are_images_of_their_own(self) -> None:
+        found = self.found("a/viewer:2.1", "a/viewer:2.2")
+        assert found.chosen(None).to_text() == "a/viewer:2.1\na/viewer:2.2\n"
+        assert len(found) == 3
+
+    def test_who_asks_for_latest_gets_it(self) -> None:
+        for found in (
+            self.found("a/viewer"),
+            self.found("a/viewer:latest"),
+            self.found(charm=a_charm(resources={"oci": "docker.io/a/viewer:latest"})),
+        ):
+            (image,) = found
+            assert not image.user_tagged
+            assert image.reference.tag == "latest"
+            assert found.chosen(None) == found
+            assert len(image.reasons) == 2
+
+    def test_a_list_that_marks_it_does_not_ask_for_latest(self) -> None:
+        names = frozenset({ImageReference.parse("a/viewer").canonical()})
+        marked = ImageList.parse("a/viewer", where="images.txt").with_user_tagged(names)
+        found = take_inventory(a_bundle(), {"app": a_charm()}, self.RULES, lists=[marked])
+        assert found.chosen(None).to_text() == ""
+        assert found.to_text() == "a/viewer\n"
+
+
 class TestUsed:
     def test_a_plain_reference_is_for_the_start_and_a_choice_is_for_later(self) -> None:
         charm = a_charm(
@@ -289,7 +353,7 @@ class TestUsed:
         assert required
         assert later
         assert len(required) + len(later) == len(found)
-        assert found.chosen("all") is found
+        assert found.chosen("all") == found
         assert required.to_text().splitlines() == [str(image.reference) for image in required]
 
 

@@ -109,9 +109,37 @@ def test_a_document_says_what_images_are_needed_for(
 def test_a_plain_list_does_not_say_it() -> None:
     images = listed("a/b:1")
 
-    assert images.chosen("all") is images
+    assert images.chosen("all") == images
     with pytest.raises(UsageError, match="does not say which of its images are required"):
         images.chosen("required")
+
+
+def test_names_whose_tag_users_choose_are_taken_on_request_only() -> None:
+    tagged = {"image": "a/b:1", "need": "required"}
+    later = {"image": "a/c:1", "need": "later", "tag": "3"}
+    images = document(tagged, later, {"image": "a/d", "need": "later", "tag": "chosen-by-user"})
+
+    assert [entry.user_tagged for entry in images.entries] == [False, False, True]
+    assert list(images.chosen(None)) == [ref("a/b:1"), ref("a/c:1")]
+    assert list(images.chosen("required")) == [ref("a/b:1")]
+    assert list(images.chosen("later")) == [ref("a/c:1"), ref("a/d")]
+    assert list(images.chosen("all")) == list(images)
+
+
+def test_a_line_is_marked_when_it_has_the_name_and_no_tag() -> None:
+    digest = f"a/d@sha256:{HEX}"
+    images = listed("docker.io/a/d", "a/d:latest", digest, "a/e").with_user_tagged(
+        frozenset({ref("a/d").canonical()})
+    )
+
+    assert [entry.user_tagged for entry in images.entries] == [True, False, False, False]
+    assert [entry.need for entry in images.entries] == ["later", "", "", ""]
+    assert list(images.chosen(None)) == [ref("a/d:latest"), ref(digest), ref("a/e")]
+
+
+def test_a_line_that_says_what_it_is_needed_for_is_not_marked() -> None:
+    images = document({"image": "a/d", "need": "required"})
+    assert images.with_user_tagged({ref("a/d").canonical()}) == images
 
 
 @pytest.mark.parametrize(

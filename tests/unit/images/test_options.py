@@ -14,9 +14,12 @@ from ckf_airgap.charms.charm import Charm, DefaultImages, Option, OptionType, Op
 from ckf_airgap.documents import JSONValue, load_mapping, load_yaml
 from ckf_airgap.errors import OptionError
 from ckf_airgap.facts.releases import load_release
-from ckf_airgap.images.options import OptionPlan, plan_options
+from ckf_airgap.images.judge import Circumstances, judge
+from ckf_airgap.images.keys import NOTHING, Meaning, names_images
+from ckf_airgap.images.options import plan_options
 from ckf_airgap.images.places import KeyPath
-from ckf_airgap.images.recognise import image_in, images_in_text, names_images
+from ckf_airgap.images.plans import OptionPlan
+from ckf_airgap.images.recognise import images_in_text
 from ckf_airgap.images.reference import ImageReference, Registry, retag
 from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.images.scalars import ValueText
@@ -627,7 +630,8 @@ def test_all_references_of_a_text_are_told_for_its_name() -> None:
 
 @given(st.text(max_size=30), st.booleans())
 def test_judging_never_fails_and_never_alters(text: str, hinted: bool) -> None:
-    found = image_in(text, hinted=hinted)
+    around = Circumstances(said=Meaning("image") if hinted else NOTHING)
+    found = judge(text, around).image
     assert found is None or str(found) == text
 
 

@@ -9,17 +9,15 @@ import pytest
 from ckf_airgap.documents import Document, load_mapping
 from ckf_airgap.errors import ExitCode, InputError
 from ckf_airgap.facts.releases import load_release, release_names
-from ckf_airgap.images.reference import ImageReference
-from ckf_airgap.images.rules import (
-    CharmBases,
+from ckf_airgap.images.optionrules import (
     Composite,
     CompositeExtra,
-    ExtraImage,
-    ImageRules,
-    JujuImages,
     RuleImage,
     SameAs,
+    ValueGrammar,
 )
+from ckf_airgap.images.reference import ImageReference
+from ckf_airgap.images.rules import CharmBases, ExtraImage, ImageRules, JujuImages
 
 RULES = """
 release: '7'
@@ -182,6 +180,90 @@ def test_wrong_words_and_references_are_named(old: str, new: str, problem: str) 
     assert problem in str(caught.value)
 
 
+GRAMMAR = """\
+release: '7'
+rules:
+  a-charm:
+    channel: 1/stable
+    options:
+      all:
+        value:
+          kind: mapping
+          unknown-keys: blocked
+          unreadable: ignored
+          empty: error
+          nulls: taken
+          plain: true
+      least: {value: {kind: list}}
+      parts: {value: {kind: composite}, composite: {hub: hub, tag: tag, names: [pilot]}}
+      none: {used: later}
+"""
+
+
+def test_rules_tell_what_a_value_must_be_like() -> None:
+    found = read(GRAMMAR).charms["a-charm"].options
+    assert {name: rule.value for name, rule in found.items()} == {
+        "all": ValueGrammar(
+            kind="mapping",
+            unknown_keys="blocked",
+            unreadable="ignored",
+            empty="error",
+            nulls="taken",
+            plain=True,
+        ),
+        "least": ValueGrammar(
+            kind="list", unknown_keys="ignored", unreadable="error", empty="taken", nulls="ignored"
+        ),
+        "parts": ValueGrammar(kind="composite"),
+        "none": None,
+    }
+
+
+@pytest.mark.parametrize("kind", ["mapping", "list", "reference", "registries"])
+def test_every_kind_can_be_said(kind: str) -> None:
+    rule = read(GRAMMAR.replace("kind: list", f"kind: {kind}")).for_option("a-charm", "least")
+    assert rule is not None
+    assert rule.value is not None
+    assert rule.value.kind == kind
+
+
+@pytest.mark.parametrize("outcome", ["blocked", "error", "ignored", "taken"])
+def test_every_outcome_can_be_said(outcome: str) -> None:
+    rule = read(GRAMMAR.replace("unreadable: ignored", f"unreadable: {outcome}"))
+    found = rule.for_option("a-charm", "all")
+    assert found is not None
+    assert found.value is not None
+    assert found.value.unreadable == outcome
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("kind: list", "kind: lists", "value: kind: must be mapping or list or reference or"),
+        ("kind: list", "empty: error", "least: value: kind: is missing"),
+        ("kind: list", "kind: composite", "least: value: kind: composite belongs to an option"),
+        ("value: {kind: composite}", "value: {kind: list}", "parts: value: kind: composite"),
+        ("unknown-keys", "unknown-key", "unknown key 'unknown-key'"),
+        ("nulls: taken", "nulls: none", "nulls: must be blocked or error or ignored or taken"),
+        ("plain: true", "plain: 1", "value: plain: must be true or false, not an integer"),
+        ("{kind: list}", "list", "least: value: must be a mapping, not text"),
+    ],
+)
+def test_a_wrong_grammar_is_named(old: str, new: str, problem: str) -> None:
+    assert old in GRAMMAR
+    with pytest.raises(InputError) as caught:
+        read(GRAMMAR.replace(old, new, 1))
+    assert problem in str(caught.value)
+
+
+def test_rules_of_a_file_replace_the_grammar_of_an_option_and_keep_all_others() -> None:
+    mine = GRAMMAR.replace("{kind: list}", "{kind: reference}").replace("kind: composite", "")
+    mine = mine.replace("value: {}, ", "")
+    found = read(GRAMMAR).extended_by(read(mine), where="mine.yaml").charms["a-charm"].options
+    assert found["least"].value == ValueGrammar(kind="reference")
+    assert found["parts"].value == ValueGrammar(kind="composite")
+
+
 def test_all_problems_of_a_document_are_told_together() -> None:
     with pytest.raises(InputError) as caught:
         read(RULES.replace("why: somebody", "wy: somebody").replace("tag: tag", "tag: 3"))
@@ -295,6 +377,28 @@ def test_serving_and_eventing_have_each_their_own_migration(shipped: str) -> Non
             and serving.images["migrate"].image != own
         )
     )
+
+
+def test_the_tag_of_an_extra_image_may_be_left_to_users() -> None:
+    (extra,) = read(
+        "release: '7'\nextra-images: [{image: a/viewer, tag: chosen-by-user}]\n"
+    ).extra_images
+    assert extra == ExtraImage(image="a/viewer", used="later", user_tagged=True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ("image: a/x, tag: '2.1'", "tag: must be chosen-by-user, not '2.1'"),
+        ("image: 'a/x:1', tag: chosen-by-user", "image: must have neither tag nor digest"),
+        (f"image: 'a/x@sha256:{'0' * 64}', tag: chosen-by-user", "neither tag nor digest"),
+        ("image: a/x, tag: chosen-by-user, used: start", "used: must be later"),
+    ],
+)
+def test_a_tag_left_to_users_goes_with_a_name_that_is_used_later(fields: str, problem: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read(f"release: '7'\nextra-images: [{{{fields}}}]\n")
+    assert problem in str(caught.value)
 
 
 class TestAdding:

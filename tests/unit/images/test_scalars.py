@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from ckf_airgap.documents import Document, JSONValue, dump_yaml, load_yaml
 from ckf_airgap.errors import OptionError
-from ckf_airgap.images.places import KeyPath
-from ckf_airgap.images.scalars import Dialect, ValueText, format_path, render_mapping
+from ckf_airgap.images.places import KeyPath, format_path
+from ckf_airgap.images.scalars import Dialect, ValueText, render_mapping
 
 OLD = "docker.io/a/b:1"
 NEW = "[fd00::1]:5000/ckf/a/b:1"
@@ -212,6 +212,16 @@ def test_empty_values_are_filled(text: str, expected: str | None) -> None:
     assert {**yaml.safe_load(text), "a": "NEW"}.keys() == yaml.safe_load(found).keys()
     if expected is not None:
         assert found == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["- ? x\n#  y :\n", "a:\n  ? x # y :\nb: c\n", "- [? x\n# y :\n, z]\n", "? - x\n# -\n"],
+)
+def test_a_comment_is_not_taken_for_the_mark_of_a_value(text: str) -> None:
+    parsed = ValueText.parse(text)
+    found = parsed.edit({scalar.path: "NEW" for scalar in parsed.scalars})
+    assert found == "NEW" or yaml.safe_load(found)
 
 
 @pytest.mark.parametrize("text", ["{a\n b}", "{a\n }", "{c, a\n b}"])

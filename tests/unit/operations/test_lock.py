@@ -48,6 +48,14 @@ def test_a_lock_is_read_as_it_was_written() -> None:
     assert Lock.from_text(LOCK.to_text(), where="lock") == LOCK
 
 
+def test_a_second_name_is_in_the_lock_of_images_that_have_one_only() -> None:
+    official = replace(IMAGE, library="registry.test/library/cat:1")
+    lock = replace(LOCK, images=(official,))
+    assert Lock.from_text(lock.to_text(), where="lock") == lock
+    assert json.loads(lock.to_text())["images"][0]["library"] == official.library
+    assert "library" not in LOCK.to_text()
+
+
 @given(st.permutations("abcd"))
 def test_the_order_in_which_things_were_found_does_not_show(order: list[str]) -> None:
     def text(names: Iterable[str]) -> str:
@@ -93,6 +101,8 @@ def changed(path: str, value: Any) -> str:
         ("charms.0.sha384", "b" * 64, "sha384: "),
         ("charms.0.revision", "3", "revision: must be a number"),
         ("images.0.digest", "sha256:zz", "digest: "),
+        ("images.0.library", "", "library: must be text"),
+        ("images.0.library", None, "library: must be text"),
         ("images.0.blobs", ["sha256:" + "3" * 64], "blobs lacks the size"),
         ("blobs", {"x": 1}, "'x' is not a digest"),
         ("bundle.sha256", "x", "sha256: "),

@@ -75,6 +75,7 @@ async def test_an_image_is_explained_in_all_releases_or_in_some() -> None:
     assert releases <= {f"release {name}" for name in release_names()}
     for one in everywhere:
         assert one.asked == ENVOY
+        assert one.image is not None
         assert one.image.reference == ENVOY
         assert one.image.reasons
 
