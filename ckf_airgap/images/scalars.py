@@ -245,7 +245,7 @@ class _YamlReader:
                 if flow and path[-1:] == ("",):
                     return None  # the colon may be the end of a tag that is all of the key
                 mark = ":" if self.levels[-1].is_mapping else "-"
-                if _visible_before(self.text, start) != mark:
+                if not self._is_behind(mark, start, flow=flow):
                     if not flow or not _ends_with_key(self.text, start, str(path[-1])):
                         return None
                     lead = ": "
@@ -265,6 +265,15 @@ class _YamlReader:
         marks = event.start_mark, event.end_mark
         start, end = (0 if mark is None else mark.index + self.shift for mark in marks)
         return start, end
+
+    def _is_behind(self, mark: str, start: int, *, flow: bool) -> bool:
+        """Whether nothing but blanks is between a mark and an index; in a block, nothing at all.
+
+        The value of ``? key`` alone has its place behind the comments of the lines that follow,
+        and a comment may end in a colon.
+        """
+        end = len(self.text[:start].rstrip(" \t")) if flow else start
+        return self.text[end - 1 : end] == mark
 
     def _behind_properties(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> int:
         start, end = self._span(event)

@@ -214,6 +214,16 @@ def test_empty_values_are_filled(text: str, expected: str | None) -> None:
         assert found == expected
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["- ? x\n#  y :\n", "a:\n  ? x # y :\nb: c\n", "- [? x\n# y :\n, z]\n", "? - x\n# -\n"],
+)
+def test_a_comment_is_not_taken_for_the_mark_of_a_value(text: str) -> None:
+    parsed = ValueText.parse(text)
+    found = parsed.edit({scalar.path: "NEW" for scalar in parsed.scalars})
+    assert found == "NEW" or yaml.safe_load(found)
+
+
 @pytest.mark.parametrize("text", ["{a\n b}", "{a\n }", "{c, a\n b}"])
 def test_a_key_that_no_value_can_follow_on_its_line_makes_a_text(text: str) -> None:
     assert ValueText.parse(text).dialect is Dialect.TEXT
