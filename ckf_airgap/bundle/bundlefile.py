@@ -15,7 +15,12 @@ from ckf_airgap.bundle.merge import merge
 from ckf_airgap.bundle.nearby import path_from_bundle
 from ckf_airgap.bundle.parts import OVERLAY_ONLY
 from ckf_airgap.bundle.shape import load_parts
-from ckf_airgap.bundle.templates import RENDER_IT, looks_like_template, placeholder
+from ckf_airgap.bundle.templates import (
+    RENDER_IT,
+    looks_like_template,
+    placeholder,
+    stands_for_value,
+)
 from ckf_airgap.bundle.unknown import unknown_keys
 from ckf_airgap.bundle.verification import image_id_problems
 from ckf_airgap.documents import MAX_BYTES, Document, as_mapping, mappings
@@ -160,8 +165,11 @@ def _read(file: Path, kind: str, *, pipes: bool = True) -> _File:
     try:
         parts = load_parts(text, where=str(file))
     except BundleError as exc:
-        if looks_like_template(file.name, text):
+        valid = bool(exc.problems)  # of a wrong type
+        if not valid and looks_like_template(file.name, text, exc.message):
             raise BundleError(template, problems=[Problem(exc.message)], fix=_sentence()) from exc
+        if any(stands_for_value(file.name, text, problem) for problem in exc.problems):
+            raise BundleError(template, problems=exc.problems, fix=_sentence()) from exc
         raise
     documents = [
         as_mapping(document, where=str(file), error=BundleError) for document in parts.documents

@@ -22,6 +22,13 @@ from ckf_airgap.documents.values import Document, JSONValue, as_mapping
 from ckf_airgap.errors import InputError
 
 _MAX_EVENTS: Final = 200_000
+_LAST_COLON: Final = "found unexpected ':'"
+_COLON: Final = (
+    ": between brackets a key ends in a colon and a blank, {key: }, and a text that ends in a colon"
+    " has quotes, ['text:']"
+)
+"""What to write instead of ``{key:}`` and ``[text:]``; to yaml.v2 both are names with a colon."""
+
 _BINARY_TAG: Final = TAG_PREFIX + "binary"
 
 
@@ -225,5 +232,6 @@ def one_line(error: yaml.YAMLError) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         context = f"{error.context}, " if error.context else ""
-        return f"{context}{error.problem} (line {mark.line + 1}, column {mark.column + 1})"
+        place = f"(line {mark.line + 1}, column {mark.column + 1})"
+        return f"{context}{error.problem} {place}{_COLON if error.problem == _LAST_COLON else ''}"
     return " ".join(str(error).split())

@@ -20,8 +20,9 @@ _WINDOW: Final = 300
 _PATH: Final = re.compile(rb"[\w})]/")
 _SLASH: Final = re.compile(rb"/[\w{%$\"']")
 _WORD: Final = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.%$}{)([]:-"
-_BEFORE_STRINGS: Final = (b'"', b"'", b"`", b"=", b"")
-"""What is right before a string that begins like a name with a tag, or like a path."""
+_BEFORE_STRINGS: Final = (b'"', b"'", b"`", b"=", b"\\", b"")
+"""What is right before a string that begins like a name with a tag, or like a path; it may begin
+with the letter of an escape."""
 
 _END: Final = rb"(?:[_-]?name)?[\"'\])\\]{0,4}\s{0,40}"
 _OPEN: Final = rb"\s{0,40}[\[({]?\s{0,40}[\[({]?[rfbu]{0,2}\\?[\"']\w"
@@ -103,6 +104,8 @@ def _has_path(data: bytes, named: bool) -> bool:
             continue
         if named and before[-len(run) - 1 : -len(run)] in _BEFORE_STRINGS:
             return True
+        if before[-len(run) - 1 : -len(run)] == b"\\":
+            run = run[1:]  # the letter of an escape, such as that of a line end
         if b"." in run and _is_registry(run.lstrip(b"{(-")):
             return True
     return False

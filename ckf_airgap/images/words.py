@@ -36,11 +36,11 @@ def is_word(text: str) -> bool:
 
 def words(text: str) -> Iterator[tuple[str, int, str]]:
     """Yield place (``line 1 column 5``), index and text of each word that could be a reference."""
-    line, begin = 1, 0
+    line, begin, end = 1, 0, text.find("\n")
     for match in _WORD.finditer(text):
         start = match.start()
-        while (end := text.find("\n", begin, start)) >= 0:
-            line, begin = line + 1, end + 1
+        while 0 <= end < start:
+            line, begin, end = line + 1, end + 1, text.find("\n", end + 1)
         yield f"line {line} column {start - begin + 1}", start, match[0]
 
 

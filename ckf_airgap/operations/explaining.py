@@ -182,9 +182,24 @@ def _fits(template: str, reference: ImageReference) -> bool:
     name = re.split("[:@]", template.rpartition("/")[2])[0]
     if not name or _FILLED in name:
         return False
-    pattern = ".*".join(re.escape(part) for part in template.split(_FILLED))
-    spelled = (str(reference), str(reference.canonical()))
-    return any(re.fullmatch(pattern, text) for text in spelled)
+    first, *middle, last = template.split(_FILLED)
+    return any(
+        _has_in_order(spelled, first, middle, last)
+        for spelled in (str(reference), str(reference.canonical()))
+    )
+
+
+def _has_in_order(text: str, first: str, middle: Sequence[str], last: str) -> bool:
+    """Return whether a text has parts in order, in time that grows with its length only."""
+    if not text.startswith(first):
+        return False
+    at = len(first)
+    for part in middle:
+        at = text.find(part, at)
+        if at < 0:
+            return False
+        at += len(part)
+    return len(text) - len(last) >= at and text.endswith(last)
 
 
 def _refuse_unknown(

@@ -1,21 +1,31 @@
 """What clients ask Charmhub directly, answered from a directory of charms.
 
 python-libjuju asks it, at the model's ``charmhub-url``, whether a charm is a subordinate before it
-deploys one, and which resources it has before it refreshes one. The answers are those of
-``GET /v2/charms/info/NAME`` of the store's public API, with the fields that clients read. They
+deploys one, and which resources it has before it refreshes one; other clients ask which revision a
+channel has. The answers are those of ``GET /v2/charms/info/NAME`` and ``POST /v2/charms/refresh``
+of the store's public API, with the fields that clients read, and the files that they name. They
 are sent over plain HTTP, since that client does not trust this controller's certificate here; they
 contain nothing secret.
 """
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 from typing import Final
 
 from aiohttp import web
 
-from ckf_airgap.documents import Document, JSONValue, dump_yaml
+from ckf_airgap.documents import Document, JSONValue, dump_yaml, parse_json
 from ckf_airgap.errors import ControllerError
+from ckf_airgap.rehearsal.api.charmhubrefresh import (
+    CHARM_FILES,
+    RESOURCE_FILES,
+    RequestError,
+    charm_of_file,
+    refresh,
+    resource_of_file,
+)
 from ckf_airgap.rehearsal.api.jsonreply import json_reply
 from ckf_airgap.rehearsal.entities.repository import (
     DEFAULT_CHANNEL,
@@ -40,6 +50,9 @@ class CharmhubInfo:
         self._repository = repository
         app = web.Application()
         app.router.add_get("/v2/charms/info/{name}", self._info)
+        app.router.add_post("/v2/charms/refresh", self._refresh)
+        app.router.add_get(f"{CHARM_FILES}{{file}}", self._charm_file)
+        app.router.add_get(f"{RESOURCE_FILES}{{file}}", self._resource_file)
         self._runner = web.AppRunner(
             app, access_log=None, handle_signals=False, shutdown_timeout=_STOP_S
         )
@@ -74,6 +87,33 @@ class CharmhubInfo:
             }
             return json_reply({"error-list": [problem]}, status=HTTPStatus.NOT_FOUND)
         return json_reply(charm_info(files))
+
+    async def _refresh(self, request: web.Request) -> web.Response:
+        try:
+            body = parse_json(await request.read())
+            origin = str(request.url.origin())
+            answer = await asyncio.to_thread(refresh, self._repository, body, origin)
+        except (ValueError, RecursionError) as error:
+            code = error.code if isinstance(error, RequestError) else "unexpected-data"
+            problem: Document = {"code": code, "message": str(error)}
+            return json_reply({"error-list": [problem]}, status=HTTPStatus.BAD_REQUEST)
+        return json_reply(answer)
+
+    async def _charm_file(self, request: web.Request) -> web.StreamResponse:
+        file = charm_of_file(self._repository, request.match_info["file"])
+        return web.FileResponse(file.path) if file is not None else _nothing()
+
+    async def _resource_file(self, request: web.Request) -> web.StreamResponse:
+        body = resource_of_file(self._repository, request.match_info["file"])
+        if body is None:
+            return _nothing()
+        if isinstance(body.content, bytes):
+            return web.Response(body=body.content)
+        return web.FileResponse(body.content)
+
+
+def _nothing() -> web.Response:
+    return web.Response(status=HTTPStatus.NOT_FOUND, text="archive not found")
 
 
 def charm_info(files: tuple[StoreFile, ...]) -> Document:

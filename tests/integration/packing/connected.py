@@ -30,6 +30,9 @@ HOSTS = ("docker.io", "gcr.io", "ghcr.io", "quay.io", "registry.k8s.io", "nvcr.i
 _PINNED = re.compile(r"(?P<name>[a-z0-9][a-zA-Z0-9./:_-]*)@sha256:[0-9a-f]{64}")
 """An image that a charm names by its digest."""
 
+_CHANNEL = re.compile(r"^ +channel: *(?=\S)", re.MULTILINE)
+"""What is in front of the channel of an application."""
+
 
 @dataclass
 class ConnectedSide:
@@ -63,13 +66,14 @@ class ConnectedSide:
         """Put the charms of a release into the store, its images into the registry.
 
         Returns:
-            The arguments that name it. Bundle and rules are files, since the shipped ones name
-            some images by digests that nothing here can have.
+            The arguments that name it. Bundle and rules are files, and the channels are of no
+            release, so that no shipped rules count: these name some images by digests that
+            nothing here can have.
         """
         release = load_release(name)
         shelf = self.directory / f"shelf-{name}"
         channels = {
-            one.charm_name: one.channel or "" for one in release.bundle.applications.values()
+            one.charm_name: f"tests-{one.channel}" for one in release.bundle.applications.values()
         }
         files = write_standins(release, shelf, padding_bytes=padding)
         for file in files:
@@ -77,7 +81,7 @@ class ConnectedSide:
         files = [self._next_revision(file) for file in files]
         self.store.offer_files(files, channels)
         bundle = self.directory / f"bundle-{name}.yaml"
-        bundle.write_text(release.bundle_path.read_text())
+        bundle.write_text(_CHANNEL.sub(r"\g<0>tests-", release.bundle_path.read_text()))
         rules = self.directory / f"rules-{name}.yaml"
         text = (release.directory / "images.yaml").read_text()
         rules.write_text(_exchange(text, layer_bytes))

@@ -73,7 +73,8 @@ def test_a_second_time_nothing_is_written(pets: Pets, pack: Path, home: Path) ->
 
     result = pets.call("unpack", pack, "--to", home)
 
-    assert "0 files written, 8 were already there" in result.stdout
+    count = sum(path.is_file() for path in home.rglob("*"))
+    assert f"0 files written, {count} were already there" in result.stdout
     assert {path: path.stat().st_mtime_ns for path in home.rglob("*")} == before
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -158,6 +160,156 @@ async def test_models_name_the_address_where_the_store_tells_of_its_charms(clien
     async with client.session.get(f"{url['value']}/v2/charms/info/nothing") as reply:
         assert reply.status == 404
         assert (await reply.json())["error-list"][0]["code"] == "resource-not-found"
+
+
+class Charmhub:
+    """The store's own API, at the address that a model tells."""
+
+    def __init__(self, client: Client, url: str) -> None:
+        self.client = client
+        self.url = url
+
+    @classmethod
+    async def of(cls, client: Client) -> Charmhub:
+        wire = await client.model("other")
+        config = (await wire.ask("ModelConfig", "ModelGet", version=3))["config"]
+        return cls(client, config["charmhub-url"]["value"])
+
+    async def post(self, body: Any) -> tuple[int, Any]:
+        url = f"{self.url}/v2/charms/refresh"
+        async with self.client.session.post(url, json=body) as reply:
+            assert reply.content_type == "application/json"
+            return reply.status, await reply.json()
+
+    async def ask(self, *actions: dict[str, Any], context: tuple[Any, ...] = ()) -> list[Any]:
+        keyed = [{"instance-key": f"k{at}", **one} for at, one in enumerate(actions)]
+        status, answer = await self.post({"context": [*context], "actions": keyed})
+        assert status == 200
+        assert [one["instance-key"] for one in answer["results"]] == [
+            one["instance-key"] for one in keyed
+        ]
+        return list(answer["results"])
+
+    async def get(self, url: str) -> tuple[int, bytes]:
+        async with self.client.session.get(url) as reply:
+            return reply.status, await reply.read()
+
+
+JAMMY_AMD64 = {"architecture": "amd64", "name": "ubuntu", "channel": "22.04"}
+
+
+async def test_charmhub_tells_which_revision_a_channel_has_and_serves_its_files(
+    client: Client, controller: ControllerThread
+) -> None:
+    store = await Charmhub.of(client)
+    newest, exact, other = await store.ask(
+        {"action": "install", "name": "minio", "channel": "1.10/stable", "base": JAMMY_AMD64},
+        {"action": "install", "name": "minio", "revision": 2, "base": None},
+        {"action": "download", "name": "web", "base": JAMMY_AMD64},
+    )
+    assert (newest["result"], newest["effective-channel"]) == ("install", "1.10/stable")
+    assert (newest["charm"]["revision"], exact["charm"]["revision"]) == (3, 2)
+    assert newest["id"] == exact["id"] == newest["charm"]["id"]
+    assert exact["charm"]["resources"] == []
+    assert yaml.safe_load(newest["charm"]["config-yaml"])["options"]["port"]["default"] == 80
+    assert yaml.safe_load(newest["charm"]["metadata-yaml"])["name"] == "minio"
+    assert newest["charm"]["bases"] == [JAMMY_AMD64]
+
+    download = newest["charm"]["download"]
+    status, body = await store.get(download["url"])
+    assert (status, len(body)) == (200, download["size"])
+    assert hashlib.sha256(body).hexdigest() == download["hash-sha-256"]
+
+    (notes,) = newest["charm"]["resources"]
+    assert (notes["name"], notes["revision"]) == ("notes", 5)
+    assert await store.get(notes["download"]["url"]) == (200, b"notes 5")
+    assert notes["download"]["hash-sha-384"] == hashlib.sha384(b"notes 5").hexdigest()
+
+    assert other["result"] == "download"
+    (image,) = other["charm"]["resources"]
+    status, body = await store.get(image["download"]["url"])
+    assert hashlib.sha384(body).hexdigest() == image["download"]["hash-sha-384"]
+    assert json.loads(body)["ImageName"] == "registry.jujucharms.com/charm/web/image"
+    for url in (download["url"].replace("_3.", "_9."), notes["download"]["url"] + "0"):
+        assert (await store.get(url))[0] == 404
+
+
+async def test_charmhub_tells_what_to_refresh_to(client: Client) -> None:
+    store = await Charmhub.of(client)
+    (installed,) = await store.ask(
+        {"action": "install", "name": "minio", "channel": "1.9/stable", "base": JAMMY_AMD64}
+    )
+    assert installed["charm"]["revision"] == 1
+    known = {"id": installed["id"], "revision": 1, "base": JAMMY_AMD64}
+    there = {**known, "instance-key": "k0", "tracking-channel": "1.10/stable"}
+    (refreshed,) = await store.ask(
+        {"action": "refresh", "id": installed["id"], "base": None}, context=(there,)
+    )
+    assert (refreshed["result"], refreshed["charm"]["revision"]) == ("refresh", 3)
+    (named,) = await store.ask(
+        {
+            "action": "install",
+            "name": "minio",
+            "revision": 3,
+            "base": None,
+            "resource-revisions": [{"name": "notes", "revision": 4}],
+        }
+    )
+    (notes,) = named["charm"]["resources"]
+    assert notes["revision"] == 4
+
+
+async def test_charmhub_says_of_each_action_what_is_wrong(client: Client) -> None:
+    store = await Charmhub.of(client)
+    arm = {**JAMMY_AMD64, "architecture": "arm64"}
+    unknown = {"architecture": "amd64", "name": "NA", "channel": "NA"}
+    minio = {"action": "install", "name": "minio"}
+    lacking = [{"name": "notes", "revision": 9}]
+    results = await store.ask(
+        {"action": "install", "name": "nothing", "base": JAMMY_AMD64},
+        {"action": "refresh", "id": "0" * 32, "base": JAMMY_AMD64},
+        {**minio, "channel": "2.0/stable", "base": JAMMY_AMD64},
+        {**minio, "channel": "1.10/stable", "base": arm},
+        {**minio, "revision": 77, "base": None},
+        {**minio, "channel": "1.10/stable", "base": unknown},
+        {**minio, "channel": "1.10/s/x/y", "base": JAMMY_AMD64},
+        {**minio, "channel": "1.10/stable", "base": None},
+        {**minio, "revision": 3, "base": None, "resource-revisions": lacking},
+        {"action": "remove", "name": "minio"},
+        {**minio, "channel": "1.10/stable", "base": JAMMY_AMD64},
+    )
+    assert [one["result"] for one in results] == ["error"] * 10 + ["install"]
+    assert [one["error"]["code"] for one in results[:10]] == [
+        "name-not-found",
+        "id-not-found",
+        "revision-not-found",
+        "revision-not-found",
+        "revision-not-found",
+        "invalid-charm-base",
+        "invalid-channel",
+        "missing-charm-base",
+        "charm-resource-not-found",
+        "unexpected-data",
+    ]
+    assert {"channel": "1.9/stable", "base": JAMMY_AMD64} in results[2]["error"]["extra"][
+        "releases"
+    ]
+    assert results[5]["error"]["extra"] == {"default-bases": [JAMMY_AMD64]}
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({}, "missing-key"),
+        ([], "missing-key"),
+        ({"actions": 1}, "missing-key"),
+        ({"context": [], "actions": [{"action": "install"}]}, "missing-instance-key"),
+    ],
+)
+async def test_charmhub_refuses_what_is_no_request(client: Client, body: Any, code: str) -> None:
+    status, answer = await (await Charmhub.of(client)).post(body)
+    assert status == 400
+    assert [one["code"] for one in answer["error-list"]] == [code]
 
 
 async def test_without_a_store_charms_of_one_are_refused(

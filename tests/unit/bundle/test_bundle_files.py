@@ -70,6 +70,19 @@ def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
             'applications: {a: {charm: a}, b: {charm: b}}\nrelations: [["{{a}}", b]]\n',
         ),
         ("bundle.tmpl", "applications: [\n"),
+        ("bundle.yaml", "applications: {pets: {charm: pets, scale: ${N}}}\n"),
+        ("bundle.yaml", "applications:\n  pets:\n    charm: pets\n    num_units: ${N}\n"),
+        ("bundle.yaml", "applications:\n  pets:\n    charm: ${CHARM:-pets}\n    scale: 1\n"),
+        ("bundle.yaml", "applications:\n  ${APP}:\n    charm: pets\n    scale: 1\n"),
+        ("bundle.yaml", "applications:\n  pets:\n    charm: pets\n    scale: $N\n"),
+        ("bundle.yaml", "applications:\n  pets:\n    charm: $CHARM\n    scale: 1\n"),
+        ("bundle.yaml", "applications:\n  pets:\n    charm: pets\n    scale: %(n)s\n"),
+        ("bundle.yaml", "applications:\n  pets:\n    charm: '%(name)s'\n    scale: 1\n"),
+        ("bundle.yaml", "applications:\n  pets:\n    charm: pets\n    scale: @N@\n"),
+        ("bundle.yaml", "applications:\n  pets:\n    charm: pets\n    channel: '@TRACK@/edge'\n"),
+        ("bundle.yaml", "applications:\n  pets:\n    charm: pets\n    scale: <%= n %>\n"),
+        ("bundle.yaml", "applications:\n<% if x %>\n  pets:\n    charm: pets\n<% end %>\n"),
+        ("bundle.yaml", "applications: {pets: {charm: pets, options: {'${X}': 1}}}\n"),
     ],
 )
 def test_a_template_is_told_from_a_bundle(tmp_path: Path, name: str, text: str) -> None:
@@ -88,6 +101,10 @@ def test_a_template_is_told_from_a_bundle(tmp_path: Path, name: str, text: str) 
         "applications: {pets: {charm: pets, options: {rule: '{{ $value }}'}}}\n",
         "description: 'uses {{ templates }}'\napplications: {pets: {charm: pets}}\n",
         "applications: {pets: {charm: pets, annotations: {x: '{% y %}'}}}\n",
+        "applications: {pets: {charm: pets, options: {a: '${HOME}', b: '%(x)s', c: '@V@'}}}\n",
+        "applications: {pets: {charm: pets, options: {a: '<% x %>', b: '$X', c: $Y}}}\n",
+        "x-own: &own {a: '${HOME}'}\napplications: {pets: {charm: pets, options: *own}}\n",
+        "applications: {pets: {charm: pets, base: ubuntu@22.04, resources: {f: ./a$b@c@d}}}\n",
     ],
 )
 def test_text_that_looks_like_one_is_left_alone_where_text_is_free(
@@ -96,6 +113,35 @@ def test_text_that_looks_like_one_is_left_alone_where_text_is_free(
     file = tmp_path / "bundle.yaml.j2"
     file.write_text(text)
     assert load_bundle(file).applications
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "applications: {pets: {charm: pets, scale: x, options: {a: '{{ x }}', b: '${HOME}'}}}\n",
+        "applications:\n  a:\n    charm: a\n    options: {a: '${HOME}'}\n    scale: 1\n   x\n",
+        "applications: {pets: {charm: {x: y}, options: {a: '${HOME}'}}}\n",
+    ],
+)
+def test_what_is_wrong_elsewhere_does_not_make_a_template_of_a_bundle(
+    tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / "bundle.yaml"
+    file.write_text(text)
+    with pytest.raises(BundleError) as raised:
+        load_bundle(file)
+    assert "template" not in str(raised.value)
+
+
+def test_a_template_with_placeholders_for_numbers_names_them_all(tmp_path: Path) -> None:
+    file = tmp_path / "bundle.yaml"
+    file.write_text("applications:\n  a: {charm: a, scale: '${N}'}\n  b: {charm: b, trust: '$T'}\n")
+    with pytest.raises(BundleError, match="is a template") as raised:
+        load_bundle(file)
+    assert [problem.where for problem in raised.value.problems] == [
+        "applications.a.scale, line 2",
+        "applications.b.trust, line 3",
+    ]
 
 
 @pytest.mark.parametrize("head", ["%YAML 1.1\n---\n", "\ufeff", ""])

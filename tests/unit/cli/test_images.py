@@ -254,6 +254,8 @@ class TestExplain:
             ("A = 'quay.io/pets/tick:3'\n", f"{REGISTRY}/pets/tick:3", "hidden", "mirrors"),
             ("# A = 'quay.io/pets/tick:3'\n", "quay.io/pets/tick:3", "text", "pulls nothing"),
             ("A = f'quay.io/pets/tick:{v}'\n", "quay.io/pets/tick:3", "templated", "option"),
+            ("A_IMAGE = f'{r}/pets/tick:{v}'\n", "quay.io/pets/tick:3", "templated", "option"),
+            ("A_IMAGE = f'docker.io/pets/tick:{v}-b'\n", "pets/tick:3-b", "templated", "option"),
         ],
     )
     def test_an_image_that_only_a_file_of_a_charm_has_is_found_there(
@@ -270,12 +272,17 @@ class TestExplain:
         assert (image["files"][0]["file"], image["files"][0]["standing"]) == ("src/x.py", standing)
 
     @pytest.mark.parametrize(
-        "asked", ["quay.io/pets/tick:4", "quay.io/pets/ticks:3", "pets/tick:3"]
+        "asked",
+        ["quay.io/pets/tick:4", "quay.io/pets/ticks:3", "pets/tick:3", "quay.io/a/pets:3", "b/c:1"],
     )
     def test_another_image_is_not_found_in_files(
         self, asked: str, world: World, invoke: Invoke
     ) -> None:
-        plant(world, "src/x.py", "A = 'quay.io/pets/tick:3'\nB = f'{r}/{n}:{v}'\n")
+        plant(
+            world,
+            "src/x.py",
+            "A = 'quay.io/pets/tick:3'\nB = f'{r}/{n}:{v}'\nC = f'quay.io/pets:{v}-b'\n",
+        )
         result = invoke(
             "images", "explain", "--bundle", world.bundle, "--charms", world.charms, asked
         )

@@ -251,7 +251,9 @@ def test_another_directory_is_not_the_one_that_it_must_be(
     check(invoke(*places.words(READ_DIRECTORIES[row], path)), 3, path)
 
 
-@pytest.mark.parametrize("row", ["images load output", "images pull output", "pack output"])
+@pytest.mark.parametrize(
+    "row", ["images load output", "images pull output", "mirrors output", "pack output"]
+)
 def test_a_directory_of_something_else_is_not_written_to(
     row: str, places: Places, invoke: Invoke
 ) -> None:

@@ -113,3 +113,26 @@ def test_keys_that_are_no_text_can_be_told() -> None:
     assert isinstance(inner, dict)
     assert [type(key) for key in inner] == [TypedKey]
     assert not any(isinstance(key, TypedKey) for key in load_mapping(text, where="x"))
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("a: {mode:}\n", "(line 1, column 9)"),
+        ("a:\n- [x:]\n", "(line 2, column 5)"),
+        ("{a: b:}\n", "(line 1, column 6)"),
+        ("[a:, b]\n", "(line 1, column 3)"),
+    ],
+)
+def test_a_colon_before_a_bracket_is_told_with_what_to_write(text: str, place: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load_yaml(text, where="b.yaml")
+    assert (
+        f"found unexpected ':' {place}: between brackets a key ends in a colon and a blank"
+        in str(caught.value)
+    )
+
+
+@pytest.mark.parametrize("text", ["a: {mode: }\n", "a: ['x:']\n", "a: x:y\n", "a: [x:y]\n"])
+def test_colons_that_are_in_their_place(text: str) -> None:
+    assert load_yaml(text, where="b.yaml")

@@ -118,6 +118,7 @@ NAMES = st.sampled_from(
     ["a/new:1", "quay.io/b/new:2", "busybox:1.28", "kserve/router:v0.13.0", "docker.io/istio/x:1"]
 )
 USED = st.sampled_from(["start", "later"])
+KINDS = st.sampled_from(["mapping", "list", "reference", "registries"])
 
 
 @st.composite
@@ -148,6 +149,7 @@ def rule_documents(draw: st.DrawFn, name: str) -> dict[str, Any]:
                         "used": USED,
                         "used-by-key": st.dictionaries(keys, USED, max_size=2),
                         "leave-empty": st.just(["unheard-of"]) | st.booleans(),
+                        "value": st.fixed_dictionaries({"kind": KINDS}),
                         "split-at-last-colon": st.lists(keys, max_size=1),
                         "same-as": st.just({"option": "made-up", "key": "made-up"}),
                     },

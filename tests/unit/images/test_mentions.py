@@ -6,7 +6,7 @@ import ast
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ckf_airgap.images.mentions import find_mentions, may_mention
@@ -256,6 +256,8 @@ PIECES = st.sampled_from(
 )
 
 
+@example("\ndocker.io/a/b")
+@example("\tside_image: a:v1.2")
 @given(st.lists(PIECES, max_size=30).map("".join))
 def test_the_quick_look_passes_over_no_file_with_an_image(text: str) -> None:
     for path in ("x.yaml.j2", "x.json"):

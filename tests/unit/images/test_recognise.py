@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +15,7 @@ from ckf_airgap.errors import OptionError
 from ckf_airgap.images.judge import syntax_doubt
 from ckf_airgap.images.options import plan_options
 from ckf_airgap.images.plans import OptionPlan
-from ckf_airgap.images.recognise import find_candidates, images_in_text
+from ckf_airgap.images.recognise import candidates_in_options, find_candidates, images_in_text
 from ckf_airgap.images.reference import ImageReference, Registry, retag
 from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.images.scalars import ValueText
@@ -401,7 +402,204 @@ def test_images_in_a_text_leave_out_what_is_in_doubt() -> None:
     assert [str(image) for image in found] == ["a/b:1"]
 
 
+# Registries by name, and names in every place
+
+
+@pytest.mark.parametrize(
+    ("value", "expected", "warnings"),
+    [
+        ("quay.io/acme/worker:stable", ["quay.io/acme/worker:stable"], 0),
+        ("ghcr.io/acme/helper", [], 1),
+        ("ghcr.io/acme/helper\n", [], 1),
+        ("run quay.io/acme/a:stable ghcr.io/acme/b now", ["quay.io/acme/a:stable"], 1),
+        ("{x: 'quay.io/acme/a:stable', y: z}", ["quay.io/acme/a:stable"], 0),
+        ("{x: 'ghcr.io/acme/helper', y: z}", [], 1),
+        ("{x: 'ghcr.io/acme/helper', y: 'quay.io/acme/a:stable'}", ["*", "*"], 0),
+        ("nvcr.io,quay.io", [], 0),
+    ],
+)
+def test_a_registry_by_name_is_never_passed_over(
+    value: str, expected: list[str], warnings: int
+) -> None:
+    found = plans("worker", value)
+    assert len(images(found)) == len(expected)
+    assert "*" in expected or images(found) == expected
+    assert len(told(found)) == warnings
+    assert all("may be an image" in text for text in told(found))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("fooImage: acme/a\nport: x/y\n", ["acme/a"]),
+        ("imageName: acme/a\nimage_name: acme/b\n", ["acme/a", "acme/b"]),
+        ("images: [acme/a, acme/b]\nother: [acme/c]\n", ["acme/a", "acme/b"]),
+        ("- {name: X_IMAGE, value: acme/a}\n- {name: PORT, value: x/y}\n", ["acme/a"]),
+        ("- {value: acme/a, name: RELATED_IMAGE_x}\n", ["acme/a"]),
+        ("- {name: imageTag, value: acme/a}\n", []),
+        ("- {Key: workerImage, Default: acme/a}\n", ["acme/a"]),
+        ("- {name: x, image: acme/a, value: acme/b}\n", ["acme/a"]),
+        ('["--image", "acme/a", "--port", "x/y"]', ["acme/a"]),
+        ('["--image=acme/a", "acme/b"]', ["acme/a"]),
+        ('["image", "acme/a"]', []),
+        ('[["--image"], "acme/a"]', []),
+        ("--image acme/a --port x/y WORKER_IMAGE=acme/b", ["acme/a", "acme/b"]),
+        ("note: 'take --image=acme/a or x/y'\n", ["acme/a"]),
+        ("env: |\n  - name: X_IMAGE\n    value: acme/a\n", ["acme/a"]),
+        ("RELATED_IMAGE_foo: acme/a\n", ["acme/a"]),
+        ("image-digest: acme/a\nimage-pull-secret: a/b\ndisk-image: c/d\n", []),
+    ],
+)
+def test_names_without_tag_are_images_where_a_name_says_so(value: str, expected: list[str]) -> None:
+    assert images(plans("config", value)) == expected
+
+
+def test_names_without_separators_are_told_where_a_variable_is_called_an_image() -> None:
+    (warning,) = told(plans("config", "- {name: X_IMAGE, value: busybox}\n"))
+    assert warning.startswith("option config, item [0].value: 'busybox' may be an image on Docker")
+    assert told(plans("config", "- {name: X_PORT, value: busybox}\n")) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("image-digest", "sha256:" + "a" * 64),
+        ("x-images", "sha256:" + "a" * 64),
+        ("image-channel", "1.0/edge"),
+        ("disk-image", "jammy/current"),
+        ("boot-images", "focal/20230101"),
+        ("background-image", "static/logo.png"),
+        ("image-gallery-url", "gallery.example.com/x"),
+        ("image-pull-secret", "ns/secret"),
+        ("image-formats", "qcow2,raw/x"),
+        ("image-tag", "Bad/Tag"),
+    ],
+)
+def test_options_about_images_that_hold_none(option: str, value: str) -> None:
+    assert plans(option, value) == ()
+    assert plans(option, value=value) == ()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("image-registry", "quay.io"),
+        ("image-registry", "public.ecr.aws"),
+        ("image-registry", "localhost:5000"),
+        ("image-registry", "quay.io\n"),
+        ("docker-registry", "mcr.microsoft.com"),
+        ("registry-url", "https://quay.io"),
+        ("allow-image-domains", "quay.io, cdn.example.com"),
+        ("image-prefix", "acme/"),
+    ],
+)
+def test_a_bare_registry_is_told_with_what_to_set(option: str, value: str) -> None:
+    found = plans(option, value)
+    assert images(found) == []
+    assert told(found)
+    for warning in told(found):
+        assert warning.startswith(f"option {option}")
+        assert "--set" in warning
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *("image-registry", "image-prefix", "image-repository", "image-host", "image-domain"),
+        *("job-kube-main-container-image-pull-secret", "allow-image-domains", "image-formats"),
+        *("image-tag", "image-digest", "image-channel", "disk-image", "background-image"),
+        *("docker-registry", "image-pull-policy", "image-path", "image-url"),
+    ],
+)
+def test_an_empty_option_about_images_that_holds_none_is_not_told(option: str) -> None:
+    for empty in ("", "\n", "null"):
+        assert plans(option, empty) == ()
+
+
+def test_empty_keys_about_images_that_hold_none_are_not_told() -> None:
+    found = plans("custom_images", "agent: ''\nimage-pull-secret: ''\nimage-registry: ''\n")
+    assert [warning.partition(": ")[0] for warning in told(found)] == [
+        "option custom_images, key agent"
+    ]
+
+
+def test_documents_inside_strings_are_read_to_a_depth_and_words_beyond_it() -> None:
+    value: object = {"image": "acme/a"}
+    for depth in range(14):
+        text = json.dumps(value)
+        found = plans("config", text)
+        if depth <= 10:
+            assert images(found) == ["acme/a"]
+            (plan,) = found
+            assert "172.17.0.2:5000/acme/a" in plan.render(lambda source: retag(source, R))
+        value = [text]
+
+
+def test_images_and_doubts_in_options_of_one_charm() -> None:
+    values = {
+        "image-registry": "quay.io",
+        "image-name": "acme/cat",
+        "image-tag": "1",
+        "other-image-registry": "ghcr.io",
+        "helper": "ghcr.io/acme/helper",
+        "image-configuration": "{hub: docker.io/istio, tag: '1.2', pilot-image: pilot, x: a/b:1}",
+        "words": "nothing",
+    }
+    found = [
+        (name, candidate.path, str(candidate.image or candidate.text), candidate.part)
+        for name, candidate in candidates_in_options(values)
+    ]
+    assert found == [
+        ("image-name", (), "quay.io/acme/cat:1", ""),
+        ("other-image-registry", (), "ghcr.io", "registry"),
+        ("helper", (), "ghcr.io/acme/helper", ""),
+        ("image-configuration", ("pilot-image",), "docker.io/istio/pilot:1.2", ""),
+        ("image-configuration", ("x",), "a/b:1", ""),
+    ]
+
+
 # Whatever comes
+
+PLAIN = st.sampled_from(
+    [
+        *("", "text", "12:30", "minio:9000", "https://x.y/z:v1", "{{ a }}/b/c:v1", "é", "a b"),
+        *("x/y", "null", "sha256:" + "a" * 64, "quay.io", "/a/b:1", "[", "k: v", "- a", "a@b.c"),
+    ]
+)
+KEYS = st.sampled_from(["k", "port", "image-tag", "disk-image", "image-pull-secret", "url"])
+TREES: st.SearchStrategy[object] = st.recursive(
+    PLAIN,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(KEYS, inner, max_size=3)
+        | inner.map(json.dumps)
+    ),
+    max_leaves=8,
+)
+PLANTED = ["docker.io/a/b:v1", "quay.io/c/d:stable", "e/f@sha256:" + "b" * 64]
+
+
+@given(TREES, st.sampled_from(["config", "image-tag", "disk-image", "image-pull-policy"]))
+def test_a_value_without_an_image_is_never_changed(tree: object, option: str) -> None:
+    for text in (tree if isinstance(tree, str) else json.dumps(tree), yaml.safe_dump(tree)):
+        for plan in plans(option, text):
+            assert plan.uses == ()
+            assert plan.render(lambda source: retag(source, R)) == text
+
+
+@given(TREES, st.lists(st.sampled_from(PLANTED), min_size=1, max_size=3), st.booleans())
+def test_rendering_exchanges_exactly_the_images_found(
+    tree: object, planted: list[str], as_json: bool
+) -> None:
+    value = {"a": tree, "b": planted, "c": " or ".join(planted)}
+    text = json.dumps(value) if as_json else yaml.safe_dump(value)
+    (plan,) = plans("config", text)
+    assert [str(use.reference) for use in plan.uses] == [*planted, *planted]
+    after = plan.render(lambda source: ImageReference("r.io", "x", source.tag or "d"))
+    for image in PLANTED:
+        new = str(ImageReference("r.io", "x", ImageReference.parse(image).tag or "d"))
+        text = text.replace(image, new)
+    assert yaml.safe_load(after) == yaml.safe_load(text)
 
 
 @given(st.text(max_size=40))

@@ -256,6 +256,34 @@ async def test_an_image_without_reference_or_from_elsewhere_is_found(tmp_path: P
     ]
 
 
+async def test_what_may_be_an_image_elsewhere_is_found(tmp_path: Path) -> None:
+    rehearsal = Rehearsal(tmp_path, registry="registry.internal:5000/ckf")
+    defaults = {
+        "helper": "ghcr.io/acme/helper",
+        "worker": "quay.io/acme/worker:stable",
+        "image-registry": "quay.io",
+        "cat-image-registry": "registry.internal:5000/ckf",
+        "cat-image-name": "acme/cat",
+        "cat-image-tag": "1",
+        "dog-image": "acme/dog",
+        "dog-image-tag": "2",
+        "own-image-prefix": "registry.internal:5000/ckf/acme/",
+        "other-image-prefix": "registry.internal:5000/ckf2/",
+        "own": "registry.internal:5000/ckf/acme/helper:stable",
+    }
+    options = {name: {"type": "string", "default": text} for name, text in defaults.items()}
+    application = await rehearsal.upload_and_deploy("minio", options=options)
+    front = "which may be the beginning of names of images"
+    assert sorted(finding.what for finding in rehearsal.model.findings) == [
+        "option dog-image has the default acme/dog:2",
+        "option helper has the default ghcr.io/acme/helper, which may be an image",
+        f"option image-registry has the default quay.io, {front}",
+        f"option other-image-prefix has the default registry.internal:5000/ckf2/, {front}",
+        "option worker has the default quay.io/acme/worker:stable",
+    ]
+    assert application.name == "minio"
+
+
 async def test_images_in_options_that_are_elsewhere_are_found(tmp_path: Path) -> None:
     rehearsal = Rehearsal(tmp_path, registry="registry.internal:5000")
     options = {
