@@ -289,6 +289,12 @@ def test_what_names_no_option_is_refused(text: str) -> None:
             "r.io:5000/acme/cat:1",
             "tom, option cat-image: r.io:5000/acme/cat:2 is not in list",
         ),
+        ({"cat-image": "r.io:5000/acme/cat", "cat-version": "7"}, "r.io:5000/acme/cat", ""),
+        (
+            {"cat-image": "r.io:5000/acme/cat", "cat-version": "7"},
+            "r.io:5000/acme/cat:8",
+            "tom, option cat-image: r.io:5000/acme/cat:7 is not in list",
+        ),
         ({"cat-image": "busybox"}, "r.io:5000/other:1", ""),
         (
             {"cat-image": "busybox"},
