@@ -191,6 +191,10 @@ class RetaggedImages:
     images: ImageList
     targets: Mapping[ImageReference, ListedImage] = field(repr=False)
     places: Mapping[ImageReference, ImageReference] = field(default_factory=dict, repr=False)
+    _found: dict[ImageReference, ImageReference | None] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """What was looked for before: an option may name one image very often."""
 
     @classmethod
     def from_list(
@@ -260,6 +264,11 @@ class RetaggedImages:
         The mapping's place counts if it has one; otherwise that of the retag rule, or one that
         older lists use (`retag_candidates`). Nothing is matched by part of a name.
         """
+        if reference not in self._found:
+            self._found[reference] = self._look_up(reference)
+        return self._found[reference]
+
+    def _look_up(self, reference: ImageReference) -> ImageReference | None:
         placed = self.places.get(reference.canonical())
         if placed is not None:
             return placed if placed in self.targets else None
@@ -383,7 +392,7 @@ def infer_registry(images: ImageList, needed: Iterable[ImageReference] = ()) -> 
     """
     registries = possible_registries(images)
     targets = {entry.reference for entry in images.entries}
-    wanted = list(needed)
+    wanted = dict.fromkeys(needed)
     best, most = registries[0], -1
     for registry in registries:
         found = sum(

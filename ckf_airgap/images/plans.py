@@ -67,6 +67,8 @@ class OptionPlan:
         Raises:
             OptionError: when the values that make an image together cannot name it where it is.
         """
+        if not self.is_written:
+            return self.value
         if self.composition is not None:
             parts = self.composition.split(find(self.composition.reference))
             return parts.get((self.option,), self.value)

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ckf_airgap.charms.charm import Charm, Option
+from ckf_airgap.charms.charm import Charm, Option, OptionType
 from ckf_airgap.errors import OptionError
 from ckf_airgap.images.compositions import Field, compositions, role_of
 from ckf_airgap.images.options import plan_options
@@ -132,6 +132,21 @@ def test_options_that_make_an_image_together(
     assert images(found) == [image]
     assert told(found) == []
     assert written(found, registry) == expected
+
+
+@pytest.mark.parametrize(("kind", "value"), [("int", 3), ("float", 1.5)])
+def test_a_tag_may_be_a_number(kind: OptionType, value: float) -> None:
+    charm = Charm(
+        name="c",
+        options={
+            "image-name": Option(name="image-name", type="string", default="quay.io/acme/cat"),
+            "image-tag": Option(name="image-tag", type=kind, default=value),
+            "image-digest": Option(name="image-digest", type=kind, default=value),
+        },
+    )
+    found = plan_options(charm, {}, ImageRules.empty())
+    assert images(found) == [f"quay.io/acme/cat:{value}"]
+    assert written(found) == {"image-name": "R/acme/cat"}
 
 
 def test_the_use_is_that_of_the_option_with_the_name() -> None:
