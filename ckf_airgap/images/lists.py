@@ -218,7 +218,7 @@ class RetaggedImages:
                 outside the registry that is given.
         """
         if registry is None:
-            registry = infer_registry(images, needed)
+            registry = infer_registry(images, dict.fromkeys(needed))
         outside = [
             Problem(f"{entry.reference} is not in {registry}", f"{images.where}, line {entry.line}")
             for entry in images.entries
@@ -380,7 +380,7 @@ def infer_registry(images: ImageList, needed: Iterable[ImageReference] = ()) -> 
         for parts in takewhile(lambda parts: len(set(parts)) == 1, zip(*parents, strict=False))
     ]
     targets = {entry.reference for entry in images.entries}
-    wanted = dict.fromkeys(needed)
+    wanted = list(needed)
     best, most = Registry(str(host)), -1
     for depth in range(len(shared) + 1):
         registry = Registry(str(host), "/".join(shared[:depth]))
