@@ -172,6 +172,10 @@ def test_the_use_is_that_of_the_option_with_the_name() -> None:
         ({"image_tag": "1.2"}, []),
         ({"version": "1.2", "image": "a/b"}, ["a/b"]),
         ({"image": "a/b", "image_name": "c/d", "image_tag": "1"}, ["a/b", "c/d"]),
+        (
+            {"image": "a/b", "image_name": "c/d", "image_repository": "e/f", "image_tag": "1"},
+            ["a/b", "c/d"],
+        ),
         ({"image": "a/b", "image_tag": "not a tag"}, ["a/b"]),
         ({"image": "a/b", "image_digest": "sha256:12"}, ["a/b"]),
         ({"repository": "https://git.example/x", "tag": "1.2"}, []),
