@@ -180,12 +180,12 @@ def compositions(
 
 def _composed(roles: Mapping[Role, list[Field]], *, options: bool) -> Composition | None:
     """Return the reference of the fields of one stem; ``None`` when they make none for sure."""
+    if len(roles.get("name", ())) > 1:
+        return None
     single = {role: found[0] for role, found in roles.items() if len(found) == 1}
     name, front = single.get("name"), single.get("repository")
     if name is None or (front is not None and _ends_with(front.text, name.text)):
         name, single = front, {role: one for role, one in single.items() if role != "repository"}
-    elif "name" in roles and len(roles["name"]) > 1:
-        return None
     if name is None or not name.text.strip():
         return None
     fronts = tuple(single[role] for role in _FRONTS if role in single)

@@ -191,6 +191,10 @@ class RetaggedImages:
     images: ImageList
     targets: Mapping[ImageReference, ListedImage] = field(repr=False)
     places: Mapping[ImageReference, ImageReference] = field(default_factory=dict, repr=False)
+    _found: dict[ImageReference, ImageReference | None] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """What was looked for before: an option may name one image very often."""
 
     @classmethod
     def from_list(
@@ -214,7 +218,7 @@ class RetaggedImages:
                 outside the registry that is given.
         """
         if registry is None:
-            registry = infer_registry(images, needed)
+            registry = infer_registry(images, dict.fromkeys(needed))
         outside = [
             Problem(f"{entry.reference} is not in {registry}", f"{images.where}, line {entry.line}")
             for entry in images.entries
@@ -260,6 +264,11 @@ class RetaggedImages:
         The mapping's place counts if it has one; otherwise that of the retag rule, or one that
         older lists use (`retag_candidates`). Nothing is matched by part of a name.
         """
+        if reference not in self._found:
+            self._found[reference] = self._look_up(reference)
+        return self._found[reference]
+
+    def _look_up(self, reference: ImageReference) -> ImageReference | None:
         placed = self.places.get(reference.canonical())
         if placed is not None:
             return placed if placed in self.targets else None
@@ -351,8 +360,8 @@ def _last_name(reference: ImageReference) -> str:
     return reference.repository.rpartition("/")[2]
 
 
-def infer_registry(images: ImageList, needed: Iterable[ImageReference] = ()) -> Registry:
-    """Return the registry that all lines of a retagged list share.
+def possible_registries(images: ImageList) -> tuple[Registry, ...]:
+    """Return the registries that all lines of a retagged list share, the shortest path first.
 
     Raises:
         InputError: when the list is empty, or its lines name different registries or none.
@@ -370,11 +379,22 @@ def infer_registry(images: ImageList, needed: Iterable[ImageReference] = ()) -> 
         parts[0]
         for parts in takewhile(lambda parts: len(set(parts)) == 1, zip(*parents, strict=False))
     ]
+    return tuple(Registry(str(host), "/".join(shared[:depth])) for depth in range(len(shared) + 1))
+
+
+def infer_registry(images: ImageList, needed: Iterable[ImageReference] = ()) -> Registry:
+    """Return the registry that all lines of a retagged list share.
+
+    Of several it is the one with which most of the needed images are found.
+
+    Raises:
+        InputError: when the list is empty, or its lines name different registries or none.
+    """
+    registries = possible_registries(images)
     targets = {entry.reference for entry in images.entries}
     wanted = list(needed)
-    best, most = Registry(str(host)), -1
-    for depth in range(len(shared) + 1):
-        registry = Registry(str(host), "/".join(shared[:depth]))
+    best, most = registries[0], -1
+    for registry in registries:
         found = sum(
             not targets.isdisjoint(retag_candidates(reference, registry)) for reference in wanted
         )

@@ -14,6 +14,7 @@ from ckf_airgap.charms.charm import Charm, OptionValue
 from ckf_airgap.errors import OptionError, Problem, raise_all
 from ckf_airgap.images.compositions import Composition
 from ckf_airgap.images.judge import Known
+from ckf_airgap.images.keys import meaning
 from ckf_airgap.images.planner import Planner, is_empty, option_text
 from ckf_airgap.images.plans import ImageUse, OptionPlan
 from ckf_airgap.images.recognise import composed_options
@@ -79,10 +80,15 @@ def _composed_options(
     charm: Charm, values: Mapping[str, OptionValue], rules: ImageRules
 ) -> dict[str, Composition]:
     """Return the options that make a reference with others, each with what they make."""
+    # A version may be a number; what is no text holds nothing else of an image.
     return composed_options(
         {
             option.name: option_text(values.get(option.name, option.default))
             for option in charm.options.values()
-            if option.type == "string" and rules.for_option(charm.name, option.name) is None
+            if rules.for_option(charm.name, option.name) is None
+            and (
+                option.type == "string"
+                or (option.type in ("int", "float") and meaning(option.name).part == "tag")
+            )
         }
     )

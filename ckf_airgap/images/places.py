@@ -11,13 +11,15 @@ KeyPath: TypeAlias = "tuple[str | int, ...]"
 
 def format_path(path: KeyPath) -> str:
     """Return a path in words: ``key a.b[0]``; an empty string for an empty path."""
+    if not path:
+        return ""
     text = ""
     for part in path:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
             text += f".{part}" if text else part
-    return f"key {text}" if path and isinstance(path[0], str) else (f"item {text}" if path else "")
+    return f"{'key' if isinstance(path[0], str) else 'item'} {text}"
 
 
 @dataclass(frozen=True, slots=True)

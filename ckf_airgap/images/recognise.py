@@ -28,7 +28,7 @@ from ckf_airgap.images.optionrules import Composite
 from ckf_airgap.images.places import KeyPath, Scalar
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.scalars import Dialect, ValueText
-from ckf_airgap.images.words import called, is_word, listed, words
+from ckf_airgap.images.words import called, is_word, listed, may_call, words
 
 MAX_NESTED: Final = 10
 """Levels of documents inside strings that are read as such; further in, words are looked at."""
@@ -176,7 +176,7 @@ class _Walk:
         self._option = option
         self._said = said
         self._known = known
-        self._verdicts: dict[tuple[str, Circumstances], Verdict] = {}
+        self._verdicts: dict[Circumstances, dict[str, Verdict]] = {}
 
     def values(
         self, parsed: ValueText, path: KeyPath, *, said: Meaning | None = None, depth: int = 0
@@ -193,7 +193,9 @@ class _Walk:
                 beside.setdefault(scalar.path[:-1], set()).add(found.registry)
         hosts = {parent: frozenset(found) for parent, found in beside.items()}
         for scalar, own in zip(parsed.scalars, saids, strict=True):
-            value = scalar.value or ""
+            value = scalar.value
+            if not value:
+                continue
             composition = composed.get(scalar.path)
             if composition is not None:
                 if composition.name.path == scalar.path:
@@ -208,10 +210,10 @@ class _Walk:
                 yield from self._text(value, (*path, *scalar.path), around)
 
     def _judged(self, text: str, around: Circumstances) -> Verdict:
-        key = (text, around)
-        found = self._verdicts.get(key)
+        judged = self._verdicts.setdefault(around, {})
+        found = judged.get(text)
         if found is None:
-            found = self._verdicts[key] = judge(text, around, known=self._known)
+            found = judged[text] = judge(text, around, known=self._known)
         return found
 
     def _said_of(self, path: KeyPath, outer: Meaning, titles: Mapping[KeyPath, Meaning]) -> Meaning:
@@ -256,11 +258,15 @@ class _Walk:
             return
         parts = listed(value)
         found: set[str] = set()
+        usual = Circumstances(said=around.said if parts else NOTHING)
+        judged = self._verdicts.setdefault(usual, {})
+        named = may_call(value)
         for where, start, word in words(value):
-            said = called(value, start)
-            if said.kind == "nothing" and parts:
-                said = around.said
-            verdict = self._judged(word, Circumstances(said=said))
+            said = called(value, start) if named else NOTHING
+            if said.kind != "nothing":
+                verdict = self._judged(word, Circumstances(said=said))
+            else:
+                verdict = judged.get(word) or self._judged(word, usual)
             if verdict is not NO:
                 found.add(word)
                 yield Candidate(path=(*path, where), text=word, verdict=verdict)

@@ -25,6 +25,7 @@ _WINDOW: Final = 80
 _OPENING: Final = "\"'`[("
 _NAME: Final = re.compile(r"(?:\A|[^\w./-])-{0,2}([A-Za-z_][\w./-]*)\Z")
 _FLAG: Final = re.compile(r"(?:\A|\s)--([A-Za-z][\w.-]*)\Z")
+_COLON: Final = re.compile(r":\s")
 _COMMA: Final = re.compile(r"[,;|]")
 _SPACE: Final = re.compile(r"\s")
 
@@ -60,6 +61,11 @@ def listed(text: str) -> list[str]:
     """Return the parts of a text between commas; none when blanks within show it to be prose."""
     parts = [part for given in _COMMA.split(text) if (part := given.strip())]
     return [] if any(map(_SPACE.search, parts)) else parts
+
+
+def may_call(text: str) -> bool:
+    """Whether a text has anything by which `called` finds a name."""
+    return "=" in text or "--" in text or (":" in text and _COLON.search(text) is not None)
 
 
 def called(text: str, start: int) -> Meaning:

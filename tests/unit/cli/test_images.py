@@ -65,6 +65,32 @@ class TestList:
         added = {"quay.io/pets/tick:3", "quay.io/pets/louse:1"}
         assert set(result.stdout.splitlines()) == before | added
 
+    def test_a_copy_of_a_release_has_its_list_and_rules_of_a_file_add_to_it(
+        self, invoke: Invoke, tmp_path: Path
+    ) -> None:
+        from ckf_airgap.facts.releases import load_release
+        from ckf_airgap.rehearsal.standin import write_standins
+
+        release = load_release("1.9")
+        bundle, rules = tmp_path / "bundle.yaml", tmp_path / "rules.yaml"
+        bundle.write_text(release.bundle.to_yaml())
+        write_standins(release, tmp_path / "charms")
+        charm: dict[str, object] = {
+            "channel": "any",
+            "options": {"custom_images": {"images": {"activator": {"image": "a/activator:1"}}}},
+        }
+        document = {
+            "release": "mine",
+            "charm-bases": {"repository": "a/base", "tag": "one"},
+            "rules": {"knative-serving": charm},
+        }
+        rules.write_text(yaml.safe_dump(document))
+        words = ("images", "list", bundle, "--charms", tmp_path / "charms", "-q")
+        before = invoke(*words).stdout.splitlines()
+        assert before == invoke("images", "list", "1.9", "-q").stdout.splitlines()
+        after = invoke(*words, "--rules", rules).stdout.splitlines()
+        assert set(after) == {*before, "a/activator:1", "a/base:one"}
+
     @pytest.mark.parametrize("release", ["1.8", "1.9", "1.10", "1.11"])
     def test_a_list_appended_to_itself_adds_nothing(
         self, release: str, invoke: Invoke, tmp_path: Path

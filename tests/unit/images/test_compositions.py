@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ckf_airgap.charms.charm import Charm, Option
+from ckf_airgap.charms.charm import Charm, Option, OptionType
 from ckf_airgap.errors import OptionError
 from ckf_airgap.images.compositions import Field, compositions, role_of
 from ckf_airgap.images.options import plan_options
@@ -134,6 +134,21 @@ def test_options_that_make_an_image_together(
     assert written(found, registry) == expected
 
 
+@pytest.mark.parametrize(("kind", "value"), [("int", 3), ("float", 1.5)])
+def test_a_tag_may_be_a_number(kind: OptionType, value: float) -> None:
+    charm = Charm(
+        name="c",
+        options={
+            "image-name": Option(name="image-name", type="string", default="quay.io/acme/cat"),
+            "image-tag": Option(name="image-tag", type=kind, default=value),
+            "image-digest": Option(name="image-digest", type=kind, default=value),
+        },
+    )
+    found = plan_options(charm, {}, ImageRules.empty())
+    assert images(found) == [f"quay.io/acme/cat:{value}"]
+    assert written(found) == {"image-name": "R/acme/cat"}
+
+
 def test_the_use_is_that_of_the_option_with_the_name() -> None:
     found = plans({"image_registry": "quay.io", "image_name": "acme/cat", "image_tag": "1"})
     (use,) = [use for plan in found for use in plan.uses]
@@ -157,6 +172,10 @@ def test_the_use_is_that_of_the_option_with_the_name() -> None:
         ({"image_tag": "1.2"}, []),
         ({"version": "1.2", "image": "a/b"}, ["a/b"]),
         ({"image": "a/b", "image_name": "c/d", "image_tag": "1"}, ["a/b", "c/d"]),
+        (
+            {"image": "a/b", "image_name": "c/d", "image_repository": "e/f", "image_tag": "1"},
+            ["a/b", "c/d"],
+        ),
         ({"image": "a/b", "image_tag": "not a tag"}, ["a/b"]),
         ({"image": "a/b", "image_digest": "sha256:12"}, ["a/b"]),
         ({"repository": "https://git.example/x", "tag": "1.2"}, []),

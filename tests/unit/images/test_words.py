@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ckf_airgap.images.places import KeyPath
-from ckf_airgap.images.words import called, exchange_words, is_word, listed, words
+from ckf_airgap.images.words import called, exchange_words, is_word, listed, may_call, words
 
 
 def found(text: str) -> list[tuple[str, str]]:
@@ -103,3 +103,4 @@ def test_a_list_between_commas_is_no_prose(text: str, expected: list[str]) -> No
 )
 def test_what_is_in_front_of_a_word_calls_it(before: str, kind: str) -> None:
     assert called(f"{before}a/b", len(before)).kind == kind
+    assert may_call(f"{before}a/b") or kind == "nothing"
