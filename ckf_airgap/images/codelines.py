@@ -17,12 +17,14 @@ HOLE: Final = "\ue000"
 """Stands for what a template or a format string fills in; a private-use character of Unicode."""
 
 _LEX: Final = re.compile(
-    rf"\[[0-9a-fA-F]{{0,4}}:[0-9a-fA-F:.]{{1,45}}\](?::[0-9]{{1,5}})?/[\w./:@+%$~{HOLE}-]+"
+    r"(?<=\s)(?:&[A-Za-z_][\w-]{0,99}|!{1,2}[A-Za-z]\w{0,30})(?=\s)"
+    rf"|\[[0-9a-fA-F]{{0,4}}:[0-9a-fA-F:.]{{1,45}}\](?::[0-9]{{1,5}})?/[\w./:@+%$~{HOLE}-]+"
     rf"|[\w./:@+%$~{HOLE}-]+|[\[\](){{}},=|;<>&]"
 )
 _QUOTES: Final = "\"'`"
 _OPENING: Final = {"[": "]", "(": ")", "{": "}"}
 _AFTER: Final = re.compile(r"\\*[\"'`]*\\*\s*(?:\Z|[,\]})|;#&]|%\}|%>)|\\+[nrt]")
+_BLANK: Final = re.compile(r"(?:\\*[\"'`])?\s")
 _CLOSED: Final = re.compile(r"\\*[\"'`]")
 _WINDOW: Final = 80
 """Characters behind a word that are read to see whether a value ends with it."""
@@ -87,6 +89,8 @@ def words_of_line(line: str, owner: str = "") -> list[Word]:
     reader = _Reader(line, owner)
     for match in _LEX.finditer(line):
         text = match[0]
+        if text[0] == "!" or (text[0] == "&" and len(text) > 1):
+            continue  # an anchor or a tag of YAML
         if len(text) == 1 and text in "[](){},=|;<>&":
             reader.mark(text, match.start())
         else:
@@ -198,6 +202,6 @@ class _Reader:
         rest = self._line[end : end + _WINDOW]
         if quoted and _CLOSED.match(rest):
             return True
-        if self._loose and not quoted and rest[:1].isspace():
+        if self._loose and not quoted and _BLANK.match(rest):
             return True
         return _AFTER.match(rest) is not None
