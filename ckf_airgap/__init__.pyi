@@ -90,7 +90,6 @@ from ckf_airgap.images.auditreport import CharmAudit as CharmAudit
 from ckf_airgap.images.compositions import Composition as Composition
 from ckf_airgap.images.compositions import Field as Field
 from ckf_airgap.images.discover import ApplicationImages as ApplicationImages
-from ckf_airgap.images.discover import ImageNeed as ImageNeed
 from ckf_airgap.images.discover import discover_images as discover_images
 from ckf_airgap.images.inventory import Inventory as Inventory
 from ckf_airgap.images.inventory import InventoryImage as InventoryImage
@@ -98,6 +97,7 @@ from ckf_airgap.images.inventory import take_inventory as take_inventory
 from ckf_airgap.images.lists import ImageList as ImageList
 from ckf_airgap.images.lists import ListedImage as ListedImage
 from ckf_airgap.images.lists import RetaggedImages as RetaggedImages
+from ckf_airgap.images.needs import ImageNeed as ImageNeed
 from ckf_airgap.images.optionrules import Composite as Composite
 from ckf_airgap.images.optionrules import CompositeExtra as CompositeExtra
 from ckf_airgap.images.optionrules import OptionRule as OptionRule
@@ -241,8 +241,8 @@ from ckf_airgap.rehearsal.units.course import Scene as Scene
 from ckf_airgap.rehearsal.units.course import Script as Script
 from ckf_airgap.rehearsal.units.course import Step as Step
 from ckf_airgap.rehearsal.units.scriptfile import parse_script as parse_script
+from ckf_airgap.rendering.lookup import Replacement as Replacement
 from ckf_airgap.rendering.overlay import Rendering as Rendering
-from ckf_airgap.rendering.overlay import Replacement as Replacement
 from ckf_airgap.rendering.overlay import render as render
 from ckf_airgap.rendering.proof import Exchange as Exchange
 from ckf_airgap.rendering.proof import Proof as Proof

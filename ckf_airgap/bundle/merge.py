@@ -94,8 +94,8 @@ def without_strays(
     """Return the overlays without the applications that do not exist, and a problem for each.
 
     An overlay may change an application of the bundle or of an overlay before it, or add one, for
-    which it names the charm. Juju takes everything else for a new application and reports that it
-    has no charm, where in truth a name is mistyped.
+    which it or one after it names the charm, unless that removes it. Juju takes everything else for
+    a new application and reports that it has no charm, where in truth a name is mistyped.
     """
     known = {*_applications(base)}
     kept, problems = [], []
@@ -104,6 +104,9 @@ def without_strays(
         for name, fields in _applications(overlay).items():
             if name in known or not isinstance(fields, dict) or fields.get("charm"):
                 known = known - {name} if fields is None else known | {name}
+                continue
+            if _settled(name, overlays[number:]):
+                known = known | {name}
                 continue
             strays.add(name)
             where = "overlay" if len(overlays) == 1 else f"overlay {number}"
@@ -115,12 +118,29 @@ def without_strays(
     return kept, problems
 
 
+def _settled(name: str, later: Sequence[Document]) -> bool:
+    """Whether overlays remove an application after all, or name its charm."""
+    for overlay in later:
+        applications = _applications(overlay)
+        fields = applications.get(name)
+        if name in applications and (
+            fields is None or (isinstance(fields, dict) and fields.get("charm"))
+        ):
+            return True
+    return False
+
+
 def without_relations_of(relations: list[JSONValue], application: str) -> list[JSONValue]:
-    """Return the relations that an application has no part in."""
+    """Return the relations that an application has no part in.
+
+    What is no pair stays, as in Juju: the check of the bundle refuses it.
+    """
     return [
         relation
         for relation in relations
-        if not isinstance(relation, list) or not any(_names(end, application) for end in relation)
+        if not isinstance(relation, list)
+        or len(relation) != 2
+        or not any(_names(end, application) for end in relation)
     ]
 
 

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Final
 import click
 
 import ckf_airgap
-from ckf_airgap.cli.options import UserPath, json_option, registry_option, verbosity_options
+from ckf_airgap.cli.options import (
+    UserPath,
+    json_option,
+    max_depth_option,
+    registry_option,
+    verbosity_options,
+)
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import UsageError
 
@@ -42,6 +48,7 @@ Examples:
     metavar="FILE",
     help="Where images go, as `images retag --mapping` wrote it: names those that no mirror gives.",
 )
+@max_depth_option
 @click.option(
     "--format",
     "formats",
@@ -79,6 +86,7 @@ def command(
     registry: str,
     images: tuple[Path, ...],
     mapping: Path | None,
+    max_depth: int | None,
     formats: tuple[MirrorFormat, ...],
     ca: Path | None,
     plain_http: str | None,
@@ -102,6 +110,12 @@ def command(
             fix=f"Give --plain-http {private.host}, or leave it out.",
         )
 
+    if max_depth is not None and (mapping is not None or not images):
+        raise UsageError(
+            "--max-depth needs --images; a mapping has its own",
+            fix="Give the list that is retagged with it: images whose paths are folded are named.",
+        )
+
     def write() -> WrittenMirrors:
         places = None if mapping is None else ckf_airgap.RetagMapping.read(mapping)
         if places is not None and places.registry != private:
@@ -110,6 +124,8 @@ def command(
                 fix=f"Give --registry {places.registry}, or retag for it.",
             )
         listed = [image for path in images for image in ckf_airgap.ImageList.read(path)]
+        if max_depth is not None:
+            places = ckf_airgap.retag_images(listed, private, max_depth=max_depth)
         plan = ckf_airgap.plan_mirrors(
             private,
             listed,

@@ -262,6 +262,14 @@ rules_option = click.option(
 )
 """``--rules``"""
 
+allow_public_option = click.option(
+    "--allow-public",
+    multiple=True,
+    metavar="APP.OPTION",
+    help="Do not warn that a public registry stays in this option; may be repeated.",
+)
+"""``--allow-public``"""
+
 append_option = click.option(
     "--append",
     type=UserPath(),

@@ -15,6 +15,7 @@ from ckf_airgap.cli.images.transferoptions import transfer_options
 from ckf_airgap.cli.options import (
     Size,
     UserPath,
+    allow_public_option,
     append_option,
     apply,
     json_option,
@@ -84,6 +85,7 @@ _OPTIONS: Final = [
         help="Set an option of an application in the overlay; may be repeated.",
     ),
     rules_option,
+    allow_public_option,
     max_depth_option,
     click.option(
         "--split",
@@ -154,6 +156,7 @@ def command(
     need: Need | None,
     settings_: tuple[str, ...],
     rules: Path | None,
+    allow_public: tuple[str, ...],
     max_depth: int | None,
     part_bytes: int | None,
     since: Path | None,
@@ -184,6 +187,7 @@ def command(
         append=append,
         juju_version=juju_version,
         rules=rules,
+        allow_public=allow_public,
         settings=settings_,
         max_depth=max_depth,
         part_bytes=part_bytes,

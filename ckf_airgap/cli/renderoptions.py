@@ -12,6 +12,7 @@ import ckf_airgap
 from ckf_airgap.cli.options import (
     BundleName,
     UserPath,
+    allow_public_option,
     apply,
     arch_option,
     overlay_option,
@@ -48,6 +49,7 @@ def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
             overlays: tuple[Path, ...],
             rules: Path | None,
             architecture: str | None,
+            allow_public: tuple[str, ...],
             **rest: Any,
         ) -> Any:
             inputs = ckf_airgap.Inputs(
@@ -60,6 +62,7 @@ def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
                 overlays=overlays,
                 rules=rules,
                 architecture=architecture,
+                allow_public=allow_public,
             )
             return function(*args, inputs=inputs, **rest)
 
@@ -102,6 +105,7 @@ def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
                     ),
                     overlay_option,
                     rules_option,
+                    allow_public_option,
                     arch_option,
                 ],
                 with_inputs,

@@ -5,42 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from ckf_airgap.bundle.bundle import Application, Bundle
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.errors import InputError, OptionError, Problem, ReferenceSyntaxError
+from ckf_airgap.images.completing import completed, left_empty
 from ckf_airgap.images.grammar import check_values
 from ckf_airgap.images.judge import Known
+from ckf_airgap.images.needs import ImageNeed, Place
 from ckf_airgap.images.options import plan_options
-from ckf_airgap.images.plans import OptionPlan
+from ckf_airgap.images.plans import ImageUse, OptionPlan
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.rules import ImageRules
 
 _TRANSPORT: Final = re.compile(r"(?:docker|https?|oci|containers-storage):(?://)?", re.IGNORECASE)
 """What programs put in front of a reference, and no reference has."""
-
-Place: TypeAlias = "tuple[str, str]"
-"""An application and one of its options or resources."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageNeed:
-    """An image that an application needs, and the place that names it."""
-
-    application: str
-    where: str
-    """``resource oci-image``, or ``option custom_images, key activator``."""
-    source: ImageReference
-    why: str = ""
-    resource: str = ""
-    """The resource that names it; empty when an option does."""
-    option: str = ""
-    """The option that names it; empty when a resource does."""
-
-    def __str__(self) -> str:
-        """Return ``application, place``."""
-        return f"{self.application}, {self.where}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +31,12 @@ class ApplicationImages:
     charm: Charm
     resources: Mapping[str, ImageReference]
     options: tuple[OptionPlan, ...]
+    left_empty: tuple[ImageUse, ...] = ()
+    """The images that are pulled because a person set a key, or a whole option, to nothing."""
+    known: frozenset[ImageReference] = frozenset()
+    """The references that the list was asked about, and has."""
+    unknown: frozenset[ImageReference] = frozenset()
+    """The references that the list was asked about and lacks, and that are not taken for images."""
     doubts: tuple[Problem, ...] = ()
     """What is uncertain about the resources, and what the charm would pass over in options."""
 
@@ -72,11 +58,16 @@ class ApplicationImages:
                     source=use.reference,
                     why=use.why,
                     option=plan.option,
+                    path=use.path,
                 )
 
     def warnings(self) -> Iterable[Problem]:
         """Yield the warnings about the resources and options."""
         yield from self.doubts
+        yield from self.option_warnings()
+
+    def option_warnings(self) -> Iterable[Problem]:
+        """Yield the warnings about what may be an image in options."""
         for plan in self.options:
             for warning in plan.warnings:
                 place = f"application {self.application.name}, {warning.where}"
@@ -103,7 +94,8 @@ def discover_images(
         charms: The charm of each application, by the application's name.
         rules: What the charms do not declare.
         known: Whether a reference is in the list of images; see `plan_options`.
-        skip_options: Options to leave as they are; they must still be well-formed.
+        skip_options: Options to leave as they are; they must still be well-formed. Of a mapping
+            of images this holds for its keys: those that it lacks are put in.
         skip_resources: Resources to leave as they are, likewise.
         skip_missing: Warn of resources whose image nothing names, instead of refusing them.
 
@@ -157,12 +149,13 @@ def discover_images(
                 continue
             if not skipped:
                 resources[resource.name] = reference
+        asked = _Asked(known)
         own = {option for option in application.options if (name, option) in skip_options}
         unfit = check_values(charm, application.options, rules, kept=own)
         errors = list(unfit.errors)
         plans: tuple[OptionPlan, ...] = ()
         try:
-            plans = plan_options(charm, application.options, rules, known=known)
+            plans = plan_options(charm, application.options, rules, known=asked)
         except OptionError as exc:
             told = {problem.where for problem in errors}
             errors += [problem for problem in exc.problems if problem.where not in told]
@@ -173,13 +166,25 @@ def discover_images(
                 for problem in errors
             ]
             continue
-        kept = tuple(plan for plan in plans if (name, plan.option) not in skip_options)
+        kept: list[OptionPlan] = []
+        empty: list[ImageUse] = []
+        for plan in plans:
+            if (name, plan.option) not in skip_options:
+                kept.append(plan)
+                continue
+            value = application.options.get(plan.option)
+            rest = completed(plan, value)
+            kept += [rest] if rest is not None else []
+            empty += left_empty(plan, value, rules.for_option(charm.name, plan.option))
         found.append(
             ApplicationImages(
                 application=application,
                 charm=charm,
                 resources=resources,
-                options=kept,
+                options=tuple(kept),
+                left_empty=tuple(empty),
+                known=frozenset(asked.known),
+                unknown=frozenset(asked.unknown.difference(*(_references(one) for one in kept))),
                 doubts=(
                     *doubts,
                     *(
@@ -196,6 +201,24 @@ def discover_images(
     if problems:
         raise InputError("cannot determine images of resources", problems=problems)
     return tuple(found)
+
+
+class _Asked:
+    """Asks the list, and keeps what it says."""
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+        self.known: set[ImageReference] = set()
+        self.unknown: set[ImageReference] = set()
+
+    def __call__(self, reference: ImageReference) -> bool:
+        answer = self._known(reference)
+        (self.known if answer else self.unknown).add(reference)
+        return answer
+
+
+def _references(plan: OptionPlan) -> set[ImageReference]:
+    return {use.reference for use in plan.uses}
 
 
 def _instead(text: str) -> str:

@@ -218,7 +218,7 @@ class RetaggedImages:
                 outside the registry that is given.
         """
         if registry is None:
-            registry = infer_registry(images, dict.fromkeys(needed))
+            registry = infer_registry(images, needed)
         outside = [
             Problem(f"{entry.reference} is not in {registry}", f"{images.where}, line {entry.line}")
             for entry in images.entries
@@ -360,8 +360,8 @@ def _last_name(reference: ImageReference) -> str:
     return reference.repository.rpartition("/")[2]
 
 
-def infer_registry(images: ImageList, needed: Iterable[ImageReference] = ()) -> Registry:
-    """Return the registry that all lines of a retagged list share.
+def possible_registries(images: ImageList) -> tuple[Registry, ...]:
+    """Return the registries that all lines of a retagged list share, the shortest path first.
 
     Raises:
         InputError: when the list is empty, or its lines name different registries or none.
@@ -379,11 +379,22 @@ def infer_registry(images: ImageList, needed: Iterable[ImageReference] = ()) -> 
         parts[0]
         for parts in takewhile(lambda parts: len(set(parts)) == 1, zip(*parents, strict=False))
     ]
+    return tuple(Registry(str(host), "/".join(shared[:depth])) for depth in range(len(shared) + 1))
+
+
+def infer_registry(images: ImageList, needed: Iterable[ImageReference] = ()) -> Registry:
+    """Return the registry that all lines of a retagged list share.
+
+    Of several it is the one with which most of the needed images are found.
+
+    Raises:
+        InputError: when the list is empty, or its lines name different registries or none.
+    """
+    registries = possible_registries(images)
     targets = {entry.reference for entry in images.entries}
-    wanted = list(needed)
-    best, most = Registry(str(host)), -1
-    for depth in range(len(shared) + 1):
-        registry = Registry(str(host), "/".join(shared[:depth]))
+    wanted = dict.fromkeys(needed)
+    best, most = registries[0], -1
+    for registry in registries:
         found = sum(
             not targets.isdisjoint(retag_candidates(reference, registry)) for reference in wanted
         )

@@ -26,7 +26,9 @@ _SIMPLE: Final = re.compile(
 _FALLBACK: Final = re.compile(
     r"(?P<name>[A-Za-z_]\w*|[0-9@*#]|\ue000)?:?[-=+](?P<value>.*)\Z", re.DOTALL
 )
-_NAMED: Final = re.compile(r"(?P<word>[\w.-]+)[\"'\])\\]*\s*(?:[:=]|:=|\?=|,)\s*[^\s:=]*$")
+_NAMED: Final = re.compile(
+    r"(?:(?P<word>[\w.-]+)[\"'\])\\]*\s*(?:[:=]|:=|\?=|,)\s*[^\s:=]*|--(?P<flag>[\w-]+)\s+[\"']?)\Z"
+)
 _WINDOW: Final = 120
 _MAX_NESTING: Final = 4
 
@@ -115,4 +117,4 @@ def _is_part(line: str, start: int, end: int) -> bool:
 def _name_before(line: str, at: int) -> str:
     """Return the key, variable or argument that what begins here is the value of."""
     match = _NAMED.search(line[max(0, at - _WINDOW) : at])
-    return match["word"] if match else ""
+    return (match["word"] or match["flag"]) if match else ""

@@ -14,7 +14,7 @@ from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import Problem
-from ckf_airgap.images.discover import Place
+from ckf_airgap.images.needs import Place
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.images.rules import ImageRules
 

@@ -13,8 +13,8 @@ from typing import Final
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.charms.charm import Charm, Resource
 from ckf_airgap.errors import BundleError, Problem, raise_all
-from ckf_airgap.images.discover import Place
 from ckf_airgap.images.imagefile import read_image_file
+from ckf_airgap.images.needs import Place
 from ckf_airgap.images.resources import ImageFile, ResourceFiles
 
 _PATHS: Final = (".", "/", "~")

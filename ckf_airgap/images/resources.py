@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ckf_airgap.bundle.bundle import Application, Bundle
 from ckf_airgap.bundle.login import ImageLogin
-from ckf_airgap.images.discover import Place
+from ckf_airgap.images.needs import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -144,6 +144,13 @@ class ImageRules:
             laid_over=self,
         )
 
+    def images_of_no_charm(self) -> tuple[ImageReference, ...]:
+        """Return the images that no charm names, most of them of Juju itself."""
+        texts = [self.charm_bases.repository] if self.charm_bases else []
+        texts += self.juju.images("0") if self.juju else []
+        texts += [extra.image for extra in self.extra_images]
+        return tuple(ImageReference.parse(text) for text in texts)
+
     def for_option(self, charm: str, option: str) -> OptionRule | None:
         """Return the rule of an option of a charm (by the charm's name), if there is one."""
         rules = self.charms.get(charm)

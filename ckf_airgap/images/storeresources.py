@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.charms.charm import Charm, Resource
 from ckf_airgap.errors import Problem
-from ckf_airgap.images.discover import Place
+from ckf_airgap.images.needs import Place
 
 
 def numbered_resources(bundle: Bundle, charms: Mapping[str, Charm]) -> list[Problem]:

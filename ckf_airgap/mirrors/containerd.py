@@ -31,11 +31,12 @@ _OWN_HEAD: Final = """\
 
 _BODY: Final = """\
 server = "{url}"
-capabilities = ["pull", "resolve"]
 {settings}{login_server}
 [host."{url}"]
-  capabilities = ["pull", "resolve"]
 {indented}{login_host}"""
+
+_PULLING: Final = 'capabilities = ["pull", "resolve"]\n'
+_ALL: Final = 'capabilities = ["pull", "resolve", "push"]\n'
 
 _LOGIN_SERVER: Final = f"""\
 [header]
@@ -54,11 +55,11 @@ def containerd_files(plan: MirrorPlan) -> dict[str, str]:
     settings = f'ca = "../{own}/{CA_NAME}"\n' if plan.authority else ""
     files = {
         f"{directory_of(host)}/hosts.toml": _HEAD.format(host=host, registry=plan.registry)
-        + _body(plan.api, f"override_path = true\n{settings}")
+        + _body(plan.api, f"{_PULLING}override_path = true\n{settings}")
         for host in plan.hosts
     }
     files[f"{own}/hosts.toml"] = _OWN_HEAD + _body(
-        plan.url, f'ca = "{CA_NAME}"\n' if plan.authority else ""
+        plan.url, _ALL + (f'ca = "{CA_NAME}"\n' if plan.authority else "")
     )
     if plan.authority:
         files[f"{own}/{CA_NAME}"] = plan.authority

@@ -46,6 +46,7 @@ from ckf_airgap.images.resourcefiles import read_resource_files
 from ckf_airgap.images.resources import ResourceFiles, with_resources
 from ckf_airgap.images.retag import RetagMapping
 from ckf_airgap.images.rules import ImageRules
+from ckf_airgap.rendering.allowing import parse_place
 from ckf_airgap.rendering.overlay import Rendering, render
 from ckf_airgap.rendering.site import look_at_site
 
@@ -72,6 +73,7 @@ class Inputs:
             charms.
         architecture: The architecture that charms are chosen for where the constraints of an
             application name none; ``None`` is amd64.
+        allow_public: ``APP.OPTION``, in which a part of references may stay public.
         model: The name of the model, which some addresses of a release have in them.
     """
 
@@ -85,6 +87,7 @@ class Inputs:
     rules: Path | None = None
     relative_to: Path | None = None
     architecture: str | None = None
+    allow_public: tuple[str, ...] = ()
     model: str = DEFAULT_MODEL
 
     def __post_init__(self) -> None:
@@ -213,6 +216,7 @@ def _render(
         overlay_names=overlays.names,
         relative_to=inputs.relative_to,
         architecture=inputs.architecture,
+        allow_public=map(parse_place, inputs.allow_public),
     )
     return dataclasses.replace(
         rendering,

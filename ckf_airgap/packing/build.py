@@ -44,6 +44,7 @@ from ckf_airgap.packing.resources import carry_resources
 from ckf_airgap.packing.since import Assumes, known_blobs, unchanged_charms
 from ckf_airgap.packing.texts import Share, install_script, readme
 from ckf_airgap.packing.tool import collect_wheels
+from ckf_airgap.rendering.allowing import parse_place
 from ckf_airgap.rendering.overlay import Rendering
 from ckf_airgap.transfer.oci import Digest
 
@@ -86,6 +87,8 @@ def _check_files(plan: PackPlan) -> None:
     bundle, _ = with_overlays(named.bundle, overlays.documents, overlays.names)
     missing = missing_paths(bundle)
     raise_all(BundleError, "files of resources cannot be used", missing)
+    for text in plan.allow_public:
+        parse_place(text)
     for path in plan.append:
         ImageList.read(path, fix="Name an existing file with --append FILE.")
     if plan.signing_key is not None and not reads_once(plan.signing_key):
@@ -354,6 +357,7 @@ class _Pack:
                 settings=plan.settings,
                 overlays=plan.charms.overlays,
                 rules=plan.rules,
+                allow_public=plan.allow_public,
                 relative_to=plan.work,
                 architecture=plan.charms.architecture,
             ),

@@ -37,6 +37,7 @@ class PackPlan:
         append: Lists of additional images.
         juju_version: Add the images of an offline controller of this version.
         rules: A file of image rules, added to those that fit the bundle.
+        allow_public: ``APP.OPTION``, in which a part of references may stay public.
         settings: ``APP.OPTION=VALUE`` for the overlay.
         max_depth: The levels that a path in the registry may have.
         part_bytes: Split archives into parts of this size.
@@ -54,6 +55,7 @@ class PackPlan:
     append: tuple[Path, ...] = ()
     juju_version: str | None = None
     rules: Path | None = None
+    allow_public: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     max_depth: int | None = None
     part_bytes: int | None = None

@@ -6,15 +6,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
-from ckf_airgap.bundle.bases import choose_base, written
-from ckf_airgap.bundle.bundle import Application, Bundle
-from ckf_airgap.bundle.charmurls import is_path
+from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.checks import (
     Setting,
     document_of_settings,
@@ -26,61 +22,37 @@ from ckf_airgap.bundle.choosing import choose_charms
 from ckf_airgap.bundle.difference import difference
 from ckf_airgap.bundle.endpoints import resolve_relations
 from ckf_airgap.bundle.merge import merge_documents
-from ckf_airgap.charms.bases import DEFAULT_ARCHITECTURE, KUBERNETES_SERIES
+from ckf_airgap.charms.bases import DEFAULT_ARCHITECTURE
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.documents import Document, JSONValue, dump_yaml, mappings
-from ckf_airgap.errors import (
-    BundleError,
-    CharmError,
-    ImageNotFoundError,
-    OptionError,
-    Problem,
-    UsageError,
-    raise_all,
-)
-from ckf_airgap.images.discover import ApplicationImages, ImageNeed, Place, discover_images
+from ckf_airgap.errors import BundleError, OptionError, Problem, raise_all
 from ckf_airgap.images.grammar import refuse_unfit
 from ckf_airgap.images.lists import ImageList, RetaggedImages
+from ckf_airgap.images.needs import Place
 from ckf_airgap.images.reference import ImageReference, Registry
 from ckf_airgap.images.registrylists import extended, lists_left, registry_lists
 from ckf_airgap.images.resources import ResourceFiles, with_resources
 from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.images.storeresources import numbered_places, numbered_resources
+from ckf_airgap.rendering.allowing import allowed_places, still_in_doubt
+from ckf_airgap.rendering.generating import (
+    charm_paths,
+    generated,
+    resource_paths,
+    with_charms,
+    without_channels,
+)
+from ckf_airgap.rendering.lookup import Replacement, find_images, look_up
 from ckf_airgap.rendering.proof import Proof, prove
 from ckf_airgap.rendering.remarks import (
-    left_outside,
+    left_empty,
     logins_left,
     refused_by_the_client,
     unquoted,
     without_base,
     without_units,
 )
-
-NO_CHANNEL: Final = ""
-"""What an overlay gives an application that has a channel: a local charm has none.
-
-``juju deploy`` refuses a local charm with a channel: one with a track at once, any other when the
-bundle is deployed again, since the application in the model has none. A revision counts as another
-charm then, and is taken away for the same reason.
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replacement:
-    """An image that the overlay exchanges."""
-
-    need: ImageNeed
-    target: ImageReference
-
-    def to_json(self) -> Document:
-        """Return the replacement as a JSON document."""
-        return {
-            "application": self.need.application,
-            "where": self.need.where,
-            "source": str(self.need.source),
-            "target": str(self.target),
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +129,7 @@ def render(
     resources: ResourceFiles | None = None,
     relative_to: Path | None = None,
     architecture: str | None = None,
+    allow_public: Iterable[Place] = (),
 ) -> Rendering:
     """Return the overlay that makes a bundle deployable from local charms and a private registry.
 
@@ -169,7 +142,8 @@ def render(
         rules: What the charms do not declare about their images.
         settings: Single options, applied last of all.
         overlays: The user's own overlays, applied after the bundle. Options and resources that
-            they or the settings give stay as they are given.
+            they or the settings give stay as they are given. A mapping of images that lacks keys
+            gets those.
         overlay_names: What each overlay is called in messages, such as its file.
         resources: The files that the bundle gives as resources. An image of such a file is one to
             be exchanged like others; its login is kept only where its image is in the registry.
@@ -178,13 +152,16 @@ def render(
             are in that directory start from it, too; the paths of all others are in full.
         architecture: The architecture that charms are chosen for where the constraints of an
             application name none; ``None`` takes amd64, and warns when that matters.
+        allow_public: Applications with options in which a part of references may stay public,
+            such as the name of a registry, so that it is not warned of.
 
     Raises:
         BundleError: when an overlay breaks the bundle, or relations do not fit the endpoints of
             their charms; all of them are named.
         CharmNotFoundError: when applications have no charm; all of them are named.
         OptionError: when an option does not exist or has the wrong type, or an overlay mistypes an
-            application; all are named. Or when options name images that are malformed.
+            application; all are named. Or when options name images that are malformed, or one that
+            may stay public does not exist.
         ImageNotFoundError: when images are missing; each is named with all who need it.
         InputError: when an image is not a reference, or the list does not show the registry.
         UsageError: when there is neither a list nor a registry.
@@ -209,22 +186,20 @@ def render(
         ),
         files,
     )
-    own_options = _places("options", [*overlays, wanted])
-    own_resources = _places("resources", overlays) - numbered_places(final)
-    retagged = (
-        images
-        if isinstance(images, RetaggedImages)
-        else _retagged(discover_images(final, by_application, rules), images, registry)
-    )
-    found = discover_images(
+    allowed, wrong = allowed_places(allow_public, final, by_application)
+    raise_all(OptionError, "options that may stay public do not exist", wrong)
+    own_options = _given("options", [*overlays, wanted])
+    own_resources = _given("resources", overlays).keys() - numbered_places(final)
+    found, retagged = find_images(
         final,
         by_application,
         rules,
-        known=lambda reference: retagged.find(reference) is not None,
-        skip_options=own_options,
-        skip_resources=own_resources,
+        images,
+        registry,
+        own_options=own_options,
+        own_resources=own_resources,
     )
-    replacements = _look_up(found, retagged)
+    replacements = look_up(found, retagged)
     targets = {replacement.need.source: replacement.target for replacement in replacements}
     kept = {
         place: file
@@ -236,42 +211,45 @@ def render(
     written = ResourceFiles(files=files.files, images=kept)
     start = relative_to or charms.path
     lists = registry_lists(final, by_application, rules, retagged.registry)
-    generated = _generated(
+    exchanged = generated(
         found,
         targets,
         final,
-        _charm_paths(by_application, charms, relative_to),
-        {**bare, **_resource_paths(written, start)},
+        charm_paths(by_application, charms, relative_to),
+        {**bare, **resource_paths(written, start)},
     )
     target = merge_documents(
-        merge_documents(final.document, generated), extended(lists, own_options)
+        merge_documents(final.document, exchanged), extended(lists, own_options)
     )
     warnings = [*effective.warnings, *without_units(final, by_application)]
     warnings += numbered_resources(final, by_application)
-    warnings += [warning for entry in found for warning in entry.warnings()]
+    warnings += [doubt for entry in found for doubt in entry.doubts]
+    doubts = [warning for entry in found for warning in entry.option_warnings()]
     warnings += logins_left(files, kept, retagged.registry)
-    warnings += left_outside(final, own_options, own_resources, retagged)
     warnings += lists_left(lists, own_options, retagged.registry)
     warnings += unquoted(found, retagged.registry)
     warnings += chosen.warnings
     warnings += without_base(final, by_application)
     warnings += refused_by_the_client(by_application)
     rendered = with_resources(
-        Bundle.from_document(_without_channels(target), where="as rendered"), written
+        Bundle.from_document(without_channels(target), where="as rendered"), written
     )
     refuse_unfit(rendered, by_application, rules)
     proof = prove(
         rendered,
         by_application,
-        rules,
         retagged,
         [(replacement.need, replacement.target) for replacement in replacements],
-        own_options=own_options,
+        given=own_options,
         own_resources=own_resources,
+        of_no_charm=rules.images_of_no_charm(),
+        allow_public=allowed,
     )
+    warnings += still_in_doubt(doubts, proof, allowed)
+    warnings += dict.fromkeys([*proof.warnings, *left_empty(found, retagged.registry)])
     return Rendering(
         bundle=rendered,
-        overlay=_with_charms(difference(bundle.document, target), bundle, target, start),
+        overlay=with_charms(difference(bundle.document, target), bundle, target, start),
         charms=by_application,
         architecture=chosen.architecture,
         otherwise=chosen.otherwise,
@@ -280,18 +258,6 @@ def render(
         proof=proof,
         warnings=tuple(warnings),
     )
-
-
-def _retagged(
-    found: Iterable[ApplicationImages], images: ImageList | None, registry: Registry | None
-) -> RetaggedImages:
-    """Return a look-up over a list, or over all that is needed when there is no list."""
-    needed = [need.source for entry in found for need in entry.needs()]
-    if images is not None:
-        return RetaggedImages.from_list(images, registry=registry, needed=needed)
-    if registry is None:
-        raise UsageError("there is neither a list of images nor a registry")
-    return RetaggedImages.by_rule(needed, registry)
 
 
 def _relation_problems(bundle: Bundle, charms: Mapping[str, Charm]) -> list[Problem]:
@@ -304,191 +270,12 @@ def _relation_problems(bundle: Bundle, charms: Mapping[str, Charm]) -> list[Prob
     return resolve_relations(within, charms)[1]
 
 
-def charm_path(charm: Charm, relative_to: Path | None) -> str:
-    """Return a charm's path as a bundle must write it: with ``./``, ``../`` or absolute."""
-    if charm.path is None:
-        return f"./{charm.name}.charm"
-    if relative_to is None:
-        return f"./{charm.path.name}"
-    path = os.path.relpath(charm.path.absolute(), relative_to.absolute())
-    return path if path.startswith("..") else f"./{path}"
-
-
-def _with_charms(overlay: Document, bundle: Bundle, target: Document, start: Path) -> Document:
-    """Return an overlay that names the charm of every application that has a path in the bundle.
-
-    The same path means another file there: it starts from the directory of the overlay.
-    """
-    if bundle.directory is None or bundle.directory == Path(os.path.normpath(start.absolute())):
-        return overlay
-    changes = dict(mappings(overlay.get("applications")))
-    for name, fields in mappings(target.get("applications")):
-        present = bundle.applications.get(name)
-        if present is not None and is_path(present.charm):
-            changes[name] = {"charm": fields.get("charm"), **changes.get(name, {})}
-    removed = overlay.get("applications")
-    entries: Document = {**removed} if isinstance(removed, dict) else {}
-    return {**overlay, "applications": {**entries, **changes}} if changes else overlay
-
-
-def _resource_paths(files: ResourceFiles, start: Path) -> dict[Place, str]:
-    """Return the path of each resource's file: from where charms start, when it is below that.
-
-    Juju starts from the bundle, which has to be there as well.
-    """
-    start = Path(os.path.normpath(start.absolute()))
-    found = {}
-    for place in (*files.files, *files.images):
-        full = Path(os.path.normpath((files.path(place) or start).absolute()))
-        inside = full.is_relative_to(start)
-        found[place] = f"./{full.relative_to(start)}" if inside else str(full)
-    return found
-
-
-def _charm_paths(
-    charms: Mapping[str, Charm], directory: CharmDirectory, relative_to: Path | None
-) -> dict[str, str]:
-    """Return the path of each application's charm; see `render`."""
-    inside = {id(charm) for charm in directory.all_files}
-    return {
-        name: charm_path(
-            charm,
-            directory.path if relative_to is None and id(charm) not in inside else relative_to,
-        )
-        for name, charm in charms.items()
-    }
-
-
-def _look_up(found: Iterable[ApplicationImages], images: RetaggedImages) -> list[Replacement]:
-    replacements: list[Replacement] = []
-    missing: dict[ImageReference, list[ImageNeed]] = {}
-    for entry in found:
-        for need in entry.needs():
-            target = images.find(need.source)
-            if target is None:
-                missing.setdefault(need.source, []).append(need)
-            else:
-                replacements.append(Replacement(need=need, target=target))
-    if missing:
-        raise ImageNotFoundError(
-            f"{len(missing)} image(s) are not in {images.images.where}",
-            problems=[_missing_problem(source, needs, images) for source, needs in missing.items()],
-            fix="Add them to images.txt on the connected side, then pull, retag and push them; "
-            f"the registry looked in is {images.registry}.",
-        )
-    return replacements
-
-
-def _missing_problem(
-    source: ImageReference, needs: Sequence[ImageNeed], images: RetaggedImages
-) -> Problem:
-    nearest = images.nearest(source)
-    hint = f"nearest: {nearest}" if nearest else ""
-    return Problem(str(source), fix="; ".join(filter(None, [_who(needs), hint])))
-
-
-def _who(needs: Sequence[ImageNeed]) -> str:
-    return "needed by " + " and ".join(str(need) for need in needs)
-
-
-def _generated(
-    found: Iterable[ApplicationImages],
-    targets: Mapping[ImageReference, ImageReference],
-    bundle: Bundle,
-    paths: Mapping[str, str],
-    files: Mapping[Place, str],
-) -> Document:
-    """Return the overlay over the bundle with the user's own changes in it."""
-    applications: dict[str, JSONValue] = {}
-    problems: list[Problem] = []
-    for entry in found:
-        options: dict[str, JSONValue] = {}
-        for plan in entry.options:
-            try:
-                rendered = plan.render(targets.__getitem__)
-            except OptionError as exc:
-                problems.append(Problem(str(exc), f"application {entry.application.name}"))
-                continue
-            if plan.is_written and rendered != _in_force(entry, plan.option):
-                options[plan.option] = rendered
-        name = entry.application.name
-        resources: dict[str, JSONValue] = {
-            resource: str(targets[source]) for resource, source in entry.resources.items()
-        }
-        resources |= {
-            resource: files[name, resource]
-            for resource in entry.application.resources
-            if (name, resource) in files
-        }
-        applications[name] = _application(entry, bundle, options, resources, paths[name])
-    raise_all(OptionError, "images cannot be written into options", problems)
-    return {"applications": applications}
-
-
-def _application(
-    entry: ApplicationImages,
-    bundle: Bundle,
-    options: dict[str, JSONValue],
-    resources: dict[str, JSONValue],
-    path: str,
-) -> Document:
-    application = entry.application
-    fields: Document = {"charm": path}
-    if application.channel:
-        fields["channel"] = NO_CHANNEL
-    if application.revision is not None:
-        fields["revision"] = None
-    fields |= _base_fields(application, entry.charm, bundle)
-    if resources:
-        fields["resources"] = resources
-    if options:
-        fields["options"] = options
-    return fields
-
-
-def _base_fields(application: Application, charm: Charm, bundle: Bundle) -> Document:
-    """Return the base where the application does not name one itself.
-
-    Without it, ``juju deploy`` does not recognise the application when the bundle is deployed
-    again: it takes the charm for a new one, and looks for its file where none is. A base that
-    the charm does not have stays as it was asked for; `without_base` warns about it.
-    """
-    if application.base is not None:
-        return {}
-    try:
-        fields: Document = {"base": written(choose_base(application, bundle, charm))}
-    except CharmError:
-        return {}
-    if application.series == KUBERNETES_SERIES:  # Juju refuses a base next to it
-        fields["series"] = None
-    return fields
-
-
-def _in_force(entry: ApplicationImages, option: str) -> object:
-    declared = entry.charm.options[option].default
-    return entry.application.options.get(option, declared if declared is not None else "")
-
-
-def _places(section: str, overlays: Iterable[Document]) -> frozenset[Place]:
-    """Return application and name of everything that overlays give in a section."""
-    found: set[Place] = set()
+def _given(section: str, overlays: Iterable[Document]) -> dict[Place, JSONValue]:
+    """Return what overlays give in a section, by application and name; the last one counts."""
+    found: dict[Place, JSONValue] = {}
     for overlay in overlays:
-        applications = overlay.get("applications")
-        for name, fields in applications.items() if isinstance(applications, dict) else ():
-            values = fields.get(section) if isinstance(fields, dict) else None
+        for name, fields in mappings(overlay.get("applications")):
+            values = fields.get(section)
             if isinstance(values, dict):
-                found |= {(name, key) for key, value in values.items() if value is not None}
-    return frozenset(found)
-
-
-def _without_channels(document: Document) -> Document:
-    applications = document.get("applications")
-    if not isinstance(applications, dict):
-        return document
-    kept: dict[str, JSONValue] = {
-        name: {key: value for key, value in fields.items() if key not in ("channel", "revision")}
-        if isinstance(fields, dict)
-        else fields
-        for name, fields in applications.items()
-    }
-    return {**document, "applications": kept}
+                found |= {(name, key): value for key, value in values.items()}
+    return {place: value for place, value in found.items() if value is not None}

@@ -11,9 +11,8 @@ from ckf_airgap.charms.charm import Charm
 from ckf_airgap.charms.checks.clientside import client_problems
 from ckf_airgap.documents import mappings
 from ckf_airgap.errors import CharmError, Problem
-from ckf_airgap.images.discover import ApplicationImages, Place
-from ckf_airgap.images.lists import RetaggedImages
-from ckf_airgap.images.recognise import images_in_text
+from ckf_airgap.images.discover import ApplicationImages
+from ckf_airgap.images.needs import Place
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.images.resources import ResourceFiles
 from ckf_airgap.images.scalars import ValueText
@@ -59,35 +58,18 @@ def without_base(bundle: Bundle, charms: Mapping[str, Charm]) -> list[Problem]:
     return warnings
 
 
-def left_outside(
-    bundle: Bundle,
-    own_options: Iterable[Place],
-    own_resources: Iterable[Place],
-    images: RetaggedImages,
-) -> list[Problem]:
-    """Return a warning for each image of the user's own that is not in the registry."""
-    values = [
-        (name, f"option {option}", bundle.applications[name].options.get(option), option)
-        for name, option in sorted(own_options)
-        if name in bundle.applications
-    ] + [
-        (name, f"resource {resource}", bundle.applications[name].resources.get(resource), "image")
-        for name, resource in sorted(own_resources)
-        if name in bundle.applications
+def left_empty(found: Iterable[ApplicationImages], registry: Registry) -> list[Problem]:
+    """Return a warning for each public image that a person asks for by setting a key to nothing."""
+    return [
+        Problem(
+            f"{use.reference} is pulled from outside {registry}, since you left it empty",
+            f"application {entry.application.name}, {use.where}",
+            "leave the key out, and it is put in",
+        )
+        for entry in found
+        for use in entry.left_empty
+        if not registry.holds(use.reference)
     ]
-    warnings = []
-    for name, where, value, hint in values:
-        if not isinstance(value, str):
-            continue
-        warnings += [
-            Problem(
-                f"{reference} is not in {images.registry}, and stays since you set it",
-                f"application {name}, {where}",
-            )
-            for reference in images_in_text(value, hint)
-            if not images.registry.holds(reference)
-        ]
-    return warnings
 
 
 def unquoted(found: Iterable[ApplicationImages], registry: Registry) -> list[Problem]:

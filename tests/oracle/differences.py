@@ -90,6 +90,18 @@ def _has_key_that_is_no_text(deviation: Deviation) -> bool:
     )
 
 
+def _has_endpoint_of_two_roles(deviation: Deviation) -> bool:
+    """Whether nothing differs but endpoints, of which the library has one name in two roles."""
+    value = deviation.theirs.value
+    found = value.get("endpoints", {}) if isinstance(value, dict) else {}
+    names = [key.rpartition(" ")[2] for key in found]
+    return (
+        len(set(names)) < len(names)
+        and bool(deviation.paths)
+        and all(path.startswith("endpoints.") for path in deviation.paths)
+    )
+
+
 def _bundle(text: str, *overlays: str) -> Case:
     return Case("bundle", "bundle", {"text": text, "overlays": list(overlays)})
 
@@ -201,6 +213,19 @@ DIFFERENCES: Final = (
         is_this=lambda deviation: deviation.case.request["text"].startswith(_HUB_ALIAS),
         why="registry-1.docker.io serves the images of Docker Hub: it is the same place here.",
         example=Case("reference", "reference", {"text": "registry-1.docker.io/nginx"}),
+    ),
+    Difference(
+        name="an endpoint of two roles",
+        kinds=CHARM | {"upload"},
+        is_this=_has_endpoint_of_two_roles,
+        why="Juju's client refuses it, which is warned of, and its controller takes it; here an"
+        " endpoint is known by its name alone, and the last of two counts.",
+        example=charm_file(
+            {
+                "metadata.yaml": "{name: pets, summary: s, description: d,"
+                " provides: {web: {interface: a}}, requires: {web: {interface: a}}}\n"
+            }
+        ),
     ),
     Difference(
         name="a charm's name that no URL can have",

@@ -159,7 +159,8 @@ class Node:
         if done.returncode:
             return done.stderr
         (line,) = self._ctr("images", "ls", f"name=={image}").stdout.splitlines()[1:]
-        self._ctr("images", "rm", image)
+        # Not in the background, where it may collect what the next pull takes for being there.
+        self._ctr("images", "rm", "--sync", image)
         return line.split()[2]
 
     def podman_pulls(self, image: str, *options: str, check: bool = True) -> str:

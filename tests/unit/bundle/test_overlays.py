@@ -233,3 +233,50 @@ def test_exposing_whole_and_by_endpoint_in_two_documents_is_refused(
     with pytest.raises(BundleError) as raised:
         read(tmp_path, *(texts if between is None else [between.join(texts)]))
     assert "as this poses a security risk" in str(raised.value.problems)
+
+
+@pytest.mark.parametrize("relation", ["[flea]", "[flea, pets, flea]"])
+def test_a_relation_that_is_no_pair_is_not_lost_with_its_application(
+    tmp_path: Path, relation: str
+) -> None:
+    with pytest.raises(BundleError, match=r"endpoint\(s\), not 2"):
+        read(tmp_path, f"relations: [{relation}]\n---\napplications: {{flea: }}\n")
+
+
+def test_pairs_are_removed_with_either_of_their_applications(tmp_path: Path) -> None:
+    added = "relations: [[pets:a, flea], [flea:b, pets], [pets:c, cats]]"
+    cats = "applications: {cats: {charm: cats, scale: 1}}"
+    merged, _ = read(tmp_path, f"{added}\n---\n{cats}\n---\napplications: {{flea: }}\n")
+    assert [tuple(map(str, relation.ends)) for relation in merged.relations] == [("pets:c", "cats")]
+
+
+@pytest.mark.parametrize(
+    ("later", "expected"),
+    [
+        ("applications: {cats: }", None),
+        ("applications: {flea: {}}\n---\napplications: {cats: }", None),
+        ("applications: {cats: {charm: cats, scale: 1}}", {"mode": "c"}),
+    ],
+)
+def test_an_application_without_a_charm_may_be_settled_by_a_later_overlay(
+    tmp_path: Path, later: str, expected: dict[str, str] | None
+) -> None:
+    first = "applications: {cats: {options: {mode: c}}}"
+    merged, _ = read(tmp_path, first, *later.split("---\n"))
+    found = merged.applications.get("cats")
+    assert (found and found.options) == expected
+
+
+@pytest.mark.parametrize(
+    "overlays",
+    [
+        ("applications: {cats: {options: {mode: c}}}", "applications: {flea: }"),
+        ("applications: {cats: }", "applications: {cats: {options: {mode: c}}}"),
+        ("applications: {cats: {options: {mode: c}}}", "applications: {cats: {scale: 1}}"),
+    ],
+)
+def test_an_application_without_a_charm_is_taken_for_a_mistyped_name(
+    tmp_path: Path, overlays: tuple[str, str]
+) -> None:
+    with pytest.raises(BundleError, match="there is no application cats"):
+        read(tmp_path, *overlays)

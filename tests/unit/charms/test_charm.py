@@ -66,6 +66,16 @@ def charm(metadata: str = METADATA, **documents: Document) -> Charm:
     return charm_from_documents(metadata=doc(metadata), where="x.charm", **documents)  # type: ignore[arg-type]
 
 
+def test_the_old_key_upstream_counts_where_there_is_no_newer_one() -> None:
+    found = charm(
+        "name: x\nresources:\n"
+        "  old: {type: oci-image, upstream: acme/redis:7}\n"
+        "  new: {type: oci-image, upstream: acme/redis:7, upstream-source: acme/redis:8}\n"
+    ).resources
+    assert (found["old"].upstream_source, found["old"].old_upstream) == (None, "acme/redis:7")
+    assert (found["new"].upstream_source, found["new"].old_upstream) == ("acme/redis:8", None)
+
+
 def test_metadata_and_config_declare_everything() -> None:
     found = charm(config=doc(CONFIG))
     assert (found.name, found.summary, found.subordinate) == ("a-charm", "Does things", True)

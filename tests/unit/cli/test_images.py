@@ -65,6 +65,32 @@ class TestList:
         added = {"quay.io/pets/tick:3", "quay.io/pets/louse:1"}
         assert set(result.stdout.splitlines()) == before | added
 
+    def test_a_copy_of_a_release_has_its_list_and_rules_of_a_file_add_to_it(
+        self, invoke: Invoke, tmp_path: Path
+    ) -> None:
+        from ckf_airgap.facts.releases import load_release
+        from ckf_airgap.rehearsal.standin import write_standins
+
+        release = load_release("1.9")
+        bundle, rules = tmp_path / "bundle.yaml", tmp_path / "rules.yaml"
+        bundle.write_text(release.bundle.to_yaml())
+        write_standins(release, tmp_path / "charms")
+        charm: dict[str, object] = {
+            "channel": "any",
+            "options": {"custom_images": {"images": {"activator": {"image": "a/activator:1"}}}},
+        }
+        document = {
+            "release": "mine",
+            "charm-bases": {"repository": "a/base", "tag": "one"},
+            "rules": {"knative-serving": charm},
+        }
+        rules.write_text(yaml.safe_dump(document))
+        words = ("images", "list", bundle, "--charms", tmp_path / "charms", "-q")
+        before = invoke(*words).stdout.splitlines()
+        assert before == invoke("images", "list", "1.9", "-q").stdout.splitlines()
+        after = invoke(*words, "--rules", rules).stdout.splitlines()
+        assert set(after) == {*before, "a/activator:1", "a/base:one"}
+
     @pytest.mark.parametrize("release", ["1.8", "1.9", "1.10", "1.11"])
     def test_a_list_appended_to_itself_adds_nothing(
         self, release: str, invoke: Invoke, tmp_path: Path
@@ -373,6 +399,76 @@ class TestAudit:
         extra = [{"image": "quay.io/pets/tick:3", "charm": "dog"}]
         rules.write_text(yaml.safe_dump({"release": "mine", "extra-images": extra}))
         assert self.audit(world, invoke, "--rules", str(rules)).exit_code == 0
+
+    def test_places_are_shown_on_request(self, world: World, invoke: Invoke) -> None:
+        plant(world, "src/x.yaml", "image: quay.io/pets/tick:3\nother: quay.io/pets/tick:3\n")
+        result = self.audit(world, invoke)
+        assert "src/x.yaml:1 and 1 more" in " ".join(result.stdout.split())
+        assert "1 hidden images" in result.stderr
+        assert "mirror: no option reaches the image" in result.stderr
+        rows = [line.split() for line in self.audit(world, invoke, "-v").stdout.splitlines()]
+        for number in ("1", "2"):
+            assert ["hidden", "dog", "src/x.yaml", number, "quay.io/pets/tick:3"] in rows
+
+    def test_json_groups_by_image(self, world: World, invoke: Invoke) -> None:
+        plant(world, "src/x.yaml", "image: quay.io/pets/tick:3\nother: quay.io/pets/tick:3\n")
+        plant(world, "src/x.py", "HELPER_IMAGE = 'quay.io/pets/mite'\n")
+        document = json.loads(self.audit(world, invoke, "--json").stdout)
+        mite, tick = document["images"][:2]
+        assert tick == {
+            "image": "quay.io/pets/tick:3",
+            "standing": "hidden",
+            "charms": ["dog"],
+            "remedy": "mirror",
+            "options": [],
+            "places": [
+                {"charm": "dog", "file": "src/x.yaml", "line": line, "standing": "hidden"}
+                for line in (1, 2)
+            ],
+        }
+        assert (mite["remedy"], mite["options"]) == ("set-option", ["dog.helper_image"])
+        assert document["hidden"] == 3
+        assert document["complete"] is True
+
+    def test_no_hidden_images_is_said_only_when_all_was_searched(
+        self, world: World, invoke: Invoke
+    ) -> None:
+        plant(world, "bin/tool", "\x7fELF\0quay.io/pets/tick:3\0")
+        result = self.audit(world, invoke)
+        assert result.exit_code == 0
+        assert "0 hidden" not in result.stderr
+        assert "no hidden images in what could be searched" in result.stderr
+        assert "dog: bin/tool: an executable (1 kB) may name images of its own" in result.stderr
+        row = result.stdout.splitlines()[-1].split()
+        assert row == ["compiled", "quay.io/pets/tick:3", "dog", "bin/tool", "mirror"]
+        document = json.loads(self.audit(world, invoke, "--json").stdout)
+        assert (document["complete"], document["compiled"]) == (False, 1)
+
+    def test_a_resource_without_image_is_warned_of_and_the_rest_is_searched(
+        self, world: World, invoke: Invoke
+    ) -> None:
+        from ckf_airgap.charms.charm import Charm, Resource
+        from ckf_airgap.rehearsal.standin import write_standin
+
+        (world.charms / "dog_r5.charm").unlink()
+        dog = Charm(name="dog", resources={"bone-image": Resource(name="bone-image")})
+        write_standin(dog, world.charms, 5)
+        world.bundle.write_text(
+            world.bundle.read_text()
+            .replace("    options: {volume: 3}\n", "")
+            .replace("relations:\n- [cat:prey, dog:prey]\n", "")
+        )
+        plant(world, "src/x.yaml", "image: quay.io/pets/tick:3\n")
+        result = self.audit(world, invoke)
+        assert result.exit_code == 4
+        assert "quay.io/pets/tick:3" in result.stdout
+        listed = invoke("images", "list", world.bundle, "--charms", world.charms)
+        assert listed.exit_code == 0
+        assert listed.stdout.splitlines() == IMAGES
+        assert "bone-image: charm dog does not declare its image" in listed.stderr
+        rendered = invoke("render", *world.args)
+        assert rendered.exit_code == 3
+        assert "charm dog does not declare its image" in rendered.stderr
 
     def test_so_does_a_list_that_is_appended(
         self, world: World, invoke: Invoke, tmp_path: Path

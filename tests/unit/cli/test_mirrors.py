@@ -82,6 +82,15 @@ def test_images_that_were_folded_are_named(invoke: Invoke, tmp_path: Path) -> No
     assert document["unreachable"] == ["gcr.io/a/b/c:1"]
     assert "not to be had through mirrors" in document["warnings"][0]["what"]
     assert "warning: 1 image is not to be had through mirrors" in result.stderr
+    lists = ["--images", tmp_path / "images.txt", "--max-depth"]
+    again = json.loads(invoke("mirrors", *REGISTRY, *lists, 4, *out, "--json").stdout)
+    assert again["unreachable"] == ["gcr.io/a/b/c:1"]
+    assert json.loads(invoke("mirrors", *REGISTRY, *lists, 5, *out, "--json").stdout) == {
+        **document,
+        "unreachable": [],
+        "warnings": [],
+        "written": 2,
+    }
     other = invoke("mirrors", "--registry", "other:5000", "--mapping", mapping, *out)
     assert other.exit_code == ExitCode.USAGE
     assert "is for the registry reg.airgap:5000/team/ckf" in other.stderr
@@ -98,4 +107,24 @@ def test_the_files_of_others_are_not_written_over(invoke: Invoke, tmp_path: Path
 def test_an_authority_that_is_not_there_is_missing(invoke: Invoke, tmp_path: Path) -> None:
     result = invoke("mirrors", *REGISTRY, "--ca", tmp_path / "ca.crt", "-o", tmp_path / "mirrors")
     assert result.exit_code == ExitCode.MISSING
+    assert not (tmp_path / "mirrors").exists()
+
+
+@pytest.mark.parametrize("more", [[], ["--images", "{list}", "--mapping", "{list}"]])
+def test_a_depth_is_that_of_a_list(more: list[str], invoke: Invoke, tmp_path: Path) -> None:
+    words = [word.replace("{list}", str(tmp_path / "images.txt")) for word in more]
+    out = tmp_path / "mirrors"
+    result = invoke("mirrors", *REGISTRY, "--max-depth", 4, *words, "-o", out)
+    assert result.exit_code == ExitCode.USAGE
+    assert "--max-depth needs --images" in result.stderr
+
+
+def test_a_depth_at_which_no_image_would_be_found_is_refused(
+    invoke: Invoke, tmp_path: Path
+) -> None:
+    (tmp_path / "images.txt").write_text("gcr.io/a/b/c:1\nalpine:3.10\n")
+    words = ["--images", tmp_path / "images.txt", "--max-depth", 3, "-o", tmp_path / "mirrors"]
+    result = invoke("mirrors", *REGISTRY, *words)
+    assert result.exit_code == ExitCode.USAGE
+    assert "no image in reg.airgap:5000/team/ckf is where a mirror looks for it" in result.stderr
     assert not (tmp_path / "mirrors").exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 import yaml
@@ -212,6 +212,207 @@ class TestPlanted:
             "gcr.io/x/y:1",
             "gcr.io/x/z:1",
         }
+
+
+class TestContent:
+    """Files are chosen by what is in them, and what cannot be searched is named."""
+
+    @pytest.mark.parametrize(
+        "member",
+        [
+            *("hooks/install", "scripts/start", "svc.service", "pod.yaml.gotmpl", "pod.yaml.in"),
+            *("run.tftpl", "pod.YAML", "pod.yaml.erb", "files/x.unknown", "dispatch"),
+        ],
+    )
+    def test_a_text_is_searched_whatever_its_suffix(self, member: str, tmp_path: Path) -> None:
+        write(tmp_path, {member: "#!/bin/sh\nrun web --image=quay.io/acme/hooked:1.2\n"})
+        report, _ = inspect(tmp_path)
+        assert found(report) == {(member, 2, "quay.io/acme/hooked:1.2", "hidden")}
+        assert report.is_complete
+
+    @pytest.mark.parametrize(
+        ("head", "kind"),
+        [
+            (b"\x7fELF\x02\x01\x01\0", "an executable"),
+            (b"MZ\x90\0", "an executable"),
+            (b"\xcf\xfa\xed\xfe\0", "an executable"),
+            (b"\x1f\x8b\x08", "an archive"),
+            (b"PK\x03\x04", "an archive"),
+            (b"hsqs\0", "an archive"),
+            (b"x" * 257 + b"ustar\0", "an archive"),
+        ],
+    )
+    def test_executables_and_archives_are_named(
+        self, head: bytes, kind: str, tmp_path: Path
+    ) -> None:
+        write(tmp_path, {"bin/tool": head + b"\0" * 3000})
+        report, _ = inspect(tmp_path)
+        (problem,) = report.charms[0].skipped
+        assert str(problem).startswith(f"app: bin/tool: {kind} (")
+        assert "images may be" in str(problem)
+        assert not report.is_complete
+
+    @pytest.mark.parametrize("data", [b"\x89PNG\r\n\x1a\n\0\0", b"\0\0\0", b"OTTO\0"])
+    def test_other_files_name_no_image(self, data: bytes, tmp_path: Path) -> None:
+        write(tmp_path, {"icon.bin": data})
+        assert inspect(tmp_path)[0].is_complete
+
+    def test_references_in_an_executable_have_a_standing_of_their_own(self, tmp_path: Path) -> None:
+        content = b"\x7fELF\0" + b"\0" * 9000 + b"quay.io/acme/inside:1\0docker.io/a/b:1.0\0"
+        write(tmp_path, {"istioctl": content}, resources={"oci": "a/b:1.0"})
+        report, _ = inspect(tmp_path)
+        assert ("istioctl", 0, "quay.io/acme/inside:1", "compiled") in found(report)
+        assert ("istioctl", 0, "docker.io/a/b:1.0", "covered") in found(report)
+        (finding,) = report.of_standing("compiled")
+        assert str(finding) == "app: istioctl: quay.io/acme/inside:1"
+
+    def test_an_executable_is_read_whatever_its_size(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(audit, "MAX_MEMBER_BYTES", 2000)
+        write(tmp_path, {"tool": b"\x7fELF\0" + b"\0" * 9000 + b"quay.io/acme/inside:1\0"})
+        assert len(inspect(tmp_path)[0].of_standing("compiled")) == 1
+
+    @pytest.mark.parametrize(
+        ("member", "text"),
+        [
+            ("src/x.py", "# filler, and more of it\n" * 60_000 + "A_IMAGE = 'acme/tool'\n"),
+            ("src/x.yaml", "a: filler, and more of it\n" * 60_000 + "image: acme/tool\n"),
+            ("src/x.json", '{"a":[' + '"filler",' * 160_000 + '"b"],"image":"acme/tool"}'),
+        ],
+    )
+    def test_texts_of_more_than_a_mebibyte_are_searched(
+        self, member: str, text: str, tmp_path: Path
+    ) -> None:
+        assert len(text) > 1024**2
+        write(tmp_path, {member: text})
+        hidden = inspect(tmp_path)[0].of_standing("hidden")
+        assert [finding.image for finding in hidden] == ["acme/tool"]
+
+    def test_a_text_in_utf_16_is_searched(self, tmp_path: Path) -> None:
+        write(tmp_path, {"src/x.yaml": "image: acme/tool\n".encode("utf-16")})
+        assert len(inspect(tmp_path)[0].of_standing("hidden")) == 1
+
+    def test_a_charm_that_is_too_large_is_searched_in_part(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(audit, "MAX_READ_BYTES", 2000)
+        write(tmp_path, {"src/a": "x" * 1500, "src/b": "image: a/b:1.0\n" * 100})
+        report, _ = inspect(tmp_path)
+        assert not report.of_standing("hidden")
+        assert "the charm is too large" in str(report.charms[0].skipped[-1])
+
+    @pytest.mark.parametrize("name", ["oci-image", "side", "app-option"])
+    def test_a_name_that_the_charm_gives_to_something_else_is_no_image(
+        self, name: str, tmp_path: Path
+    ) -> None:
+        write(
+            tmp_path,
+            {"src/charm.py": f"X_IMAGE = {name!r}\nY_IMAGE = 'busybox'\n"},
+            resources={"oci-image": "a/b:1.0"},
+            options={"app-option": {"type": "string"}},
+            metadata={"containers": {"side": {}}},
+        )
+        hidden = inspect(tmp_path)[0].of_standing("hidden")
+        assert [finding.image for finding in hidden] == ["busybox"]
+
+
+class TestDependencies:
+    def test_a_file_of_several_charms_is_read_once(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        read: list[str] = []
+        search = audit._searched
+
+        def searched(stream: IO[bytes], member: zipfile.ZipInfo) -> audit.Searched:
+            read.append(member.filename)
+            return search(stream, member)
+
+        monkeypatch.setattr(audit, "_searched", searched)
+        member = "venv/lib/x/y.py"
+        known: audit.Known = {}
+        for name, text in (("one", "A"), ("two", "A"), ("three", "B")):
+            (tmp_path / name).mkdir()
+            write(tmp_path / name, {member: f"{text}_IMAGE = 'acme/tool'\n"})
+            charm = CharmDirectory.scan(tmp_path / name).find("app")
+            found = audit.audit_charm(charm, frozenset(), dependencies=True, known=known)
+            assert [finding.image for finding in found.findings] == ["acme/tool"]
+        assert read.count(member) == 2
+
+    def test_samples_name_no_image(self, tmp_path: Path) -> None:
+        samples = {
+            "venv/botocore/data/ecs/2014-11-13/examples-1.json": '{"image": "busybox"}',
+            "venv/x/sample-pod.yaml": "image: quay.io/a/b:1\n",
+            "venv/x/policy.json": '{"Action": ["ecr:BatchGetImage", "ecr:DescribeImages"]}',
+            "venv/x/answer.json": '{"imageDigest": "sha256:' + "a" * 64 + '"}',
+        }
+        write(tmp_path, samples)
+        report, _ = inspect(tmp_path, dependencies=True)
+        assert report.of_standing("hidden") == report.of_standing("templated") == ()
+        assert report.charms[0].files_read == 3 + len(samples)
+
+    def test_their_compiled_parts_and_archives_are_left_out(self, tmp_path: Path) -> None:
+        native = b"\x7fELF\0quay.io/acme/x:1\0"
+        write(
+            tmp_path,
+            {
+                "venv/x/native.so": native,
+                "venv/x/native.cpython-312-x86_64-linux-gnu.so.1": native,
+                "venv/x/data.tar.gz": b"\x1f\x8b\x08\0",
+                "wheelhouse/x-1.0.tar.gz": b"\x1f\x8b\x08\0",
+            },
+        )
+        report, _ = inspect(tmp_path, dependencies=True)
+        assert report.is_complete
+        assert not report.of_standing("compiled")
+
+
+class TestImages:
+    """The report groups by image, and says what helps."""
+
+    def test_an_image_has_all_its_places_and_the_worst_standing(self, tmp_path: Path) -> None:
+        write(
+            tmp_path,
+            {
+                "src/a.yaml": "image: docker.io/acme/tool:1.0\n",
+                "src/b.yaml": "# acme/tool:1.0\nimage: {{ x or 'acme/tool:1.0' }}\n",
+                "src/c.yaml": "image: {{ x or 'acme/other' }}\n",
+            },
+        )
+        tool, other = inspect(tmp_path)[0].images()
+        assert (tool.standing, other.standing) == ("hidden", "templated")
+        assert [place.file for place in tool.places] == ["src/a.yaml"]
+        assert [place.standing for place in tool.findings] == ["hidden", "templated", "text"]
+        assert tool.charms == ("app",)
+        assert (tool.remedy, other.remedy) == ("mirror", "look-at-variable")
+        assert inspect(tmp_path)[0].images("templated") == (other,)
+
+    @pytest.mark.parametrize(
+        ("option", "remedy"),
+        [
+            ("viewer-image", "set-option"),
+            ("viewer_image", "set-option"),
+            ("image-registry", "set-option"),
+            ("image-pull-policy", "mirror"),
+            ("viewer", "mirror"),
+        ],
+    )
+    def test_an_option_of_the_same_name_or_a_registry_may_help(
+        self, option: str, remedy: str, tmp_path: Path
+    ) -> None:
+        write(
+            tmp_path,
+            {"src/charm.py": "VIEWER_IMAGE = 'acme/tool'\n"},
+            options={option: {"type": "string"}},
+        )
+        (image,) = inspect(tmp_path)[0].images("hidden")
+        assert image.remedy == remedy
+        assert image.options == ((f"app.{option}",) if remedy == "set-option" else ())
+
+    def test_nothing_helps_where_nothing_is_wrong(self, tmp_path: Path) -> None:
+        write(tmp_path, {"README.md": "acme/tool:1.0\n"}, options={"image-registry": {}})
+        (image,) = inspect(tmp_path)[0].images()
+        assert (image.standing, image.remedy) == ("text", "none")
 
 
 class TestStandIns:

@@ -54,7 +54,7 @@ def test_containerd_asks_the_private_registry_first_and_last(kind: str, host: st
 def test_containerd_asks_the_private_registry_by_its_own_name_without_a_path() -> None:
     document = hosts_toml(WITH_CA, "reg.airgap_5000_")
     url = "https://reg.airgap:5000"
-    settings = {"capabilities": ["pull", "resolve"], "ca": "ca.crt"}
+    settings = {"capabilities": ["pull", "resolve", "push"], "ca": "ca.crt"}
     assert document == {"server": url, **settings, "host": {url: settings}}
     assert mirror_files(WITH_CA)["containerd/certs.d/reg.airgap_5000_/ca.crt"] == AUTHORITY
 

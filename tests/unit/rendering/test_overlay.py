@@ -33,7 +33,8 @@ from ckf_airgap.images.lists import ImageList, RetaggedImages
 from ckf_airgap.images.reference import ImageReference, Registry
 from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.rehearsal.standin import standin_revisions
-from ckf_airgap.rendering.overlay import Rendering, charm_path, render
+from ckf_airgap.rendering.generating import charm_path
+from ckf_airgap.rendering.overlay import Rendering, render
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "deploy-plan-1.9.yaml"
 R = Registry("172.17.0.2:5000")

@@ -14,9 +14,9 @@ from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import ExitCode, ProofError
 from ckf_airgap.facts.releases import Release, load_release, release_names
-from ckf_airgap.images.discover import ImageNeed
 from ckf_airgap.images.inventory import take_inventory
 from ckf_airgap.images.lists import ImageList, RetaggedImages
+from ckf_airgap.images.needs import ImageNeed
 from ckf_airgap.images.reference import ImageReference, Registry
 from ckf_airgap.images.retag import retag_images
 from ckf_airgap.images.rules import ImageRules
@@ -46,7 +46,8 @@ LIST = f"{R}/a/b:1\n{R}/a/side:1\n{R}/a/k:1\n"
 
 
 def need(source: str, where: str = "resource oci") -> ImageNeed:
-    return ImageNeed(application="app", where=where, source=ImageReference.parse(source))
+    reference = ImageReference.parse(source)
+    return ImageNeed(application="app", where=where, source=reference, resource="oci")
 
 
 def check(
@@ -65,7 +66,8 @@ def check(
         (need(source, f"resource {number}"), ImageReference.parse(target))
         for number, (source, target) in enumerate(exchanged)
     ]
-    return prove(bundle, {"app": CHARM}, rules or ImageRules.empty(), images, pairs, **own)
+    juju = (rules or ImageRules.empty()).images_of_no_charm()
+    return prove(bundle, {"app": CHARM}, images, pairs, of_no_charm=juju, **own)
 
 
 def with_options(**options: str) -> dict[str, Any]:
@@ -135,7 +137,11 @@ class TestProof:
 
     def test_a_place_that_a_person_set_is_left_to_them(self) -> None:
         fields = with_options(**{"side-image": "elsewhere.io/x/y:1"})
-        assert check(fields, own_options={("app", "side-image")}).places == 2
+        proof = check(fields, given={("app", "side-image"): "elsewhere.io/x/y:1"})
+        assert proof.places == 2
+        (warning,) = proof.warnings
+        assert warning.where == "application app, option side-image"
+        assert warning.what == f"elsewhere.io/x/y:1 is not in {R}, and stays since you set it"
         assert check({"options": GOOD["options"]}, own_resources={("app", "oci")}).places == 2
 
     def test_latest_may_be_written_or_not(self) -> None:

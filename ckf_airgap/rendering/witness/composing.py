@@ -1,0 +1,117 @@
+"""References that are written in parts beside each other, put together. Pure.
+
+``hub``, ``tag`` and the names of images in one mapping; ``registry``, ``repository`` and ``tag``
+under ``image``; the same in several options of a charm (``cat-registry``, ``cat-image``,
+``cat-tag``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from ckf_airgap.errors import ReferenceSyntaxError
+from ckf_airgap.images.reference import ImageReference
+from ckf_airgap.rendering.witness.naming import TAG_WORDS, Says, said, says, words
+
+_HUBS: Final = frozenset({"hub", "mirror", "prefix", "registry"})
+_NAMES: Final = frozenset({"image", "name", "repo", "repository"})
+_FILLERS: Final = frozenset({"container", "docker", "image", "images", "name", "oci"})
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A reference that several values make.
+
+    Attributes:
+        name: The key of its name.
+        hub: The key of what stands in front; empty when that is written in the name, or nowhere.
+        tag: The key of its tag; empty when the name has it, or none is given.
+        reference: The reference.
+        certain: Whether these parts belong together beyond doubt.
+    """
+
+    name: str
+    hub: str
+    tag: str
+    reference: ImageReference
+    certain: bool
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The keys of all parts."""
+        return frozenset(filter(None, (self.hub, self.name, self.tag)))
+
+
+def compose(fields: Mapping[str, str], around: tuple[str, ...] = ()) -> Iterator[Composed]:
+    """Yield the references that the values of a mapping, or of a charm's options, make together.
+
+    Args:
+        fields: The texts by their keys.
+        around: The names on the way to the mapping; empty for the options of a charm.
+    """
+    filled = {key: value.strip() for key, value in fields.items() if value and value.strip()}
+    hubs = [key for key, value in filled.items() if words(key)[-1:] and _is_hub(key, value)]
+    tags = [key for key in filled if words(key)[-1:] and words(key)[-1] in TAG_WORDS]
+    if not hubs and not tags:
+        return
+    about_images = said(around) in (Says.IMAGE, Says.LOOSELY)
+    for key, value in filled.items():
+        if key in hubs or not _is_name(key, about_images=about_images):
+            continue
+        name = _parsed(value)
+        if name is None or name.digest:
+            continue
+        hub = _partner(key, hubs, lone=bool(around)) if name.registry is None else ""
+        tag = _partner(key, tags, lone=bool(around)) if name.tag is None else ""
+        if not hub and not (tag and (about_images or "image" in words(key))):
+            continue
+        front = f"{filled[hub].rstrip('/')}/" if hub else ""
+        whole = _parsed(f"{front}{value}:{filled[tag]}" if tag else f"{front}{value}")
+        if whole is not None:
+            certain = not hub or bool(around) or _stem(hub) == _stem(key)
+            yield Composed(key, hub, tag, whole, certain)
+
+
+def _is_hub(key: str, value: str) -> bool:
+    front = _parsed(f"{value.rstrip('/')}/name")
+    return words(key)[-1] in _HUBS and front is not None
+
+
+def _is_name(key: str, *, about_images: bool) -> bool:
+    last = words(key)[-1:]
+    if not last or last[0] not in _NAMES:
+        return False
+    return last[0] != "name" or about_images or "image" in words(key)
+
+
+def _partner(key: str, others: list[str], *, lone: bool) -> str:
+    """Return the one of other keys that belongs to a name: of the same stem, or of none.
+
+    Inside a mapping a single one belongs to all names, whatever it is called.
+    """
+    same = [other for other in others if _stem(other) == _stem(key)]
+    general = [other for other in others if not _stem(other)]
+    if len(same) == 1:
+        return same[0]
+    if lone and len(others) == 1:
+        return others[0]
+    hub = len(general) == 1 and words(general[0])[-1] in _HUBS
+    return general[0] if hub and says(general[0]) is Says.FRONT else ""
+
+
+def _stem(key: str) -> tuple[str, ...]:
+    """Return the words that tell whose part it is: ``cat`` for ``cat-image-tag``."""
+    found = words(key)
+    kept = found[:-1] if found[-1:] and found[-1] in _HUBS | _NAMES | TAG_WORDS else found
+    while kept and kept[-1] in _FILLERS:
+        kept = kept[:-1]
+    return kept
+
+
+def _parsed(text: str) -> ImageReference | None:
+    try:
+        return ImageReference.parse(text)
+    except ReferenceSyntaxError:
+        return None
