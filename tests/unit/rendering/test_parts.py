@@ -126,7 +126,9 @@ def test_names_of_the_rules_are_looked_for_behind_the_registry() -> None:
     names = ("rocks.example.com:443/cdk/acme/node:v3", "rocks.example.com:443/cdk/pause:3")
     found = rendered({"image-registry": "rocks.example.com:443/cdk"}, *names, rules=rules)
     assert options(found) == {"image-registry": f"{R}/cdk"}
-    assert found.proof.places == 2
+    placed = sorted(map(str, found.images))
+    assert placed == [f"{R}/cdk/acme/node:v3", f"{R}/cdk/pause:3"]
+    assert found.warnings == ()
     with pytest.raises(OptionError, match="does not end in acme/node:v3"):
         rendered({"image-registry": "quay.io"}, *NAMES, rules=rules, max_depth=1)
 
