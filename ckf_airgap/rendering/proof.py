@@ -9,7 +9,7 @@ must be where it says.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ckf_airgap.bundle.bundle import Bundle
@@ -28,8 +28,8 @@ from ckf_airgap.rendering.witness.sightings import (
 )
 
 _SETTLE: Final = (
-    "Give the option a value with --set or an overlay: what you set stays, and is only warned of. "
-    "An image belongs into the list as well."
+    "Add an image that is missing to images.txt, carry it, and it is exchanged; or give the option "
+    "another value with --set or an overlay: what you set stays, and is only warned of."
 )
 
 
@@ -200,16 +200,19 @@ class _Check:
     def _take_private(self, sighting: Sighting) -> None:
         reference, found = sighting.reference, sighting.found
         line = self.listed(reference)
+        if line is None and found.parts:  # a tag beside it may be of something else
+            reference = replace(reference, tag=None)
+            line = self.listed(reference)
         if line is not None:
             if not sighting.by_person:
                 self.places += 1
                 self.used.add(line)
             self.seen.add((*_full_place(sighting), reference.canonical()))
             return
-        whole = found.certain and (not found.parts or reference.tag is not None)
+        whole = found.certain and (not found.parts or sighting.reference.tag is not None)
         if sighting.by_person or found.judged.verdict is not Verdict.IMAGE or not whole:
             return
-        self._problem(sighting, f"{reference} is not in {self.images.images.where}")
+        self._problem(sighting, f"{sighting.reference} is not in {self.images.images.where}")
 
     def _take_public(self, sighting: Sighting) -> None:
         reference, registry = sighting.reference, self.images.registry

@@ -198,3 +198,20 @@ def test_what_only_an_overlay_may_have_makes_the_merged_bundle_two_documents(
     assert "scale: 0 in an overlay changes nothing in Juju (write num_units: 0)" in told
     assert "Juju does not know the key applications.cat.option" in told
     assert "placement of cat: Juju's own client 3.6 ends with a panic on it" in told
+
+
+def test_what_a_person_leaves_public_is_told_and_only_an_option_that_exists_allowed(
+    world: World, invoke: Invoke
+) -> None:
+    args = ("render", *world.args, "--set", "dog.helper_image=docker.io/mine/flea:9")
+    told = "docker.io/mine/flea:9 is not in"
+    assert told in invoke(*args).stderr
+    document = json.loads(invoke(*args, "--json", "--allow-public", "dog.helper_image").stdout)
+    (warning,) = document["warnings"]
+    assert warning["where"] == "application dog, option helper_image"
+    assert told in warning["what"]
+    refused = invoke(*args, "--allow-public", "dog.helper")
+    assert refused.exit_code == 3
+    assert "charm dog has no option helper" in refused.stderr
+    malformed = invoke(*args, "--allow-public", "dog")
+    assert malformed.exit_code == 2
