@@ -134,7 +134,7 @@ def test_parts_that_cannot_follow_are_an_error_that_names_the_options() -> None:
     (problem,) = raised.value.problems
     assert problem.where == "application cat"
     for name in defaults:
-        assert f"--set APP.{name}=..." in str(problem)
+        assert f"--set cat.{name}=..." in str(problem)
 
 
 def test_a_tag_that_a_person_sets_is_that_of_the_image() -> None:
