@@ -75,6 +75,39 @@ def test_the_registry_beside_a_name_is_written() -> None:
     assert [text for text in map(str, found.warnings) if "image-registry" in text] == []
 
 
+@pytest.mark.parametrize(
+    ("defaults", "image", "expected"),
+    [
+        (
+            {"image-registry": "https://quay.io/", "image-repository": "a/cat", "image-tag": "1"},
+            "quay.io/a/cat:1",
+            {"image-registry": f"https://{R}/"},
+        ),
+        (
+            {"image-registry": "quay.io", "image-namespace": "a", "image-name": "cat"},
+            "quay.io/a/cat",
+            {"image-registry": str(R)},
+        ),
+        (
+            {"image-registry": "quay.io", "image-repo": "a", "image-name": "cat", "image-tag": "1"},
+            "quay.io/a/cat:1",
+            {"image-registry": str(R)},
+        ),
+        (
+            {"image-repository": "quay.io/a/cat", "image-name": "cat", "image-tag": "1"},
+            "quay.io/a/cat:1",
+            {"image-repository": f"{R}/a/cat"},
+        ),
+    ],
+)
+def test_parts_of_every_kind_pass_the_proof(
+    defaults: dict[str, str], image: str, expected: dict[str, str]
+) -> None:
+    found = rendered(defaults, image)
+    assert options(found) == expected
+    assert [text for text in map(str, found.warnings) if "image-" in text] == []
+
+
 def test_a_digest_becomes_the_tag() -> None:
     defaults = {"image": "acme/cat", "image-tag": "1.2", "image-digest": f"sha256:{HEX}"}
     found = rendered(defaults, f"acme/cat:1.2@sha256:{HEX}")
