@@ -215,14 +215,13 @@ def _behind_image(behind: list[str], before: list[str], word: str) -> Meaning:
 def _without_image(words: list[str]) -> Meaning:
     """Return what a name without the word says: a registry is a part of images nevertheless."""
     words = _without_modifiers(_without_numbers(words))
-    if not words:
-        return NOTHING
     last, certain = words[-1], not _CONTAINERS.isdisjoint(words)
     alone = sum(word not in _MODIFIERS for word in words)
     if last in _REGISTRY:
         return Meaning("part", "registry", last, certain or alone == 1)
     if last in _REGISTRY_PARTS and _REGISTRY & set(words):
-        return Meaning("part", "registry", last, certain or alone == 2)
+        host = alone == 2 and last not in ("name", "namespace", "path")
+        return Meaning("part", "registry", last, certain or host)
     if certain and last in ("hub", "mirror", "mirrors", "prefix", "repo", "repository", "tag"):
         return Meaning("part", _PARTS[last], last)
     return NOTHING

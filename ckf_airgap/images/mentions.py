@@ -8,6 +8,7 @@ but Python is read line by line. The work grows with the length of a file, whate
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -43,6 +44,12 @@ _PROSE: Final = frozenset({".adoc", ".md", ".rst"})
 _PROSE_NAMES: Final = ("changelog", "contributing", "copyright", "licence", "license", "readme")
 _RECIPES: Final = ("containerfile", "dockerfile")
 """Beginnings of the names of files that say how an image was made, not what a charm runs."""
+
+_FRONT: Final = re.compile(
+    r"(?m)^[ \t]{0,99}[\"']?(?:hub|registry|repository|image-?registry)[\"']?:[ \t]{0,9}[\"']?\w",
+    re.IGNORECASE,
+)
+"""A key whose value is put before bare names in the same text, as in the values of a Helm chart."""
 
 _CODE: Final = frozenset(
     {".c", ".css", ".go", ".htm", ".html", ".js", ".jsx", ".mjs", ".rb", ".rs", ".svg", ".ts"}
@@ -141,6 +148,7 @@ def _in_lines(
         code: Whether a word without quotes is a variable.
     """
     outline = Outline(without_template_comments(text).splitlines(), owner)
+    put_before = _FRONT.search(text) is not None
     for index, line in enumerate(outline.lines):
         place = outline.enter(index)
         if place is None or not place.is_worth_reading:
@@ -153,7 +161,13 @@ def _in_lines(
             code=code or place.for_people,
         )
         for mention in _in_line(line, context, comments=comments):
-            yield _as_text(mention) if place.for_people else mention
+            is_bare = "/" not in mention.text and ":" not in mention.text
+            if place.for_people:
+                yield _as_text(mention)
+            elif put_before and is_bare and mention.grade == "hidden":
+                yield replace(mention, grade="templated")
+            else:
+                yield mention
 
 
 def _in_line(line: str, context: _Context, *, comments: bool) -> Iterator[Mention]:

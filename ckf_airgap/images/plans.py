@@ -70,8 +70,7 @@ class OptionPlan:
         if not self.is_written:
             return self.value
         if self.composition is not None:
-            parts = self.composition.split(find(self.composition.reference))
-            return parts.get((self.option,), self.value)
+            return self._render_part(self.composition, find)
         if self.put_before:
             return self._render_front(find)
         if self.composite is not None:
@@ -93,6 +92,16 @@ class OptionPlan:
         """
         target = find(use.reference)
         return str(target.with_tag() if parsed.keys is not None else target)
+
+    def _render_part(self, composition: Composition, find: Find) -> str:
+        """Return the part that this option holds; the option with the name tells what is wrong."""
+        try:
+            parts = composition.split(find(composition.reference))
+        except OptionError:
+            if self.uses:
+                raise
+            return self.value
+        return parts.get((self.option,), self.value)
 
     def _render_front(self, find: Find) -> str:
         """Return what the names of all images must begin with."""

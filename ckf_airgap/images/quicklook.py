@@ -20,6 +20,7 @@ _WINDOW: Final = 300
 _PATH: Final = re.compile(rb"[\w})]/")
 _SLASH: Final = re.compile(rb"/[\w{%$\"']")
 _WORD: Final = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.%$}{)([]:-"
+_HOST: Final = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:-"
 _BEFORE_STRINGS: Final = (b'"', b"'", b"`", b"=", b"\\", b"")
 """What is right before a string that begins like a name with a tag, or like a path; it may begin
 with the letter of an escape."""
@@ -76,7 +77,8 @@ def _has_versioned(data: bytes, named: bool) -> bool:
 
     Args:
         data: The file.
-        named: Whether a string that begins like a name with a tag will do.
+        named: Whether a string that begins like a name with a tag, or such a name shortly behind
+            the word image, will do.
     """
     for match in _SEPARATOR.finditer(data):
         if match[0] == b"@sha256":
@@ -85,7 +87,11 @@ def _has_versioned(data: bytes, named: bool) -> bool:
         run = before[len(before.rstrip(_RUN)) :]
         if b"/" in run and _PATH.search(run):
             return True
-        if named and run and before[-len(run) - 1 : -len(run)] in _BEFORE_STRINGS:
+        if not (named and run):
+            continue
+        if before[-len(run) - 1 : -len(run)] in _BEFORE_STRINGS:
+            return True
+        if not run.startswith(b"/") and b"image" in before.lower():
             return True
     return False
 
@@ -95,18 +101,23 @@ def _has_path(data: bytes, named: bool) -> bool:
 
     Args:
         data: The file.
-        named: Whether a string that begins like a path will do.
+        named: Whether a string that begins like a path, or a path shortly behind the word image
+            will do.
     """
     for match in _SLASH.finditer(data):
         before = data[max(0, match.start() - _WINDOW) : match.start()]
         run = before[len(before.rstrip(_WORD)) :]
         if not run:
             continue
-        if named and before[-len(run) - 1 : -len(run)] in _BEFORE_STRINGS:
+        ahead = before[-len(run) - 1 : -len(run)]
+        if named and ahead in _BEFORE_STRINGS:
             return True
-        if before[-len(run) - 1 : -len(run)] == b"\\":
+        if named and ahead != b"/" and run[-1:] != b":" and b"image" in before.lower():
+            return True
+        if ahead == b"\\":
             run = run[1:]  # the letter of an escape, such as that of a line end
-        if b"." in run and _is_registry(run.lstrip(b"{(-")):
+        host = run[len(run.rstrip(_HOST)) :].lstrip(b"-.:")
+        if b"." in host and _is_registry(host):
             return True
     return False
 

@@ -31,10 +31,13 @@ class HiddenImages:
     Attributes:
         findings: Where they are, one for each place.
         command: The command that shows them, with all else that an audit finds.
+        unreached: Images that only rules name: known, but no resource and no option points them
+            at the private registry either.
     """
 
     findings: tuple[AuditFinding, ...] = field(repr=False)
     command: str
+    unreached: tuple[str, ...] = ()
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -43,7 +46,10 @@ class HiddenImages:
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
-        """What a person is told: one line when there are any, else nothing."""
+        """What a person is told: a line for each kind of which there are any."""
+        return (*self._hidden_warning(), *self._unreached_warning())
+
+    def _hidden_warning(self) -> tuple[Problem, ...]:
         count = len(self.images)
         if not count:
             return ()
@@ -57,12 +63,27 @@ class HiddenImages:
             ),
         )
 
+    def _unreached_warning(self) -> tuple[Problem, ...]:
+        count = len(self.unreached)
+        if not count:
+            return ()
+        what = f"{count} images are" if count > 1 else "1 image is"
+        them = "them" if count > 1 else "it"
+        return (
+            Problem(
+                f"{what} fixed in charms or their workloads ({', '.join(self.unreached)}): pods "
+                f"ask for {them} by the public name",
+                fix="have the nodes look in the private registry: ckf-airgap mirrors",
+            ),
+        )
+
     def to_json(self) -> Document:
         """Return them as a JSON document."""
         return {
             "images": list(self.images),
             "findings": [finding.to_json() for finding in self.findings],
             "command": self.command,
+            "unreached": list(self.unreached),
         }
 
 
@@ -82,7 +103,15 @@ def find_hidden(rendering: Rendering, inputs: Inputs) -> HiddenImages:
     with contextlib.suppress(AirgapError):
         inventory = take_inventory(rendering.source, rendering.charms, rendering.rules)
     report = audit_charms(rendering.charms, inventory, rendering.rules)
-    return HiddenImages(findings=report.of_standing("hidden"), command=audit_command(inputs))
+    return HiddenImages(
+        findings=report.of_standing("hidden"),
+        command=audit_command(inputs),
+        unreached=tuple(
+            str(image.reference)
+            for image in inventory
+            if all(reason.asker == "rule" for reason in image.reasons)
+        ),
+    )
 
 
 def audit_command(inputs: Inputs) -> str:

@@ -63,7 +63,8 @@ def test_commands_have_the_arguments_that_are_shown(line: str, where: str) -> No
     args = shlex.split(line, comments=True)[1:]
     args = args[: args.index(">")] if ">" in args else args
     command: click.Command = main
-    with click.Context(main) as context:
+    # With the settings of the command, since commands keep the help option that they had first.
+    with click.Context(main, **main.context_settings) as context:
         while isinstance(command, click.Group):
             name, found, args = command.resolve_command(context, args)
             assert found is not None, where

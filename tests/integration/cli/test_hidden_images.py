@@ -91,8 +91,14 @@ def test_what_rules_name_is_not_hidden_and_the_command_has_the_same_files(
     extra = [{"image": TICK, "charm": "dog"}]
     rules.write_text(yaml.safe_dump({"release": "mine", "extra-images": extra}))
     words = ("--rules", rules, "--overlay", own, "--arch", "amd64", "--json")
-    document = json.loads(rehearse(invoke, hiding, *words).stdout)
+    result = rehearse(invoke, hiding, *words)
+    document = json.loads(result.stdout)
     assert document["hidden"]["images"] == []
+    assert document["hidden"]["unreached"] == [TICK]
+    (line,) = (line for line in result.stderr.splitlines() if TICK in line)
+    assert f"1 image is fixed in charms or their workloads ({TICK})" in line
+    assert "ckf-airgap mirrors" in line
+    assert [one["what"] in line for one in document["warnings"]] == [True]
     assert shlex.split(document["hidden"]["command"]) == [
         *("ckf-airgap", "images", "audit", str(hiding.bundle), "--charms", str(hiding.charms)),
         *("--overlay", str(own), "--rules", str(rules), "--arch", "amd64"),

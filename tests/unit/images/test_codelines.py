@@ -166,6 +166,14 @@ def test_what_is_said_to_people_is_text(path: str, text: str) -> None:
     assert grades(text, path) == [("quay.io/acme/tool:1.2", TEXT)]
 
 
+@pytest.mark.parametrize("front", ["hub", "registry", "imageRegistry", "repository"])
+def test_a_bare_name_behind_a_registry_of_the_same_text_is_templated(front: str) -> None:
+    text = f"{front}: docker.io/istio\npilot:\n  image: pilot\n"
+    assert grades(text) == [("pilot", TEMPLATED)]
+    assert grades(text.replace("image: pilot", "image: a/pilot")) == [("a/pilot", HIDDEN)]
+    assert grades(text.replace("docker.io/istio", "")) == [("pilot", HIDDEN)]
+
+
 def test_samples_of_libraries_are_text_and_those_of_charms_are_not() -> None:
     text = '{"image": "busybox"}'
     for path in ("venv/botocore/data/ecs/examples-1.json", "venv/x/sample_pod.json"):

@@ -109,6 +109,8 @@ def test_names_of_several_images(name: str) -> None:
         ("docker-registry", "registry"),
         ("docker-hub", "prefix"),
         ("registryHost", "registry"),
+        ("registry-server", "registry"),
+        ("docker-registry-name", "registry"),
         ("registries", "registry"),
     ],
 )
@@ -119,7 +121,9 @@ def test_names_of_a_part(name: str, part: str) -> None:
     assert not names_images(name)
 
 
-@pytest.mark.parametrize("name", ["model-registry", "schema-registry-url", "npm-registry"])
+@pytest.mark.parametrize(
+    "name", ["model-registry", "schema-registry-url", "npm-registry", "registry-name"]
+)
 def test_a_registry_of_something_may_be_one_of_images(name: str) -> None:
     assert (meaning(name).kind, meaning(name).certain) == ("part", False)
 

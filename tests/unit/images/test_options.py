@@ -376,6 +376,14 @@ def test_empty_values_are_filled_from_the_rules_and_unlisted_keys_are_added() ->
     assert [problem.where for problem in found.warnings] == ["option custom_images, key strange"]
 
 
+@pytest.mark.parametrize("option", ["components", "image-registry", "disk-image"])
+def test_an_option_for_which_the_rules_have_images_holds_images(option: str) -> None:
+    given = rules("images: {a: {image: k/a:1}}", option=option)
+    found = plan(charm("a: ''\nb: acme/b\n", option=option), given)
+    assert [image for _, image, _ in sources(found)] == ["acme/b", "k/a:1"]
+    assert rendered(found) == f"a: '{R}/k/a:1'\nb: {R}/acme/b:latest\n"
+
+
 def test_an_empty_option_becomes_the_keys_of_the_rules() -> None:
     found = plan(charm(""), RULES)
     assert rendered(found) == (f"activator: '{R}/k/activator:{HEX}'\nmigrate: '{R}/k/migrate:1'\n")

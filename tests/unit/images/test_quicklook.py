@@ -43,10 +43,10 @@ def seconds(path: str, text: str) -> float:
     "code",
     [
         'def f(self, image=None):\n    return {"image": image, "port": "7"}\n',
-        '"""Take an image.\n\nSee http://x.example.com:8080/x and and/or."""\n',
+        '"""Take an image.\n\nSee http://x.example.com:8080/x."""\n',
         'path = f"/etc/{self.app}/x.yaml"  # an image\n',
         'log.info("wrote %s for %s", path, image)\n',
-        "image_size = y[1:2]\n",
+        "x = y[1:2]\nimage_size = 3\n",
     ],
 )
 def test_code_without_an_image_is_passed_over(code: str) -> None:

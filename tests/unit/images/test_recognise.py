@@ -428,6 +428,14 @@ def test_a_registry_by_name_is_never_passed_over(
     assert all("may be an image" in text for text in told(found))
 
 
+@pytest.mark.parametrize("value", ["ghcr.io/acme/helper", "{x: ghcr.io/acme/helper}  # c", "[a,"])
+def test_a_doubtful_value_is_left_as_it_is(value: str) -> None:
+    for plan in plans("x-image", f"{value}/") + plans("worker", value):
+        if not plan.uses:
+            assert not plan.is_written
+            assert plan.render(lambda _: ImageReference.parse("r.io/x:1")) == plan.value
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [

@@ -100,6 +100,8 @@ def test_no_rule_for_an_option_or_charm_that_is_not_named() -> None:
         ("leave-empty: [c]", "leave-empty: c", "images-option: leave-empty: must be a list"),
         ("leave-empty: [c]", "leave-empty: [a]", "'a' has an image, but leave-empty lists it too"),
         ("split-at-last-colon", "split-at-colon", "unknown key 'split-at-colon'"),
+        ("split-at-last-colon: [a]", "put-before: ['a/B:1']", "'a/B:1' is not an image reference"),
+        ("split-at-last-colon: [a]", "put-before: a/b:1", "must be a list of strings"),
         ("listed: false", "listed: 'no'", "images: a: listed: must be true or false, not text"),
         ("{image: 'r/b:1', why: somebody}", "r/b:1", "images: b: must be a mapping, not text"),
         ("{image: 'r/b:1', why: somebody}", "{why: x}", "images: b: image: is missing"),

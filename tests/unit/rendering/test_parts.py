@@ -1,0 +1,136 @@
+"""A rendered bundle writes all options that make an image together, and what was settled stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ckf_airgap.bundle.bundle import Bundle
+from ckf_airgap.bundle.checks import Setting
+from ckf_airgap.charms.charm import Base, Charm, Option
+from ckf_airgap.charms.directory import CharmDirectory
+from ckf_airgap.documents import JSONValue
+from ckf_airgap.errors import OptionError
+from ckf_airgap.images.reference import ImageReference, Registry
+from ckf_airgap.images.retag import retag_images
+from ckf_airgap.images.rules import ImageRules
+from ckf_airgap.rendering.overlay import Rendering, render
+
+R = Registry("r.example:5000")
+HEX = "8e60086b04d92b657898a310ca9757631d58547e76bbbb8bfc376d654bef1707"
+
+
+def rendered(
+    defaults: dict[str, str],
+    *images: str,
+    settings: tuple[Setting, ...] = (),
+    rules: ImageRules | None = None,
+    max_depth: int | None = None,
+) -> Rendering:
+    """Render a bundle of one charm whose options have these defaults."""
+    options = {
+        name: Option(name=name, type="string", default=value) for name, value in defaults.items()
+    }
+    charm = Charm(
+        name="cat",
+        options=options,
+        bases=(Base(name="ubuntu", channel="22.04", architectures=("amd64",)),),
+        path=Path("charms/cat_r1.charm"),
+        revision=1,
+    )
+    bundle = Bundle.from_document(
+        {"bundle": "kubernetes", "applications": {"cat": {"charm": "cat", "scale": 1}}},
+        where="a bundle",
+    )
+    sources = [ImageReference.parse(image) for image in images]
+    return render(
+        bundle,
+        charms=CharmDirectory.of([charm], path=Path("charms")),
+        images=retag_images(sources, R, max_depth=max_depth).retagged(),
+        settings=settings,
+        rules=rules,
+    )
+
+
+def options(found: Rendering) -> dict[str, JSONValue]:
+    """Return the options that the overlay writes."""
+    applications = found.overlay["applications"]
+    assert isinstance(applications, dict)
+    fields = applications["cat"]
+    assert isinstance(fields, dict)
+    written = fields.get("options", {})
+    assert isinstance(written, dict)
+    return written
+
+
+THREE = {"image-registry": "quay.io", "image-name": "acme/x/cat", "image-tag": "1.2"}
+
+
+def test_the_registry_beside_a_name_is_written() -> None:
+    found = rendered(THREE, "quay.io/acme/x/cat:1.2")
+    assert options(found) == {"image-registry": str(R)}
+    assert [str(image) for image in found.images] == [f"{R}/acme/x/cat:1.2"]
+    assert found.proof.places == 1
+    assert [text for text in map(str, found.warnings) if "image-registry" in text] == []
+
+
+def test_a_digest_becomes_the_tag() -> None:
+    defaults = {"image": "acme/cat", "image-tag": "1.2", "image-digest": f"sha256:{HEX}"}
+    found = rendered(defaults, f"acme/cat:1.2@sha256:{HEX}")
+    assert options(found) == {"image": f"{R}/acme/cat", "image-tag": HEX, "image-digest": ""}
+
+
+@pytest.mark.parametrize(
+    ("depth", "expected"),
+    [
+        (1, {"image-registry": str(R), "image-name": "acme--x--cat"}),
+        (2, {"image-registry": f"{R}/acme--x", "image-name": "cat"}),
+        (3, {"image-registry": str(R)}),
+    ],
+)
+def test_parts_follow_a_folded_path(depth: int, expected: dict[str, str]) -> None:
+    found = rendered(THREE, "quay.io/acme/x/cat:1.2", max_depth=depth)
+    assert options(found) == expected
+
+
+def test_parts_that_cannot_follow_are_an_error_that_names_the_options() -> None:
+    defaults = {**THREE, "image-namespace": "acme", "image-name": "cat"}
+    with pytest.raises(OptionError) as raised:
+        rendered(defaults, "quay.io/acme/cat:1.2", max_depth=1)
+    (problem,) = raised.value.problems
+    assert problem.where == "application cat"
+    for name in defaults:
+        assert f"--set cat.{name}=..." in str(problem)
+
+
+def test_a_tag_that_a_person_sets_is_that_of_the_image() -> None:
+    own = (Setting.parse("cat.image-tag=7"),)
+    found = rendered(THREE, "quay.io/acme/x/cat:7", settings=own)
+    assert options(found) == {"image-registry": str(R), "image-tag": "7"}
+
+
+def test_names_of_the_rules_are_looked_for_behind_the_registry() -> None:
+    rules = ImageRules.from_document(
+        {
+            "release": "x",
+            "rules": {
+                "cat": {
+                    "channel": "1/stable",
+                    "options": {"image-registry": {"put-before": ["acme/node:v3", "pause:3"]}},
+                }
+            },
+        },
+        where="rules",
+    )
+    names = ("rocks.example.com:443/cdk/acme/node:v3", "rocks.example.com:443/cdk/pause:3")
+    found = rendered({"image-registry": "rocks.example.com:443/cdk"}, *names, rules=rules)
+    assert options(found) == {"image-registry": f"{R}/cdk"}
+    placed = sorted(map(str, found.images))
+    assert placed == [f"{R}/cdk/acme/node:v3", f"{R}/cdk/pause:3"]
+    assert found.warnings == ()
+    with pytest.raises(OptionError, match="does not end in acme/node:v3"):
+        rendered({"image-registry": "quay.io"}, *NAMES, rules=rules, max_depth=1)
+
+
+NAMES = ("quay.io/acme/node:v3", "quay.io/pause:3")
