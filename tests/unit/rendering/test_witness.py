@@ -378,6 +378,7 @@ def test_time_grows_with_the_text_and_not_with_its_square(unit: str) -> None:
 @settings(max_examples=150, deadline=None)
 @given(st.one_of(st.text(), st.text(alphabet="ab/:.@{}[]$\"'-&* \n", max_size=60)), KEYS)
 def test_any_text_can_be_read(text: str, key: str) -> None:
-    for value in (text, {key: text}, json.dumps([text])):
+    values: list[JSONValue] = [text, {key: text}, json.dumps([text])]
+    for value in values:
         for one in survey(value, (key, "images")):
             assert str(one.judged.reference)
