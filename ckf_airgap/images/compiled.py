@@ -43,18 +43,25 @@ def references_in(chunks: Iterable[bytes]) -> list[str]:
         chunks: Its content, in pieces.
     """
     found: dict[str, None] = {}
-    rest = b""
+    rest, done = b"", 0
     for chunk in chunks:
         data = rest + chunk
-        for match in _HOST_END.finditer(data):
-            text = _reference(data, match)
-            if text:
-                found[text] = None
-            if len(found) >= MAX_FOUND:
-                return list(found)
+        end = max(done, len(data) - _OVERLAP // 2)
+        _take(data, done, end, found)
         rest = data[-_OVERLAP:]
-    # one that was cut off at the end of a chunk is the beginning of another
-    return [text for text in found if not any(o != text and o.startswith(text) for o in found)]
+        done = end - (len(data) - len(rest))
+    _take(rest, done, len(rest), found)
+    return list(found)
+
+
+def _take(data: bytes, start: int, end: int, found: dict[str, None]) -> None:
+    """Add the references whose host ends from `start` to `end`: what comes later may be cut off."""
+    for match in _HOST_END.finditer(data, start):
+        if match.start() >= end or len(found) >= MAX_FOUND:
+            return
+        text = _reference(data, match)
+        if text:
+            found[text] = None
 
 
 def _reference(data: bytes, match: re.Match[bytes]) -> str:

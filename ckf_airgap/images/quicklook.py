@@ -59,7 +59,8 @@ _PAIR: Final = re.compile(
 def may_mention(path: str, data: bytes) -> bool:
     """Whether a file is worth decoding and reading.
 
-    Quick, and never wrong when it says no, but for bare names (``busybox``) in unusual Python.
+    Quick, and never wrong when it says no, but for two things in Python: bare names (``busybox``)
+    in unusual places, and references whose separators are in another string than their path.
     """
     lowered = data.lower()
     named = b"image" in lowered
@@ -112,7 +113,8 @@ def _has_path(data: bytes, named: bool) -> bool:
         ahead = before[-len(run) - 1 : -len(run)]
         if named and ahead in _BEFORE_STRINGS:
             return True
-        if named and ahead != b"/" and run[-1:] != b":" and b"image" in before.lower():
+        begins = ahead != b"/" or b"(" in run or b"[" in run
+        if named and begins and run[-1:] != b":" and b"image" in before.lower():
             return True
         if ahead == b"\\":
             run = run[1:]  # the letter of an escape, such as that of a line end

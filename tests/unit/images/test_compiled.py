@@ -46,6 +46,18 @@ def test_a_reference_across_two_chunks_is_found_once() -> None:
         assert references_in([data[:cut], data[cut:]]) == ["quay.io/acme/inside:1.2.3"]
 
 
+def test_a_host_is_not_cut_where_a_chunk_begins() -> None:
+    data = b"\0" * 5000 + b"us-docker.pkg.dev/p/r/x:v1.0\0" + b"\0" * 5000
+    for size in (100, 511, 512, 513, 1000, 1024, 1025, 3000):
+        chunks = [data[i : i + size] for i in range(0, len(data), size)]
+        assert references_in(chunks) == ["us-docker.pkg.dev/p/r/x:v1.0"]
+
+
+def test_a_version_that_another_begins_with_is_found() -> None:
+    data = b"quay.io/a/b:1.2\0quay.io/a/b:1\0"
+    assert references_in([data, b"\0" * 5000]) == ["quay.io/a/b:1.2", "quay.io/a/b:1"]
+
+
 def test_the_number_of_references_is_limited() -> None:
     data = b"".join(b"quay.io/a/b:%d.0\0" % number for number in range(2 * MAX_FOUND))
     assert len(references_in([data])) == MAX_FOUND

