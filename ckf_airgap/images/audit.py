@@ -343,15 +343,14 @@ def _image_keys(charm: Charm) -> Iterator[Mapping[str, object]]:
 
 
 def _options_for(charm: Charm, called: str) -> tuple[str, ...]:
-    """Return the options of a charm that may decide on a value: of the same name, or a registry.
+    """Return the options of a charm that may decide on a value: of the same name, else a registry.
 
     ``viewer-image`` is the same name as ``VIEWER_IMAGE``. An option such as ``image-registry`` may
     be put before any name.
     """
     words = split_words(called)
-    return tuple(
-        name
-        for name in charm.options
-        if (words and split_words(name) == words)
-        or (meaning(name).is_front and meaning(name).certain)
-    )
+    same = tuple(name for name in charm.options if words and split_words(name) == words)
+    if same:
+        return same
+    meanings = {name: meaning(name) for name in charm.options}
+    return tuple(name for name, said in meanings.items() if said.is_front and said.certain)

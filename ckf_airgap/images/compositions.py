@@ -5,6 +5,7 @@ Pure. The values are options of one charm, or keys of one mapping (``image: {rep
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
@@ -22,6 +23,7 @@ Role: TypeAlias = Literal["registry", "prefix", "repository", "namespace", "name
 _FRONTS: Final[tuple[Role, ...]] = ("registry", "prefix", "repository", "namespace")
 """What comes before the name, the outermost first."""
 
+_SCHEME: Final = re.compile(r"\s*(?:https?|docker|oci)://")
 _ROLES: Final[Mapping[Part, Role]] = {
     **{front: front for front in _FRONTS},
     "tag": "tag",
@@ -111,16 +113,17 @@ class Composition:
         outer, *inner = self.fronts
         kept = [field for field in (*inner, self.name) if field.text.strip("/")]
         end = "/".join(field.text.strip("/") for field in kept)
+        lead = outer.text[: len(outer.text) - len(_without_scheme(outer))]
         slash = "/" if outer.text.endswith("/") else ""
         front = target.name.removesuffix(f"/{end}")
         if front != target.name:
-            return {outer.path: front + slash}
+            return {outer.path: lead + front + slash}
         levels = target.name.split("/")  # a folded path, or one of a mapping file
         if len(levels) <= len(kept):
             return None
         front = "/".join(levels[: len(levels) - len(kept)])
         ends = zip(kept, levels[len(levels) - len(kept) :], strict=True)
-        return {outer.path: front + slash, **{field.path: level for field, level in ends}}
+        return {outer.path: lead + front + slash, **{field.path: level for field, level in ends}}
 
     def _cannot(self, target: ImageReference, why: str) -> OptionError:
         if self.options:
@@ -197,7 +200,8 @@ def _composed(roles: Mapping[Role, list[Field]], *, options: bool) -> Compositio
         fronts = ()  # the name is whole as it is; who knows what the others are for
     if not (fronts or tag or digest):
         return None
-    text = "/".join(part for one in (*fronts, name) if (part := one.text.strip().strip("/")))
+    levels = [*map(_without_scheme, fronts), name.text]
+    text = "/".join(level for given in levels if (level := given.strip().strip("/")))
     if tag is not None and tag.text.strip():
         text += f":{tag.text.strip()}"
     if digest is not None and digest.text.strip():
@@ -211,6 +215,13 @@ def _composed(roles: Mapping[Role, list[Field]], *, options: bool) -> Compositio
     return Composition(
         reference=reference, name=name, fronts=fronts, tag=tag, digest=digest, options=options
     )
+
+
+def _without_scheme(field: Field) -> str:
+    """Return a registry without ``https://``; a repository with a scheme is one of code."""
+    said = role_of(str(field.path[-1]))
+    is_registry_field = said is not None and said[0] == "registry"
+    return _SCHEME.sub("", field.text) if is_registry_field else field.text
 
 
 def _ends_with(front: str, name: str) -> bool:

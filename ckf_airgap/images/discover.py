@@ -70,8 +70,16 @@ class ApplicationImages:
         """Yield the warnings about what may be an image in options."""
         for plan in self.options:
             for warning in plan.warnings:
-                place = f"application {self.application.name}, {warning.where}"
-                yield Problem(warning.what, place, warning.fix)
+                yield of_application(self.application.name, warning)
+
+
+def of_application(name: str, problem: Problem) -> Problem:
+    """Return a problem of an option with the name of the application, in ``--set APP.OPTION``, too.
+
+    Options are looked at charm by charm, which several applications may share.
+    """
+    where = f"application {name}" + (f", {problem.where}" if problem.where else "")
+    return Problem(problem.what, where, problem.fix.replace("--set APP.", f"--set {name}."))
 
 
 def discover_images(
@@ -160,11 +168,7 @@ def discover_images(
             told = {problem.where for problem in errors}
             errors += [problem for problem in exc.problems if problem.where not in told]
         if errors:
-            where = f"application {name}"
-            option_errors += [
-                Problem(problem.what, f"{where}, {problem.where}", problem.fix)
-                for problem in errors
-            ]
+            option_errors += [of_application(name, problem) for problem in errors]
             continue
         kept: list[OptionPlan] = []
         empty: list[ImageUse] = []

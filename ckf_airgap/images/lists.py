@@ -218,7 +218,7 @@ class RetaggedImages:
                 outside the registry that is given.
         """
         if registry is None:
-            registry = infer_registry(images, dict.fromkeys(needed))
+            registry = infer_registry(images, needed)
         outside = [
             Problem(f"{entry.reference} is not in {registry}", f"{images.where}, line {entry.line}")
             for entry in images.entries
@@ -392,7 +392,7 @@ def infer_registry(images: ImageList, needed: Iterable[ImageReference] = ()) -> 
     """
     registries = possible_registries(images)
     targets = {entry.reference for entry in images.entries}
-    wanted = list(needed)
+    wanted = dict.fromkeys(needed)
     best, most = registries[0], -1
     for registry in registries:
         found = sum(

@@ -15,7 +15,7 @@ from ckf_airgap.charms.charm import Charm
 from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.documents import Document, JSONValue, mappings
 from ckf_airgap.errors import CharmError, OptionError, Problem, raise_all
-from ckf_airgap.images.discover import ApplicationImages
+from ckf_airgap.images.discover import ApplicationImages, of_application
 from ckf_airgap.images.needs import Place
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.resources import ResourceFiles
@@ -45,7 +45,9 @@ def generated(
             try:
                 rendered = plan.render(targets.__getitem__)
             except OptionError as exc:
-                problems.append(Problem(str(exc), f"application {entry.application.name}"))
+                what = ": ".join(filter(None, [exc.message, "; ".join(map(str, exc.problems))]))
+                problem = of_application(entry.application.name, Problem(what, fix=exc.fix))
+                problems += [] if problem in problems else [problem]
                 continue
             if plan.is_written and rendered != _in_force(entry, plan.option):
                 options[plan.option] = rendered

@@ -89,7 +89,8 @@ def option_findings(application: Application, *, registry: Registry | None) -> I
 
 
 def _begins_with(text: str, registry: Registry) -> bool:
-    return f"{text.strip().rstrip('/')}/".startswith(f"{registry}/")
+    without_scheme = text.strip().rpartition("://")[2]
+    return f"{without_scheme.rstrip('/')}/".startswith(f"{registry}/")
 
 
 def _elsewhere(registry: Registry) -> str:

@@ -7,6 +7,7 @@ under ``image``; the same in several options of a charm (``cat-registry``, ``cat
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,8 @@ from ckf_airgap.rendering.witness.naming import TAG_WORDS, Says, said, says, wor
 
 _HUBS: Final = frozenset({"hub", "mirror", "prefix", "registry"})
 _NAMES: Final = frozenset({"image", "name", "repo", "repository"})
+_REPOSITORIES: Final = frozenset({"repo", "repository"})
+_SCHEME: Final = re.compile(r"(?:https?|docker|oci)://")
 _FILLERS: Final = frozenset({"container", "docker", "image", "images", "name", "oci"})
 
 
@@ -37,11 +40,13 @@ class Composed:
     tag: str
     reference: ImageReference
     certain: bool
+    owner: str = ""
+    """The key of what stands between hub and name, such as ``image-namespace``."""
 
     @property
-    def keys(self) -> frozenset[str]:
-        """The keys of all parts."""
-        return frozenset(filter(None, (self.hub, self.name, self.tag)))
+    def keys(self) -> tuple[str, ...]:
+        """The keys of all parts, in their order in the reference."""
+        return tuple(filter(None, (self.hub, self.owner, self.name, self.tag)))
 
 
 def compose(fields: Mapping[str, str], around: tuple[str, ...] = ()) -> Iterator[Composed]:
@@ -51,18 +56,29 @@ def compose(fields: Mapping[str, str], around: tuple[str, ...] = ()) -> Iterator
         fields: The texts by their keys.
         around: The names on the way to the mapping; empty for the options of a charm.
     """
-    filled = {key: value.strip() for key, value in fields.items() if value and value.strip()}
+    filled = {
+        key: _SCHEME.sub("", value.strip()) if words(key)[-1:] == ("registry",) else value.strip()
+        for key, value in fields.items()
+        if value and value.strip()
+    }
     hubs = [key for key, value in filled.items() if words(key)[-1:] and _is_hub(key, value)]
     tags = [key for key in filled if words(key)[-1:] and words(key)[-1] in TAG_WORDS]
     if not hubs and not tags:
         return
     about_images = said(around) in (Says.IMAGE, Says.LOOSELY)
-    for key, value in filled.items():
-        if key in hubs or not _is_name(key, about_images=about_images):
+    names = [key for key in filled if key not in hubs and _is_name(key, about_images=about_images)]
+    owners = _owners(filled, names)
+    for key in names:
+        value = filled[key]
+        if key in owners.values() or key in _repeated(filled, names):
             continue
         name = _parsed(value)
         if name is None or name.digest:
             continue
+        owner = owners.get(key, "") if name.registry is None else ""
+        if owner:
+            value = f"{filled[owner].strip('/')}/{value}"
+            name = _parsed(value) or name
         hub = _partner(key, hubs, lone=bool(around)) if name.registry is None else ""
         tag = _partner(key, tags, lone=bool(around)) if name.tag is None else ""
         if not hub and not (tag and (about_images or "image" in words(key))):
@@ -71,7 +87,47 @@ def compose(fields: Mapping[str, str], around: tuple[str, ...] = ()) -> Iterator
         whole = _parsed(f"{front}{value}:{filled[tag]}" if tag else f"{front}{value}")
         if whole is not None:
             certain = not hub or bool(around) or _stem(hub) == _stem(key)
-            yield Composed(key, hub, tag, whole, certain)
+            yield Composed(key, hub, tag, whole, certain, owner)
+
+
+def _owners(filled: Mapping[str, str], names: list[str]) -> dict[str, str]:
+    """Return for a name the key of the same stem that holds the path before it."""
+    owners: dict[str, str] = {}
+    for key in names:
+        if words(key)[-1] in _REPOSITORIES:
+            continue
+        found = [
+            other
+            for other in filled
+            if other != key and _stem(other) == _stem(key) and _is_path(other)
+        ]
+        if len(found) == 1 and not _ends_with(filled[found[0]], filled[key]):
+            owners[key] = found[0]
+    return owners
+
+
+def _repeated(filled: Mapping[str, str], names: list[str]) -> list[str]:
+    """Return the names that a repository of the same stem has at its end already."""
+    return [
+        key
+        for key in names
+        for other in names
+        if words(other)[-1] in _REPOSITORIES
+        and words(key)[-1] not in _REPOSITORIES
+        and _stem(other) == _stem(key)
+        and _ends_with(filled[other], filled[key])
+    ]
+
+
+def _is_path(key: str) -> bool:
+    last = words(key)[-1:]
+    return last[:1] in (("repo",), ("repository",)) or (
+        last == ("namespace",) and "image" in words(key)
+    )
+
+
+def _ends_with(path: str, name: str) -> bool:
+    return f"/{path}".endswith(f"/{name}")
 
 
 def _is_hub(key: str, value: str) -> bool:
@@ -104,7 +160,11 @@ def _partner(key: str, others: list[str], *, lone: bool) -> str:
 def _stem(key: str) -> tuple[str, ...]:
     """Return the words that tell whose part it is: ``cat`` for ``cat-image-tag``."""
     found = words(key)
-    kept = found[:-1] if found[-1:] and found[-1] in _HUBS | _NAMES | TAG_WORDS else found
+    kept = (
+        found[:-1]
+        if found[-1:] and found[-1] in _HUBS | _NAMES | TAG_WORDS | {"namespace"}
+        else found
+    )
     while kept and kept[-1] in _FILLERS:
         kept = kept[:-1]
     return kept

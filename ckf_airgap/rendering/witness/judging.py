@@ -47,6 +47,16 @@ _CODE: Final = frozenset({"github.com", "gitlab.com", "bitbucket.org", "golang.o
 """Hosts of source code."""
 
 
+_ANNOTATIONS: Final = re.compile(r"(?:\A|\.)(?:k8s|kubernetes)\.io\Z")
+"""Domains of annotations and of groups of the Kubernetes API."""
+
+_TAGS: Final = frozenset(
+    {"alpine", "beta", "candidate", "dev", "develop", "edge", "latest", "lts", "main", "master"}
+    | {"nightly", "release", "slim", "stable"}
+)
+"""Words that are tags."""
+
+
 class Verdict(enum.Enum):
     """What a text is."""
 
@@ -123,7 +133,7 @@ def _verdict(reference: ImageReference, says: Says, private: str) -> Verdict | N
         return None
     known = host == private or is_public_registry(host)
     if tag is not None:
-        sure = known or ((is_hostlike(host) or _DIGITS_ONLY.match(host)) and not _is_port(tag))
+        sure = known or says is Says.IMAGE or _is_sure_with_tag(host, tag)
         return Verdict.IMAGE if sure else Verdict.PERHAPS
     if _API.match(reference.repository) or says is Says.BESIDE:
         return Verdict.PERHAPS
@@ -163,9 +173,20 @@ def _part(text: str, private: str, *, vague: bool) -> Judged | None:
     return None
 
 
+def _is_sure_with_tag(host: str, tag: str) -> bool:
+    """Whether any path behind a host and before a tag is an image.
+
+    ``cert-manager.io/issuer:letsencrypt`` is an annotation with its value.
+    """
+    if _ANNOTATIONS.search(host) or _is_port(tag):
+        return False
+    port = host.rpartition(":")[2].isdigit()
+    return port or ((is_hostlike(host) or bool(_DIGITS_ONLY.match(host))) and _is_version(tag))
+
+
 def _is_version(tag: str) -> bool:
     """Whether a tag is a version rather than a port or a word."""
-    return tag == "latest" or (any(mark.isdigit() for mark in tag) and not _is_port(tag))
+    return tag in _TAGS or (any(mark.isdigit() for mark in tag) and not _is_port(tag))
 
 
 def _is_port(tag: str) -> bool:

@@ -116,11 +116,10 @@ def _of_options(
     used: set[str] = set()
     for made in compose(texts):
         judged = Judged(Verdict.IMAGE, str(made.reference), made.reference, named=True)
-        keys = sorted(made.keys, key=(made.hub, made.name, made.tag).index)
-        found = Found((), judged, tuple((key,) for key in keys), made.certain)
+        found = Found((), judged, tuple((key,) for key in made.keys), made.certain)
         if made.certain:
-            used |= made.keys
-        person = (name, keys[0]) in given
+            used.update(made.keys)
+        person = (name, made.keys[0]) in given
         yield Sighting(name, "", made.name, found, person)
     for key, option in options.items():
         hinted = option.filled is None or charm.defaults_for(key) is not None

@@ -112,9 +112,8 @@ def survey(value: JSONValue, names: tuple[str, ...], *, private: str = "") -> It
 def _composed(fields: dict[str, JSONValue], path: Path, called: tuple[str, ...]) -> Iterator[Found]:
     texts = {key: value for key, value in fields.items() if isinstance(value, str)}
     for made in compose(texts, called):
-        keys = sorted(made.keys, key=(made.hub, made.name, made.tag).index)
         judged = Judged(Verdict.IMAGE, str(made.reference), made.reference, named=True)
-        parts = tuple((*path, key) for key in keys)
+        parts = tuple((*path, key) for key in made.keys)
         yield Found((*path, made.name), judged, parts, made.certain)
 
 

@@ -79,6 +79,20 @@ def written(
             {"registry": "R/"},
         ),
         (
+            {
+                "image_registry": "https://quay.io/",
+                "image_repository": "acme/cat",
+                "image_tag": "1",
+            },
+            "quay.io/acme/cat:1",
+            {"image-registry": "https://R/"},
+        ),
+        (
+            {"image_registry": "ghcr.io", "image_repo": "acme", "image_name": "cat"},
+            "ghcr.io/acme/cat",
+            {"image-registry": "R"},
+        ),
+        (
             {"image_registry": "quay.io/x", "image_name": "acme/cat"},
             "quay.io/x/acme/cat",
             {"image-registry": "R/x"},
@@ -167,7 +181,8 @@ def test_the_use_is_that_of_the_option_with_the_name() -> None:
         ({"image_registry": "quay.io", "image_name": "ghcr.io/a/b"}, ["ghcr.io/a/b"]),
         ({"image_registry": "quay.io", "image_name": "a/b:1"}, ["a/b:1"]),
         ({"image_registry": "quay.io", "cat_image": "a/b"}, ["a/b"]),
-        ({"image_registry": "https://quay.io", "image_name": "a/b"}, ["a/b"]),
+        ({"image_repository": "https://quay.io", "image_name": "a/b"}, ["a/b"]),
+        ({"image_registry": "ftp://quay.io", "image_name": "a/b"}, ["a/b"]),
         ({"image_registry": "quay.io", "image_name": ""}, []),
         ({"image_tag": "1.2"}, []),
         ({"version": "1.2", "image": "a/b"}, ["a/b"]),
@@ -215,6 +230,14 @@ def test_a_folded_path_is_written_into_the_parts() -> None:
         "image-registry": "R",
         "image-namespace": "a--b",
         "image-name": "cat",
+    }
+
+
+def test_a_scheme_stays_in_front_of_a_folded_path() -> None:
+    found = plans({"registry": "https://quay.io", "image": "a/b/cat", "tag": "1"})
+    assert written(found, target=f"{R}/a--b/cat:1") == {
+        "registry": "https://R/a--b",
+        "image": "cat",
     }
 
 

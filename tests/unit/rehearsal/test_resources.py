@@ -269,6 +269,7 @@ async def test_what_may_be_an_image_elsewhere_is_found(tmp_path: Path) -> None:
         "dog-image-tag": "2",
         "own-image-prefix": "registry.internal:5000/ckf/acme/",
         "other-image-prefix": "registry.internal:5000/ckf2/",
+        "url-image-registry": "https://registry.internal:5000/ckf",
         "own": "registry.internal:5000/ckf/acme/helper:stable",
     }
     options = {name: {"type": "string", "default": text} for name, text in defaults.items()}

@@ -75,6 +75,39 @@ def test_the_registry_beside_a_name_is_written() -> None:
     assert [text for text in map(str, found.warnings) if "image-registry" in text] == []
 
 
+@pytest.mark.parametrize(
+    ("defaults", "image", "expected"),
+    [
+        (
+            {"image-registry": "https://quay.io/", "image-repository": "a/cat", "image-tag": "1"},
+            "quay.io/a/cat:1",
+            {"image-registry": f"https://{R}/"},
+        ),
+        (
+            {"image-registry": "quay.io", "image-namespace": "a", "image-name": "cat"},
+            "quay.io/a/cat",
+            {"image-registry": str(R)},
+        ),
+        (
+            {"image-registry": "quay.io", "image-repo": "a", "image-name": "cat", "image-tag": "1"},
+            "quay.io/a/cat:1",
+            {"image-registry": str(R)},
+        ),
+        (
+            {"image-repository": "quay.io/a/cat", "image-name": "cat", "image-tag": "1"},
+            "quay.io/a/cat:1",
+            {"image-repository": f"{R}/a/cat"},
+        ),
+    ],
+)
+def test_parts_of_every_kind_pass_the_proof(
+    defaults: dict[str, str], image: str, expected: dict[str, str]
+) -> None:
+    found = rendered(defaults, image)
+    assert options(found) == expected
+    assert [text for text in map(str, found.warnings) if "image-" in text] == []
+
+
 def test_a_digest_becomes_the_tag() -> None:
     defaults = {"image": "acme/cat", "image-tag": "1.2", "image-digest": f"sha256:{HEX}"}
     found = rendered(defaults, f"acme/cat:1.2@sha256:{HEX}")
@@ -101,7 +134,7 @@ def test_parts_that_cannot_follow_are_an_error_that_names_the_options() -> None:
     (problem,) = raised.value.problems
     assert problem.where == "application cat"
     for name in defaults:
-        assert f"--set APP.{name}=..." in str(problem)
+        assert f"--set cat.{name}=..." in str(problem)
 
 
 def test_a_tag_that_a_person_sets_is_that_of_the_image() -> None:
@@ -126,7 +159,9 @@ def test_names_of_the_rules_are_looked_for_behind_the_registry() -> None:
     names = ("rocks.example.com:443/cdk/acme/node:v3", "rocks.example.com:443/cdk/pause:3")
     found = rendered({"image-registry": "rocks.example.com:443/cdk"}, *names, rules=rules)
     assert options(found) == {"image-registry": f"{R}/cdk"}
-    assert found.proof.places == 2
+    placed = sorted(map(str, found.images))
+    assert placed == [f"{R}/cdk/acme/node:v3", f"{R}/cdk/pause:3"]
+    assert found.warnings == ()
     with pytest.raises(OptionError, match="does not end in acme/node:v3"):
         rendered({"image-registry": "quay.io"}, *NAMES, rules=rules, max_depth=1)
 

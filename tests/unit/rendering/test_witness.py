@@ -40,6 +40,9 @@ def verdict(text: str, *names: str) -> Verdict | None:
         "012345678901.dkr.ecr.eu-west-1.amazonaws.com/a/b",
         "acme.azurecr.io/a/b:stable",
         "images.example.com/x:stable",
+        "images.example.com/x:v1",
+        "images.example.com:5000/x:whatever",
+        "acme/tool:stable",
         "10.1.2.3:5000/x:1",
         "localhost:5000/x:edge",
         "[fd00::1]:5000/x:1",
@@ -75,6 +78,10 @@ def test_a_complete_reference_is_one_under_any_name(text: str) -> None:
         "10.0.0.0/8",
         "10/12:30",
         "a.example.com/x:8080",
+        "a.example.com:5000/x:8080",
+        "cert-manager.io/issuer:letsencrypt",
+        "nginx.ingress.kubernetes.io/proxy-body-size:10m",
+        "app.k8s.io/name:v1",
         "host/path:8080",
         "team/role:admin",
         f"sha256:{HEX}",
@@ -111,6 +118,8 @@ def test_what_only_looks_like_one_is_none(text: str) -> None:
         ("busybox", ("words",), None),
         ("host.example.com/x", ("worker-image",), IMAGE),
         ("host.example.com/x", ("words",), PERHAPS),
+        ("host.example.com/x:whatever", ("worker-image",), IMAGE),
+        ("host.example.com/x:whatever", ("words",), PERHAPS),
         ("host.example.com/v1", ("worker-image",), PERHAPS),
         ("quay.io/acme", ("words",), PART),
         ("quay.io/acme", ("worker-image",), IMAGE),
@@ -364,3 +373,12 @@ def test_time_grows_with_the_text_and_not_with_its_square(unit: str) -> None:
 
     small = seconds(10_000)
     assert seconds(80_000) < max(30 * small, 0.5)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(st.text(), st.text(alphabet="ab/:.@{}[]$\"'-&* \n", max_size=60)), KEYS)
+def test_any_text_can_be_read(text: str, key: str) -> None:
+    values: list[JSONValue] = [text, {key: text}, json.dumps([text])]
+    for value in values:
+        for one in survey(value, (key, "images")):
+            assert str(one.judged.reference)
