@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ckf_airgap.images.codelines import HOLE
+from ckf_airgap.images.judge import Circumstances, judge
 from ckf_airgap.images.keys import NOTHING, Meaning, meaning, split_words
 from ckf_airgap.images.registries import is_registry
 
@@ -48,6 +49,9 @@ _FOREIGN: Final = frozenset(
 )
 """Keys below ``images`` whose value is no image, though it may look like the name of one."""
 
+_IMAGE: Final = Meaning("image")
+_OTHER: Final = Meaning("other")
+
 _MEDIA: Final = ("application/", "audio/", "font/", "image/", "multipart/", "text/", "video/")
 
 
@@ -66,6 +70,12 @@ class Said:
     is_image: bool = False
     bare: bool = False
     other: bool = False
+
+    @property
+    def circumstances(self) -> Circumstances:
+        """What the names say, for `judge`."""
+        said = _IMAGE if self.is_image else _OTHER if self.other else NOTHING
+        return Circumstances(said=said, may_be_word=self.bare)
 
     @classmethod
     def of(cls, key: str, owner: str, *, bare: bool, direct: bool) -> Said:
@@ -109,13 +119,12 @@ def matched(text: str) -> re.Match[str] | None:
 def is_image(match: re.Match[str], said: Said, *, placed: bool) -> bool:
     """Whether a word that has the form of a reference is an image.
 
-    Under a name that says image, it needs a path or a tag, and must not be a number, time or port;
-    a bare word will do where `Said.bare` allows it. Otherwise it needs a digest, or a known
-    registry and a tag, or a path and a tag that has a digit without being a plain number; in the
-    place of a value a known registry and a path of two parts will do, too.
+    `judge` decides, as everywhere; what it doubts counts in the place of a value: a bare word where
+    `Said.bare` allows it, a known registry and a path of two parts. A word with holes is no
+    reference yet, and is judged by what it will be.
     """
     name, tag = match["name"], match["tag"] or ""
-    first, slash, rest = name.partition("/")
+    _, slash, rest = name.partition("/")
     if match["digest"]:
         return True
     literal = name.replace(HOLE, "").strip("/.-_")
@@ -123,20 +132,28 @@ def is_image(match: re.Match[str], said: Said, *, placed: bool) -> bool:
         return False
     if _FILE_NAME.search(name) and (not tag or _NUMBER.match(tag)):
         return False
-    if said.is_image:
-        if tag:
-            return bool(slash) or not _PORT.match(tag)
-        if slash:
-            return placed and not name.startswith(_MEDIA)
-        return placed and said.bare and _is_bare_image(name)
-    if not slash or HOLE in first:
+    if HOLE in match[0]:
+        return _will_be_image(match, said, placed=placed)
+    verdict = judge(match[0], said.circumstances)
+    if tag:
+        return verdict.certainty == "sure"
+    if not placed or verdict.part or verdict.certainty not in ("sure", "maybe"):
         return False
-    if not tag:
-        return placed and not said.other and "/" in rest and HOLE not in name and is_registry(first)
-    if is_registry(first):
-        return True
-    versioned = any(letter.isdigit() for letter in tag) and not _NUMBER.match(tag)
-    return versioned and HOLE not in match[0]
+    if said.is_image:
+        return not name.startswith(_MEDIA) if slash else said.bare and _is_bare_image(name)
+    return not said.other and "/" in rest
+
+
+def _will_be_image(match: re.Match[str], said: Said, *, placed: bool) -> bool:
+    """Whether a word with holes is an image once these are filled.
+
+    Under a name that says image, it needs a path or a tag; otherwise a known registry and a tag.
+    """
+    name, tag = match["name"], match["tag"] or ""
+    first, slash, _ = name.partition("/")
+    if said.is_image:
+        return bool(slash) or not _PORT.match(tag) if tag else bool(slash) and placed
+    return bool(slash and tag) and is_registry(first)
 
 
 def _is_bare_image(name: str) -> bool:
