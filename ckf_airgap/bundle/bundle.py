@@ -40,6 +40,7 @@ from ckf_airgap.errors import BundleError, CharmError, Problem, nearest
 APPLICATION_NAME: Final = NAME
 """The application name grammar of Juju (``names.IsValidApplication``)."""
 
+_INT64: Final = range(-(2**63), 2**63)
 _SERIES: Final = re.compile(r"^[a-z]+[a-z0-9]*\Z")
 
 
@@ -361,10 +362,11 @@ class _Reader:
     def _resources(self, fields: Document, where: str) -> dict[str, str | int]:
         found: dict[str, str | int] = {}
         for name, value in _section(fields, "resources").items():
-            if isinstance(value, bool) or not isinstance(value, str | int):
+            number = isinstance(value, int) and not isinstance(value, bool)
+            if isinstance(value, str) or (number and value in _INT64):
+                found[name] = value  # type: ignore[assignment]
+            else:  # a number beyond that is an unsigned integer or a float in Go
                 self.wrong(f'resource revision "{name}" is not int or string', where)
-            else:
-                found[name] = value
         return found
 
     def _relations(self, document: Document) -> tuple[Relation, ...]:

@@ -345,6 +345,10 @@ def relations(text: str) -> str:
             'application a: resource revision "x" is not int or string',
         ),
         (
+            application("resources: {x: 9223372036854775808}"),
+            'application a: resource revision "x" is not int or string',
+        ),
+        (
             application("resources: {x: true}"),
             'application a: resource revision "x" is not int or string',
         ),
