@@ -165,7 +165,7 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("value", HOSTILE, ids=lambda value: repr(value)[:40])
+@pytest.mark.parametrize("value", HOSTILE, ids=[f"hostile-{n}" for n, _ in enumerate(HOSTILE)])
 @pytest.mark.parametrize("option", ["port", "pull-image-policy", "images"])
 def test_what_is_no_reference_is_left_alone(option: str, value: str) -> None:
     assert untouched(plan(charm(value, option=option)))
