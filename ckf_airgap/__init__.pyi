@@ -88,7 +88,7 @@ from ckf_airgap.images.auditreport import AuditFinding as AuditFinding
 from ckf_airgap.images.auditreport import AuditReport as AuditReport
 from ckf_airgap.images.auditreport import CharmAudit as CharmAudit
 from ckf_airgap.images.compositions import Composition as Composition
-from ckf_airgap.images.compositions import Field as Field
+from ckf_airgap.images.compositions import ReferencePart as ReferencePart
 from ckf_airgap.images.discover import ApplicationImages as ApplicationImages
 from ckf_airgap.images.discover import discover_images as discover_images
 from ckf_airgap.images.inventory import Inventory as Inventory

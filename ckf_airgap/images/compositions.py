@@ -43,7 +43,7 @@ _AN_IMAGE: Final = Circumstances(said=Meaning("image"))
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class ReferencePart:
     """A value that is a part of a reference.
 
     Attributes:
@@ -69,14 +69,14 @@ class Composition:
     """
 
     reference: ImageReference
-    name: Field
-    fronts: tuple[Field, ...] = ()
-    tag: Field | None = None
-    digest: Field | None = None
+    name: ReferencePart
+    fronts: tuple[ReferencePart, ...] = ()
+    tag: ReferencePart | None = None
+    digest: ReferencePart | None = None
     options: bool = False
 
     @property
-    def fields(self) -> tuple[Field, ...]:
+    def fields(self) -> tuple[ReferencePart, ...]:
         """All of the values."""
         ends = [field for field in (self.tag, self.digest) if field is not None]
         return (*self.fronts, self.name, *ends)
@@ -155,10 +155,10 @@ def role_of(name: str) -> tuple[Role, tuple[str, ...]] | None:
 
 
 def compositions(
-    fields: Iterable[Field],
+    fields: Iterable[ReferencePart],
     *,
     options: bool,
-    about_images: Callable[[Field], bool] = lambda _: True,
+    about_images: Callable[[ReferencePart], bool] = lambda _: True,
 ) -> list[Composition]:
     """Return the references that fields make together, each with at least two of them.
 
@@ -167,7 +167,7 @@ def compositions(
         options: Whether they are options.
         about_images: Whether a name without a registry by name is one of an image.
     """
-    groups: dict[tuple[str, ...], dict[Role, list[Field]]] = {}
+    groups: dict[tuple[str, ...], dict[Role, list[ReferencePart]]] = {}
     for field in fields:
         found = role_of(str(field.path[-1]))
         if found is not None:
@@ -181,7 +181,7 @@ def compositions(
     ]
 
 
-def _composed(roles: Mapping[Role, list[Field]], *, options: bool) -> Composition | None:
+def _composed(roles: Mapping[Role, list[ReferencePart]], *, options: bool) -> Composition | None:
     """Return the reference of the fields of one stem; ``None`` when they make none for sure."""
     if len(roles.get("name", ())) > 1:
         return None
@@ -217,7 +217,7 @@ def _composed(roles: Mapping[Role, list[Field]], *, options: bool) -> Compositio
     )
 
 
-def _without_scheme(field: Field) -> str:
+def _without_scheme(field: ReferencePart) -> str:
     """Return a registry without ``https://``; a repository with a scheme is one of code."""
     said = role_of(str(field.path[-1]))
     is_registry_field = said is not None and said[0] == "registry"

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ckf_airgap.images.compositions import Composition, Field, compositions, role_of
+from ckf_airgap.images.compositions import Composition, ReferencePart, compositions, role_of
 from ckf_airgap.images.judge import BARE_NAME, NO, Circumstances, Known, Verdict, judge
 from ckf_airgap.images.judge import parsed as parsed_reference
 from ckf_airgap.images.keys import (
@@ -95,7 +95,7 @@ def composed_options(values: Mapping[str, str]) -> dict[str, Composition]:
     Args:
         values: The value in force of each option, an empty one included.
     """
-    fields = [Field((name,), value) for name, value in values.items()]
+    fields = [ReferencePart((name,), value) for name, value in values.items()]
     return {
         str(field.path[0]): composition
         for composition in compositions(fields, options=True)
@@ -290,13 +290,15 @@ def _compositions(parsed: ValueText, saids: Sequence[Meaning]) -> dict[KeyPath, 
     In a mapping of images any key may be a word such as ``registry``, so that only these keys
     count which are nothing but such a word, or have the word image: ``{repository: a/b, tag: 1}``.
     """
-    siblings: dict[KeyPath, list[Field]] = {}
+    siblings: dict[KeyPath, list[ReferencePart]] = {}
     about: dict[KeyPath, bool] = {}
     for scalar, said in zip(parsed.scalars, saids, strict=True):
         key = scalar.path[-1] if scalar.path else 0
         role = role_of(key) if isinstance(key, str) else None
         if role is not None and not role[1]:
-            siblings.setdefault(scalar.path[:-1], []).append(Field(scalar.path, scalar.value or ""))
+            siblings.setdefault(scalar.path[:-1], []).append(
+                ReferencePart(scalar.path, scalar.value or "")
+            )
             about[scalar.path] = said.kind in ("image", "images") or said.part == "repository"
     found: dict[KeyPath, Composition] = {}
     for fields in siblings.values():
@@ -310,8 +312,8 @@ def _compositions(parsed: ValueText, saids: Sequence[Meaning]) -> dict[KeyPath, 
 def _composed(composition: Composition, path: KeyPath) -> Candidate:
     """Return the image that values make together, with paths that lead through the whole value."""
 
-    def within(field: Field) -> Field:
-        return Field((*path, *field.path), field.text)
+    def within(field: ReferencePart) -> ReferencePart:
+        return ReferencePart((*path, *field.path), field.text)
 
     whole = replace(
         composition,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ckf_airgap.charms.charm import Charm, Option, OptionType
 from ckf_airgap.errors import OptionError
-from ckf_airgap.images.compositions import Field, compositions, role_of
+from ckf_airgap.images.compositions import ReferencePart, compositions, role_of
 from ckf_airgap.images.options import plan_options
 from ckf_airgap.images.plans import OptionPlan
 from ckf_airgap.images.reference import ImageReference, Registry, retag
@@ -452,16 +452,20 @@ names = st.sampled_from(
 @given(st.dictionaries(names, words), st.sampled_from([f"{R}/a/b:1", f"{R}/x", f"{R}/a/b/c/d:2"]))
 def test_what_is_split_makes_the_target(values: dict[str, str], target: str) -> None:
     wanted = ImageReference.parse(target)
-    for made in compositions([Field((key,), text) for key, text in values.items()], options=True):
+    for made in compositions(
+        [ReferencePart((key,), text) for key, text in values.items()], options=True
+    ):
         try:
             parts = made.split(wanted)
         except OptionError:
             continue
-        again = [Field(field.path, parts.get(field.path, field.text)) for field in made.fields]
+        again = [
+            ReferencePart(field.path, parts.get(field.path, field.text)) for field in made.fields
+        ]
         references = [one.reference.with_tag() for one in compositions(again, options=True)]
         assert references == [wanted.with_tag()] or _is_whole(again, wanted)
 
 
-def _is_whole(fields: list[Field], wanted: ImageReference) -> bool:
+def _is_whole(fields: list[ReferencePart], wanted: ImageReference) -> bool:
     """Whether only the name is left, with the registry in it."""
     return any(field.text == wanted.name for field in fields)
