@@ -11,6 +11,7 @@ from ckf_airgap.bundle.bundle import Application, Bundle
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.errors import InputError, OptionError, Problem, ReferenceSyntaxError
 from ckf_airgap.images.completing import completed, left_empty
+from ckf_airgap.images.compositions import Composition
 from ckf_airgap.images.grammar import check_values
 from ckf_airgap.images.judge import Known
 from ckf_airgap.images.needs import ImageNeed, Place
@@ -71,6 +72,17 @@ class ApplicationImages:
         for plan in self.options:
             for warning in plan.warnings:
                 yield of_application(self.application.name, warning)
+
+
+def _is_placed(made: Composition, own: Container[str]) -> bool:
+    """Whether options that make an image together have their place from one that stays as it is.
+
+    That is the first in the reference: of a registry and a name the registry. A name or tag that a
+    person gives behind it is looked for in the list, as one of the bundle is.
+    """
+    parts = (*made.fronts, made.name)
+    first = next((part for part in parts if part.text.strip()), made.name)
+    return first.path[0] in own
 
 
 def of_application(name: str, problem: Problem) -> Problem:
@@ -173,6 +185,9 @@ def discover_images(
         kept: list[OptionPlan] = []
         empty: list[ImageUse] = []
         for plan in plans:
+            if plan.composition is not None and plan.composition.options:
+                kept += [] if _is_placed(plan.composition, own) else [plan]
+                continue
             if (name, plan.option) not in skip_options:
                 kept.append(plan)
                 continue

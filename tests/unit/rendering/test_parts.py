@@ -11,7 +11,7 @@ from ckf_airgap.bundle.checks import Setting
 from ckf_airgap.charms.charm import Base, Charm, Option
 from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.documents import JSONValue
-from ckf_airgap.errors import OptionError
+from ckf_airgap.errors import ImageNotFoundError, OptionError
 from ckf_airgap.images.reference import ImageReference, Registry
 from ckf_airgap.images.retag import retag_images
 from ckf_airgap.images.rules import ImageRules
@@ -167,3 +167,51 @@ def test_names_of_the_rules_are_looked_for_behind_the_registry() -> None:
 
 
 NAMES = ("quay.io/acme/node:v3", "quay.io/pause:3")
+
+
+TWO = {"cat-image": "ghcr.io/acme/cat", "cat-image-tag": "v3"}
+
+
+@pytest.mark.parametrize(
+    ("defaults", "image", "given", "stays"),
+    [
+        (TWO, "ghcr.io/acme/cat:v3", "cat-image=ghcr.io/other/cat", "ghcr.io/other/cat:v3"),
+        (THREE, "quay.io/acme/x/cat:1.2", "image-registry=docker.io", "docker.io/acme/x/cat:1.2"),
+        (
+            {**THREE, "image-registry": ""},
+            "acme/x/cat:1.2",
+            "image-name=quay.io/other/cat",
+            "quay.io/other/cat:1.2",
+        ),
+    ],
+)
+def test_a_place_that_a_person_gives_stays_with_the_parts_behind_it(
+    defaults: dict[str, str], image: str, given: str, stays: str
+) -> None:
+    found = rendered(defaults, image, settings=(Setting.parse(f"cat.{given}"),))
+    name, _, value = given.partition("=")
+    assert options(found) == {name: value}
+    assert found.replacements == ()
+    (warning,) = (one for one in found.warnings if stays in one.what)
+    assert "stays since you set it" in warning.what
+
+
+@pytest.mark.parametrize(
+    ("defaults", "given", "image"),
+    [
+        (TWO, "cat-image-tag=v4", "ghcr.io/acme/cat:v4"),
+        (THREE, "image-tag=1.3", "quay.io/acme/x/cat:1.3"),
+        (THREE, "image-name=acme/x/dog", "quay.io/acme/x/dog:1.2"),
+    ],
+)
+def test_a_name_or_tag_that_a_person_gives_behind_a_place_is_looked_for_in_the_list(
+    defaults: dict[str, str], given: str, image: str
+) -> None:
+    settings = (Setting.parse(f"cat.{given}"),)
+    with pytest.raises(ImageNotFoundError) as raised:
+        rendered(defaults, "busybox:1", settings=settings)
+    assert image in str(raised.value)
+    found = rendered(defaults, image, settings=settings)
+    name, _, value = given.partition("=")
+    assert options(found)[name] == value
+    assert [str(one.target) for one in found.replacements] == [f"{R}/{image.partition('/')[2]}"]
