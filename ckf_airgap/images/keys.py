@@ -66,6 +66,7 @@ NOTHING: Final = Meaning("nothing")
 _PARTS: Final[Mapping[str, Part]] = {
     **dict.fromkeys(("registry", "registries", "mirror", "mirrors"), "registry"),
     **dict.fromkeys(("host", "hosts", "hostname", "domain", "domains", "server"), "registry"),
+    **dict.fromkeys(("address", "addr", "endpoint", "endpoints"), "registry"),
     **dict.fromkeys(("repo", "repos", "repository", "repositories"), "repository"),
     **dict.fromkeys(("prefix", "prefixes", "hub", "base"), "prefix"),
     **dict.fromkeys(("namespace", "namespaces", "org", "organization", "project"), "namespace"),

@@ -248,3 +248,93 @@ def test_a_verdict_never_alters_a_text(text: str, kind: str) -> None:
 def test_nothing_is_parsed_that_is_no_reference() -> None:
     assert parsed("A/b") is None or parsed("A/b") == ImageReference("A", "b")
     assert parsed("a/B") is None
+
+
+LEFT = "and is left unchanged"
+BEGINS = f"seems to be what names of images begin with, {LEFT}"
+SETTLE = "add it to the list of images if it is one; if not, --set it to the same value"
+EITHER = "add it to the list of images if it is one; --set settles it either way"
+FRONT = "--set it to the place in the private registry; add it to the list if it is an image"
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (
+            verdict("ghcr.io/acme/cat"),
+            Verdict(
+                certainty="maybe",
+                reference=ImageReference.parse("ghcr.io/acme/cat"),
+                reason=f"'ghcr.io/acme/cat' may be an image, but {LEFT[4:]}",
+                fix=SETTLE,
+            ),
+        ),
+        (
+            verdict("acme/cat:stable"),
+            Verdict(
+                certainty="maybe",
+                reference=ImageReference.parse("acme/cat:stable"),
+                reason=f"'acme/cat:stable' may be an image, but {LEFT[4:]}",
+                fix=SETTLE,
+            ),
+        ),
+        (
+            verdict("nvidia.com/gpu", beside=("quay.io",)),
+            Verdict(
+                certainty="maybe",
+                reference=ImageReference.parse("nvidia.com/gpu"),
+                reason=f"'nvidia.com/gpu' may be an image, but {LEFT[4:]}",
+                fix=EITHER,
+            ),
+        ),
+        (
+            verdict("busybox", "image", word=True),
+            Verdict(
+                certainty="maybe",
+                reference=ImageReference.parse("busybox"),
+                reason=f"'busybox' may be an image on Docker Hub, but {LEFT[4:]}",
+                fix=SETTLE,
+            ),
+        ),
+        (
+            verdict("quay.io/acme", "image-prefix"),
+            Verdict(
+                certainty="maybe",
+                reference=ImageReference.parse("quay.io/acme"),
+                part="prefix",
+                reason=f"'quay.io/acme' {BEGINS}",
+                fix=FRONT,
+            ),
+        ),
+        (
+            verdict("quay.io/acme/", "image-prefix"),
+            Verdict(
+                certainty="maybe",
+                reference=ImageReference.parse("quay.io/acme"),
+                part="prefix",
+                reason=f"'quay.io/acme/' ends in a slash, {LEFT}",
+                fix="set it with --set if it is a prefix of image names",
+            ),
+        ),
+        (
+            verdict("https://quay.io/acme", "image-registry"),
+            Verdict(
+                certainty="maybe",
+                part="registry",
+                reason=f"'https://quay.io/acme' {BEGINS}",
+                fix=FRONT,
+            ),
+        ),
+        (verdict("acme/team", "image-namespace"), NO),
+        (verdict("acme.example/team", "image-namespace").part, "namespace"),
+        (verdict("kube-system", "image-namespace"), NO),
+    ],
+)
+def test_all_that_a_doubt_says(found: object, expected: object) -> None:
+    assert found == expected
+
+
+def test_a_long_text_is_shortened_where_it_is_doubted() -> None:
+    found = verdict("ghcr.io/" + "a" * 200)
+    assert len(found.reason) < 200
+    assert "…" in found.reason

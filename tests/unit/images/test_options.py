@@ -520,6 +520,9 @@ def test_an_empty_option_takes_the_image_of_the_place_that_the_rule_names() -> N
     sidecar, custom = plans["queue_sidecar_image"], plans["custom_images"]
     mapping = load_mapping(rendered(custom), where="x")
     assert rendered(sidecar) == mapping["queue-proxy"]
+    (use,) = sidecar.uses
+    assert (use.option, use.path, use.origin) == ("queue_sidecar_image", (), "rule")
+    assert use.why.startswith("sidecar of each service's pod")
     set_by_bundle = plan_options(
         release.charms["knative-serving"], {"queue_sidecar_image": "my/queue:1"}, release.rules
     )

@@ -215,3 +215,26 @@ def test_a_name_or_tag_that_a_person_gives_behind_a_place_is_looked_for_in_the_l
     name, _, value = given.partition("=")
     assert options(found)[name] == value
     assert [str(one.target) for one in found.replacements] == [f"{R}/{image.partition('/')[2]}"]
+
+
+@pytest.mark.parametrize("given", [f"{R}", f"{R}/", f"{R}/team", R.host])
+def test_a_registry_that_a_person_points_at_the_private_one_is_no_public_part(given: str) -> None:
+    settings = (Setting.parse(f"cat.image-registry={given}"),)
+    found = rendered({"image-registry": "quay.io"}, "busybox:1", settings=settings)
+    assert [text for text in map(str, found.warnings) if "stays public" in text] == []
+
+
+@pytest.mark.parametrize("given", ["quay.io/", "r.example", "r.example:50001"])
+def test_another_registry_that_a_person_gives_is_a_public_part(given: str) -> None:
+    settings = (Setting.parse(f"cat.image-registry={given}"),)
+    found = rendered({"image-registry": "quay.io"}, "busybox:1", settings=settings)
+    (warning,) = (text for text in map(str, found.warnings) if "stays public" in text)
+    assert given.rstrip("/") in warning
+    assert "--allow-public cat.image-registry" in warning
+
+
+@pytest.mark.parametrize("name", ["image-url", "image-pull-policy", "disk-image", "image-formats"])
+def test_what_is_no_image_by_its_name_may_have_any_form(name: str) -> None:
+    found = rendered({name: "Bad::x/y"}, "busybox:1")
+    assert options(found) == {}
+    assert found.warnings == ()

@@ -371,8 +371,8 @@ def test_time_grows_with_the_text_and_not_with_its_square(unit: str) -> None:
         list(survey(text, ("words",)))
         return time.process_time() - started
 
-    small = seconds(10_000)
-    assert seconds(80_000) < max(30 * small, 0.5)
+    small = min(seconds(10_000) for _ in range(3))
+    assert min(seconds(80_000) for _ in range(3)) < max(30 * small, 1.0)
 
 
 @settings(max_examples=150, deadline=None)
@@ -382,3 +382,29 @@ def test_any_text_can_be_read(text: str, key: str) -> None:
     for value in values:
         for one in survey(value, (key, "images")):
             assert str(one.judged.reference)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("quay.io:443/acme/cat", IMAGE),
+        ("QUAY.io:443/acme/cat", IMAGE),
+        ("registry.npmjs.example:443/acme/cat", PERHAPS),
+    ],
+)
+def test_a_registry_by_name_may_have_a_port(text: str, expected: Verdict) -> None:
+    assert verdict(text, "x") == expected
+
+
+def test_a_word_may_be_a_name_with_nothing_but_a_digest() -> None:
+    found = list(survey(f"run busybox@sha256:{HEX} now", ("words",)))
+    assert [str(one.judged.reference) for one in found] == [f"busybox@sha256:{HEX}"]
+
+
+@pytest.mark.parametrize("depth", range(6))
+def test_documents_in_documents_are_read_a_few_levels_deep(depth: int) -> None:
+    text = "quay.io/acme/cat:1"
+    for _ in range(depth):
+        text = json.dumps({"a": text})
+    found = list(survey(text, ("x",)))
+    assert [str(one.judged.reference) for one in found] == ["quay.io/acme/cat:1"]
