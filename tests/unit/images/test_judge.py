@@ -338,3 +338,13 @@ def test_a_long_text_is_shortened_where_it_is_doubted() -> None:
     found = verdict("ghcr.io/" + "a" * 200)
     assert len(found.reason) < 200
     assert "…" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("host", "certainty"),
+    [("acme.c0", "maybe"), ("acme.a", "maybe"), ("acme.0c", "no"), ("localhost", "maybe")],
+)
+def test_a_host_beside_images_has_a_domain_that_begins_with_a_letter(
+    host: str, certainty: Certainty
+) -> None:
+    assert verdict(f"{host}/gpu", beside=("quay.io",)).certainty == certainty

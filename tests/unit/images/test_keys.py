@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ckf_airgap.images import keys
 from ckf_airgap.images.keys import (
     ENDS,
     FRONTS,
@@ -19,6 +20,12 @@ from ckf_airgap.images.keys import (
 )
 
 SPELLINGS = ["{}-{}", "{}_{}", "{}.{}", "{}/{}", "--{}-{}", "spec.{}_{}"]
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> None:
+    """Judge names anew in each test, as in another process."""
+    keys._meaning.cache_clear()
 
 
 def spelled(first: str, second: str) -> list[str]:

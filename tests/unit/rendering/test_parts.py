@@ -238,3 +238,9 @@ def test_what_is_no_image_by_its_name_may_have_any_form(name: str) -> None:
     found = rendered({name: "Bad::x/y"}, "busybox:1")
     assert options(found) == {}
     assert found.warnings == ()
+
+
+def test_a_public_image_that_is_a_key_is_warned_of_as_one() -> None:
+    found = rendered({"limits": "{'quay.io/acme/cat:1': 5}"}, "busybox:1")
+    (warning,) = (one for one in found.warnings if "quay.io/acme/cat:1" in one.what)
+    assert "stays since it is a key" in warning.what

@@ -408,3 +408,44 @@ def test_documents_in_documents_are_read_a_few_levels_deep(depth: int) -> None:
         text = json.dumps({"a": text})
     found = list(survey(text, ("x",)))
     assert [str(one.judged.reference) for one in found] == ["quay.io/acme/cat:1"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a":\t"quay.io/acme/cat:1"}',
+        "&x [quay.io/acme/cat:1]",
+        "? a\n: quay.io/acme/cat:1\n",
+        "!!map {a: quay.io/acme/cat:1}",
+        "- quay.io/acme/cat:1",
+        "a: quay.io/acme/cat:1",
+        "--- # of acme\na: quay.io/acme/cat:1\n---\nb: c\n",
+    ],
+)
+def test_every_form_of_a_document_is_one(text: str) -> None:
+    assert isinstance(document(text), dict | list)
+    found = list(survey(text, ("x",)))
+    assert [(one.judged.text, str(one.judged.reference)) for one in found] == [
+        ("quay.io/acme/cat:1", "quay.io/acme/cat:1")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("10.0.0.5/acme/cat:1.2", IMAGE),
+        ("acme.co/x/cat:1.2", IMAGE),
+        ("acme.example/x/cat:1.2", IMAGE),
+        ("acme.c/x/cat:1.2", PERHAPS),
+    ],
+)
+def test_a_host_with_a_path_and_a_version(text: str, expected: Verdict) -> None:
+    assert verdict(text, "x") == expected
+
+
+def test_what_is_composed_in_a_mapping_is_told_whole() -> None:
+    value: dict[str, JSONValue] = {"hub": "quay.io/acme", "image": "cat", "tag": "1"}
+    (found,) = survey(value, ("x",))
+    assert (found.judged.text, str(found.judged.reference)) == ("quay.io/acme/cat:1",) * 2
+    assert (found.path, found.certain) == (("image",), True)
+    assert set(found.parts) == {("hub",), ("image",), ("tag",)}
