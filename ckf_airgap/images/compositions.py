@@ -39,6 +39,9 @@ _PLAIN: Final[Mapping[str, Role]] = {
 }
 """Words that mean a part without the word image, beside a name that has it: ``cat-tag``."""
 
+_PLAIN_KEYS: Final[Mapping[str, Role]] = {**_PLAIN, "hub": "prefix", "name": "name"}
+"""The same for keys of a mapping that is called an image; options have such names for anything."""
+
 _AN_IMAGE: Final = Circumstances(said=Meaning("image"))
 
 
@@ -136,10 +139,14 @@ class Composition:
         return OptionError(f"{places} cannot make {target}: it {why}", fix=fix)
 
 
-def role_of(name: str) -> tuple[Role, tuple[str, ...]] | None:
+def role_of(name: str, *, key: bool = False) -> tuple[Role, tuple[str, ...]] | None:
     """Return what a value of this name is in a reference, and which reference it belongs to.
 
     ``cat-image``, ``cat-image-tag`` and ``cat-tag`` belong to ``cat``.
+
+    Args:
+        name: The name of an option or key.
+        key: Whether it is a key.
     """
     said = meaning(name)
     words = split_words(name)
@@ -149,8 +156,9 @@ def role_of(name: str) -> tuple[Role, tuple[str, ...]] | None:
     if role is not None:
         about = {"image", "registry", said.word}
         return role, tuple(word for word in words if word not in about)
-    if said.kind == "nothing" and words and words[-1] in _PLAIN:
-        return _PLAIN[words[-1]], tuple(words[:-1])
+    plain = _PLAIN_KEYS if key and len(words) == 1 else _PLAIN
+    if said.kind == "nothing" and words and words[-1] in plain:
+        return plain[words[-1]], tuple(words[:-1])
     return None
 
 
@@ -168,11 +176,17 @@ def compositions(
         about_images: Whether a name without a registry by name is one of an image.
     """
     groups: dict[tuple[str, ...], dict[Role, list[ReferencePart]]] = {}
+    spare: list[ReferencePart] = []
     for field in fields:
-        found = role_of(str(field.path[-1]))
-        if found is not None:
+        found = role_of(str(field.path[-1]), key=not options)
+        if found is not None and split_words(str(field.path[-1])) == ["name"]:
+            spare.append(field)  # the name of a container, where another key names its image
+        elif found is not None:
             role, stem = found
             groups.setdefault(stem, {}).setdefault(role, []).append(field)
+    alone = groups.get((), {})
+    if spare and alone and not {"name", "repository"} & alone.keys():
+        alone["name"] = spare
     made = [_composed(roles, options=options) for roles in groups.values()]
     return [
         one

@@ -294,7 +294,7 @@ def _compositions(parsed: ValueText, saids: Sequence[Meaning]) -> dict[KeyPath, 
     about: dict[KeyPath, bool] = {}
     for scalar, said in zip(parsed.scalars, saids, strict=True):
         key = scalar.path[-1] if scalar.path else 0
-        role = role_of(key) if isinstance(key, str) else None
+        role = role_of(key, key=True) if isinstance(key, str) else None
         if role is not None and not role[1]:
             siblings.setdefault(scalar.path[:-1], []).append(
                 ReferencePart(scalar.path, scalar.value or "")

@@ -244,3 +244,47 @@ def test_a_public_image_that_is_a_key_is_warned_of_as_one() -> None:
     found = rendered({"limits": "{'quay.io/acme/cat:1': 5}"}, "busybox:1")
     (warning,) = (one for one in found.warnings if "quay.io/acme/cat:1" in one.what)
     assert "stays since it is a key" in warning.what
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (
+            "image: {registry: quay.io, name: acme/cat, tag: '1.2'}",
+            "image: {registry: r.example:5000, name: acme/cat, tag: '1.2'}",
+        ),
+        (
+            "image: {hub: quay.io, image: acme/cat, tag: '1.2'}",
+            "image: {hub: r.example:5000, image: acme/cat, tag: '1.2'}",
+        ),
+        (
+            "a: |\n  image: {registry: quay.io, name: acme/cat, tag: '1.2'}\n",
+            "a: |\n  image: {registry: r.example:5000, name: acme/cat, tag: '1.2'}\n",
+        ),
+        (
+            "worker:\n  image: {repository: quay.io/acme/cat, tag: '1.2'}\n",
+            "worker:\n  image: {repository: r.example:5000/acme/cat, tag: '1.2'}\n",
+        ),
+        (
+            "image_repository: quay.io/acme/cat\nimage_tag: '1.2'\n",
+            "image_repository: r.example:5000/acme/cat\nimage_tag: '1.2'\n",
+        ),
+        (
+            "- {name: web, image: quay.io/acme/cat, tag: '1.2'}",
+            "- {name: web, image: r.example:5000/acme/cat, tag: '1.2'}",
+        ),
+    ],
+)
+def test_keys_of_a_mapping_make_an_image(value: str, expected: str) -> None:
+    found = rendered({"config": value}, "quay.io/acme/cat:1.2")
+    assert options(found) == {"config": expected}
+    assert found.warnings == ()
+
+
+@pytest.mark.parametrize(
+    "value", ["things: [{name: foo/bar, tag: '1.2'}]", "{hub: x/y, name: z}", "{name: a, tag: b}"]
+)
+def test_a_name_and_a_tag_of_something_else_are_left_alone(value: str) -> None:
+    found = rendered({"config": value}, "quay.io/acme/cat:1.2")
+    assert options(found) == {}
+    assert found.warnings == ()
