@@ -19,6 +19,7 @@ from ckf_airgap.documents import (
     ListOf,
     MappingOf,
     Record,
+    Remark,
     Shaped,
     as_mapping,
     load_shaped,
@@ -83,7 +84,7 @@ BUNDLE: Final = Record(
         "relations": ListOf(_LIST),
         "tags": _LIST,
         "description": TEXT_OR_NULL,
-        "name": TEXT_OR_NULL,  # which Juju does not read
+        "name": Remark(),
     }
 )
 """A document of a bundle or an overlay."""

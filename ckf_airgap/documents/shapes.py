@@ -179,6 +179,21 @@ class AnyValue(Shape):
 
 
 @dataclass(frozen=True, slots=True)
+class Remark(Shape):
+    """A text that Juju does not read: what is no text in its place is no fault, and left out."""
+
+    def decode(
+        self,
+        node: Node,
+        path: Path,  # noqa: ARG002
+        findings: Findings,  # noqa: ARG002
+        present: JSONValue = None,  # noqa: ARG002
+    ) -> str | None:
+        """Return the text, or ``None``."""
+        return node.text if type(node) is ScalarNode and not node.is_null else None
+
+
+@dataclass(frozen=True, slots=True)
 class ListOf(Shape):
     """A list.
 

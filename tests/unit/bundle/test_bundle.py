@@ -221,7 +221,10 @@ def relations(text: str) -> str:
             "{series: jammy, default-base: ubuntu@24.04, applications: {a: {charm: a}}}",
             'bundle series "jammy" and base "ubuntu@24.04" must match if both supplied',
         ),
-        ("{name: [a], applications: {a: {charm: a}}}", "name: expected text, got a list"),
+        (
+            "{description: [a], applications: {a: {charm: a}}}",
+            "description: expected text, got a list",
+        ),
         ("{applications: [a]}", "applications: expected a mapping, got a list"),
         ("{applications: {A_b: {charm: a}}}", 'invalid application name "A_b" in bundle'),
         ("{applications: {a: minio}}", "applications.a: expected a mapping, got 'minio'"),
@@ -923,3 +926,15 @@ def test_merging_an_overlay_twice_differs_in_relations_only(
     once.pop("relations", None)
     twice.pop("relations", None)
     assert once == twice
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("[a, b]", None), ("{a: b}", None), ("~", None), ("1.10", "1.10"), ("x", "x")],
+)
+def test_the_name_of_a_bundle_which_juju_does_not_read_may_be_anything(
+    name: str, expected: str | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "bundle.yaml"
+    path.write_text(f"name: {name}\napplications: {{a: {{charm: x, scale: 1}}}}\n")
+    assert load_bundle(path).name == expected
