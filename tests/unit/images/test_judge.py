@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -261,7 +263,7 @@ FRONT = "--set it to the place in the private registry; add it to the list if it
     ("found", "expected"),
     [
         (
-            verdict("ghcr.io/acme/cat"),
+            lambda: verdict("ghcr.io/acme/cat"),
             Verdict(
                 certainty="maybe",
                 reference=ImageReference.parse("ghcr.io/acme/cat"),
@@ -270,7 +272,7 @@ FRONT = "--set it to the place in the private registry; add it to the list if it
             ),
         ),
         (
-            verdict("acme/cat:stable"),
+            lambda: verdict("acme/cat:stable"),
             Verdict(
                 certainty="maybe",
                 reference=ImageReference.parse("acme/cat:stable"),
@@ -279,7 +281,7 @@ FRONT = "--set it to the place in the private registry; add it to the list if it
             ),
         ),
         (
-            verdict("nvidia.com/gpu", beside=("quay.io",)),
+            lambda: verdict("nvidia.com/gpu", beside=("quay.io",)),
             Verdict(
                 certainty="maybe",
                 reference=ImageReference.parse("nvidia.com/gpu"),
@@ -288,7 +290,7 @@ FRONT = "--set it to the place in the private registry; add it to the list if it
             ),
         ),
         (
-            verdict("busybox", "image", word=True),
+            lambda: verdict("busybox", "image", word=True),
             Verdict(
                 certainty="maybe",
                 reference=ImageReference.parse("busybox"),
@@ -297,7 +299,7 @@ FRONT = "--set it to the place in the private registry; add it to the list if it
             ),
         ),
         (
-            verdict("quay.io/acme", "image-prefix"),
+            lambda: verdict("quay.io/acme", "image-prefix"),
             Verdict(
                 certainty="maybe",
                 reference=ImageReference.parse("quay.io/acme"),
@@ -307,7 +309,7 @@ FRONT = "--set it to the place in the private registry; add it to the list if it
             ),
         ),
         (
-            verdict("quay.io/acme/", "image-prefix"),
+            lambda: verdict("quay.io/acme/", "image-prefix"),
             Verdict(
                 certainty="maybe",
                 reference=ImageReference.parse("quay.io/acme"),
@@ -317,7 +319,7 @@ FRONT = "--set it to the place in the private registry; add it to the list if it
             ),
         ),
         (
-            verdict("https://quay.io/acme", "image-registry"),
+            lambda: verdict("https://quay.io/acme", "image-registry"),
             Verdict(
                 certainty="maybe",
                 part="registry",
@@ -325,13 +327,13 @@ FRONT = "--set it to the place in the private registry; add it to the list if it
                 fix=FRONT,
             ),
         ),
-        (verdict("acme/team", "image-namespace"), NO),
-        (verdict("acme.example/team", "image-namespace").part, "namespace"),
-        (verdict("kube-system", "image-namespace"), NO),
+        (lambda: verdict("acme/team", "image-namespace"), NO),
+        (lambda: verdict("acme.example/team", "image-namespace").part, "namespace"),
+        (lambda: verdict("kube-system", "image-namespace"), NO),
     ],
 )
-def test_all_that_a_doubt_says(found: object, expected: object) -> None:
-    assert found == expected
+def test_all_that_a_doubt_says(found: Callable[[], object], expected: object) -> None:
+    assert found() == expected
 
 
 def test_a_long_text_is_shortened_where_it_is_doubted() -> None:
