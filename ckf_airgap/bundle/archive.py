@@ -46,7 +46,7 @@ def read_archive(content: bytes, file: Path) -> bytes:
                 text = stream.read(MAX_BYTES + 1)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, OSError, RuntimeError) as exc:
         raise BundleError(f"{file} is a damaged archive: {exc}") from exc
-    except (NotImplementedError, ValueError) as exc:
+    except ValueError as exc:
         raise BundleError(f"{file} is an archive that cannot be read: {exc}") from exc
     if len(text) > MAX_BYTES:
         raise BundleError(f"the {_MEMBER} of {file} is larger than the archive says")

@@ -76,7 +76,7 @@ def read_charm(path: StrPath) -> Charm:
             controller refuses; the message names the file, and has Juju's words for that.
     """
     path = Path(path)
-    with _opened(path) as archive:
+    with opened_charm(path) as archive:
         return _read_archive(archive, path)
 
 
@@ -90,15 +90,19 @@ def check_members(path: StrPath) -> None:
         CharmError: naming the damaged members.
     """
     path = Path(path)
-    with _opened(path) as archive:
+    with opened_charm(path) as archive:
         found = damaged_members(archive)
     if found:
         raise _refused(path, found)
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    """Open the archive, and tell what is wrong with it as a `CharmError`."""
+def opened_charm(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a charm's archive, and tell what is wrong with it as a `CharmError`.
+
+    Raises:
+        CharmError: when it cannot be read, also while the body reads its members.
+    """
     try:
         with open_regular(path, error=CharmError) as stream, zipfile.ZipFile(stream) as archive:
             yield archive

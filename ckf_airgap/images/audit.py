@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Final, TypeAlias
 
 from ckf_airgap.charms.charm import Charm
+from ckf_airgap.charms.charmfile import opened_charm
 from ckf_airgap.errors import CharmError, OptionError, Problem, ReferenceSyntaxError
-from ckf_airgap.files import open_regular
 from ckf_airgap.images.auditreport import AuditFinding, AuditReport, CharmAudit, Standing
 from ckf_airgap.images.charmmembers import (
     HEAD_BYTES,
@@ -171,19 +170,9 @@ def audit_charm(
     search = _Search(
         charm=charm, covered=covered, listed=listed, known={} if known is None else known
     )
-    try:
-        with (
-            open_regular(charm.path, error=CharmError) as file,
-            zipfile.ZipFile(file) as archive,
-        ):
-            for member in members_of(archive.infolist(), dependencies=dependencies):
-                search.read(archive, member)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as exc:
-        raise CharmError(
-            f"{charm.path} cannot be unpacked: {exc}", fix="Fetch the file again."
-        ) from exc
-    except OSError as exc:
-        raise CharmError(f"cannot read the charm {charm.path}: {exc.strerror or exc}") from exc
+    with opened_charm(charm.path) as archive:
+        for member in members_of(archive.infolist(), dependencies=dependencies):
+            search.read(archive, member)
     return CharmAudit(
         charm=charm.name,
         path=charm.path,

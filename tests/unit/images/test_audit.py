@@ -489,6 +489,14 @@ class TestFiles:
         with pytest.raises(CharmError, match="cannot read the charm"):
             audit_charms(charms, Inventory(images=()), ImageRules.empty())
 
+    def test_a_name_that_is_not_utf8_is_a_damaged_charm(self, tmp_path: Path) -> None:
+        write(tmp_path, {"src/café.yaml": "image: gcr.io/x/y:1\n"})
+        charms = {"app": CharmDirectory.scan(tmp_path).find("app")}
+        path = tmp_path / "app.charm"
+        path.write_bytes(path.read_bytes().replace("café".encode(), b"caf\xc3\x28", 1))
+        with pytest.raises(CharmError, match="cannot be unpacked"):
+            audit_charms(charms, Inventory(images=()), ImageRules.empty())
+
     def test_a_charm_of_two_applications_is_searched_once(self, tmp_path: Path) -> None:
         write(tmp_path, {"src/x.yaml": "image: gcr.io/x/y:1\n"})
         charm = CharmDirectory.scan(tmp_path).find("app")
