@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from ckf_airgap.documents import Document
 from ckf_airgap.images.needs import ImageNeed
-from ckf_airgap.juju.connection import Session
-from ckf_airgap.juju.identities import read_identities
-from ckf_airgap.juju.identity import holds
-from ckf_airgap.juju.status import read_live_model
-from ckf_airgap.juju.upload import RegistryAuth
+from ckf_airgap.juju.controller.connection import Session
+from ckf_airgap.juju.controller.identities import read_identities
+from ckf_airgap.juju.controller.status import read_live_model
+from ckf_airgap.juju.controller.upload import RegistryAuth
+from ckf_airgap.juju.planning.identity import holds
 from ckf_airgap.rendering.lookup import Replacement
 from ckf_airgap.rendering.overlay import Rendering
 

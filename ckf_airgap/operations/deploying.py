@@ -34,17 +34,17 @@ from ckf_airgap.facts.defaults import (
     DEFAULT_IDLE_PERIOD_S,
     DEFAULT_MODEL,
 )
-from ckf_airgap.juju.architecture import model_architecture
-from ckf_airgap.juju.conditions import new_model
-from ckf_airgap.juju.connection import Session, connect
-from ckf_airgap.juju.deploy import DeployReport, plan_for
-from ckf_airgap.juju.live import LiveModel
-from ckf_airgap.juju.plan import plan_deployment
-from ckf_airgap.juju.stages import execute_in_stages
-from ckf_airgap.juju.steps import DeployApplication, Plan
-from ckf_airgap.juju.store import JujuTarget
-from ckf_airgap.juju.upload import RegistryAuth, RegistryLogin
-from ckf_airgap.juju.watch import DEFAULT_TIMEOUT_S, WaitReport, wait_active_idle
+from ckf_airgap.juju.applying.deploy import DeployReport, plan_for
+from ckf_airgap.juju.applying.stages import execute_in_stages
+from ckf_airgap.juju.controller.architecture import model_architecture
+from ckf_airgap.juju.controller.conditions import new_model
+from ckf_airgap.juju.controller.connection import Session, connect
+from ckf_airgap.juju.controller.store import JujuTarget
+from ckf_airgap.juju.controller.upload import RegistryAuth, RegistryLogin
+from ckf_airgap.juju.planning.live import LiveModel
+from ckf_airgap.juju.planning.plan import plan_deployment
+from ckf_airgap.juju.planning.steps import DeployApplication, Plan
+from ckf_airgap.juju.watching.watch import DEFAULT_TIMEOUT_S, WaitReport, wait_active_idle
 from ckf_airgap.net.limits import DEFAULT_LIMIT
 from ckf_airgap.operations.confirming import ImageInModel, images_in_model
 from ckf_airgap.operations.hidden import HiddenImages, looking_for_hidden

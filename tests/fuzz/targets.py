@@ -37,8 +37,8 @@ from ckf_airgap.images.options import plan_options
 from ckf_airgap.images.reference import ImageReference, Registry, retag, retag_candidates
 from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.images.scalars import ValueText
-from ckf_airgap.juju.live import live_model
-from ckf_airgap.juju.tables import ModelTables, snapshot_of_status
+from ckf_airgap.juju.planning.live import live_model
+from ckf_airgap.juju.snapshots.tables import ModelTables, snapshot_of_status
 from ckf_airgap.net.patience import TransientError, retry_after_s
 from ckf_airgap.operations.lock import Lock
 from ckf_airgap.packing.checksums import Checksums

@@ -25,10 +25,10 @@ from juju.version import CLIENT_VERSION
 
 from ckf_airgap.concurrency import run_to_end
 from ckf_airgap.documents import Document
-from ckf_airgap.juju.api import UNAUTHORIZED
-from ckf_airgap.juju.logins import as_login_field
-from ckf_airgap.juju.modelfeed import ModelFeed
-from ckf_airgap.juju.store import StoredController
+from ckf_airgap.juju.controller.api import UNAUTHORIZED
+from ckf_airgap.juju.controller.logins import as_login_field
+from ckf_airgap.juju.controller.store import StoredController
+from ckf_airgap.juju.snapshots.modelfeed import ModelFeed
 
 _log: Final = logging.getLogger(__name__)
 _RETRY_S: Final = 0.5

@@ -12,8 +12,8 @@ from typing import Final
 from ckf_airgap.bundle.bundle import Application
 from ckf_airgap.bundle.exposure import ExposedEndpoint
 from ckf_airgap.documents import Document
-from ckf_airgap.juju.live import LiveApplication
-from ckf_airgap.juju.steps import (
+from ckf_airgap.juju.planning.live import LiveApplication
+from ckf_airgap.juju.planning.steps import (
     ApplicationChange,
     Expose,
     Scale,
@@ -21,7 +21,7 @@ from ckf_airgap.juju.steps import (
     SetConstraints,
     SetOptions,
 )
-from ckf_airgap.juju.values import juju_text
+from ckf_airgap.juju.planning.values import juju_text
 
 _EVERYWHERE: Final = ("0.0.0.0/0", "::/0")
 """The networks of an endpoint that is exposed without spaces and networks."""

@@ -28,9 +28,9 @@ from ckf_airgap.errors import (
 )
 from ckf_airgap.files import open_regular
 from ckf_airgap.images.reference import ImageReference, Registry
-from ckf_airgap.juju.api import JujuTimeouts
-from ckf_airgap.juju.connection import HttpAccess
-from ckf_airgap.juju.steps import ResourceUpload
+from ckf_airgap.juju.controller.api import JujuTimeouts
+from ckf_airgap.juju.controller.connection import HttpAccess
+from ckf_airgap.juju.planning.steps import ResourceUpload
 
 CHUNK_BYTES: Final = 1024 * 1024
 """How much of a file is in memory at once."""

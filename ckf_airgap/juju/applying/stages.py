@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from ckf_airgap.juju.connection import Session
-from ckf_airgap.juju.deploy import DeployEvent, DeployReport, OnEvent, execute
-from ckf_airgap.juju.steps import AddRelation, Plan, Step, UploadCharm
-from ckf_airgap.juju.upload import RegistryAuth
+from ckf_airgap.juju.applying.deploy import DeployEvent, DeployReport, OnEvent, execute
+from ckf_airgap.juju.controller.connection import Session
+from ckf_airgap.juju.controller.upload import RegistryAuth
+from ckf_airgap.juju.planning.steps import AddRelation, Plan, Step, UploadCharm
 from ckf_airgap.net.limits import DEFAULT_LIMIT
 
 Prerequisites: TypeAlias = Mapping[str, frozenset[str]]

@@ -13,8 +13,8 @@ from ckf_airgap.bundle.login import ImageLogin
 from ckf_airgap.charms.charm import Base
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import Problem
-from ckf_airgap.juju.offers import GrantOffer, MakeOffer
-from ckf_airgap.juju.values import shown, shown_fully
+from ckf_airgap.juju.planning.offers import GrantOffer, MakeOffer
+from ckf_airgap.juju.planning.values import shown, shown_fully
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Final
 
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import ControllerError, ModelNotFoundError, capitalised, nearest
-from ckf_airgap.juju.api import ALREADY_EXISTS, Api, CallRefusedError
+from ckf_airgap.juju.controller.api import ALREADY_EXISTS, Api, CallRefusedError
 
 CONTROLLER_MODEL: Final = "controller"
 """The model that the controller itself runs in."""

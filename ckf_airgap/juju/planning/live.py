@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 from ckf_airgap.bundle.exposure import ExposedEndpoint, read_exposed_endpoints
 from ckf_airgap.documents import Document, JSONValue, mappings
-from ckf_airgap.juju.identity import RECORD_KEY, DeploymentRecord, HeldIdentity
-from ckf_airgap.juju.offers import LiveOffer
-
-_CHARM_URL: Final = re.compile(r"^(?:[a-z]+:)?(?:[a-z0-9]+/)*(?P<name>.+?)(?:-(?P<revision>\d+))?$")
-
-
-def charm_name_of_url(url: str) -> str:
-    """Return the charm's name in a URL such as ``local:minio-0`` or ``ch:amd64/jammy/minio-12``."""
-    match = _CHARM_URL.match(url)
-    return match["name"] if match else url
+from ckf_airgap.juju.planning.identity import RECORD_KEY, DeploymentRecord, HeldIdentity
+from ckf_airgap.juju.planning.offers import LiveOffer
+from ckf_airgap.juju.snapshots.charmurl import charm_name_of_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

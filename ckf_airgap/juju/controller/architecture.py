@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ckf_airgap.charms.bases import DEFAULT_ARCHITECTURE
-from ckf_airgap.juju.api import Api, CallRefusedError
+from ckf_airgap.juju.controller.api import Api, CallRefusedError
 
 _NOT_THERE: Final = frozenset({"not implemented", "not supported"})
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import ControllerError
-from ckf_airgap.juju.snapshot import ModelSnapshot
-from ckf_airgap.juju.tables import ModelTables
+from ckf_airgap.juju.snapshots.snapshot import ModelSnapshot
+from ckf_airgap.juju.snapshots.tables import ModelTables
 
 
 class ModelFeed:

@@ -8,7 +8,12 @@ from typing import Final
 
 from ckf_airgap.errors import Problem
 from ckf_airgap.facts.defaults import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S
-from ckf_airgap.juju.snapshot import ApplicationSnapshot, ModelSnapshot, StatusInfo, UnitSnapshot
+from ckf_airgap.juju.snapshots.snapshot import (
+    ApplicationSnapshot,
+    ModelSnapshot,
+    StatusInfo,
+    UnitSnapshot,
+)
 
 _ERRORS: Final = frozenset({"error", "failed", "lost"})
 _APPLICATION_READY: Final = frozenset({"active", "unset", "unknown", ""})

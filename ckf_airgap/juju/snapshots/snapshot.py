@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ckf_airgap.documents import Document, natural
-from ckf_airgap.juju.live import charm_name_of_url
+from ckf_airgap.juju.snapshots.charmurl import charm_name_of_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from ckf_airgap.documents import (
 from ckf_airgap.errors import ControllerError, InputError, nearest
 from ckf_airgap.files import read_small_text, require_directory
 from ckf_airgap.files.paths import settle
-from ckf_airgap.juju.logins import read_macaroons
+from ckf_airgap.juju.controller.logins import read_macaroons
 
 _MAX_KEY_BYTES: Final = 64 * 1024
 

@@ -26,11 +26,11 @@ from ckf_airgap.bundle.endpoints import resolve_relations
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import BundleError, CharmError, Problem, RefusedError, nearest, raise_all
-from ckf_airgap.juju.changes import changes_of
-from ckf_airgap.juju.identity import WantedIdentity, compare
-from ckf_airgap.juju.live import LiveApplication, LiveModel
-from ckf_airgap.juju.offers import GrantOffer, MakeOffer, offer_problems, offer_steps
-from ckf_airgap.juju.requirements import (
+from ckf_airgap.juju.planning.changes import changes_of
+from ckf_airgap.juju.planning.identity import WantedIdentity, compare
+from ckf_airgap.juju.planning.live import LiveApplication, LiveModel
+from ckf_airgap.juju.planning.offers import GrantOffer, MakeOffer, offer_problems, offer_steps
+from ckf_airgap.juju.planning.requirements import (
     assumption_problems,
     binding_problems,
     device_problems,
@@ -38,7 +38,7 @@ from ckf_airgap.juju.requirements import (
     layout_problems,
     storage_problems,
 )
-from ckf_airgap.juju.steps import (
+from ckf_airgap.juju.planning.steps import (
     AddRelation,
     ApplicationStep,
     DeployApplication,
@@ -47,7 +47,7 @@ from ckf_airgap.juju.steps import (
     ResourceUpload,
     UploadCharm,
 )
-from ckf_airgap.juju.values import option_text
+from ckf_airgap.juju.planning.values import option_text
 
 
 def plan_deployment(

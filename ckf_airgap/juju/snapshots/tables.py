@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from ckf_airgap.documents import Document, JSONValue, mappings, natural
-from ckf_airgap.juju.snapshot import (
+from ckf_airgap.juju.snapshots.snapshot import (
     ApplicationSnapshot,
     ModelSnapshot,
     RelationSnapshot,

@@ -16,7 +16,7 @@ from ckf_airgap.bundle.bundle import Application
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import Problem, nearest
-from ckf_airgap.juju.assumes import unmet_assumptions
+from ckf_airgap.juju.planning.assumes import unmet_assumptions
 
 ALPHA: Final = "alpha"
 """The only space of a model on Kubernetes."""

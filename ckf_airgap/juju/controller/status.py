@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from ckf_airgap.concurrency import bounded_map
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.juju.api import NOT_FOUND, Api, CallRefusedError
-from ckf_airgap.juju.live import LiveModel, live_model
-from ckf_airgap.juju.snapshot import ModelSnapshot
-from ckf_airgap.juju.tables import snapshot_of_status
+from ckf_airgap.juju.controller.api import NOT_FOUND, Api, CallRefusedError
+from ckf_airgap.juju.planning.live import LiveModel, live_model
+from ckf_airgap.juju.snapshots.snapshot import ModelSnapshot
+from ckf_airgap.juju.snapshots.tables import snapshot_of_status
 from ckf_airgap.net.limits import DEFAULT_LIMIT
 
 

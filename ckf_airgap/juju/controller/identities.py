@@ -12,9 +12,9 @@ from ckf_airgap.bundle.login import ImageLogin
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.concurrency import bounded_map, in_thread
 from ckf_airgap.errors import MissingError
-from ckf_airgap.juju.identity import WantedIdentity, WantedResource, sha384
-from ckf_airgap.juju.live import LiveModel
-from ckf_airgap.juju.upload import RegistryAuth, file_digest, image_documents
+from ckf_airgap.juju.controller.upload import RegistryAuth, file_digest, image_documents
+from ckf_airgap.juju.planning.identity import WantedIdentity, WantedResource, sha384
+from ckf_airgap.juju.planning.live import LiveModel
 from ckf_airgap.net.limits import DEFAULT_LIMIT
 
 _CHUNK_BYTES: Final = 1024 * 1024

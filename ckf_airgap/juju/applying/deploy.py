@@ -20,21 +20,22 @@ from ckf_airgap.charms.charm import Charm
 from ckf_airgap.concurrency import bounded_map
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import AirgapError, ControllerError, Problem, RefusedError
-from ckf_airgap.juju.api import ALREADY_EXISTS, Api, CallRefusedError
-from ckf_airgap.juju.arguments import (
+from ckf_airgap.juju.applying.arguments import (
     deploy_arguments,
     grant_arguments,
     offer_arguments,
     resource_arguments,
 )
-from ckf_airgap.juju.conditions import with_conditions
-from ckf_airgap.juju.connection import Session
-from ckf_airgap.juju.identities import read_identities
-from ckf_airgap.juju.identity import RECORD_KEY, DeploymentRecord
-from ckf_airgap.juju.offers import GrantOffer, MakeOffer
-from ckf_airgap.juju.plan import plan_deployment
-from ckf_airgap.juju.status import read_live_model
-from ckf_airgap.juju.steps import (
+from ckf_airgap.juju.controller.api import ALREADY_EXISTS, Api, CallRefusedError
+from ckf_airgap.juju.controller.conditions import with_conditions
+from ckf_airgap.juju.controller.connection import Session
+from ckf_airgap.juju.controller.identities import read_identities
+from ckf_airgap.juju.controller.status import read_live_model
+from ckf_airgap.juju.controller.upload import RegistryAuth, UploadedCharm, Uploader
+from ckf_airgap.juju.planning.identity import RECORD_KEY, DeploymentRecord
+from ckf_airgap.juju.planning.offers import GrantOffer, MakeOffer
+from ckf_airgap.juju.planning.plan import plan_deployment
+from ckf_airgap.juju.planning.steps import (
     AddRelation,
     ApplicationChange,
     ApplicationStep,
@@ -48,7 +49,6 @@ from ckf_airgap.juju.steps import (
     UploadCharm,
     exposed_document,
 )
-from ckf_airgap.juju.upload import RegistryAuth, UploadedCharm, Uploader
 from ckf_airgap.net.limits import DEFAULT_LIMIT
 
 

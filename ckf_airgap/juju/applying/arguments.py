@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from ckf_airgap.documents import Document, JSONValue, dump_yaml
-from ckf_airgap.juju.offers import GrantOffer, MakeOffer
-from ckf_airgap.juju.steps import DeployApplication
+from ckf_airgap.juju.planning.offers import GrantOffer, MakeOffer
+from ckf_airgap.juju.planning.steps import DeployApplication
 
 _BASE_RISK: Final = "stable"
 

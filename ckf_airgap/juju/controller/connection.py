@@ -22,8 +22,8 @@ from juju.errors import JujuAPIError, JujuError, JujuRedirectException
 from ckf_airgap.concurrency import timeout
 from ckf_airgap.documents import Document, decimal
 from ckf_airgap.errors import ControllerError
-from ckf_airgap.juju.api import UNAUTHORIZED, Api, JujuTimeouts, LibjujuApi, odd_answer
-from ckf_airgap.juju.libjuju import (
+from ckf_airgap.juju.controller.api import UNAUTHORIZED, Api, JujuTimeouts, LibjujuApi, odd_answer
+from ckf_airgap.juju.controller.libjuju import (
     DirectConnection,
     WatchedModel,
     authorization,
@@ -31,10 +31,15 @@ from ckf_airgap.juju.libjuju import (
     server_version,
     tls_context,
 )
-from ckf_airgap.juju.logins import as_header
-from ckf_airgap.juju.modelfeed import ModelFeed
-from ckf_airgap.juju.models import ModelEntry, find_model, model_info
-from ckf_airgap.juju.store import JujuTarget, StoredController, read_controller, read_ssh_key
+from ckf_airgap.juju.controller.logins import as_header
+from ckf_airgap.juju.controller.models import ModelEntry, find_model, model_info
+from ckf_airgap.juju.controller.store import (
+    JujuTarget,
+    StoredController,
+    read_controller,
+    read_ssh_key,
+)
+from ckf_airgap.juju.snapshots.modelfeed import ModelFeed
 
 _log: Final = logging.getLogger(__name__)
 

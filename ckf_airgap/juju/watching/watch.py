@@ -18,11 +18,11 @@ from ckf_airgap.concurrency import timeout
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import ControllerError, Problem, WaitTimeoutError, WorkloadError
 from ckf_airgap.facts.defaults import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S
-from ckf_airgap.juju.api import Api
-from ckf_airgap.juju.idle import IdleTracker, Obstacle, Verdict, times
-from ckf_airgap.juju.modelfeed import ModelFeed
-from ckf_airgap.juju.snapshot import Change, ModelSnapshot, changes_between
-from ckf_airgap.juju.status import full_status
+from ckf_airgap.juju.controller.api import Api
+from ckf_airgap.juju.controller.status import full_status
+from ckf_airgap.juju.snapshots.modelfeed import ModelFeed
+from ckf_airgap.juju.snapshots.snapshot import Change, ModelSnapshot, changes_between
+from ckf_airgap.juju.watching.idle import IdleTracker, Obstacle, Verdict, times
 
 STATUS_EVERY_S: Final = 15.0
 """How often the whole model's status is asked for, at most."""

@@ -9,13 +9,13 @@ from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.constraints import parse_storage
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import BundleError, ControllerError
-from ckf_airgap.juju.api import Api
-from ckf_airgap.juju.connection import Session, connect
-from ckf_airgap.juju.live import LiveModel
-from ckf_airgap.juju.models import CONTROLLER_MODEL
-from ckf_airgap.juju.offers import live_offers
-from ckf_airgap.juju.requirements import BUILT_IN_POOLS
-from ckf_airgap.juju.store import JujuTarget
+from ckf_airgap.juju.controller.api import Api
+from ckf_airgap.juju.controller.connection import Session, connect
+from ckf_airgap.juju.controller.models import CONTROLLER_MODEL
+from ckf_airgap.juju.controller.store import JujuTarget
+from ckf_airgap.juju.planning.live import LiveModel
+from ckf_airgap.juju.planning.offers import live_offers
+from ckf_airgap.juju.planning.requirements import BUILT_IN_POOLS
 
 
 async def new_model(target: JujuTarget) -> LiveModel:

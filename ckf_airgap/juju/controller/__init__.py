@@ -1,0 +1,1 @@
+"""Talking to a controller: connections, calls, uploads, and what a model has now."""
