@@ -17,7 +17,7 @@ from ckf_airgap.cli.wording import duration, plural
 from ckf_airgap.errors import InterruptedRunError
 from ckf_airgap.juju.applying.deploy import DeployEvent, DeployEventKind
 from ckf_airgap.juju.controller.connection import Session
-from ckf_airgap.juju.planning.steps import Plan
+from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.snapshots.snapshot import Change, ModelSnapshot
 from ckf_airgap.juju.watching.watch import Progress
 from ckf_airgap.operations.hidden import HiddenImages

@@ -42,8 +42,11 @@ from ckf_airgap.juju.controller.connection import Session, connect
 from ckf_airgap.juju.controller.store import JujuTarget
 from ckf_airgap.juju.controller.upload import RegistryAuth, RegistryLogin
 from ckf_airgap.juju.planning.live import LiveModel
-from ckf_airgap.juju.planning.plan import plan_deployment
-from ckf_airgap.juju.planning.steps import DeployApplication, Plan
+from ckf_airgap.juju.planning.plan import Plan
+from ckf_airgap.juju.planning.planner import plan_deployment
+from ckf_airgap.juju.planning.steps import (
+    DeployApplication,
+)
 from ckf_airgap.juju.watching.watch import DEFAULT_TIMEOUT_S, WaitReport, wait_active_idle
 from ckf_airgap.net.limits import DEFAULT_LIMIT
 from ckf_airgap.operations.confirming import ImageInModel, images_in_model

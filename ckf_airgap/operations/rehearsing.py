@@ -20,7 +20,7 @@ from ckf_airgap.facts.releases import needed_endpoints
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.juju.controller.store import JujuTarget
 from ckf_airgap.juju.planning.live import LiveModel
-from ckf_airgap.juju.planning.plan import plan_deployment
+from ckf_airgap.juju.planning.planner import plan_deployment
 from ckf_airgap.net.limits import DEFAULT_LIMIT
 from ckf_airgap.operations.deploying import Deployment, Manner, deploy_rendering, timed
 from ckf_airgap.operations.observer import Observer

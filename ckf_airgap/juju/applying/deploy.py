@@ -34,14 +34,13 @@ from ckf_airgap.juju.controller.status import read_live_model
 from ckf_airgap.juju.controller.upload import RegistryAuth, UploadedCharm, Uploader
 from ckf_airgap.juju.planning.identity import RECORD_KEY, DeploymentRecord
 from ckf_airgap.juju.planning.offers import GrantOffer, MakeOffer
-from ckf_airgap.juju.planning.plan import plan_deployment
+from ckf_airgap.juju.planning.plan import Plan
+from ckf_airgap.juju.planning.planner import plan_deployment
 from ckf_airgap.juju.planning.steps import (
     AddRelation,
-    ApplicationChange,
     ApplicationStep,
     DeployApplication,
     Expose,
-    Plan,
     Scale,
     SetAnnotations,
     SetConstraints,
@@ -393,7 +392,7 @@ class _Execution:
             change["exposed-endpoints"] = exposed_document(endpoints)
         await self.api.call("Application", "Expose", change)
 
-    async def _change(self, step: ApplicationChange) -> None:
+    async def _change(self, step: ApplicationStep) -> None:
         match step:
             case SetOptions():
                 change: Document = {
@@ -421,6 +420,8 @@ class _Execution:
                     "annotations": {**step.annotations},
                 }
                 await self.api.call("Annotations", "Set", {"annotations": [wanted]})
+            case _:
+                raise RuntimeError(f"no plan has this step yet: {step.describe()}")
 
     async def _relate(self, step: AddRelation) -> None:
         subject = f"{step.requirer} {step.provider}"

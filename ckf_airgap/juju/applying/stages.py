@@ -10,7 +10,13 @@ from typing import TypeAlias
 from ckf_airgap.juju.applying.deploy import DeployEvent, DeployReport, OnEvent, execute
 from ckf_airgap.juju.controller.connection import Session
 from ckf_airgap.juju.controller.upload import RegistryAuth
-from ckf_airgap.juju.planning.steps import AddRelation, Plan, Step, UploadCharm
+from ckf_airgap.juju.planning.plan import Plan
+from ckf_airgap.juju.planning.steps import (
+    AddRelation,
+    RemoveRelation,
+    Step,
+    UploadCharm,
+)
 from ckf_airgap.net.limits import DEFAULT_LIMIT
 
 Prerequisites: TypeAlias = Mapping[str, frozenset[str]]
@@ -131,6 +137,6 @@ def _level(
 
 
 def _applications(step: Step) -> Sequence[str]:
-    if isinstance(step, UploadCharm | AddRelation):
+    if isinstance(step, UploadCharm | AddRelation | RemoveRelation):
         return tuple(step.applications)
     return (step.application,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -11,8 +11,9 @@ from ckf_airgap.bundle.bundle import EndpointRef
 from ckf_airgap.bundle.exposure import ExposedEndpoint
 from ckf_airgap.bundle.login import ImageLogin
 from ckf_airgap.charms.charm import Base
-from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.errors import Problem
+from ckf_airgap.documents import Document
+from ckf_airgap.juju.planning.differences import Difference
+from ckf_airgap.juju.planning.identity import DeploymentRecord
 from ckf_airgap.juju.planning.offers import GrantOffer, MakeOffer
 from ckf_airgap.juju.planning.values import shown, shown_fully
 
@@ -98,6 +99,7 @@ class DeployApplication:
     expose: bool = False
     exposed_endpoints: Mapping[str, ExposedEndpoint] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    differences: tuple[Difference, ...] = field(default=(), repr=False)
 
     def describe(self) -> str:
         """Return the step as one line."""
@@ -153,6 +155,7 @@ class SetOptions:
 
     application: str
     options: Mapping[str, str]
+    differences: tuple[Difference, ...] = field(default=(), repr=False)
 
     def describe(self) -> str:
         """Return the step as one line."""
@@ -171,6 +174,7 @@ class SetConstraints:
 
     application: str
     constraints: Document
+    differences: tuple[Difference, ...] = field(default=(), repr=False)
 
     def describe(self) -> str:
         """Return the step as one line."""
@@ -193,6 +197,7 @@ class Scale:
     application: str
     scale: int
     was: int
+    differences: tuple[Difference, ...] = field(default=(), repr=False)
 
     def describe(self) -> str:
         """Return the step as one line."""
@@ -219,6 +224,7 @@ class Expose:
 
     application: str
     endpoints: Mapping[str, ExposedEndpoint] = field(default_factory=dict)
+    differences: tuple[Difference, ...] = field(default=(), repr=False)
 
     def describe(self) -> str:
         """Return the step as one line."""
@@ -239,6 +245,7 @@ class SetAnnotations:
 
     application: str
     annotations: Mapping[str, str]
+    differences: tuple[Difference, ...] = field(default=(), repr=False)
 
     def describe(self) -> str:
         """Return the step as one line."""
@@ -255,11 +262,212 @@ class SetAnnotations:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshApplication:
+    """Give an application that is in the model another charm, in place.
+
+    Attributes:
+        charm_path: The file of its charm; a step before this one uploads it.
+        base: The base of the charm that it will run on.
+        architecture: As Juju names it.
+        options: Options to set together with the charm, as Juju parses them.
+        resources: Resources to upload and hand over together with the charm; the others are kept.
+        storage: Directives of storages that only the new charm has.
+        bindings: The space for each endpoint that changes.
+    """
+
+    application: str
+    charm: str
+    charm_path: Path
+    base: Base
+    architecture: str
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    resources: tuple[ResourceUpload, ...] = ()
+    storage: Mapping[str, Document] = field(default_factory=dict)
+    bindings: Mapping[str, str] = field(default_factory=dict)
+    differences: tuple[Difference, ...] = field(default=(), repr=False)
+
+    def describe(self) -> str:
+        """Return the step as one line."""
+        return f"refresh {self.application} to {self.charm_path.name} on {self.base}"
+
+    def to_json(self) -> Document:
+        """Return the step as JSON."""
+        return {
+            "step": "refresh",
+            "application": self.application,
+            "path": str(self.charm_path),
+            "base": str(self.base),
+            "options": {name: shown_fully(name, value) for name, value in self.options.items()},
+            "resources": {resource.name: resource.value for resource in self.resources},
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachResources:
+    """Replace resources of an application whose charm stays."""
+
+    application: str
+    resources: tuple[ResourceUpload, ...]
+    differences: tuple[Difference, ...] = field(default=(), repr=False)
+
+    def describe(self) -> str:
+        """Return the step as one line."""
+        return f"attach to {self.application}: " + ", ".join(
+            f"{resource.name}={resource.value}" for resource in self.resources
+        )
+
+    def to_json(self) -> Document:
+        """Return the step as JSON."""
+        return {
+            "step": "attach-resources",
+            "application": self.application,
+            "resources": {resource.name: resource.value for resource in self.resources},
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetOptions:
+    """Give options of an application their defaults again; `trust` may be one of them."""
+
+    application: str
+    names: tuple[str, ...]
+    differences: tuple[Difference, ...] = field(default=(), repr=False)
+
+    def describe(self) -> str:
+        """Return the step as one line."""
+        return f"reset {self.application}: {', '.join(self.names)}"
+
+    def to_json(self) -> Document:
+        """Return the step as JSON."""
+        return {
+            "step": "reset-options",
+            "application": self.application,
+            "options": [*self.names],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unexpose:
+    """Take back that an application is exposed: of these endpoints, or wholly."""
+
+    application: str
+    endpoints: tuple[str, ...] = ()
+    differences: tuple[Difference, ...] = field(default=(), repr=False)
+
+    def describe(self) -> str:
+        """Return the step as one line."""
+        return " ".join(["unexpose", self.application, *self.endpoints])
+
+    def to_json(self) -> Document:
+        """Return the step as JSON."""
+        return {
+            "step": "unexpose",
+            "application": self.application,
+            "endpoints": [*self.endpoints],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetBindings:
+    """Bind endpoints of an application to other spaces."""
+
+    application: str
+    bindings: Mapping[str, str]
+    differences: tuple[Difference, ...] = field(default=(), repr=False)
+
+    def describe(self) -> str:
+        """Return the step as one line."""
+        return f"bind {self.application}: " + ", ".join(
+            f"{endpoint or 'all endpoints'} to {space}" for endpoint, space in self.bindings.items()
+        )
+
+    def to_json(self) -> Document:
+        """Return the step as JSON."""
+        return {
+            "step": "set-bindings",
+            "application": self.application,
+            "bindings": {**self.bindings},
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteRecord:
+    """Note what an application has been deployed from, as the last step of each that is changed.
+
+    Attributes:
+        record: The record; without a charm URL where the charm is uploaded with this plan.
+    """
+
+    application: str
+    record: DeploymentRecord
+    differences: tuple[Difference, ...] = field(default=(), repr=False)
+
+    def describe(self) -> str:
+        """Return the step as one line."""
+        return f"note what {self.application} was deployed from"
+
+    def to_json(self) -> Document:
+        """Return the step as JSON."""
+        return {"step": "write-record", "application": self.application}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveApplication:
+    """Remove an application, for good or to deploy it again.
+
+    Attributes:
+        application: The application.
+        deploys_again: Whether a later step deploys it again.
+        lost: Its storage that is lost or detached, in words.
+    """
+
+    application: str
+    deploys_again: bool = False
+    lost: tuple[str, ...] = ()
+    differences: tuple[Difference, ...] = field(default=(), repr=False)
+
+    def describe(self) -> str:
+        """Return the step as one line."""
+        return f"remove {self.application}"
+
+    def to_json(self) -> Document:
+        """Return the step as JSON."""
+        return {"step": "remove", "application": self.application, "lost": [*self.lost]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveRelation:
+    """Remove a relation that the bundle does not have."""
+
+    requirer: EndpointRef
+    provider: EndpointRef
+    differences: tuple[Difference, ...] = field(default=(), repr=False)
+
+    @property
+    def applications(self) -> tuple[str, str]:
+        """Both applications."""
+        return (self.requirer.application, self.provider.application)
+
+    def describe(self) -> str:
+        """Return the step as one line."""
+        return f"remove the relation of {self.requirer} with {self.provider}"
+
+    def to_json(self) -> Document:
+        """Return the step as JSON."""
+        return {
+            "step": "unrelate",
+            "requirer": str(self.requirer),
+            "provider": str(self.provider),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddRelation:
     """Relate two applications."""
 
     requirer: EndpointRef
     provider: EndpointRef
+    differences: tuple[Difference, ...] = field(default=(), repr=False)
 
     @property
     def applications(self) -> tuple[str, str]:
@@ -279,76 +487,13 @@ class AddRelation:
         }
 
 
-ApplicationChange: TypeAlias = "SetOptions | SetConstraints | Scale | Expose | SetAnnotations"
-ApplicationStep: TypeAlias = "DeployApplication | ApplicationChange"
-Step: TypeAlias = "UploadCharm | ApplicationStep | AddRelation | MakeOffer | GrantOffer"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What will be done to a model, in order: uploads, applications, relations, offers.
-
-    Attributes:
-        model: The model's name.
-        steps: What will be done.
-        unchanged: Applications that already are as they should be.
-        kept_relations: How many of the bundle's relations exist already.
-        warnings: What the user should know before the plan is carried out.
-    """
-
-    model: str
-    steps: tuple[Step, ...] = field(default=(), repr=False)
-    unchanged: tuple[str, ...] = field(default=(), repr=False)
-    kept_relations: int = 0
-    warnings: tuple[Problem, ...] = ()
-
-    @property
-    def uploads(self) -> tuple[UploadCharm, ...]:
-        """The charms to upload."""
-        return tuple(step for step in self.steps if isinstance(step, UploadCharm))
-
-    @property
-    def deploys(self) -> tuple[DeployApplication, ...]:
-        """The applications to deploy."""
-        return tuple(step for step in self.steps if isinstance(step, DeployApplication))
-
-    @property
-    def changes(self) -> tuple[ApplicationChange, ...]:
-        """The changes to applications that are in the model."""
-        kinds = (SetOptions, SetConstraints, Scale, Expose, SetAnnotations)
-        return tuple(step for step in self.steps if isinstance(step, kinds))
-
-    @property
-    def relations(self) -> tuple[AddRelation, ...]:
-        """The relations to make."""
-        return tuple(step for step in self.steps if isinstance(step, AddRelation))
-
-    @property
-    def offers(self) -> tuple[MakeOffer | GrantOffer, ...]:
-        """The offers to make, and what is granted of offers."""
-        return tuple(step for step in self.steps if isinstance(step, MakeOffer | GrantOffer))
-
-    def describe(self) -> Iterator[str]:
-        """Yield one line of text for each step, then one for what is there already."""
-        for step in self.steps:
-            yield step.describe()
-        if self.unchanged or self.kept_relations:
-            yield (
-                f"nothing to do for {len(self.unchanged)} applications and "
-                f"{self.kept_relations} relations that are in model {self.model} already"
-            )
-        elif not self.steps:
-            yield f"nothing to do in model {self.model}"
-
-    def to_json(self) -> Document:
-        """Return the plan as JSON."""
-        steps: list[JSONValue] = [step.to_json() for step in self.steps]
-        return {
-            "model": self.model,
-            "steps": steps,
-            "unchanged": [*self.unchanged],
-            "kept-relations": self.kept_relations,
-        }
+ApplicationChange: TypeAlias = (
+    "RefreshApplication | AttachResources | ResetOptions | SetOptions | SetConstraints | Scale "
+    "| Unexpose | Expose | SetBindings | SetAnnotations | WriteRecord"
+)
+ApplicationStep: TypeAlias = "RemoveApplication | DeployApplication | ApplicationChange"
+RelationStep: TypeAlias = "RemoveRelation | AddRelation"
+Step: TypeAlias = "UploadCharm | ApplicationStep | RelationStep | MakeOffer | GrantOffer"
 
 
 def _written(constraints: Document) -> list[str]:

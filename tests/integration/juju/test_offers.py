@@ -17,7 +17,7 @@ from ckf_airgap.juju.controller.conditions import new_model
 from ckf_airgap.juju.controller.connection import connect
 from ckf_airgap.juju.controller.store import JujuTarget
 from ckf_airgap.juju.planning.offers import GrantOffer, MakeOffer
-from ckf_airgap.juju.planning.plan import plan_deployment
+from ckf_airgap.juju.planning.planner import plan_deployment
 from ckf_airgap.rehearsal.host.controller import RehearsalController
 from ckf_airgap.rehearsal.standin import write_standin
 from tests.integration.juju.world import QUICK, deploy, parse

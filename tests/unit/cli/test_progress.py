@@ -12,8 +12,12 @@ from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import InterruptedRunError
 from ckf_airgap.juju.applying.deploy import DeployEvent, DeployEventKind
 from ckf_airgap.juju.planning.live import LiveModel
-from ckf_airgap.juju.planning.plan import plan_deployment
-from ckf_airgap.juju.planning.steps import AddRelation, Plan, Scale
+from ckf_airgap.juju.planning.plan import Plan
+from ckf_airgap.juju.planning.planner import plan_deployment
+from ckf_airgap.juju.planning.steps import (
+    AddRelation,
+    Scale,
+)
 from ckf_airgap.juju.snapshots.snapshot import (
     ApplicationSnapshot,
     Change,

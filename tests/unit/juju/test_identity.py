@@ -18,7 +18,7 @@ from ckf_airgap.juju.planning.identity import (
     sha384,
 )
 from ckf_airgap.juju.planning.live import LiveApplication, LiveModel
-from ckf_airgap.juju.planning.plan import plan_deployment
+from ckf_airgap.juju.planning.planner import plan_deployment
 from tests.unit.juju.samples import MINIO, bundle
 
 IMAGE = "reg:5000/minio:1"

@@ -16,12 +16,12 @@ from ckf_airgap.errors import BundleError, CharmError
 from ckf_airgap.facts.releases import load_release, release_names
 from ckf_airgap.juju.planning.identity import HeldIdentity, WantedIdentity
 from ckf_airgap.juju.planning.live import LiveApplication, LiveModel, live_model
-from ckf_airgap.juju.planning.plan import plan_deployment
+from ckf_airgap.juju.planning.plan import Plan
+from ckf_airgap.juju.planning.planner import plan_deployment
 from ckf_airgap.juju.planning.steps import (
     AddRelation,
     DeployApplication,
     Expose,
-    Plan,
     Scale,
     SetConstraints,
     SetOptions,

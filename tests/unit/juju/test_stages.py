@@ -9,8 +9,8 @@ from ckf_airgap.charms.charmfile import read_charm
 from ckf_airgap.documents import load_mapping
 from ckf_airgap.juju.applying.stages import in_stages
 from ckf_airgap.juju.planning.live import LiveModel
-from ckf_airgap.juju.planning.plan import plan_deployment
-from ckf_airgap.juju.planning.steps import Plan
+from ckf_airgap.juju.planning.plan import Plan
+from ckf_airgap.juju.planning.planner import plan_deployment
 from tests.charms import write_charm
 
 
