@@ -131,6 +131,7 @@ from ckf_airgap.juju.controller.access import HttpAccess as HttpAccess
 from ckf_airgap.juju.controller.api import Api as Api
 from ckf_airgap.juju.controller.api import CallRefusedError as CallRefusedError
 from ckf_airgap.juju.controller.api import ConnectionLostError as ConnectionLostError
+from ckf_airgap.juju.controller.api import ConnectionNotice as ConnectionNotice
 from ckf_airgap.juju.controller.api import JujuTimeouts as JujuTimeouts
 from ckf_airgap.juju.controller.connection import Session as Session
 from ckf_airgap.juju.controller.connection import connect as connect

@@ -17,11 +17,29 @@ MODEL_NOT_FOUND: Final = "model not found"
 UNAUTHORIZED: Final = "unauthorized access"
 NOT_YET_AVAILABLE: Final = "not yet available; try again later"
 
-OnNotice: TypeAlias = Callable[[str], None]
-"""Is told in a sentence that a connection was lost, or is back; called on the event loop."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionNotice:
+    """A connection was lost, or is back.
+
+    Attributes:
+        text: That, as a sentence without a full stop.
+        is_back: Which of the two.
+    """
+
+    text: str
+    is_back: bool
+
+    def __str__(self) -> str:
+        """Return the text."""
+        return self.text
 
 
-def ignore_notice(_text: str) -> None:
+OnNotice: TypeAlias = Callable[[ConnectionNotice], None]
+"""Is told that a connection was lost or is back; called on the event loop."""
+
+
+def ignore_notice(_notice: ConnectionNotice) -> None:
     """Ignore it."""
 
 

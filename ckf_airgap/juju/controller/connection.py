@@ -14,13 +14,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from typing import Any
 
-from ckf_airgap.concurrency import Deadline, timeout
+from ckf_airgap.concurrency import Deadline, run_to_end, timeout
 from ckf_airgap.documents import Document
-from ckf_airgap.errors import ControllerError
+from ckf_airgap.errors import ControllerError, Problem
 from ckf_airgap.juju.controller.access import HttpAccess
 from ckf_airgap.juju.controller.api import Api, JujuTimeouts, OnNotice, ignore_notice
 from ckf_airgap.juju.controller.calls import LibjujuApi
@@ -144,6 +144,11 @@ class Session:
         """Whether the connection can be used now; not while it is being restored."""
         return self._model.link.is_open
 
+    @property
+    def outages(self) -> tuple[Problem, ...]:
+        """Each time that the connection was lost and restored so far, as a warning."""
+        return tuple(self._model.link.outages)
+
     async def reconnected(self, until: float | None = None) -> None:
         """Return as soon as the connection can be used, at once when it has not broken.
 
@@ -213,25 +218,30 @@ async def connect(
         on_notice=on_notice,
     )
     guess = await asyncio.to_thread(stored_model_uuid, controller, target.model)
-    async with contextlib.AsyncExitStack() as closing:
-        side = _Side(terms)
-        closing.push_async_callback(side.close)
-        opening: _Opening | None = None
+    side = _Side(terms)
+    openings: dict[str, _Opening] = {}
+
+    def open_model(uuid: str) -> None:
+        openings[uuid] = _Opening(_OpenModel(terms, target.model, uuid), watch=watch)
+
+    try:
         if guess is not None:
-            opening = _Opening(_OpenModel(terms, target.model, guess), watch=watch)
-            closing.push_async_callback(opening.close)
+            open_model(guess)
         entry, info = await side.look_up(target.model, guess, create=create_model)
-        if opening is None or entry.uuid != guess:
-            if opening is not None:
-                await opening.close()
-            opening = _Opening(_OpenModel(terms, target.model, entry.uuid), watch=watch)
-            closing.push_async_callback(opening.close)
-        model = await opening.opened()
+        if entry.uuid not in openings:
+            open_model(entry.uuid)
+        model = await openings[entry.uuid].opened()
         model.watched.describe(info)
         session = Session(terms, entry, info, model, side)
         if watch:
             await session.watching()
         yield session
+    finally:
+        await run_to_end(_all(side.close(), *(opening.close() for opening in openings.values())))
+
+
+async def _all(*parts: Awaitable[None]) -> None:
+    await asyncio.gather(*parts)
 
 
 async def _known(watcher: Watcher, where: str, limit_s: float | None) -> None:

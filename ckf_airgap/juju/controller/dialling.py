@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ckf_airgap.concurrency import timeout
+from ckf_airgap.concurrency import run_to_end, timeout
 from ckf_airgap.documents import decimal
 from ckf_airgap.errors import ControllerError
 from ckf_airgap.juju.controller.reasons import in_seconds, reason_of
@@ -63,13 +64,11 @@ async def dial(controller: StoredController, timeout_s: float) -> tuple[socket.s
             dialled = await finished
             if dialled.sock is not None:
                 taken = dialled.sock
+                await run_to_end(_give_up(tasks, keep=taken))
                 return taken, dialled.endpoint
-    finally:
-        for task in tasks:
-            task.cancel()
-        for other in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(other, Dialled) and other.sock is not None and other.sock is not taken:
-                other.sock.close()
+    except BaseException:
+        await run_to_end(_give_up(tasks, keep=None))
+        raise
     because = "; ".join(f"{one.endpoint}: {one.why}" for one in (task.result() for task in tasks))
     raise UnreachableError(
         f"controller {controller.name} cannot be reached ({because})",
@@ -77,6 +76,15 @@ async def dial(controller: StoredController, timeout_s: float) -> tuple[socket.s
         fix="Check that it is running and reachable from this host; its addresses are in "
         f"{controller.juju_data / 'controllers.yaml'}.",
     )
+
+
+async def _give_up(tasks: Sequence[asyncio.Task[Dialled]], keep: socket.socket | None) -> None:
+    """End all dials, and close what they have opened but for one socket."""
+    for task in tasks:
+        task.cancel()
+    for one in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(one, Dialled) and one.sock is not None and one.sock is not keep:
+            one.sock.close()
 
 
 async def _dial(endpoint: str, delay_s: float, timeout_s: float) -> Dialled:

@@ -36,7 +36,7 @@ from ckf_airgap.juju.snapshots.modelfeed import ModelFeed
 
 _log: Final = logging.getLogger(__name__)
 
-_GOODBYE_S: Final = 0.1
+_GOODBYE_S: Final = 0.05
 """How long the other side may take to agree to the end of a connection. Nothing depends on it."""
 
 _NOTICED_S: Final = 5.0

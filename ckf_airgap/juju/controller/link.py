@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from ckf_airgap.concurrency import Deadline, timeout
-from ckf_airgap.errors import ControllerError
-from ckf_airgap.juju.controller.api import JujuTimeouts, OnNotice
+from ckf_airgap.errors import ControllerError, Problem
+from ckf_airgap.juju.controller.api import ConnectionNotice, JujuTimeouts, OnNotice
 from ckf_airgap.juju.controller.login import ControllerLoginError, why_lost
 from ckf_airgap.juju.controller.reasons import in_seconds, reason_of
 
@@ -52,8 +52,8 @@ class Link:
         self._fix = _AGAIN
         self._restored: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
-        self.losses = 0
-        """How often the connection has broken."""
+        self.outages: list[Problem] = []
+        """Each time that the connection was lost and restored, as a warning."""
 
     @property
     def is_open(self) -> bool:
@@ -64,7 +64,6 @@ class Link:
         """Restore the connection from now on: it has just broken."""
         if self._restored is not None:
             return  # while it is being restored, which sees that itself
-        self.losses += 1
         self._lost_at = time.monotonic()
         self._because, self._fix = reason_of(error), _AGAIN
         self._restored = asyncio.get_running_loop().create_future()
@@ -99,8 +98,9 @@ class Link:
 
     async def _restore(self, restored: asyncio.Future[None]) -> None:
         """Try until it works, or until there is no time left."""
+        reason = self._because
         lost = f"the connection to {self._where} was lost"
-        self._on_notice(f"{lost} ({self._because}); reconnecting")
+        self._tell(f"{lost} ({reason}); reconnecting", is_back=False)
         delay_s = _FIRST_DELAY_S
         lasting_since: float | None = None
         while True:
@@ -119,10 +119,9 @@ class Link:
                     lasting_since = time.monotonic()
             else:
                 self._restored = None
-                took_s = time.monotonic() - self._lost_at
-                self._on_notice(
-                    f"the connection to {self._where} is back after {in_seconds(took_s)}"
-                )
+                took = in_seconds(time.monotonic() - self._lost_at)
+                self.outages.append(Problem(f"{lost} for {took} ({reason}), and restored"))
+                self._tell(f"the connection to {self._where} is back after {took}", is_back=True)
                 restored.set_result(None)
                 return
             left_s = self._left_s(lasting_since)
@@ -142,6 +141,9 @@ class Link:
         if lasting_since is not None:
             left = min(left, lasting_since + patience_s - time.monotonic())
         return left
+
+    def _tell(self, text: str, *, is_back: bool) -> None:
+        self._on_notice(ConnectionNotice(text=text, is_back=is_back))
 
     def _error(self) -> ControllerError:
         took_s = time.monotonic() - self._lost_at
