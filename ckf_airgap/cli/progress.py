@@ -15,11 +15,11 @@ from ckf_airgap.cli.safetext import SafeTable, line, visible
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import duration, plural
 from ckf_airgap.errors import InterruptedRunError
-from ckf_airgap.juju.connection import Session
-from ckf_airgap.juju.deploy import DeployEvent, DeployEventKind
-from ckf_airgap.juju.snapshot import Change, ModelSnapshot
-from ckf_airgap.juju.steps import Plan
-from ckf_airgap.juju.watch import Progress
+from ckf_airgap.juju.applying.deploy import DeployEvent, DeployEventKind
+from ckf_airgap.juju.controller.connection import Session
+from ckf_airgap.juju.planning.plan import Plan
+from ckf_airgap.juju.snapshots.snapshot import Change, ModelSnapshot
+from ckf_airgap.juju.watching.watch import Progress
 from ckf_airgap.operations.hidden import HiddenImages
 from ckf_airgap.operations.observer import Observer
 from ckf_airgap.rendering.overlay import Rendering

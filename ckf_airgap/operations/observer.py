@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ckf_airgap.juju.connection import Session
-from ckf_airgap.juju.deploy import DeployEvent
-from ckf_airgap.juju.snapshot import Change
-from ckf_airgap.juju.steps import Plan
-from ckf_airgap.juju.watch import Progress
+from ckf_airgap.juju.applying.deploy import DeployEvent
+from ckf_airgap.juju.controller.connection import Session
+from ckf_airgap.juju.planning.plan import Plan
+from ckf_airgap.juju.snapshots.snapshot import Change
+from ckf_airgap.juju.watching.watch import Progress
 from ckf_airgap.operations.hidden import HiddenImages
 from ckf_airgap.rendering.overlay import Rendering
 

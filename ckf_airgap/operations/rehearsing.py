@@ -18,9 +18,9 @@ from ckf_airgap.facts.defaults import (
 )
 from ckf_airgap.facts.releases import needed_endpoints
 from ckf_airgap.images.reference import Registry
-from ckf_airgap.juju.live import LiveModel
-from ckf_airgap.juju.plan import plan_deployment
-from ckf_airgap.juju.store import JujuTarget
+from ckf_airgap.juju.controller.store import JujuTarget
+from ckf_airgap.juju.planning.live import LiveModel
+from ckf_airgap.juju.planning.planner import plan_deployment
 from ckf_airgap.net.limits import DEFAULT_LIMIT
 from ckf_airgap.operations.deploying import Deployment, Manner, deploy_rendering, timed
 from ckf_airgap.operations.observer import Observer
@@ -32,8 +32,8 @@ from ckf_airgap.operations.rendering import (
     read_and_render,
     render_by_rule,
 )
+from ckf_airgap.rehearsal.entities.entities import Finding
 from ckf_airgap.rehearsal.host.controller import RehearsalController
-from ckf_airgap.rehearsal.model.model import Finding
 from ckf_airgap.rehearsal.privatedir import PrivateDirectory
 from ckf_airgap.rehearsal.standin import write_standins
 from ckf_airgap.rehearsal.units.course import Script

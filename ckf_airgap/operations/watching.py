@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from ckf_airgap.facts.defaults import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S
-from ckf_airgap.juju.connection import connect
-from ckf_airgap.juju.snapshot import ModelSnapshot
-from ckf_airgap.juju.status import read_status
-from ckf_airgap.juju.store import JujuTarget
-from ckf_airgap.juju.watch import DEFAULT_TIMEOUT_S, WaitReport, wait_active_idle, watch
+from ckf_airgap.juju.controller.connection import connect
+from ckf_airgap.juju.controller.status import read_status
+from ckf_airgap.juju.controller.store import JujuTarget
+from ckf_airgap.juju.snapshots.snapshot import ModelSnapshot
+from ckf_airgap.juju.watching.watch import DEFAULT_TIMEOUT_S, WaitReport, wait_active_idle, watch
 from ckf_airgap.operations.observer import Observer
 
 

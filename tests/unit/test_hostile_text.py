@@ -18,7 +18,7 @@ from ckf_airgap.charmhub.refresh import _version
 from ckf_airgap.charms.charm import Base
 from ckf_airgap.documents import decimal, natural, parse_json
 from ckf_airgap.errors import IntegrityError
-from ckf_airgap.juju.connection import _dial
+from ckf_airgap.juju.controller.connection import _dial
 from ckf_airgap.packing.checksums import HEADER, Checksums
 from ckf_airgap.packing.names import whole_of
 from ckf_airgap.packing.tarstream import open_tar

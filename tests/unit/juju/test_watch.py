@@ -11,9 +11,9 @@ import pytest
 from ckf_airgap.concurrency import timeout
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import ControllerError, WaitTimeoutError, WorkloadError
-from ckf_airgap.juju.modelfeed import ModelFeed
-from ckf_airgap.juju.snapshot import Change
-from ckf_airgap.juju.watch import wait_active_idle, watch
+from ckf_airgap.juju.snapshots.modelfeed import ModelFeed
+from ckf_airgap.juju.snapshots.snapshot import Change
+from ckf_airgap.juju.watching.watch import wait_active_idle, watch
 
 
 class FakeApi:
