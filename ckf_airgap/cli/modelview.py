@@ -12,7 +12,12 @@ from rich.text import Text
 from ckf_airgap.cli.safetext import line
 from ckf_airgap.cli.tables import plain_table
 from ckf_airgap.cli.wording import plural
-from ckf_airgap.juju.snapshot import ApplicationSnapshot, ModelSnapshot, StatusInfo, UnitSnapshot
+from ckf_airgap.juju.snapshots.snapshot import (
+    ApplicationSnapshot,
+    ModelSnapshot,
+    StatusInfo,
+    UnitSnapshot,
+)
 
 _STYLES: Final[Mapping[str, str]] = {
     "active": "green",

@@ -12,10 +12,10 @@ from ckf_airgap.cli.safetext import line, visible
 from ckf_airgap.cli.tables import plain_table
 from ckf_airgap.cli.wording import duration, plural
 from ckf_airgap.documents import Document
-from ckf_airgap.juju.snapshot import ModelSnapshot
-from ckf_airgap.juju.watch import WaitReport
+from ckf_airgap.juju.snapshots.snapshot import ModelSnapshot
+from ckf_airgap.juju.watching.watch import WaitReport
 from ckf_airgap.operations.deploying import Deployment
-from ckf_airgap.rehearsal.model.model import Finding
+from ckf_airgap.rehearsal.entities.entities import Finding
 
 
 def standing(snapshot: ModelSnapshot, images: Mapping[str, str] | None = None) -> RenderableType:

@@ -1,5 +1,6 @@
 """All that talks to a Juju controller; the only room that imports libjuju.
 
-`ckf_airgap.juju.connection` connects, `ckf_airgap.juju.deploy` carries out a plan, and
-`ckf_airgap.juju.watch` waits. Parsing and planning need no libjuju, so nothing is imported here.
+`planning` compares a bundle with a model, `controller` talks to a controller, `applying` carries
+out a plan and `watching` waits; `snapshots` is what a model looks like at one moment. Planning
+needs no libjuju, so nothing is imported here.
 """

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ckf_airgap.juju.connection import Session
-from ckf_airgap.juju.deploy import DeployEvent
-from ckf_airgap.juju.snapshot import Change
-from ckf_airgap.juju.steps import Plan
-from ckf_airgap.juju.watch import Progress
+from ckf_airgap.juju.applying.deploy import DeployEvent
+from ckf_airgap.juju.controller.api import ConnectionNotice
+from ckf_airgap.juju.controller.connection import Session
+from ckf_airgap.juju.planning.plan import Plan
+from ckf_airgap.juju.snapshots.snapshot import Change
+from ckf_airgap.juju.watching.watch import Progress
 from ckf_airgap.operations.hidden import HiddenImages
 from ckf_airgap.rendering.overlay import Rendering
 
@@ -25,6 +26,9 @@ class Observer:
 
     def on_connected(self, session: Session) -> None:
         """There is a connection to the model."""
+
+    def on_notice(self, notice: ConnectionNotice) -> None:
+        """The connection was lost, and is being restored, or it is back."""
 
     def on_planned(self, plan: Plan) -> None:
         """It is known what has to be done; nothing has been done yet."""

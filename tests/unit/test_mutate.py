@@ -27,7 +27,7 @@ def mutate() -> ModuleType:
 @pytest.mark.parametrize(
     ("given", "tests"),
     [
-        ("ckf_airgap/juju/plan.py", "tests/unit/juju"),
+        ("ckf_airgap/juju/planning/planner.py", "tests/unit/juju"),
         ("ckf_airgap.transfer.registry.upload", "tests/unit/transfer"),
         (str(ROOT / "ckf_airgap" / "concurrency.py"), "tests/unit/test_concurrency.py"),
     ],

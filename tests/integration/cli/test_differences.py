@@ -13,7 +13,7 @@ from click.testing import Result
 
 from ckf_airgap.charms.charm import Option, Resource
 from ckf_airgap.facts.releases import load_release
-from ckf_airgap.juju.identity import RECORD_KEY
+from ckf_airgap.juju.planning.identity import RECORD_KEY
 from ckf_airgap.rehearsal.host.thread import ControllerThread
 from ckf_airgap.rehearsal.standin import write_standin, write_standins
 from tests.integration.cli.test_commands import requests

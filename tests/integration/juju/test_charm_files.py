@@ -10,8 +10,8 @@ import pytest
 import ckf_airgap
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import CharmError, RefusedError
-from ckf_airgap.juju.connection import connect
-from ckf_airgap.juju.store import JujuTarget
+from ckf_airgap.juju.controller.connection import connect
+from ckf_airgap.juju.controller.store import JujuTarget
 from ckf_airgap.rehearsal.host.controller import RehearsalController
 from tests.charms import write_charm
 

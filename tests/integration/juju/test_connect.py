@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from ckf_airgap.errors import ControllerError, ExitCode, MissingError, ModelNotFoundError
-from ckf_airgap.juju.api import JujuTimeouts
-from ckf_airgap.juju.connection import connect
-from ckf_airgap.juju.store import JujuTarget
+from ckf_airgap.juju.controller.api import JujuTimeouts
+from ckf_airgap.juju.controller.connection import connect
+from ckf_airgap.juju.controller.store import JujuTarget
 from ckf_airgap.rehearsal.api.tls import make_certificates
 from ckf_airgap.rehearsal.host.controller import RehearsalController
 from tests.integration.juju.world import QUICK, client_tasks

@@ -20,13 +20,13 @@ from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.documents import Document, load_mapping
 from ckf_airgap.errors import BundleError, ControllerError, RefusedError
 from ckf_airgap.images.reference import Registry
-from ckf_airgap.juju.connection import connect
-from ckf_airgap.juju.deploy import DeployEvent, DeployEventKind, plan_for
-from ckf_airgap.juju.identity import RECORD_KEY, DeploymentRecord
-from ckf_airgap.juju.status import read_live_model, read_status
-from ckf_airgap.juju.store import JujuTarget
-from ckf_airgap.juju.upload import RegistryAuth
-from ckf_airgap.juju.watch import wait_active_idle
+from ckf_airgap.juju.applying.deploy import DeployEvent, DeployEventKind, plan_for
+from ckf_airgap.juju.controller.connection import connect
+from ckf_airgap.juju.controller.status import read_live_model, read_status
+from ckf_airgap.juju.controller.store import JujuTarget
+from ckf_airgap.juju.controller.upload import RegistryAuth
+from ckf_airgap.juju.planning.identity import RECORD_KEY, DeploymentRecord
+from ckf_airgap.juju.watching.watch import wait_active_idle
 from ckf_airgap.rehearsal.host.controller import RehearsalController
 from ckf_airgap.rehearsal.standin import write_standin
 from ckf_airgap.rendering.overlay import render

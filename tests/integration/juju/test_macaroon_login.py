@@ -13,9 +13,9 @@ import yaml
 from macaroonbakery import bakery
 
 from ckf_airgap.errors import ControllerError
-from ckf_airgap.juju.connection import connect
-from ckf_airgap.juju.store import JujuTarget, read_controller
-from ckf_airgap.juju.upload import Uploader
+from ckf_airgap.juju.controller.connection import connect
+from ckf_airgap.juju.controller.store import JujuTarget, read_controller
+from ckf_airgap.juju.controller.upload import Uploader
 from ckf_airgap.rehearsal.host.controller import RehearsalController
 from ckf_airgap.rehearsal.model.bakery import LocalBakery
 from ckf_airgap.rehearsal.standin import write_standin

@@ -21,11 +21,11 @@ import yaml
 
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import ControllerError, ExitCode
-from ckf_airgap.juju.connection import connect
-from ckf_airgap.juju.snapshot import ModelSnapshot
-from ckf_airgap.juju.status import read_status
-from ckf_airgap.juju.store import JujuTarget
-from ckf_airgap.juju.watch import wait_active_idle
+from ckf_airgap.juju.controller.connection import connect
+from ckf_airgap.juju.controller.status import read_status
+from ckf_airgap.juju.controller.store import JujuTarget
+from ckf_airgap.juju.snapshots.snapshot import ModelSnapshot
+from ckf_airgap.juju.watching.watch import wait_active_idle
 from ckf_airgap.rehearsal.api.tls import Certificates, make_certificates
 from ckf_airgap.rehearsal.host.controller import RehearsalController
 from tests.integration.juju.world import QUICK
@@ -177,7 +177,8 @@ async def test_a_model_that_is_described_oddly(proxy: Proxy) -> None:
         ("ModelManager.ListModels", "[]"),
         ("ModelManager.ListModels", '{"user-models": [7, {"model": {"name": 7}}]}'),
         ("ModelManager.ModelInfo", '{"results": {"a": 1}}'),
-        ("ModelConfig.ModelGet", "[]"),
+        ("Client.WatchAll", "[]"),
+        ("Client.WatchAll", "{}"),
     ):
         proxy.answer(call, response)
         with pytest.raises(ControllerError) as caught:

@@ -12,12 +12,12 @@ from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.charms.charmfile import read_charm
 from ckf_airgap.errors import BundleError, RefusedError
-from ckf_airgap.juju.conditions import new_model
-from ckf_airgap.juju.connection import connect
-from ckf_airgap.juju.deploy import DeployEvent, DeployEventKind, execute, plan_for
-from ckf_airgap.juju.offers import GrantOffer, MakeOffer
-from ckf_airgap.juju.plan import plan_deployment
-from ckf_airgap.juju.store import JujuTarget
+from ckf_airgap.juju.applying.deploy import DeployEvent, DeployEventKind, execute, plan_for
+from ckf_airgap.juju.controller.conditions import new_model
+from ckf_airgap.juju.controller.connection import connect
+from ckf_airgap.juju.controller.store import JujuTarget
+from ckf_airgap.juju.planning.offers import GrantOffer, MakeOffer
+from ckf_airgap.juju.planning.planner import plan_deployment
 from ckf_airgap.rehearsal.host.controller import RehearsalController
 from ckf_airgap.rehearsal.standin import write_standin
 from tests.integration.juju.world import QUICK, deploy, parse

@@ -12,7 +12,7 @@ from ckf_airgap import (
     WaitTimeoutError,
     rehearse,
 )
-from ckf_airgap.juju.watch import Progress
+from ckf_airgap.juju.watching.watch import Progress
 
 
 class Watching(Observer):

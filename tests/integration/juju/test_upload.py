@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from ckf_airgap.errors import ControllerError, MissingError, RefusedError
-from ckf_airgap.juju.api import JujuTimeouts
-from ckf_airgap.juju.connection import HttpAccess, connect
-from ckf_airgap.juju.steps import ResourceUpload
-from ckf_airgap.juju.store import JujuTarget
-from ckf_airgap.juju.upload import Uploader
+from ckf_airgap.juju.controller.api import JujuTimeouts
+from ckf_airgap.juju.controller.connection import HttpAccess, connect
+from ckf_airgap.juju.controller.store import JujuTarget
+from ckf_airgap.juju.controller.upload import Uploader
+from ckf_airgap.juju.planning.steps import ResourceUpload
 from ckf_airgap.rehearsal.api.tls import make_certificates
 from ckf_airgap.rehearsal.standin import write_standin
 from tests.integration.juju.world import QUICK

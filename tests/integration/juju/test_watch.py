@@ -10,10 +10,10 @@ from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.concurrency import timeout
 from ckf_airgap.errors import ControllerError, WaitTimeoutError, WorkloadError
-from ckf_airgap.juju.connection import Session, connect
-from ckf_airgap.juju.snapshot import Change, ModelSnapshot
-from ckf_airgap.juju.store import JujuTarget
-from ckf_airgap.juju.watch import Progress, wait_active_idle, watch
+from ckf_airgap.juju.controller.connection import Session, connect
+from ckf_airgap.juju.controller.store import JujuTarget
+from ckf_airgap.juju.snapshots.snapshot import Change, ModelSnapshot
+from ckf_airgap.juju.watching.watch import Progress, wait_active_idle, watch
 from ckf_airgap.rehearsal.host.controller import RehearsalController
 from ckf_airgap.rehearsal.units.course import Course, Step
 from tests.integration.juju.world import QUICK, SCALES, client_tasks, deploy

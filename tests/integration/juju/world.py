@@ -10,11 +10,11 @@ from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.charms.charmfile import read_charm
 from ckf_airgap.documents import load_mapping
-from ckf_airgap.juju.api import JujuTimeouts
-from ckf_airgap.juju.connection import Session
-from ckf_airgap.juju.deploy import DeployEvent, DeployReport, execute, plan_for
-from ckf_airgap.juju.store import JujuTarget
-from ckf_airgap.juju.upload import RegistryAuth
+from ckf_airgap.juju.applying.deploy import DeployEvent, DeployReport, execute, plan_for
+from ckf_airgap.juju.controller.api import JujuTimeouts
+from ckf_airgap.juju.controller.connection import Session
+from ckf_airgap.juju.controller.store import JujuTarget
+from ckf_airgap.juju.controller.upload import RegistryAuth
 from ckf_airgap.rehearsal.host.controller import RehearsalController
 from ckf_airgap.rehearsal.standin import write_standin
 from tests.unit.juju.samples import KFP, MINIO, MYSQL

@@ -11,7 +11,7 @@ import pytest
 
 from ckf_airgap.documents import dump_yaml, load_mapping
 from ckf_airgap.images.reference import ImageReference
-from ckf_airgap.juju.store import JujuTarget
+from ckf_airgap.juju.controller.store import JujuTarget
 from ckf_airgap.operations.deploying import deploy
 from ckf_airgap.operations.rehearsing import Rehearsal, rehearse
 from ckf_airgap.operations.rendering import read_and_render

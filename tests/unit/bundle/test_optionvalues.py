@@ -13,7 +13,7 @@ from ckf_airgap.bundle.optionvalues import convert, trust_of
 from ckf_airgap.bundle.shape import load_parts
 from ckf_airgap.charms.charm import Option, OptionType, OptionValue
 from ckf_airgap.documents import as_mapping
-from ckf_airgap.juju.values import juju_text
+from ckf_airgap.juju.planning.values import juju_text
 
 SECRET = "secret:9m4e2mr0ui3e8a215n4g"
 MODEL = "c3f6a2d0-1b2c-4d5e-8f90-0123456789ab"

@@ -15,7 +15,7 @@ from ckf_airgap.cli.modelview import (
     worst,
 )
 from ckf_airgap.cli.wording import duration
-from ckf_airgap.juju.snapshot import (
+from ckf_airgap.juju.snapshots.snapshot import (
     ApplicationSnapshot,
     ModelSnapshot,
     RelationSnapshot,

@@ -10,19 +10,23 @@ from ckf_airgap.bundle.bundle import EndpointRef
 from ckf_airgap.cli.progress import ProgressView
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import InterruptedRunError
-from ckf_airgap.juju.deploy import DeployEvent, DeployEventKind
-from ckf_airgap.juju.idle import IdleTracker
-from ckf_airgap.juju.live import LiveModel
-from ckf_airgap.juju.plan import plan_deployment
-from ckf_airgap.juju.snapshot import (
+from ckf_airgap.juju.applying.deploy import DeployEvent, DeployEventKind
+from ckf_airgap.juju.planning.live import LiveModel
+from ckf_airgap.juju.planning.plan import Plan
+from ckf_airgap.juju.planning.planner import plan_deployment
+from ckf_airgap.juju.planning.steps import (
+    AddRelation,
+    Scale,
+)
+from ckf_airgap.juju.snapshots.snapshot import (
     ApplicationSnapshot,
     Change,
     ModelSnapshot,
     StatusInfo,
     UnitSnapshot,
 )
-from ckf_airgap.juju.steps import AddRelation, Plan, Scale
-from ckf_airgap.juju.watch import Progress
+from ckf_airgap.juju.watching.idle import IdleTracker
+from ckf_airgap.juju.watching.watch import Progress
 from tests.unit.juju.samples import KFP, MINIO, bundle
 
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from ckf_airgap.charms.charm import Base
 from ckf_airgap.documents import load_yaml
-from ckf_airgap.juju.arguments import deploy_arguments
-from ckf_airgap.juju.steps import DeployApplication
+from ckf_airgap.juju.applying.arguments import deploy_arguments
+from ckf_airgap.juju.planning.steps import DeployApplication
 
 TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\t"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ckf_airgap.documents import JSONValue
-from ckf_airgap.juju.assumes import unmet_assumptions
+from ckf_airgap.juju.planning.assumes import unmet_assumptions
 
 FEATURES = {"juju": "3.6.12", "k8s-api": "1.31.0", "plain": ""}
 

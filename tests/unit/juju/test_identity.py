@@ -8,7 +8,8 @@ import pytest
 
 from ckf_airgap.errors import Problem, RefusedError
 from ckf_airgap.images.reference import Registry
-from ckf_airgap.juju.identity import (
+from ckf_airgap.juju.controller.upload import RegistryAuth, image_details, image_documents
+from ckf_airgap.juju.planning.identity import (
     DeploymentRecord,
     HeldIdentity,
     WantedIdentity,
@@ -16,9 +17,8 @@ from ckf_airgap.juju.identity import (
     compare,
     sha384,
 )
-from ckf_airgap.juju.live import LiveApplication, LiveModel
-from ckf_airgap.juju.plan import plan_deployment
-from ckf_airgap.juju.upload import RegistryAuth, image_details, image_documents
+from ckf_airgap.juju.planning.live import LiveApplication, LiveModel
+from ckf_airgap.juju.planning.planner import plan_deployment
 from tests.unit.juju.samples import MINIO, bundle
 
 IMAGE = "reg:5000/minio:1"

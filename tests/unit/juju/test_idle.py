@@ -8,8 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ckf_airgap.errors import Problem
-from ckf_airgap.juju.idle import IdleTracker, Obstacle, Verdict
-from ckf_airgap.juju.snapshot import ApplicationSnapshot, ModelSnapshot, StatusInfo, UnitSnapshot
+from ckf_airgap.juju.snapshots.snapshot import (
+    ApplicationSnapshot,
+    ModelSnapshot,
+    StatusInfo,
+    UnitSnapshot,
+)
+from ckf_airgap.juju.watching.idle import IdleTracker, Obstacle, Verdict
 
 
 def unit(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ckf_airgap.errors import ControllerError
-from ckf_airgap.juju.logins import as_header, as_login_field, read_macaroons
+from ckf_airgap.juju.controller.logins import as_header, as_login_field, read_macaroons
 
 UUID = "e1bfbb6f-2a2d-449d-aee5-87c7c011ddfc"
 NOW = datetime(2026, 11, 25, 16, 0, tzinfo=timezone.utc)

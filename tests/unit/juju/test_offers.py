@@ -7,11 +7,16 @@ import pytest
 from ckf_airgap.bundle.exposure import ExposedEndpoint
 from ckf_airgap.documents import JSONValue
 from ckf_airgap.errors import BundleError
-from ckf_airgap.juju.arguments import grant_arguments, offer_arguments
-from ckf_airgap.juju.live import LiveApplication, LiveModel
-from ckf_airgap.juju.offers import GrantOffer, LiveOffer, MakeOffer, live_offers
-from ckf_airgap.juju.plan import plan_deployment
-from ckf_airgap.juju.steps import Expose, Plan, SetAnnotations, Step
+from ckf_airgap.juju.applying.arguments import grant_arguments, offer_arguments
+from ckf_airgap.juju.planning.live import LiveApplication, LiveModel
+from ckf_airgap.juju.planning.offers import GrantOffer, LiveOffer, MakeOffer, live_offers
+from ckf_airgap.juju.planning.plan import Plan
+from ckf_airgap.juju.planning.planner import plan_deployment
+from ckf_airgap.juju.planning.steps import (
+    Expose,
+    SetAnnotations,
+    Step,
+)
 from tests.unit.juju.samples import bundle, charm
 
 PETS = charm(

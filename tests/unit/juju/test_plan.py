@@ -14,19 +14,20 @@ from ckf_airgap.bundle.login import ImageLogin
 from ckf_airgap.charms.charm import Base, Charm
 from ckf_airgap.errors import BundleError, CharmError
 from ckf_airgap.facts.releases import load_release, release_names
-from ckf_airgap.juju.identity import HeldIdentity, WantedIdentity
-from ckf_airgap.juju.live import LiveApplication, LiveModel, charm_name_of_url, live_model
-from ckf_airgap.juju.plan import plan_deployment
-from ckf_airgap.juju.steps import (
+from ckf_airgap.juju.planning.identity import HeldIdentity, WantedIdentity
+from ckf_airgap.juju.planning.live import LiveApplication, LiveModel, live_model
+from ckf_airgap.juju.planning.plan import Plan
+from ckf_airgap.juju.planning.planner import plan_deployment
+from ckf_airgap.juju.planning.steps import (
     AddRelation,
     DeployApplication,
     Expose,
-    Plan,
     Scale,
     SetConstraints,
     SetOptions,
     UploadCharm,
 )
+from ckf_airgap.juju.snapshots.charmurl import charm_name_of_url
 from tests.unit.juju.samples import KFP, MINIO, MYSQL, bundle, charm
 
 EMPTY = LiveModel(name="kubeflow")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ckf_airgap.errors import BundleError
-from ckf_airgap.juju.live import LiveApplication, LiveModel
-from ckf_airgap.juju.plan import plan_deployment
-from ckf_airgap.juju.steps import Plan
+from ckf_airgap.juju.planning.live import LiveApplication, LiveModel
+from ckf_airgap.juju.planning.plan import Plan
+from ckf_airgap.juju.planning.planner import plan_deployment
 from tests.unit.juju.samples import MINIO, bundle, charm
 
 STORED = charm(

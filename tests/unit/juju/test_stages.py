@@ -7,10 +7,10 @@ from pathlib import Path
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.charms.charmfile import read_charm
 from ckf_airgap.documents import load_mapping
-from ckf_airgap.juju.live import LiveModel
-from ckf_airgap.juju.plan import plan_deployment
-from ckf_airgap.juju.stages import in_stages
-from ckf_airgap.juju.steps import Plan
+from ckf_airgap.juju.applying.stages import in_stages
+from ckf_airgap.juju.planning.live import LiveModel
+from ckf_airgap.juju.planning.plan import Plan
+from ckf_airgap.juju.planning.planner import plan_deployment
 from tests.charms import write_charm
 
 

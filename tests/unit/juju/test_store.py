@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 
 from ckf_airgap.errors import ControllerError
-from ckf_airgap.juju.store import JujuTarget, default_juju_data, read_controller, read_ssh_key
+from ckf_airgap.juju.controller.store import (
+    JujuTarget,
+    default_juju_data,
+    read_controller,
+    read_ssh_key,
+)
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 from ckf_airgap.documents import Document, natural
-from ckf_airgap.juju.snapshot import (
+from ckf_airgap.juju.snapshots.snapshot import (
     ApplicationSnapshot,
     ModelSnapshot,
     StatusInfo,
     UnitSnapshot,
     changes_between,
 )
-from ckf_airgap.juju.tables import ModelTables, snapshot_of_status
+from ckf_airgap.juju.snapshots.tables import ModelTables, snapshot_of_status
 
 
 def unit_delta(name: str, workload: str, agent: str = "idle", message: str = "") -> Document:

@@ -5,15 +5,15 @@ import yaml
 
 from ckf_airgap.bundle.login import ImageLogin
 from ckf_airgap.images.reference import Registry
-from ckf_airgap.juju.api import JujuTimeouts
-from ckf_airgap.juju.steps import ResourceUpload
-from ckf_airgap.juju.upload import (
+from ckf_airgap.juju.controller.api import JujuTimeouts
+from ckf_airgap.juju.controller.upload import (
     RegistryAuth,
     RegistryLogin,
     error_text,
     image_details,
     image_documents,
 )
+from ckf_airgap.juju.planning.steps import ResourceUpload
 
 
 @pytest.mark.parametrize(

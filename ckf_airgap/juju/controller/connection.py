@@ -1,0 +1,383 @@
+"""Connect to a model, with a message of its own for each way in which that can fail.
+
+The connection is open for a block::
+
+    async with connect(JujuTarget(model="kubeflow"), create_model=True) as session:
+        await session.api.call("Client", "FullStatus", {"patterns": []})
+
+What can be done at the same time is: where the client store knows the model's UUID, the model is
+logged in to and watched while the controller is asked about it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Awaitable
+from dataclasses import dataclass
+from typing import Any
+
+from ckf_airgap.concurrency import Deadline, run_to_end, timeout
+from ckf_airgap.documents import Document
+from ckf_airgap.errors import ControllerError, Problem
+from ckf_airgap.juju.controller.access import HttpAccess
+from ckf_airgap.juju.controller.api import Api, JujuTimeouts, OnNotice, ignore_notice
+from ckf_airgap.juju.controller.calls import LibjujuApi
+from ckf_airgap.juju.controller.libjuju import (
+    DirectConnection,
+    WatchedModel,
+    authorization,
+    server_version,
+)
+from ckf_airgap.juju.controller.link import Link
+from ckf_airgap.juju.controller.login import ControllerLoginError, log_in, logged_in, trusted
+from ckf_airgap.juju.controller.logins import as_header
+from ckf_airgap.juju.controller.models import (
+    ModelEntry,
+    ask_model_info,
+    find_model,
+    usable_model_info,
+)
+from ckf_airgap.juju.controller.reasons import in_seconds
+from ckf_airgap.juju.controller.store import (
+    JujuTarget,
+    StoredController,
+    read_controller,
+    read_ssh_key,
+    stored_model_uuid,
+)
+from ckf_airgap.juju.controller.watcher import Watcher
+from ckf_airgap.juju.snapshots.modelfeed import ModelFeed
+
+__all__ = ["HttpAccess", "Session", "connect"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Terms:
+    """What all connections of a session have in common."""
+
+    controller: StoredController
+    trust: ssl.SSLContext
+    limits: JujuTimeouts
+    deadline: Deadline
+    on_notice: OnNotice
+
+    @property
+    def where(self) -> str:
+        """What messages call the controller."""
+        return f"controller {self.controller.name}"
+
+
+class Session:
+    """A connection to one model, open as long as the ``async with`` of `connect` lasts.
+
+    It survives that the connection breaks: it is restored, see `reconnected`.
+
+    Attributes:
+        controller: The controller, from the client store.
+        entry: The model as the controller lists it.
+        info: The controller's description of the model when it was connected to.
+        api: Calls of the model's facades.
+        timeouts: How long anything may take.
+        deadline: When everything must be over. Whoever has a limit sets its ``until``: calls,
+            uploads and the attempts to restore the connection end by then.
+    """
+
+    def __init__(
+        self, terms: _Terms, entry: ModelEntry, info: Document, model: _OpenModel, side: _Side
+    ) -> None:
+        self.controller = terms.controller
+        self.entry = entry
+        self.info = info
+        self.timeouts = terms.limits
+        self.deadline = terms.deadline
+        self.api: Api = model.api
+        self._terms = terms
+        self._model = model
+        self._side = side
+
+    @property
+    def http(self) -> HttpAccess:
+        """What uploads need; the address may be another one after the connection was restored."""
+        connection = self._model.connection
+        return HttpAccess(
+            endpoint=str(connection.endpoint),
+            model_uuid=self.entry.uuid,
+            authorization=authorization(connection),
+            cookie=as_header(self.controller.macaroons),
+            ssl_context=self._terms.trust,
+        )
+
+    @property
+    def model(self) -> Any:
+        """The connected libjuju ``juju.model.Model``, for what this room does not do."""
+        return self._model.watched.model
+
+    @property
+    def feed(self) -> ModelFeed:
+        """The model's state as the watcher reports it."""
+        return self._model.watched.feed
+
+    @property
+    def model_name(self) -> str:
+        """The model's name."""
+        return self.entry.name
+
+    @property
+    def uuid(self) -> str:
+        """The model's UUID."""
+        return self.entry.uuid
+
+    @property
+    def endpoint(self) -> str:
+        """The controller's address in use, ``host:port``."""
+        return self.http.endpoint
+
+    @property
+    def juju_version(self) -> str:
+        """The controller's version."""
+        return server_version(self._model.connection)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection can be used now; not while it is being restored."""
+        return self._model.link.is_open
+
+    @property
+    def outages(self) -> tuple[Problem, ...]:
+        """Each time that the connection was lost and restored so far, as a warning."""
+        return tuple(self._model.link.outages)
+
+    async def reconnected(self, until: float | None = None) -> None:
+        """Return as soon as the connection can be used, at once when it has not broken.
+
+        Args:
+            until: The monotonic time at which waiting ends; the session's deadline ends it, too.
+
+        Raises:
+            ControllerError: when it does not come back, with how long that was tried and the last
+                reason why not, such as a certificate that does not verify.
+        """
+        await self._model.link.until_open(until)
+
+    async def watching(self) -> None:
+        """Return when the feed has the whole model; only needed after ``connect(watch=False)``.
+
+        Raises:
+            ControllerError: when the model cannot be watched, or is not known in time.
+        """
+        limit_s = self.deadline.left_s(self.timeouts.call_s)
+        await _known(self._model.watcher, self._terms.where, limit_s)
+
+    @contextlib.asynccontextmanager
+    async def controller_api(self) -> AsyncIterator[Api]:
+        """Call facades of the controller itself in a block: offers and users are no model's.
+
+        Raises:
+            ControllerError: when it cannot be reached any more, or refuses the login.
+        """
+        async with self._side.api() as api:
+            yield api
+
+
+@contextlib.asynccontextmanager
+async def connect(
+    target: JujuTarget,
+    *,
+    create_model: bool = False,
+    timeouts: JujuTimeouts | None = None,
+    deadline: Deadline | None = None,
+    on_notice: OnNotice = ignore_notice,
+    watch: bool = True,
+) -> AsyncIterator[Session]:
+    """Connect to a model, and disconnect when the block ends.
+
+    The address is dialled directly, whatever ``HTTPS_PROXY`` says: websocket and uploads must take
+    the same route, and a controller behind the air gap is not behind a proxy.
+
+    Args:
+        target: Which model of which controller.
+        create_model: Create the model when it does not exist.
+        timeouts: How long anything may take.
+        deadline: When everything must be over; it may be moved while the session is open.
+        on_notice: Is told that the connection was lost, and that it is back.
+        watch: Wait until the session's feed has the whole model. Without, the feed stays empty
+            until `Session.watching`, and there are two round trips less.
+
+    Raises:
+        ControllerError: when there is no client store or login; the controller cannot be reached,
+            is not trusted, refuses the login or is not Juju 3; the model does not exist.
+    """
+    controller = await asyncio.to_thread(read_controller, target.controller, target.juju_data)
+    terms = _Terms(
+        controller=controller,
+        trust=await asyncio.to_thread(trusted, controller),
+        limits=timeouts if timeouts is not None else JujuTimeouts(),
+        deadline=deadline if deadline is not None else Deadline(),
+        on_notice=on_notice,
+    )
+    guess = await asyncio.to_thread(stored_model_uuid, controller, target.model)
+    side = _Side(terms)
+    openings: dict[str, _Opening] = {}
+
+    def open_model(uuid: str) -> None:
+        openings[uuid] = _Opening(_OpenModel(terms, target.model, uuid), watch=watch)
+
+    try:
+        if guess is not None:
+            open_model(guess)
+        entry, info = await side.look_up(target.model, guess, create=create_model)
+        if entry.uuid not in openings:
+            open_model(entry.uuid)
+        model = await openings[entry.uuid].opened()
+        model.watched.describe(info)
+        session = Session(terms, entry, info, model, side)
+        if watch:
+            await session.watching()
+        yield session
+    finally:
+        await run_to_end(_all(side.close(), *(opening.close() for opening in openings.values())))
+
+
+async def _all(*parts: Awaitable[None]) -> None:
+    await asyncio.gather(*parts)
+
+
+async def _known(watcher: Watcher, where: str, limit_s: float | None) -> None:
+    try:
+        async with timeout(limit_s):
+            await watcher.until_known()
+    except TimeoutError as exc:
+        raise ControllerError(
+            f"{where} did not describe the model within {in_seconds(limit_s or 0)}",
+            fix="Look at the controller: juju status -m controller.",
+        ) from exc
+
+
+class _OpenModel:
+    """A connection to a model, and all that keeps it."""
+
+    def __init__(self, terms: _Terms, name: str, uuid: str) -> None:
+        self._terms = terms
+        self.connection = DirectConnection(terms.controller, uuid, terms.trust, terms.limits)
+        self.link = Link(terms.where, self.log_in, terms.limits, terms.deadline, terms.on_notice)
+        self.connection.on_lost = self.link.lost
+        self.watched = WatchedModel(
+            name=name.rpartition("/")[2],
+            connection=self.connection,
+            juju_data=terms.controller.juju_data,
+        )
+        self.watcher = Watcher(self.watched, self.link, terms.where)
+        self.api = LibjujuApi(self.connection, terms.where, terms.limits, terms.deadline, self.link)
+
+    async def log_in(self) -> None:
+        """Reach the controller and log in to the model."""
+        terms = self._terms
+        await log_in(self.connection, terms.controller, terms.limits, terms.deadline)
+        if not self.connection.is_open:
+            raise ControllerLoginError(terms.where, "closed the connection at once", fix="")
+
+    async def close(self) -> None:
+        """Disconnect."""
+        try:
+            await self.watcher.end()
+            await self.link.close()
+        finally:
+            await self.watched.disconnect()
+
+
+class _Opening:
+    """A model that is being connected to, at the same time as other things are done."""
+
+    def __init__(self, model: _OpenModel, *, watch: bool) -> None:
+        self._model = model
+        self._task = asyncio.create_task(self._open(watch=watch))
+
+    async def _open(self, *, watch: bool) -> None:
+        await self._model.log_in()
+        if watch:
+            self._model.watcher.start()
+
+    async def opened(self) -> _OpenModel:
+        """Return the model as soon as it is connected to.
+
+        Raises:
+            ControllerError: when it cannot be.
+        """
+        await self._task
+        return self._model
+
+    async def close(self) -> None:
+        """Disconnect, or stop connecting; only the first time counts."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self._model.close()
+
+
+class _Side:
+    """The connection to the controller itself, beside that to the model."""
+
+    def __init__(self, terms: _Terms) -> None:
+        self._terms = terms
+        self._stack = contextlib.AsyncExitStack()
+        self._connection: DirectConnection | None = None
+
+    async def look_up(
+        self, name: str, guess: str | None, *, create: bool
+    ) -> tuple[ModelEntry, Document]:
+        """Return a model, and the controller's description of it.
+
+        Args:
+            name: The model's name.
+            guess: The UUID that it has presumably: it is described in the same round trip.
+            create: Whether to create it when it does not exist.
+
+        Raises:
+            ControllerError: when it does not exist or cannot be used.
+        """
+        terms = self._terms
+        terms_of = (terms.controller, terms.limits, terms.deadline, terms.trust)
+        self._connection = await self._stack.enter_async_context(logged_in(*terms_of))
+        api = self._api(self._connection)
+        ssh_key = await asyncio.to_thread(read_ssh_key, terms.controller.juju_data)
+        finding = find_model(
+            api,
+            name,
+            controller=terms.controller.name,
+            user=terms.controller.user,
+            create=create,
+            ssh_key=ssh_key,
+        )
+        if guess is None:
+            entry = await finding
+        else:
+            found, described = await asyncio.gather(
+                finding, ask_model_info(api, guess), return_exceptions=True
+            )
+            if isinstance(found, BaseException):
+                raise found
+            entry = found
+            if entry.uuid == guess and not isinstance(described, BaseException):
+                return entry, usable_model_info(entry, described)
+        return entry, usable_model_info(entry, await ask_model_info(api, entry.uuid))
+
+    @contextlib.asynccontextmanager
+    async def api(self) -> AsyncIterator[Api]:
+        """Call the controller's facades in a block, on the connection that there is, or another."""
+        if self._connection is not None and self._connection.is_open:
+            yield self._api(self._connection)
+            return
+        terms = self._terms
+        async with logged_in(
+            terms.controller, terms.limits, terms.deadline, terms.trust
+        ) as connection:
+            yield self._api(connection)
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._stack.aclose()
+
+    def _api(self, connection: DirectConnection) -> Api:
+        terms = self._terms
+        return LibjujuApi(connection, terms.where, terms.limits, terms.deadline)

@@ -1,0 +1,1 @@
+"""What must change in a model to be as a bundle says. Pure."""

@@ -1,0 +1,1 @@
+"""A model as the controller describes it: at one moment, and change by change. Pure."""

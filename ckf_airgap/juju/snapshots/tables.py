@@ -1,0 +1,246 @@
+"""Snapshots of a model from what the controller sends: full status and deltas. Pure.
+
+The shapes are those of ``Client.FullStatus`` v8 and ``AllWatcher`` v3 of Juju 3.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from ckf_airgap.documents import Document, JSONValue, mappings, natural
+from ckf_airgap.juju.snapshots.snapshot import (
+    ApplicationSnapshot,
+    ModelSnapshot,
+    RelationSnapshot,
+    StatusInfo,
+    UnitSnapshot,
+)
+
+POD_STATES: Final = frozenset({"error", "blocked"})
+"""Workload states that only ``FullStatus`` has, from the pod: an image that cannot be pulled, a
+crash loop, no node to run on."""
+
+
+def snapshot_of_status(model: str, status: Document) -> ModelSnapshot:
+    """Return the model that a response of ``Client.FullStatus`` describes."""
+    return ModelSnapshot(
+        model=model,
+        applications={
+            name: _status_application(name, fields)
+            for name, fields in sorted(mappings(status.get("applications")))
+        },
+        relations=tuple(
+            RelationSnapshot(
+                id=_int(fields.get("id")) or 0,
+                key=_str(fields.get("key")),
+                interface=_str(fields.get("interface")),
+                ends=tuple(
+                    f"{_str(end.get('application'))}:{_str(end.get('name'))}"
+                    for end in _documents(fields.get("endpoints"))
+                ),
+            )
+            for fields in _documents(status.get("relations"))
+        ),
+    )
+
+
+class ModelTables:
+    """The model as the deltas of the watcher describe it, kept current and without history.
+
+    Args:
+        model: The model's name.
+    """
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        self._applications: dict[str, ApplicationSnapshot] = {}
+        self._units: dict[str, UnitSnapshot] = {}
+        self._relations: dict[int, RelationSnapshot] = {}
+        self._pods: dict[str, StatusInfo] = {}
+        self._seen = ModelSnapshot(model=model)
+
+    def clear(self) -> None:
+        """Forget all: a new watcher reports the whole model again, but not what was removed."""
+        for table in (self._applications, self._units, self._relations, self._pods):
+            table.clear()
+        self._seen = ModelSnapshot(model=self.model)
+
+    def apply(self, kind: str, data: Mapping[str, JSONValue], *, removed: bool) -> bool:
+        """Take one delta; return whether it was of a kind that is kept."""
+        name = _str(data.get("name"))
+        if kind == "application":
+            self._applications.pop(name, None)
+            if not removed:
+                self._applications[name] = _delta_application(name, data)
+        elif kind == "unit":
+            old = self._units.pop(name, None)
+            new = None if removed else _delta_unit(name, data)
+            if new is not None:
+                self._units[name] = new
+            if new is None or old is None or old.workload != new.workload:
+                self._pods.pop(name, None)
+        elif kind == "relation":
+            number = _int(data.get("id")) or 0
+            self._relations.pop(number, None)
+            if not removed:
+                self._relations[number] = _delta_relation(number, data)
+        else:
+            return False
+        return True
+
+    def apply_status(self, status: Document, *, asked_at: ModelSnapshot) -> bool:
+        """Take a response of ``Client.FullStatus``; return whether it had anything new.
+
+        It has what the watcher does not: the state of pods (`POD_STATES`), who is leader, scales,
+        bases and addresses. And it no longer has what was removed while the watcher was
+        disconnected.
+
+        Args:
+            status: The response.
+            asked_at: The snapshot when the status was asked for; what came later is kept.
+        """
+        before = self.snapshot()
+        seen = snapshot_of_status(self.model, status)
+        units = {unit.name: unit for unit in seen.units}
+        for unit in asked_at.units:
+            if unit.name not in units:
+                self._units.pop(unit.name, None)
+        for name in asked_at.applications:
+            if name not in seen.applications:
+                self._applications.pop(name, None)
+        self._pods = {
+            name: unit.workload
+            for name, unit in units.items()
+            if unit.workload.current in POD_STATES
+            and name in self._units
+            and unit.workload.current != self._units[name].workload.current
+        }
+        self._seen = seen
+        return self.snapshot() != before
+
+    def snapshot(self) -> ModelSnapshot:
+        """Return the model as it is now."""
+        seen = {unit.name: unit for unit in self._seen.units}
+        units: dict[str, list[UnitSnapshot]] = {}
+        for name, unit in self._units.items():
+            told = seen.get(name, unit)
+            units.setdefault(unit.application, []).append(
+                replace(
+                    unit,
+                    workload=self._pods.get(name, unit.workload),
+                    leader=told.leader,
+                    address=unit.address or told.address,
+                )
+            )
+        return ModelSnapshot(
+            model=self.model,
+            applications={
+                name: self._application(
+                    name, sorted(units.get(name, ()), key=lambda unit: natural(unit.name))
+                )
+                for name in sorted(self._applications)
+            },
+            relations=tuple(self._relations[number] for number in sorted(self._relations)),
+        )
+
+    def _application(self, name: str, units: list[UnitSnapshot]) -> ApplicationSnapshot:
+        """Return an application with its units, and with what only the status has."""
+        application = replace(self._applications[name], units=tuple(units))
+        told = self._seen.applications.get(name)
+        if told is None:
+            return application
+        return replace(application, scale=told.scale, base=told.base, address=told.address)
+
+
+def _delta_application(name: str, data: Mapping[str, JSONValue]) -> ApplicationSnapshot:
+    return ApplicationSnapshot(
+        name=name,
+        charm_url=_str(data.get("charm-url")),
+        status=_delta_status(data.get("status")),
+        life=_str(data.get("life")) or "alive",
+        exposed=data.get("exposed") is True,
+    )
+
+
+def _delta_unit(name: str, data: Mapping[str, JSONValue]) -> UnitSnapshot:
+    return UnitSnapshot(
+        name=name,
+        application=_str(data.get("application")),
+        workload=_delta_status(data.get("workload-status")),
+        agent=_delta_status(data.get("agent-status")),
+        address=_str(data.get("public-address")) or _str(data.get("private-address")),
+    )
+
+
+def _delta_relation(number: int, data: Mapping[str, JSONValue]) -> RelationSnapshot:
+    interface = ""
+    ends = []
+    for end in _documents(data.get("endpoints")):
+        fields = end.get("relation")
+        relation = fields if isinstance(fields, dict) else {}
+        interface = _str(relation.get("interface"))
+        ends.append(f"{_str(end.get('application-name'))}:{_str(relation.get('name'))}")
+    return RelationSnapshot(
+        id=number, key=_str(data.get("key")), interface=interface, ends=tuple(ends)
+    )
+
+
+def _delta_status(value: JSONValue) -> StatusInfo:
+    fields = value if isinstance(value, dict) else {}
+    return StatusInfo(
+        current=_str(fields.get("current")),
+        message=_str(fields.get("message")),
+        since=_str(fields.get("since")),
+    )
+
+
+def _status_application(name: str, fields: Document) -> ApplicationSnapshot:
+    base = fields.get("base")
+    channel = _str(base.get("channel")) if isinstance(base, dict) else ""
+    units = [
+        UnitSnapshot(
+            name=unit,
+            application=name,
+            workload=_full_status(data.get("workload-status")),
+            agent=_full_status(data.get("agent-status")),
+            leader=data.get("leader") is True,
+            address=_str(data.get("address")) or _str(data.get("public-address")),
+        )
+        for unit, data in mappings(fields.get("units"))
+    ]
+    return ApplicationSnapshot(
+        name=name,
+        charm_url=_str(fields.get("charm")),
+        status=_full_status(fields.get("status")),
+        units=tuple(sorted(units, key=lambda unit: natural(unit.name))),
+        life=_str(fields.get("life")) or "alive",
+        exposed=fields.get("exposed") is True,
+        base=f"{base.get('name')}@{channel.partition('/')[0]}" if isinstance(base, dict) else "",
+        address=_str(fields.get("public-address")),
+        scale=_int(fields.get("int")),
+    )
+
+
+def _full_status(value: JSONValue) -> StatusInfo:
+    fields = value if isinstance(value, dict) else {}
+    return StatusInfo(
+        current=_str(fields.get("status")),
+        message=_str(fields.get("info")),
+        since=_str(fields.get("since")),
+    )
+
+
+def _documents(section: JSONValue) -> list[Document]:
+    if not isinstance(section, list):
+        return []
+    return [fields for fields in section if isinstance(fields, dict)]
+
+
+def _str(value: JSONValue) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _int(value: JSONValue) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

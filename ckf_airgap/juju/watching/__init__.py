@@ -1,0 +1,1 @@
+"""Watching a model, and deciding when it is ready."""
