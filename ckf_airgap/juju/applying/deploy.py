@@ -181,7 +181,7 @@ async def execute(
         RefusedError: with every refusal of the controller, and what was done.
         ControllerError: when the controller can no longer be used.
     """
-    async with Uploader(session.http, session.timeouts, jobs) as uploader:
+    async with session.uploader(jobs) as uploader:
         return await _Execution(session, plan, uploader, registry_auth, on_event).run(jobs)
 
 

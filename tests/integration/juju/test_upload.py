@@ -3,17 +3,20 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import hashlib
+import re
 import ssl
 from pathlib import Path
 
 import pytest
 
 from ckf_airgap.errors import ControllerError, MissingError, RefusedError
-from ckf_airgap.juju.controller.api import JujuTimeouts
-from ckf_airgap.juju.controller.connection import HttpAccess, connect
+from ckf_airgap.juju.controller.access import HttpAccess
+from ckf_airgap.juju.controller.api import ConnectionLostError, JujuTimeouts
+from ckf_airgap.juju.controller.connection import connect
 from ckf_airgap.juju.controller.store import JujuTarget
 from ckf_airgap.juju.controller.upload import Uploader
 from ckf_airgap.juju.planning.steps import ResourceUpload
+from ckf_airgap.net.limits import Retries
 from ckf_airgap.rehearsal.api.tls import make_certificates
 from ckf_airgap.rehearsal.standin import write_standin
 from tests.integration.juju.world import QUICK
@@ -99,9 +102,15 @@ async def test_an_upload_that_stalls_is_given_up(charm: Path) -> None:
         endpoint=f"127.0.0.1:{port}", model_uuid="u", authorization="Basic x", ssl_context=context
     )
     quick = JujuTimeouts(upload_s=0.3, upload_bytes_per_s=1e9)
-    async with Uploader(http, quick, 1) as uploader:
-        with pytest.raises(ControllerError, match="did not finish within"):
+    twice = Retries(attempts=2, first_delay_s=0.01)
+    async with Uploader(http, quick, 1, retries=twice) as uploader:
+        with pytest.raises(ConnectionLostError) as caught:
             await uploader.upload_charm(charm)
+    assert re.search(
+        rf"the upload of charm {charm.name} \(\d+ bytes\) to the controller at 127.0.0.1:{port} "
+        r"failed after 2 attempts in 0\.[67]\d* s: it did not finish within 0\.3\d* s",
+        caught.value.message,
+    ), caught.value.message
     stop.set()
     await asyncio.sleep(0.05)
     server.close()
