@@ -183,7 +183,7 @@ async def execute(
         ControllerError: when the controller can no longer be used.
     """
     plan.raise_refused()
-    async with Uploader(session.http, session.timeouts, jobs) as uploader:
+    async with session.uploader(jobs) as uploader:
         return await _Execution(session, plan, uploader, registry_auth, on_event).run(jobs)
 
 
