@@ -15,6 +15,7 @@ from ckf_airgap.bundle.exposure import Offer
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import Problem, nearest
+from ckf_airgap.juju.planning.differences import Difference
 
 ACCESS: Final = ("read", "consume", "admin")
 """What a user may do with an offer; each includes those before it."""
@@ -44,6 +45,7 @@ class MakeOffer:
     offer: str
     endpoints: tuple[str, ...]
     changes: bool = False
+    differences: tuple[Difference, ...] = field(default=(), repr=False)
 
     def describe(self) -> str:
         """Return the step as one line."""
@@ -71,6 +73,7 @@ class GrantOffer:
     offer: str
     user: str
     access: str
+    differences: tuple[Difference, ...] = field(default=(), repr=False)
 
     def describe(self) -> str:
         """Return the step as one line."""
