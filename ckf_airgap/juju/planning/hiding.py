@@ -1,7 +1,7 @@
-"""What of a value nobody is shown: secrets, found by the names of options and of keys in them. Pure.
+"""What of a value nobody is shown: secrets, found by the names of options and of their keys. Pure.
 
-Charms have no mark for an option that holds a secret, so names and forms have to do. Everything that
-shows, prints or writes a value of a plan takes it from here.
+Charms have no mark for an option that holds a secret, so names and forms have to do. Everything
+that shows, prints or writes a value of a plan takes it from here.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ _FLAG: Final = re.compile(r"true|false|null|~|", re.IGNORECASE)
 
 
 def masked(name: str, value: JSONValue) -> JSONValue:
-    """Return a value with its secrets hidden; the whole of it when its name is that of a secret.
+    r"""Return a value with its secrets hidden; the whole of it when its name is that of a secret.
 
     Args:
         name: The name of the option or annotation.
         value: Its value; ``None`` stays.
 
     Example:
-        >>> masked("config", "user: ann\\npassword: hunter2\\n")
-        'user: ann\\npassword: (hidden)\\n'
+        >>> masked("config", "user: ann\npassword: hunter2\n")
+        'user: ann\npassword: (hidden)\n'
     """
     if value is None:
         return None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ckf_airgap.cli import valuediff
 from ckf_airgap.cli.valuediff import Part, compare_values, shortened, value_text
-from ckf_airgap.documents import JSONValue, dump_yaml
+from ckf_airgap.documents import Document, JSONValue, dump_yaml
 
 LINES = st.lists(st.sampled_from(["a: 1", "b: 2", "", "- x", "plain", "  c: 3"]), max_size=8)
 LEAVES = st.one_of(
@@ -91,8 +92,8 @@ def test_what_is_left_out_is_the_same_and_far(old: list[str], new: list[str], co
 
 
 def test_mappings_in_yaml_are_compared_by_key() -> None:
-    old = {"a": "r/a:1", "b": {"c": "r/c:1", "d": 1}, "e": "x"}
-    new = {"a": "r/a:2", "b": {"c": "r/c:1", "d": "1"}, "f": True}
+    old: Document = {"a": "r/a:1", "b": {"c": "r/c:1", "d": 1}, "e": "x"}
+    new: Document = {"a": "r/a:2", "b": {"c": "r/c:1", "d": "1"}, "f": True}
     part = compare_values(dump_yaml(old), dump_yaml(new), "images")
     assert part.name == "images"
     assert shortened(part) == Part(
