@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import click
 
 import ckf_airgap
 from ckf_airgap.cli.options import UserPath, apply
-from ckf_airgap.errors import InputError, unreadable
+from ckf_airgap.errors import InputError, ModelNotFoundError, unreadable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +36,17 @@ skip_releases_option = click.option(
     help="Deploy over a release that is not the one before (docs/upgrading.md).",
 )
 """``--skip-releases``"""
+
+
+@contextlib.contextmanager
+def naming_create_model() -> Iterator[None]:
+    """Say of a model that is not there that it can be made."""
+    try:
+        yield
+    except ModelNotFoundError as missing:
+        raise ModelNotFoundError(
+            missing.message, fix=f"{missing.fix} Use --create-model to create it."
+        ) from missing
 
 
 def policy_options(function: _F) -> _F:

@@ -65,7 +65,10 @@ def test_what_is_no_secret_stays_as_it_is(text: str) -> None:
 
 
 def test_a_hidden_document_is_read_as_before_but_for_the_secrets() -> None:
-    document: JSONValue = {"issuer": "https://x", "config": {"clientID": "a", "clientSecret": "b, c: d"}}
+    document: JSONValue = {
+        "issuer": "https://x",
+        "config": {"clientID": "a", "clientSecret": "b, c: d"},
+    }
     hidden = {"issuer": "https://x", "config": {"clientID": "a", "clientSecret": "(hidden)"}}
     assert json.loads(str(masked("connectors", json.dumps(document)))) == hidden
     assert masked("connectors", document) == hidden
