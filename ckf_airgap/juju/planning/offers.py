@@ -107,11 +107,34 @@ def offer_steps(
                 offer=name,
                 endpoints=tuple(dict.fromkeys(offer.endpoints)),
                 changes=present is not None,
+                differences=(
+                    Difference(
+                        application=application.name,
+                        kind="offer",
+                        name=name,
+                        old=", ".join(sorted(present.endpoints)) if present is not None else None,
+                        new=", ".join(sorted({*offer.endpoints})),
+                    ),
+                ),
             )
         held = present.access if present is not None else {}
         for user, access in offer.access.items():
             if not _includes(held.get(user, ""), access):
-                yield GrantOffer(application=application.name, offer=name, user=user, access=access)
+                yield GrantOffer(
+                    application=application.name,
+                    offer=name,
+                    user=user,
+                    access=access,
+                    differences=(
+                        Difference(
+                            application=application.name,
+                            kind="offer",
+                            name=f"{name}, user {user}",
+                            old=held.get(user) or None,
+                            new=access,
+                        ),
+                    ),
+                )
 
 
 def offer_problems(
