@@ -243,6 +243,10 @@ from ckf_airgap.operations.rehearsing import rehearse as rehearse
 from ckf_airgap.operations.rendering import Inputs as Inputs
 from ckf_airgap.operations.rendering import NamedBundle as NamedBundle
 from ckf_airgap.operations.rendering import render_release as render_release
+from ckf_airgap.operations.savedchanges import SavedChange as SavedChange
+from ckf_airgap.operations.savedplans import SavedPlan as SavedPlan
+from ckf_airgap.operations.savedplans import load_plan as load_plan
+from ckf_airgap.operations.savedplans import save_plan as save_plan
 from ckf_airgap.operations.upgrading import ByHand as ByHand
 from ckf_airgap.operations.upgrading import Upgrade as Upgrade
 from ckf_airgap.operations.watching import read_model as read_model
