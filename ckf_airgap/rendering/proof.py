@@ -257,8 +257,7 @@ def _joined(seen: Iterable[Sighting], images: RetaggedImages) -> frozenset[Place
 
 def _is_private(text: str, registry: Registry) -> bool:
     """Whether a part of references begins in the private registry, or is the host of it."""
-    front = text.rstrip("/")
-    return front == registry.host or f"{front}/".startswith(f"{registry}/")
+    return text == registry.host or f"{text}/".startswith(f"{registry}/")
 
 
 def _not_written(
@@ -292,7 +291,9 @@ def _not_written(
 
 def _is_key(need: ImageNeed) -> bool:
     """Whether the place is a key of the option's mapping, rather than a word or an item."""
-    key = need.path[0] if len(need.path) == 1 else 0
+    if len(need.path) != 1:
+        return False
+    (key,) = need.path
     return isinstance(key, str) and not key.startswith("line ")
 
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ckf_airgap.bundle.bundle import Bundle
+from ckf_airgap.bundle.login import PullLogins
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.juju.controller.conditions import with_conditions
 from ckf_airgap.juju.controller.connection import Session
 from ckf_airgap.juju.controller.identities import read_identities
 from ckf_airgap.juju.controller.status import read_live_model, with_charms
-from ckf_airgap.juju.controller.upload import RegistryAuth
 from ckf_airgap.juju.planning.differences import Policy
 from ckf_airgap.juju.planning.identity import WantedIdentity
 from ckf_airgap.juju.planning.live import LiveModel
@@ -36,7 +36,7 @@ async def read_for_plan(
     bundle: Bundle,
     charms: Mapping[str, Charm],
     *,
-    registry_auth: RegistryAuth | None = None,
+    registry_auth: PullLogins | None = None,
     policy: Policy = Policy(),  # noqa: B008 - it is frozen
 ) -> KnownModel:
     """Return what a plan for the model of a session is made from.
