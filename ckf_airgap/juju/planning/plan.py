@@ -59,6 +59,8 @@ class Plan:
         foreign: What neither the bundle nor an earlier deployment has set, and stays.
         refused: What Juju cannot change in place; nothing is done while there is some.
         warnings: What the user should know before the plan is carried out.
+        providers: The requirer and the provider of each relation of the bundle, for the order in
+            which applications are refreshed.
     """
 
     model: str
@@ -68,6 +70,7 @@ class Plan:
     foreign: tuple[Foreign, ...] = field(default=(), repr=False)
     refused: tuple[Refusal, ...] = field(default=(), repr=False)
     warnings: tuple[Problem, ...] = ()
+    providers: tuple[tuple[str, str], ...] = field(default=(), repr=False, compare=False)
 
     @property
     def uploads(self) -> tuple[UploadCharm, ...]:
