@@ -34,6 +34,7 @@ from ckf_airgap.charms.charm import Option as Option
 from ckf_airgap.charms.charm import Resource as Resource
 from ckf_airgap.charms.charmfile import read_charm as read_charm
 from ckf_airgap.charms.directory import CharmDirectory as CharmDirectory
+from ckf_airgap.concurrency import Deadline as Deadline
 from ckf_airgap.errors import AbsentError as AbsentError
 from ckf_airgap.errors import AirgapError as AirgapError
 from ckf_airgap.errors import BundleError as BundleError
@@ -126,11 +127,16 @@ from ckf_airgap.images.rules import JujuImages as JujuImages
 from ckf_airgap.juju.applying.events import DeployEvent as DeployEvent
 from ckf_airgap.juju.applying.events import DeployEventKind as DeployEventKind
 from ckf_airgap.juju.applying.report import DeployReport as DeployReport
+from ckf_airgap.juju.controller.access import HttpAccess as HttpAccess
 from ckf_airgap.juju.controller.api import Api as Api
 from ckf_airgap.juju.controller.api import CallRefusedError as CallRefusedError
+from ckf_airgap.juju.controller.api import ConnectionLostError as ConnectionLostError
+from ckf_airgap.juju.controller.api import ConnectionNotice as ConnectionNotice
 from ckf_airgap.juju.controller.api import JujuTimeouts as JujuTimeouts
 from ckf_airgap.juju.controller.connection import Session as Session
 from ckf_airgap.juju.controller.connection import connect as connect
+from ckf_airgap.juju.controller.dialling import UnreachableError as UnreachableError
+from ckf_airgap.juju.controller.login import ControllerLoginError as ControllerLoginError
 from ckf_airgap.juju.controller.store import JujuTarget as JujuTarget
 from ckf_airgap.juju.controller.store import StoredController as StoredController
 from ckf_airgap.juju.controller.upload import RegistryAuth as RegistryAuth

@@ -16,6 +16,7 @@ from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import duration, plural
 from ckf_airgap.errors import InterruptedRunError
 from ckf_airgap.juju.applying.events import DeployEvent, DeployEventKind
+from ckf_airgap.juju.controller.api import ConnectionNotice
 from ckf_airgap.juju.controller.connection import Session
 from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.snapshots.snapshot import Change, ModelSnapshot
@@ -79,6 +80,13 @@ class ProgressView(LiveView, Observer):
             f"model {session.model_name}"
         )
         self._stage = "planning"
+
+    def on_notice(self, notice: ConnectionNotice) -> None:
+        """Show that the connection was lost, or is back."""
+        if notice.is_back:
+            self._say(notice.text)
+        else:
+            self._terminal.warn(notice.text)
 
     def on_planned(self, plan: Plan) -> None:
         """Show how much there is to do."""

@@ -13,7 +13,7 @@ from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import InterruptedRunError
 
 if TYPE_CHECKING:
-    from ckf_airgap import JujuTarget, ModelSnapshot
+    from ckf_airgap import ConnectionNotice, JujuTarget, ModelSnapshot
 
 SCHEMA: Final = "ckf-airgap/status/v1"
 
@@ -61,9 +61,12 @@ async def _follow(target: JujuTarget, terminal: Terminal) -> None:
     from ckf_airgap.cli.modelview import describe_counts
     from ckf_airgap.cli.reports import standing, status_document
 
+    def tell(notice: ConnectionNotice) -> None:
+        (terminal.note if notice.is_back else terminal.warn)(notice.text)
+
     if terminal.json or not terminal.out.is_terminal:
         before: ModelSnapshot | None = None
-        async for snapshot in ckf_airgap.watch_model(target):
+        async for snapshot in ckf_airgap.watch_model(target, on_notice=tell):
             if terminal.json:
                 terminal.document(status_document(SCHEMA, snapshot), one_line=True)
             else:

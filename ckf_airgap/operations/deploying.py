@@ -22,7 +22,7 @@ from typing import Final
 from ckf_airgap.bundle.login import PullLogins
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.charms.charmfile import check_members
-from ckf_airgap.concurrency import bounded_map, in_thread
+from ckf_airgap.concurrency import Deadline, bounded_map, in_thread
 from ckf_airgap.errors import (
     CharmError,
     ModelNotFoundError,
@@ -228,7 +228,12 @@ async def _deploy(
     started = time.monotonic()
     if manner.create_model:
         await _check_new_model(rendering, target)
-    async with connect(target, create_model=manner.create_model) as session:
+    async with connect(
+        target,
+        create_model=manner.create_model,
+        deadline=Deadline.after(manner.timeout_s),
+        on_notice=observer.on_notice,
+    ) as session:
         seconds["connect"] = time.monotonic() - started
         observer.on_connected(session)
         wait = functools.partial(
@@ -255,6 +260,7 @@ async def _deploy(
         done = Deployment(rendering=rendering, plan=plan, report=report, seconds=seconds)
         if not manner.wait_idle:
             return dataclasses.replace(done, images=await images_in_model(session, rendering, auth))
+        session.deadline.until = time.monotonic() + manner.timeout_s
         with timed(seconds, "wait"):
             scales = {name: app.scale for name, app in bundle.applications.items()}
             waited = await wait(applications=scales, expected_scale=scales)
@@ -286,7 +292,7 @@ async def _check_files(charms: Mapping[str, Charm]) -> None:
 async def _check_new_model(rendering: Rendering, target: JujuTarget) -> None:
     """Find what the controller would refuse before the model is made, which would stay behind."""
     try:
-        async with connect(target):
+        async with connect(target, watch=False):
             return  # the plan for it is made, and checked, with its own connection
     except ModelNotFoundError:
         plan_deployment(rendering.bundle, rendering.charms, await new_model(target))
@@ -301,7 +307,7 @@ async def _planned(
 ) -> Plan:
     """Return the plan for a model, or for the one that would be made when there is none yet."""
     try:
-        async with connect(target) as session:
+        async with connect(target, watch=False) as session:
             return await _plan(session, rendering, auth)
     except ModelNotFoundError:
         if not create_model:

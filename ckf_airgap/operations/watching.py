@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 
 from ckf_airgap.facts.defaults import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S
+from ckf_airgap.juju.controller.api import OnNotice, ignore_notice
 from ckf_airgap.juju.controller.connection import connect
 from ckf_airgap.juju.controller.status import read_status
 from ckf_airgap.juju.controller.store import JujuTarget
@@ -19,17 +21,23 @@ async def read_model(target: JujuTarget) -> ModelSnapshot:
     Raises:
         ControllerError: when the controller or model cannot be used.
     """
-    async with connect(target) as session:
+    async with connect(target, watch=False) as session:
         return await read_status(session.api, session.model_name)
 
 
-async def watch_model(target: JujuTarget) -> AsyncIterator[ModelSnapshot]:
+async def watch_model(
+    target: JujuTarget, *, on_notice: OnNotice = ignore_notice
+) -> AsyncIterator[ModelSnapshot]:
     """Yield the state of a model, and again whenever it has changed.
+
+    Args:
+        target: The model.
+        on_notice: Is told that the connection was lost, and that it is back.
 
     Raises:
         ControllerError: when the controller or model cannot be used.
     """
-    async with connect(target) as session:
+    async with connect(target, on_notice=on_notice) as session:
         async for snapshot in watch(session):
             yield snapshot
 
@@ -60,8 +68,9 @@ async def wait_for_model(
         WaitTimeoutError: when not everything was active and idle in time.
     """
     observer = observer or Observer()
-    async with connect(target) as session:
+    async with connect(target, on_notice=observer.on_notice) as session:
         observer.on_connected(session)
+        session.deadline.until = time.monotonic() + timeout_s
         return await wait_active_idle(
             session,
             timeout_s=timeout_s,

@@ -11,6 +11,7 @@ import pytest
 from ckf_airgap.concurrency import timeout
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import ControllerError, WaitTimeoutError, WorkloadError
+from ckf_airgap.juju.controller.api import CallRefusedError
 from ckf_airgap.juju.snapshots.modelfeed import ModelFeed
 from ckf_airgap.juju.snapshots.snapshot import Change
 from ckf_airgap.juju.watching.watch import wait_active_idle, watch
@@ -29,6 +30,11 @@ class FakeApi:
         self.calls += 1
         await asyncio.sleep(0)
         return self.status()
+
+    async def call_each(
+        self, facade: str, method: str, params: Document | None = None
+    ) -> list[Document | CallRefusedError]:
+        raise AssertionError("a watch does not change anything")
 
 
 class FakeSource:
