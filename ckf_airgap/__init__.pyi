@@ -201,6 +201,7 @@ from ckf_airgap.operations.charms import download_charms as download_charms
 from ckf_airgap.operations.charms import list_charms as list_charms
 from ckf_airgap.operations.confirming import ImageInModel as ImageInModel
 from ckf_airgap.operations.deploying import Deployment as Deployment
+from ckf_airgap.operations.deploying import Review as Review
 from ckf_airgap.operations.deploying import deploy as deploy
 from ckf_airgap.operations.explaining import ExplainedImage as ExplainedImage
 from ckf_airgap.operations.explaining import explain_images as explain_images
@@ -237,6 +238,8 @@ from ckf_airgap.operations.rehearsing import rehearse as rehearse
 from ckf_airgap.operations.rendering import Inputs as Inputs
 from ckf_airgap.operations.rendering import NamedBundle as NamedBundle
 from ckf_airgap.operations.rendering import render_release as render_release
+from ckf_airgap.operations.upgrading import ByHand as ByHand
+from ckf_airgap.operations.upgrading import Upgrade as Upgrade
 from ckf_airgap.operations.watching import read_model as read_model
 from ckf_airgap.operations.watching import wait_for_model as wait_for_model
 from ckf_airgap.operations.watching import watch_model as watch_model

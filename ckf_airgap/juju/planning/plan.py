@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -61,6 +61,7 @@ class Plan:
         warnings: What the user should know before the plan is carried out.
         providers: The requirer and the provider of each relation of the bundle, for the order in
             which applications are refreshed.
+        releases: The release in the record of each application of the model that has one.
     """
 
     model: str
@@ -71,6 +72,7 @@ class Plan:
     refused: tuple[Refusal, ...] = field(default=(), repr=False)
     warnings: tuple[Problem, ...] = ()
     providers: tuple[tuple[str, str], ...] = field(default=(), repr=False, compare=False)
+    releases: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def uploads(self) -> tuple[UploadCharm, ...]:
