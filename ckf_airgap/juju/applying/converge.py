@@ -11,12 +11,14 @@ import asyncio
 import dataclasses
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from ckf_airgap.bundle.login import PullLogins
 from ckf_airgap.errors import (
     ControllerError,
+    Problem,
     RefusedError,
     WaitTimeoutError,
     WorkloadError,
@@ -39,7 +41,7 @@ from ckf_airgap.juju.applying.received import Received
 from ckf_airgap.juju.applying.report import DeployReport
 from ckf_airgap.juju.applying.stages import Ordering, Stage, in_stages, unsettled_by
 from ckf_airgap.juju.applying.tally import Tally
-from ckf_airgap.juju.applying.uploads import Uploads, read_notes
+from ckf_airgap.juju.applying.uploads import Sender, Uploads, read_notes
 from ckf_airgap.juju.controller.api import ConnectionLostError
 from ckf_airgap.juju.controller.connection import Session
 from ckf_airgap.juju.controller.upload import Uploader
@@ -69,6 +71,15 @@ Replan: TypeAlias = Callable[[], Awaitable[Plan]]
 """Reads the model again, and returns what is missing now."""
 
 
+OpenSender: TypeAlias = Callable[[Session, int], AbstractAsyncContextManager[Sender]]
+"""Opens what sends charms and resources to the model of a session, so many at once."""
+
+
+def uploader_of(session: Session, connections: int) -> Uploader:
+    """Return what sends charms and resources over HTTP; see `OpenSender`."""
+    return Uploader(session.http, session.timeouts, connections)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conduct:
     """How a plan is carried out.
@@ -81,6 +92,7 @@ class Conduct:
             application; without it, that ends the deployment.
         notes: What earlier runs noted in the model; it is read when it is not given.
         jobs: How many charms are sent at once.
+        open_sender: Opens what sends charms and resources, so many at once.
         logins: The logins that images are pulled with.
         on_event: Called with each event; must not block.
     """
@@ -91,6 +103,7 @@ class Conduct:
     replan: Replan | None = None
     notes: UploadNotes | None = None
     jobs: int = DEFAULT_LIMIT
+    open_sender: OpenSender = uploader_of
     logins: PullLogins | None = field(default=None, repr=False)
     on_event: OnEvent | None = None
 
@@ -116,6 +129,25 @@ async def converge(session: Session, plan: Plan, conduct: Conduct) -> DeployRepo
         conduct.notes if conduct.notes is not None else await read_notes(session.api, session.uuid)
     )
     return await _Convergence(session, plan, conduct, Received(notes)).run(plan)
+
+
+def refuse_haste(plan: Plan, ordering: Ordering) -> None:
+    """Refuse to refresh groups of applications without waiting between them.
+
+    Raises:
+        RefusedError: when the plan has several.
+    """
+    groups = ordering.groups(plan)
+    if len(groups) < 2:
+        return
+    raise RefusedError(
+        f"{len(groups)} groups of applications of model {plan.model} are refreshed one after the "
+        "other, and each must be active before the next; nothing was changed",
+        problems=[
+            Problem(", ".join(group), f"group {number}") for number, group in enumerate(groups, 1)
+        ],
+        fix="Leave out --no-wait, or give --no-wait=force to refresh them all at once.",
+    )
 
 
 def refuse_impossible(plan: Plan) -> None:
@@ -151,9 +183,9 @@ class _Convergence:
         """Carry out plans until nothing is left, or nothing more can be done."""
         try:
             await self._run(plan)
-        except IncompleteDeployment:
-            raise
         except ControllerError as exc:
+            if isinstance(exc, IncompleteDeployment):
+                raise
             report = self._tally.report()
             raise told(
                 DeploymentCutOffError(
@@ -168,37 +200,35 @@ class _Convergence:
         return report
 
     async def _run(self, plan: Plan) -> None:
-        fruitless = 0
+        fruitless = succeeded = 0
         while True:
-            before = self._tally.succeeded
             try:
                 contested = await self._round(plan)
                 if not contested:
                     return
                 plan = await self._look_again(contested)
             except ConnectionLostError:
-                fruitless = 0 if self._tally.succeeded > before else fruitless + 1
-                if (
-                    self._conduct.replan is None
-                    or fruitless >= _FRUITLESS_ROUNDS
-                    or self._session.deadline.is_over
-                ):
+                replan = self._conduct.replan
+                is_over = self._session.deadline.is_over
+                if replan is None or is_over or fruitless == _FRUITLESS_ROUNDS:
                     raise
                 await self._session.reconnected()
-                plan = await self._planned_again(self._conduct.replan)
+                plan = await self._planned_again(replan)
                 self._tally.interruptions += 1
                 self._take(plan)
+                fruitless = 0 if self._tally.succeeded > succeeded else fruitless + 1
+                succeeded = self._tally.succeeded
 
     async def _round(self, plan: Plan) -> frozenset[str]:
         """Carry out a plan; return the applications that somebody else has deployed meanwhile."""
         session, conduct, tally = self._session, self._conduct, self._tally
         annotations = annotations_of(session.api)
         contested: set[str] = set()
-        async with Uploader(session.http, session.timeouts, 2 * conduct.jobs) as uploader:
+        async with conduct.open_sender(session, 2 * conduct.jobs) as sender:
             uploads = Uploads(
                 session.api,
                 session.uuid,
-                uploader,
+                sender,
                 logins=conduct.logins,
                 received=self._received,
                 annotations=annotations,
@@ -224,6 +254,8 @@ class _Convergence:
                 self._unsettled |= unsettled_by(part.steps) - execution.lost
             offers = [step for step in plan.offers if step.application not in contested]
             await make_offers(session, offers, tally, self._lost)
+            if not contested and not tally.has_failures:
+                self._received.forget()
             await uploads.write_notes()
         return frozenset(contested)
 

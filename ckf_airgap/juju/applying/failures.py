@@ -70,7 +70,7 @@ def raise_failures(report: DeployReport) -> None:
     if len(stalled) == len(report.failed):
         raise told(
             DeploymentFailedError(
-                f"{len(stalled)} refreshed applications did not become active again{skipped}; "
+                f"{len(stalled)} applications did not become active again{skipped}; "
                 f"{report.so_far}",
                 problems=report.problems,
                 fix=_AGAIN,
@@ -79,8 +79,8 @@ def raise_failures(report: DeployReport) -> None:
         )
     raise told(
         DeploymentRefusedError(
-            f"the controller refused {len(report.failed) - len(stalled)} of "
-            f"{len(report.plan.steps)} steps{skipped}, {report.so_far}",
+            f"{len(report.failed) - len(stalled)} of "
+            f"{len(report.plan.steps)} steps failed{skipped}; {report.so_far}",
             problems=report.problems,
             fix=_AGAIN,
         ),

@@ -124,6 +124,12 @@ class Received:
         """It was noted what an application was deployed from: its charm is in use."""
         self._recorded.add(application)
 
+    def forget(self) -> None:
+        """Everything is as it should be: what is noted and not in use, nobody needs."""
+        self._noted = {}
+        self._charms = {}
+        self._announced = {}
+
     def notes(self) -> UploadNotes:
         """Return what the next run needs to know, if this one ends now."""
         charms = {sha256: url for sha256, url in self._noted.items() if sha256 not in self._users}

@@ -55,6 +55,11 @@ class Tally:
         """How many steps have succeeded: what grows is progress."""
         return len(self._succeeded) + self.uploads
 
+    @property
+    def has_failures(self) -> bool:
+        """Whether anything was refused or did not become active."""
+        return bool(self._failed or self._stalled)
+
     def tell(self, kind: DeployEventKind, subject: str, detail: str = "") -> None:
         """Tell of something that ends no step."""
         if self._on_event is not None:

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from ckf_airgap.bundle.login import PullLogins
 from ckf_airgap.concurrency import bounded_map, in_thread
@@ -20,10 +20,26 @@ from ckf_airgap.juju.applying.notes import NOTES_KEY, UploadNotes
 from ckf_airgap.juju.applying.received import FileState, Received
 from ckf_airgap.juju.applying.tally import Tally
 from ckf_airgap.juju.controller.api import Api, CallRefusedError
-from ckf_airgap.juju.controller.upload import UploadedCharm, Uploader
+from ckf_airgap.juju.controller.upload import UploadedCharm
 from ckf_airgap.juju.planning.steps import ResourceUpload, UploadCharm
 
 _CHUNK_BYTES: Final = 1024 * 1024
+
+
+class Sender(Protocol):
+    """Sends charms and resources to one model; an `Uploader` does."""
+
+    async def upload_charm(self, path: Path) -> UploadedCharm:
+        """See `Uploader.upload_charm`."""
+
+    async def upload_resource(
+        self,
+        application: str,
+        resource: ResourceUpload,
+        pending_id: str | None,
+        auth: PullLogins | None = None,
+    ) -> None:
+        """See `Uploader.upload_resource`."""
 
 
 async def read_notes(api: Api, model_uuid: str) -> UploadNotes:
@@ -50,7 +66,7 @@ class Uploads:
     Args:
         api: A connection to the model.
         model_uuid: The model.
-        uploader: Sends them.
+        sender: Sends them.
         logins: The logins that images are pulled with.
         received: What has arrived already.
         annotations: Sets annotations.
@@ -62,7 +78,7 @@ class Uploads:
         self,
         api: Api,
         model_uuid: str,
-        uploader: Uploader,
+        sender: Sender,
         *,
         logins: PullLogins | None,
         received: Received,
@@ -72,15 +88,14 @@ class Uploads:
     ) -> None:
         self._api = api
         self._model_tag = f"model-{model_uuid}"
-        self._uploader = uploader
+        self._sender = sender
         self._logins = logins
         self.received = received
         self._annotations = annotations
         self._tally = tally
         self._charms_at_once = asyncio.Semaphore(jobs)
         self._resources_at_once = asyncio.Semaphore(jobs)
-        self._locks: dict[Path, asyncio.Lock] = {}
-        self._failed: dict[Path, AirgapError] = {}
+        self._charms: dict[Path, asyncio.Future[UploadedCharm]] = {}
 
     async def confirm_notes(self) -> None:
         """Keep of the noted charms those that the controller still has.
@@ -107,14 +122,18 @@ class Uploads:
             AirgapError: why it could not be sent; the same for all that ask for it.
             ControllerError: when the controller cannot be reached.
         """
-        async with self._locks.setdefault(step.path, asyncio.Lock()):
-            if step.path in self._failed:
-                raise self._failed[step.path]
-            try:
-                return await self._charm(step)
-            except (RefusedError, MissingError) as exc:
-                self._failed[step.path] = exc
-                raise
+        if step.path in self._charms:
+            return await self._charms[step.path]
+        charm: asyncio.Future[UploadedCharm] = asyncio.get_running_loop().create_future()
+        self._charms[step.path] = charm
+        try:
+            charm.set_result(await self._charm(step))
+        except AirgapError as exc:
+            charm.set_exception(exc)
+        except BaseException:
+            charm.cancel()
+            raise
+        return await charm
 
     async def _charm(self, step: UploadCharm) -> UploadedCharm:
         try:
@@ -132,7 +151,7 @@ class Uploads:
             return known
         async with self._charms_at_once:
             self._tally.tell(DeployEventKind.UPLOADING, step.path.name)
-            charm = await self._uploader.upload_charm(step.path)
+            charm = await self._sender.upload_charm(step.path)
         self._tally.uploads += 1
         self._tally.upload_bytes += state.size_bytes
         self.received.add_charm(step, state, charm)
@@ -201,9 +220,7 @@ class Uploads:
                 return
             pending_id = received.pending_id(application, resource.name)
             async with self._resources_at_once:
-                await self._uploader.upload_resource(
-                    application, resource, pending_id, self._logins
-                )
+                await self._sender.upload_resource(application, resource, pending_id, self._logins)
             received.sent(application, resource)
 
         await bounded_map(send, resources, max(len(resources), 1))
@@ -221,7 +238,7 @@ class Uploads:
 
         async def send(resource: ResourceUpload) -> None:
             async with self._resources_at_once:
-                await self._uploader.upload_resource(application, resource, None, self._logins)
+                await self._sender.upload_resource(application, resource, None, self._logins)
 
         await bounded_map(send, resources, max(len(resources), 1))
 

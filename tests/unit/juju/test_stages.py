@@ -63,9 +63,7 @@ def test_what_waits_is_deployed_and_related_later() -> None:
 
 def test_chains_and_circles() -> None:
     whole = fresh("a", "b", "c")
-    chain = in_stages(
-        whole, Ordering(prerequisites={"c": frozenset({"b"}), "b": frozenset({"a"})})
-    )
+    chain = in_stages(whole, Ordering(prerequisites={"c": frozenset({"b"}), "b": frozenset({"a"})}))
     assert names(chain) == [["a"], ["b"], ["c"]]
     assert [stage.active_before for stage in chain] == [set(), {"a"}, {"b"}]
     circle = in_stages(

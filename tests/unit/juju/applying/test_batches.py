@@ -30,7 +30,9 @@ class Controller:
             raise ControllerError("it is gone")
         if self.chokes_on.intersection(items):
             raise RefusedError("malformed")
-        return [RefusedError(f"no {item}") if item in self.refuses else f"{item}!" for item in items]
+        return [
+            RefusedError(f"no {item}") if item in self.refuses else f"{item}!" for item in items
+        ]
 
 
 async def outcomes(batches: Batches[str, str], names: str) -> list[object]:
@@ -59,7 +61,9 @@ async def test_what_comes_during_a_call_goes_with_the_next() -> None:
 @pytest.mark.parametrize(("most", "sizes"), [(1, [1] * 5), (2, [2, 2, 1]), (5, [5]), (6, [5])])
 async def test_a_call_takes_no_more_than_it_may(most: int, sizes: list[int]) -> None:
     controller = Controller()
-    assert await outcomes(Batches(controller.send, most=most), "abcde") == [*map("{}!".format, "abcde")]
+    assert await outcomes(Batches(controller.send, most=most), "abcde") == [
+        *map("{}!".format, "abcde")
+    ]
     assert [len(call) for call in controller.calls] == sizes
     assert controller.most_under_way == 1
 

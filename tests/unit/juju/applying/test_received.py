@@ -83,3 +83,11 @@ def test_resources_keep_the_id_under_which_they_were_announced() -> None:
     received.forget_resources("a")
     assert received.notes().resources == {"b/oci-image": "id-2"}
     assert not received.was_sent("a", image())
+
+
+def test_nothing_is_noted_when_everything_is_as_it_should_be() -> None:
+    received = Received(UploadNotes(charms={"bb": "local:y-3"}, resources={"a/b": "id"}))
+    received.add_charm(upload("a"), STATE, CHARM)
+    received.forget()
+    assert received.notes() == UploadNotes()
+    assert received.is_noted

@@ -77,7 +77,9 @@ def test_every_step_is_told_and_counted() -> None:
 
 def test_failures_and_what_was_skipped_for_them() -> None:
     tally, events = tally_of(WHOLE)
+    assert not tally.has_failures
     tally.fail(deploy("a"), RefusedError("no", fix="do"))
+    assert tally.has_failures
     tally.skip(record("a"), "since")
     tally.skip(relate("a:y", "b:y"), "a is not there")
     tally.skip(OFFER, "a is not there")
@@ -148,6 +150,7 @@ def test_an_application_that_does_not_come_back_is_no_refused_step() -> None:
     tally, events = tally_of(WHOLE)
     tally.fail_application("b", WorkloadError("x", fix="look"), "b/0: hook failed")
     tally.plan_again(plan())
+    assert tally.has_failures
     (failed,) = tally.report().failed
     assert failed.is_wait
     assert (failed.application, failed.reason, failed.fix) == ("b", "b/0: hook failed", "look")
