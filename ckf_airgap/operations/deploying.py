@@ -34,12 +34,7 @@ from ckf_airgap.facts.defaults import (
 )
 from ckf_airgap.facts.releases import release_upgrades
 from ckf_airgap.files.paths import StrPath, optional_path
-from ckf_airgap.juju.applying.converge import (
-    Conduct,
-    converge,
-    refuse_haste,
-    refuse_impossible,
-)
+from ckf_airgap.juju.applying.converge import Conduct, converge, refuse_haste
 from ckf_airgap.juju.applying.report import DeployReport
 from ckf_airgap.juju.controller.connection import connect
 from ckf_airgap.juju.controller.store import JujuTarget
@@ -298,7 +293,7 @@ async def _deploy(
             plan = await planner.plan()
             observer.on_planned(plan)
             upgrade = upgrade_of(plan, manner.policy.release, upgrades)
-            refuse_impossible(plan)
+            plan.raise_refused()
             upgrade.check(
                 skip_releases=manner.skip_releases, manual_steps_done=manner.manual_steps_done
             )

@@ -7,18 +7,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from ckf_airgap.bundle.login import PullLogins
 from ckf_airgap.errors import ModelNotFoundError, Problem, RefusedError, raise_all
 from ckf_airgap.facts.upgrades import ReleaseUpgrade
-from ckf_airgap.juju.applying.deploy import read_model
-from ckf_airgap.juju.applying.notes import UploadNotes
 from ckf_airgap.juju.applying.stages import Ordering
 from ckf_airgap.juju.controller.architecture import model_architecture
 from ckf_airgap.juju.controller.conditions import new_model
 from ckf_airgap.juju.controller.connection import Session, connect
+from ckf_airgap.juju.controller.planreading import read_for_plan
 from ckf_airgap.juju.controller.store import JujuTarget
 from ckf_airgap.juju.planning.differences import Difference, Policy
 from ckf_airgap.juju.planning.offers import GrantOffer, MakeOffer
 from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.planning.planner import plan_deployment
 from ckf_airgap.juju.planning.steps import DeployApplication, Step, UploadCharm
+from ckf_airgap.juju.planning.uploadnotes import UploadNotes
 from ckf_airgap.rendering.overlay import Rendering
 
 
@@ -55,11 +55,12 @@ class ModelPlanner:
             ControllerError: when the controller cannot be called.
         """
         session, rendering = self._session, self._rendering
-        read = await read_model(session, rendering.bundle, rendering.charms, self._logins)
-        self.notes = read.notes
-        plan = plan_deployment(
-            rendering.bundle, rendering.charms, read.live, read.identities, self._policy
+        bundle, charms, policy = rendering.bundle, rendering.charms, self._policy
+        known = await read_for_plan(
+            session, bundle, charms, registry_auth=self._logins, policy=policy
         )
+        self.notes = known.notes
+        plan = plan_deployment(bundle, charms, known.live, known.identities, policy)
         await _check_architecture(session, rendering, plan)
         return plan
 

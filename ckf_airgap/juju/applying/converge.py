@@ -35,16 +35,16 @@ from ckf_airgap.juju.applying.failures import (
     raise_failures,
     told,
 )
-from ckf_airgap.juju.applying.notes import UploadNotes
 from ckf_airgap.juju.applying.offering import make_offers
 from ckf_airgap.juju.applying.received import Received
 from ckf_airgap.juju.applying.report import DeployReport
 from ckf_airgap.juju.applying.stages import Ordering, Stage, in_stages, unsettled_by
 from ckf_airgap.juju.applying.tally import Tally
-from ckf_airgap.juju.applying.uploads import Sender, Uploads, read_notes
+from ckf_airgap.juju.applying.uploads import Sender, Uploads
 from ckf_airgap.juju.controller.api import ConnectionLostError
 from ckf_airgap.juju.controller.connection import Session
 from ckf_airgap.juju.controller.upload import Uploader
+from ckf_airgap.juju.controller.uploadnotes import read_notes
 from ckf_airgap.juju.planning.plan import CHANGES, Plan
 from ckf_airgap.juju.planning.steps import (
     AttachResources,
@@ -53,6 +53,7 @@ from ckf_airgap.juju.planning.steps import (
     RemoveApplication,
     Step,
 )
+from ckf_airgap.juju.planning.uploadnotes import UploadNotes
 from ckf_airgap.net.limits import DEFAULT_LIMIT
 
 _FRUITLESS_ROUNDS: Final = 5
@@ -124,7 +125,7 @@ async def converge(session: Session, plan: Plan, conduct: Conduct) -> DeployRepo
         ControllerError: when the controller can no longer be used. Each of these has a report of
             what was done, once something was begun.
     """
-    refuse_impossible(plan)
+    plan.raise_refused()
     notes = (
         conduct.notes if conduct.notes is not None else await read_notes(session.api, session.uuid)
     )
@@ -148,20 +149,6 @@ def refuse_haste(plan: Plan, ordering: Ordering) -> None:
         ],
         fix="Leave out --no-wait, or give --no-wait=force to refresh them all at once.",
     )
-
-
-def refuse_impossible(plan: Plan) -> None:
-    """Refuse a plan with changes that Juju does not make in place.
-
-    Raises:
-        RefusedError: with all of them.
-    """
-    if plan.refused:
-        raise RefusedError(
-            f"model {plan.model} has applications that Juju cannot change as the bundle says; "
-            "nothing was changed",
-            problems=[refusal.problem for refusal in plan.refused],
-        )
 
 
 class _Convergence:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ckf_airgap.juju.applying.notes import UploadNotes
 from ckf_airgap.juju.controller.upload import UploadedCharm
 from ckf_airgap.juju.planning.steps import ResourceUpload, UploadCharm
+from ckf_airgap.juju.planning.uploadnotes import UploadNotes
 from ckf_airgap.juju.snapshots.charmurl import charm_name_of_url
 
 

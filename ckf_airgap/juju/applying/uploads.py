@@ -16,12 +16,12 @@ from ckf_airgap.juju.applying.annotating import Annotated
 from ckf_airgap.juju.applying.arguments import resource_arguments
 from ckf_airgap.juju.applying.batches import Batches
 from ckf_airgap.juju.applying.events import DeployEventKind
-from ckf_airgap.juju.applying.notes import NOTES_KEY, UploadNotes
 from ckf_airgap.juju.applying.received import FileState, Received
 from ckf_airgap.juju.applying.tally import Tally
 from ckf_airgap.juju.controller.api import Api, CallRefusedError
 from ckf_airgap.juju.controller.upload import UploadedCharm
 from ckf_airgap.juju.planning.steps import ResourceUpload, UploadCharm
+from ckf_airgap.juju.planning.uploadnotes import NOTES_KEY
 
 _CHUNK_BYTES: Final = 1024 * 1024
 
@@ -40,24 +40,6 @@ class Sender(Protocol):
         auth: PullLogins | None = None,
     ) -> None:
         """See `Uploader.upload_resource`."""
-
-
-async def read_notes(api: Api, model_uuid: str) -> UploadNotes:
-    """Return what earlier runs noted in a model; nothing when the controller does not tell.
-
-    Raises:
-        ControllerError: when it cannot be called.
-    """
-    entities: list[JSONValue] = [{"tag": f"model-{model_uuid}"}]
-    try:
-        entries = await api.call_each("Annotations", "Get", {"entities": entities})
-    except CallRefusedError:
-        return UploadNotes()
-    for entry in entries:
-        annotations = None if isinstance(entry, CallRefusedError) else entry.get("annotations")
-        if isinstance(annotations, dict):
-            return UploadNotes.parse(annotations.get(NOTES_KEY))
-    return UploadNotes()
 
 
 class Uploads:

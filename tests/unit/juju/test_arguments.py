@@ -125,7 +125,7 @@ def test_a_refresh_hands_over_options_resources_storage_and_bindings() -> None:
 def test_resources_are_announced_together_and_without_their_charm() -> None:
     image = ResourceUpload(name="i", type="oci-image", value="r/i:1", path="r/i:1")
     file = ResourceUpload(
-        name="f", type="file", value="/tmp/f.json", path="f.json", description="a file"
+        name="f", type="file", value="./f.json", path="f.json", description="a file"
     )
     assert resource_arguments("app", [image, file]) == {
         "tag": "application-app",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,7 +48,7 @@ def test_nothing_to_refresh_is_no_group() -> None:
 
 def test_a_chain_of_hundreds_is_no_problem() -> None:
     names = [f"a{number:04}" for number in range(3000)]
-    relations = list(zip(names, names[1:], strict=False))
+    relations = list(pairwise(names))
     assert refresh_groups(names, relations) == tuple((name,) for name in reversed(names))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -54,7 +55,7 @@ class FakeController:
         self.loses: dict[str, tuple[int, bool]] = {}
         self.going: dict[str, int] = {}
         self.under_way: set[str] = set()
-        self.before: Callable[[str], None] = lambda call: None
+        self.before: Callable[[str], None] = lambda _: None
         """Called before each call is carried out."""
 
     # As `Api`
@@ -89,8 +90,9 @@ class FakeController:
             raise ConnectionLostError("it broke")
         if call in self.refuses:
             raise self.refuses[call]
-        answer = getattr(self, f"_{method}", lambda params: {})
-        response: Document = answer(params)
+        name = re.sub(r"(?<!^)([A-Z])", r"_\1", method).lower()
+        answer: Callable[[Document], Document] = getattr(self, f"on_{name}", lambda _: {})
+        response = answer(params)
         if lost:
             raise ConnectionLostError("it broke")
         return response
@@ -99,47 +101,47 @@ class FakeController:
     def _about(method: str, params: Document) -> str:
         match method:
             case "Deploy":
-                return " ".join(item["application"] for item in cast(Any, params)["applications"])
+                return " ".join(item["application"] for item in cast("Any", params)["applications"])
             case "AddRelation" | "DestroyRelation":
                 return " ".join(cast("list[str]", params["endpoints"]))
             case "DestroyApplication" | "ScaleApplications":
-                return str(cast(Any, params)["applications"][0]["application-tag"])[12:]
+                return str(cast("Any", params)["applications"][0]["application-tag"])[12:]
             case "Set":
-                return " ".join(item["entity"] for item in cast(Any, params)["annotations"])
+                return " ".join(item["entity"] for item in cast("Any", params)["annotations"])
             case "SetConfigs" | "UnsetApplicationsConfig":
-                return str(cast(Any, params)["Args"][0]["application"])
+                return str(cast("Any", params)["Args"][0]["application"])
             case "AddPendingResources":
                 return str(params["tag"])[12:]
             case _:
                 return str(params.get("application", ""))
 
-    def _Deploy(self, params: Document) -> Document:
+    def on_deploy(self, params: Document) -> Document:
         results: list[Any] = []
-        for item in cast(Any, params)["applications"]:
+        for item in cast("Any", params)["applications"]:
             name = item["application"]
             refusal = self.refuses.get(f"Deploy {name}")
             if refusal is None and name in self.applications:
                 refusal = CallRefusedError("application already exists", code=ALREADY_EXISTS)
             if refusal is None:
                 assert item["charm-url"] in self.charms
-                assert all(id in self.pending for id in item.get("resources", {}).values())
+                assert all(one in self.pending for one in item.get("resources", {}).values())
                 self.applications[name] = item["charm-url"]
             results.append(refusal or {})
         return {"results": results}
 
-    def _SetCharm(self, params: Document) -> Document:
+    def on_set_charm(self, params: Document) -> Document:
         assert params["charm-url"] in self.charms
         self.applications[str(params["application"])] = str(params["charm-url"])
         return {}
 
-    def _AddPendingResources(self, params: Document) -> Document:
+    def on_add_pending_resources(self, params: Document) -> Document:
         ids = []
-        for resource in cast(Any, params)["resources"]:
+        for resource in cast("Any", params)["resources"]:
             ids.append(f"id-{len(self.pending)}")
             self.pending[ids[-1]] = f"{str(params['tag'])[12:]}/{resource['name']}"
         return {"pending-ids": [*ids]}
 
-    def _AddRelation(self, params: Document) -> Document:
+    def on_add_relation(self, params: Document) -> Document:
         ends = cast("list[str]", params["endpoints"])
         assert all(end.partition(":")[0] in self.applications for end in ends)
         key = " ".join(ends)
@@ -148,24 +150,24 @@ class FakeController:
         self.relations.append(key)
         return {}
 
-    def _DestroyRelation(self, params: Document) -> Document:
+    def on_destroy_relation(self, params: Document) -> Document:
         key = " ".join(cast("list[str]", params["endpoints"]))
         if key not in self.relations:
             raise CallRefusedError("no such relation", code=NOT_FOUND)
         self.relations.remove(key)
         return {}
 
-    def _DestroyApplication(self, params: Document) -> Document:
+    def on_destroy_application(self, params: Document) -> Document:
         name = self._about("DestroyApplication", params)
         if name not in self.applications:
-            return {"results": [CallRefusedError("no such application", code=NOT_FOUND)]}
+            raise CallRefusedError("no such application", code=NOT_FOUND)
         if not self.going.get(name):
             del self.applications[name]
         return {"results": [{}]}
 
-    def _Set(self, params: Document) -> Document:
+    def on_set(self, params: Document) -> Document:
         errors: list[Any] = []
-        for item in cast(Any, params)["annotations"]:
+        for item in cast("Any", params)["annotations"]:
             tag = item["entity"]
             refusal = self.refuses.get(f"annotations {tag}")
             if refusal is not None:
@@ -179,14 +181,14 @@ class FakeController:
                 del held[key]
         return {"results": errors}
 
-    def _Get(self, params: Document) -> Document:
-        tags = [item["tag"] for item in cast(Any, params)["entities"]]
+    def on_get(self, params: Document) -> Document:
+        tags = [item["tag"] for item in cast("Any", params)["entities"]]
         return {"results": [{"annotations": {**self.annotations.get(tag, {})}} for tag in tags]}
 
-    def _List(self, params: Document) -> Document:
+    def on_list(self, params: Document) -> Document:
         return {"charm-urls": [*self.charms]}
 
-    def _FullStatus(self, params: Document) -> Document:
+    def on_full_status(self, params: Document) -> Document:
         shown: Document = {}
         for name, url in [*self.applications.items()]:
             life = "alive"

@@ -19,9 +19,11 @@ class Controller:
         self.refuses: set[str] = set()
         self.chokes_on: set[str] = set()
         self.breaks = False
+        self.called = asyncio.Event()
 
     async def send(self, items: Sequence[str]) -> Sequence[str | AirgapError]:
         self.calls.append([*items])
+        self.called.set()
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         await asyncio.sleep(0.001)
@@ -50,8 +52,7 @@ async def test_what_comes_during_a_call_goes_with_the_next() -> None:
     controller = Controller()
     batches = Batches(controller.send, most=10)
     first = asyncio.ensure_future(batches.add("a"))
-    while not controller.calls:
-        await asyncio.sleep(0)
+    await controller.called.wait()
     assert await outcomes(batches, "bc") == ["b!", "c!"]
     assert await first == "a!"
     assert controller.calls == [["a"], ["b", "c"]]
@@ -113,8 +114,7 @@ async def test_cancelling_those_that_wait_keeps_nothing_back() -> None:
     controller = Controller()
     batches = Batches(controller.send, most=10)
     tasks = [asyncio.ensure_future(batches.add(name)) for name in "ab"]
-    while not controller.calls:
-        await asyncio.sleep(0)
+    await controller.called.wait()
     waiting = asyncio.ensure_future(batches.add("c"))
     await asyncio.sleep(0)
     waiting.cancel()
@@ -127,8 +127,7 @@ async def test_cancelling_who_makes_the_call_frees_the_others() -> None:
     controller = Controller()
     batches = Batches(controller.send, most=10)
     tasks = [asyncio.ensure_future(batches.add(name)) for name in "ab"]
-    while not controller.calls:
-        await asyncio.sleep(0)
+    await controller.called.wait()
     tasks[0].cancel()
     done = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
     assert [type(error) for error in done] == [asyncio.CancelledError] * 2

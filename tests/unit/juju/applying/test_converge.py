@@ -27,7 +27,6 @@ from ckf_airgap.juju.applying.failures import (
     DeploymentRefusedError,
     DeploymentTimeoutError,
 )
-from ckf_airgap.juju.applying.notes import NOTES_KEY, UploadNotes
 from ckf_airgap.juju.applying.stages import Ordering
 from ckf_airgap.juju.controller.api import CallRefusedError, ConnectionLostError
 from ckf_airgap.juju.planning.differences import Difference, Refusal
@@ -44,6 +43,7 @@ from ckf_airgap.juju.planning.steps import (
     SetOptions,
     UploadCharm,
 )
+from ckf_airgap.juju.planning.uploadnotes import NOTES_KEY, UploadNotes
 from tests.unit.juju.applying.fakes import FakeController, replanning
 from tests.unit.juju.applying.steps import (
     deploy,
@@ -370,10 +370,12 @@ async def test_a_removed_relation_is_gone_before_its_ends_are_refreshed(charm: P
     assert calls.count("FullStatus") == 1, "nobody waits for the other one"
 
 
-async def test_a_relation_that_does_not_go_is_told(charm: Path) -> None:
+async def test_a_relation_that_does_not_go_is_told(
+    charm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     controller = FakeController(a="x", b="x")
     controller.relations = ["a:old b:old"]
-    controller._DestroyRelation = lambda params: {}  # type: ignore[method-assign, assignment]
+    monkeypatch.setattr(controller, "on_destroy_relation", lambda _: {})
     whole = plan(upload("a", path=charm), unrelate("a:old", "b:old"), refresh("a", path=charm))
     with pytest.raises(DeploymentRefusedError) as caught:
         await converge(

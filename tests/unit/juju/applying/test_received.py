@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ckf_airgap.juju.applying.notes import UploadNotes
 from ckf_airgap.juju.applying.received import FileState, Received
 from ckf_airgap.juju.controller.upload import UploadedCharm
+from ckf_airgap.juju.planning.uploadnotes import UploadNotes
 from tests.unit.juju.applying.steps import image, upload
 
 STATE = FileState(size_bytes=3, modified_ns=1)

@@ -7,12 +7,15 @@ file a charm is, by its checksum; of resources, whose documents may hold logins,
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from ckf_airgap.documents import Document, JSONValue
+from ckf_airgap.juju.planning.identity import DeploymentRecord, HeldIdentity
+from ckf_airgap.juju.planning.live import LiveModel
 
 NOTES_KEY: Final = "ckf-airgap-uploads"
 """The annotation of the model; Juju refuses keys with dots."""
@@ -66,3 +69,23 @@ class UploadNotes:
     def sha256_of(self, charm_url: str) -> str:
         """Return the checksum of the charm with that URL; empty when it is not noted."""
         return next((sha256 for sha256, url in self.charms.items() if url == charm_url), "")
+
+
+def with_notes(live: LiveModel, notes: UploadNotes) -> LiveModel:
+    """Return a model in which the charms are known that an interrupted run has sent.
+
+    It noted them before it used them, and could not note any more what it had deployed.
+    """
+    known = {
+        name: dataclasses.replace(application, identity=_noted(application.identity, sha256))
+        for name, application in live.applications.items()
+        if application.identity.record is None
+        for sha256 in [notes.sha256_of(application.identity.charm_url)]
+        if sha256
+    }
+    return dataclasses.replace(live, applications={**live.applications, **known})
+
+
+def _noted(held: HeldIdentity, sha256: str) -> HeldIdentity:
+    record = DeploymentRecord(charm_url=held.charm_url, charm_sha256=sha256, owned=held.owned)
+    return dataclasses.replace(held, record=record)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ckf_airgap.juju.applying.notes import UploadNotes
+from ckf_airgap.juju.planning.uploadnotes import UploadNotes
 
 SHA256 = "ab" * 32
 HEX = st.text(alphabet="0123456789abcdef", min_size=64, max_size=64)
