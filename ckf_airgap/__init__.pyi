@@ -124,9 +124,9 @@ from ckf_airgap.images.rules import CharmRules as CharmRules
 from ckf_airgap.images.rules import ExtraImage as ExtraImage
 from ckf_airgap.images.rules import ImageRules as ImageRules
 from ckf_airgap.images.rules import JujuImages as JujuImages
-from ckf_airgap.juju.applying.deploy import DeployEvent as DeployEvent
-from ckf_airgap.juju.applying.deploy import DeployEventKind as DeployEventKind
-from ckf_airgap.juju.applying.deploy import DeployReport as DeployReport
+from ckf_airgap.juju.applying.events import DeployEvent as DeployEvent
+from ckf_airgap.juju.applying.events import DeployEventKind as DeployEventKind
+from ckf_airgap.juju.applying.report import DeployReport as DeployReport
 from ckf_airgap.juju.controller.access import HttpAccess as HttpAccess
 from ckf_airgap.juju.controller.api import Api as Api
 from ckf_airgap.juju.controller.api import CallRefusedError as CallRefusedError

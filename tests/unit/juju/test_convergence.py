@@ -194,6 +194,9 @@ def bundles(draw: st.DrawFn) -> tuple[Bundle, dict[str, Charm]]:
     return bundle(dump_yaml(document)), charms
 
 
+ODD_VALUES: Document = {"mode": "odd", "title": "odd", "debug": True}
+
+
 def by_hand(model: SimulatedModel, name: str, change: str) -> None:
     """Change something of an application as people do."""
     application = model.applications.get(name)
@@ -201,11 +204,7 @@ def by_hand(model: SimulatedModel, name: str, change: str) -> None:
         return
     changes: dict[str, Callable[[SimulatedApplication], object]] = {
         "option": lambda it: it.settings.update(
-            {
-                k: v
-                for k, v in {"mode": "odd", "title": "odd", "debug": True}.items()
-                if k in it.charm.options
-            }
+            {k: v for k, v in ODD_VALUES.items() if k in it.charm.options}
         ),
         "unset": lambda it: it.settings.clear(),
         "trust": lambda it: it.own.update(trust="true"),
