@@ -14,7 +14,11 @@ from ckf_airgap.juju.snapshots.snapshot import (
     StatusInfo,
     UnitSnapshot,
 )
-from ckf_airgap.juju.watching.idle import IdleTracker, Obstacle, Verdict
+from ckf_airgap.juju.watching.idle import IdleTracker, Verdict
+from ckf_airgap.juju.watching.obstacles import Obstacle
+from ckf_airgap.juju.watching.patience import Patience
+
+ENDLESS = Patience(pull_s=0, blocked_s=0, stall_s=0)
 
 
 def unit(
@@ -50,7 +54,9 @@ def model(*units: UnitSnapshot, status: Mapping[str, str] | None = None) -> Mode
 
 
 def tracker(*names: str, idle: float = 10, grace: float = 60, scale: int | None = 1) -> IdleTracker:
-    return IdleTracker(dict.fromkeys(names, scale), idle_period_s=idle, error_grace_s=grace)
+    return IdleTracker(
+        dict.fromkeys(names, scale), idle_period_s=idle, error_grace_s=grace, patience=ENDLESS
+    )
 
 
 def whats(verdict: Verdict) -> list[str]:

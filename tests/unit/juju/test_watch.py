@@ -17,18 +17,35 @@ from ckf_airgap.juju.watching.watch import wait_active_idle, watch
 
 
 class FakeApi:
-    """Answers ``FullStatus`` with what the test says, and counts."""
+    """Answers with what the test says, and counts the calls of ``FullStatus``."""
 
     def __init__(self) -> None:
         self.status: Callable[[], Document] = lambda: {"applications": {}}
+        self.resources: Callable[[str], Document] = lambda _name: {}
+        self.options: Document = {}
         self.calls = 0
+        self.is_silent = False
 
     async def call(self, facade: str, method: str, params: Document | None = None) -> Document:
-        assert (facade, method) == ("Client", "FullStatus")
-        assert params == {"patterns": []}
-        self.calls += 1
-        await asyncio.sleep(0)
-        return self.status()
+        await asyncio.sleep(3600 if self.is_silent else 0)
+        match facade, method:
+            case "Client", "FullStatus":
+                assert params == {"patterns": []}
+                self.calls += 1
+                return self.status()
+            case "Resources", "ListResources":
+                assert params is not None
+                tags = params["entities"]
+                assert isinstance(tags, list)
+                names = [
+                    str(tag["tag"]).removeprefix("application-")
+                    for tag in tags
+                    if isinstance(tag, dict)
+                ]
+                return {"results": [self.resources(name) for name in names]}
+            case "Application", "Get":
+                return {"config": self.options}
+        raise AssertionError(f"{facade}.{method}")
 
 
 class FakeSource:
@@ -262,5 +279,19 @@ async def test_a_status_that_cannot_be_had_does_not_end_the_watch(source: FakeSo
 
     source.unit("a/0", "active")
     source.api.status = broken
+    stream = watch(source)
+    assert set((await anext(stream)).applications) == {"a"}
+    await stream.aclose()
+
+
+async def test_what_the_controller_does_not_confirm_is_not_the_end(source: FakeSource) -> None:
+    def broken() -> Document:
+        raise ControllerError("away")
+
+    source.unit("a/0", "active")
+    source.api.status = broken
+    with pytest.raises(WaitTimeoutError, match=r"did not confirm it within 0\.4 s"):
+        await wait_active_idle(source, idle_period_s=0.1, timeout_s=0.4)
+    source.unit("a/0", "active")
     report = await wait_active_idle(source, idle_period_s=0.1, timeout_s=5)
     assert set(report.snapshot.applications) == {"a"}
