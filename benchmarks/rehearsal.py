@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 from ckf_airgap.bundle.bundle import Bundle
-from ckf_airgap.documents import Document, JSONValue, dump_yaml
+from ckf_airgap.documents import Document, dump_yaml
 from ckf_airgap.facts.releases import Release, load_release
 from ckf_airgap.operations.rehearsing import rehearse
 from ckf_airgap.operations.rendering import Inputs
@@ -30,10 +30,10 @@ RELEASE = "1.11"
 CASES = {"1.11": 1, "300 applications": 8}
 
 
-def copies(release: Release, count: int) -> Document:
-    """Return a bundle with `count` copies of the release's applications and relations."""
+def copies(release: Release, count: int, *, most: int | None = None) -> Document:
+    """Return a bundle with `count` copies of a release, of `most` applications at most."""
     applications: Document = {}
-    relations: list[JSONValue] = []
+    relations: list[list[str]] = []
     for number in range(count):
         suffix = f"-copy{number}x" if number else ""
         for name, application in release.bundle.applications.items():
@@ -44,7 +44,14 @@ def copies(release: Release, count: int) -> Document:
         for relation in release.bundle.relations:
             ends = [f"{end.application}{suffix}:{end.endpoint or ''}" for end in relation.ends]
             relations.append([end.rstrip(":") for end in ends])
-    return {"bundle": "kubernetes", "applications": applications, "relations": relations}
+    kept = dict(list(applications.items())[:most])
+    return {
+        "bundle": "kubernetes",
+        "applications": kept,
+        "relations": [
+            [*ends] for ends in relations if all(end.partition(":")[0] in kept for end in ends)
+        ],
+    }
 
 
 def measure(case: str) -> dict[str, float]:

@@ -83,9 +83,12 @@ from ckf_airgap.facts.releases import common_needed_options as common_needed_opt
 from ckf_airgap.facts.releases import load_release as load_release
 from ckf_airgap.facts.releases import needed_endpoints as needed_endpoints
 from ckf_airgap.facts.releases import release_names as release_names
+from ckf_airgap.facts.releases import release_upgrades as release_upgrades
 from ckf_airgap.facts.site import DeployedAfter as DeployedAfter
 from ckf_airgap.facts.site import Site as Site
 from ckf_airgap.facts.site import SiteSetting as SiteSetting
+from ckf_airgap.facts.upgrades import ManualStep as ManualStep
+from ckf_airgap.facts.upgrades import ReleaseUpgrade as ReleaseUpgrade
 from ckf_airgap.images.audit import audit_charms as audit_charms
 from ckf_airgap.images.auditreport import AuditedImage as AuditedImage
 from ckf_airgap.images.auditreport import AuditFinding as AuditFinding

@@ -40,7 +40,9 @@ def command() -> None:
 def _table(releases: list[Release]) -> Table:
     from ckf_airgap.cli.tables import plain_table
 
-    table = plain_table("release", ">applications", ">relations", ">charms", "published as")
+    table = plain_table(
+        "release", ">applications", ">relations", ">charms", "upgraded from", "published as"
+    )
     for release in releases:
         source = release.source
         table.add_row(
@@ -48,6 +50,7 @@ def _table(releases: list[Release]) -> Table:
             str(len(release.bundle.applications)),
             str(len(release.bundle.relations)),
             str(len(release.charms)),
+            release.upgrade.previous if release.upgrade else "",
             f"github.com/{source.repo} {source.path} @ {source.commit[:7]}",
         )
     return table
@@ -60,6 +63,7 @@ def _document(release: Release) -> dict[str, object]:
         "applications": len(release.bundle.applications),
         "relations": len(release.bundle.relations),
         "charms": sorted(release.charms),
+        "upgrade": release.upgrade.to_json() if release.upgrade else None,
         "source": {
             "repository": release.source.repo,
             "commit": release.source.commit,

@@ -15,7 +15,7 @@ from ckf_airgap.documents import Document
 from ckf_airgap.juju.snapshots.snapshot import ModelSnapshot
 from ckf_airgap.juju.watching.watch import WaitReport
 from ckf_airgap.operations.deploying import Deployment
-from ckf_airgap.rehearsal.model.model import Finding
+from ckf_airgap.rehearsal.entities.entities import Finding
 
 
 def standing(snapshot: ModelSnapshot, images: Mapping[str, str] | None = None) -> RenderableType:

@@ -1,7 +1,7 @@
 """The releases of Charmed Kubeflow that are shipped with ckf-airgap.
 
 Each is a directory of facts under ``bundles/``: the bundle as published, what its charms declare,
-and the images that they do not. ``docs/bundles.md`` describes the three files; each names
+and the images that they do not. ``docs/bundles.md`` describes the files; each names
 the repositories and commits it was made from.
 """
 
@@ -20,6 +20,7 @@ from ckf_airgap.charms.charm import Charm, DefaultImages, charm_from_documents
 from ckf_airgap.documents import Document, JSONValue, as_mapping, dump_yaml, load_mapping, type_name
 from ckf_airgap.errors import InputError, ReleaseNotFoundError, nearest
 from ckf_airgap.facts.site import DeployedAfter, Site, SiteSetting, read_site
+from ckf_airgap.facts.upgrades import ReleaseUpgrade, read_upgrade
 from ckf_airgap.images.rules import CharmRules, ExtraImage, ImageRules
 
 BUNDLE_FILE: Final = "bundle.yaml"
@@ -77,6 +78,8 @@ class Release:
     rules: ImageRules = field(repr=False)
     site: Site = field(repr=False, default_factory=Site)
     """What a site must set, and what must come first."""
+    upgrade: ReleaseUpgrade | None = field(repr=False, default=None)
+    """What an upgrade to it needs; ``None`` when nothing is known of it."""
 
     @property
     def bundle_path(self) -> Path:
@@ -134,6 +137,7 @@ def load_release(name: str) -> Release:
         files=files,
         rules=_load_rules(name),
         site=read_site(directory),
+        upgrade=read_upgrade(directory),
     )
 
 
@@ -204,6 +208,12 @@ def _extra_images_for(bundle: Bundle, newest_first: list[ImageRules]) -> tuple[E
         found |= {extra: None for extra in rules.extra_images if extra.charm in here}
         charms |= here
     return tuple(found)
+
+
+def release_upgrades() -> Mapping[str, ReleaseUpgrade]:
+    """Return the step to each shipped release of which one is known, by the release's name."""
+    found = {name: read_upgrade(_directory(name)) for name in release_names()}
+    return {name: upgrade for name, upgrade in found.items() if upgrade is not None}
 
 
 def extra_images() -> tuple[ExtraImage, ...]:

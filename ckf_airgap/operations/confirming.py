@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ckf_airgap.bundle.login import PullLogins
 from ckf_airgap.documents import Document
 from ckf_airgap.images.needs import ImageNeed
 from ckf_airgap.juju.controller.connection import Session
 from ckf_airgap.juju.controller.identities import read_identities
 from ckf_airgap.juju.controller.status import read_live_model
-from ckf_airgap.juju.controller.upload import RegistryAuth
 from ckf_airgap.juju.planning.identity import holds
 from ckf_airgap.rendering.lookup import Replacement
 from ckf_airgap.rendering.overlay import Rendering
@@ -36,7 +36,7 @@ class ImageInModel:
 
 
 async def images_in_model(
-    session: Session, rendering: Rendering, auth: RegistryAuth | None
+    session: Session, rendering: Rendering, auth: PullLogins | None
 ) -> tuple[ImageInModel, ...]:
     """Look for each image of a rendering in the model."""
     bundle, charms = rendering.bundle, rendering.charms

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from ckf_airgap.bundle.login import PullLogins
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.charms.charmfile import check_members
 from ckf_airgap.concurrency import bounded_map, in_thread
@@ -34,13 +35,14 @@ from ckf_airgap.facts.defaults import (
     DEFAULT_IDLE_PERIOD_S,
     DEFAULT_MODEL,
 )
+from ckf_airgap.files.paths import StrPath, optional_path
 from ckf_airgap.juju.applying.deploy import DeployReport, plan_for
 from ckf_airgap.juju.applying.stages import execute_in_stages
 from ckf_airgap.juju.controller.architecture import model_architecture
 from ckf_airgap.juju.controller.conditions import new_model
 from ckf_airgap.juju.controller.connection import Session, connect
 from ckf_airgap.juju.controller.store import JujuTarget
-from ckf_airgap.juju.controller.upload import RegistryAuth, RegistryLogin
+from ckf_airgap.juju.controller.upload import RegistryLogin
 from ckf_airgap.juju.planning.live import LiveModel
 from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.planning.planner import plan_deployment
@@ -52,6 +54,7 @@ from ckf_airgap.net.limits import DEFAULT_LIMIT
 from ckf_airgap.operations.confirming import ImageInModel, images_in_model
 from ckf_airgap.operations.hidden import HiddenImages, looking_for_hidden
 from ckf_airgap.operations.observer import Observer
+from ckf_airgap.operations.pulllogins import find_pull_logins
 from ckf_airgap.operations.rendering import (
     Inputs,
     render_release,
@@ -104,6 +107,7 @@ async def deploy(
     error_grace_s: float = DEFAULT_ERROR_GRACE_S,
     jobs: int = DEFAULT_LIMIT,
     registry_login: RegistryLogin | None = None,
+    registry_config: StrPath | None = None,
     observer: Observer | None = None,
 ) -> Deployment:
     """Render a bundle, deploy what is missing of it in a model, wait until everything is active.
@@ -121,6 +125,8 @@ async def deploy(
         registry_login: The login that the cluster needs to pull from the registry; it goes to the
             controller with the images of the registry that the bundle is rendered for, and with
             no other image.
+        registry_config: A ``config.json`` of Docker with logins, each of which goes to the
+            controller with the images that it is for, unless `registry_login` is for them.
         observer: Is notified of progress.
 
     Raises:
@@ -151,6 +157,7 @@ async def deploy(
             error_grace_s=error_grace_s,
             jobs=jobs,
             registry_login=registry_login,
+            registry_config=optional_path(registry_config),
         ),
         observer,
         seconds,
@@ -168,6 +175,7 @@ class Manner:
     timeout_s: float
     jobs: int
     registry_login: RegistryLogin | None = None
+    registry_config: Path | None = None
     idle_period_s: float = DEFAULT_IDLE_PERIOD_S
     error_grace_s: float = DEFAULT_ERROR_GRACE_S
 
@@ -208,8 +216,8 @@ async def _deploy(
     seconds: dict[str, float],
 ) -> Deployment:
     bundle, charms = rendering.bundle, rendering.charms
-    login = manner.registry_login
-    auth = login.at(rendering.registry) if login else None
+    auth = await find_pull_logins(rendering, manner.registry_login, manner.registry_config)
+    rendering = dataclasses.replace(rendering, warnings=(*rendering.warnings, *auth.warnings))
     # What is wrong with the bundle itself is reported before a controller is asked or changed.
     plan_deployment(bundle, charms, LiveModel(name=target.model))
     await _check_files(charms)
@@ -287,7 +295,7 @@ async def _check_new_model(rendering: Rendering, target: JujuTarget) -> None:
 async def _planned(
     rendering: Rendering,
     target: JujuTarget,
-    auth: RegistryAuth | None,
+    auth: PullLogins | None,
     *,
     create_model: bool,
 ) -> Plan:
@@ -301,7 +309,7 @@ async def _planned(
         return plan_deployment(rendering.bundle, rendering.charms, await new_model(target))
 
 
-async def _plan(session: Session, rendering: Rendering, auth: RegistryAuth | None) -> Plan:
+async def _plan(session: Session, rendering: Rendering, auth: PullLogins | None) -> Plan:
     """Return the plan for the model of a session, which must have the architecture of the charms.
 
     Raises:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, TypeAlias
 from ckf_airgap.errors import UsageError
 from ckf_airgap.files.paths import settle
 from ckf_airgap.images.reference import ImageReference
+from ckf_airgap.logins.credentials import CredentialStore, check_config
 from ckf_airgap.net.limits import DEFAULT_LIMIT, Limits, Policy
 from ckf_airgap.net.trust import check_authorities
 from ckf_airgap.transfer.events import ImageResult, ImageStatus, Listener, ignore
 from ckf_airgap.transfer.oci import Platform
-from ckf_airgap.transfer.registry.credentials import CredentialStore, check_config
 from ckf_airgap.transfer.registry.endpoint import ClientOptions
 from ckf_airgap.transfer.registry.remote import RegistryClient
 from ckf_airgap.transfer.stores.archivetail import DEFAULT_PLATFORM

@@ -32,8 +32,8 @@ from ckf_airgap.operations.rendering import (
     read_and_render,
     render_by_rule,
 )
+from ckf_airgap.rehearsal.entities.entities import Finding
 from ckf_airgap.rehearsal.host.controller import RehearsalController
-from ckf_airgap.rehearsal.model.model import Finding
 from ckf_airgap.rehearsal.privatedir import PrivateDirectory
 from ckf_airgap.rehearsal.standin import write_standins
 from ckf_airgap.rehearsal.units.course import Script

@@ -257,8 +257,7 @@ def _joined(seen: Iterable[Sighting], images: RetaggedImages) -> frozenset[Place
 
 def _is_private(text: str, registry: Registry) -> bool:
     """Whether a part of references begins in the private registry, or is the host of it."""
-    front = text.rstrip("/")
-    return front == registry.host or f"{front}/".startswith(f"{registry}/")
+    return text == registry.host or f"{text}/".startswith(f"{registry}/")
 
 
 def _not_written(

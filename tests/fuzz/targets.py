@@ -39,6 +39,7 @@ from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.images.scalars import ValueText
 from ckf_airgap.juju.planning.live import live_model
 from ckf_airgap.juju.snapshots.tables import ModelTables, snapshot_of_status
+from ckf_airgap.logins.credentials import Credentials, CredentialStore, check_config
 from ckf_airgap.net.patience import TransientError, retry_after_s
 from ckf_airgap.operations.lock import Lock
 from ckf_airgap.packing.checksums import Checksums
@@ -52,7 +53,6 @@ from ckf_airgap.transfer.oci import Descriptor, Digest, parse_manifest
 from ckf_airgap.transfer.registry import download
 from ckf_airgap.transfer.registry.answers import error_codes
 from ckf_airgap.transfer.registry.auth import parse_challenges
-from ckf_airgap.transfer.registry.credentials import Credentials, CredentialStore, check_config
 from ckf_airgap.transfer.registry.endpoint import Endpoint
 from ckf_airgap.transfer.registry.origins import Origins
 from ckf_airgap.transfer.stores.tarindex import TarIndex

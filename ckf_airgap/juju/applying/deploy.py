@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.exposure import ExposedEndpoint
+from ckf_airgap.bundle.login import PullLogins
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.concurrency import bounded_map
 from ckf_airgap.documents import Document, JSONValue
@@ -31,7 +32,7 @@ from ckf_airgap.juju.controller.conditions import with_conditions
 from ckf_airgap.juju.controller.connection import Session
 from ckf_airgap.juju.controller.identities import read_identities
 from ckf_airgap.juju.controller.status import read_live_model
-from ckf_airgap.juju.controller.upload import RegistryAuth, UploadedCharm, Uploader
+from ckf_airgap.juju.controller.upload import UploadedCharm, Uploader
 from ckf_airgap.juju.planning.identity import RECORD_KEY, DeploymentRecord
 from ckf_airgap.juju.planning.offers import GrantOffer, MakeOffer
 from ckf_airgap.juju.planning.plan import Plan
@@ -137,7 +138,7 @@ async def plan_for(
     bundle: Bundle,
     charms: Mapping[str, Charm],
     *,
-    registry_auth: RegistryAuth | None = None,
+    registry_auth: PullLogins | None = None,
 ) -> Plan:
     """Return what is missing of a bundle in the model of a session; nothing is changed.
 
@@ -145,7 +146,7 @@ async def plan_for(
         session: The model.
         bundle: The merged bundle, with every option and resource as it must be.
         charms: The charm of each application; two may share one file, which is uploaded once.
-        registry_auth: The login that images of the private registry are deployed with.
+        registry_auth: The logins that images are pulled with.
 
     Raises:
         BundleError: with everything that is wrong with the bundle.
@@ -164,7 +165,7 @@ async def execute(
     plan: Plan,
     *,
     jobs: int = DEFAULT_LIMIT,
-    registry_auth: RegistryAuth | None = None,
+    registry_auth: PullLogins | None = None,
     on_event: OnEvent | None = None,
 ) -> DeployReport:
     """Carry out a plan in the model of a session.
@@ -173,8 +174,7 @@ async def execute(
         session: The model.
         plan: What `plan_for` returned.
         jobs: How many charms are uploaded and deployed at once.
-        registry_auth: The login to the private registry, if it needs one; images of other
-            registries do not get it.
+        registry_auth: The logins that images are pulled with.
         on_event: Called with each completed step; must not block.
 
     Raises:
@@ -201,7 +201,7 @@ class _Execution:
         session: Session,
         plan: Plan,
         uploader: Uploader,
-        registry_auth: RegistryAuth | None,
+        registry_auth: PullLogins | None,
         on_event: OnEvent | None,
     ) -> None:
         self.session = session

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from ckf_airgap.bundle.login import PullLogins
 from ckf_airgap.juju.applying.deploy import DeployEvent, DeployReport, OnEvent, execute
 from ckf_airgap.juju.controller.connection import Session
-from ckf_airgap.juju.controller.upload import RegistryAuth
 from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.planning.steps import (
     AddRelation,
@@ -69,7 +69,7 @@ async def execute_in_stages(
     *,
     wait: Callable[[frozenset[str]], Awaitable[object]],
     jobs: int = DEFAULT_LIMIT,
-    registry_auth: RegistryAuth | None = None,
+    registry_auth: PullLogins | None = None,
     on_event: OnEvent | None = None,
 ) -> DeployReport:
     """Carry out a plan, and wait between its stages.
@@ -80,7 +80,7 @@ async def execute_in_stages(
         prerequisites: What must be active first, for applications of the bundle.
         wait: Returns when these applications are active.
         jobs: How many charms are uploaded and deployed at once.
-        registry_auth: The login to the private registry; see `execute`.
+        registry_auth: The logins that images are pulled with.
         on_event: Called with each completed step; must not block.
 
     Raises:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from ckf_airgap.bundle.bundle import Application, Bundle
-from ckf_airgap.bundle.login import ImageLogin
+from ckf_airgap.bundle.login import ImageLogin, PullLogins
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.concurrency import bounded_map, in_thread
 from ckf_airgap.errors import MissingError
-from ckf_airgap.juju.controller.upload import RegistryAuth, file_digest, image_documents
+from ckf_airgap.juju.controller.upload import file_digest, image_documents
 from ckf_airgap.juju.planning.identity import WantedIdentity, WantedResource, sha384
 from ckf_airgap.juju.planning.live import LiveModel
 from ckf_airgap.net.limits import DEFAULT_LIMIT
@@ -24,7 +24,7 @@ async def read_identities(
     bundle: Bundle,
     charms: Mapping[str, Charm],
     live: LiveModel,
-    registry_auth: RegistryAuth | None,
+    registry_auth: PullLogins | None,
     *,
     read_charms: bool = True,
 ) -> dict[str, WantedIdentity]:
@@ -36,7 +36,7 @@ async def read_identities(
         bundle: The merged bundle.
         charms: The charm of each application.
         live: The model.
-        registry_auth: The login that images of the private registry are deployed with.
+        registry_auth: The logins that images are pulled with.
         read_charms: Whether charm files are read at all; resources do not need them.
 
     Raises:
@@ -74,7 +74,7 @@ async def read_identities(
 
 
 def _resources(
-    application: Application, charm: Charm, auth: RegistryAuth | None
+    application: Application, charm: Charm, auth: PullLogins | None
 ) -> dict[str, WantedResource]:
     found: dict[str, WantedResource] = {}
     for name, value in application.resources.items():
@@ -98,7 +98,7 @@ def _resources(
 
 
 def _fingerprints(
-    reference: str, auth: RegistryAuth | None, own: ImageLogin | None = None
+    reference: str, auth: PullLogins | None, own: ImageLogin | None = None
 ) -> frozenset[str]:
     return frozenset(sha384(document) for document in image_documents(reference, auth, own))
 

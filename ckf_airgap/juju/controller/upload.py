@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import aiohttp
 
-from ckf_airgap.bundle.login import ImageLogin
+from ckf_airgap.bundle.login import ImageLogin, PullLogins
 from ckf_airgap.concurrency import in_thread, timeout
 from ckf_airgap.documents import Document, JSONValue, dump_yaml, parse_json
 from ckf_airgap.errors import (
@@ -36,6 +36,9 @@ CHUNK_BYTES: Final = 1024 * 1024
 """How much of a file is in memory at once."""
 
 _UNAUTHORIZED: Final = (401, 403)
+
+_NO_LOGIN: Final = ImageLogin(fields={"username": "", "password": ""})
+"""What clients send for an image that is pulled without a login."""
 
 OnProgress = Callable[[int], None]
 """Called with the number of bytes just sent."""
@@ -102,6 +105,12 @@ class RegistryAuth:
             return self.registry.holds(ImageReference.parse(reference))
         except ReferenceSyntaxError:
             return False
+
+    def login_for(self, reference: str) -> ImageLogin | None:
+        """Return the login for an image that is in the registry; see `PullLogins`."""
+        if not self.is_for(reference):
+            return None
+        return ImageLogin(fields={"username": self.username, "password": self.password})
 
 
 @final
@@ -170,7 +179,7 @@ class Uploader:
         application: str,
         resource: ResourceUpload,
         pending_id: str,
-        auth: RegistryAuth | None = None,
+        auth: PullLogins | None = None,
     ) -> None:
         """Upload a resource that was announced with ``AddPendingResources``.
 
@@ -178,7 +187,7 @@ class Uploader:
             application: The application that will have it.
             resource: An image reference, which is sent with the login to its registry, or a file.
             pending_id: What the controller calls it until the application is deployed.
-            auth: The login to the registry.
+            auth: The logins to registries.
 
         Raises:
             MissingError: when the file is gone.
@@ -256,30 +265,20 @@ class Uploader:
         raise RefusedError(f"the controller refused {what}: {reason}")
 
 
-def image_details(
-    reference: str, auth: RegistryAuth | None, own: ImageLogin | None = None
-) -> bytes:
+def image_details(reference: str, auth: PullLogins | None, own: ImageLogin | None = None) -> bytes:
     """Return the body of an image resource: where it is, and how to log in to the registry.
 
     Args:
         reference: The image.
-        auth: The login to the private registry.
-        own: The login of this image alone, which goes before that.
+        auth: The logins to registries.
+        own: The login of this image alone, which goes before those.
     """
-    if own is not None:
-        return dump_yaml(own.describe(reference)).encode()
-    login = auth if auth is not None and auth.is_for(reference) else None
-    return dump_yaml(
-        {
-            "registrypath": reference,
-            "username": login.username if login else "",
-            "password": login.password if login else "",
-        }
-    ).encode()
+    login = own or (auth.login_for(reference) if auth is not None else None)
+    return dump_yaml((login or _NO_LOGIN).describe(reference)).encode()
 
 
 def image_documents(
-    reference: str, auth: RegistryAuth | None, own: ImageLogin | None = None
+    reference: str, auth: PullLogins | None, own: ImageLogin | None = None
 ) -> tuple[bytes, ...]:
     """Return the body of an image resource in each form in which clients are known to send it.
 

@@ -18,7 +18,7 @@ from typing import Final, Protocol
 from yarl import URL
 
 from ckf_airgap.errors import LoginError
-from ckf_airgap.transfer.registry.credentials import Credentials, CredentialStore
+from ckf_airgap.logins.credentials import Credentials, CredentialStore
 from ckf_airgap.transfer.registry.origins import Origins, address_of, how_to_allow
 
 CLIENT_ID: Final = "ckf-airgap"

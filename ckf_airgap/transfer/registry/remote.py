@@ -16,13 +16,13 @@ import aiohttp
 from ckf_airgap.concurrency import in_thread
 from ckf_airgap.documents import decimal
 from ckf_airgap.errors import IntegrityError, TransferError
+from ckf_airgap.logins.credentials import CredentialStore
 from ckf_airgap.net.proxies import Proxies
 from ckf_airgap.net.trust import TrustStore
 from ckf_airgap.transfer.events import Listener, ignore
 from ckf_airgap.transfer.oci import MANIFEST_TYPES, Descriptor, Digest, Manifest, parse_manifest
 from ckf_airgap.transfer.registry.answers import error_codes
 from ckf_airgap.transfer.registry.auth import pull_scope, push_scope
-from ckf_airgap.transfer.registry.credentials import CredentialStore
 from ckf_airgap.transfer.registry.endpoint import ClientOptions, Endpoint
 from ckf_airgap.transfer.registry.session import USER_AGENT, RegistrySession, Request
 from ckf_airgap.transfer.stores.partial import CHUNK_BYTES

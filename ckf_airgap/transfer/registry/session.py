@@ -19,6 +19,7 @@ from yarl import URL
 from ckf_airgap._version import __version__
 from ckf_airgap.documents import parse_json
 from ckf_airgap.errors import ConnectionFailedError, LoginError, TransferError
+from ckf_airgap.logins.credentials import CredentialStore
 from ckf_airgap.net.limits import Policy
 from ckf_airgap.net.patience import Health, Patience, TransientError, retry_after_s
 from ckf_airgap.net.proxies import Proxies
@@ -26,7 +27,6 @@ from ckf_airgap.transfer.events import Listener
 from ckf_airgap.transfer.oci import MAX_MANIFEST_BYTES
 from ckf_airgap.transfer.registry.answers import TRANSIENT, Refusal
 from ckf_airgap.transfer.registry.auth import Authorizer
-from ckf_airgap.transfer.registry.credentials import CredentialStore
 from ckf_airgap.transfer.registry.endpoint import Endpoint
 from ckf_airgap.transfer.registry.origins import Origins, address_of
 from ckf_airgap.transfer.registry.uploadbody import Body, Feed

@@ -12,11 +12,11 @@ import sys
 from pathlib import Path
 
 from ckf_airgap.images.reference import ImageReference
+from ckf_airgap.logins.credentials import CredentialStore
 from ckf_airgap.net.limits import Limits, Policy
 from ckf_airgap.transfer.events import ImageResult
 from ckf_airgap.transfer.pull import pull
 from ckf_airgap.transfer.push import PushItem, push
-from ckf_airgap.transfer.registry.credentials import CredentialStore
 from ckf_airgap.transfer.registry.endpoint import ClientOptions
 from ckf_airgap.transfer.registry.remote import RegistryClient
 from ckf_airgap.transfer.stores.layout import LayoutDirectory

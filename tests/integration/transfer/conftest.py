@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import trustme
 
+from ckf_airgap.logins.credentials import Credentials, CredentialStore
 from ckf_airgap.net.limits import HttpTimeouts, Limits, Policy, Retries
 from ckf_airgap.net.trust import TrustStore
 from ckf_airgap.transfer.events import Listener, ignore
-from ckf_airgap.transfer.registry.credentials import Credentials, CredentialStore
 from ckf_airgap.transfer.registry.endpoint import ClientOptions
 from ckf_airgap.transfer.registry.remote import RegistryClient
 from tests.integration.transfer.faults import FaultProxy

@@ -19,11 +19,11 @@ from yarl import URL
 
 from ckf_airgap.errors import InputError, LoginError, TransferError
 from ckf_airgap.images.reference import ImageReference
+from ckf_airgap.logins.credentials import CredentialStore, config_paths
 from ckf_airgap.net.trust import TrustStore
 from ckf_airgap.transfer.events import ImageResult, ImageStatus
 from ckf_airgap.transfer.pull import pull
 from ckf_airgap.transfer.push import PushItem, push
-from ckf_airgap.transfer.registry.credentials import CredentialStore, config_paths
 from ckf_airgap.transfer.registry.endpoint import ClientOptions
 from ckf_airgap.transfer.registry.remote import RegistryClient
 from ckf_airgap.transfer.stores.layout import LayoutDirectory

@@ -16,11 +16,11 @@ from yarl import URL
 
 from ckf_airgap.errors import InputError, LoginError, TransferError
 from ckf_airgap.images.reference import ImageReference
+from ckf_airgap.logins.credentials import Credentials
 from ckf_airgap.net.patience import Retrying
 from ckf_airgap.transfer.events import ImageResult, ImageStatus, TransferEvent
 from ckf_airgap.transfer.pull import pull
 from ckf_airgap.transfer.push import PushItem, push
-from ckf_airgap.transfer.registry.credentials import Credentials
 from ckf_airgap.transfer.registry.endpoint import ClientOptions, Endpoint
 from ckf_airgap.transfer.registry.origins import Origins
 from ckf_airgap.transfer.registry.remote import RegistryClient

@@ -344,6 +344,33 @@ def test_keys_of_a_document_inside_a_string() -> None:
     assert json.loads(written(found)["config"]) == {"values": inner.replace("acme", "R/acme")}
 
 
+def test_the_parts_of_an_image_in_a_document_inside_a_string_have_its_path() -> None:
+    inner = {"image": {"registry": "q.io", "repository": "a/b", "tag": "1", "digest": ""}}
+    (plan,) = plans({"config": json.dumps({"values": json.dumps(inner)})})
+    (use,) = plan.uses
+    assert use.composition is not None
+    assert [(field.path, field.text) for field in use.composition.fields] == [
+        (("values", "image", "registry"), "q.io"),
+        (("values", "image", "repository"), "a/b"),
+        (("values", "image", "tag"), "1"),
+        (("values", "image", "digest"), ""),
+    ]
+    after = plan.render(lambda _: ImageReference.parse(f"{R}/c/d:2"))
+    assert json.loads(json.loads(after)["values"]) == {
+        "image": {"registry": f"{R}/c", "repository": "d", "tag": "2", "digest": ""}
+    }
+
+
+def test_a_digest_in_a_document_inside_a_string_is_exchanged() -> None:
+    inner = {"image": {"repository": "q.io/a/b", "digest": f"sha256:{HEX}"}}
+    (plan,) = plans({"config": json.dumps({"values": json.dumps(inner)})})
+    target = f"{R}/a/b@sha256:{HEX[::-1]}"
+    after = plan.render(lambda _: ImageReference.parse(target))
+    assert json.loads(json.loads(after)["values"]) == {
+        "image": {"repository": f"{R}/a/b", "digest": f"sha256:{HEX[::-1]}"}
+    }
+
+
 def test_keys_that_cannot_make_a_target_are_named() -> None:
     found = plans({"config": '{"image": {"registry": "quay.io", "repository": "a/b"}}'})
     with pytest.raises(OptionError) as raised:

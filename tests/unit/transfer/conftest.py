@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
+from ckf_airgap.logins.credentials import Credentials, CredentialStore
 from ckf_airgap.net.limits import HttpTimeouts, Limits, Policy, Retries
 from ckf_airgap.net.trust import TrustStore
 from ckf_airgap.transfer.events import Listener, ignore
-from ckf_airgap.transfer.registry.credentials import Credentials, CredentialStore
 from ckf_airgap.transfer.registry.endpoint import ClientOptions
 from ckf_airgap.transfer.registry.remote import RegistryClient
 from tests.unit.transfer.registry import PASSWORD, USER, Registry

@@ -9,8 +9,8 @@ import pytest
 from yarl import URL
 
 from ckf_airgap.errors import LoginError
+from ckf_airgap.logins.credentials import Credentials, CredentialStore
 from ckf_airgap.transfer.registry.auth import MOST_FUTILE, MOST_REFUSALS, Authorizer
-from ckf_airgap.transfer.registry.credentials import Credentials, CredentialStore
 from ckf_airgap.transfer.registry.endpoint import Endpoint
 from ckf_airgap.transfer.registry.origins import Origins
 

@@ -20,10 +20,10 @@ from ckf_airgap.errors import (
     StorageFullError,
     TransferError,
 )
+from ckf_airgap.logins.credentials import Credentials
 from ckf_airgap.net.patience import Retrying
 from ckf_airgap.transfer.events import TransferEvent
 from ckf_airgap.transfer.oci import MAX_MANIFEST_BYTES, Digest, parse_manifest
-from ckf_airgap.transfer.registry.credentials import Credentials
 from ckf_airgap.transfer.registry.harbor import create_project
 from ckf_airgap.transfer.registry.remote import RegistryClient, RemoteRegistry
 from tests.images import image, layer

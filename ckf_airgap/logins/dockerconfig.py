@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.images.reference import DOCKER_HUB
 
 HUB_KEY: Final = "https://index.docker.io/v1/"
 """Under which ``docker login`` keeps the credentials of Docker Hub."""
 
-HUB_HOSTS: Final = (DOCKER_HUB, "index.docker.io", "registry-1.docker.io")
+HUB_HOSTS: Final = ("docker.io", "index.docker.io", "registry-1.docker.io")
 
 _VERSIONS: Final = frozenset({"v1", "v2"})
 """The paths behind a host that name the registry's API, and no namespace."""

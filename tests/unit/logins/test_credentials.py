@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ckf_airgap.transfer.registry.credentials import (
+from ckf_airgap.logins.credentials import (
     Credentials,
     CredentialStore,
     config_paths,
 )
-from ckf_airgap.transfer.registry.dockerconfig import HUB_KEY
+from ckf_airgap.logins.dockerconfig import HUB_KEY
 
 HOST = "reg.example:5000"
 

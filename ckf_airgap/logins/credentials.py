@@ -21,7 +21,7 @@ from ckf_airgap.concurrency import in_thread, timeout
 from ckf_airgap.documents import MAX_BYTES, Document, parse_json
 from ckf_airgap.errors import InputError, LoginError, unreadable
 from ckf_airgap.files import read_small, reads_once
-from ckf_airgap.transfer.registry.dockerconfig import (
+from ckf_airgap.logins.dockerconfig import (
     HUB_HOSTS,
     HUB_KEY,
     helper_name,

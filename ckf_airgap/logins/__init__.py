@@ -1,0 +1,1 @@
+"""Logins to registries that others have left: where they are, and which one is for an image."""
