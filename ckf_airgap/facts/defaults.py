@@ -47,6 +47,9 @@ unblock it."""
 DEFAULT_STALL_S: Final = 900.0
 """How long nothing at all may change in a model before a wait ends, in seconds."""
 
+GOALS: Final = ("active", "blocked", "error", "maintenance", "unknown", "waiting")
+"""The statuses that a wait may be for."""
+
 DEFAULT_SPEED: Final = 60.0
 """Seconds of a deployment that pass in one second: a release that takes minutes takes seconds."""
 

@@ -17,9 +17,6 @@ from ckf_airgap.juju.snapshots.snapshot import (
 )
 from ckf_airgap.juju.watching.pulls import failed_image, is_pull_failure, pull_advice
 
-GOALS: Final = ("active", "blocked", "error", "maintenance", "unknown", "waiting")
-"""The statuses that an application may be expected to have in the end."""
-
 ERRORS: Final = frozenset({"error", "failed", "lost"})
 """Statuses of workloads and agents that waiting does not cure."""
 
@@ -87,8 +84,8 @@ class Expectation:
     Attributes:
         scale: How many units; ``None`` is as many as the model says, and where it does not, one or
             more.
-        status: What its status is to be, one of `GOALS`. For another one than ``active``, each
-            unit may have it or be active, and at least one has it.
+        status: What its status is to be, one of `facts.defaults.GOALS`. For another one than
+            ``active``, each unit may have it or be active, and at least one has it.
         mark: For units from before the application was changed, since when their agents did what
             they did then (`marks_of`): until an agent has done something else, what its unit says
             is from before.

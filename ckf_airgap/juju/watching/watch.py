@@ -152,8 +152,8 @@ async def wait_active_idle(
             `expected_scale`, when omitted. One that is removed is not waited for any more.
         expected_scale: How many units an application must have, exactly; as many as the model says
             otherwise.
-        goals: For applications that are to have another status than ``active``, which (`GOALS`);
-            they are waited for, too.
+        goals: For applications that are to have another status than ``active``, which
+            (`facts.defaults.GOALS`); they are waited for, too.
         marks: What `marks_of` returned right before applications were changed: what their units
             said then does not count.
         counts_earlier_idle: Whether the time counts that a model has been idle already, by the
