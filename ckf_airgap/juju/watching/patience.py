@@ -192,9 +192,8 @@ class EarlyEnds:
         if not limit or not blocked or runs:
             return
         for name, one in blocked.items():
-            # Not counted yet while something is in transit: then only the time to look again.
-            left = limit - self._blocked[name]
-            yield EndKind.BLOCKED, max(transit_s, left) if transit_s else left, limit, one
+            # While something is in transit, only the time to look again is known.
+            yield EndKind.BLOCKED, transit_s or limit - self._blocked[name], limit, one
 
     def _transit(self, snapshot: ModelSnapshot) -> float:
         """Return how long something may still be in transit; 0 when nothing is."""

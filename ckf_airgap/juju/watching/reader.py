@@ -32,7 +32,7 @@ SILENT_AFTER_S: Final = 5.0
 AWAY_AFTER_S: Final = 2.0
 """How long a connection may be down before the state counts as old."""
 
-_UNITS_SETTLE_S: Final = 2.0
+UNITS_SETTLE_S: Final = 2.0
 """How soon after a status another one is asked for, when units came or went: it has the scale."""
 
 _MODEL_NOT_FOUND: Final = "model not found"
@@ -234,7 +234,7 @@ class Reader:
         units = self._source.feed.population
         if units != self._units:
             self._units = units
-            self._due_at = min(self._due_at, self._asked_at + _UNITS_SETTLE_S)
+            self._due_at = min(self._due_at, self._asked_at + UNITS_SETTLE_S)
 
 
 async def _stop(task: asyncio.Future[None] | asyncio.Task[bool]) -> None:
