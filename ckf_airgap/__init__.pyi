@@ -34,6 +34,7 @@ from ckf_airgap.charms.charm import Option as Option
 from ckf_airgap.charms.charm import Resource as Resource
 from ckf_airgap.charms.charmfile import read_charm as read_charm
 from ckf_airgap.charms.directory import CharmDirectory as CharmDirectory
+from ckf_airgap.concurrency import Deadline as Deadline
 from ckf_airgap.errors import AbsentError as AbsentError
 from ckf_airgap.errors import AirgapError as AirgapError
 from ckf_airgap.errors import BlockedError as BlockedError
@@ -130,11 +131,16 @@ from ckf_airgap.images.rules import JujuImages as JujuImages
 from ckf_airgap.juju.applying.deploy import DeployEvent as DeployEvent
 from ckf_airgap.juju.applying.deploy import DeployEventKind as DeployEventKind
 from ckf_airgap.juju.applying.deploy import DeployReport as DeployReport
+from ckf_airgap.juju.controller.access import HttpAccess as HttpAccess
 from ckf_airgap.juju.controller.api import Api as Api
 from ckf_airgap.juju.controller.api import CallRefusedError as CallRefusedError
+from ckf_airgap.juju.controller.api import ConnectionLostError as ConnectionLostError
+from ckf_airgap.juju.controller.api import ConnectionNotice as ConnectionNotice
 from ckf_airgap.juju.controller.api import JujuTimeouts as JujuTimeouts
 from ckf_airgap.juju.controller.connection import Session as Session
 from ckf_airgap.juju.controller.connection import connect as connect
+from ckf_airgap.juju.controller.dialling import UnreachableError as UnreachableError
+from ckf_airgap.juju.controller.login import ControllerLoginError as ControllerLoginError
 from ckf_airgap.juju.controller.store import JujuTarget as JujuTarget
 from ckf_airgap.juju.controller.store import StoredController as StoredController
 from ckf_airgap.juju.controller.upload import RegistryAuth as RegistryAuth
@@ -205,6 +211,7 @@ from ckf_airgap.operations.charms import download_charms as download_charms
 from ckf_airgap.operations.charms import list_charms as list_charms
 from ckf_airgap.operations.confirming import ImageInModel as ImageInModel
 from ckf_airgap.operations.deploying import Deployment as Deployment
+from ckf_airgap.operations.deploying import Review as Review
 from ckf_airgap.operations.deploying import deploy as deploy
 from ckf_airgap.operations.explaining import ExplainedImage as ExplainedImage
 from ckf_airgap.operations.explaining import explain_images as explain_images
@@ -241,6 +248,8 @@ from ckf_airgap.operations.rehearsing import rehearse as rehearse
 from ckf_airgap.operations.rendering import Inputs as Inputs
 from ckf_airgap.operations.rendering import NamedBundle as NamedBundle
 from ckf_airgap.operations.rendering import render_release as render_release
+from ckf_airgap.operations.upgrading import ByHand as ByHand
+from ckf_airgap.operations.upgrading import Upgrade as Upgrade
 from ckf_airgap.operations.watching import read_model as read_model
 from ckf_airgap.operations.watching import wait_for_model as wait_for_model
 from ckf_airgap.operations.watching import watch_model as watch_model

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import contextvars
 import sys
+import time
 from collections.abc import (
     AsyncIterator,
     Awaitable,
@@ -223,6 +224,40 @@ async def timeout(seconds: float | None) -> AsyncIterator[None]:
                 yield
         except asyncio.TimeoutError as exc:
             raise TimeoutError(*exc.args) from exc
+
+
+class Deadline:
+    """A moment by which everything beneath it must be over; it may be set, moved and lifted.
+
+    Whoever waits keeps the object and asks it again each time, so that a change counts at once.
+
+    Args:
+        until: The monotonic time of the moment; ``None`` for no deadline.
+    """
+
+    def __init__(self, until: float | None = None) -> None:
+        self.until = until
+
+    @classmethod
+    def after(cls, seconds: float) -> Deadline:
+        """Return the deadline that many seconds from now."""
+        return cls(time.monotonic() + seconds)
+
+    def left_s(self, most: float | None = None) -> float | None:
+        """Return the seconds until the deadline, never below 0; ``None`` when nothing limits them.
+
+        Args:
+            most: Seconds that are not exceeded, deadline or not.
+        """
+        if self.until is None:
+            return most
+        left = max(self.until - time.monotonic(), 0.0)
+        return left if most is None else min(left, most)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the moment has come."""
+        return self.until is not None and time.monotonic() >= self.until
 
 
 def _is_failure(future: asyncio.Future[Result]) -> bool:

@@ -17,6 +17,7 @@ from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import duration, plural
 from ckf_airgap.errors import InterruptedRunError
 from ckf_airgap.juju.applying.deploy import DeployEvent, DeployEventKind
+from ckf_airgap.juju.controller.api import ConnectionNotice
 from ckf_airgap.juju.controller.connection import Session
 from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.snapshots.snapshot import Change, ModelSnapshot
@@ -57,6 +58,7 @@ class ProgressView(LiveView, Observer):
         self._expected: tuple[str, ...] = ()
         self._ready: frozenset[str] = frozenset()
         self._silent_since: float | None = None
+        self._is_lost = False
 
     def on_rendered(self, rendering: Rendering) -> None:
         """Show what was rendered, and the warnings."""
@@ -80,6 +82,14 @@ class ProgressView(LiveView, Observer):
             f"model {session.model_name}"
         )
         self._stage = "planning"
+
+    def on_notice(self, notice: ConnectionNotice) -> None:
+        """Show that the connection was lost, or is back."""
+        self._is_lost = not notice.is_back
+        if notice.is_back:
+            self._say(notice.text)
+        else:
+            self._terminal.warn(notice.text)
 
     def on_planned(self, plan: Plan) -> None:
         """Show how much there is to do."""
@@ -113,7 +123,7 @@ class ProgressView(LiveView, Observer):
         self._expected = progress.expected
         self._ready = frozenset(progress.verdict.ready)
         was_silent, self._silent_since = self._silent_since, progress.silent_since
-        if self._silent_since is not None and was_silent is None:
+        if self._silent_since is not None and was_silent is None and not self._is_lost:
             self._terminal.warn(f"{_SILENT}; the last state is {self._age()} old")
         elif self._silent_since is None and was_silent is not None:
             self._say("the controller answers again")

@@ -17,7 +17,7 @@ from ckf_airgap.errors import InterruptedRunError, UsageError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from ckf_airgap import JujuTarget, ModelSnapshot
+    from ckf_airgap import ConnectionNotice, JujuTarget, ModelSnapshot
 
 SCHEMA: Final = "ckf-airgap/status/v1"
 CHANGE_SCHEMA: Final = "ckf-airgap/status-change/v1"
@@ -83,10 +83,13 @@ class _Lines:
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
         self._before: ModelSnapshot | None = None
+        self._is_lost = False
 
     async def follow(self, target: JujuTarget) -> None:
         """Show the model until it is gone or somebody stops it."""
-        async for snapshot in ckf_airgap.watch_model(target, on_silence=self.on_silence):
+        async for snapshot in ckf_airgap.watch_model(
+            target, on_notice=self.on_notice, on_silence=self.on_silence
+        ):
             self.show(snapshot)
             self._before = snapshot
 
@@ -95,11 +98,16 @@ class _Lines:
         for change in ckf_airgap.changes_between(self._before, snapshot):
             self._terminal.print(str(change))
 
+    def on_notice(self, notice: ConnectionNotice) -> None:
+        """Say that the connection was lost, or is back."""
+        self._is_lost = not notice.is_back
+        (self._terminal.note if notice.is_back else self._terminal.warn)(notice.text)
+
     def on_silence(self, since: float | None) -> None:
         """Say that the controller no longer answers, or does again."""
         if since is None:
             self._terminal.note("the controller answers again")
-        else:
+        elif not self._is_lost:
             self._terminal.warn(
                 f"the controller no longer answers; the last state is {_age(since)} old"
             )
@@ -157,6 +165,9 @@ class _Screen(_Lines):
     def show(self, snapshot: ModelSnapshot) -> None:
         """See `_Lines.show`."""
         self._snapshot = snapshot
+
+    def on_notice(self, notice: ConnectionNotice) -> None:
+        """Show nothing: `on_silence` does."""
 
     def on_silence(self, since: float | None) -> None:
         """See `_Lines.on_silence`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ckf_airgap.juju.applying.deploy import DeployEvent
+from ckf_airgap.juju.controller.api import ConnectionNotice
 from ckf_airgap.juju.controller.connection import Session
 from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.snapshots.snapshot import Change
@@ -25,6 +26,9 @@ class Observer:
 
     def on_connected(self, session: Session) -> None:
         """There is a connection to the model."""
+
+    def on_notice(self, notice: ConnectionNotice) -> None:
+        """The connection was lost, and is being restored, or it is back."""
 
     def on_planned(self, plan: Plan) -> None:
         """It is known what has to be done; nothing has been done yet."""

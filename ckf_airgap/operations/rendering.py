@@ -34,6 +34,7 @@ from ckf_airgap.facts.releases import (
     Release,
     load_release,
     release_names,
+    release_of_bundle,
     rules_for_bundle,
     site_for_bundle,
 )
@@ -141,6 +142,12 @@ def find_bundle(name: str | Path) -> NamedBundle:
         f"{text!r} is neither a file nor a shipped release",
         fix=f"{capitalised(hint)} {known}".strip(),
     )
+
+
+def release_name(inputs: Inputs, rendering: Rendering) -> str:
+    """Return the release that was rendered, by name or as a copy; empty for another bundle."""
+    name = str(inputs.bundle)
+    return name if name in release_names() else release_of_bundle(rendering.source)
 
 
 async def render_release(inputs: Inputs) -> Rendering:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Final
 
-from ckf_airgap.concurrency import timeout
-from ckf_airgap.errors import WaitTimeoutError
+from ckf_airgap.concurrency import Deadline
+from ckf_airgap.errors import ControllerError, Problem, WaitTimeoutError
 from ckf_airgap.facts.defaults import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S
-from ckf_airgap.juju.controller.api import JujuTimeouts
+from ckf_airgap.juju.controller.api import JujuTimeouts, OnNotice, ignore_notice
 from ckf_airgap.juju.controller.connection import Session, connect
 from ckf_airgap.juju.controller.status import read_status
 from ckf_airgap.juju.controller.store import JujuTarget
@@ -25,8 +24,11 @@ from ckf_airgap.juju.watching.watch import (
 )
 from ckf_airgap.operations.observer import Observer
 
-_CLOSE_S = 2.0
-"""How long a connection may take to be closed after a wait: its time may be over."""
+_LIMITS: Final = JujuTimeouts(close_s=2.0)
+"""A wait whose time is over does not take long to close its connection."""
+
+_MARGIN_S: Final = 1.0
+"""How much later calls end than the wait, which has more to say than each of them."""
 
 
 async def read_model(target: JujuTarget) -> ModelSnapshot:
@@ -35,17 +37,21 @@ async def read_model(target: JujuTarget) -> ModelSnapshot:
     Raises:
         ControllerError: when the controller or model cannot be used.
     """
-    async with connect(target) as session:
+    async with connect(target, watch=False) as session:
         return await read_status(session.api, session.model_name)
 
 
 async def watch_model(
-    target: JujuTarget, *, on_silence: OnSilence | None = None
+    target: JujuTarget,
+    *,
+    on_notice: OnNotice = ignore_notice,
+    on_silence: OnSilence | None = None,
 ) -> AsyncIterator[ModelSnapshot]:
     """Yield the state of a model, and again whenever it has changed.
 
     Args:
         target: The model.
+        on_notice: Is told that the connection was lost, and that it is back.
         on_silence: Called when the controller no longer answers, with the monotonic time at which
             it was heard last, and with ``None`` when it answers again.
 
@@ -53,7 +59,7 @@ async def watch_model(
         ModelDestroyedError: when the model is gone.
         ControllerError: when the controller or model cannot be used.
     """
-    async with connect(target) as session:
+    async with connect(target, on_notice=on_notice) as session:
         async for snapshot in watch(session, on_silence=on_silence):
             yield snapshot
 
@@ -97,47 +103,38 @@ async def wait_for_model(
         WaitTimeoutError: when not everything was active and idle in time.
     """
     observer = observer or Observer()
+    deadline = Deadline.after(timeout_s)
     began_at = time.monotonic()
-    async with contextlib.AsyncExitStack() as stack:
-        session = await _connected(stack, target, timeout_s)
+    async with connect(
+        target, timeouts=_LIMITS, deadline=deadline, on_notice=observer.on_notice
+    ) as session:
         observer.on_connected(session)
-        return await wait_active_idle(
-            session,
-            applications=applications,
-            goals=goals,
-            counts_earlier_idle=True,
-            timeout_s=timeout_s,
-            began_at=began_at,
-            idle_period_s=idle_period_s,
-            error_grace_s=error_grace_s,
-            patience=patience,
-            on_change=observer.on_change,
-            on_progress=observer.on_progress,
-        )
+        deadline.until = began_at + timeout_s + _MARGIN_S
+        try:
+            return await wait_active_idle(
+                session,
+                applications=applications,
+                goals=goals,
+                counts_earlier_idle=True,
+                timeout_s=timeout_s,
+                began_at=began_at,
+                idle_period_s=idle_period_s,
+                error_grace_s=error_grace_s,
+                patience=patience,
+                on_change=observer.on_change,
+                on_progress=observer.on_progress,
+            )
+        except WaitTimeoutError as error:
+            raise await _with_reason(error, session) from None
 
 
-async def _connected(
-    stack: contextlib.AsyncExitStack, target: JujuTarget, timeout_s: float
-) -> Session:
-    """Return a session that is closed with the stack, in which nothing takes longer than the wait.
-
-    Raises:
-        WaitTimeoutError: when there is none in time.
-    """
-    limits = JujuTimeouts()
-    limits = dataclasses.replace(
-        limits,
-        connect_s=min(limits.connect_s, timeout_s),
-        call_s=min(limits.call_s, timeout_s),
-        reconnect_s=timeout_s,
-        close_s=_CLOSE_S,
-    )
+async def _with_reason(error: WaitTimeoutError, session: Session) -> WaitTimeoutError:
+    """Return the error of a wait, and why the controller was not heard in the end, if so."""
+    if session.is_connected:
+        return error
     try:
-        async with timeout(timeout_s):
-            return await stack.enter_async_context(connect(target, timeouts=limits))
-    except TimeoutError as exc:
-        raise WaitTimeoutError(
-            f"the controller of model {target.model} did not let this client in within "
-            f"{timeout_s:g} s",
-            fix="Look at the controller: juju status -m controller.",
-        ) from exc
+        await session.reconnected(until=time.monotonic())
+    except ControllerError as lost:
+        reason = Problem(lost.message, fix=lost.fix)
+        return WaitTimeoutError(error.message, problems=[reason, *error.problems], fix=error.fix)
+    return error

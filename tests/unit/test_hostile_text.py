@@ -18,7 +18,7 @@ from ckf_airgap.charmhub.refresh import _version
 from ckf_airgap.charms.charm import Base
 from ckf_airgap.documents import decimal, natural, parse_json
 from ckf_airgap.errors import IntegrityError
-from ckf_airgap.juju.controller.connection import _dial
+from ckf_airgap.juju.controller.dialling import _dial
 from ckf_airgap.packing.checksums import HEADER, Checksums
 from ckf_airgap.packing.names import whole_of
 from ckf_airgap.packing.tarstream import open_tar
@@ -133,8 +133,9 @@ def test_a_base_whose_version_is_none_comes_first(track: str) -> None:
 
 @pytest.mark.parametrize("port", ["²", "99999", LONG, "", "-1"])
 def test_an_address_whose_port_is_none_is_told(port: str) -> None:
-    _, error = asyncio.run(_dial(f"127.0.0.1:{port}", 0, 1))
-    assert error == "is not host:port"
+    dialled = asyncio.run(_dial(f"127.0.0.1:{port}", 0, 1))
+    assert dialled.sock is None
+    assert dialled.why == "is not host:port"
 
 
 @pytest.mark.parametrize(

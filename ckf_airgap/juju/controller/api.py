@@ -1,14 +1,11 @@
-"""Calls of a controller's API: the Protocol that the room works with, and libjuju behind it."""
+"""Calls of a controller's API: the Protocol that the room works with, its limits and its errors."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, cast
+from typing import Final, Protocol, TypeAlias
 
-import websockets
-from juju.errors import JujuAPIError, JujuError
-
-from ckf_airgap.concurrency import timeout
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import ControllerError, RefusedError
 
@@ -16,22 +13,51 @@ ALREADY_EXISTS: Final = "already exists"
 """The code for an application or relation that exists already; the text need not say so."""
 
 NOT_FOUND: Final = "not found"
+MODEL_NOT_FOUND: Final = "model not found"
 UNAUTHORIZED: Final = "unauthorized access"
+NOT_YET_AVAILABLE: Final = "not yet available; try again later"
 
-_MAX_SHOWN: Final = 200
-"""Characters of an error of libjuju that a message quotes."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionNotice:
+    """A connection was lost, or is back.
+
+    Attributes:
+        text: That, as a sentence without a full stop.
+        is_back: Which of the two.
+    """
+
+    text: str
+    is_back: bool
+
+    def __str__(self) -> str:
+        """Return the text."""
+        return self.text
+
+
+OnNotice: TypeAlias = Callable[[ConnectionNotice], None]
+"""Is told that a connection was lost or is back; called on the event loop."""
+
+
+def ignore_notice(_notice: ConnectionNotice) -> None:
+    """Ignore it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JujuTimeouts:
     """How long each kind of waiting for a controller may take, in seconds.
 
+    The deadline of a session shortens each of them.
+
     Attributes:
-        connect_s: To reach the port, to shake hands and to log in, each.
+        connect_s: To reach the port; twice as long to shake hands and log in.
         call_s: One API call; with 300 applications a full status takes a few.
         upload_s: One upload, in addition to the time that its size takes.
         upload_bytes_per_s: The slowest rate at which an upload may go.
-        reconnect_s: To reconnect after the connection broke.
+        reconnect_s: To restore a broken connection when the session has no deadline; also how long
+            a reason that does not pass by itself, such as another certificate, must last.
+        ping_s: How often a connection on which nothing arrives is tried.
+        silence_s: How long the answer to that may take before the connection counts as lost.
         close_s: To close the connection.
     """
 
@@ -40,6 +66,8 @@ class JujuTimeouts:
     upload_s: float = 120.0
     upload_bytes_per_s: float = 262_144.0
     reconnect_s: float = 60.0
+    ping_s: float = 10.0
+    silence_s: float = 20.0
     close_s: float = 10.0
 
     def upload(self, size_bytes: int) -> float:
@@ -48,16 +76,23 @@ class JujuTimeouts:
 
 
 class CallRefusedError(RefusedError):
-    """The controller answered a call with an error.
+    """The controller answered a call, or one entry of it, with an error.
 
     Attributes:
-        code: The API's error code, such as ``already exists``; empty when it has none, and for
-            errors inside a list of results, whose codes libjuju drops.
+        code: The API's error code, such as ``already exists``; empty when it has none, and when
+            several entries of one call failed for different reasons.
     """
 
     def __init__(self, message: str, *, code: str = "") -> None:
         super().__init__(message)
         self.code = code
+
+
+class ConnectionLostError(ControllerError):
+    """The answer to a call or an upload never came: it may have been carried out all the same.
+
+    Whoever made it looks at the model before making it again.
+    """
 
 
 class Api(Protocol):
@@ -66,6 +101,9 @@ class Api(Protocol):
     async def call(self, facade: str, method: str, params: Document | None = None) -> Document:
         """Return the response to a call.
 
+        While the connection is down, the call waits until it is back. A call that only reads is
+        made again when the connection breaks before its answer is there.
+
         Args:
             facade: The facade's name; its version is the one negotiated at login.
             method: The method's name.
@@ -73,57 +111,31 @@ class Api(Protocol):
 
         Raises:
             CallRefusedError: with the controller's text, when it or a part of it failed.
+            ConnectionLostError: when there was no answer, and the call may have changed something.
             ControllerError: when the controller cannot be called.
         """
 
+    async def call_each(
+        self, facade: str, method: str, params: Document | None = None
+    ) -> list[Document | CallRefusedError]:
+        """Return the entries of a response's ``results``, each with its own error.
 
-class LibjujuApi:
-    """`Api` over a connection of libjuju."""
+        Most methods have one entry for each thing that they were asked to do, in that order;
+        ``Annotations.Set`` has entries for what failed alone.
 
-    def __init__(self, connection: Any, where: str, timeouts: JujuTimeouts) -> None:
-        self._connection = connection
-        self._where = where
-        self._timeouts = timeouts
+        Args:
+            facade: As `call`.
+            method: As `call`.
+            params: As `call`.
 
-    async def call(self, facade: str, method: str, params: Document | None = None) -> Document:
-        """See `Api.call`."""
-        connection = self._connection
-        if facade not in connection.facades:
-            raise ControllerError(
-                f"{self._where} offers no facade {facade} that libjuju knows",
-                fix="Use a Juju 3.6 controller.",
-            )
-        try:
-            async with timeout(self._timeouts.call_s):
-                reply = await connection.rpc(
-                    {
-                        "type": facade,
-                        "request": method,
-                        "version": connection.facades[facade],
-                        "params": params or {},
-                    }
-                )
-        except JujuAPIError as exc:
-            raise CallRefusedError(_text(exc), code=str(exc.error_code or "")) from exc
-        except TimeoutError as exc:
-            raise ControllerError(
-                f"{self._where} did not answer {facade}.{method} within "
-                f"{self._timeouts.call_s:g} s",
-                fix="Look at the controller: juju status -m controller.",
-            ) from exc
-        except (OSError, websockets.WebSocketException) as exc:
-            raise ControllerError(
-                f"the connection to {self._where} broke during {facade}.{method}: {exc}",
-                fix="Run the command again; completed steps are skipped.",
-            ) from exc
-        except JujuError as exc:
-            raise CallRefusedError(_text(exc)) from exc
-        except Exception as exc:
-            raise odd_answer(self._where, f"{facade}.{method}", exc) from exc
-        response = reply.get("response") if isinstance(reply, dict) else reply
-        if not isinstance(response, dict | None):
-            raise odd_answer(self._where, f"{facade}.{method}", TypeError("it is no mapping"))
-        return cast("Document", response or {})
+        Returns:
+            For each entry the entry itself, or its error with its code, not raised.
+
+        Raises:
+            CallRefusedError: when the call as a whole was refused.
+            ConnectionLostError: as `call`.
+            ControllerError: as `call`.
+        """
 
 
 def odd_answer(where: str, what: str, error: Exception) -> ControllerError:
@@ -132,7 +144,7 @@ def odd_answer(where: str, what: str, error: Exception) -> ControllerError:
     Args:
         where: The controller.
         what: What was asked of it.
-        error: What libjuju, which takes the shape for granted, made of it.
+        error: What reading it, which takes the shape for granted, made of it.
     """
     text = " ".join(str(error).split())[:_MAX_SHOWN]
     return ControllerError(
@@ -142,6 +154,5 @@ def odd_answer(where: str, what: str, error: Exception) -> ControllerError:
     )
 
 
-def _text(error: JujuError) -> str:
-    """Return what the controller said, without the newline that some of its messages end with."""
-    return "; ".join(str(item).strip() for item in error.errors) or str(error.message).strip()
+_MAX_SHOWN: Final = 200
+"""Characters of an error that a message quotes."""

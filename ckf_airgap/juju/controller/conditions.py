@@ -25,7 +25,8 @@ async def new_model(target: JujuTarget) -> LiveModel:
     user may not look at it.
     """
     try:
-        async with connect(dataclasses.replace(target, model=CONTROLLER_MODEL)) as session:
+        its_own = dataclasses.replace(target, model=CONTROLLER_MODEL)
+        async with connect(its_own, watch=False) as session:
             features = _features(session.info) or {"juju": session.juju_version}
     except ControllerError:
         return LiveModel(name=target.model, pools=frozenset())

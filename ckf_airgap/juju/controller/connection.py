@@ -4,134 +4,120 @@ The connection is open for a block::
 
     async with connect(JujuTarget(model="kubeflow"), create_model=True) as session:
         await session.api.call("Client", "FullStatus", {"patterns": []})
+
+What can be done at the same time is: where the client store knows the model's UUID, the model is
+logged in to and watched while the controller is asked about it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import ssl
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import AsyncIterator, Awaitable
+from dataclasses import dataclass
+from typing import Any
 
-import websockets
-from juju.errors import JujuAPIError, JujuError, JujuRedirectException
-
-from ckf_airgap.concurrency import timeout
-from ckf_airgap.documents import Document, decimal
-from ckf_airgap.errors import ControllerError
-from ckf_airgap.juju.controller.api import UNAUTHORIZED, Api, JujuTimeouts, LibjujuApi, odd_answer
+from ckf_airgap.concurrency import Deadline, run_to_end, timeout
+from ckf_airgap.documents import Document
+from ckf_airgap.errors import ControllerError, Problem
+from ckf_airgap.juju.controller.access import HttpAccess
+from ckf_airgap.juju.controller.api import Api, JujuTimeouts, OnNotice, ignore_notice
+from ckf_airgap.juju.controller.calls import LibjujuApi
 from ckf_airgap.juju.controller.libjuju import (
     DirectConnection,
     WatchedModel,
     authorization,
-    open_connection,
     server_version,
-    tls_context,
 )
+from ckf_airgap.juju.controller.link import Link
+from ckf_airgap.juju.controller.login import ControllerLoginError, log_in, logged_in, trusted
 from ckf_airgap.juju.controller.logins import as_header
-from ckf_airgap.juju.controller.models import ModelEntry, find_model, model_info
+from ckf_airgap.juju.controller.models import (
+    ModelEntry,
+    ask_model_info,
+    find_model,
+    usable_model_info,
+)
+from ckf_airgap.juju.controller.reasons import in_seconds
 from ckf_airgap.juju.controller.store import (
     JujuTarget,
     StoredController,
     read_controller,
     read_ssh_key,
+    stored_model_uuid,
 )
+from ckf_airgap.juju.controller.watcher import Watcher
 from ckf_airgap.juju.snapshots.modelfeed import ModelFeed
 
-_log: Final = logging.getLogger(__name__)
-
-_BROKEN: Final = (OSError, JujuError, websockets.WebSocketException)
-"""What ends a watcher whose connection breaks."""
-
-JUJU_MAJOR: Final = 3
-"""The major version of Juju that libjuju can talk to."""
-
-_PREFERENCE_S: Final = 0.1
-"""How much later each further address is dialled, so that the first one is preferred."""
+__all__ = ["HttpAccess", "Session", "connect"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HttpAccess:
-    """What uploads to a model need.
+class _Terms:
+    """What all connections of a session have in common."""
 
-    Attributes:
-        endpoint: ``host:port``.
-        model_uuid: The model.
-        authorization: The value of the ``Authorization`` header.
-        cookie: The value of the ``Cookie`` header; empty for a login with a password.
-        ssl_context: Verifies the controller as the websocket does.
-    """
-
-    endpoint: str
-    model_uuid: str
-    authorization: str = field(repr=False)
-    cookie: str = field(default="", repr=False)
-    ssl_context: ssl.SSLContext
+    controller: StoredController
+    trust: ssl.SSLContext
+    limits: JujuTimeouts
+    deadline: Deadline
+    on_notice: OnNotice
 
     @property
-    def headers(self) -> dict[str, str]:
-        """The headers that log in."""
-        cookie = {"Cookie": self.cookie} if self.cookie else {}
-        return {"Authorization": self.authorization, **cookie}
-
-    @property
-    def model_url(self) -> str:
-        """The URL that the paths of uploads begin with."""
-        return f"https://{self.endpoint}/model/{self.model_uuid}"
+    def where(self) -> str:
+        """What messages call the controller."""
+        return f"controller {self.controller.name}"
 
 
 class Session:
     """A connection to one model, open as long as the ``async with`` of `connect` lasts.
+
+    It survives that the connection breaks: it is restored, see `reconnected`.
 
     Attributes:
         controller: The controller, from the client store.
         entry: The model as the controller lists it.
         info: The controller's description of the model when it was connected to.
         api: Calls of the model's facades.
-        feed: The model's state as the watcher reports it.
-        http: What uploads need.
         timeouts: How long anything may take.
+        deadline: When everything must be over. Whoever has a limit sets its ``until``: calls,
+            uploads and the attempts to restore the connection end by then.
     """
 
     def __init__(
-        self,
-        *,
-        controller: StoredController,
-        entry: ModelEntry,
-        info: Document,
-        endpoint: str,
-        watched: WatchedModel,
-        connection: DirectConnection,
-        timeouts: JujuTimeouts,
+        self, terms: _Terms, entry: ModelEntry, info: Document, model: _OpenModel, side: _Side
     ) -> None:
-        self.controller = controller
+        self.controller = terms.controller
         self.entry = entry
         self.info = info
-        self._dialled = endpoint
-        self.timeouts = timeouts
-        self.api: Api = LibjujuApi(connection, f"controller {controller.name}", timeouts)
-        self.http = HttpAccess(
+        self.timeouts = terms.limits
+        self.deadline = terms.deadline
+        self.api: Api = model.api
+        self._terms = terms
+        self._model = model
+        self._side = side
+
+    @property
+    def http(self) -> HttpAccess:
+        """What uploads need; the address may be another one after the connection was restored."""
+        connection = self._model.connection
+        return HttpAccess(
             endpoint=str(connection.endpoint),
-            model_uuid=entry.uuid,
+            model_uuid=self.entry.uuid,
             authorization=authorization(connection),
-            cookie=as_header(controller.macaroons),
-            ssl_context=tls_context(connection),
+            cookie=as_header(self.controller.macaroons),
+            ssl_context=self._terms.trust,
         )
-        self._watched = watched
-        self._connection = connection
 
     @property
     def model(self) -> Any:
         """The connected libjuju ``juju.model.Model``, for what this room does not do."""
-        return self._watched.model
+        return self._model.watched.model
 
     @property
     def feed(self) -> ModelFeed:
         """The model's state as the watcher reports it."""
-        return self._watched.feed
+        return self._model.watched.feed
 
     @property
     def model_name(self) -> str:
@@ -148,26 +134,62 @@ class Session:
         """The controller's address in use, ``host:port``."""
         return self.http.endpoint
 
+    @property
+    def juju_version(self) -> str:
+        """The controller's version."""
+        return server_version(self._model.connection)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection can be used now; not while it is being restored."""
+        return self._model.link.is_open
+
+    @property
+    def outages(self) -> tuple[Problem, ...]:
+        """Each time that the connection was lost and restored so far, as a warning."""
+        return tuple(self._model.link.outages)
+
+    async def reconnected(self, until: float | None = None) -> None:
+        """Return as soon as the connection can be used, at once when it has not broken.
+
+        Args:
+            until: The monotonic time at which waiting ends; the session's deadline ends it, too.
+
+        Raises:
+            ControllerError: when it does not come back, with how long that was tried and the last
+                reason why not, such as a certificate that does not verify.
+        """
+        await self._model.link.until_open(until)
+
+    async def watching(self) -> None:
+        """Return when the feed has the whole model; only needed after ``connect(watch=False)``.
+
+        Raises:
+            ControllerError: when the model cannot be watched, or is not known in time.
+        """
+        limit_s = self.deadline.left_s(self.timeouts.call_s)
+        await _known(self._model.watcher, self._terms.where, limit_s)
+
     @contextlib.asynccontextmanager
     async def controller_api(self) -> AsyncIterator[Api]:
-        """Connect to the controller itself for a block: offers and users are no model's.
+        """Call facades of the controller itself in a block: offers and users are no model's.
 
         Raises:
             ControllerError: when it cannot be reached any more, or refuses the login.
         """
-        name = f"controller {self.controller.name}"
-        async with _logged_in(self.controller, self._dialled, self.timeouts) as connection:
-            yield LibjujuApi(connection, name, self.timeouts)
-
-    @property
-    def juju_version(self) -> str:
-        """The controller's version."""
-        return server_version(self._connection)
+        async with self._side.api() as api:
+            yield api
 
 
 @contextlib.asynccontextmanager
 async def connect(
-    target: JujuTarget, *, create_model: bool = False, timeouts: JujuTimeouts | None = None
+    target: JujuTarget,
+    *,
+    create_model: bool = False,
+    timeouts: JujuTimeouts | None = None,
+    deadline: Deadline | None = None,
+    on_notice: OnNotice = ignore_notice,
+    watch: bool = True,
 ) -> AsyncIterator[Session]:
     """Connect to a model, and disconnect when the block ends.
 
@@ -178,239 +200,184 @@ async def connect(
         target: Which model of which controller.
         create_model: Create the model when it does not exist.
         timeouts: How long anything may take.
+        deadline: When everything must be over; it may be moved while the session is open.
+        on_notice: Is told that the connection was lost, and that it is back.
+        watch: Wait until the session's feed has the whole model. Without, the feed stays empty
+            until `Session.watching`, and there are two round trips less.
 
     Raises:
         ControllerError: when there is no client store or login; the controller cannot be reached,
             is not trusted, refuses the login or is not Juju 3; the model does not exist.
     """
-    limits = timeouts if timeouts is not None else JujuTimeouts()
     controller = await asyncio.to_thread(read_controller, target.controller, target.juju_data)
-    endpoint = await reachable_endpoint(controller, limits.connect_s)
-    async with _logged_in(controller, endpoint, limits) as connection:
-        _check_version(controller, connection)
-        api = LibjujuApi(connection, f"controller {controller.name}", limits)
-        ssh_key = await asyncio.to_thread(read_ssh_key, controller.juju_data)
-        entry = await find_model(
-            api,
-            target.model,
-            controller=controller.name,
-            user=controller.user,
-            create=create_model,
-            ssh_key=ssh_key,
-        )
-        info = await model_info(api, entry)
-    async with _logged_in(controller, endpoint, limits, entry) as connection:
-        watched = WatchedModel(
-            name=entry.name, info=info, connection=connection, juju_data=controller.juju_data
-        )
-        try:
-            with _explained(controller, endpoint, limits):
-                async with timeout(limits.call_s):
-                    await watched.start()
-            connection.reconnect_s = limits.reconnect_s
-            session = Session(
-                controller=controller,
-                entry=entry,
-                info=info,
-                endpoint=endpoint,
-                watched=watched,
-                connection=connection,
-                timeouts=limits,
-            )
-            keeper = asyncio.create_task(_keep_watching(session, watched, connection))
-            try:
-                yield session
-            finally:
-                await _end(keeper)
-        finally:
-            await _disconnect(watched, limits)
-
-
-async def reachable_endpoint(controller: StoredController, timeout_s: float) -> str:
-    """Return the first address of a controller at which something listens.
-
-    Raises:
-        ControllerError: naming each address and what is wrong with it.
-    """
-    endpoints = controller.endpoints
-    tasks = [
-        asyncio.create_task(_dial(endpoint, _PREFERENCE_S * index, timeout_s))
-        for index, endpoint in enumerate(endpoints)
-    ]
-    try:
-        for finished in asyncio.as_completed(tasks):
-            endpoint, error = await finished
-            if not error:
-                return endpoint
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    reasons = "; ".join(f"{endpoint}: {error}" for endpoint, error in (t.result() for t in tasks))
-    raise ControllerError(
-        f"controller {controller.name} cannot be reached ({reasons})",
-        fix="Check that it is running and reachable from this host; its addresses are in "
-        f"{controller.juju_data / 'controllers.yaml'}.",
+    terms = _Terms(
+        controller=controller,
+        trust=await asyncio.to_thread(trusted, controller),
+        limits=timeouts if timeouts is not None else JujuTimeouts(),
+        deadline=deadline if deadline is not None else Deadline(),
+        on_notice=on_notice,
     )
+    guess = await asyncio.to_thread(stored_model_uuid, controller, target.model)
+    side = _Side(terms)
+    openings: dict[str, _Opening] = {}
 
+    def open_model(uuid: str) -> None:
+        openings[uuid] = _Opening(_OpenModel(terms, target.model, uuid), watch=watch)
 
-async def _dial(endpoint: str, delay_s: float, timeout_s: float) -> tuple[str, str]:
-    """Return the address, and why it cannot be reached (nothing when it can)."""
-    host, _, port = endpoint.partition("/")[0].rpartition(":")
-    number = decimal(port, most=65535)
-    if not host or number is None:
-        return endpoint, "is not host:port"
-    await asyncio.sleep(delay_s)
     try:
-        async with timeout(timeout_s):
-            _, writer = await asyncio.open_connection(host.strip("[]"), number)
-    except TimeoutError:
-        return endpoint, f"no answer within {timeout_s:g} s"
-    except OSError as exc:
-        return endpoint, exc.strerror or str(exc)
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
-    return endpoint, ""
-
-
-@contextlib.asynccontextmanager
-async def _logged_in(
-    controller: StoredController,
-    endpoint: str,
-    limits: JujuTimeouts,
-    entry: ModelEntry | None = None,
-) -> AsyncIterator[DirectConnection]:
-    """Open a connection for the block, to the controller or to one of its models."""
-    with _explained(controller, endpoint, limits):
-        async with timeout(2 * limits.connect_s):
-            connection = await open_connection(controller, endpoint, entry.uuid if entry else None)
-    try:
-        yield connection
+        if guess is not None:
+            open_model(guess)
+        entry, info = await side.look_up(target.model, guess, create=create_model)
+        if entry.uuid not in openings:
+            open_model(entry.uuid)
+        model = await openings[entry.uuid].opened()
+        model.watched.describe(info)
+        session = Session(terms, entry, info, model, side)
+        if watch:
+            await session.watching()
+        yield session
     finally:
-        with contextlib.suppress(Exception):  # whatever it is, the block has ended
-            async with timeout(limits.close_s):
-                await connection.close_finally()
+        await run_to_end(_all(side.close(), *(opening.close() for opening in openings.values())))
 
 
-@contextlib.contextmanager
-def _explained(controller: StoredController, endpoint: str, limits: JujuTimeouts) -> Iterator[None]:
-    """Turn what fails while connecting into a `ControllerError` that says what to do."""
-    name = f"controller {controller.name} at {endpoint}"
-    store = controller.juju_data
+async def _all(*parts: Awaitable[None]) -> None:
+    await asyncio.gather(*parts)
+
+
+async def _known(watcher: Watcher, where: str, limit_s: float | None) -> None:
     try:
-        yield
-    except ssl.SSLCertVerificationError as exc:
-        if controller.ca_cert is None:
-            raise ControllerError(
-                f"{name} is not trusted: {store / 'controllers.yaml'} has no ca-cert for it, and "
-                f"its certificate does not verify against the CAs of this system "
-                f"({exc.verify_message})",
-                fix="Register the controller again, which stores its CA, or point --juju-data at a "
-                "client store that has it.",
-            ) from exc
-        raise ControllerError(
-            f"{name} is not trusted: its certificate does not verify against the CA in "
-            f"{store / 'controllers.yaml'} ({exc.verify_message})",
-            fix="Another controller answers there, or it has a new CA: register it again, or "
-            "point --juju-data at the client store that belongs to it.",
-        ) from exc
-    except ssl.SSLError as exc:
-        raise ControllerError(
-            f"no TLS connection with {name}: {exc.reason or exc}",
-            fix="Check that the address is a Juju controller's API port (17070), and that ca-cert "
-            f"in {store / 'controllers.yaml'} is a PEM certificate.",
-        ) from exc
-    except JujuAPIError as exc:
-        if exc.error_code == UNAUTHORIZED:
-            raise ControllerError(
-                f"{name} refused the login of user {controller.user}: {exc.message}",
-                fix=_login_again(controller),
-            ) from exc
-        raise ControllerError(f"{name} refused the connection: {exc.message}") from exc
-    except JujuRedirectException as exc:
-        raise ControllerError(f"{name} redirects its clients, which is not supported") from exc
+        async with timeout(limit_s):
+            await watcher.until_known()
     except TimeoutError as exc:
         raise ControllerError(
-            f"{name} accepts connections, but login took longer than {2 * limits.connect_s:g} s",
-            fix="Check that the address is a Juju controller, and that it is not overloaded.",
+            f"{where} did not describe the model within {in_seconds(limit_s or 0)}",
+            fix="Look at the controller: juju status -m controller.",
         ) from exc
-    except (OSError, websockets.WebSocketException, EOFError) as exc:
-        raise ControllerError(
-            f"{name} does not respond like a Juju controller: {str(exc) or type(exc).__name__}",
-            fix="Check the address, and whether the controller is starting or stopping.",
-        ) from exc
-    except JujuError as exc:
-        raise ControllerError(f"cannot connect to {name}: {exc.message}") from exc
-    except Exception as exc:
-        raise odd_answer(name, "the login", exc) from exc
 
 
-def _login_again(controller: StoredController) -> str:
-    name, user = controller.name, controller.user
-    if controller.password:
-        path = controller.juju_data / "accounts.yaml"
-        return f"Correct the password in {path}, or log in again: juju login -c {name}."
-    return f"Log in again: juju logout -c {name}, then juju login -c {name} -u {user}."
+class _OpenModel:
+    """A connection to a model, and all that keeps it."""
 
-
-def _check_version(controller: StoredController, connection: DirectConnection) -> None:
-    version = server_version(connection)
-    major = version.partition(".")[0]
-    if major != str(JUJU_MAJOR):
-        raise ControllerError(
-            f"controller {controller.name} runs Juju {version}, ckf-airgap needs Juju {JUJU_MAJOR}",
-            fix="Use a Juju 3.6 controller; Charmed Kubeflow requires it too.",
+    def __init__(self, terms: _Terms, name: str, uuid: str) -> None:
+        self._terms = terms
+        self.connection = DirectConnection(terms.controller, uuid, terms.trust, terms.limits)
+        self.link = Link(terms.where, self.log_in, terms.limits, terms.deadline, terms.on_notice)
+        self.connection.on_lost = self.link.lost
+        self.watched = WatchedModel(
+            name=name.rpartition("/")[2],
+            connection=self.connection,
+            juju_data=terms.controller.juju_data,
         )
+        self.watcher = Watcher(self.watched, self.link, terms.where)
+        self.api = LibjujuApi(self.connection, terms.where, terms.limits, terms.deadline, self.link)
 
+    async def log_in(self) -> None:
+        """Reach the controller and log in to the model."""
+        terms = self._terms
+        await log_in(self.connection, terms.controller, terms.limits, terms.deadline)
+        if not self.connection.is_open:
+            raise ControllerLoginError(terms.where, "closed the connection at once", fix="")
 
-async def _keep_watching(
-    session: Session, watched: WatchedModel, connection: DirectConnection
-) -> None:
-    """Start a new watcher whenever libjuju's ends, which it does silently after a reconnect."""
-    where = f"controller {session.controller.name} at {session.endpoint}"
-    while True:
-        await asyncio.wait([watched.watcher])
-        error = watched.watcher.exception() if not watched.watcher.cancelled() else None
-        watched.feed.interrupt()
-        if isinstance(error, JujuError) and not isinstance(error, OSError):
-            watched.feed.fail(ControllerError(f"{where} ended the watch: {error.message}"))
-            return
-        if isinstance(error, Exception) and not isinstance(error, _BROKEN):
-            watched.feed.fail(odd_answer(where, "the watcher", error))
-            return
-        _log.warning("the connection to %s broke, reconnecting", where)
+    async def close(self) -> None:
+        """Disconnect."""
         try:
-            async with timeout(session.timeouts.reconnect_s):
-                while not connection.is_open:
-                    await connection.reconnect()
-                    await asyncio.sleep(_PREFERENCE_S)
-            async with timeout(session.timeouts.call_s):
-                await watched.restart()
-        except TimeoutError:
-            watched.feed.fail(
-                ControllerError(
-                    f"the connection to {where} was lost and could not be restored within "
-                    f"{session.timeouts.reconnect_s:g} s",
-                    fix="Run the command again when the controller is back; completed steps are "
-                    "skipped.",
-                )
+            await self.watcher.end()
+            await self.link.close()
+        finally:
+            await self.watched.disconnect()
+
+
+class _Opening:
+    """A model that is being connected to, at the same time as other things are done."""
+
+    def __init__(self, model: _OpenModel, *, watch: bool) -> None:
+        self._model = model
+        self._task = asyncio.create_task(self._open(watch=watch))
+
+    async def _open(self, *, watch: bool) -> None:
+        await self._model.log_in()
+        if watch:
+            self._model.watcher.start()
+
+    async def opened(self) -> _OpenModel:
+        """Return the model as soon as it is connected to.
+
+        Raises:
+            ControllerError: when it cannot be.
+        """
+        await self._task
+        return self._model
+
+    async def close(self) -> None:
+        """Disconnect, or stop connecting; only the first time counts."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self._model.close()
+
+
+class _Side:
+    """The connection to the controller itself, beside that to the model."""
+
+    def __init__(self, terms: _Terms) -> None:
+        self._terms = terms
+        self._stack = contextlib.AsyncExitStack()
+        self._connection: DirectConnection | None = None
+
+    async def look_up(
+        self, name: str, guess: str | None, *, create: bool
+    ) -> tuple[ModelEntry, Document]:
+        """Return a model, and the controller's description of it.
+
+        Args:
+            name: The model's name.
+            guess: The UUID that it has presumably: it is described in the same round trip.
+            create: Whether to create it when it does not exist.
+
+        Raises:
+            ControllerError: when it does not exist or cannot be used.
+        """
+        terms = self._terms
+        terms_of = (terms.controller, terms.limits, terms.deadline, terms.trust)
+        self._connection = await self._stack.enter_async_context(logged_in(*terms_of))
+        api = self._api(self._connection)
+        ssh_key = await asyncio.to_thread(read_ssh_key, terms.controller.juju_data)
+        finding = find_model(
+            api,
+            name,
+            controller=terms.controller.name,
+            user=terms.controller.user,
+            create=create,
+            ssh_key=ssh_key,
+        )
+        if guess is None:
+            entry = await finding
+        else:
+            found, described = await asyncio.gather(
+                finding, ask_model_info(api, guess), return_exceptions=True
             )
+            if isinstance(found, BaseException):
+                raise found
+            entry = found
+            if entry.uuid == guess and not isinstance(described, BaseException):
+                return entry, usable_model_info(entry, described)
+        return entry, usable_model_info(entry, await ask_model_info(api, entry.uuid))
+
+    @contextlib.asynccontextmanager
+    async def api(self) -> AsyncIterator[Api]:
+        """Call the controller's facades in a block, on the connection that there is, or another."""
+        if self._connection is not None and self._connection.is_open:
+            yield self._api(self._connection)
             return
+        terms = self._terms
+        async with logged_in(
+            terms.controller, terms.limits, terms.deadline, terms.trust
+        ) as connection:
+            yield self._api(connection)
 
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._stack.aclose()
 
-async def _disconnect(watched: WatchedModel, limits: JujuTimeouts) -> None:
-    try:
-        async with timeout(limits.close_s):
-            await watched.disconnect()
-    except Exception as exc:  # noqa: BLE001 - also whatever ended the watcher, told before
-        _log.debug("closing the model: %s", exc)
-    finally:
-        await _end(watched.watcher)
-
-
-async def _end(*tasks: asyncio.Task[None]) -> None:
-    """Cancel tasks and wait until they have ended."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    def _api(self, connection: DirectConnection) -> Api:
+        terms = self._terms
+        return LibjujuApi(connection, terms.where, terms.limits, terms.deadline)

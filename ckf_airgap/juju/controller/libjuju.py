@@ -1,86 +1,158 @@
-"""libjuju 3.6.1.3, patched where its connection and model state get in the way.
+"""libjuju 3.6.1.3, with its connection and watcher replaced where they get in the way.
 
 The version is pinned exactly, and the project is archived upstream, so that what is overridden here
-will not change. Nothing outside this module and `connection` uses libjuju's private parts.
+will not change. Nothing outside this module uses libjuju's private parts.
 """
 
 from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
+import json
 import logging
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 import websockets
+from juju import tag
 from juju.client.client import ModelInfo
-from juju.client.connection import Connection
+from juju.client.connection import Connection, Monitor
 from juju.client.jujudata import FileJujuData
-from juju.errors import JujuAPIError, JujuError
-from juju.model import Model, ModelState
+from juju.client.overrides import Delta
+from juju.errors import JujuAPIError, JujuAuthError, JujuError
+from juju.model import Model, ModelState, get_entity_delta
 from juju.version import CLIENT_VERSION
+from macaroonbakery import httpbakery
 
-from ckf_airgap.concurrency import run_to_end
+from ckf_airgap.concurrency import run_to_end, timeout
 from ckf_airgap.documents import Document
-from ckf_airgap.juju.controller.api import UNAUTHORIZED
+from ckf_airgap.juju.controller.api import UNAUTHORIZED, JujuTimeouts
 from ckf_airgap.juju.controller.logins import as_login_field
 from ckf_airgap.juju.controller.store import StoredController
 from ckf_airgap.juju.snapshots.modelfeed import ModelFeed
 
 _log: Final = logging.getLogger(__name__)
-_RETRY_S: Final = 0.5
+
+_GOODBYE_S: Final = 0.05
+"""How long the other side may take to agree to the end of a connection. Nothing depends on it."""
+
+_NOTICED_S: Final = 5.0
+"""How long the end of a connection that is being closed may take at most."""
+
+_STOPPED: Final = "stopped"
+"""The code with which a controller ends a watcher that should be started again."""
+
+
+class NotSentError(ConnectionError):
+    """A call was not sent: the connection was closed by then."""
 
 
 class DirectConnection(Connection):  # type: ignore[misc]
-    """A connection that dials directly, once, and reconnects when it breaks.
+    """A connection to a controller or a model that dials directly, and says when it breaks.
 
-    libjuju's own obeys ``HTTPS_PROXY`` for its websocket but not for its uploads, and after a
-    failed dial awaits the same finished tasks again, for a minute.
+    libjuju's own obeys ``HTTPS_PROXY`` for its websocket but not for its uploads, after a failed
+    dial awaits the same finished tasks again for a minute, and repeats or drops calls by itself
+    when it breaks. This one leaves all that to whoever made it.
+
+    Args:
+        controller: The controller.
+        model_uuid: The model; ``None`` for the controller itself.
+        trust: Verifies the controller's certificate.
+        timeouts: How long anything may take.
     """
 
-    reconnect_s: float = 0.0
-    """How long to try to reconnect; 0 until the first login has succeeded."""
+    facades: dict[str, int]
+    info: Any
     _receiver_task: asyncio.Task[None] | None
-    _closed: Any = None
-    macaroons: Mapping[str, str] = MappingProxyType({})
-    """What lets a user in who has no password, as cookies."""
-    is_final: bool = False
-    """Whether it was closed on purpose, so that nothing may reconnect it."""
+    _specified_facades: dict[str, Sequence[int]]
+    _ws: Any
 
-    async def _connect(self, endpoints: Sequence[tuple[str, str | None]]) -> None:
-        """Dial the one address, in this task, so that cancelling leaves no dial behind."""
-        endpoint, cacert = endpoints[0]
+    def __init__(
+        self,
+        controller: StoredController,
+        model_uuid: str | None,
+        trust: ssl.SSLContext,
+        timeouts: JujuTimeouts,
+    ) -> None:
+        self.uuid = model_uuid
+        user = controller.user
+        is_external = "@" in user and not user.endswith("@local")
+        self.usertag = None if is_external else tag.user(user)
+        self.password = controller.password
+        self.macaroons = controller.macaroons
+        self.cacert = controller.ca_cert
+        self.trust = trust
+        self.on_lost: Callable[[Exception], None] = _ignore
+        """Is told when the connection breaks, with the reason; not when `close` ends it."""
+        self.info = None
+        """The controller's answer to the login."""
+        self._timeouts = timeouts
+        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._closed: Any = None
+        # What libjuju's own code reads of it; `Connection.connect` sets the same.
+        self.addr: str | None = None
+        self.endpoint: str | None = None
+        self._ws = self.endpoints = None
+        self.bakery_client = httpbakery.Client()
+        self.facades = {}
+        self.is_debug_log_connection = False
+        self.max_frame_size = self.MAX_FRAME_SIZE
+        self.monitor = Monitor(connection=self)
+        self.proxy = None
+        self.__request_id__ = 0
+        self._debug_log_task = self._pinger_task = self._receiver_task = None
+        self._specified_facades = {}
+
+    async def open(self, sock: Any, endpoint: str) -> None:
+        """Shake hands on an open socket and log in; also after the connection broke.
+
+        Args:
+            sock: The socket, which belongs to the connection from now on.
+            endpoint: The address that it is connected to.
+        """
         path = f"/model/{self.uuid}/api" if self.uuid else "/api"
         url = f"wss://{endpoint}{path}"
-        self._ws = await self._dial(url, self._get_ssl(cacert))
-        self.addr, self.endpoint, self.cacert = url, endpoint, cacert
-        if self._receiver_task is None:
-            self._receiver_task = asyncio.create_task(self._receiver(), name="juju receiver")
+        self.addr, self.endpoint = url, endpoint
+        try:
+            dialling = websockets.connect(
+                url,
+                sock=sock,
+                ssl=self.trust,
+                max_size=self.max_frame_size,
+                open_timeout=None,
+                close_timeout=_GOODBYE_S,
+                ping_interval=self._timeouts.ping_s,
+                ping_timeout=self._timeouts.silence_s,
+            )
+        except BaseException:
+            sock.close()
+            raise
+        self._ws = await dialling
         self.monitor.close_called.clear()
-
-    async def _dial(self, url: str, context: ssl.SSLContext) -> Any:
-        until = asyncio.get_running_loop().time() + self.reconnect_s
-        while True:
-            try:
-                return await websockets.connect(
-                    url, ssl=context, max_size=self.max_frame_size, proxy=None
-                )
-            except (OSError, websockets.WebSocketException):
-                if self.is_final or asyncio.get_running_loop().time() >= until:
-                    raise
-                await asyncio.sleep(_RETRY_S)
+        self._receiver_task = asyncio.create_task(self._receiver(), name="juju receiver")
+        try:
+            self.info = (await self.login())["response"]
+            self._build_facades(self.info["facades"])
+        except BaseException:
+            await self.close()
+            raise
 
     async def login(self) -> Any:
-        """Log in; with the macaroons of the client store when it has no password.
+        """Log in; with the macaroons of the client store when there is no password.
 
         libjuju's own looks for macaroons below the address, where the ``juju`` client puts none,
         and asks in vain for a discharge, blocking the event loop, when they are not accepted.
         """
         if self.password:
-            return await super().login()
+            if self.usertag is None:
+                raise JujuAuthError("an external user has no password")
+            reply = await super().login()
+            if reply["response"].get("discharge-required") is not None:
+                raise JujuAuthError("a macaroon is asked for, although a password was given")
+            return reply
         params = {
             "auth-tag": self.usertag,
             "macaroons": as_login_field(self.macaroons),
@@ -94,42 +166,141 @@ class DirectConnection(Connection):  # type: ignore[misc]
             raise JujuAPIError({**refused, "request-id": reply["request-id"]})
         return reply
 
-    async def reconnect(self) -> None:
-        """Reconnect, or leave the connection closed: libjuju asks for its status afterwards."""
-        if self.is_final:
-            return
-        try:
-            await super().reconnect()
-        except (OSError, JujuError, websockets.WebSocketException) as exc:
-            _log.debug("could not reconnect to %s: %s", self.endpoint, exc)
+    async def request(
+        self, facade: str, method: str, params: Document, *, watcher: str | None = None
+    ) -> Document:
+        """Return the response to a call, whatever errors are inside of it.
 
-    async def close(self, to_reconnect: bool = False) -> None:
-        """Close, and leave neither an open transport nor a call that waits for its answer.
+        Args:
+            facade: The facade, one of `facades`.
+            method: The method.
+            params: As the API expects them.
+            watcher: The id of the watcher whose method it is.
 
-        libjuju's own close swallows a cancellation of its caller, and leaves the tasks of
-        unanswered calls behind for ever. Python 3.10 considers a transport that the peer has closed
-        to be open.
+        Raises:
+            JujuAPIError: when the call as a whole was refused.
+            NotSentError: when the connection was closed already.
+            ConnectionClosed: of `websockets`, when it broke before the answer was there.
         """
-        websocket = self._ws
-        if websocket is None or websocket is self._closed:
-            # libjuju closes twice; the second time websockets aborts a transport that is gone,
-            # which fails on Python 3.11 before 3.11.4 (Debian 12).
-            return
-        try:
-            await run_to_end(super().close(to_reconnect))
-        finally:
-            self._closed = websocket
-            websocket.transport.close()
-            await self.messages.put_all(websockets.ConnectionClosedOK(None, None))
-            # One turn of the event loop wakes those calls, in the next they end.
-            for _ in range(2):
-                await asyncio.sleep(0)
+        message: dict[str, Any] = {
+            "type": facade,
+            "request": method,
+            "version": self.facades[facade],
+            "params": params,
+        }
+        if watcher is not None:
+            message["id"] = watcher
+        reply = await self._exchange(message, None)
+        response: object = reply.get("response")
+        if not isinstance(response, dict):
+            raise TypeError("it is no mapping")
+        return response
 
-    async def close_finally(self) -> None:
-        """Close for good, and wait for a reconnection in progress."""
-        self.is_final = True
-        async with self.monitor.reconnecting:
-            await self.close()
+    async def rpc(self, msg: dict[str, Any], encoder: Any = None) -> dict[str, Any]:
+        """Return the answer to a call as libjuju's own does: any error inside of it is raised.
+
+        Raises:
+            JujuAPIError: when the call as a whole was refused.
+            JujuError: with the texts of the parts that were.
+            ConnectionClosed: of `websockets`, when there is no connection.
+        """
+        msg.setdefault("params", {})
+        if "version" not in msg:
+            msg["version"] = self.facades[msg["type"]]
+        reply = await self._exchange(msg, encoder)
+        response = reply.get("response") or {}
+        errors = [entry.get("error") for entry in response.get("results") or [response]]
+        texts = [error["message"] for error in errors if error and error.get("message")]
+        if texts:
+            raise JujuError(texts)
+        return reply
+
+    async def reconnect(self) -> None:
+        """Do nothing: whoever made the connection restores it."""
+
+    async def close(self, to_reconnect: bool = False) -> None:  # noqa: ARG002 - libjuju's signature
+        """Close, and leave neither an open transport nor a call that waits for its answer."""
+        websocket = self._ws
+        self.monitor.close_called.set()
+        if websocket is None or websocket is self._closed:
+            return
+        self._closed = websocket
+        receiver, self._receiver_task = self._receiver_task, None
+        if receiver is not None:
+            receiver.cancel()
+        self._end_calls(websockets.ConnectionClosedOK(None, None))
+        await run_to_end(_hang_up(websocket, receiver))
+
+    def _get_ssl(self, _cert: str | None = None) -> ssl.SSLContext:
+        """Return the one context: making another reads the CA again."""
+        return self.trust
+
+    async def _exchange(self, message: dict[str, Any], encoder: Any) -> dict[str, Any]:
+        """Send a message, and return what is answered to it."""
+        self.__request_id__ += 1
+        number = message["request-id"] = self.__request_id__
+        text = json.dumps(message, cls=encoder)
+        if not self.is_open:
+            await self._noticed()
+            raise NotSentError
+        _log.debug("-> %s.%s", message["type"], message["request"])
+        future = self._waiting[number] = asyncio.get_running_loop().create_future()
+        try:
+            await self._ws.send(text)
+            reply: dict[str, Any] = await future
+        finally:
+            self._waiting.pop(number, None)
+            future.cancel()
+        if "error" in reply:
+            raise JujuAPIError({"response": {}, **reply})
+        return reply
+
+    async def _receiver(self) -> None:
+        """Hand each answer to the call that waits for it, until the connection ends."""
+        websocket = self._ws
+        try:
+            while True:
+                reply = json.loads(await websocket.recv())
+                future = self._waiting.get(reply["request-id"])
+                if future is not None and not future.done():
+                    future.set_result(reply)
+        except websockets.ConnectionClosed as exc:
+            self._break(exc)
+        except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as exc:
+            websocket.transport.abort()  # what came is no answer, so nothing after it is, either
+            self._break(exc)
+
+    async def _noticed(self) -> None:
+        """Return when it has been reported that the connection broke."""
+        receiver = self._receiver_task
+        if receiver is not None and receiver is not asyncio.current_task():
+            await asyncio.wait([receiver], timeout=_NOTICED_S)
+
+    def _break(self, error: Exception) -> None:
+        self._end_calls(error)
+        self.on_lost(error)
+
+    def _end_calls(self, error: Exception) -> None:
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(error)
+
+
+async def _hang_up(websocket: Any, receiver: asyncio.Task[None] | None) -> None:
+    """End a websocket: say goodbye, and do not wait long for the answer."""
+    with contextlib.suppress(Exception):  # it may be broken in any way
+        async with timeout(_GOODBYE_S):
+            await websocket.close()
+    # Python 3.10 considers a transport that the peer has closed to be open.
+    websocket.transport.abort()
+    if receiver is not None:
+        await asyncio.gather(receiver, return_exceptions=True)
+    for _ in range(2):  # one turn of the event loop wakes the calls that have ended, the next ends
+        await asyncio.sleep(0)
+
+
+def _ignore(_error: Exception) -> None:
+    """Ignore it."""
 
 
 class LeanState(ModelState):  # type: ignore[misc]
@@ -157,18 +328,15 @@ class LeanState(ModelState):  # type: ignore[misc]
 
 
 class WatchedModel:
-    """A connected libjuju `Model` whose watcher outlives a broken connection.
+    """A connected libjuju `Model`, and the watcher that tells it and a feed what changes.
 
     Args:
         name: The model's name.
-        info: The response of ``ModelManager.ModelInfo``.
         connection: The connection to the model.
         juju_data: The client store.
     """
 
-    def __init__(
-        self, *, name: str, info: Document, connection: DirectConnection, juju_data: Path
-    ) -> None:
+    def __init__(self, *, name: str, connection: DirectConnection, juju_data: Path) -> None:
         store = FileJujuData()
         store.path = str(juju_data)
         self.feed = ModelFeed(name)
@@ -176,65 +344,68 @@ class WatchedModel:
         self._connection = connection
         self._state = LeanState(self.model, self.feed)
         self.model.state = self._state
-        self.model._info = ModelInfo.from_json(info)  # noqa: SLF001 - spares a second connection
+        self.model.uuid = connection.uuid
         self.model._connector._connection = connection  # noqa: SLF001 - ours dials directly
 
-    @property
-    def watcher(self) -> asyncio.Task[None]:
-        """The task of libjuju that reads the watcher, once started."""
-        task: asyncio.Task[None] = self.model._watcher_task  # noqa: SLF001
-        return task
+    def describe(self, info: Document) -> None:
+        """Take the response of ``ModelManager.ModelInfo``, which libjuju would ask for itself."""
+        self.model._info = ModelInfo.from_json(info)  # noqa: SLF001
 
-    async def start(self) -> None:
-        """Watch, and return when the whole model is known."""
-        await self.model._after_connect(model_uuid=self._connection.uuid)  # noqa: SLF001
+    async def follow(self, on_known: Callable[[], None]) -> None:
+        """Watch the model for as long as the connection lasts.
 
-    async def restart(self) -> None:
-        """Watch again, and return when the whole model is known."""
-        self.feed.interrupt()
+        libjuju's own watcher makes two tasks for each message, and ends without a word when the
+        connection breaks.
+
+        Args:
+            on_known: Called when the whole model is known.
+
+        Raises:
+            JujuAPIError: when the controller ends the watch.
+            ConnectionError: or `ConnectionClosed` of `websockets`, when the connection breaks.
+        """
         self._state.clear()
-        self.model._watch()  # noqa: SLF001
-        received = asyncio.ensure_future(self.model._watch_received.wait())  # noqa: SLF001
-        try:
-            await asyncio.wait((received, self.watcher), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            received.cancel()
-        if received.done() and not received.cancelled():
-            self.feed.resume()
+        watcher: str | None = None
+        known = False
+        while True:
+            if watcher is None:
+                started = await self._connection.request("Client", "WatchAll", {})
+                watcher = str(started["watcher-id"])
+            try:
+                changes = await self._connection.request("AllWatcher", "Next", {}, watcher=watcher)
+            except JujuAPIError as exc:
+                if exc.error_code != _STOPPED and "watcher was stopped" not in str(exc.message):
+                    raise
+                watcher = None
+                continue
+            for item in _deltas(changes):
+                change = Delta(item)
+                try:
+                    delta = get_entity_delta(change)
+                except KeyError:
+                    continue  # a kind of entity that libjuju does not know
+                before, after = self._state.apply_delta(delta)
+                await self.model._notify_observers(delta, before, after)  # noqa: SLF001
+            if not known:
+                known = True
+                on_known()
 
     async def disconnect(self) -> None:
-        """Stop the watcher and close the connection."""
-        self.model._watch_received.set()  # noqa: SLF001 - or a cancelled `start` waits for ever
-        try:
-            await self.model.disconnect()
-        finally:
-            await self._connection.close_finally()
+        """Close the connection."""
+        await self._connection.close()
+        self.model._connector._connection = self.model._info = None  # noqa: SLF001 - as its own
 
 
-async def open_connection(
-    controller: StoredController, endpoint: str, model_uuid: str | None = None
-) -> DirectConnection:
-    """Return a connection that is logged in, to the controller or to one of its models."""
-
-    class LocalConnection(DirectConnection):
-        """One that has the macaroons before libjuju logs in, which is while it is made."""
-
-        macaroons = controller.macaroons
-
-    connection: DirectConnection = await LocalConnection.connect(
-        endpoint=endpoint,
-        uuid=model_uuid,
-        username=controller.user,
-        password=controller.password,
-        cacert=controller.ca_cert,
-        retries=0,
-    )
-    return connection
+def _deltas(changes: Document) -> Sequence[object]:
+    found = changes.get("deltas")
+    if not isinstance(found, list):
+        raise TypeError("the changes are no list")
+    return found
 
 
 def server_version(connection: DirectConnection) -> str:
     """Return the controller's version."""
-    info: object = connection.info
+    info = connection.info
     return str(info.get("server-version")) if isinstance(info, dict) else "unknown"
 
 
@@ -243,18 +414,13 @@ def authorization(connection: DirectConnection) -> str:
     return str(connection._http_headers().get("Authorization", ""))  # noqa: SLF001
 
 
-def tls_context(connection: DirectConnection) -> ssl.SSLContext:
-    """Return the context of the connection: the given CA without host name, else public trust."""
-    context: ssl.SSLContext = connection._get_ssl(connection.cacert)  # noqa: SLF001
+def trust(controller: StoredController) -> ssl.SSLContext:
+    """Return what verifies a controller: the given CA without host name, else public trust.
+
+    Raises:
+        ssl.SSLError: when the CA is not PEM.
+    """
+    context = ssl.create_default_context(cadata=controller.ca_cert)
+    if controller.ca_cert:
+        context.check_hostname = False  # its certificate is for juju-apiserver at any address
     return context
-
-
-class _LoginIsSecret(logging.Filter):
-    """Keeps the login out of libjuju's debug log, which would show the password."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether the record may be logged."""
-        return '"request": "Login"' not in record.getMessage()
-
-
-logging.getLogger("juju.client.connection").addFilter(_LoginIsSecret())

@@ -102,24 +102,42 @@ async def find_model(
     )
 
 
-async def model_info(api: Api, entry: ModelEntry) -> Document:
-    """Return the controller's description of a model.
+async def ask_model_info(api: Api, uuid: str) -> Document | CallRefusedError:
+    """Return the controller's description of a model, or why it does not give one.
+
+    Raises:
+        ControllerError: when the controller cannot be called.
+    """
+    try:
+        found = await api.call_each(
+            "ModelManager", "ModelInfo", {"entities": [{"tag": f"model-{uuid}"}]}
+        )
+    except CallRefusedError as exc:
+        return exc
+    return found[0] if found else {}
+
+
+def usable_model_info(entry: ModelEntry, described: Document | CallRefusedError) -> Document:
+    """Return the description of a model that can be deployed to.
+
+    Args:
+        entry: The model.
+        described: What `ask_model_info` returned.
 
     Raises:
         ControllerError: when it may not be used, is being removed, or is not on Kubernetes.
     """
-    try:
-        reply = await api.call(
-            "ModelManager", "ModelInfo", {"entities": [{"tag": f"model-{entry.uuid}"}]}
-        )
-    except CallRefusedError as exc:
+    if isinstance(described, CallRefusedError):
         raise ControllerError(
-            f"model {entry.qualified_name} cannot be used: {exc.message}"
-        ) from exc
-    results = _documents(reply.get("results"))
-    info = results[0].get("result") if results else None
+            f"model {entry.qualified_name} cannot be used: {described.message}",
+            fix="Use an account that may read and write it, or another model.",
+        ) from described
+    info = described.get("result")
     if not isinstance(info, dict):
-        raise ControllerError(f"the controller has no details of model {entry.qualified_name}")
+        raise ControllerError(
+            f"the controller has no details of model {entry.qualified_name}",
+            fix="Check that the address is that of a Juju 3.6 controller.",
+        )
     if info.get("life") not in (None, "", "alive"):
         raise ControllerError(
             f"model {entry.qualified_name} is {info.get('life')}: it is being removed",

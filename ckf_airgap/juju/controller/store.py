@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,12 @@ _CONTROLLERS: Final = Record(
 )
 _ACCOUNTS: Final = Record({"controllers": MappingOf(Record({"user": TEXT, "password": TEXT}))})
 """What is read of the store, with the types that ``jujuclient`` declares: a password is a text."""
+
+_MODELS: Final = Record(
+    {"controllers": MappingOf(Record({"models": MappingOf(Record({"uuid": TEXT}))}))}
+)
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""What becomes part of a URL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +173,25 @@ def read_controller(name: str | None = None, juju_data: Path | None = None) -> S
         macaroons=macaroons,
         juju_data=directory,
     )
+
+
+def stored_model_uuid(controller: StoredController, model: str) -> str | None:
+    """Return the UUID that the store has for a model; ``None`` when it has none.
+
+    The store may be older than the model, so that it is a guess, for the controller to confirm.
+
+    Args:
+        controller: The controller.
+        model: The model's name, or ``owner/name``; a bare name is the user's own model.
+    """
+    try:
+        document = _read(controller.juju_data, "models.yaml", _MODELS)
+    except ControllerError:
+        return None
+    of_controller = _section(_section(document, "controllers"), controller.name)
+    name = model if "/" in model else f"{controller.user}/{model}"
+    uuid = _section(_section(of_controller, "models"), name).get("uuid")
+    return uuid if isinstance(uuid, str) and _UUID.fullmatch(uuid) else None
 
 
 def read_ssh_key(juju_data: Path) -> str | None:

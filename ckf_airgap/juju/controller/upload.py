@@ -28,8 +28,8 @@ from ckf_airgap.errors import (
 )
 from ckf_airgap.files import open_regular
 from ckf_airgap.images.reference import ImageReference, Registry
+from ckf_airgap.juju.controller.access import HttpAccess
 from ckf_airgap.juju.controller.api import JujuTimeouts
-from ckf_airgap.juju.controller.connection import HttpAccess
 from ckf_airgap.juju.planning.steps import ResourceUpload
 
 CHUNK_BYTES: Final = 1024 * 1024

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -59,6 +59,7 @@ class Plan:
         foreign: What neither the bundle nor an earlier deployment has set, and stays.
         refused: What Juju cannot change in place; nothing is done while there is some.
         warnings: What the user should know before the plan is carried out.
+        releases: The release in the record of each application of the model that has one.
     """
 
     model: str
@@ -68,6 +69,7 @@ class Plan:
     foreign: tuple[Foreign, ...] = field(default=(), repr=False)
     refused: tuple[Refusal, ...] = field(default=(), repr=False)
     warnings: tuple[Problem, ...] = ()
+    releases: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def uploads(self) -> tuple[UploadCharm, ...]:

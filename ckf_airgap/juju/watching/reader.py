@@ -12,7 +12,7 @@ import time
 from typing import Final, Protocol
 
 from ckf_airgap.errors import ControllerError
-from ckf_airgap.juju.controller.api import Api, CallRefusedError
+from ckf_airgap.juju.controller.api import MODEL_NOT_FOUND, Api, CallRefusedError
 from ckf_airgap.juju.controller.status import full_status
 from ckf_airgap.juju.snapshots.clock import ControllerClock
 from ckf_airgap.juju.snapshots.modelfeed import ModelFeed
@@ -34,8 +34,6 @@ AWAY_AFTER_S: Final = 2.0
 
 UNITS_SETTLE_S: Final = 2.0
 """How soon after a status another one is asked for, when units came or went: it has the scale."""
-
-_MODEL_NOT_FOUND: Final = "model not found"
 
 _log: Final = logging.getLogger(__name__)
 
@@ -210,7 +208,7 @@ class Reader:
             timestamp = status.get("controller-timestamp")
             self.clock = ControllerClock.read(str(timestamp), received_at=time.monotonic())
         except CallRefusedError as exc:
-            if exc.code == _MODEL_NOT_FOUND:
+            if exc.code == MODEL_NOT_FOUND:
                 raise destroyed(self._source.model_name) from exc
             raise
         except ControllerError as exc:

@@ -31,9 +31,7 @@ class ResourceState:
 
 
 async def read_resources(api: Api, applications: Iterable[str]) -> ResourceState:
-    """Return the state of the resources of some applications.
-
-    When one of them was removed meanwhile, the whole call fails, and nothing is known of any.
+    """Return the state of the resources of some applications, but for those that are gone.
 
     Raises:
         ControllerError: when the controller cannot be asked.
@@ -43,16 +41,13 @@ async def read_resources(api: Api, applications: Iterable[str]) -> ResourceState
         return ResourceState()
     tags: list[JSONValue] = [{"tag": f"application-{name}"} for name in names]
     try:
-        reply = await api.call("Resources", "ListResources", {"entities": tags})
+        results = await api.call_each("Resources", "ListResources", {"entities": tags})
     except CallRefusedError:
         return ResourceState()
-    results = reply.get("results")
     return resource_state(
         {
             name: result
-            for name, result in zip(
-                names, results if isinstance(results, list) else [], strict=False
-            )
+            for name, result in zip(names, results, strict=False)
             if isinstance(result, dict)
         }
     )

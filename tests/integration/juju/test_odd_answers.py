@@ -177,7 +177,8 @@ async def test_a_model_that_is_described_oddly(proxy: Proxy) -> None:
         ("ModelManager.ListModels", "[]"),
         ("ModelManager.ListModels", '{"user-models": [7, {"model": {"name": 7}}]}'),
         ("ModelManager.ModelInfo", '{"results": {"a": 1}}'),
-        ("ModelConfig.ModelGet", "[]"),
+        ("Client.WatchAll", "[]"),
+        ("Client.WatchAll", "{}"),
     ):
         proxy.answer(call, response)
         with pytest.raises(ControllerError) as caught:
