@@ -69,9 +69,13 @@ async def test_patience_ends_when_the_next_attempt_would_be_after_the_deadline()
         lambda event: waits.append(event.delay_s),
         deadline=Deadline.after(0.3),
     )
-    with pytest.raises(TransferError, match="reg:5 failed at a thing after [234] attempts: no"):
+
+    async def until_it_ends() -> None:
         for _ in range(9):
             await patience.wait(TransientError("no"))
+
+    with pytest.raises(TransferError, match=r"reg:5 failed at a thing after [234] attempts: no"):
+        await until_it_ends()
     assert waits
     assert sum(waits) < 0.3
 
