@@ -135,6 +135,7 @@ def command(
         run(_serve(controller, terminal))
     except InterruptedRunError as stopped:
         terminal.note(stopped.message)
+    controller.check()
 
 
 def _tell_script(terminal: Terminal, path: Path | None, problem: AirgapError | None) -> None:

@@ -222,6 +222,25 @@ def extra_images() -> tuple[ExtraImage, ...]:
     return tuple(found)
 
 
+def release_of_bundle(bundle: Bundle) -> str:
+    """Return the shipped release that a bundle's charms are from; empty when there is not one.
+
+    It is the only release that has all of its charms in their channels. Charms that no release has
+    do not count, and a bundle of which several releases have all the charms is of none.
+    """
+    found = []
+    channels = {name: _channels(name) for name in release_names()}
+    known = {charm for of_release in channels.values() for charm in of_release}
+    placed = [app for app in bundle.applications.values() if app.charm_name in known]
+    for name, of_release in channels.items():
+        if placed and all(
+            app.charm_name in of_release and _is_from(app, of_release[app.charm_name])
+            for app in placed
+        ):
+            found.append(name)
+    return found[0] if len(found) == 1 else ""
+
+
 def site_for_bundle(bundle: Bundle) -> Site:
     """Return what a site must set for a bundle, shipped or not.
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from ckf_airgap.errors import OptionError, ReferenceSyntaxError
-from ckf_airgap.images.judge import BARE_NAME, Circumstances, judge, parsed
+from ckf_airgap.images.judge import Circumstances, judge, parsed
 from ckf_airgap.images.keys import Meaning, Part, meaning, split_words
 from ckf_airgap.images.places import KeyPath, format_path
 from ckf_airgap.images.reference import ImageReference
@@ -122,11 +122,12 @@ class Composition:
         if front != target.name:
             return {outer.path: lead + front + slash}
         levels = target.name.split("/")  # a folded path, or one of a mapping file
-        if len(levels) <= len(kept):
+        first = len(levels) - len(kept)
+        if first < 1:
             return None
-        front = "/".join(levels[: len(levels) - len(kept)])
-        ends = zip(kept, levels[len(levels) - len(kept) :], strict=True)
-        return {outer.path: lead + front + slash, **{field.path: level for field, level in ends}}
+        front = "/".join(levels[:first])
+        ends = {field.path: levels[level] for level, field in enumerate(kept, start=first)}
+        return {outer.path: lead + front + slash, **ends}
 
     def _cannot(self, target: ImageReference, why: str) -> OptionError:
         if self.options:
@@ -152,7 +153,7 @@ def role_of(name: str, *, key: bool = False) -> tuple[Role, tuple[str, ...]] | N
     words = split_words(name)
     if said.kind == "image":
         return "name", tuple(word for word in words if word not in ("image", "name"))
-    role = _ROLES.get(said.part) if said.kind == "part" else None
+    role = _ROLES.get(said.part)
     if role is not None:
         about = {"image", "registry", said.word}
         return role, tuple(word for word in words if word not in about)
@@ -184,15 +185,16 @@ def compositions(
         elif found is not None:
             role, stem = found
             groups.setdefault(stem, {}).setdefault(role, []).append(field)
-    alone = groups.get((), {})
+    alone = groups.get(())
     if spare and alone and not {"name", "repository"} & alone.keys():
         alone["name"] = spare
     made = [_composed(roles, options=options) for roles in groups.values()]
-    return [
-        one
-        for one in made
-        if one is not None and (about_images(one.name) or is_registry(one.reference.registry or ""))
-    ]
+    return [one for one in made if one is not None and (about_images(one.name) or _is_hosted(one))]
+
+
+def _is_hosted(one: Composition) -> bool:
+    host = one.reference.registry
+    return host is not None and is_registry(host)
 
 
 def _composed(roles: Mapping[Role, list[ReferencePart]], *, options: bool) -> Composition | None:
@@ -224,7 +226,7 @@ def _composed(roles: Mapping[Role, list[ReferencePart]], *, options: bool) -> Co
         reference = ImageReference.parse(text)
     except ReferenceSyntaxError:
         return None
-    if BARE_NAME.match(text) or judge(text, _AN_IMAGE).image is None:
+    if judge(text, _AN_IMAGE).image is None:
         return None
     return Composition(
         reference=reference, name=name, fronts=fronts, tag=tag, digest=digest, options=options

@@ -63,7 +63,6 @@ _FILE: Final = re.compile(
 )
 """Files that are called images: pictures and disks."""
 
-_MEDIA_TYPE: Final = re.compile(r"(?:application|audio|font|image|text|video)/[a-z0-9.+-]+\Z")
 _FRONT: Final = re.compile(
     r"(?:[a-z][a-z0-9+.-]*://)?(?P<front>[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]*(?:/[a-z0-9._-]+)*)/?\Z"
 )
@@ -256,7 +255,7 @@ def _beside(text: str, reference: ImageReference, around: Circumstances) -> Verd
     if hosts is None or host is None or around.said.kind in ("part", "other"):
         return None
     domain = host.rpartition(".")[2]
-    hosted = ":" in host or host == "localhost" or domain[:1].isalpha() or _is_address(host)
+    hosted = ":" in host or domain[:1].isalpha() or _is_address(host)
     is_tag = reference.tag is None or not _PORT.match(reference.tag)
     if not (hosted and is_tag) or _is_no_image(text, reference):
         return None
@@ -290,7 +289,6 @@ def _is_no_image(text: str, reference: ImageReference) -> bool:
         reference.registry in _CODE_HOSTS
         or _API_VERSION.match(reference.repository) is not None
         or _is_something_else(text)
-        or _MEDIA_TYPE.match(text) is not None
         or (not reference.tag and _FILE.match(reference.repository) is not None)
     )
 

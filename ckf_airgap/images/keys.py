@@ -163,7 +163,7 @@ def split_words(name: str) -> list[str]:
     words: list[str] = []
     for match in _WORDS.finditer(name[:MAX_NAME]):
         word = match[0].lower()
-        glued = _GLUED.match(word) if "image" in word and word not in _IMAGE else None
+        glued = _GLUED.match(word)
         words += filter(None, glued.groups()) if glued else [word]
     return words
 

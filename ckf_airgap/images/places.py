@@ -46,6 +46,17 @@ class Scalar:
     alias_of: Scalar | None = None
     """The scalar that an alias repeats."""
 
+    @property
+    def text(self) -> str:
+        """What it reads as; empty for null."""
+        return self.value or ""
+
+    @property
+    def key(self) -> str:
+        """The key that it is under; empty for an item of a list, and for a text."""
+        last = self.path[-1] if self.path else ""
+        return last if isinstance(last, str) else ""
+
 
 class Values:
     """The values that are read, without those under a key that is repeated later.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Final
 
 from ckf_airgap.charms.charm import Charm, DefaultImages, Option, OptionValue
@@ -49,7 +50,6 @@ class Planner:
             self.said = _IMAGES
         self.origin: Origin = "bundle" if option.name in values else "option"
         self.warnings: list[Problem] = []
-        self._faults: frozenset[str] | None = None
         self.problems: list[Problem] = []
 
     def plan(self) -> OptionPlan | None:
@@ -84,7 +84,7 @@ class Planner:
             try:
                 reference = ImageReference.parse(whole)
             except ReferenceSyntaxError as exc:
-                self._refuse(exc.message, text, (), self.origin)
+                self._refuse(exc.message, text, self.origin)
                 return self._made(text, ())
             names.append(ImageReference.parse(name))
             uses.append(self._use((), reference, self.origin, self.rule.why))
@@ -130,7 +130,7 @@ class Planner:
         )
         return self._made("", ())
 
-    def _warn(self, what: str, path: KeyPath = (), fix: str = "") -> None:
+    def _warn(self, what: str, path: KeyPath = (), *, fix: str = "") -> None:
         self.warnings.append(Problem(what, place_of(self.option.name, path), fix))
 
     def _uses(
@@ -146,12 +146,12 @@ class Planner:
                 use = self._use(found.path, verdict.image, origin, composition=found.composition)
                 uses.append(use)
             elif verdict.certainty == "malformed":
-                self._refuse(verdict.reason, found.text, found.path, origin)
+                self._refuse(verdict.reason, found.text, origin, found.path)
             elif verdict.part and not found.path:
                 fix = f"--set APP.{self.option.name} to the place of its images in the private "
-                self._warn(verdict.reason, found.path, fix + _FRONT_FIX)
+                self._warn(verdict.reason, fix=fix + _FRONT_FIX)
             else:
-                self._warn(verdict.reason, found.path, verdict.fix)
+                self._warn(verdict.reason, found.path, fix=verdict.fix)
         return uses
 
     def _use(
@@ -171,28 +171,31 @@ class Planner:
             composition=composition,
         )
 
-    def _refuse(self, what: str, text: str, path: KeyPath, origin: Origin) -> None:
+    def _refuse(self, what: str, text: str, origin: Origin, path: KeyPath = ()) -> None:
         """Note a malformed reference: an error in the bundle, a warning in a charm's default.
 
         A bundle that repeats the charm's default is not to blame for it either.
         """
-        if origin == "bundle" and text not in self._own_faults():
+        if origin == "bundle" and text not in self._own_faults:
             self.problems.append(Problem(what, place_of(self.option.name, path)))
         else:
-            self._warn(f"{what}; it is the charm's default", path, "set it with --set")
+            self._warn_of_own(what, path)
 
+    def _warn_of_own(self, what: str, path: KeyPath) -> None:
+        """Warn of a malformed reference in the charm's default or file."""
+        self._warn(f"{what}; it is the charm's default", path, fix="set it with --set")
+
+    @cached_property
     def _own_faults(self) -> frozenset[str]:
-        """Return what is malformed in the charm's default and file."""
-        if self._faults is None:
-            own = [option_text(self.option.default), *(text for _, text in _entries(self.file))]
-            own += [self.file.text] if self.file else []
-            self._faults = frozenset(
-                found.text
-                for text in own
-                for found in find_candidates(ValueText.parse(text), self.option.name, said=_IMAGES)
-                if found.verdict.certainty == "malformed"
-            )
-        return self._faults
+        """What is malformed in the charm's default and file."""
+        own = [option_text(self.option.default), *(text for _, text in _entries(self.file))]
+        own += [self.file.text] if self.file else []
+        return frozenset(
+            found.text
+            for text in own
+            for found in find_candidates(ValueText.parse(text), self.option.name, said=_IMAGES)
+            if found.verdict.certainty == "malformed"
+        )
 
     def _plan_mapping(self, parsed: ValueText) -> OptionPlan | None:
         """Plan a mapping of references; an empty value means the default of the file or the rules.
@@ -215,7 +218,7 @@ class Planner:
         for key, text in _entries(self.file):
             needed = (key,) in empty or key not in keys
             if needed and key not in defaults and syntax_doubt(text):
-                self._refuse(syntax_doubt(text), text, (key,), "file")
+                self._warn_of_own(syntax_doubt(text), (key,))
         return self._made(parsed.text, uses)
 
     def _is_unexplained(self, key: str) -> bool:
@@ -259,7 +262,7 @@ class Planner:
             if not values.get((key,))
         ]
         if missing:
-            self.problems += missing
+            self.problems.extend(missing)
             return None
         hub, tag = values[(composite.hub,)], values[(composite.tag,)]
         names = [(values[(key,)], key, "") for key in composite.names]
@@ -296,7 +299,7 @@ def _entries(file: DefaultImages | None) -> Iterator[tuple[str, str]]:
 
 def option_text(value: OptionValue | None) -> str:
     """Return an option's value as text; an empty one when there is none."""
-    return value if isinstance(value, str) else ("" if value is None else str(value))
+    return "" if value is None else str(value)
 
 
 def is_empty(text: str) -> bool:

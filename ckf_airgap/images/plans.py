@@ -131,14 +131,14 @@ class OptionPlan:
 
     def _render_composite(self, composite: Composite, find: Find) -> str:
         parsed = ValueText.parse(self.value)
-        names = {scalar.path: scalar.value or "" for scalar in parsed.scalars}
+        names = {scalar.path: scalar.value for scalar in parsed.scalars}
         values: dict[KeyPath, str] = {}
         places: dict[tuple[str, str | None], list[str]] = {}
         for use in self.uses:
             target = find(use.reference)
             composed = use.path not in names or use.path[0] in composite.names
             if composed and len(use.path) == 1:
-                name = names.get(use.path, str(use.path[-1]))
+                name = names.get(use.path) or str(use.path[-1])
                 parent = target.name.removesuffix(f"/{name}")
                 if parent == target.name and use.path in names:
                     parent, _, values[use.path] = target.name.rpartition("/")  # a folded path
@@ -182,23 +182,23 @@ def _rewrite(
     edits: dict[KeyPath, str] = {}
     for scalar in parsed.scalars:
         here = (*path, *scalar.path)
-        value = scalar.value or ""
         if here in values:
             edits[scalar.path] = values[here]
         elif here in inner:
+            value = str(scalar.value)  # a text, since it has others in it
             nested = nested_in(parsed, value, depth)
             if nested is not None:
                 edits[scalar.path] = _rewrite(nested, here, values, inner, depth + 1)
             else:
                 edits[scalar.path] = exchange_words(value, here, values)
-    added: dict[str, str] = {}
-    if not path and parsed.keys is not None:
-        present = frozenset(parsed.keys)
-        added = {
-            str(given[0]): text
-            for given, text in values.items()
-            if len(given) == 1 and given[0] not in present
-        }
+    if path or parsed.keys is None:
+        return parsed.edit(edits)
+    present = frozenset(parsed.keys)
+    added = {
+        str(given[0]): text
+        for given, text in values.items()
+        if len(given) == 1 and given[0] not in present
+    }
     return parsed.edit(edits, added)
 
 

@@ -7,8 +7,10 @@ and the words of texts; `find_candidates` returns what is an image, and what may
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache, partial
+from itertools import pairwise
 from typing import Final
 
 from ckf_airgap.images.compositions import Composition, ReferencePart, compositions, role_of
@@ -28,7 +30,7 @@ from ckf_airgap.images.optionrules import Composite
 from ckf_airgap.images.places import KeyPath, Scalar
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.images.scalars import Dialect, ValueText
-from ckf_airgap.images.words import called, is_word, listed, may_call, words
+from ckf_airgap.images.words import called, listed, may_call, words
 
 MAX_NESTED: Final = 10
 """Levels of documents inside strings that are read as such; further in, words are looked at."""
@@ -80,7 +82,7 @@ def find_candidates(
         said: What the option holds; ``None`` judges by its name.
         known: Whether a reference is in the list of images.
     """
-    yield from _Walk(name, meaning(name) if said is None else said, known).values(parsed, ())
+    yield from _Walk(name, known).values(parsed, (), meaning(name) if said is None else said)
 
 
 def images_in_text(value: str, name: str) -> tuple[ImageReference, ...]:
@@ -134,7 +136,7 @@ def hub_and_names(parsed: ValueText) -> Composite | None:
         for scalar in parsed.scalars
         if len(scalar.path) == 1
         and names_images(str(scalar.path[0]))
-        and BARE_NAME.match(scalar.value or "")
+        and BARE_NAME.match(scalar.text)
     )
     if len(hubs) != 1 or len(tags) != 1 or not names:
         return None
@@ -147,7 +149,7 @@ def _of_option(name: str, value: str) -> Iterator[Candidate]:
     composite = hub_and_names(parsed) if names_images(name) else None
     parts: set[KeyPath] = set()
     if composite is not None:
-        values = {scalar.path: scalar.value or "" for scalar in parsed.scalars}
+        values = {scalar.path: scalar.text for scalar in parsed.scalars}
         parts = {(key,) for key in (composite.hub, composite.tag, *composite.names)}
         for key in composite.names:
             hub, tag = (values.get((part,), "") for part in (composite.hub, composite.tag))
@@ -172,49 +174,36 @@ def nested_in(parsed: ValueText, value: str, depth: int) -> ValueText | None:
 class _Walk:
     """The search through one value; what was judged once is not judged again."""
 
-    def __init__(self, option: str, said: Meaning, known: Known) -> None:
+    def __init__(self, option: str, known: Known) -> None:
         self._option = option
-        self._said = said
-        self._known = known
-        self._verdicts: dict[Circumstances, dict[str, Verdict]] = {}
+        self._judged = cache(partial(judge, known=known))
 
     def values(
-        self, parsed: ValueText, path: KeyPath, *, said: Meaning | None = None, depth: int = 0
+        self, parsed: ValueText, path: KeyPath, said: Meaning, depth: int = 0
     ) -> Iterator[Candidate]:
         """Yield the candidates of a document; `path` leads to it, and `said` is of its place."""
-        outer = self._said if said is None else said
         titles = _titles(parsed)
-        saids = [self._said_of(scalar.path, outer, titles) for scalar in parsed.scalars]
-        composed = _compositions(parsed, saids)
+        saids = [(scalar, self._said_of(scalar.path, said, titles)) for scalar in parsed.scalars]
+        composed = _compositions(saids)
         beside: dict[KeyPath, set[str | None]] = {}
-        for scalar, own in zip(parsed.scalars, saids, strict=True):
-            found = self._judged(scalar.value or "", Circumstances(said=own)).image
-            if found is not None and scalar.path and scalar.path not in composed:
+        for scalar, own in saids:
+            found = self._judged(scalar.text, Circumstances(said=own)).image
+            if found is not None and scalar.path not in composed:
                 beside.setdefault(scalar.path[:-1], set()).add(found.registry)
         hosts = {parent: frozenset(found) for parent, found in beside.items()}
-        for scalar, own in zip(parsed.scalars, saids, strict=True):
-            value = scalar.value
-            if not value:
-                continue
+        for scalar, own in saids:
             composition = composed.get(scalar.path)
             if composition is not None:
                 if composition.name.path == scalar.path:
                     yield _composed(composition, path)
                 continue
-            around = self._around(scalar, path, own, hosts, titles)
-            verdict = self._judged(value, Circumstances(said=own))
-            nested = nested_in(parsed, value, depth) if verdict.image is None else None
+            within = (*path, *scalar.path)
+            nested = nested_in(parsed, scalar.text, depth)
             if nested is not None:
-                yield from self.values(nested, (*path, *scalar.path), said=own, depth=depth + 1)
+                yield from self.values(nested, within, own, depth + 1)
             else:
-                yield from self._text(value, (*path, *scalar.path), around)
-
-    def _judged(self, text: str, around: Circumstances) -> Verdict:
-        judged = self._verdicts.setdefault(around, {})
-        found = judged.get(text)
-        if found is None:
-            found = judged[text] = judge(text, around, known=self._known)
-        return found
+                around = self._around(scalar, path, own, hosts, titles)
+                yield from self._text(scalar.text, within, around)
 
     def _said_of(self, path: KeyPath, outer: Meaning, titles: Mapping[KeyPath, Meaning]) -> Meaning:
         """Return what the innermost name that says something says about a value."""
@@ -235,7 +224,7 @@ class _Walk:
         hosts: Mapping[KeyPath, frozenset[str | None]],
         titles: Mapping[KeyPath, Meaning],
     ) -> Circumstances:
-        beside = hosts.get(scalar.path[:-1]) if scalar.path else None
+        beside = hosts.get(scalar.path[:-1])
         whole = (*path, *scalar.path)
         in_list = bool(scalar.path) and isinstance(scalar.path[-1], int)
         named = titles.get(scalar.path, NOTHING).kind == "image" or _ends_in_image(
@@ -251,22 +240,17 @@ class _Walk:
     def _text(self, value: str, path: KeyPath, around: Circumstances) -> Iterator[Candidate]:
         """Yield the candidates in a text: it as a whole, or its words."""
         whole = self._judged(value, around)
-        single = is_word(value)
-        if whole.certainty in ("sure", "maybe") or single:
-            if whole is not NO:
-                yield Candidate(path=path, text=value, verdict=whole)
+        if whole.certainty in ("sure", "maybe"):
+            yield Candidate(path=path, text=value, verdict=whole)
             return
         parts = listed(value)
         found: set[str] = set()
         usual = Circumstances(said=around.said if parts else NOTHING)
-        judged = self._verdicts.setdefault(usual, {})
         named = may_call(value)
         for where, start, word in words(value):
             said = called(value, start) if named else NOTHING
-            if said.kind != "nothing":
-                verdict = self._judged(word, Circumstances(said=said))
-            else:
-                verdict = judged.get(word) or self._judged(word, usual)
+            own = usual if said.kind == "nothing" else Circumstances(said=said)
+            verdict = self._judged(word, own)
             if verdict is not NO:
                 found.add(word)
                 yield Candidate(path=(*path, where), text=word, verdict=verdict)
@@ -284,7 +268,7 @@ class _Walk:
                 yield Candidate(path=path, text=shown, verdict=verdict)
 
 
-def _compositions(parsed: ValueText, saids: Sequence[Meaning]) -> dict[KeyPath, Composition]:
+def _compositions(saids: Iterable[tuple[Scalar, Meaning]]) -> dict[KeyPath, Composition]:
     """Return the values of mappings that make a reference with others beside them.
 
     In a mapping of images any key may be a word such as ``registry``, so that only these keys
@@ -292,20 +276,18 @@ def _compositions(parsed: ValueText, saids: Sequence[Meaning]) -> dict[KeyPath, 
     """
     siblings: dict[KeyPath, list[ReferencePart]] = {}
     about: dict[KeyPath, bool] = {}
-    for scalar, said in zip(parsed.scalars, saids, strict=True):
-        key = scalar.path[-1] if scalar.path else 0
-        role = role_of(key, key=True) if isinstance(key, str) else None
+    for scalar, said in saids:
+        role = role_of(scalar.key, key=True)
         if role is not None and not role[1]:
             siblings.setdefault(scalar.path[:-1], []).append(
-                ReferencePart(scalar.path, scalar.value or "")
+                ReferencePart(scalar.path, scalar.text)
             )
             about[scalar.path] = said.kind in ("image", "images") or said.part == "repository"
     found: dict[KeyPath, Composition] = {}
     for fields in siblings.values():
-        if len(fields) > 1:
-            made = compositions(fields, options=False, about_images=lambda one: about[one.path])
-            for composition in made:
-                found.update({field.path: composition for field in composition.fields})
+        made = compositions(fields, options=False, about_images=lambda one: about[one.path])
+        for composition in made:
+            found.update({field.path: composition for field in composition.fields})
     return found
 
 
@@ -361,18 +343,18 @@ def _titles(parsed: ValueText) -> dict[KeyPath, Meaning]:
     """
     titles: dict[KeyPath, Meaning] = {}
     names: dict[KeyPath, str] = {}
-    before: Scalar | None = None
     for scalar in parsed.scalars:
-        last = scalar.path[-1] if scalar.path else ""
-        if isinstance(last, str) and last.lower() in NAMING_KEYS:
-            names.setdefault(scalar.path[:-1], scalar.value or "")
-        elif isinstance(last, int) and before is not None and last:
-            flag = before.value or ""
-            if before.path == (*scalar.path[:-1], last - 1) and _FLAG.match(flag):
-                titles[scalar.path] = meaning(flag)
-        before = scalar
-    for scalar in parsed.scalars if names else ():
-        last = scalar.path[-1] if scalar.path else ""
-        if isinstance(last, str) and last.lower() in VALUE_KEYS and scalar.path[:-1] in names:
+        if scalar.key.lower() in NAMING_KEYS:
+            names.setdefault(scalar.path[:-1], scalar.text)
+    for scalar in parsed.scalars:
+        if scalar.key.lower() in VALUE_KEYS and scalar.path[:-1] in names:
             titles[scalar.path] = meaning(names[scalar.path[:-1]])
+    for before, scalar in pairwise(parsed.scalars):
+        *parent, last = scalar.path
+        if (
+            isinstance(last, int)
+            and before.path == (*parent, last - 1)
+            and _FLAG.match(before.text)
+        ):
+            titles[scalar.path] = meaning(before.text)
     return titles

@@ -30,18 +30,14 @@ _COMMA: Final = re.compile(r"[,;|]")
 _SPACE: Final = re.compile(r"\s")
 
 
-def is_word(text: str) -> bool:
-    """Whether a text is a single word that could be a reference."""
-    return _WORD.fullmatch(text) is not None
-
-
 def words(text: str) -> Iterator[tuple[str, int, str]]:
     """Yield place (``line 1 column 5``), index and text of each word that could be a reference."""
-    line, begin, end = 1, 0, text.find("\n")
+    line, begin, seen = 1, 0, 0
     for match in _WORD.finditer(text):
         start = match.start()
-        while 0 <= end < start:
-            line, begin, end = line + 1, end + 1, text.find("\n", end + 1)
+        line += text.count("\n", seen, start)
+        begin = text.rfind("\n", seen, start) + 1 or begin
+        seen = start
         yield f"line {line} column {start - begin + 1}", start, match[0]
 
 

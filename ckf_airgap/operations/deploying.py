@@ -13,11 +13,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from ckf_airgap.bundle.login import PullLogins
 from ckf_airgap.charms.charm import Charm
@@ -35,6 +35,7 @@ from ckf_airgap.facts.defaults import (
     DEFAULT_IDLE_PERIOD_S,
     DEFAULT_MODEL,
 )
+from ckf_airgap.facts.releases import release_upgrades
 from ckf_airgap.files.paths import StrPath, optional_path
 from ckf_airgap.juju.applying.deploy import DeployReport, plan_for
 from ckf_airgap.juju.applying.stages import execute_in_stages
@@ -43,6 +44,7 @@ from ckf_airgap.juju.controller.conditions import new_model
 from ckf_airgap.juju.controller.connection import Session, connect
 from ckf_airgap.juju.controller.store import JujuTarget
 from ckf_airgap.juju.controller.upload import RegistryLogin
+from ckf_airgap.juju.planning.differences import Policy
 from ckf_airgap.juju.planning.live import LiveModel
 from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.planning.planner import plan_deployment
@@ -57,12 +59,18 @@ from ckf_airgap.operations.observer import Observer
 from ckf_airgap.operations.pulllogins import find_pull_logins
 from ckf_airgap.operations.rendering import (
     Inputs,
+    release_name,
     render_release,
 )
+from ckf_airgap.operations.upgrading import Upgrade, upgrade_of
 from ckf_airgap.rendering.overlay import Rendering
 
 _READERS: Final = 4
 """How many charm files are read at once: unpacking takes a processor each."""
+
+
+Review: TypeAlias = Callable[[Plan], Awaitable[None]]
+"""Is shown a plan before the first change, and may refuse it by raising."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +83,7 @@ class Deployment:
         report: What was done; ``None`` after a dry run.
         waited: The wait and the model after it; ``None`` when it was not waited for.
         images: Each image of the rendering, as read back from the model; none after a dry run.
+        upgrade: From which releases the plan leads to the one that is deployed.
         hidden: Images that only files of the charms name; ``None`` when they were not searched,
             as stand-ins are not.
         seconds: How long each part took: ``render``, ``connect``, ``deploy``, ``wait``.
@@ -85,6 +94,7 @@ class Deployment:
     report: DeployReport | None = None
     waited: WaitReport | None = None
     images: tuple[ImageInModel, ...] = field(default=(), repr=False)
+    upgrade: Upgrade = field(default_factory=Upgrade)
     hidden: HiddenImages | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
 
@@ -92,7 +102,12 @@ class Deployment:
     def warnings(self) -> tuple[Problem, ...]:
         """What a person should look at, in the rendering, in the model and in the charms."""
         hidden = self.hidden.warnings if self.hidden is not None else ()
-        return (*self.rendering.warnings, *self.plan.warnings, *hidden)
+        return (
+            *self.rendering.warnings,
+            *self.plan.warnings,
+            *self.upgrade.warnings,
+            *hidden,
+        )
 
 
 async def deploy(
@@ -108,6 +123,10 @@ async def deploy(
     jobs: int = DEFAULT_LIMIT,
     registry_login: RegistryLogin | None = None,
     registry_config: StrPath | None = None,
+    policy: Policy | None = None,
+    skip_releases: bool = False,
+    manual_steps_done: bool = False,
+    review: Review | None = None,
     observer: Observer | None = None,
 ) -> Deployment:
     """Render a bundle, deploy what is missing of it in a model, wait until everything is active.
@@ -127,6 +146,11 @@ async def deploy(
             no other image.
         registry_config: A ``config.json`` of Docker with logins, each of which goes to the
             controller with the images that it is for, unless `registry_login` is for them.
+        policy: How far the plan may go: what is removed, reset, replaced or left out. The release
+            is that of the bundle.
+        skip_releases: Deploy over a release that is not the one before.
+        manual_steps_done: A person has done what the release says is to be done by hand.
+        review: Is shown the plan before the first change, and may refuse it by raising.
         observer: Is notified of progress.
 
     Raises:
@@ -158,6 +182,10 @@ async def deploy(
             jobs=jobs,
             registry_login=registry_login,
             registry_config=optional_path(registry_config),
+            policy=dataclasses.replace(policy or Policy(), release=release_name(inputs, rendering)),
+            skip_releases=skip_releases,
+            manual_steps_done=manual_steps_done,
+            review=review,
         ),
         observer,
         seconds,
@@ -176,6 +204,10 @@ class Manner:
     jobs: int
     registry_login: RegistryLogin | None = None
     registry_config: Path | None = None
+    policy: Policy = field(default_factory=Policy)
+    skip_releases: bool = False
+    manual_steps_done: bool = False
+    review: Review | None = None
     idle_period_s: float = DEFAULT_IDLE_PERIOD_S
     error_grace_s: float = DEFAULT_ERROR_GRACE_S
 
@@ -224,7 +256,8 @@ async def _deploy(
     if manner.dry_run:
         plan = await _planned(rendering, target, auth, create_model=manner.create_model)
         observer.on_planned(plan)
-        return Deployment(rendering=rendering, plan=plan, seconds=seconds)
+        upgrade = upgrade_of(plan, manner.policy.release, release_upgrades())
+        return Deployment(rendering=rendering, plan=plan, upgrade=upgrade, seconds=seconds)
     started = time.monotonic()
     if manner.create_model:
         await _check_new_model(rendering, target)
@@ -248,6 +281,12 @@ async def _deploy(
         with timed(seconds, "deploy"):
             plan = await _plan(session, rendering, auth)
             observer.on_planned(plan)
+            upgrade = upgrade_of(plan, manner.policy.release, release_upgrades())
+            upgrade.check(
+                skip_releases=manner.skip_releases, manual_steps_done=manner.manual_steps_done
+            )
+            if manner.review is not None:
+                await manner.review(plan)
             report = await execute_in_stages(
                 session,
                 plan,
@@ -257,7 +296,9 @@ async def _deploy(
                 registry_auth=auth,
                 on_event=observer.on_step,
             )
-        done = Deployment(rendering=rendering, plan=plan, report=report, seconds=seconds)
+        done = Deployment(
+            rendering=rendering, plan=plan, report=report, upgrade=upgrade, seconds=seconds
+        )
         if not manner.wait_idle:
             return dataclasses.replace(done, images=await images_in_model(session, rendering, auth))
         session.deadline.until = time.monotonic() + manner.timeout_s

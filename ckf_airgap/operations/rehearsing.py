@@ -19,6 +19,7 @@ from ckf_airgap.facts.defaults import (
 from ckf_airgap.facts.releases import needed_endpoints
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.juju.controller.store import JujuTarget
+from ckf_airgap.juju.planning.differences import Policy
 from ckf_airgap.juju.planning.live import LiveModel
 from ckf_airgap.juju.planning.planner import plan_deployment
 from ckf_airgap.net.limits import DEFAULT_LIMIT
@@ -30,6 +31,7 @@ from ckf_airgap.operations.rendering import (
     find_bundle,
     parse_registry,
     read_and_render,
+    release_name,
     render_by_rule,
 )
 from ckf_airgap.rehearsal.entities.entities import Finding
@@ -116,6 +118,7 @@ async def rehearse(
                     jobs=jobs,
                     idle_period_s=max(MIN_REHEARSED_IDLE_S, DEFAULT_IDLE_PERIOD_S / speed),
                     error_grace_s=max(MIN_REHEARSED_IDLE_S, DEFAULT_ERROR_GRACE_S / speed),
+                    policy=Policy(release=release_name(inputs, rendering)),
                 ),
                 observer,
                 seconds,

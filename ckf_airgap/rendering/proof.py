@@ -291,7 +291,9 @@ def _not_written(
 
 def _is_key(need: ImageNeed) -> bool:
     """Whether the place is a key of the option's mapping, rather than a word or an item."""
-    key = need.path[0] if len(need.path) == 1 else 0
+    if len(need.path) != 1:
+        return False
+    (key,) = need.path
     return isinstance(key, str) and not key.startswith("line ")
 
 

@@ -8,6 +8,7 @@ collides with another one on the same application only a few times.
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -28,12 +29,11 @@ from ckf_airgap.juju.applying.arguments import (
     resource_arguments,
 )
 from ckf_airgap.juju.controller.api import ALREADY_EXISTS, Api, CallRefusedError
-from ckf_airgap.juju.controller.conditions import with_conditions
 from ckf_airgap.juju.controller.connection import Session
-from ckf_airgap.juju.controller.identities import read_identities
-from ckf_airgap.juju.controller.status import read_live_model
+from ckf_airgap.juju.controller.planreading import read_for_plan
 from ckf_airgap.juju.controller.upload import UploadedCharm, Uploader
-from ckf_airgap.juju.planning.identity import RECORD_KEY, DeploymentRecord
+from ckf_airgap.juju.planning.differences import Policy
+from ckf_airgap.juju.planning.identity import RECORD_KEY
 from ckf_airgap.juju.planning.offers import GrantOffer, MakeOffer
 from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.planning.planner import plan_deployment
@@ -47,6 +47,7 @@ from ckf_airgap.juju.planning.steps import (
     SetConstraints,
     SetOptions,
     UploadCharm,
+    WriteRecord,
     exposed_document,
 )
 from ckf_airgap.net.limits import DEFAULT_LIMIT
@@ -139,6 +140,7 @@ async def plan_for(
     charms: Mapping[str, Charm],
     *,
     registry_auth: PullLogins | None = None,
+    policy: Policy = Policy(),  # noqa: B008 - it is frozen
 ) -> Plan:
     """Return what is missing of a bundle in the model of a session; nothing is changed.
 
@@ -147,17 +149,15 @@ async def plan_for(
         bundle: The merged bundle, with every option and resource as it must be.
         charms: The charm of each application; two may share one file, which is uploaded once.
         registry_auth: The logins that images are pulled with.
+        policy: How far the plan may go.
 
     Raises:
         BundleError: with everything that is wrong with the bundle.
         MissingError: when the file of a charm or a resource cannot be read.
-        RefusedError: with every application that has another charm or resource in the model.
         ControllerError: when the controller cannot be called.
     """
-    live = await read_live_model(session.api, session.model_name, bundle.applications)
-    live = await with_conditions(session, bundle, live)
-    identities = await read_identities(bundle, charms, live, registry_auth)
-    return plan_deployment(bundle, charms, live, identities)
+    known = await read_for_plan(session, bundle, charms, registry_auth=registry_auth, policy=policy)
+    return plan_deployment(bundle, charms, known.live, known.identities, policy)
 
 
 async def execute(
@@ -178,9 +178,11 @@ async def execute(
         on_event: Called with each completed step; must not block.
 
     Raises:
-        RefusedError: with every refusal of the controller, and what was done.
+        RefusedError: with what Juju cannot change in place, before anything is changed; or with
+            every refusal of the controller, and what was done.
         ControllerError: when the controller can no longer be used.
     """
+    plan.raise_refused()
     async with session.uploader(jobs) as uploader:
         return await _Execution(session, plan, uploader, registry_auth, on_event).run(jobs)
 
@@ -262,7 +264,10 @@ class _Execution:
             for upload in sorted(self.plan.uploads, key=lambda step: -step.size_bytes)
         ]
         changes: dict[str, list[ApplicationStep]] = {}
+        deployed = {step.application for step in self.plan.deploys}
         for step in self.plan.changes:
+            if isinstance(step, WriteRecord) and step.application in deployed:
+                continue  # written with the annotations
             changes.setdefault(step.application, []).append(step)
         return [*groups, *(_Group(steps=steps) for steps in changes.values())]
 
@@ -303,7 +308,7 @@ class _Execution:
                 raise
             except AirgapError as exc:
                 subject = f"application {', '.join(upload.applications)}"
-                self._refuse(subject, exc, *upload.applications, steps=1 + len(group.steps))
+                self._refuse(subject, exc, *upload.applications, steps=1 + 2 * len(group.steps))
                 return
             self.uploads += 1
             self._tell(DeployEventKind.UPLOADED, upload.path.name, charm.url)
@@ -323,7 +328,7 @@ class _Execution:
             raise
         except AirgapError as exc:
             applications = [step.application] if isinstance(step, DeployApplication) else []
-            self._refuse(subject, exc, *applications)
+            self._refuse(subject, exc, *applications, steps=1 + len(applications))
             return
         if not isinstance(step, DeployApplication) or charm is None:
             self._tell(DeployEventKind.CHANGED, step.application, step.describe())
@@ -332,9 +337,9 @@ class _Execution:
         try:
             await self._finish(step, charm)
         except CallRefusedError as exc:
-            self._refuse(subject, exc)
+            self._refuse(subject, exc, steps=2)
         else:
-            self._tell(DeployEventKind.DEPLOYED, step.application)
+            self._tell(DeployEventKind.DEPLOYED, step.application, over=2)  # and its record
 
     async def _deploy(self, step: DeployApplication, charm_url: str) -> None:
         pending = await self._upload_resources(step, charm_url)
@@ -346,16 +351,12 @@ class _Execution:
 
     async def _finish(self, step: DeployApplication, charm: UploadedCharm) -> None:
         """Do what the API does not accept as part of a deployment."""
-        record = DeploymentRecord(
-            charm_url=charm.url,
-            charm_sha256=charm.sha256,
-            charm_file=step.charm_path.name,
-            images={
-                resource.name: resource.value
-                for resource in step.resources
-                if resource.type == "oci-image"
-            },
+        noted = next(
+            note
+            for note in self.plan.changes
+            if isinstance(note, WriteRecord) and note.application == step.application
         )
+        record = dataclasses.replace(noted.record, charm_url=charm.url, charm_sha256=charm.sha256)
         annotations: Document = {
             "entity": f"application-{step.application}",
             "annotations": {**step.annotations, RECORD_KEY: record.to_text()},
@@ -420,6 +421,12 @@ class _Execution:
                     "annotations": {**step.annotations},
                 }
                 await self.api.call("Annotations", "Set", {"annotations": [wanted]})
+            case WriteRecord():
+                noted: Document = {
+                    "entity": f"application-{step.application}",
+                    "annotations": {RECORD_KEY: step.record.to_text()},
+                }
+                await self.api.call("Annotations", "Set", {"annotations": [noted]})
             case _:
                 raise RuntimeError(f"no plan has this step yet: {step.describe()}")
 

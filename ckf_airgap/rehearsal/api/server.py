@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -133,7 +133,7 @@ class Server:
             return web.Response(status=400, text="Bad Request\n")
         await socket.prepare(request)
         model_uuid = request.match_info.get("model_uuid")
-        connection = _Connection(socket)
+        connection = _Connection(socket, failed=self._controller.failed)
         session = Session(
             controller=self._controller,
             model=self._controller.model(model_uuid) if model_uuid else None,
@@ -153,8 +153,11 @@ class Server:
 class _Connection:
     """The frames of a websocket: each request is a task, and answers are sent once ready."""
 
-    def __init__(self, socket: web.WebSocketResponse) -> None:
+    def __init__(
+        self, socket: web.WebSocketResponse, *, failed: Callable[[Exception], None]
+    ) -> None:
         self._socket = socket
+        self._failed = failed
         self._tasks: set[asyncio.Task[None]] = set()
         self._sending = asyncio.Lock()
 
@@ -195,9 +198,11 @@ class _Connection:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            level = logging.DEBUG if isinstance(error, ConnectionError) else logging.ERROR
-            log.log(level, "a connection failed: %s", error)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, ConnectionError):
+            log.debug("a connection failed: %s", error)
+        elif isinstance(error, Exception):
+            self._failed(error)
 
 
 async def _health(_request: web.Request) -> web.Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -24,8 +23,6 @@ from ckf_airgap.rehearsal.wire import (
     Request,
     unauthorized,
 )
-
-log = logging.getLogger(__name__)
 
 _BY_NAME: Final = {facade.name: facade for facade in FACADES}
 
@@ -92,8 +89,8 @@ class Session:
             return request.answer(response)
         except ApiError as error:
             return request.refuse(error)
-        except Exception as error:
-            log.exception("%s(%s).%s failed", request.facade, request.version, request.method)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
+            self.controller.failed(error)
             return request.refuse(ApiError(f"panic serving {request.method}: {error!r}"))
 
     def advertised(self) -> list[Document]:

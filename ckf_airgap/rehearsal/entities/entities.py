@@ -190,8 +190,13 @@ class Application:
     """The common part of the names of its volume claims, different for each deployment."""
     devices: Document = field(default_factory=dict)
     bindings: dict[str, str] = field(default_factory=dict)
-    placement: list[Document] = field(default_factory=list)
     resources: dict[str, LiveResource] = field(default_factory=dict)
+    """The resources that clients registered for it, even if its present charm declares them no
+    longer. What a charm declares and nobody registered has no record, as in Juju."""
+    modified_version: int = 0
+    """How often its charm or a resource has changed: pods of an earlier version are replaced."""
+    force_units: bool = False
+    """Whether units in error get its charm, too."""
     units: dict[str, Unit] = field(default_factory=dict)
     relations: dict[int, Relation] = field(default_factory=dict)
     leader: str = ""
@@ -225,7 +230,7 @@ class Application:
         return tuple(
             resource.name
             for resource in self.charm.images
-            if not self.resources[resource.name].uploaded
+            if resource.name not in self.resources or not self.resources[resource.name].uploaded
         )
 
     @property
@@ -258,8 +263,21 @@ class Unit:
     life: Life = "alive"
     address: str = ""
     """The pod's address; empty until there is a pod."""
+    stored: StoredCharm | None = None
+    """The charm that it runs, which may be an earlier one of the application; ``None`` until it is
+    installed."""
+    resources: dict[str, LiveResource] = field(default_factory=dict)
+    """The resources that its charm has fetched. The images of a pod's containers are not among
+    them: the cluster pulls those."""
+    is_lost: bool = False
+    """Whether its agent is not connected, since its pod is being replaced."""
     destroys_storage: bool = False
     """Whether its storage is destroyed together with it."""
+
+    @property
+    def charm_url(self) -> str:
+        """The URL of the charm that it runs; empty until it is installed."""
+        return "" if self.stored is None else str(self.stored.url)
 
     @property
     def is_leader(self) -> bool:

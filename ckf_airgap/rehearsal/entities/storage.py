@@ -249,6 +249,30 @@ def storage_declarations(charm: Charm) -> dict[str, StorageDeclaration]:
     }
 
 
+def device_declarations(charm: Charm) -> dict[str, tuple[str, str, int, int]]:
+    """Return the devices that a charm declares: description, type, least and most, by name."""
+    section = charm.metadata.get("devices")
+    found: dict[str, tuple[str, str, int, int]] = {}
+    for name, device in section.items() if isinstance(section, dict) else ():
+        fields = device if isinstance(device, dict) else {}
+        counts = [fields.get(key) for key in ("countmin", "countmax")]
+        least, most = (value if isinstance(value, int) else 1 for value in counts)
+        description, kind = (str(fields.get(key) or "") for key in ("description", "type"))
+        found[name] = description, kind, least, most
+    return found
+
+
+def deployment_of(charm: Charm) -> tuple[str, str, str, str] | None:
+    """Return how a charm of the first format is deployed: type, mode, service and version."""
+    section = charm.metadata.get("deployment")
+    if not isinstance(section, dict):
+        return None
+    kind, service, version = (
+        str(section.get(key) or "") for key in ("type", "service", "min-version")
+    )
+    return kind, str(section.get("mode") or "workload"), service, version
+
+
 def device_minima(metadata: Mapping[str, JSONValue]) -> dict[str, int]:
     """Return the devices that a charm declares, with the minimum count of each."""
     section = metadata.get("devices")

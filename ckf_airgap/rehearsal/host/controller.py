@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import Final, final
 
 from ckf_airgap.documents import JSONValue
-from ckf_airgap.errors import AirgapError, UsageError
+from ckf_airgap.errors import AirgapError, Problem, UsageError
 from ckf_airgap.facts.defaults import DEFAULT_SPEED
 from ckf_airgap.files import FileLock
 from ckf_airgap.rehearsal.api.bodies import DEFAULT_LIMIT_BYTES
@@ -125,7 +125,8 @@ class RehearsalController:
         self._user = user
         self._password = password if password is not None else secrets.token_urlsafe(24)
         self._first_models = tuple(models)
-        self._clock = LoopClock(speed)
+        self._clock = LoopClock(speed, failed=self._has_failed)
+        self._failures: list[Exception] = []
         self._registry = registry
         self._limit_bytes = limit_bytes
         self._directory: PrivateDirectory | None = None
@@ -145,8 +146,14 @@ class RehearsalController:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop the controller."""
+        """Stop the controller.
+
+        Raises:
+            AirgapError: when it has failed itself, unless an exception is on its way already.
+        """
         await self.stop()
+        if exc is None:
+            self.check()
 
     async def start(self) -> None:
         """Listen, then write the client store, which is locked against other controllers.
@@ -184,6 +191,7 @@ class RehearsalController:
                 admin=admin,
                 directory=self._directory.path / "models",
                 make_model=self._make_model,
+                failed=self._has_failed,
                 repository=repository,
             )
             self._state = state
@@ -265,6 +273,34 @@ class RehearsalController:
     def findings(self) -> Mapping[str, Sequence[Finding]]:
         """What a real controller would have accepted without an error, by model."""
         return {name: tuple(model.findings) for name, model in self.models.items()}
+
+    @property
+    def failures(self) -> Sequence[Exception]:
+        """What was raised inside the controller, by its own fault: each has been logged.
+
+        A unit whose next step failed like that stays as it is for ever.
+        """
+        return tuple(self._failures)
+
+    def check(self) -> None:
+        """Raise an error if the controller has failed itself; also after it was stopped.
+
+        Raises:
+            AirgapError: naming each failure.
+        """
+        if self._failures:
+            raise AirgapError(
+                f"the rehearsal controller itself failed {len(self._failures)} times: what its "
+                "models show is not what a controller would show",
+                problems=[Problem(f"{type(one).__name__}: {one}") for one in self._failures],
+                fix="This is a fault of ckf-airgap: report it, with the tracebacks that were "
+                "logged.",
+            )
+
+    def _has_failed(self, error: Exception) -> None:
+        """Remember what was raised inside the controller, and log it with its traceback."""
+        log.error("the rehearsal controller itself failed", exc_info=error)
+        self._failures.append(error)
 
     @property
     def _reachable_host(self) -> str:

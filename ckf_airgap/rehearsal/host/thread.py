@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, TypeVar, final
 
-from ckf_airgap.errors import ControllerError
+from ckf_airgap.errors import AirgapError, ControllerError
 from ckf_airgap.rehearsal.host.controller import RehearsalController
 
 T = TypeVar("T")
@@ -47,8 +47,16 @@ class ControllerThread:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop the controller."""
-        self.stop()
+        """Stop the controller.
+
+        Raises:
+            AirgapError: when it has failed itself, unless an exception is on its way already.
+        """
+        try:
+            self.stop()
+        except AirgapError:
+            if exc is None:
+                raise
 
     def start(self) -> None:
         """Start the thread and wait until the controller is listening.
@@ -62,19 +70,24 @@ class ControllerThread:
             raise ControllerError(f"the rehearsal did not start within {START_TIMEOUT_S:g} s")
         if self._error is not None:
             self._thread.join()
-            raise self._error
+            error, self._error = self._error, None
+            raise error
 
     def stop(self) -> None:
         """Stop the controller and wait for its thread; a no-op if it has already ended.
 
         Raises:
             ControllerError: when it does not end in time.
+            AirgapError: when it has failed itself meanwhile, naming each failure.
         """
         if self._loop is not None and self._stopping is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join(STOP_TIMEOUT_S)
         if self._thread.is_alive():
             raise ControllerError(f"the rehearsal did not stop within {STOP_TIMEOUT_S:g} s")
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
 
     @property
     def juju_data(self) -> Path:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ckf_airgap.charms.charm import Resource
 from ckf_airgap.rehearsal.entities.entities import Application, StatusInfo, StoredCharm
 from ckf_airgap.rehearsal.entities.repository import downloaded_origin, origin_channel
-from ckf_airgap.rehearsal.entities.resources import STORE, LiveResource, placeholder
-from ckf_airgap.rehearsal.entities.storage import storage_id
+from ckf_airgap.rehearsal.entities.resources import STORE, LiveResource
+from ckf_airgap.rehearsal.entities.storage import StorageConstraints, storage_id
 from ckf_airgap.rehearsal.model.applicationoptions import APPLICATION_OPTIONS
 from ckf_airgap.rehearsal.model.bindings import initial_bindings, merge_bindings
 from ckf_airgap.rehearsal.model.constraints import parse_constraints, with_architecture
@@ -22,7 +22,7 @@ from ckf_airgap.rehearsal.model.deployment import (
     check_model,
     check_name,
     check_origin,
-    origin_base,
+    check_placement,
 )
 from ckf_airgap.rehearsal.model.findings import (
     image_findings,
@@ -33,14 +33,19 @@ from ckf_airgap.rehearsal.model.findings import (
 from ckf_airgap.rehearsal.model.lookups import service_address
 from ckf_airgap.rehearsal.model.optionvalues import (
     Settings,
+    kept_settings,
     parse_settings,
     unknown_option,
 )
 from ckf_airgap.rehearsal.model.refresh import (
     Refresh,
     check_assumptions,
-    check_refresh,
+    check_limits,
+    check_relations,
     check_sections,
+    check_target,
+    check_units,
+    new_base,
 )
 from ckf_airgap.rehearsal.model.storagechecks import (
     check_devices,
@@ -72,18 +77,21 @@ def deploy(model: Model, request: Deployment) -> Application:
 
 
 def refresh(model: Model, request: Refresh) -> Application:
-    """Refresh an application to another charm; options that the charm lacks are dropped.
+    """Refresh an application: to another charm, with other resources, or on another base.
 
-    Resources that are not in the request are kept; new ones are empty.
+    What the other charm can keep is kept: settings whose option it has and whose value fits,
+    storage constraints, resources, bindings. As in Juju, settings of the charm and storage
+    constraints in a request that does not change the charm's URL have no effect.
 
     Raises:
         ApiError: for the first thing that a real controller would object to.
     """
-    application = model.topology.application(request.application)
     check_origin(request.origin)
+    application = model.topology.application(request.application)
     stored = model.charms.get(request.charm_url)
-    charm = stored.charm
-    check_sections(application.charm, charm)
+    base = new_base(request)
+    before, charm = application.charm, stored.charm
+    check_sections(before, charm)
     try:
         settings = parse_settings(
             charm.options,
@@ -93,40 +101,71 @@ def refresh(model: Model, request: Refresh) -> Application:
         )
     except ApiError as exc:
         raise exc.annotated("parsing config settings") from exc
-    check_assumptions(request, application.charm, charm, model.facts)
-    before = application.resources
+    check_assumptions(request, before, charm, model.facts)
     try:
-        check_refresh(request, application=application, charm=charm)
-        storage = refreshed_constraints(
-            charm,
-            application.storage_constraints,
-            request.storage,
-            pools=model.storage.pools,
-            config=model.config,
-        )
-        taken = _take_resources(model, application.name, stored, request.resources, before)
-        bindings = merge_bindings(application.bindings, request.bindings, charm)
+        change = _checked_change(model, application, stored, request)
     except ApiError as exc:
         raise exc.annotated(
             f'updating charm config: cannot upgrade application "{application.name}" to charm '
             f'"{request.charm_url}"'
         ) from exc
     model.pending.drop(request.resources.values())
-    application.storage_constraints = storage
-    application.stored = stored
+    application.force_units = request.force_units
     application.origin = downloaded_origin(request.origin, stored.url.name, sha256=stored.sha256)
-    application.bindings = bindings
-    application.resources = taken
-    channel = origin_channel(request.origin) or request.channel
-    application.channel = channel or application.channel
-    application.base = origin_base(request.origin) or application.base
-    options = stored.charm.options
-    application.settings = {k: v for k, v in application.settings.items() if k in options}
-    _apply(application, settings)
-    model.topology.add_peers(application)
-    model.topology.restart(application)
+    application.channel = origin_channel(request.origin)
+    application.base = base
+    application.bindings = change.bindings
+    application.resources = change.resources
+    if change.changes_charm:
+        application.stored = stored
+        application.storage_constraints = change.storage
+        application.settings = kept_settings(charm.options, application.settings)
+        _apply(application, Settings(charm=settings.charm))
+        model.topology.add_peers(application)
+    if change.changes_charm or request.resources:
+        model.topology.roll_out(application)
+    else:
+        model.topology.application_changed(application)
+    _change(
+        model, application, lambda: _apply(application, Settings(application=settings.application))
+    )
     _report_resources(model, application)
     return application
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """What a refresh makes of an application, once it is known to be possible."""
+
+    changes_charm: bool
+    storage: dict[str, StorageConstraints]
+    resources: dict[str, LiveResource]
+    bindings: dict[str, str]
+
+
+def _checked_change(
+    model: Model, application: Application, stored: StoredCharm, request: Refresh
+) -> _Change:
+    """Return what a refresh comes to; `ApiError` for the first thing that the state refuses."""
+    charm = stored.charm
+    check_target(request, application=application, charm=charm)
+    changes_charm = request.charm_url != application.charm_url
+    storage = application.storage_constraints
+    if changes_charm:
+        if not request.force:
+            check_limits(application, charm)
+        storage = refreshed_constraints(
+            charm, storage, request.storage, pools=model.storage.pools, config=model.config
+        )
+        check_relations(application, charm)
+    resources = {**application.resources, **_taken(model, application.name, request.resources)}
+    check_units(application, charm)
+    return _Change(
+        changes_charm=changes_charm,
+        storage=storage,
+        resources=resources,
+        bindings=merge_bindings(application.bindings, request.bindings, charm),
+    )
 
 
 def configure(
@@ -149,23 +188,26 @@ def configure(
     _change(model, application, lambda: _apply(application, settings))
 
 
-def unset(model: Model, application: Application, names: Iterable[str]) -> None:
+def unset(model: Model, application: Application, names: Sequence[str]) -> None:
     """Reset options to their defaults.
 
     Raises:
-        ApiError: when an option does not exist; nothing is changed then.
+        ApiError: when the charm does not have an option; of the rest, the application's own are
+            reset all the same, as in Juju.
     """
-    names = list(names)
-    for name in names:
-        if name not in application.charm.options and name not in APPLICATION_OPTIONS:
-            raise unknown_option(name)
+    own = [name for name in names if name in APPLICATION_OPTIONS]
+    others = [name for name in names if name not in APPLICATION_OPTIONS]
+    unknown = [name for name in others if name not in application.charm.options]
 
     def forget() -> None:
-        for name in names:
-            application.settings.pop(name, None)
+        for name in own:
             application.own_settings.pop(name, None)
+        for name in () if unknown else others:
+            application.settings.pop(name, None)
 
     _change(model, application, forget)
+    if unknown:
+        raise unknown_option(unknown[0]).annotated("updating application charm settings")
 
 
 def _change(model: Model, application: Application, change: Callable[[], None]) -> None:
@@ -197,15 +239,17 @@ def _checked_application(model: Model, request: Deployment) -> Application:
             stored.charm, request.storage, pools=model.storage.pools, config=model.config
         )
         check_devices(stored.charm, request.devices)
+        base = base_for(request, stored.charm)
+        check_placement(request)
         bindings = initial_bindings(stored.charm, request.bindings)
-        resources = _take_resources(model, request.application, stored, request.resources, {})
+        resources = _taken(model, request.application, request.resources)
     except ApiError as exc:
         raise exc.annotated(f'cannot add application "{request.application}"') from exc
     application = Application(
         name=request.application,
         stored=stored,
         origin=downloaded_origin(request.origin or {}, stored.url.name, sha256=stored.sha256),
-        base=base_for(request, stored.charm),
+        base=base,
         status=StatusInfo(current="unset", since=model.clock.now()),
         provider_id=f"{model.name}-{request.application}",
         public_address=service_address(request.application),
@@ -216,7 +260,6 @@ def _checked_application(model: Model, request: Deployment) -> Application:
         storage_prefix=secrets.token_hex(3),
         devices=request.devices,
         bindings=bindings,
-        placement=list(request.placement),
         resources=resources,
     )
     _apply(application, settings)
@@ -230,32 +273,20 @@ def _checked_application(model: Model, request: Deployment) -> Application:
     return application
 
 
-def _take_resources(
-    model: Model,
-    name: str,
-    stored: StoredCharm,
-    pending_ids: Mapping[str, str],
-    before: Mapping[str, LiveResource],
-) -> dict[str, LiveResource]:
-    """Return an application's resources: pending ones, previous ones, else placeholders."""
-    resources = {
-        declared.name: before.get(declared.name) or _first_resource(model, name, stored, declared)
-        for declared in stored.charm.resources.values()
-    }
+def _taken(model: Model, name: str, pending_ids: Mapping[str, str]) -> dict[str, LiveResource]:
+    """Return the pending resources that an application is given.
+
+    What its charm declares beyond them has no record at all, as in Juju, until a client registers
+    it: it is not listed, and nothing can be attached to it.
+    """
+    taken: dict[str, LiveResource] = {}
     for resource, pending_id in pending_ids.items():
-        resources[resource] = model.pending.find(
+        if not pending_id:
+            raise ApiError("missing pending ID")
+        taken[resource] = model.pending.find(
             name, resource, pending_id, shown_as=f"{name}/{resource}"
         )
-    return resources
-
-
-def _first_resource(
-    model: Model, name: str, stored: StoredCharm, declared: Resource
-) -> LiveResource:
-    """Return what an application has for a resource that it was not given."""
-    if not stored.is_from_store:
-        return placeholder(name, declared)
-    return stored.store_resource(name, declared, revision=None, now=model.clock.now())
+    return taken
 
 
 def _report_resources(model: Model, application: Application) -> None:

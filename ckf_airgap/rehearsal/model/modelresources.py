@@ -102,4 +102,4 @@ def _attach(model: Model, name: str, resource: LiveResource) -> None:
     # A store charm is deployed first, and the client uploads its resources after that.
     empty = empty_image(name, resource.name)
     model.findings[:] = [finding for finding in model.findings if finding != empty]
-    model.topology.restart(application)
+    model.topology.roll_out(application)

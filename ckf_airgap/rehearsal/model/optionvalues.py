@@ -73,6 +73,26 @@ def parse_settings(
     return Settings(charm=charm, application=own)
 
 
+def kept_settings(
+    options: Mapping[str, Option], settings: Mapping[str, OptionValue]
+) -> dict[str, OptionValue]:
+    """Return the settings that another charm can have: it has the option, and the value fits.
+
+    See ``FilterSettings`` of Juju's charm library: what does not fit is dropped without an error.
+    """
+    kept: dict[str, OptionValue] = {}
+    for name, value in settings.items():
+        if name not in options:
+            continue
+        try:
+            fitting = _validated(options[name], value)
+        except ApiError:
+            continue
+        if fitting is not None:
+            kept[name] = fitting
+    return kept
+
+
 def unknown_option(name: str) -> ApiError:
     """Return the error of an option that a charm does not have."""
     return ApiError(f"unknown option {quoted(name)}")

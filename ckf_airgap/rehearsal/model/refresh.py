@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from ckf_airgap.charms.charm import Charm
+from ckf_airgap.charms.charm import Base, Charm, Endpoint
 from ckf_airgap.documents import Document
-from ckf_airgap.rehearsal.entities.entities import Application, Relation
+from ckf_airgap.rehearsal.entities.entities import Application
+from ckf_airgap.rehearsal.entities.storage import (
+    deployment_of,
+    device_declarations,
+    storage_declarations,
+)
 from ckf_airgap.rehearsal.model.assumes import check_assumes
 from ckf_airgap.rehearsal.model.deployment import (
     ModelFacts,
+    origin_base,
     string_map,
 )
 from ckf_airgap.rehearsal.wire import (
+    BAD_REQUEST,
     HAS_UNITS,
     NOT_SUPPORTED,
+    NOT_VALID,
     QUOTA_EXCEEDED,
     ApiError,
     bool_field,
@@ -24,12 +32,20 @@ from ckf_airgap.rehearsal.wire import (
     text_field,
 )
 
-_FIXED_SECTIONS: Final[Mapping[str, tuple[str, str]]] = {
-    "deployment": ("deployment info for services", "deployment info"),
-    "storage": ("storage on a statefulset", "storage declarations"),
-    "devices": ("node selectors (configured from charm devices)", "device declarations"),
-}
-"""Metadata sections that cannot change on Kubernetes, and what Juju calls them."""
+_FIXED: Final[tuple[tuple[str, str, Callable[[Charm], object]], ...]] = (
+    ("deployment info for services", "deployment info", deployment_of),
+    ("storage on a statefulset", "storage declarations", storage_declarations),
+    ("node selectors (configured from charm devices)", "device declarations", device_declarations),
+)
+"""What of a charm cannot change on Kubernetes: Juju's words for it, and what it has read of it.
+
+What matters is what the charm library makes of the metadata, not how the metadata is written.
+"""
+
+_PARTIAL_ORIGIN: Final = (
+    "programming error, SetCharm, neither CharmOrigin ID nor Hash can be set before a charm is "
+    "downloaded. See CharmHubRepository GetDownloadURL."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +64,8 @@ class Refresh:
     """Pending id by resource name."""
     force: bool = False
     force_base: bool = False
+    force_units: bool = False
+    """Whether units whose hook has failed get the charm, too."""
 
     @classmethod
     def from_document(cls, document: Document) -> Refresh:
@@ -64,6 +82,7 @@ class Refresh:
             resources=string_map(document, "resource-ids"),
             force=bool_field(document, "force"),
             force_base=bool_field(document, "force-base"),
+            force_units=bool_field(document, "force-units"),
         )
 
 
@@ -71,10 +90,10 @@ def check_sections(before: Charm, charm: Charm) -> None:
     """Check that a charm leaves alone what cannot be changed in a cluster.
 
     Raises:
-        ApiError: for the first section of the metadata that differs and must not.
+        ApiError: for the first part of the metadata that differs and must not.
     """
-    for section, (what, declared) in _FIXED_SECTIONS.items():
-        if (before.metadata.get(section) or None) != (charm.metadata.get(section) or None):
+    for what, declared, read in _FIXED:
+        if read(before) != read(charm):
             raise ApiError(
                 f"Juju on containers does not support updating {what}.\n"
                 f"The new charm's metadata contains updated {declared}.\n"
@@ -97,28 +116,25 @@ def check_assumptions(request: Refresh, before: Charm, charm: Charm, facts: Mode
         raise ApiError("cannot downgrade from v2 charm format to v1")
 
 
-def check_refresh(request: Refresh, *, application: Application, charm: Charm) -> None:
-    """Check that an application in its current state can be refreshed to a charm.
+def check_target(request: Refresh, *, application: Application, charm: Charm) -> None:
+    """Check a charm against the application itself: subordinacy, origin and base.
 
     Raises:
         ApiError: for the first thing that does not fit.
     """
-    before = application.charm
-    if before.subordinate != charm.subordinate:
+    if application.charm.subordinate != charm.subordinate:
         raise ApiError("cannot change an application's subordinacy")
+    if bool(text_field(request.origin, "id")) != bool(text_field(request.origin, "hash")):
+        raise ApiError(_PARTIAL_ORIGIN, BAD_REQUEST)
     _check_base(request, application, charm)
-    if request.charm_url != application.charm_url:
-        if not request.force:
-            _check_limits(application, charm)
-        for relation in _broken(application, charm, application.relations.values()):
-            raise ApiError(f'would break relation "{relation.key}"')
-    becomes_sidecar = "kubernetes" in before.series and bool(charm.metadata.get("containers"))
-    if becomes_sidecar and (application.units or application.scale):
-        raise ApiError("application should not have units", HAS_UNITS)
 
 
-def _check_limits(application: Application, charm: Charm) -> None:
-    """Raise `ApiError` when an endpoint has more relations than the charm allows."""
+def check_limits(application: Application, charm: Charm) -> None:
+    """Check that no endpoint has more relations than a charm allows.
+
+    Raises:
+        ApiError: for the first endpoint that has.
+    """
     for name, endpoint in charm.endpoints.items():
         established = sum(
             1
@@ -134,6 +150,44 @@ def _check_limits(application: Application, charm: Charm) -> None:
             )
 
 
+def check_relations(application: Application, charm: Charm) -> None:
+    """Check that a charm has the endpoints of an application's relations; peers do not matter.
+
+    Raises:
+        ApiError: for the first relation whose endpoint the charm does not have.
+    """
+    for relation in application.relations.values():
+        side = relation.side(application.name)
+        if not side.implicit and not relation.is_peer and not _implements(charm, side.endpoint):
+            raise ApiError(f'would break relation "{relation.key}"')
+
+
+def check_units(application: Application, charm: Charm) -> None:
+    """Check that no unit of a charm of the first format would have to become a sidecar.
+
+    Raises:
+        ApiError: ``application should not have units``.
+    """
+    before = application.charm
+    was_pod_spec = charm_format(before) == 1 and "kubernetes" in before.series
+    is_sidecar = charm_format(charm) > 1 and bool(charm.metadata.get("containers"))
+    if was_pod_spec and is_sidecar and (application.units or application.scale):
+        raise ApiError("application should not have units", HAS_UNITS)
+
+
+def new_base(request: Refresh) -> Base:
+    """Return the base that an application has after a refresh: the origin's, even if it is empty.
+
+    Raises:
+        ApiError: when the origin names an OS without a channel, or a channel without an OS.
+    """
+    base = mapping_field(request.origin, "base")
+    name, channel = text_field(base, "name"), text_field(base, "channel")
+    if bool(name) != bool(channel):
+        raise ApiError("missing base os or channel not valid", NOT_VALID)
+    return origin_base(request.origin) or Base(name="", channel="")
+
+
 def charm_format(charm: Charm) -> int:
     """Return the format of a charm's metadata: 2 for those with bases or containers."""
     if charm.series:
@@ -147,7 +201,8 @@ def _check_base(request: Refresh, application: Application, charm: Charm) -> Non
     Charms with containers run on any, as in ``validateSetCharmConfig`` of state/application.go.
     """
     base = application.base
-    if charm.metadata.get("containers") or not charm.bases:
+    is_sidecar = charm_format(charm) > 1 and charm.metadata.get("containers")
+    if is_sidecar or not charm.bases:
         return
     if request.force_base:
         systems = sorted({supported.name for supported in charm.bases})
@@ -164,16 +219,11 @@ def _check_base(request: Refresh, application: Application, charm: Charm) -> Non
         )
 
 
-def _broken(
-    application: Application, charm: Charm, relations: Iterable[Relation]
-) -> Iterable[Relation]:
-    """Yield the relations whose endpoint the charm no longer has."""
-    for relation in relations:
-        side = relation.side(application.name)
-        endpoint = charm.endpoints.get(side.endpoint.name)
-        fits = endpoint is not None and (endpoint.interface, endpoint.role) == (
-            side.endpoint.interface,
-            side.endpoint.role,
-        )
-        if not fits and not side.implicit and not relation.is_peer:
-            yield relation
+def _implements(charm: Charm, endpoint: Endpoint) -> bool:
+    """Whether a charm has an endpoint (``Relation.ImplementedBy`` of Juju's charm library)."""
+    found = charm.endpoints.get(endpoint.name)
+    return (
+        found is not None
+        and (found.interface, found.role) == (endpoint.interface, endpoint.role)
+        and (endpoint.scope == "container" or found.scope != "container")
+    )

@@ -100,6 +100,7 @@ class ControllerState:
         admin: The user who owns it.
         directory: The directory of uploaded files, with a sub-directory per model.
         make_model: Creates the state of a model.
+        failed: Called with what was raised by a fault of the controller's own.
         agent_version: The version of Juju that it reports.
         address: The address that it listens on, once it does.
         clouds: The clouds, and who may use them.
@@ -120,6 +121,7 @@ class ControllerState:
     admin: User
     directory: Path
     make_model: ModelFactory
+    failed: Callable[[Exception], None] = field(default=lambda _: None)
     agent_version: str = AGENT_VERSION
     cluster_version: str = CLUSTER_VERSION
     address: Address = Address(host="127.0.0.1", port=0)

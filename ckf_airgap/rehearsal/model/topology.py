@@ -20,12 +20,14 @@ from ckf_airgap.rehearsal.units.chronicle import Chronicle
 from ckf_airgap.rehearsal.units.clock import Clock
 from ckf_airgap.rehearsal.units.course import Script
 from ckf_airgap.rehearsal.units.lifecycle import UnitAgent
+from ckf_airgap.rehearsal.units.rollout import Rollouts
 from ckf_airgap.rehearsal.views.deltas import (
     application_delta,
     relation_delta,
     unit_delta,
 )
 from ckf_airgap.rehearsal.views.status import INSTALLING, application_status
+from ckf_airgap.rehearsal.views.storage import unit_tag
 from ckf_airgap.rehearsal.views.watcher import ChangeFeed
 from ckf_airgap.rehearsal.wire import ApiError
 
@@ -65,8 +67,11 @@ class Topology(RemoteApplications):
         self._storage = storage
         self._keys: dict[str, Relation] = {}
         self._shown: dict[str, tuple[str, str]] = {}
+        self._rollouts = Rollouts(clock, self._agents)
         self.unit_listeners: list[Callable[[str], None]] = []
         """Called with the name of a unit whose status changed, or that was removed."""
+        self.removal_listeners: list[Callable[[str], None]] = []
+        """Called with the tag of an application or unit that was removed."""
 
     # Lookups.
 
@@ -103,7 +108,17 @@ class Topology(RemoteApplications):
         self.scale(application, units, attach=attach)
 
     def add_peers(self, application: Application) -> None:
-        """Add the peer relations of an application that do not exist yet."""
+        """Add the peer relations of an application that do not exist yet; drop those it lacks now.
+
+        A peer relation that the charm no longer has is gone at once, with no hooks
+        (``removeStalePeerRelationsOps`` of state/relation.go).
+        """
+        declared = application.charm.endpoints
+        for relation in tuple(application.relations.values()):
+            if relation.is_peer and declared.get(relation.sides[0].endpoint.name) is None:
+                self._drop_relation(relation)
+                for unit in application.units:
+                    self._agents[unit].relation_gone(relation)
         for endpoint in application.charm.endpoints.values():
             sides = (Side(application=application.name, endpoint=endpoint),)
             if endpoint.role == "peer" and relation_key(sides) not in self._keys:
@@ -203,12 +218,11 @@ class Topology(RemoteApplications):
         for unit in application.units.values():
             self._agents[unit.name].config_changed()
 
-    def restart(self, application: Application) -> None:
-        """Restart the pods of an application, since its charm or an image changed."""
+    def roll_out(self, application: Application) -> None:
+        """Let the pods of an application be replaced, since its charm or a resource changed."""
+        application.modified_version += 1
         self._feed.changed("application", application.name)
-        for unit in application.units.values():
-            self._feed.changed("unit", unit.name)
-            self._agents[unit.name].restart()
+        self._rollouts.begin(application)
 
     def resolve(self, unit: Unit) -> None:
         """Resolve the failed hook of a unit; `ApiError` when no hook has failed."""
@@ -229,6 +243,7 @@ class Topology(RemoteApplications):
 
     def close(self) -> None:
         """Stop every timer."""
+        self._rollouts.close()
         for agent in self._agents.values():
             agent.close()
 
@@ -256,6 +271,10 @@ class Topology(RemoteApplications):
         """Mount the storage of a unit whose pod runs."""
         self._storage.provisioned(unit)
 
+    def pod_ready(self, unit: Unit) -> None:
+        """Let the next pod of an application be replaced, now that this one has started."""
+        self._rollouts.go_on(unit.application)
+
     def storage_names(self, unit: Unit) -> list[str]:
         """Return the storage names of a unit, one for each instance."""
         return [instance.name for instance in self._storage.of_unit(unit.name)]
@@ -270,6 +289,7 @@ class Topology(RemoteApplications):
         self.chronicle.unit_gone(unit)
         self._feed.removed("unit", unit.name, unit_delta(self._model_uuid, unit))
         del application.units[unit.name], self._agents[unit.name]
+        self._removed(unit_tag(unit.name))
         self._notify(unit)
         if unit.is_leader:
             application.leader = next(iter(application.units), "")
@@ -277,6 +297,7 @@ class Topology(RemoteApplications):
                 self._agents[application.leader].elected()
         if application.life == "alive" and len(application.units) < application.scale:
             self.scale(application, application.scale)
+        self._rollouts.go_on(application)
         self._drop_if_empty(application)
 
     def joined(self, relation: Relation, unit: Unit) -> None:
@@ -302,6 +323,10 @@ class Topology(RemoteApplications):
         self._out_of_scope(relation)
 
     # Implementation.
+
+    def _removed(self, tag: str) -> None:
+        for listener in self.removal_listeners:
+            listener(tag)
 
     def _notify(self, unit: Unit) -> None:
         for listener in self.unit_listeners:
@@ -402,5 +427,6 @@ class Topology(RemoteApplications):
         self.chronicle.application_gone(application)
         last = application_delta(self._model_uuid, self._owner, application)
         self._feed.removed("application", application.name, last)
+        self._removed(f"application-{application.name}")
         if self.cross_model is not None:
             self.cross_model.application_changed(self, application.name)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from types import MappingProxyType
 
-from ckf_airgap.rehearsal.entities.entities import Application
+from ckf_airgap.rehearsal.entities.entities import Application, StoredCharm
+from ckf_airgap.rehearsal.entities.resources import OCI_IMAGE, LiveResource
 
 
 def charm_status(
     application: Application,
+    stored: StoredCharm,
     needed: Mapping[str, str],
     *,
     needed_options: Mapping[str, str] = MappingProxyType({}),
@@ -24,6 +26,7 @@ def charm_status(
 
     Args:
         application: The application.
+        stored: The charm that the unit runs.
         needed: The required endpoints, each with the charm's message when it has no relation.
         needed_options: The required options, each with the charm's message when it has no value.
         ran_start: Whether its ``start`` hook has run.
@@ -31,7 +34,7 @@ def charm_status(
         heard: The ids of the relations in which the charm has seen the remote side.
         missing_container: The container that it is still waiting for.
     """
-    if not needed and not needed_options and not application.stored.archive.sets_status:
+    if not needed and not needed_options and not stored.archive.sets_status:
         return ("unknown", "") if ran_start else ("maintenance", "installing charm software")
     waiting = ""
     if needed_options:
@@ -39,7 +42,7 @@ def charm_status(
         for option, message in needed_options.items():
             if config.get(option) in (None, ""):
                 return "blocked", message
-    for endpoint in application.charm.endpoints:
+    for endpoint in stored.charm.endpoints:
         if endpoint not in needed:
             continue
         relations = list(application.relations_at(endpoint))
@@ -52,3 +55,19 @@ def charm_status(
     if not started:
         return "waiting", "Waiting for start"
     return ("waiting", waiting) if waiting else ("active", "")
+
+
+def fetched_resources(application: Application, stored: StoredCharm) -> dict[str, LiveResource]:
+    """Return the resources that a charm fetches with ``resource-get`` when it is installed.
+
+    Those are its files, and the images of a charm without containers, which starts its workload
+    itself. The images of containers are the cluster's business, and no unit has a record of them
+    (``OpenResourceForUniter`` of state/resources.go makes it).
+    """
+    return {
+        declared.name: known
+        for declared in stored.charm.resources.values()
+        if (known := application.resources.get(declared.name)) is not None
+        and known.uploaded
+        and not (declared.type == OCI_IMAGE and stored.containers)
+    }

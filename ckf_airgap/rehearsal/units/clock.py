@@ -35,23 +35,37 @@ class LoopClock:
 
     Args:
         speed: Seconds of a deployment per second; ``math.inf`` for as fast as possible.
+        failed: Called with what a call that was due raised. Without it, the event loop's own
+            handler is: whatever the call was to do is then lost with no more than a log line.
 
     Raises:
         ValueError: when `speed` is not above zero.
     """
 
-    def __init__(self, speed: float = DEFAULT_SPEED) -> None:
+    def __init__(
+        self, speed: float = DEFAULT_SPEED, *, failed: Callable[[Exception], None] | None = None
+    ) -> None:
         if not speed > 0:
             raise ValueError(f"the speed must be above 0, not {speed}")
         self.speed = speed
+        self._failed = failed
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
         """Call `callback` on the running loop after ``seconds / speed``."""
-        return asyncio.get_running_loop().call_later(seconds / self.speed, callback)
+        loop = asyncio.get_running_loop()
+        return loop.call_later(seconds / self.speed, self._call, callback)
 
     def now(self) -> datetime:
         """Return the wall clock's time: clients compare it with their own."""
         return datetime.now(tz=timezone.utc)
+
+    def _call(self, callback: Callable[[], None]) -> None:
+        try:
+            callback()
+        except Exception as error:
+            if self._failed is None:
+                raise
+            self._failed(error)
 
 
 @dataclass(slots=True, eq=False)

@@ -18,6 +18,7 @@ from typing import Literal, TypeAlias
 
 from ckf_airgap.rehearsal.units.actionresults import ActionScript
 
+Begins: TypeAlias = Literal["install", "start", "upgrade"]
 AgentStatus: TypeAlias = Literal["allocating", "executing", "idle", "error", "lost", "failed"]
 
 
@@ -80,14 +81,14 @@ class Course:
 
     Attributes:
         steps: The steps, in order.
-        begins: When in a unit's life it begins: in place of the ``install`` hook, or after
-            ``start``.
+        begins: When in a unit's life it begins: in place of the ``install`` hook, after
+            ``start``, or in place of the ``upgrade-charm`` hook each time that its pod is replaced.
         ends: What comes after the last step: ``settle`` like any unit, or ``stay`` in it forever.
         repeat: Whether to start over after the last step, forever (flapping).
     """
 
     steps: tuple[Step, ...]
-    begins: Literal["install", "start"] = "start"
+    begins: Begins = "start"
     ends: Literal["settle", "stay"] = "settle"
     repeat: bool = False
 

@@ -6,54 +6,28 @@ done, and is woken by changes around it.
 
 from __future__ import annotations
 
-import zlib
-from collections import deque
 from collections.abc import Callable
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 from ckf_airgap.documents import JSONValue
-from ckf_airgap.rehearsal.entities.entities import Application, Relation, StatusInfo, Unit
-from ckf_airgap.rehearsal.units.charmstatus import charm_status
-from ckf_airgap.rehearsal.units.chronicle import Chronicle
-from ckf_airgap.rehearsal.units.clock import Clock, Timer
-from ckf_airgap.rehearsal.units.course import Course, Script, Step
+from ckf_airgap.rehearsal.entities.entities import (
+    Application,
+    Relation,
+    StatusInfo,
+    StoredCharm,
+    Unit,
+)
+from ckf_airgap.rehearsal.units.agenda import Agenda
+from ckf_airgap.rehearsal.units.charmstatus import charm_status, fetched_resources
+from ckf_airgap.rehearsal.units.clock import Timer
+from ckf_airgap.rehearsal.units.course import Course, Step
 from ckf_airgap.rehearsal.units.hooks import Hook
 from ckf_airgap.rehearsal.units.performance import Performance
+from ckf_airgap.rehearsal.units.pods import pod_address, pod_seconds
+from ckf_airgap.rehearsal.units.world import World
 from ckf_airgap.rehearsal.wire import ApiError
 
-POD_S: Final = 20.0
-"""Seconds until a pod is scheduled, its charm image is pulled, and its agent is up."""
-
-POD_SPREAD_S: Final = 15.0
-"""The maximum difference between pods, which is constant for each of them."""
-
 AGENT_S: Final = 3.0
-
-
-class World(Protocol):
-    """The model around a unit, as seen by its agent."""
-
-    clock: Clock
-    script: Script
-    chronicle: Chronicle
-
-    def unit_changed(self, unit: Unit) -> None:
-        """Notify the watchers that a unit's status or address changed."""
-
-    def pod_up(self, unit: Unit) -> None:
-        """Mount the storage of a unit whose pod runs."""
-
-    def storage_names(self, unit: Unit) -> list[str]:
-        """Return the storage names of a unit, one for each instance."""
-
-    def unit_gone(self, unit: Unit) -> None:
-        """Remove a unit whose last hook has run."""
-
-    def joined(self, relation: Relation, unit: Unit) -> None:
-        """Make a unit enter the scope of a relation."""
-
-    def left(self, relation: Relation, unit: Unit) -> None:
-        """Make a unit leave the scope of a relation."""
 
 
 Phase = Literal["allocated", "starting", "up", "gone"]
@@ -74,12 +48,17 @@ class UnitAgent:
         self._ran_start = False
         self._world = world
         self._phase: Phase = "allocated"
-        self._hooks: deque[Hook] = deque()
+        self._hooks = Agenda()
         self._running: Hook | None = None
         self._timer: Timer | None = None
         self._ready_containers: set[str] = set()
         self._heard: set[int] = set()
         self._stopping = False
+        self._pod_version = -1
+        self._pods = 0
+        self._pod_ready = False
+        self._shutting_down = False
+        self._is_new_pod = False
         self._performance = Performance(unit, world.clock, self.wake)
 
     @property
@@ -87,12 +66,29 @@ class UnitAgent:
         """The unit's application."""
         return self.unit.application
 
+    @property
+    def is_outdated(self) -> bool:
+        """Whether its pod was made for an earlier charm or image of the application."""
+        return (
+            self._phase in ("starting", "up")
+            and not self._stopping
+            and self._pod_version != self.application.modified_version
+        )
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether its pod is ready: the ``start`` hook has run in it."""
+        return self._phase == "up" and self._pod_ready
+
+    @property
+    def _stored(self) -> StoredCharm:
+        """The charm that the unit runs, or is to run."""
+        return self.unit.stored or self.application.stored
+
     def start(self) -> None:
         """Start the unit's pod, or wait for its images if they are missing."""
         if self._phase == "allocated" and not self.application.empty_images:
-            self._phase = "starting"
-            spread = zlib.crc32(self.unit.name.encode()) % 1000 / 1000
-            self._later(POD_S + POD_SPREAD_S * spread, self._pod_up)
+            self._start_pod()
 
     def stop(self, *, force: bool = False) -> None:
         """Make the unit leave its relations, run its last hooks, and remove it."""
@@ -108,8 +104,8 @@ class UnitAgent:
         self._hooks.clear()
         for relation in self.application.relations.values():
             self._queue_departure(relation)
-        self._hooks += self._storage_hooks("storage-detaching")
-        self._hooks += (Hook(kind="stop"), Hook(kind="remove"))
+        self._hooks.add(*self._storage_hooks("storage-detaching"))
+        self._hooks.add(Hook(kind="stop"), Hook(kind="remove"))
         self._performance.end_unless_failed()
         self.wake()
 
@@ -137,57 +133,64 @@ class UnitAgent:
     def config_changed(self) -> None:
         """Run ``config-changed``, soon."""
         if self.installed and not self._stopping:
-            hook = Hook(kind="config-changed")
-            if hook not in self._hooks:
-                self._hooks.append(hook)
+            self._hooks.add_once(Hook(kind="config-changed"))
             self.wake()
 
-    def restart(self) -> None:
-        """Restart the pod, since its charm or one of its images changed.
+    def replace_pod(self) -> None:
+        """Replace the pod by one for the charm and the images that the application has now.
 
-        The old pod is kept as long as an image is missing.
+        The agent of an installed unit runs ``stop`` first, unless a failed hook holds it up: then
+        the pod is killed. The agent of the new pod runs ``upgrade-charm``. Harmless while that
+        goes on.
         """
-        if self.application.empty_images:
+        if self._shutting_down:
             return
-        if self._phase == "allocated":
-            self.start()
-        elif self.installed and not self._stopping:
-            self._world.chronicle.charm_upgraded(self.unit)
-            self._hooks += (Hook(kind="stop"), Hook(kind="upgrade-charm"))
-            self._hooks += (Hook(kind="config-changed"), *self._start_hooks())
+        if self._phase == "up" and self.installed and not self._performance.has_failed:
+            self._shutting_down = True
             self.wake()
+        else:
+            self._pod_down()
 
     def storage_changed(self, name: str, kind: str) -> None:
         """Run ``NAME-storage-attached`` or ``NAME-storage-detaching``, if the unit is up yet."""
         if self.installed and not self._stopping:
-            self._hooks.append(Hook(kind=kind, subject=name))
+            self._hooks.add(Hook(kind=kind, subject=name))
             self.wake()
 
     def elected(self) -> None:
         """Run ``leader-elected``, if the unit is far enough."""
         if self.installed and not self._stopping:
             self._world.chronicle.leader_elected(self.unit)
-            self._hooks.append(Hook(kind="leader-elected"))
+            self._hooks.add(Hook(kind="leader-elected"))
             self.wake()
 
     def relation_added(self, relation: Relation) -> None:
-        """Enter the scope of a relation, once ``relation-created`` has run."""
-        if self.installed and not self._stopping:
-            self._hooks.append(self._about(relation, "relation-created"))
+        """Enter the scope of a relation, once ``relation-created`` has run.
+
+        The agent of a unit whose charm does not have the endpoint waits for the charm that does.
+        """
+        if self.installed and not self._stopping and self._knows(relation):
+            self._hooks.add(self._about(relation, "relation-created"))
         self.wake()
 
     def relation_dying(self, relation: Relation) -> None:
         """Leave a relation: ``relation-departed`` for each unit in it, then ``relation-broken``."""
         if self._stopping:
             return
-        self._hooks = deque(hook for hook in self._hooks if hook.relation is not relation)
+        self._hooks.forget_relation(relation)
         self._queue_departure(relation)
+        self.wake()
+
+    def relation_gone(self, relation: Relation) -> None:
+        """Forget a relation that was removed without the hooks that end it."""
+        self._hooks.forget_relation(relation)
+        self._heard.discard(relation.id)
         self.wake()
 
     def counterpart_joined(self, relation: Relation, remote_unit: str) -> None:
         """Handle a remote unit that has entered the scope of a relation."""
         if not self._stopping:
-            self._hooks += (
+            self._hooks.add(
                 self._about(relation, "relation-joined", remote_unit),
                 self._about(relation, "relation-changed", remote_unit),
             )
@@ -195,13 +198,9 @@ class UnitAgent:
 
     def counterpart_left(self, relation: Relation, remote_unit: str) -> None:
         """Handle a remote unit that has left the scope of a relation."""
-        self._hooks = deque(
-            hook
-            for hook in self._hooks
-            if hook.relation is not relation or hook.remote_unit != remote_unit
-        )
+        self._hooks.forget_counterpart(relation, remote_unit)
         if not self._stopping and relation.life == "alive":
-            self._hooks.append(self._about(relation, "relation-departed", remote_unit))
+            self._hooks.add(self._about(relation, "relation-departed", remote_unit))
             self.wake()
 
     def _about(self, relation: Relation, kind: str, remote_unit: str = "") -> Hook:
@@ -214,40 +213,81 @@ class UnitAgent:
     def _queue_departure(self, relation: Relation) -> None:
         if self.unit.name in relation.in_scope:
             for remote_unit in relation.counterparts(self.unit):
-                self._hooks.append(self._about(relation, "relation-departed", remote_unit))
-            self._hooks.append(self._about(relation, "relation-broken"))
+                self._hooks.add(self._about(relation, "relation-departed", remote_unit))
+            self._hooks.add(self._about(relation, "relation-broken"))
+
+    def _knows(self, relation: Relation) -> bool:
+        """Whether the unit's charm has the endpoint of a relation."""
+        side = relation.side(self.application.name)
+        return side.implicit or side.endpoint.name in self._stored.charm.endpoints
+
+    def _start_pod(self) -> None:
+        self._phase, self._pod_ready = "starting", False
+        self._pod_version = self.application.modified_version
+        self._later(pod_seconds(self.unit.name), self._pod_up)
+
+    def _pod_down(self) -> None:
+        """End the pod; another one comes up, and its agent goes on with what is due."""
+        if not self.installed:
+            self._hooks.clear()
+        self._hooks.forget("upgrade-charm", "config-changed", "start", "pebble-ready")
+        self._performance.begin_anew("upgrade")
+        self._running = None
+        self._ready_containers.clear()
+        self.started = self._shutting_down = self._is_new_pod = False
+        self.unit.is_lost = self.installed
+        self._start_pod()
+        self._world.unit_changed(self.unit)
 
     def _pod_up(self) -> None:
         self._timer = None
-        pod = zlib.crc32(f"pod {self.unit.name}".encode())
-        self.unit.address = f"10.1.{pod // 250 % 250}.{pod % 250 + 2}"
+        self.unit.address = pod_address(self.unit.name, self._pods)
+        self._pods += 1
         self._world.pod_up(self.unit)
-        self._set(workload=("waiting", "agent initialising"))
+        self._set(workload=None if self.installed else ("waiting", "agent initialising"))
         self._later(AGENT_S, self._agent_up)
 
     def _agent_up(self) -> None:
         self._timer = None
         self._phase = "up"
+        self.unit.is_lost = False
         self._world.chronicle.agent_started(self.unit)
-        self._hooks += self._storage_hooks("storage-attached")
-        self._hooks.append(Hook(kind="install"))
+        if self.installed:
+            self._is_new_pod = True
+            self._world.chronicle.charm_upgraded(self.unit)
+            self._hooks.put_first(
+                [Hook(kind="upgrade-charm"), Hook(kind="config-changed"), *self._start_hooks()]
+            )
+            self._world.unit_changed(self.unit)
+        else:
+            self._hooks.add(*self._storage_hooks("storage-attached"), Hook(kind="install"))
         self._next()
 
     def _next(self) -> None:
         """Decide what comes next: a scripted step, a hook, removal, or idling."""
-        course = self._due_course()
-        step = self._performance.step(course, stopping=self._stopping)
-        holds = step is not None and (
-            step.failed_hook is not None or step.agent != "idle" or not self.installed
-        )
-        if step is not None and (holds or not self._hooks):
+        if self._shutting_down and not self._stopping:
+            self._run(Hook(kind="stop"))
+            return
+        step = self._performance.step(self._due_course(), stopping=self._stopping)
+        if step is not None and (self._holds(step) or not self._hooks):
             self._show(step)
         elif self._hooks:
-            self._run(self._hooks.popleft())
+            self._run(self._hooks.take())
         elif self._stopping:
             self._gone()
         else:
             self._set(agent=("idle", ""), workload=self._charm_status())
+
+    def _holds(self, step: Step) -> bool:
+        """Whether a scripted step keeps the agent from its hooks."""
+        upgrading = self._hooks.has("upgrade-charm")
+        if step.failed_hook is not None:
+            return not (upgrading and self.application.force_units)
+        return (
+            step.agent != "idle"
+            or not self.installed
+            or (upgrading and self._performance.begins == "upgrade")
+        )
 
     def _due_course(self) -> Course | None:
         course = self._world.script.course(
@@ -255,13 +295,20 @@ class UnitAgent:
             charm=self.application.charm.name,
             unit=self.unit.name,
         )
-        if course is None or course.begins == "install" or self.started:
-            return course
-        return None
+        if course is None:
+            return None
+        begun = {
+            "install": True,
+            "start": self.started or self._performance.has_failed,
+            "upgrade": self._is_new_pod,
+        }
+        return course if begun[course.begins] else None
 
     def _show(self, step: Step) -> None:
         workload = None if step.workload is None else (step.workload, step.message)
         data = self._failure(step.failed_hook) if step.failed_hook else None
+        if self._performance.begins == "upgrade" and self._hooks.has("upgrade-charm"):
+            self.unit.stored = self.application.stored
         if step.failed_hook and workload != (self.unit.workload.current, step.message):
             self._world.chronicle.hook_failed(self.unit, step.failed_hook)
         self._set(agent=(step.agent, step.agent_message), workload=workload, data=data)
@@ -281,7 +328,9 @@ class UnitAgent:
         self._running = hook
         self._world.chronicle.hook_began(self.unit, hook)
         workload = None
-        if hook.kind == "stop" and self._stopping:
+        if hook.kind in ("install", "upgrade-charm"):
+            self.unit.stored = self.application.stored
+        if hook.kind == "stop":
             workload = ("maintenance", "stopping charm software")
         elif hook.kind == "remove":
             workload = ("maintenance", "cleaning up prior to charm deletion")
@@ -295,13 +344,20 @@ class UnitAgent:
         if hook is None:
             return
         self._world.chronicle.hook_ran(self.unit, hook)
+        if hook.kind == "stop" and not self._stopping:
+            self._set(workload=("maintenance", ""))
+            self._pod_down()
+            return
         if hook.kind == "install":
             self._installed()
+        elif hook.kind == "upgrade-charm":
+            self._upgraded()
         elif hook.kind == "stop":
             self._ready_containers.clear()
         elif hook.kind == "start":
             self._ran_start = True
-            self.started = not self.application.stored.containers
+            self.started = not self._stored.containers
+            self._pod_ready = True
         elif hook.kind == "pebble-ready":
             self._ready_containers.add(hook.subject)
             self.started = self._missing_container() is None
@@ -312,16 +368,32 @@ class UnitAgent:
             if hook.kind == "start" and self.unit.workload.current == "unknown":
                 self._world.chronicle.status_not_set(self.unit)
         self._running = None
+        if hook.kind == "start":
+            self._world.pod_ready(self.unit)
         self.wake()
 
     def _installed(self) -> None:
         self.installed = True
-        for relation in self.application.relations.values():
-            if relation.life == "alive":
-                self._hooks.append(self._about(relation, "relation-created"))
+        self.unit.resources = fetched_resources(self.application, self._stored)
+        self._enter_relations()
         if self.unit.is_leader:
-            self._hooks.append(Hook(kind="leader-elected"))
-        self._hooks += (Hook(kind="config-changed"), *self._start_hooks())
+            self._hooks.add(Hook(kind="leader-elected"))
+        self._hooks.add(Hook(kind="config-changed"), *self._start_hooks())
+
+    def _upgraded(self) -> None:
+        self.unit.resources = fetched_resources(self.application, self._stored)
+        self._enter_relations()
+
+    def _enter_relations(self) -> None:
+        """Plan to enter the relations of the charm that the unit is not in."""
+        for relation in self.application.relations.values():
+            if (
+                relation.life == "alive"
+                and self._knows(relation)
+                and self.unit.name not in relation.in_scope
+                and not self._hooks.has("relation-created", relation)
+            ):
+                self._hooks.add(self._about(relation, "relation-created"))
 
     def _start_hooks(self) -> list[Hook]:
         containers = self.application.stored.containers
@@ -338,12 +410,13 @@ class UnitAgent:
             self._world.left(relation, self.unit)
 
     def _missing_container(self) -> str | None:
-        containers = self.application.stored.containers
+        containers = self._stored.containers
         return next((name for name in containers if name not in self._ready_containers), None)
 
     def _charm_status(self) -> tuple[str, str]:
         return charm_status(
             self.application,
+            self._stored,
             self._world.script.needs(self.application.charm.name, self.application.name),
             needed_options=self._world.script.needed_options.get(self.application.charm.name, {}),
             ran_start=self._ran_start,

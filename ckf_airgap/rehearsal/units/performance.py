@@ -36,6 +36,23 @@ class Performance:
         """Whether the unit shows a step instead of its charm's own behaviour."""
         return self._course is not None
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether the unit is in a step with a failed hook."""
+        course = self._course
+        return course is not None and course.steps[self._index].failed_hook is not None
+
+    @property
+    def begins(self) -> str:
+        """Where in a unit's life the course that is played began; empty when none is."""
+        return "" if self._course is None else self._course.begins
+
+    def begin_anew(self, begins: str) -> None:
+        """Let a course with that beginning be played again when it is due, though it was before."""
+        if self._played is not None and self._played.begins == begins:
+            self._finish()
+            self._played = None
+
     def step(self, course: Course | None, *, stopping: bool) -> Step | None:
         """Return the step that the unit is in, or ``None`` when it follows no course.
 
@@ -51,14 +68,15 @@ class Performance:
 
     def resolve(self) -> bool:
         """End a step with a failed hook; return whether there was one."""
-        if self._course is None or self._course.steps[self._index].failed_hook is None:
+        course = self._course
+        if course is None or not self.has_failed:
             return False
-        self._advance(self._course)
+        self._advance(course)
         return True
 
     def end_unless_failed(self) -> None:
         """End the course of a unit that is being removed, unless a failed hook holds it up."""
-        if self._course is not None and self._course.steps[self._index].failed_hook is None:
+        if not self.has_failed:
             self._finish()
 
     def close(self) -> None:

@@ -35,7 +35,7 @@ from typing import Final, TypeVar, cast, get_args
 from ckf_airgap.documents import Document, JSONValue, load_mapping, type_name
 from ckf_airgap.errors import InputError, Problem, nearest, raise_all
 from ckf_airgap.rehearsal.units.actionresults import ActionResult, ActionScript, FinalStatus
-from ckf_airgap.rehearsal.units.course import AgentStatus, Course, Scene, Step
+from ckf_airgap.rehearsal.units.course import AgentStatus, Begins, Course, Scene, Step
 
 _T = TypeVar("_T")
 
@@ -73,7 +73,7 @@ ALLOWED_KEYS: Final = frozenset((*_SUBJECT_KEYS, *_STEP_KEYS, *_ACTION_KEYS, *_E
 """Every key that has a meaning of its own, for the documentation's tests."""
 
 _THEN: Final = ("settle", "stay", "repeat")
-_BEGINS: Final = ("install", "start")
+_BEGINS: Final[tuple[str, ...]] = get_args(Begins)
 _DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h)?")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 _UNIT: Final = re.compile(r"[a-z][a-z0-9-]*/[0-9]+")
@@ -233,7 +233,7 @@ def _course(reader: _Reader, fields: Document, key: str) -> Course | None:
         key,
         lambda: Course(
             steps=tuple(step for step in steps if step is not None),
-            begins="install" if begins == "install" else "start",
+            begins=cast("Begins", begins),
             ends="stay" if then == "stay" else "settle",
             repeat=then == "repeat",
         ),

@@ -88,7 +88,7 @@ def unit_delta(model_uuid: str, unit: Unit) -> Document:
         "name": unit.name,
         "application": unit.application.name,
         "base": base_text(unit.application.base),
-        "charm-url": unit.application.charm_url,
+        "charm-url": unit.charm_url,
         "life": unit.life,
         "public-address": "",
         "private-address": unit.address,

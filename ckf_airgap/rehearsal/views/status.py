@@ -24,6 +24,7 @@ SEVERITY: Final = {
 
 INSTALLING: Final = "installing agent"
 SETTLING: Final = "waiting for units to settle down"
+AGENT_LOST: Final = "agent is not communicating with the server"
 
 
 def detailed_status(status: StatusInfo, *, life: str = "") -> Document:
@@ -182,18 +183,45 @@ def _related(application: Application, hidden: Container[str]) -> dict[str, dict
     return related
 
 
+def unit_status(unit: Unit) -> tuple[StatusInfo, StatusInfo]:
+    """Return the statuses of a unit's agent and of its workload, as a full status shows them.
+
+    An agent that is not connected is ``lost`` unless the unit has not been installed yet, and hides
+    the status of a workload that is not in error (``apiserver/common/unitstatus.go``). The
+    all-watcher goes on to show what the agent said last.
+    """
+    agent, workload = unit.agent, unit.workload
+    if not unit.is_lost or agent.current == "allocating":
+        return agent, workload
+    if workload.current not in ("error", "terminated"):
+        workload = StatusInfo(
+            current="unknown",
+            message=f"agent lost, see 'juju show-status-log {unit.name}'",
+            since=workload.since,
+            data=workload.data,
+        )
+    lost = StatusInfo(current="lost", message=AGENT_LOST, since=agent.since, data=agent.data)
+    return lost, workload
+
+
 def _unit(unit: Unit, version: str) -> Document:
-    """Return a unit; the version is only shown for running agents."""
-    agent = detailed_status(unit.agent, life=_life(unit.life))
+    """Return a unit; the version is only shown for running agents.
+
+    Its charm is only shown when it is not that of the application, which is how clients learn that
+    a refresh has not reached the unit yet.
+    """
+    agent_status, workload = unit_status(unit)
+    agent = detailed_status(agent_status, life=_life(unit.life))
     agent["version"] = version if unit.address else ""
+    runs = unit.charm_url
     shown: Document = {
         "agent-status": agent,
-        "workload-status": detailed_status(unit.workload),
+        "workload-status": detailed_status(workload),
         "workload-version": "",
         "machine": "",
         "opened-ports": None,
         "public-address": "",
-        "charm": "",
+        "charm": runs if runs != unit.application.charm_url else "",
         "subordinates": None,
     }
     if unit.is_leader:

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ckf_airgap.errors import ReferenceSyntaxError
 from ckf_airgap.images.reference import ImageReference
+from ckf_airgap.rendering.witness.judging import parsed
 from ckf_airgap.rendering.witness.naming import TAG_WORDS, Says, said, says, words
 
 _HUBS: Final = frozenset({"hub", "mirror", "prefix", "registry"})
@@ -57,34 +57,36 @@ def compose(fields: Mapping[str, str], around: tuple[str, ...] = ()) -> Iterator
         around: The names on the way to the mapping; empty for the options of a charm.
     """
     filled = {
-        key: _SCHEME.sub("", value.strip()) if words(key)[-1:] == ("registry",) else value.strip()
+        key: _SCHEME.sub("", value.strip()) if _last(key) == "registry" else value.strip()
         for key, value in fields.items()
-        if value and value.strip()
+        if value.strip()
     }
-    hubs = [key for key, value in filled.items() if words(key)[-1:] and _is_hub(key, value)]
-    tags = [key for key in filled if words(key)[-1:] and words(key)[-1] in TAG_WORDS]
+    hubs = [key for key, value in filled.items() if _is_hub(key, value)]
+    tags = [key for key in filled if _last(key) in TAG_WORDS]
     if not hubs and not tags:
         return
     about_images = said(around) in (Says.IMAGE, Says.LOOSELY)
-    names = [key for key in filled if key not in hubs and _is_name(key, about_images=about_images)]
+    found = [key for key in filled if key not in hubs and _is_name(key, about_images=about_images)]
+    repeated = _repeated(filled, found)
+    names = [key for key in found if key not in repeated]
     owners = _owners(filled, names)
     for key in names:
         value = filled[key]
-        if key in owners.values() or key in _repeated(filled, names):
+        if key in owners.values():
             continue
-        name = _parsed(value)
+        name = parsed(value)
         if name is None or name.digest:
             continue
         owner = owners.get(key, "") if name.registry is None else ""
         if owner:
             value = f"{filled[owner].strip('/')}/{value}"
-            name = _parsed(value) or name
+            name = parsed(value) or name
         hub = _partner(key, hubs, lone=bool(around)) if name.registry is None else ""
         tag = _partner(key, tags, lone=bool(around)) if name.tag is None else ""
         if not hub and not (tag and (about_images or "image" in words(key))):
             continue
         front = f"{filled[hub].rstrip('/')}/" if hub else ""
-        whole = _parsed(f"{front}{value}:{filled[tag]}" if tag else f"{front}{value}")
+        whole = parsed(f"{front}{value}:{filled[tag]}" if tag else f"{front}{value}")
         if whole is not None:
             certain = not hub or bool(around) or _stem(hub) == _stem(key)
             yield Composed(key, hub, tag, whole, certain, owner)
@@ -94,15 +96,10 @@ def _owners(filled: Mapping[str, str], names: list[str]) -> dict[str, str]:
     """Return for a name the key of the same stem that holds the path before it."""
     owners: dict[str, str] = {}
     for key in names:
-        if words(key)[-1] in _REPOSITORIES:
-            continue
-        found = [
-            other
-            for other in filled
-            if other != key and _stem(other) == _stem(key) and _is_path(other)
-        ]
-        if len(found) == 1 and not _ends_with(filled[found[0]], filled[key]):
-            owners[key] = found[0]
+        if _last(key) not in _REPOSITORIES:
+            found = [other for other in filled if _is_path(other) and _stem(other) == _stem(key)]
+            if len(found) == 1:
+                owners[key] = found[0]
     return owners
 
 
@@ -112,34 +109,24 @@ def _repeated(filled: Mapping[str, str], names: list[str]) -> list[str]:
         key
         for key in names
         for other in names
-        if words(other)[-1] in _REPOSITORIES
-        and words(key)[-1] not in _REPOSITORIES
+        if _last(other) in _REPOSITORIES
+        and _last(key) not in _REPOSITORIES
         and _stem(other) == _stem(key)
-        and _ends_with(filled[other], filled[key])
+        and f"/{filled[other]}".endswith(f"/{filled[key]}")
     ]
 
 
 def _is_path(key: str) -> bool:
-    last = words(key)[-1:]
-    return last[:1] in (("repo",), ("repository",)) or (
-        last == ("namespace",) and "image" in words(key)
-    )
-
-
-def _ends_with(path: str, name: str) -> bool:
-    return f"/{path}".endswith(f"/{name}")
+    return _last(key) in _REPOSITORIES or (_last(key) == "namespace" and "image" in words(key))
 
 
 def _is_hub(key: str, value: str) -> bool:
-    front = _parsed(f"{value.rstrip('/')}/name")
-    return words(key)[-1] in _HUBS and front is not None
+    return _last(key) in _HUBS and parsed(f"{value.rstrip('/')}/name") is not None
 
 
 def _is_name(key: str, *, about_images: bool) -> bool:
-    last = words(key)[-1:]
-    if not last or last[0] not in _NAMES:
-        return False
-    return last[0] != "name" or about_images or "image" in words(key)
+    named = _last(key) != "name" or about_images or "image" in words(key)
+    return named and _last(key) in _NAMES
 
 
 def _partner(key: str, others: list[str], *, lone: bool) -> str:
@@ -153,25 +140,18 @@ def _partner(key: str, others: list[str], *, lone: bool) -> str:
         return same[0]
     if lone and len(others) == 1:
         return others[0]
-    hub = len(general) == 1 and words(general[0])[-1] in _HUBS
+    hub = len(general) == 1 and _last(general[0]) in _HUBS
     return general[0] if hub and says(general[0]) is Says.FRONT else ""
 
 
 def _stem(key: str) -> tuple[str, ...]:
     """Return the words that tell whose part it is: ``cat`` for ``cat-image-tag``."""
-    found = words(key)
-    kept = (
-        found[:-1]
-        if found[-1:] and found[-1] in _HUBS | _NAMES | TAG_WORDS | {"namespace"}
-        else found
-    )
+    kept = words(key)[:-1]
     while kept and kept[-1] in _FILLERS:
         kept = kept[:-1]
     return kept
 
 
-def _parsed(text: str) -> ImageReference | None:
-    try:
-        return ImageReference.parse(text)
-    except ReferenceSyntaxError:
-        return None
+def _last(key: str) -> str:
+    """Return the last word of a key; empty when it has none."""
+    return words(key)[-1] if words(key) else ""

@@ -73,22 +73,20 @@ class Judged:
         verdict: Which of these.
         text: The text.
         reference: The reference that it spells; of a part, what that spells itself.
-        named: Whether a name says that it is an image.
     """
 
     verdict: Verdict
     text: str
     reference: ImageReference
-    named: bool = False
 
 
-def judge(text: str, names: Sequence[str], *, private: str = "") -> Judged | None:
+def judge(text: str, names: Sequence[str], *, private: str) -> Judged | None:
     """Return what a text is, or ``None`` when it is nothing of an image.
 
     Args:
         text: The text, without blanks around it.
         names: The option, and the keys on the way to the text.
-        private: The host of the private registry, which is a registry by its name, too.
+        private: The host of the private registry, which is a registry by its name, too; or nothing.
     """
     for transport in _TRANSPORTS:
         text = text.removeprefix(transport)
@@ -99,14 +97,19 @@ def judge(text: str, names: Sequence[str], *, private: str = "") -> Judged | Non
         part = _part(text.rstrip("/"), private, vague=says is Says.VAGUE_FRONT)
         if part is not None:
             return part
+    reference = parsed(text)
+    if reference is None or (reference.digest is None and reference.repository in _ALGORITHMS):
+        return None  # the latter is a digest alone
+    verdict = _verdict(reference, says, private)
+    return Judged(verdict, text, reference) if verdict else None
+
+
+def parsed(text: str) -> ImageReference | None:
+    """Return the reference that a text spells, or ``None``."""
     try:
-        reference = ImageReference.parse(text)
+        return ImageReference.parse(text)
     except ReferenceSyntaxError:
         return None
-    if reference.digest is None and reference.repository in _ALGORITHMS:
-        return None  # a digest alone
-    verdict = _verdict(reference, says, private)
-    return Judged(verdict, text, reference, says is Says.IMAGE) if verdict else None
 
 
 def is_public_registry(host: str) -> bool:
@@ -117,10 +120,11 @@ def is_public_registry(host: str) -> bool:
 
 def is_hostlike(host: str) -> bool:
     """Whether the first part of a name looks like a host: with a port, or a domain."""
-    name, colon, port = host.rpartition(":")
-    if colon and port.isdigit():
+    name, _, port = host.rpartition(":")
+    if port.isdigit():
         return bool(name)
-    return "." in host and host.rpartition(".")[2].isalpha() and len(host.rpartition(".")[2]) > 1
+    domain, _, last = host.rpartition(".")
+    return bool(domain) and last.isalpha() and len(last) > 1
 
 
 def _verdict(reference: ImageReference, says: Says, private: str) -> Verdict | None:
@@ -162,15 +166,12 @@ def _of_hub(reference: ImageReference, says: Says) -> Verdict | None:
 
 def _part(text: str, private: str, *, vague: bool) -> Judged | None:
     """Judge what references begin with: a host, with or without a path."""
-    try:
-        whole = ImageReference.parse(f"{text}/name")
-    except ReferenceSyntaxError:
+    whole = parsed(f"{text}/name")
+    host = whole.registry if whole is not None else None
+    if whole is None or host is None:
         return None
-    host = whole.registry
-    known = host is not None and (host == private or is_public_registry(host))
-    if known or (not vague and (host is not None and is_hostlike(host))):
-        return Judged(Verdict.PART, text, whole)
-    return None
+    known = host == private or is_public_registry(host)
+    return Judged(Verdict.PART, text, whole) if known or (not vague and is_hostlike(host)) else None
 
 
 def _is_sure_with_tag(host: str, tag: str) -> bool:

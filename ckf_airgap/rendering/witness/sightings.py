@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from ckf_airgap.bundle.bundle import Application, Bundle
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.documents import JSONValue
-from ckf_airgap.errors import ReferenceSyntaxError
 from ckf_airgap.images.reference import ImageReference
 from ckf_airgap.rendering.witness.composing import compose
 from ckf_airgap.rendering.witness.inforce import (
@@ -18,12 +17,15 @@ from ckf_airgap.rendering.witness.inforce import (
     is_empty,
     options_in_force,
 )
-from ckf_airgap.rendering.witness.judging import Judged, Verdict
+from ckf_airgap.rendering.witness.judging import Judged, Verdict, parsed
 from ckf_airgap.rendering.witness.naming import Says, says
 from ckf_airgap.rendering.witness.survey import Found, Path, document, survey
 
 Given: TypeAlias = "Mapping[tuple[str, str], JSONValue]"
 """What a person set: by application and option, the value."""
+
+_IMAGES: Final = "images"
+"""What says that an option holds images whose name does not: it has a file of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def sightings(
     bundle: Bundle,
     charms: Mapping[str, Charm],
     *,
-    private: str = "",
+    private: str,
     given: Given | None = None,
     own_resources: Container[tuple[str, str]] = (),
 ) -> Iterator[Sighting]:
@@ -80,12 +82,10 @@ def sightings(
     for name, application in bundle.applications.items():
         charm = charms[name]
         for resource, text in images_in_force(application, charm).items():
-            try:
-                reference = ImageReference.parse(text)
-            except ReferenceSyntaxError:
-                continue
-            found = Found((), Judged(Verdict.IMAGE, text, reference, named=True))
-            yield Sighting(name, resource, "", found, (name, resource) in own_resources)
+            reference = parsed(text)
+            if reference is not None:
+                found = Found((), Judged(Verdict.IMAGE, text, reference))
+                yield Sighting(name, resource, "", found, (name, resource) in own_resources)
         yield from _of_options(application, charm, private, given or {})
 
 
@@ -115,7 +115,7 @@ def _of_options(
     texts = {key: option.value for key, option in options.items() if isinstance(option.value, str)}
     used: set[str] = set()
     for made in compose(texts):
-        judged = Judged(Verdict.IMAGE, str(made.reference), made.reference, named=True)
+        judged = Judged(Verdict.IMAGE, str(made.reference), made.reference)
         found = Found((), judged, tuple((key,) for key in made.keys), made.certain)
         if made.certain:
             used.update(made.keys)
@@ -123,16 +123,15 @@ def _of_options(
         yield Sighting(name, "", made.name, found, person)
     for key, option in options.items():
         hinted = option.filled is None or charm.defaults_for(key) is not None
-        names = (key, "images") if hinted and says(key) is Says.NOTHING else (key,)
+        names = (key, _IMAGES) if hinted and says(key) is Says.NOTHING else (key,)
         own = given.get((name, key))
         written = document(own) if isinstance(own, str) else None
         for found in survey(option.value, names, private=private):
-            if key in used and found.judged.verdict is not Verdict.PART:
-                continue
-            person, empty = False, False
-            if (name, key) in given:
-                person, empty = _set_by_person(option, found, written)
-            yield Sighting(name, "", key, found, person, empty)
+            if key not in used or found.judged.verdict is Verdict.PART:
+                person, empty = False, False
+                if (name, key) in given:
+                    person, empty = _set_by_person(option, found, written)
+                yield Sighting(name, "", key, found, person, empty)
 
 
 def _set_by_person(option: OptionInForce, found: Found, written: JSONValue) -> tuple[bool, bool]:

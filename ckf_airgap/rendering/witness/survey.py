@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +11,13 @@ from typing import Final, TypeAlias
 from ckf_airgap.documents import JSONValue, load_all_yaml, parse_json
 from ckf_airgap.errors import InputError
 from ckf_airgap.rendering.witness.composing import compose
-from ckf_airgap.rendering.witness.judging import Judged, Verdict, is_public_registry, judge
+from ckf_airgap.rendering.witness.judging import (
+    Judged,
+    Verdict,
+    is_public_registry,
+    judge,
+    parsed,
+)
 from ckf_airgap.rendering.witness.naming import Says, said
 from ckf_airgap.rendering.witness.texts import Word, is_list, words_of_text
 
@@ -52,12 +59,8 @@ def document(text: str) -> JSONValue:
     """
     stripped = text.strip()
     if stripped[:1] in ("{", "["):
-        try:
-            value = parse_json(text)
-        except ValueError:
-            value = None
-        if isinstance(value, dict | list):
-            return value
+        with contextlib.suppress(ValueError):
+            return parse_json(text)
     if not (stripped[:1] in ("{", "[", "-", "?", "&", "!") or _LINE.search(stripped)):
         return None
     try:
@@ -70,13 +73,13 @@ def document(text: str) -> JSONValue:
     return [*kept] if kept and len(kept) == len(found) else None
 
 
-def survey(value: JSONValue, names: tuple[str, ...], *, private: str = "") -> Iterator[Found]:
+def survey(value: JSONValue, names: tuple[str, ...], *, private: str) -> Iterator[Found]:
     """Yield every reference in a value, and every part of one, in no special order.
 
     Args:
         value: A document, or a text, which may be a document itself.
         names: The option, and what else says what the value is.
-        private: The host of the private registry.
+        private: The host of the private registry; or nothing.
     """
     waiting: list[tuple[JSONValue, Path, tuple[str, ...], int]] = [(value, (), names, 0)]
     while waiting:
@@ -112,13 +115,13 @@ def survey(value: JSONValue, names: tuple[str, ...], *, private: str = "") -> It
 def _composed(fields: dict[str, JSONValue], path: Path, called: tuple[str, ...]) -> Iterator[Found]:
     texts = {key: value for key, value in fields.items() if isinstance(value, str)}
     for made in compose(texts, called):
-        judged = Judged(Verdict.IMAGE, str(made.reference), made.reference, named=True)
+        judged = Judged(Verdict.IMAGE, str(made.reference), made.reference)
         parts = tuple((*path, key) for key in made.keys)
-        yield Found((*path, made.name), judged, parts, made.certain)
+        yield Found((*path, made.name), judged, parts)
 
 
 def _key(key: str, path: Path, private: str) -> Iterator[Found]:
-    if "/" in key or "@" in key:
+    if "/" in key:
         judged = judge(key, (), private=private)
         if judged is not None and judged.verdict is Verdict.IMAGE and judged.reference.registry:
             yield Found(path, judged, is_key=True)
@@ -140,10 +143,8 @@ def _words(text: str, path: Path, called: tuple[str, ...], private: str) -> Iter
 
 def _part(word: Word, private: str) -> Judged | None:
     """Judge a word that a template goes on: it is a part, if it begins with a registry."""
-    host = word.text.partition("/")[0]
-    if "/" not in word.text or not (host == private or is_public_registry(host)):
+    reference = parsed(word.text)
+    host = reference.registry if reference is not None else None
+    if reference is None or host is None or not (host == private or is_public_registry(host)):
         return None
-    judged = judge(word.text, (), private=private)
-    if judged is None:
-        return None
-    return Judged(Verdict.PART, word.text, judged.reference)
+    return Judged(Verdict.PART, word.text, reference)

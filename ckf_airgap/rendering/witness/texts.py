@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +22,7 @@ _OPENINGS: Final = frozenset("{$<%")
 
 _LISTS: Final = re.compile(r"[\s,;|]+")
 _LOOK_BACK: Final = 120
+_LINE_END: Final = re.compile(r"\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +44,9 @@ class Word:
 
 def words_of_text(text: str) -> Iterator[Word]:
     """Yield the words of a text that have the marks of a reference."""
-    line, line_start = 1, 0
-    counted = 0
+    lines = [0, *(end.end() for end in _LINE_END.finditer(text))]
     for match in _RUN.finditer(text):
-        start = match.start()
-        breaks = text.count("\n", counted, start)
-        if breaks:
-            line, line_start = line + breaks, text.rindex("\n", counted, start) + 1
-        counted = start
-        run = match[0]
+        start, run = match.start(), match[0]
         if start and text[start - 1] in _GLUE:
             continue
         scheme, address, rest = run.partition("://")
@@ -61,29 +57,27 @@ def words_of_text(text: str) -> Iterator[Word]:
         if fallback is not None:
             run = run[fallback.end() :]
         followed = text[match.end() : match.end() + 1]
-        cut = followed in _OPENINGS if followed else False
         bare = run.rstrip(".:/@-_")
-        if "/" not in bare and ":" not in bare and "@" not in bare:
+        if ("/" not in bare and ":" not in bare) or followed == "=" or len(bare) > MAX_TEXT:
             continue
-        if followed == "=" or len(bare) > MAX_TEXT:
-            continue
-        place = f"line {line} column {start - line_start + 1}"
-        yield Word(place, bare, "" if fallback else _name_before(text, start), cut)
+        line = bisect_right(lines, start)
+        place = f"line {line} column {start - lines[line - 1] + 1}"
+        name = "" if fallback else _name_before(text, start)
+        yield Word(place, bare, name, followed in _OPENINGS)
 
 
 def is_list(text: str) -> bool:
     """Whether a text is a row of words, and no sentence or program: each could be a reference."""
     parts = [part.strip("\"'`()[]") for part in _LISTS.split(text.strip())]
-    return len(parts) > 0 and all(
-        len(part) <= MAX_TEXT and _RUN.fullmatch(part) is not None for part in parts if part
-    )
+    return all(len(part) <= MAX_TEXT and _RUN.fullmatch(part) is not None for part in parts if part)
 
 
 def _name_before(text: str, start: int) -> str:
     """Return the key, variable or flag whose value begins at `start`."""
-    before = text[max(0, start - _LOOK_BACK) : start].rstrip(" \t\"'")
+    window = text[max(0, start - _LOOK_BACK) : start].rstrip("\"'")
+    before = window.rstrip(" \t\"'")
     if before.endswith(("=", ":")):
         found = _KEY.search(before[:-1].rstrip(" \t\"'"))
         return found[0].lstrip("-") if found else ""
-    word = before.split()[-1:] if text[start - 1 : start].isspace() else []
+    word = before.split()[-1:] if window[-1:].isspace() else []
     return word[0].lstrip("-") if word and word[0].startswith("-") else ""

@@ -305,3 +305,21 @@ def test_with_the_real_client(pytester: pytest.Pytester) -> None:
     )
 
     pytester.runpytest_inprocess().assert_outcomes(passed=2)
+
+
+def test_a_test_errors_when_its_controller_has_failed_itself(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+def test_a_unit_is_lost(rehearsal_controller):
+    def fail():
+        raise KeyError("minio/0")
+
+    model = rehearsal_controller.controller.models["kubeflow"]
+    rehearsal_controller.call(lambda: model.clock.call_later(0, fail))
+    while not rehearsal_controller.controller.failures:
+        pass
+"""
+    )
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*the rehearsal controller itself failed 1 times*"])

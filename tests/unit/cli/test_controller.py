@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -13,6 +15,9 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import Result
+
+from ckf_airgap.errors import InterruptedRunError
+from ckf_airgap.rehearsal.host.controller import RehearsalController
 
 
 def start(*args: str, scratch: Path | None = None) -> subprocess.Popen[str]:
@@ -117,3 +122,29 @@ def test_model_name_that_juju_refuses_is_a_usage_error_with_the_rule(
     assert result.stdout == ""
     assert "model names may only contain lowercase letters, digits and hyphens" in result.stderr
     assert result.stderr.endswith("Give another --model.\n")
+
+
+def test_a_fault_of_its_own_makes_it_fail_in_the_end(
+    invoke: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def serve(controller: RehearsalController, _terminal: object) -> None:
+        async with controller:
+            model = controller.models["kubeflow"]
+
+            def fail() -> None:
+                raise KeyError("minio/0")
+
+            model.clock.call_later(0, fail)
+            await asyncio.sleep(0.01)
+            raise asyncio.CancelledError
+
+    async def interrupted(controller: RehearsalController, terminal: object) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await serve(controller, terminal)
+        raise InterruptedRunError("stopped by Ctrl-C")
+
+    monkeypatch.setattr("ckf_airgap.cli.controller._serve", interrupted)
+    result = invoke("controller", "--speed", "1000")
+    assert result.exit_code == 1
+    assert "the rehearsal controller itself failed 1 times" in result.stderr
+    assert "KeyError: 'minio/0'" in result.stderr

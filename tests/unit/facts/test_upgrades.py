@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from ckf_airgap.errors import InputError
-from ckf_airgap.facts.releases import load_release, release_names, release_upgrades
+from ckf_airgap.facts.releases import (
+    load_release,
+    release_names,
+    release_of_bundle,
+    release_upgrades,
+)
 from ckf_airgap.facts.upgrades import ManualStep, ReleaseUpgrade, parse_upgrade, steps_between
 
 STEP = "{charms: [a], kind: backup, what: copy it, why: it goes, source: here}"
@@ -62,6 +69,25 @@ def test_data_is_backed_up_where_juju_refuses_the_storage_of_the_next_release(
     assert before != after
     assert isinstance(before, dict)
     assert all(storage in backup.what for storage in before)
+
+
+@pytest.mark.parametrize("name", release_names())
+def test_a_copy_of_a_release_is_that_release(name: str) -> None:
+    copy = load_release(name).bundle
+    assert release_of_bundle(copy) == name
+    minio = copy.applications["minio"]
+    own = dataclasses.replace(minio, name="own", charm="my-own", channel="1/edge")
+    more = {**copy.applications, "own": own}
+    assert release_of_bundle(dataclasses.replace(copy, applications=more)) == name
+    other = {**copy.applications, "minio": dataclasses.replace(minio, channel="0/edge")}
+    assert release_of_bundle(dataclasses.replace(copy, applications=other)) == ""
+
+
+def test_what_several_releases_have_is_none_of_them() -> None:
+    bundle = load_release("1.11").bundle
+    only = {"kfp-db": bundle.applications["kfp-db"]}
+    assert release_of_bundle(dataclasses.replace(bundle, applications=only)) == ""
+    assert release_of_bundle(dataclasses.replace(bundle, applications={})) == ""
 
 
 def test_a_file_says_what_comes_first_and_what_a_person_does() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ckf_airgap.charms.charm import Charm, Option, OptionType
 from ckf_airgap.errors import OptionError
-from ckf_airgap.images.compositions import ReferencePart, compositions, role_of
+from ckf_airgap.images.compositions import Composition, ReferencePart, compositions, role_of
 from ckf_airgap.images.options import plan_options
 from ckf_airgap.images.plans import OptionPlan
 from ckf_airgap.images.reference import ImageReference, Registry, retag
@@ -62,6 +62,21 @@ def written(
             {"image_name": "quay.io/acme/cat", "image_tag": "1.2"},
             "quay.io/acme/cat:1.2",
             {"image-name": "R/acme/cat"},
+        ),
+        (
+            {"image_registry": "REG.X", "image_name": "acme/cat", "image_tag": "1"},
+            "REG.X/acme/cat:1",
+            {"image-registry": "R"},
+        ),
+        (
+            {"image_registry": "quay.io", "image_namespace": "/acme/", "image_name": "cat"},
+            "quay.io/acme/cat",
+            {"image-registry": "R"},
+        ),
+        (
+            {"image_registry": "quay.io", "image_namespace": "/", "image_name": "acme/cat"},
+            "quay.io/acme/cat",
+            {"image-registry": "R"},
         ),
         (
             {"image": "busybox", "tag": "1.28"},
@@ -195,6 +210,7 @@ def test_the_use_is_that_of_the_option_with_the_name() -> None:
         ({"image": "a/b", "image_digest": "sha256:12"}, ["a/b"]),
         ({"repository": "https://git.example/x", "tag": "1.2"}, []),
         ({"image": "busybox", "image_tag": ""}, []),
+        ({"image": "minio", "image_tag": "9000"}, []),
     ],
 )
 def test_options_that_make_none_are_judged_alone(
@@ -231,6 +247,32 @@ def test_a_folded_path_is_written_into_the_parts() -> None:
         "image-namespace": "a--b",
         "image-name": "cat",
     }
+
+
+def test_a_name_of_several_levels_stays_as_it_is() -> None:
+    options = {"image_registry": "quay.io", "image_namespace": "a", "image_name": "b/cat"}
+    assert written(plans(options), target=f"{R}/x/a/b/cat") == {"image-registry": "R/x"}
+
+
+@pytest.mark.parametrize("namespace", ["X", "Xa"])
+def test_a_namespace_that_is_a_host_is_a_level_of_its_own(namespace: str) -> None:
+    made = Composition(
+        reference=ImageReference.parse("X/cat:1"),
+        fronts=(ReferencePart(("registry",), ""), ReferencePart(("namespace",), namespace)),
+        name=ReferencePart(("image",), "cat"),
+        tag=ReferencePart(("tag",), "1"),
+    )
+    assert made.split(ImageReference.parse("r.io/a/cat:1")) == {
+        ("registry",): "r.io",
+        ("namespace",): "a",
+        ("image",): "cat",
+        ("tag",): "1",
+    }
+
+
+def test_latest_needs_no_value_for_a_tag() -> None:
+    options = {"image_registry": "quay.io", "image_name": "acme/cat"}
+    assert written(plans(options), target=f"{R}/acme/cat:latest") == {"image-registry": "R"}
 
 
 def test_a_scheme_stays_in_front_of_a_folded_path() -> None:
@@ -275,10 +317,11 @@ def test_a_target_that_the_parts_cannot_make_is_an_error_that_says_what_to_do(
 ) -> None:
     with pytest.raises(OptionError) as raised:
         written(plans(options), target=target)
-    assert why in raised.value.message
-    for name in options:
-        assert f"option {name.replace('_', '-')}" in raised.value.message
-        assert f"--set APP.{name.replace('_', '-')}=..." in (raised.value.fix or "")
+    names = [name.replace("_", "-") for name in options]
+    made = " and ".join(f"option {name}" for name in names)
+    assert raised.value.message == f"{made} cannot make {target}: {why}"
+    sets = " ".join(f"--set APP.{name}=..." for name in names)
+    assert raised.value.fix == f"Set them yourself: {sets}."
 
 
 def test_a_digest_that_the_registry_keeps_is_written() -> None:
@@ -320,6 +363,14 @@ def test_a_digest_that_the_registry_keeps_is_written() -> None:
         (
             {"image": {"repository": "quay.io/acme/cat", "tag": "", "digest": f"sha256:{HEX}"}},
             {"image": {"repository": "R/acme/cat", "tag": HEX, "digest": ""}},
+        ),
+        (
+            {"image": {"name": "cats", "repository": "acme/cat", "tag": "1.2"}},
+            {"image": {"name": "cats", "repository": "R/acme/cat", "tag": "1.2"}},
+        ),
+        (
+            {"image": {"name": "acme/cat", "tag": "1.2"}},
+            {"image": {"name": "R/acme/cat", "tag": "1.2"}},
         ),
         (
             {"images": {"registry": "acme/registry", "core": "acme/core:1"}},
@@ -376,6 +427,7 @@ def test_keys_that_cannot_make_a_target_are_named() -> None:
     with pytest.raises(OptionError) as raised:
         written(found, target=f"{R}/a/b:3")
     assert raised.value.message.startswith("key image.registry and key image.repository cannot")
+    assert raised.value.fix == "Set the whole option with --set."
 
 
 # Names that the rules tell
@@ -463,11 +515,23 @@ def test_a_value_that_makes_no_reference_with_the_names() -> None:
         ("image-pull-policy", None),
         ("custom_images", None),
         ("version", None),
+        ("hub", None),
+        ("name", None),
+        ("cat-hub", None),
+        ("tag", ("tag", ())),
         ("", None),
     ],
 )
 def test_roles(name: str, role: tuple[str, tuple[str, ...]] | None) -> None:
     assert role_of(name) == role
+
+
+def test_roles_of_keys() -> None:
+    assert role_of("hub", key=True) == ("prefix", ())
+    assert role_of("name", key=True) == ("name", ())
+    assert role_of("tag", key=True) == ("tag", ())
+    assert role_of("cat-hub", key=True) is None
+    assert role_of("cat-tag", key=True) == ("tag", ("cat",))
 
 
 words = st.sampled_from(["", "a", "quay.io", "a/b", "1.2", "sha256:1", f"sha256:{HEX}", "a/", "Ä"])

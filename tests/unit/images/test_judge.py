@@ -211,6 +211,13 @@ def test_what_must_be_an_image(text: str, certainty: Certainty) -> None:
     ("text", "hosts", "certainty"),
     [
         ("nvidia.com/gpu", (), "maybe"),
+        ("acme.0.io/gpu", (), "maybe"),
+        ("1host:5000/gpu", (), "sure"),
+        ("10.0.0.0/8", (), "no"),
+        (f"1.2.3.4/{'24':0>52}", (), "no"),  # no address is longer than this
+        (f"1.2.3.4/{'24':0>53}", (), "maybe"),
+        ("acme.example/disk.img", (), "no"),
+        ("acme.example/disk.img:abc", (), "maybe"),
         ("nvidia.com/gpu", ("nvidia.com",), "sure"),
         ("nvidia.com/acme/gpu", (), "sure"),
         ("nvidia.com:5000/gpu", (), "sure"),
@@ -227,7 +234,41 @@ def test_what_must_be_an_image(text: str, certainty: Certainty) -> None:
 )
 def test_what_is_beside_images(text: str, hosts: tuple[str, ...], certainty: Certainty) -> None:
     assert verdict(text, beside=("docker.io", *hosts)).certainty == certainty
-    assert verdict(text, "image-digest", beside=("docker.io", *hosts)).certainty in ("no", "maybe")
+    for name in ("image-digest", "disk-image"):
+        assert verdict(text, name, beside=("docker.io", *hosts)).certainty in ("no", "maybe")
+
+
+def test_a_name_that_says_something_else_holds_no_image_beside_others() -> None:
+    sure = Verdict(certainty="sure", reference=ImageReference.parse("nvidia.com/acme/gpu"))
+    assert verdict("nvidia.com/acme/gpu", beside=("quay.io",)) == sure
+    assert verdict("nvidia.com/acme/gpu", "x-image", beside=("quay.io",)) == sure
+    for name in ("disk-image", "image-digest"):
+        assert verdict("nvidia.com/acme/gpu", name, beside=("quay.io",)) == NO
+
+
+def test_a_listed_image_is_told_with_its_reference() -> None:
+    expected = Verdict(certainty="sure", reference=ImageReference.parse("nvidia.com/gpu"))
+    assert verdict("nvidia.com/gpu", known="nvidia.com/gpu") == expected
+
+
+def test_no_doubt_about_the_syntax_of_what_is_plainly_something_else() -> None:
+    texts = [
+        *("word", "Word", "Two Words", ""),
+        *("https://x/Y", "{{a}}/B", "./B", "C:/B"),
+        *("1:2:3", "12.30:1:2"),
+        *("Minio:9000", "Minio:80"),
+        *("2024-01-01T12:30:45Z", "12:30:45 pm"),
+        *("me@example.com:8080/a:1.2", "git@github.com:Org/repo"),
+        *("fd00::1/64", "::1", "[fd00::1]", " ::1\n"),
+        *("a/b", "a:b", "a/b:1@sha256:" + HEX),
+    ]
+    assert {text: doubt for text in texts if (doubt := syntax_doubt(text))} == {}
+
+
+def test_a_doubt_about_the_syntax_quotes_the_text() -> None:
+    for text in ("A:1:2", "a/B", "b:-1", "X::1", "Minio:08", "me@host:1/a::1"):
+        assert syntax_doubt(text).startswith(f"'{text}' is not an image reference: ")
+        assert syntax_doubt(f" {text}\n") == syntax_doubt(text)
 
 
 def test_a_very_long_text_is_quoted_in_part() -> None:
@@ -327,7 +368,40 @@ FRONT = "--set it to the place in the private registry; add it to the list if it
                 fix=FRONT,
             ),
         ),
+        (
+            lambda: verdict("https://quay.io/acme/", "image-registry"),
+            Verdict(
+                certainty="maybe",
+                part="registry",
+                reason=f"'https://quay.io/acme/' {BEGINS}",
+                fix=FRONT,
+            ),
+        ),
+        (
+            lambda: verdict("acme/cat/", must=True),
+            Verdict(
+                certainty="maybe",
+                reference=ImageReference.parse("acme/cat"),
+                part="prefix",
+                reason=f"'acme/cat/' ends in a slash, {LEFT}",
+                fix="set it with --set if it is a prefix of image names",
+            ),
+        ),
+        (
+            lambda: verdict("acme/X/", must=True),
+            Verdict(
+                certainty="maybe",
+                part="prefix",
+                reason=f"'acme/X/' ends in a slash, {LEFT}",
+                fix="set it with --set if it is a prefix of image names",
+            ),
+        ),
+        (
+            lambda: verdict("acme//cat", must=True),
+            Verdict(certainty="malformed", reason=syntax_doubt("acme//cat")),
+        ),
         (lambda: verdict("acme/team", "image-namespace"), NO),
+        (lambda: verdict("acme/team.x", "image-namespace"), NO),
         (lambda: verdict("acme.example/team", "image-namespace").part, "namespace"),
         (lambda: verdict("kube-system", "image-namespace"), NO),
     ],
@@ -340,6 +414,8 @@ def test_a_long_text_is_shortened_where_it_is_doubted() -> None:
     found = verdict("ghcr.io/" + "a" * 200)
     assert len(found.reason) < 200
     assert "…" in found.reason
+    assert "…" in verdict("ghcr.io/" + "a" * 93).reason
+    assert "…" not in verdict("ghcr.io/" + "a" * 92).reason
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ckf_airgap.images import keys
 from ckf_airgap.images.keys import (
     ENDS,
     FRONTS,
@@ -20,12 +19,6 @@ from ckf_airgap.images.keys import (
 )
 
 SPELLINGS = ["{}-{}", "{}_{}", "{}.{}", "{}/{}", "--{}-{}", "spec.{}_{}"]
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> None:
-    """Judge names anew in each test, as in another process."""
-    keys._meaning.cache_clear()
 
 
 def spelled(first: str, second: str) -> list[str]:
@@ -277,6 +270,14 @@ def test_any_text_has_a_meaning(name: str) -> None:
         ("images-registry-hosts", Meaning("part", "registry", "hosts")),
         ("image-registry-name", Meaning("part", "registry", "registry")),
         ("image-source-registry", Meaning("part", "registry", "registry")),
+        ("image-registry-url", Meaning("part", "registry", "url")),
+        ("image-registry-path", Meaning("part", "registry", "path")),
+        ("image-cat-names", Meaning("images", "", "image")),
+        ("image-cat-name", Meaning("image", "", "image")),
+        ("image-buckets", Meaning("other", "", "buckets")),
+        ("image-bucket", Meaning("other", "", "bucket")),
+        ("image-pull-policy-v2", Meaning("other", "", "policy")),
+        ("image-pull-v2-policy-3", Meaning("other", "", "policy")),
     ],
 )
 def test_all_that_a_name_says(name: str, expected: Meaning) -> None:

@@ -132,6 +132,7 @@ FRONT = "image-registry: {put-before: ['calico/node:v3'], why: nodes}"
         ("~", "calico/node:v3"),
         ("null", "calico/node:v3"),
         (" / ", "calico/node:v3"),
+        ("REG.X", "REG.X/calico/node:v3"),
     ],
 )
 def test_names_with_a_value_before_them(value: str, expected: str) -> None:
@@ -156,6 +157,148 @@ def test_a_value_that_makes_no_name_is_told_with_its_option() -> None:
     assert problem.what.startswith("'https://quay.io/calico/node:v3' is not an image reference")
 
 
+def test_a_bundle_that_repeats_the_default_is_not_to_blame_for_it() -> None:
+    charm = cat(image_registry="quay.io//x")
+    (found,) = plans(charm, FRONT, {"image-registry": "quay.io//x"}).values()
+    assert [warning.where for warning in found.warnings] == ["option image-registry"]
+    with pytest.raises(OptionError):
+        plans(charm, FRONT, {"image-registry": "quay.io//y"})
+
+
+# What is malformed, or may be an image
+
+
+@pytest.mark.parametrize(
+    ("charm", "value", "path"),
+    [
+        (cat(x_images="k: acme//k:1"), "{j: 'acme//k:1', l: acme/l:1}", "key j"),
+        (cat("k: acme//k:1", x_images=""), "{j: 'acme//k:1', l: acme/l:1}", "key j"),
+        (cat("- acme//k:1", x_images=""), "[acme/l:1, 'acme//k:1']", "item [1]"),
+    ],
+    ids=["default", "mapping", "list"],
+)
+def test_what_is_malformed_in_a_charm_is_a_warning_in_a_bundle_that_repeats_it(
+    charm: Charm, value: str, path: str
+) -> None:
+    found = plans(charm, values={"x-images": value})["x-images"]
+    warning = found.warnings[0]
+    assert warning.what == (
+        "'acme//k:1' is not an image reference: bad repository 'acme//k'; it is the charm's default"
+    )
+    assert (warning.where, warning.fix) == (f"option x-images, {path}", "set it with --set")
+    assert images(found) == ["acme/l:1"]
+    with pytest.raises(OptionError) as raised:
+        plans(charm, values={"x-images": value.replace("//k:1", "//z:1")})
+    (problem,) = raised.value.problems
+    assert problem.what == "'acme//z:1' is not an image reference: bad repository 'acme//z'"
+    assert problem.where == f"option x-images, {path}"
+
+
+def test_what_is_well_formed_in_a_charm_does_not_excuse_a_bundle() -> None:
+    charm = cat("{k: acme/k:1, l: words of it}", x_images="")
+    with pytest.raises(OptionError):
+        plans(charm, values={"x-images": "j: 'acme//k:1'"})
+
+
+def test_a_malformed_default_is_a_warning() -> None:
+    (found,) = plans(cat(x_image="acme//k:1")).values()
+    assert [(str(one.where), one.fix) for one in found.warnings] == [
+        ("option x-image", "set it with --set")
+    ]
+
+
+def test_what_may_be_an_image_is_told_with_place_and_fix() -> None:
+    (found,) = plans(cat(x_image="busybox")).values()
+    (warning,) = found.warnings
+    assert warning.where == "option x-image"
+    assert warning.what == "'busybox' may be an image on Docker Hub, but is left unchanged"
+    assert warning.fix.startswith("add it to the list of images if it is one")
+    (found,) = plans(cat(x_images="{a: 'acme/a:1', image-registry: quay.io}")).values()
+    (warning,) = found.warnings
+    assert warning.where == "option x-images, key image-registry"
+    assert warning.fix.startswith("--set it to the place in the private registry; add it")
+    (found,) = plans(cat(image_registry="quay.io")).values()
+    (warning,) = found.warnings
+    assert warning.where == "option image-registry"
+    assert warning.fix == (
+        "--set APP.image-registry to the place of its images in the private registry; or name "
+        "them under put-before in a file for --rules, if the charm puts it before their names"
+    )
+
+
+def test_only_an_option_that_is_called_images_holds_a_mapping_or_hub_of_them() -> None:
+    hub = "{hub: quay.io, tag: '1', cat-image: cat}"
+    assert plans(cat(x_images=hub))["x-images"].composite is not None
+    assert "words" not in plans(cat(words=hub)) or plans(cat(words=hub))["words"].composite is None
+    (found,) = plans(cat(words="{a: '', b: 'acme/b:1.2'}")).values()
+    assert (images(found), found.warnings) == (["acme/b:1.2"], ())
+
+
+def test_the_origin_of_an_image_is_told() -> None:
+    charm = cat(image_registry="quay.io", image_name="acme/cat", x_images="a: acme/a:1")
+    found = plans(charm, values={"image-name": "acme/cat"})
+    assert [use.origin for use in found["image-name"].uses] == ["bundle"]
+    assert [use.why for use in found["image-name"].uses] == [""]
+    assert [use.origin for use in plans(charm)["image-name"].uses] == ["option"]
+    assert [use.origin for use in found["x-images"].uses] == ["option"]
+    value = "{hub: quay.io, tag: '1', a: cat, b: dog, c: 'acme/c:1'}"
+    uses = plans(cat(x_images=value), HUB)["x-images"].uses
+    assert [(use.path, use.origin, use.why) for use in uses] == [
+        (("a",), "option", ""),
+        (("b",), "option", ""),
+        (("c",), "option", ""),
+    ]
+
+
+# Mappings with defaults
+
+
+def test_a_file_with_what_is_no_reference_is_told_where_it_counts() -> None:
+    file = "{a: 'acme//a:1', b: 'acme//b:1', c: 'acme//c:1', d: some words, e: 'acme/e:1'}"
+    charm = cat(file, x_images="")
+    value = "{a: '', c: 'acme/c:2', e: '', image-pull-policy: ''}"
+    (found,) = plans(charm, values={"x-images": value}).values()
+    assert [(one.where, one.what) for one in found.warnings] == [
+        (
+            f"option x-images, key {key}",
+            (
+                f"'acme//{key}:1' is not an image reference: bad repository 'acme//{key}'; it is "
+                "the charm's default"
+            ),
+        )
+        for key in ("a", "b")
+    ]
+    assert [(use.path, use.origin) for use in found.uses] == [
+        (("c",), "bundle"),
+        (("e",), "file"),
+    ]
+
+
+def test_an_empty_key_that_nothing_explains() -> None:
+    charm = cat(x_images="{a: '', b: 'acme/b:1', image-pull-policy: '', image-tag: ''}")
+    (found,) = plans(charm).values()
+    (warning,) = found.warnings
+    assert warning.what == "the value is empty, and nothing says which image it stands for"
+    assert (warning.where, warning.fix) == ("option x-images, key a", "")
+
+
+def test_a_file_is_completed_by_the_rules() -> None:
+    text = "x-images: {images: {a: {image: 'acme/no:1'}, b: {image: 'acme/b:1', why: of b}}}"
+    (found,) = plans(cat("a: acme/a:1\n", x_images=""), text).values()
+    assert [(str(use.reference), use.origin, use.why) for use in found.uses] == [
+        ("acme/a:1", "file", ""),
+        ("acme/b:1", "rule", "of b"),
+    ]
+
+
+def test_a_word_in_a_file_is_an_image_if_it_is_listed() -> None:
+    charm = cat("{a: busybox, b: acme/b}", x_images="a: ''")
+    assert [images(plan) for plan in plan_options(charm, {}, ImageRules.empty())] == [["acme/b"]]
+    known = {ImageReference.parse("busybox")}
+    (found,) = plan_options(charm, {}, ImageRules.empty(), known=known.__contains__)
+    assert images(found) == ["busybox", "acme/b"]
+
+
 # Files of the charm, and empty options
 
 
@@ -176,6 +319,7 @@ def test_an_empty_option_takes_the_file_of_its_charm() -> None:
 def test_an_empty_option_that_nothing_explains() -> None:
     (found,) = plans(cat(y_image="")).values()
     (warning,) = found.warnings
+    assert warning.what == "the option is empty, and nothing says which image belongs there"
     assert warning.fix == "set it with --set if the charm pulls an image for it"
     assert (found.option, found.value, found.uses) == ("y-image", "", ())
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Mapping
 
 import pytest
 
+from ckf_airgap.charms.charm import Charm, Option
 from ckf_airgap.errors import OptionError
 from ckf_airgap.images.compositions import Composition, ReferencePart
 from ckf_airgap.images.optionrules import Composite
+from ckf_airgap.images.options import plan_options
 from ckf_airgap.images.places import KeyPath
 from ckf_airgap.images.plans import Find, ImageUse, OptionPlan, place_of, rewrite
 from ckf_airgap.images.reference import ImageReference
+from ckf_airgap.images.rules import ImageRules
 from ckf_airgap.images.scalars import ValueText
 
 HEX = "a" * 64
@@ -81,6 +85,12 @@ def test_a_target_that_no_front_makes_of_the_name_is_refused(name: str, target: 
     assert raised.value.fix == ("Push it under that name and tag, or set the option with --set.")
 
 
+def test_a_front_has_as_many_names_as_uses() -> None:
+    plan = OptionPlan(option="x", value="", uses=uses({(): "a:1"}), put_before=(image("a:1"),) * 2)
+    with pytest.raises(ValueError, match="zip"):
+        plan.render(to({"a:1": "r.io/a:1"}))
+
+
 # Hub, tag and names
 
 HUB = Composite(hub="hub", tag="tag", names=("a", "b"))
@@ -100,6 +110,14 @@ def test_a_name_of_a_hub_may_be_another_in_the_registry() -> None:
     places["q.io/x/dog:1"] = "r.io/d/e/f/dog:1"
     places["q.io/x/cat:1"] = "r.io/d/e/f/x--cat:1"
     assert hub().render(to(places)).startswith("hub: r.io/d/e/f\ntag: '1'\na: x--cat\nb: dog\n")
+
+
+def test_a_name_of_a_hub_may_have_a_path() -> None:
+    value = "{hub: q.io, tag: '1', a: x/cat, b: dog}"
+    named: dict[KeyPath, str] = {("a",): "q.io/x/cat:1"}
+    plan = OptionPlan(option="x", value=value, uses=uses(named), composite=HUB)
+    after = plan.render(to({"q.io/x/cat:1": "r.io/x/cat:1"}))
+    assert after == value.replace("q.io", "r.io")
 
 
 def test_an_image_that_no_key_names_keeps_its_name() -> None:
@@ -197,6 +215,18 @@ def test_a_value_is_written_wherever_it_is() -> None:
         "d": {"": "y"},
         "e": "",
     }
+
+
+@pytest.mark.parametrize("depth", [1, 5, 10, 11, 12])
+def test_values_are_written_as_deep_as_they_are_read(depth: int) -> None:
+    text = "acme/cat:1.2"
+    for _ in range(depth):
+        text = "- |\n" + textwrap.indent(text, "  ") + "\n"
+    charm = Charm(name="c", options={"x": Option(name="x", type="string", default=text)})
+    (plan,) = plan_options(charm, {}, ImageRules.empty())
+    assert plan.render(to({"acme/cat:1.2": "r.io/acme/cat:1.2"})) == text.replace(
+        "acme", "r.io/acme"
+    )
 
 
 def test_keys_are_added_to_the_top_only() -> None:

@@ -15,7 +15,7 @@ from ckf_airgap.images.registries import is_registry, names_registry
         *("public.ecr.aws", "123456789012.dkr.ecr.eu-west-1.amazonaws.com", "acme.azurecr.io"),
         *("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn", "europe-docker.pkg.dev"),
         *("mcr.microsoft.com", "de.icr.io", "fra.ocir.io", "rg.fr-par.scw.cloud", "cr.yandex"),
-        *("registry.example.com", "registry.example.com:5000", "container-registry.acme.io"),
+        *("registry.example.com", "registry.example.com:50000", "container-registry.acme.io"),
         *("docker.acme.org", "harbor.acme.org", "quay.acme.org", "rocks.canonical.com:443"),
         *("QUAY.io", "registry.local", "registry-mirror.acme.org", "cr.acme.org"),
     ],

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ckf_airgap.images.places import KeyPath
-from ckf_airgap.images.words import called, exchange_words, is_word, listed, may_call, words
+from ckf_airgap.images.words import called, exchange_words, listed, may_call, words
 
 
 def found(text: str) -> list[tuple[str, str]]:
@@ -20,6 +20,10 @@ def test_words_are_told_with_line_and_column() -> None:
         ("line 1 column 5", "a/b:1"),
         ("line 3 column 3", "c/d:2"),
         ("line 4 column 1", "e/f_"),
+    ]
+    assert found("\na/b:1 c/d:2\n\n") == [
+        ("line 2 column 1", "a/b:1"),
+        ("line 2 column 7", "c/d:2"),
     ]
 
 
@@ -38,7 +42,6 @@ def test_words_are_told_with_line_and_column() -> None:
 )
 def test_what_is_a_word(text: str, expected: list[str]) -> None:
     assert [word for _, word in found(text)] == expected
-    assert is_word(text) == (expected == [text])
 
 
 @given(st.lists(st.sampled_from(["a/b:1", "x", " ", "\n", ",", "'", "c/d:2", ". "]), max_size=12))
@@ -104,3 +107,26 @@ def test_a_list_between_commas_is_no_prose(text: str, expected: list[str]) -> No
 def test_what_is_in_front_of_a_word_calls_it(before: str, kind: str) -> None:
     assert called(f"{before}a/b", len(before)).kind == kind
     assert may_call(f"{before}a/b") or kind == "nothing"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a=b", True),
+        ("--a b", True),
+        ("a: b", True),
+        ("a:\tb", True),
+        ("a:b", False),
+        ("a b", False),
+        ("a-b", False),
+        ("", False),
+    ],
+)
+def test_a_name_is_sought_only_where_a_mark_shows_one(text: str, expected: bool) -> None:
+    assert may_call(text) == expected
+
+
+def test_the_name_of_a_word_is_within_the_characters_before_it() -> None:
+    flag = "--image "
+    assert called(f"{flag:<80}a/b", 80).kind == "image"
+    assert called(f"{flag:<81}a/b", 81).kind == "nothing"

@@ -120,10 +120,15 @@ async def test_config_is_set_from_strings_and_yaml_and_taken_back(minio: Rehears
 async def test_bad_config_changes_nothing(minio: Rehearsal) -> None:
     result = await configure(minio, config={"name": "a", "prot": "1"})
     assert result["error"]["message"] == ('parsing settings for application: unknown option "prot"')
-    args = {"application": "minio", "options": ["port", "prot"]}
-    reply = await call(minio, "UnsetApplicationsConfig", {"Args": [args]})
-    assert reply["results"][0]["error"]["message"] == 'unknown option "prot"'
     assert minio.model.applications["minio"].settings == {}
+    await configure(minio, config={"port": "1", "trust": "true"})
+    args = {"application": "minio", "options": ["port", "trust", "prot"]}
+    reply = await call(minio, "UnsetApplicationsConfig", {"Args": [args]})
+    assert reply["results"][0]["error"]["message"] == (
+        'updating application charm settings: unknown option "prot"'
+    )
+    application = minio.model.applications["minio"]
+    assert (application.settings, application.own_settings) == ({"port": 1}, {})
 
 
 async def test_relations_are_added_and_removed(minio: Rehearsal) -> None:
@@ -153,10 +158,13 @@ async def test_relations_are_added_and_removed(minio: Rehearsal) -> None:
     assert message == 'cannot destroy relation "minio:peers": is a peer relation'
 
 
-async def test_a_forced_removal_of_a_relation_does_not_wait(minio: Rehearsal) -> None:
+async def test_a_forced_removal_of_a_relation_without_a_wait_does_not_wait(
+    minio: Rehearsal,
+) -> None:
     await call(minio, "AddRelation", {"endpoints": ["minio:http", "web"]})
     minio.settle()
-    await call(minio, "DestroyRelation", {"endpoints": ["minio:http", "web"], "force": True})
+    params: Any = {"endpoints": ["minio:http", "web"], "force": True, "max-wait": 0}
+    await call(minio, "DestroyRelation", params)
     assert [relation.key for relation in minio.model.relations] == ["minio:peers"]
     minio.settle()
     assert minio.states() == {"minio/0": "active", "web/0": "active"}
@@ -269,7 +277,9 @@ async def test_refresh_keeps_options_and_resources_that_are_still_there(
     assert await call(rehearsal, "SetCharm", params) == {}
     assert application.config == {"port": 1, "new": 5}
     images = {name: resource.registrypath for name, resource in application.resources.items()}
-    assert images == {"a": "r/a:1", "c": "r/c:2"}
+    assert images == {"a": "r/a:1", "b": "r/b:1", "c": "r/c:2"}
+    assert rehearsal.agent("minio/0") == "idle"
+    rehearsal.clock.advance(2)
     assert rehearsal.agent("minio/0") == "executing running stop hook"
     rehearsal.settle()
     assert rehearsal.workload("minio/0") == "active"
@@ -282,11 +292,19 @@ async def test_a_refresh_to_a_charm_with_another_image_waits_for_it(rehearsal: R
     await rehearsal.upload_and_deploy("minio")
     rehearsal.settle()
     new = await rehearsal.upload("minio", resources={"image": {"type": "oci-image"}})
-    params = {"application": "minio", "charm-url": new, "charm-origin": LOCAL}
+    (pending_id,) = rehearsal.announce("minio", "image")
+    params: Any = {
+        "application": "minio",
+        "charm-url": new,
+        "charm-origin": LOCAL,
+        "resource-ids": {"image": pending_id},
+    }
     await call(rehearsal, "SetCharm", params)
+    rehearsal.settle()
     assert rehearsal.agent("minio/0") == "idle"
     assert rehearsal.model.findings[0].what == "image resource image is empty"
     await rehearsal.put("minio", "image", None, "registrypath: r/minio:2")
+    rehearsal.clock.advance(2)
     assert rehearsal.agent("minio/0") == "executing running stop hook"
 
 

@@ -164,7 +164,10 @@ async def test_ids_come_in_the_order_of_the_request(rehearsal: Rehearsal) -> Non
 
 
 async def test_resources_of_an_application_are_listed(rehearsal: Rehearsal) -> None:
-    await rehearsal.upload_and_deploy("minio", resources=IMAGE)
+    url = await rehearsal.upload("minio", resources=IMAGE)
+    rehearsal.deploy(
+        "minio", url, resources={"oci-image": rehearsal.announce("minio", "oci-image")[0]}
+    )
     entities = [{"tag": "application-minio"}, {"tag": "application-dex"}]
     reply: Any = await rehearsal.call(Resources, "ListResources", {"entities": entities})
     listed, missing = reply["results"]
@@ -195,8 +198,23 @@ async def test_an_empty_image_is_found_and_keeps_the_unit_waiting(rehearsal: Reh
     assert "address" not in status["applications"]["minio"]["units"]["minio/0"]
 
 
-async def test_attaching_the_image_later_starts_the_unit(rehearsal: Rehearsal) -> None:
+async def test_a_resource_that_nobody_registered_is_not_listed_and_cannot_be_attached(
+    rehearsal: Rehearsal,
+) -> None:
     await rehearsal.upload_and_deploy("minio", resources=IMAGE)
+    entities = [{"tag": "application-minio"}]
+    reply: Any = await rehearsal.call(Resources, "ListResources", {"entities": entities})
+    assert reply["results"][0]["resources"] == []
+    with pytest.raises(ApiError) as caught:
+        await rehearsal.put("minio", "oci-image", None, "registrypath: r/minio:2")
+    assert caught.value.message == 'resource "minio/oci-image" not found'
+    assert caught.value.code == NOT_FOUND
+
+
+async def test_attaching_the_image_later_starts_the_unit(rehearsal: Rehearsal) -> None:
+    url = await rehearsal.upload("minio", resources=IMAGE)
+    (pending_id,) = rehearsal.announce("minio", "oci-image")
+    rehearsal.deploy("minio", url, resources={"oci-image": pending_id})
     rehearsal.settle()
     await rehearsal.put("minio", "oci-image", None, "registrypath: r/minio:2")
     rehearsal.settle()
@@ -210,6 +228,7 @@ async def test_attaching_another_image_restarts_the_unit(rehearsal: Rehearsal) -
     rehearsal.deploy("minio", url, resources={"oci-image": pending_id})
     rehearsal.settle()
     await rehearsal.put("minio", "oci-image", None, "registrypath: r/minio:2")
+    rehearsal.clock.advance(2)
     assert rehearsal.agent("minio/0") == "executing running stop hook"
     rehearsal.settle()
     assert rehearsal.workload("minio/0") == "active"

@@ -38,7 +38,8 @@ def seen(
     application = Application(
         name="tom", charm="cat", options=dict(options or {}), resources=dict(resources or {})
     )
-    return list(sightings(Bundle(applications={"tom": application}), {"tom": declared}, **more))
+    bundle = Bundle(applications={"tom": application})
+    return list(sightings(bundle, {"tom": declared}, **{"private": "", **more}))
 
 
 def test_every_option_with_text_is_in_force() -> None:
@@ -133,7 +134,7 @@ def test_every_resource_is_sighted_unless_it_is_no_reference() -> None:
     assert (one.application, one.resource, one.option) == ("tom", "even", "")
     assert (one.found.path, one.found.parts, one.left_empty) == ((), (), False)
     judged = one.found.judged
-    assert (judged.verdict, judged.text, judged.named) == (Verdict.IMAGE, "a/even:1", True)
+    assert (judged.verdict, judged.text) == (Verdict.IMAGE, "a/even:1")
 
 
 def test_options_that_make_an_image_are_sighted_as_one() -> None:
@@ -143,7 +144,7 @@ def test_options_that_make_an_image_are_sighted_as_one() -> None:
     assert (one.found.path, one.found.certain) == ((), True)
     assert one.found.parts == (("cat-registry",), ("cat-image",), ("cat-tag",))
     judged = one.found.judged
-    assert (judged.verdict, judged.text, judged.named) == (Verdict.IMAGE, "q.io/a/cat:1", True)
+    assert (judged.verdict, judged.text) == (Verdict.IMAGE, "q.io/a/cat:1")
     assert str(one.reference) == "q.io/a/cat:1"
     assert not one.by_person
     for option, by_person in (("cat-registry", True), ("cat-image", False)):

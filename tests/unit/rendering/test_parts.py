@@ -89,6 +89,11 @@ def test_the_registry_beside_a_name_is_written() -> None:
             {"image-registry": str(R)},
         ),
         (
+            {"image-registry": "quay.io", "image-namespace": "cat", "image-name": "cat"},
+            "quay.io/cat/cat",
+            {"image-registry": str(R)},
+        ),
+        (
             {"image-registry": "quay.io", "image-repo": "a", "image-name": "cat", "image-tag": "1"},
             "quay.io/a/cat:1",
             {"image-registry": str(R)},

@@ -92,7 +92,7 @@ def test_an_exchanged_image_is_there_whole_or_in_part(value: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", "x/b", "/b", "a", "ckf", "eg.example.com:5000", "/", "reg.example.com:5000/c"],
+    ["", "x/b", "/b", "a", "ckf", "R/X", "eg.example.com:5000", "/", "reg.example.com:5000/c"],
 )
 def test_an_exchanged_image_that_is_not_there_is_told(value: str) -> None:
     problems = refused(
@@ -103,7 +103,8 @@ def test_an_exchanged_image_that_is_not_there_is_told(value: str) -> None:
 
 def test_every_image_that_is_not_there_is_told() -> None:
     problems = refused(
-        {"words": "", "more": "R/a/b:1", "last": ""},
+        {"part": "b", "words": "", "more": "R/a/b:1", "last": ""},
+        (need("part", source="a/b:1"), "R/a/b:1"),
         (need("words", source="a/b:1"), "R/a/b:1"),
         (need("more", source="a/b:1"), "R/a/b:1"),
         (need("more", ("line 1 column 5",), source="a/b:1"), "R/a/b:1"),
@@ -181,6 +182,15 @@ def test_a_name_that_may_be_an_image_is_one_if_it_is_listed() -> None:
     assert check({"words": "x/y"}).places == 0
     assert refused({"words": "a/b"}, listed="a/b") == [
         f"app, option words: a/b is not in the registry {R}"
+    ]
+
+
+def test_an_image_of_the_registry_has_to_be_listed() -> None:
+    assert refused({"x-image": "R/a/c"}) == [f"app, option x-image: {R}/a/c is not in l.txt"]
+    check({"cat-registry": f"{R}", "cat-image": "a/c"})  # its tag may be elsewhere
+    host = Registry.parse("reg.example.com")
+    assert refused({"words": "R/a/c:whatever"}, registry=host) == [
+        "app, option words: reg.example.com/a/c:whatever is not in l.txt"
     ]
 
 
@@ -284,6 +294,21 @@ def test_two_images_in_one_place_are_told_with_who_needs_them() -> None:
         f"images, and both would be {R}/a/b:1 (retag them with a mapping file, or set one of them "
         "yourself)"
     )
+
+
+def test_an_image_that_was_in_the_registry_is_no_other_one() -> None:
+    check(
+        {"words": "R/a/b:1"},
+        (need("words", source=f"{R}/a/b:1"), "R/a/b:1"),
+        (need("words", source="quay.io/a/b:1"), "R/a/b:1"),
+    )
+    (problem,) = refused(
+        {"words": "R/a/b:1"},
+        (need("words", source=f"{R}/a/b:1"), "R/a/b:1"),
+        (need("words", source="quay.io/a/b:1"), "R/a/b:1"),
+        (need("words", source="ghcr.io/a/b:1"), "R/a/b:1"),
+    )
+    assert "quay.io/a/b:1 and ghcr.io/a/b:1 are different images" in problem
 
 
 def test_a_proof_in_json() -> None:

@@ -134,6 +134,27 @@ def test_what_only_looks_like_one_is_none(text: str) -> None:
         ("quay.io", ("external-hostname",), None),
         ("reg.example.com:5000/ckf/x", ("words",), PERHAPS),
         ("reg.example.com:5000/ckf/x", ("x-image",), IMAGE),
+        ("reg.example.com:5000/ckf", ("model-registry",), PART),
+        ("mirror.example.com:5000/ckf", ("model-registry",), PERHAPS),
+        ("quay.ioX", ("model-registry",), None),
+        ("[fd00::1]:5000", ("image-registry",), PART),
+        ("[fd00::1]:5000/x:whatever", ("words",), IMAGE),
+        ("localhost", ("image-registry",), None),
+        ("mirror.c", ("image-registry",), None),
+        ("mirror.co", ("image-registry",), PART),
+        ("mirror.c0", ("image-registry",), None),
+        ("12:30", ("x-image",), None),
+        (f"sha256:{HEX}", ("x-image",), None),
+        (f"sha256@sha256:{HEX}", ("words",), IMAGE),
+        ("2024/report:1.0", ("words",), PERHAPS),
+        ("2024/x/report:1.0", ("words",), PERHAPS),
+        ("x2024/report:1.0", ("words",), IMAGE),
+        ("acme/tool:12", ("words",), IMAGE),
+        ("acme/tool:80", ("words",), PERHAPS),
+        ("acme/tool:81", ("words",), IMAGE),
+        ("acme/tool:443", ("words",), PERHAPS),
+        ("acme/tool:65535", ("words",), PERHAPS),
+        ("acme/tool:202406", ("words",), IMAGE),
     ],
 )
 def test_a_name_decides_where_the_text_does_not(
@@ -165,7 +186,7 @@ def test_what_a_name_says(name: str, expected: Says) -> None:
 def found(value: JSONValue, *names: str) -> set[str]:
     return {
         str(one.judged.reference)
-        for one in survey(value, names or ("words",))
+        for one in survey(value, names or ("words",), private="")
         if one.judged.verdict is IMAGE
     }
 
@@ -254,25 +275,26 @@ def test_what_is_written_in_other_ways_is_read_as_programs_do(
 
 
 def test_the_front_of_a_template_is_a_part() -> None:
-    (one,) = survey("quay.io/acme/${NAME}:1", ("words",))
+    (one,) = survey("quay.io/acme/${NAME}:1", ("words",), private="")
     assert one.judged.verdict is PART
-    assert list(survey("example.com/acme/${NAME}:1", ("words",))) == []
+    assert list(survey("example.com/acme/${NAME}:1", ("words",), private="")) == []
 
 
 def test_registries_in_a_list_are_parts_each() -> None:
-    texts = [one.judged.text for one in survey("quay.io, docker.io", ("image-registry",))]
+    found = survey("quay.io, docker.io", ("image-registry",), private="")
+    texts = [one.judged.text for one in found]
     assert texts == ["quay.io", "docker.io"]
 
 
 def test_a_key_that_is_a_reference_is_told_as_a_key() -> None:
-    (one,) = survey({"quay.io/acme/tool:1": True, "acme/x:1": 2}, ("words",))
+    (one,) = survey({"quay.io/acme/tool:1": True, "acme/x:1": 2}, ("words",), private="")
     assert one.is_key
     assert one.path == ("quay.io/acme/tool:1",)
 
 
 def test_places_are_named_by_keys_items_lines_and_columns() -> None:
     value: JSONValue = {"a": ["x", {"b": "one\n two quay.io/a/b:1"}]}
-    (one,) = survey(value, ("words",))
+    (one,) = survey(value, ("words",), private="")
     assert one.path == ("a", 1, "b", "line 2 column 6")
 
 
@@ -368,7 +390,7 @@ def test_time_grows_with_the_text_and_not_with_its_square(unit: str) -> None:
     def seconds(size: int) -> float:
         text = unit * (size // len(unit))
         started = time.process_time()
-        list(survey(text, ("words",)))
+        list(survey(text, ("words",), private=""))
         return time.process_time() - started
 
     small = min(seconds(10_000) for _ in range(3))
@@ -380,7 +402,7 @@ def test_time_grows_with_the_text_and_not_with_its_square(unit: str) -> None:
 def test_any_text_can_be_read(text: str, key: str) -> None:
     values: list[JSONValue] = [text, {key: text}, json.dumps([text])]
     for value in values:
-        for one in survey(value, (key, "images")):
+        for one in survey(value, (key, "images"), private=""):
             assert str(one.judged.reference)
 
 
@@ -397,7 +419,7 @@ def test_a_registry_by_name_may_have_a_port(text: str, expected: Verdict) -> Non
 
 
 def test_a_word_may_be_a_name_with_nothing_but_a_digest() -> None:
-    found = list(survey(f"run busybox@sha256:{HEX} now", ("words",)))
+    found = list(survey(f"run busybox@sha256:{HEX} now", ("words",), private=""))
     assert [str(one.judged.reference) for one in found] == [f"busybox@sha256:{HEX}"]
 
 
@@ -406,7 +428,7 @@ def test_documents_in_documents_are_read_a_few_levels_deep(depth: int) -> None:
     text = "quay.io/acme/cat:1"
     for _ in range(depth):
         text = json.dumps({"a": text})
-    found = list(survey(text, ("x",)))
+    found = list(survey(text, ("x",), private=""))
     assert [str(one.judged.reference) for one in found] == ["quay.io/acme/cat:1"]
 
 
@@ -424,7 +446,7 @@ def test_documents_in_documents_are_read_a_few_levels_deep(depth: int) -> None:
 )
 def test_every_form_of_a_document_is_one(text: str) -> None:
     assert isinstance(document(text), dict | list)
-    found = list(survey(text, ("x",)))
+    found = list(survey(text, ("x",), private=""))
     assert [(one.judged.text, str(one.judged.reference)) for one in found] == [
         ("quay.io/acme/cat:1", "quay.io/acme/cat:1")
     ]
@@ -443,9 +465,22 @@ def test_a_host_with_a_path_and_a_version(text: str, expected: Verdict) -> None:
     assert verdict(text, "x") == expected
 
 
+@pytest.mark.parametrize(("length", "expected"), [(700, IMAGE), (701, None)])
+def test_a_reference_has_so_many_characters_at_most(length: int, expected: Verdict | None) -> None:
+    end = ".example.com/acme/cat:1"
+    assert verdict("a" * (length - len(end)) + end, "x-image") is expected
+
+
+def test_the_private_registry_is_one_by_name() -> None:
+    for private, expected in (("reg.example.com", IMAGE), ("other.example.com", PERHAPS)):
+        judged = judge("reg.example.com/x:whatever", ("words",), private=private)
+        assert judged is not None
+        assert judged.verdict is expected
+
+
 def test_what_is_composed_in_a_mapping_is_told_whole() -> None:
     value: dict[str, JSONValue] = {"hub": "quay.io/acme", "image": "cat", "tag": "1"}
-    (found,) = survey(value, ("x",))
+    (found,) = survey(value, ("x",), private="")
     assert (found.judged.text, str(found.judged.reference)) == ("quay.io/acme/cat:1",) * 2
     assert (found.path, found.certain) == (("image",), True)
     assert set(found.parts) == {("hub",), ("image",), ("tag",)}

@@ -9,7 +9,7 @@ from ckf_airgap.rehearsal.api.facade import rpc_method
 from ckf_airgap.rehearsal.api.facades.applicationremote import ApplicationRemote
 from ckf_airgap.rehearsal.api.facades.applicationrepository import ApplicationRepository
 from ckf_airgap.rehearsal.api.facades.applicationunits import ATTACHES_STORAGE
-from ckf_airgap.rehearsal.model import applications
+from ckf_airgap.rehearsal.model import applications, forcing
 from ckf_airgap.rehearsal.model.bases import update_base
 from ckf_airgap.rehearsal.model.bindings import check_spaces, merge_bindings
 from ckf_airgap.rehearsal.model.constraints import check_new_constraints, parse_constraints
@@ -86,10 +86,9 @@ class Application(ApplicationRepository, ApplicationRemote):
             raise ApiError(f"relation {number} not found", NOT_FOUND)
         if relation.is_peer:
             raise ApiError(f'cannot destroy relation "{relation.key}": is a peer relation')
-        topology.remove_relation(relation, force=bool_field(params, "force"))
+        forcing.remove_relation(topology, relation, forcing.forced_after_s(params))
         return {}
 
-    @rpc_method
     @rpc_method
     async def expose(self, params: Document) -> Document:
         """Expose an application, or some of its endpoints."""
@@ -123,7 +122,11 @@ class Application(ApplicationRepository, ApplicationRemote):
 
     @rpc_method
     async def set_constraints(self, params: Document) -> Document:
-        """Replace the constraints of an application, except for its architecture."""
+        """Replace the constraints of an application.
+
+        As in Juju, constraints without an architecture replace those with one: the architecture of
+        the deployment is not put back (``SetConstraints`` of state/application.go).
+        """
         application = self._application(text_field(params, "application"))
         constraints = parse_constraints(mapping_field(params, "constraints"))
         check_new_constraints(application, constraints)

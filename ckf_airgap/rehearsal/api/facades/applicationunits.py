@@ -10,7 +10,7 @@ from ckf_airgap.rehearsal.api.facades.applicationinfo import ApplicationInfo
 from ckf_airgap.rehearsal.api.notplayed import other_version
 from ckf_airgap.rehearsal.entities.entities import Application
 from ckf_airgap.rehearsal.entities.storage import is_storage_id
-from ckf_airgap.rehearsal.model import storageoperations
+from ckf_airgap.rehearsal.model import forcing, storageoperations
 from ckf_airgap.rehearsal.views.storage import unit_tag
 from ckf_airgap.rehearsal.wire import (
     NOT_SUPPORTED,
@@ -166,8 +166,11 @@ class ApplicationUnits(ApplicationInfo):
                 goes = destroy_storage or not instance.filesystem.detachable
                 (destroyed if goes else detached).append({"tag": instance.tag})
         if not (self.version >= _DRY_RUNS and bool_field(document, "dry-run")):
-            model.topology.remove_application(
-                application, force=bool_field(document, "force"), destroy_storage=destroy_storage
+            forcing.remove_application(
+                model.topology,
+                application,
+                forcing.forced_after_s(document),
+                destroy_storage=destroy_storage,
             )
         info: Document = {}
         for key, entities in (

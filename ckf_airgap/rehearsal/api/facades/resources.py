@@ -9,6 +9,7 @@ from ckf_airgap.rehearsal.api.facade import Facade, rpc_method
 from ckf_airgap.rehearsal.entities.entities import Application
 from ckf_airgap.rehearsal.entities.resources import LiveResource
 from ckf_airgap.rehearsal.model.modelresources import add_pending_resources
+from ckf_airgap.rehearsal.views.storage import unit_tag
 from ckf_airgap.rehearsal.wire import (
     BAD_REQUEST,
     ApiError,
@@ -58,11 +59,11 @@ class Resources(Facade):
             ]
             units: list[JSONValue] = [
                 {
-                    "tag": f"unit-{name.replace('/', '-')}",
-                    "resources": [],
+                    "tag": unit_tag(unit.name),
+                    "resources": [known.as_document() for known in unit.resources.values()],
                     "download-progress": None,
                 }
-                for name in application.units
+                for unit in application.units.values()
             ]
             return {
                 "resources": resources,
