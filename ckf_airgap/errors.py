@@ -38,6 +38,7 @@ class ExitCode(enum.IntEnum):
     WORKLOAD = 7
     TIMEOUT = 8
     TRANSFER = 9
+    CHANGES = 10
     INTERRUPTED = 130
 
 

@@ -112,6 +112,9 @@ class Application:
     exposed_endpoints: Mapping[str, ExposedEndpoint] = field(default_factory=dict)
     offers: Mapping[str, Offer] = field(default_factory=dict)
     placement: tuple[str, ...] = ()
+    stated: frozenset[str] = frozenset()
+    """The fields that the bundle writes, empty or ``false`` as they may be: what it does not write
+    is left to whoever has set it in the model."""
 
     @property
     def is_local(self) -> bool:
@@ -262,6 +265,7 @@ class _Reader:
             exposed_endpoints=read_exposed_endpoints(fields),
             offers=read_offers(fields),
             placement=placement,
+            stated=frozenset(key for key, value in fields.items() if value is not None),
         )
         self.problems += application_problems(
             name,

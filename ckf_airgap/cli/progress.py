@@ -16,7 +16,7 @@ from ckf_airgap.cli.safetext import SafeTable, line, visible
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import duration, plural
 from ckf_airgap.errors import InterruptedRunError
-from ckf_airgap.juju.applying.deploy import DeployEvent, DeployEventKind
+from ckf_airgap.juju.applying.events import DeployEvent, DeployEventKind
 from ckf_airgap.juju.controller.api import ConnectionNotice
 from ckf_airgap.juju.controller.connection import Session
 from ckf_airgap.juju.planning.plan import Plan
@@ -30,6 +30,10 @@ _OTHER_LINES: Final = 7
 """Lines of the live view that are not applications, and a margin."""
 
 _SILENT: Final = "the controller no longer answers"
+
+
+_QUIET: Final = (DeployEventKind.UPLOADING, DeployEventKind.RECORDED)
+"""What is shown to those alone who want to see more."""
 
 
 @final
@@ -113,7 +117,7 @@ class ProgressView(LiveView, Observer):
         self._changed += event.kind is DeployEventKind.CHANGED
         if event.kind is DeployEventKind.REFUSED:
             self._terminal.warn(str(event))
-        elif event.kind is not DeployEventKind.UPLOADING or self._terminal.verbosity > 0:
+        elif event.kind not in _QUIET or self._terminal.verbosity > 0:
             self._line(str(event))
 
     def on_progress(self, progress: Progress) -> None:

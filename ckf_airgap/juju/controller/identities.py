@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +28,7 @@ async def read_identities(
     *,
     read_charms: bool = True,
 ) -> dict[str, WantedIdentity]:
-    """Return the identities of those applications of a bundle that a model already has.
+    """Return the identities of the applications of a bundle.
 
     A charm file is read only when the model has a record to compare it with.
 
@@ -42,16 +42,13 @@ async def read_identities(
     Raises:
         MissingError: when the file of a charm or of a resource cannot be read.
     """
-    present = [
-        application
-        for name, application in bundle.applications.items()
-        if name in live.applications and name in charms
-    ]
+    wanted = [application for name, application in bundle.applications.items() if name in charms]
     paths = {
         path
-        for application in present
+        for application in wanted
         if (path := charms[application.name].path) is not None
-        and live.applications[application.name].identity.record is not None
+        and (present := live.applications.get(application.name)) is not None
+        and present.identity.record is not None
         and read_charms
     }
     ordered = sorted(paths)
@@ -62,15 +59,25 @@ async def read_identities(
             strict=True,
         )
     )
+    resources = await in_thread(_all_resources, wanted, charms, registry_auth)
     found: dict[str, WantedIdentity] = {}
-    for application in present:
+    for application in wanted:
         charm = charms[application.name]
         found[application.name] = WantedIdentity(
             charm_file=charm.path.name if charm.path is not None else "",
             charm_sha256=digests.get(charm.path, "") if charm.path is not None else "",
-            resources=await in_thread(_resources, application, charm, registry_auth),
+            resources=resources[application.name],
         )
     return found
+
+
+def _all_resources(
+    applications: Iterable[Application], charms: Mapping[str, Charm], auth: PullLogins | None
+) -> dict[str, dict[str, WantedResource]]:
+    return {
+        application.name: _resources(application, charms[application.name], auth)
+        for application in applications
+    }
 
 
 def _resources(
@@ -88,11 +95,16 @@ def _resources(
                 value=value,
                 fingerprints=wanted,
                 without_login=bare - wanted,
+                sha256=hashlib.sha256(image_documents(value, None)[0]).hexdigest(),
+                has_login=bare.isdisjoint(wanted),
             )
         else:
             digest, _ = file_digest(Path(value))
             found[name] = WantedResource(
-                value=value, fingerprints=frozenset({digest}), is_image=False
+                value=value,
+                fingerprints=frozenset({digest}),
+                sha256=_sha256(Path(value)),
+                is_image=False,
             )
     return found
 

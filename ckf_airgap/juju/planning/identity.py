@@ -1,4 +1,4 @@
-"""Whether an application of a model has the charm and the images that a bundle gives it. Pure.
+"""What an application of a model was deployed from, and what a bundle gives it. Pure.
 
 A controller gives each uploaded charm a revision of its own and never says which image a resource
 holds, so that neither can be read from the model. Two things can: the fingerprint of a resource,
@@ -8,39 +8,96 @@ tool leaves as an annotation of each application it deploys.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Final
 
 from ckf_airgap._version import __version__
-from ckf_airgap.charms.charm import Charm
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.errors import Problem
 
 RECORD_KEY: Final = "ckf-airgap"
 """The annotation that holds an application's `DeploymentRecord`; Juju refuses keys with dots."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedResource:
+    """A resource as it was given to an application.
+
+    Attributes:
+        value: The image reference, or the name of the file.
+        sha256: The SHA-256 of its document or file, in hexadecimal. The document of an image is
+            taken without a login. Empty in the records of earlier versions.
+        is_image: Whether it is an image.
+        has_login: Whether a login to the registry went with the image.
+    """
+
+    value: str
+    sha256: str = ""
+    is_image: bool = True
+    has_login: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ownership:
+    """The names of what this tool has set of an application, and may therefore reset.
+
+    Attributes:
+        options: Options of the charm, and those that Juju gives every application but ``trust``.
+        annotations: Annotations.
+        constraints: Constraints, such as ``mem``.
+        exposed: Endpoints that were exposed; the empty name stands for all.
+        trust: Whether the application was trusted.
+    """
+
+    options: frozenset[str] = frozenset()
+    annotations: frozenset[str] = frozenset()
+    constraints: frozenset[str] = frozenset()
+    exposed: frozenset[str] = frozenset()
+    trust: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentRecord:
-    """What an application was deployed from.
+    """What an application was deployed from, and what was set of it.
 
     Attributes:
         charm_url: The URL that the controller gave the charm, ``local:minio-0``. A record whose
-            URL is no longer the application's is void: the charm has been refreshed since.
+            URL is no longer the application's does not tell its charm and resources any more: the
+            charm has been refreshed since.
         charm_sha256: The SHA-256 of the ``.charm`` file, in hexadecimal.
         charm_file: The file's name, for messages.
-        images: The reference of each image resource. Logins are never part of a record.
+        resources: The resources. Logins are never part of a record.
+        release: The release that was deployed; empty for a bundle of one's own.
+        owned: The names of what was set.
+        storage: The storage directives, as the bundle wrote them.
+        devices: The device directives, which no controller tells.
+        placement: The placement directives.
         version: The version of ckf-airgap that deployed it.
     """
 
     charm_url: str
     charm_sha256: str
     charm_file: str = ""
-    images: Mapping[str, str] = field(default_factory=dict)
+    resources: Mapping[str, RecordedResource] = field(default_factory=dict)
+    release: str = ""
+    owned: Ownership = field(default_factory=Ownership)
+    storage: Mapping[str, str] = field(default_factory=dict)
+    devices: Mapping[str, str] = field(default_factory=dict)
+    placement: tuple[str, ...] = ()
     version: str = __version__
+
+    @property
+    def images(self) -> dict[str, str]:
+        """The reference of each image resource."""
+        return {name: item.value for name, item in self.resources.items() if item.is_image}
+
+    def says(self, other: DeploymentRecord) -> bool:
+        """Whether two records say the same, whatever the files are called and who wrote them."""
+        return _content(self) == _content(other)
 
     def to_text(self) -> str:
         """Return the record as the value of an annotation."""
@@ -48,33 +105,39 @@ class DeploymentRecord:
             "charm": self.charm_url,
             "file": self.charm_file,
             "sha256": self.charm_sha256,
-            "images": {**self.images},
+            "resources": {name: _written(item) for name, item in self.resources.items()},
+            "owned": {
+                "options": [*sorted(self.owned.options)],
+                "annotations": [*sorted(self.owned.annotations)],
+                "constraints": [*sorted(self.owned.constraints)],
+                "exposed": [*sorted(self.owned.exposed)],
+                "trust": self.owned.trust,
+            },
+            "storage": {**self.storage},
+            "devices": {**self.devices},
+            "placement": [*self.placement],
+            "release": self.release,
             "version": self.version,
         }
         return json.dumps(document, separators=(",", ":"), sort_keys=True)
 
     @classmethod
     def parse(cls, text: JSONValue) -> DeploymentRecord | None:
-        """Return the record in an annotation; ``None`` when it has none that can be read."""
+        """Return the record in an annotation; ``None`` when it has none that can be read.
+
+        Records of earlier versions have ``images`` in place of ``resources``, and do not say what
+        was set: it counts as set by somebody else.
+        """
         try:
             document = json.loads(text) if isinstance(text, str) else None
         except (ValueError, RecursionError):
             return None
         if not isinstance(document, dict):
             return None
-        texts = {key: document.get(key) for key in ("charm", "file", "sha256", "version")}
-        images = document.get("images")
-        if not all(isinstance(value, str) for value in texts.values()):
+        try:
+            return _read(document)
+        except TypeError:
             return None
-        if not isinstance(images, dict) or not all(isinstance(v, str) for v in images.values()):
-            return None
-        return cls(
-            charm_url=str(texts["charm"]),
-            charm_file=str(texts["file"]),
-            charm_sha256=str(texts["sha256"]),
-            images=images,
-            version=str(texts["version"]),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,13 +148,26 @@ class WantedResource:
         value: The image reference, or the path of the file.
         fingerprints: The SHA-384, in hexadecimal, of each form in which a client uploads it.
         without_login: The same for an image that has a login, if the login were left out.
+        sha256: The SHA-256 of the file, or of the image's document without login.
+        has_login: Whether a login goes with the image.
         is_image: Whether it is an image.
     """
 
     value: str
     fingerprints: frozenset[str]
     without_login: frozenset[str] = frozenset()
+    sha256: str = ""
+    has_login: bool = False
     is_image: bool = True
+
+    def to_record(self) -> RecordedResource:
+        """Return the resource as a record keeps it; of a path, the file's name alone."""
+        return RecordedResource(
+            value=self.value if self.is_image else PurePath(self.value).name,
+            sha256=self.sha256,
+            is_image=self.is_image,
+            has_login=self.has_login,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +191,8 @@ class HeldIdentity:
 
     Attributes:
         charm_url: The URL of its charm.
-        record: Its record, unless it is void.
+        record: Its record, unless its charm has been refreshed since.
+        former: Its record, if its charm has been refreshed since.
         fingerprints: The fingerprint of each resource, in hexadecimal; empty for one that was
             never uploaded. ``None`` when the controller was not asked.
         option_types: The type of each option of the charm in the model; ``None`` when it is not
@@ -124,21 +201,15 @@ class HeldIdentity:
 
     charm_url: str = ""
     record: DeploymentRecord | None = None
+    former: DeploymentRecord | None = None
     fingerprints: Mapping[str, str] | None = None
     option_types: Mapping[str, str] | None = None
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """How an application of a model differs from the bundle in its charm and resources.
-
-    Attributes:
-        differences: What is known to differ.
-        unknown: What cannot be compared: ``charm``, ``resource oci-image``.
-    """
-
-    differences: tuple[Problem, ...] = ()
-    unknown: tuple[str, ...] = ()
+    @property
+    def owned(self) -> Ownership:
+        """The names of what this tool has set, which a refresh by hand does not change."""
+        known = self.record or self.former
+        return known.owned if known is not None else Ownership()
 
 
 def sha384(data: bytes) -> str:
@@ -146,94 +217,93 @@ def sha384(data: bytes) -> str:
     return hashlib.sha384(data).hexdigest()
 
 
-def compare(
-    application: str, charm: Charm, wanted: WantedIdentity, held: HeldIdentity
-) -> Comparison:
-    """Compare an application's charm and resources with those that the bundle gives it.
-
-    Args:
-        application: Its name.
-        charm: The charm of the bundle.
-        wanted: What the bundle gives it.
-        held: What the model has.
-    """
-    differences: list[Problem] = []
-    unknown: list[str] = []
-    where = f"application {application}"
-    other = _other_charm(charm, wanted, held)
-    if other:
-        differences.append(Problem(other, where))
-    elif held.record is None:
-        unknown.append("charm")
-    for name, resource in wanted.resources.items():
-        what = _other_resource(name, resource, held)
-        if what is None:
-            unknown.append(f"resource {name}")
-        elif what:
-            differences.append(Problem(what, f"{where}, resource {name}"))
-    return Comparison(differences=tuple(differences), unknown=tuple(unknown))
-
-
 def holds(resource: WantedResource, fingerprint: str | None) -> bool:
     """Whether a resource of a model is the one that is wanted, login and all."""
     return bool(fingerprint) and fingerprint in resource.fingerprints
 
 
-def _other_charm(charm: Charm, wanted: WantedIdentity, held: HeldIdentity) -> str:
-    """Return how the charm differs; empty when it does not, or when that is not known."""
-    record = held.record
-    if record is not None:
-        if record.charm_sha256 == wanted.charm_sha256:
-            return ""
-        was = record.charm_file
-        same_name = was == wanted.charm_file
-        return (
-            f"its charm {held.charm_url} was deployed from "
-            + (f"another {was}" if same_name or not was else was)
-            + f", not from {'this file' if same_name else wanted.charm_file}"
-        )
-    if held.option_types is None:
-        return ""
-    # Juju reads options from config.yaml alone; in charmcraft.yaml it sees none.
-    unseen = charm.documents is not None and "config.yaml" not in charm.documents
-    options = {} if unseen else charm.options
-    declared = {name: option.type for name, option in options.items()}
-    differing = sorted(_differing(declared, held.option_types))
-    if not differing:
-        return ""
-    return (
-        f"its charm {held.charm_url} is not the one in {wanted.charm_file}: they declare different "
-        f"options ({', '.join(differing)})"
-    )
+def _content(record: DeploymentRecord) -> DeploymentRecord:
+    """Return a record without what does not matter: names of files, and who wrote it."""
+    resources = {
+        name: item if item.is_image else dataclasses.replace(item, value="")
+        for name, item in record.resources.items()
+    }
+    return dataclasses.replace(record, charm_file="", version="", resources=resources)
 
 
-def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> Iterator[str]:
-    for name in one.keys() | other.keys():
-        if one.get(name) != other.get(name):
-            yield name
-
-
-def _other_resource(name: str, resource: WantedResource, held: HeldIdentity) -> str | None:
-    """Return how a resource differs; empty when it does not, ``None`` when that is not known."""
-    if held.fingerprints is None:
-        return None
-    if name not in held.fingerprints:
-        return f"the charm in the model has no such resource, so it cannot have {resource.value}"
-    fingerprint = held.fingerprints[name]
-    if holds(resource, fingerprint):
-        return ""
-    if not fingerprint:
-        return f"it was never uploaded, but should be {resource.value}"
+def _written(resource: RecordedResource) -> Document:
+    document: Document = {"value": resource.value, "sha256": resource.sha256}
     if not resource.is_image:
-        return f"the file in the model differs from {resource.value}"
-    known = held.record.images.get(name) if held.record is not None else None
-    if fingerprint in resource.without_login:
-        return "the model has no login for pulling it from the registry"
-    if known is None:
-        return None
-    if known != resource.value:
-        return f"the image is {known}, not {resource.value}"
-    return (
-        f"{known} was deployed with a different login, or the resource has been attached again "
-        "since"
+        document["type"] = "file"
+    if resource.has_login:
+        document["login"] = True
+    return document
+
+
+def _read(document: Mapping[str, JSONValue]) -> DeploymentRecord:
+    """Return the record in a document.
+
+    Raises:
+        TypeError: when something in it is not what a record has.
+    """
+    owned = _mapping(document.get("owned"))
+    old = _texts(document.get("images"))
+    if "resources" not in document and "images" not in document:
+        raise TypeError("a record has resources")
+    return DeploymentRecord(
+        charm_url=_text(document.get("charm")),
+        charm_file=_text(document.get("file")),
+        charm_sha256=_text(document.get("sha256")),
+        resources={name: RecordedResource(value=value) for name, value in old.items()}
+        | {
+            name: _resource(_mapping(item))
+            for name, item in _mapping(document.get("resources")).items()
+        },
+        release=_text(document.get("release", "")),
+        owned=Ownership(
+            options=_names(owned.get("options")),
+            annotations=_names(owned.get("annotations")),
+            constraints=_names(owned.get("constraints")),
+            exposed=_names(owned.get("exposed")),
+            trust=owned.get("trust") is True,
+        ),
+        storage=_texts(document.get("storage")),
+        devices=_texts(document.get("devices")),
+        placement=_list(document.get("placement")),
+        version=_text(document.get("version")),
     )
+
+
+def _resource(fields: Mapping[str, JSONValue]) -> RecordedResource:
+    return RecordedResource(
+        value=_text(fields.get("value")),
+        sha256=_text(fields.get("sha256", "")),
+        is_image=fields.get("type") != "file",
+        has_login=fields.get("login") is True,
+    )
+
+
+def _text(value: JSONValue) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value
+
+
+def _mapping(value: JSONValue) -> Mapping[str, JSONValue]:
+    if not isinstance(value, dict | None):
+        raise TypeError("not a mapping")
+    return value or {}
+
+
+def _texts(value: JSONValue) -> dict[str, str]:
+    return {name: _text(item) for name, item in _mapping(value).items()}
+
+
+def _list(value: JSONValue) -> tuple[str, ...]:
+    if not isinstance(value, list | None):
+        raise TypeError("not a list")
+    return tuple(_text(item) for item in value or [])
+
+
+def _names(value: JSONValue) -> frozenset[str]:
+    return frozenset(_list(value))

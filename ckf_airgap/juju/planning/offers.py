@@ -15,6 +15,7 @@ from ckf_airgap.bundle.exposure import Offer
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import Problem, nearest
+from ckf_airgap.juju.planning.differences import Difference
 
 ACCESS: Final = ("read", "consume", "admin")
 """What a user may do with an offer; each includes those before it."""
@@ -44,6 +45,7 @@ class MakeOffer:
     offer: str
     endpoints: tuple[str, ...]
     changes: bool = False
+    differences: tuple[Difference, ...] = field(default=(), repr=False)
 
     def describe(self) -> str:
         """Return the step as one line."""
@@ -71,6 +73,7 @@ class GrantOffer:
     offer: str
     user: str
     access: str
+    differences: tuple[Difference, ...] = field(default=(), repr=False)
 
     def describe(self) -> str:
         """Return the step as one line."""
@@ -104,11 +107,34 @@ def offer_steps(
                 offer=name,
                 endpoints=tuple(dict.fromkeys(offer.endpoints)),
                 changes=present is not None,
+                differences=(
+                    Difference(
+                        application=application.name,
+                        kind="offer",
+                        name=name,
+                        old=", ".join(sorted(present.endpoints)) if present is not None else None,
+                        new=", ".join(sorted({*offer.endpoints})),
+                    ),
+                ),
             )
         held = present.access if present is not None else {}
         for user, access in offer.access.items():
             if not _includes(held.get(user, ""), access):
-                yield GrantOffer(application=application.name, offer=name, user=user, access=access)
+                yield GrantOffer(
+                    application=application.name,
+                    offer=name,
+                    user=user,
+                    access=access,
+                    differences=(
+                        Difference(
+                            application=application.name,
+                            kind="offer",
+                            name=f"{name}, user {user}",
+                            old=held.get(user) or None,
+                            new=access,
+                        ),
+                    ),
+                )
 
 
 def offer_problems(

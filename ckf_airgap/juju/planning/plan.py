@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ckf_airgap.documents import Document, JSONValue
-from ckf_airgap.errors import Problem
+from ckf_airgap.errors import Problem, RefusedError, raise_all
 from ckf_airgap.juju.planning.differences import Foreign, Refusal
 from ckf_airgap.juju.planning.offers import GrantOffer, MakeOffer
 from ckf_airgap.juju.planning.steps import (
@@ -60,6 +60,8 @@ class Plan:
         refused: What Juju cannot change in place; nothing is done while there is some.
         warnings: What the user should know before the plan is carried out.
         releases: The release in the record of each application of the model that has one.
+        providers: The requirer and the provider of each relation of the bundle, for the order in
+            which applications are refreshed.
     """
 
     model: str
@@ -70,6 +72,7 @@ class Plan:
     refused: tuple[Refusal, ...] = field(default=(), repr=False)
     warnings: tuple[Problem, ...] = ()
     releases: Mapping[str, str] = field(default_factory=dict, repr=False)
+    providers: tuple[tuple[str, str], ...] = field(default=(), repr=False, compare=False)
 
     @property
     def uploads(self) -> tuple[UploadCharm, ...]:
@@ -102,6 +105,18 @@ class Plan:
     def offers(self) -> tuple[MakeOffer | GrantOffer, ...]:
         """The offers to make, and what is granted of offers."""
         return tuple(step for step in self.steps if isinstance(step, MakeOffer | GrantOffer))
+
+    def raise_refused(self) -> None:
+        """Raise what Juju cannot change in place, if there is something.
+
+        Raises:
+            RefusedError: naming every application that would have to be replaced.
+        """
+        raise_all(
+            RefusedError,
+            f"Juju cannot make model {self.model} what the bundle says; nothing was changed",
+            [refusal.problem for refusal in self.refused],
+        )
 
     def describe(self) -> Iterator[str]:
         """Yield one line of text for each step, then one for what is there already."""

@@ -1,53 +1,57 @@
 """Compare a bundle with a model and plan the missing steps. Pure; all problems are found first.
 
 Nothing of a bundle is deployed while anything in it is known to be wrong: options are checked
-against the charms, relations are resolved to endpoints, each image resource must have a value,
-each application must have a base, and each charm file must have what the controller reads of it.
-The controller would find these one by one, halfway through.
+against the charm that will take them, relations are resolved to endpoints, each image resource must
+have a value, each application must have a base, each charm file must have what the controller reads
+of it, and what Juju cannot change in place is refused. The controller would find these one by one,
+halfway through.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from ckf_airgap.bundle.bases import choose_base
 from ckf_airgap.bundle.bundle import Application, Bundle, Relation
-from ckf_airgap.bundle.checks import APPLICATION_OPTIONS, option_problems, resource_problems
-from ckf_airgap.bundle.constraints import (
-    architecture_of,
-    parse_constraints,
-    parse_device,
-    parse_storage,
-)
-from ckf_airgap.bundle.endpoints import resolve_relations
+from ckf_airgap.bundle.checks import option_problems, resource_problems
+from ckf_airgap.bundle.endpoints import ResolvedRelation, resolve_relations
 from ckf_airgap.charms.charm import Charm
-from ckf_airgap.documents import Document
-from ckf_airgap.errors import BundleError, CharmError, Problem, RefusedError, nearest, raise_all
-from ckf_airgap.juju.planning.changes import changes_of
-from ckf_airgap.juju.planning.identity import WantedIdentity, compare
+from ckf_airgap.errors import BundleError, Problem, nearest
+from ckf_airgap.juju.planning.converging import (
+    Convergence,
+    converge,
+    gets_another_charm,
+    record_of_deploy,
+    refusals,
+    uncompared,
+)
+from ckf_airgap.juju.planning.deploys import deploy_problems, deploy_step
+from ckf_airgap.juju.planning.differences import Foreign, Policy, Refusal
+from ckf_airgap.juju.planning.identity import WantedIdentity
 from ckf_airgap.juju.planning.live import LiveApplication, LiveModel
 from ckf_airgap.juju.planning.offers import GrantOffer, MakeOffer, offer_problems, offer_steps
 from ckf_airgap.juju.planning.plan import Plan
-from ckf_airgap.juju.planning.requirements import (
-    assumption_problems,
-    binding_problems,
-    device_problems,
-    exposure_problems,
-    layout_problems,
-    storage_problems,
+from ckf_airgap.juju.planning.relating import (
+    Scope,
+    compare_relations,
+    extra_relations,
+    is_pruned,
 )
+from ckf_airgap.juju.planning.removing import (
+    foreign_application,
+    lost_with,
+    removal,
+    replacement,
+)
+from ckf_airgap.juju.planning.requested import RequestedApplication, requested
 from ckf_airgap.juju.planning.steps import (
-    AddRelation,
-    ApplicationStep,
+    ApplicationChange,
     DeployApplication,
-    Expose,
-    ResourceUpload,
+    RefreshApplication,
+    RemoveApplication,
     UploadCharm,
 )
-from ckf_airgap.juju.planning.values import option_text
 
 
 def plan_deployment(
@@ -55,42 +59,55 @@ def plan_deployment(
     charms: Mapping[str, Charm],
     live: LiveModel,
     identities: Mapping[str, WantedIdentity] | None = None,
+    policy: Policy = Policy(),  # noqa: B008 - it is frozen
 ) -> Plan:
     """Return the steps that make the model match the bundle.
 
-    An application that is in the model with the same charm is not deployed again: its options,
-    constraints, scale and exposure are changed where the bundle sets them. What the model has
-    beyond the bundle stays. Charms and resources are not replaced: an application that has others
-    than the bundle gives it is refused, since options of one release on charms of another would be
-    worse than either.
+    What is not known to be as the bundle says is brought in line. What Juju cannot change is in
+    the plan's `refused`, and then nothing of the plan may be carried out.
 
     Args:
         bundle: The merged bundle; every option and resource has its final value.
         charms: The charm of each application.
         live: What the model has.
-        identities: The charms and resources that the bundle gives to applications of the model;
-            without it, they are not compared.
+        identities: The charms and resources that the bundle gives to applications; without one,
+            those of an application of the model are not compared.
+        policy: How far the plan may go.
 
     Raises:
         BundleError: with all problems; see the module.
-        RefusedError: when applications of the model have other charms or resources than those of
-            the bundle, or lack options that it sets; lists every difference.
     """
-    planner = _Planner(bundle, charms, live, identities or {})
+    planner = _Planner(bundle, charms, live, identities or {}, policy)
     plan = planner.plan()
     if planner.problems:
         raise BundleError(
             f"the bundle cannot be deployed into model {live.name}", problems=planner.problems
         )
-    raise_all(
-        RefusedError,
-        f"model {live.name} has applications whose charms or resources differ from the bundle; "
-        "nothing was changed",
-        planner.differences,
-        fix="Upgrading in place comes with a later version of ckf-airgap. Until then, change them "
-        "by hand (juju refresh, juju attach-resource), or deploy into another model.",
-    )
     return plan
+
+
+def charms_to_read(
+    bundle: Bundle,
+    charms: Mapping[str, Charm],
+    live: LiveModel,
+    identities: Mapping[str, WantedIdentity],
+    policy: Policy = Policy(),  # noqa: B008 - it is frozen
+) -> tuple[str, ...]:
+    """Return the applications of a model whose charm and storage a plan must know more of.
+
+    They get another charm, are replaced or removed; of the others the plan has no question.
+    """
+    found = []
+    for name, present in live.applications.items():
+        application, charm = bundle.applications.get(name), charms.get(name)
+        if application is None or charm is None:
+            is_asked = policy.prune and application is None
+        else:
+            wanted = requested(application, bundle, charm, identities.get(name))
+            is_asked = name in policy.replace or any(refusals(wanted, present, ()))
+            is_asked = is_asked or gets_another_charm(wanted, present)
+        found += [name] if is_asked else []
+    return tuple(found)
 
 
 class _Planner:
@@ -102,131 +119,234 @@ class _Planner:
         charms: Mapping[str, Charm],
         live: LiveModel,
         identities: Mapping[str, WantedIdentity],
+        policy: Policy,
     ) -> None:
         self.bundle = bundle
         self.charms = {name: charms[name] for name in bundle.applications if name in charms}
         self.live = live
-        self.identities = identities
-        self.differences: list[Problem] = []
-        self.unknown: dict[str, tuple[str, ...]] = {}
+        self.policy = policy
+        self.foreign: list[Foreign] = []
+        self.refused: list[Refusal] = []
+        self.warnings: list[Problem] = []
         saas = bundle.document.get("saas")
         self._saas = tuple(saas) if isinstance(saas, dict) else ()
+        self.scope = Scope(bundle=frozenset(bundle.applications), policy=policy)
+        covered = {
+            name: application
+            for name, application in bundle.applications.items()
+            if self.scope.covers((name,))
+        }
         known = dataclasses.replace(
-            bundle, applications={name: bundle.applications[name] for name in self.charms}
+            bundle,
+            applications={
+                name: application for name, application in covered.items() if name in self.charms
+            },
         )
         self.problems: list[Problem] = [
+            *self._misnamed(),
             *option_problems(known, self.charms),
             *resource_problems(known, self.charms),
         ]
+        self.wanted: dict[str, RequestedApplication] = {}
+        for name, application in covered.items():
+            charm = self.charms.get(name)
+            if charm is None:
+                self._note(name, [Problem("no charm was given for it", fix="add its .charm file")])
+            else:
+                self.wanted[name] = requested(application, bundle, charm, identities.get(name))
 
     def plan(self) -> Plan:
+        removals = [*self._removals()]
+        relations = self._resolved()
+        replacements = [*self._replacements(relations)]
+        related = compare_relations(relations, self.live, self.charms, self.scope)
+        self.foreign += related.foreign
+        self.refused += related.refused
         deploys: list[DeployApplication] = []
-        changes: list[ApplicationStep] = []
+        changes: list[ApplicationChange] = []
         unchanged: list[str] = []
-        for application in self.bundle.applications.values():
-            charm = self.charms.get(application.name)
-            if charm is None:
-                self.wrong(application, "no charm was given for it", "add its .charm file")
+        refused = {refusal.application for refusal in self.refused}
+        for name, wanted in self.wanted.items():
+            self._check_offers(wanted)
+            present = self.live.applications.get(name)
+            if present is None or name in self.scope.replaced:
+                step = self._deploy(wanted)
+                if step is not None:
+                    deploys.append(step)
+                    changes.append(record_of_deploy(wanted, self.policy.release))
+                self.warnings += self._files_that_nobody_gives(wanted, None)
                 continue
-            self._note(
-                application, offer_problems(application, charm, self.live.offers, self.live.users)
-            )
-            present = self.live.applications.get(application.name)
-            options = self._options(application, charm)
-            constraints = self._parsed(application, "constraints", parse_constraints)
-            if present is None:
-                step = self._deploy(application, charm, options, constraints)
-                deploys += [step] if step is not None else []
+            self.warnings += self._files_that_nobody_gives(wanted, present)
+            self.warnings += uncompared(wanted, present)
+            if name in refused:
+                self._note(name, wanted.problems)
                 continue
-            if present.charm != charm.name:
-                self.wrong(
-                    application,
-                    f"model {self.live.name} has an application of that name with another charm: "
-                    f"{present.charm}, not {charm.name}",
-                    "remove it, deploy into another model, or rename it in the bundle",
-                )
-                continue
-            self._compare(application, charm, present, options)
-            needed = list(changes_of(application, present, options, constraints))
-            if any(isinstance(step, Expose) for step in needed):
-                self._note(
-                    application,
-                    exposure_problems(application, charm, {**present.own_options, **options}),
-                )
-            changes += needed
-            unchanged += [] if needed else [application.name]
+            found = self._converge(wanted, present)
+            changes += found.steps
+            unchanged += [] if found.steps else [name]
         self._refuse_saas()
-        relations, kept = self._relations()
         return Plan(
             model=self.live.name,
-            steps=(*self._uploads(deploys), *deploys, *changes, *relations, *self._offers()),
+            steps=(
+                *self._uploads([*deploys, *changes]),
+                *related.removed,
+                *removals,
+                *replacements,
+                *deploys,
+                *changes,
+                *related.added,
+                *self._offers(),
+            ),
             unchanged=tuple(unchanged),
-            kept_relations=kept,
-            warnings=tuple(self._warnings()),
+            kept_relations=related.kept,
+            foreign=tuple(self.foreign),
+            refused=tuple(self.refused),
+            warnings=tuple(self.warnings),
+            providers=tuple(
+                (relation.requirer.application, relation.provider.application)
+                for relation in relations
+            ),
         )
 
-    def _compare(
-        self,
-        application: Application,
-        charm: Charm,
-        present: LiveApplication,
-        options: Mapping[str, str],
-    ) -> None:
-        """Note how an application of the model differs in what a plan does not change."""
-        name = application.name
-        wanted = self.identities.get(name)
-        if wanted is not None:
-            compared = compare(name, charm, wanted, present.identity)
-            self.differences += compared.differences
-            if compared.unknown:
-                self.unknown[name] = compared.unknown
-        types = present.identity.option_types
-        lacking = (
-            []
-            if types is None
-            else [key for key in options if key not in {*types, *APPLICATION_OPTIONS}]
-        )
-        if lacking:
-            self.differences.append(
-                Problem(
-                    f"its charm {present.identity.charm_url} in the model has no option "
-                    + ", ".join(sorted(lacking)),
-                    f"application {name}",
-                )
-            )
-
-    def _warnings(self) -> Iterator[Problem]:
-        for name, charm in self.charms.items():
-            given = self.bundle.applications[name].resources
-            for resource in charm.resources.values():
-                if not resource.is_image and resource.name not in given:
-                    yield Problem(
-                        f"charm {charm.name} declares the file {resource.name}, and nobody gives "
-                        "it: a charm that needs it stays blocked",
-                        f"application {name}, resource {resource.name}",
-                        f"add it to the bundle, resources: {{{resource.name}: ./FILE}}, or run "
-                        f"juju attach-resource {name} {resource.name}=FILE",
-                    )
-        if self.unknown:
-            yield Problem(
-                "no record says which charm and images these were deployed with, so they were not "
-                f"compared with the bundle: {', '.join(self.unknown)}",
-                f"model {self.live.name}",
-                "compare them by hand: juju status, juju resources APPLICATION",
-            )
-
-    def wrong(self, application: Application, what: str, fix: str = "", place: str = "") -> None:
-        where = f"application {application.name}"
-        self.problems.append(Problem(what, f"{where}, {place}" if place else where, fix))
-
-    def _note(self, application: Application, found: Iterable[Problem]) -> None:
+    def _note(self, application: str, found: Iterable[Problem]) -> None:
         """Keep problems of an application."""
         for problem in found:
-            self.wrong(application, problem.what, problem.fix, problem.where)
+            where = f"application {application}"
+            place = f"{where}, {problem.where}" if problem.where else where
+            self.problems.append(Problem(problem.what, place, problem.fix))
+
+    def _misnamed(self) -> Iterator[Problem]:
+        """Yield the applications that a plan is asked for, and that there are not."""
+        bundle = self.bundle.applications
+        for name in sorted((self.policy.only or frozenset()) - {*bundle, *self.live.applications}):
+            yield Problem(
+                f"neither the bundle nor the model has an application {name}",
+                "the applications to plan for",
+                nearest(name, {*bundle, *self.live.applications}),
+            )
+        for name in sorted(self.policy.replace - {*bundle}):
+            yield Problem(
+                f"the bundle has no application {name}, so it cannot be deployed again",
+                "the applications to replace",
+                nearest(name, bundle),
+            )
+
+    def _removals(self) -> Iterator[RemoveApplication]:
+        """Yield the removal of what the bundle does not have, or note it as foreign."""
+        extra = [
+            application
+            for name, application in self.live.applications.items()
+            if name not in self.bundle.applications
+            and not application.is_going
+            and self.scope.covers((name,))
+        ]
+        if not self.policy.prune:
+            self.foreign += map(foreign_application, extra)
+            return
+        self.scope = dataclasses.replace(
+            self.scope, removed=frozenset(application.name for application in extra)
+        )
+        for application in extra:
+            yield removal(application, lost_with(application, self.live))
+
+    def _replacements(self, relations: list[ResolvedRelation]) -> Iterator[RemoveApplication]:
+        """Yield the removal of what is deployed again, and note what is refused."""
+        again: dict[str, list[Refusal]] = {}
+        refused: dict[str, list[Refusal]] = {}
+        for _ in range(2):  # what is replaced takes relations with it that others then do not have
+            self.scope = dataclasses.replace(self.scope, replaced=frozenset(again))
+            refused = self._refusals(relations)
+            again = {name: refused[name] for name in refused if name in self.policy.replace}
+        self.scope = dataclasses.replace(self.scope, replaced=frozenset(again))
+        ends = {relation.ends for relation in relations}
+        for name, found in refused.items():
+            present = self.live.applications[name]
+            lost = lost_with(present, self.live, ends)
+            if name in again:
+                yield replacement(present, lost, dict.fromkeys(item.what for item in found))
+            else:
+                self.refused += [dataclasses.replace(item, lost=lost) for item in found]
+        for name in sorted(
+            self.policy.replace & self.wanted.keys() & self.live.applications.keys()
+        ):
+            if name not in again:
+                self.warnings.append(
+                    Problem(
+                        "Juju can change it in place, so it is not replaced",
+                        f"application {name}",
+                        f"to deploy it anew all the same, remove it first: juju remove-application "
+                        f"{name}",
+                    )
+                )
+
+    def _refusals(self, relations: list[ResolvedRelation]) -> dict[str, list[Refusal]]:
+        """Return what Juju would refuse of each application that is in the model."""
+        pruned = {
+            relation.ends
+            for relation in extra_relations(relations, self.live, self.scope)
+            if is_pruned(relation, self.live, self.policy)
+        }
+        going = {*self.scope.removed, *self.scope.replaced}
+        found: dict[str, list[Refusal]] = {}
+        for name, wanted in self.wanted.items():
+            present = self.live.applications.get(name)
+            if present is None:
+                continue
+            staying = [
+                relation
+                for relation in self.live.relations
+                if name in relation.applications
+                and relation.ends not in pruned
+                and not relation.is_going
+                and not (relation.applications - {name}) & going
+            ]
+            listed = [*refusals(wanted, present, staying)]
+            if listed:
+                found[name] = listed
+        return found
+
+    def _converge(self, wanted: RequestedApplication, present: LiveApplication) -> Convergence:
+        found = converge(wanted, present, self.live, self.policy)
+        self._note(wanted.name, found.problems)
+        self.foreign += found.foreign
+        return found
+
+    def _deploy(self, wanted: RequestedApplication) -> DeployApplication | None:
+        self._note(wanted.name, deploy_problems(wanted, self.live))
+        return deploy_step(wanted)
+
+    def _uploads(
+        self, steps: Iterable[DeployApplication | ApplicationChange]
+    ) -> Iterator[UploadCharm]:
+        users: dict[Path, list[str]] = {}
+        for step in steps:
+            if isinstance(step, DeployApplication | RefreshApplication):
+                users.setdefault(step.charm_path, []).append(step.application)
+        for path, applications in users.items():
+            charm = self.charms[applications[0]]
+            yield UploadCharm(
+                charm=charm.name,
+                revision=charm.revision,
+                path=path,
+                size_bytes=charm.size_bytes,
+                applications=tuple(applications),
+            )
+
+    def _check_offers(self, wanted: RequestedApplication) -> None:
+        self._note(
+            wanted.name,
+            offer_problems(wanted.application, wanted.charm, self.live.offers, self.live.users),
+        )
 
     def _offers(self) -> Iterator[MakeOffer | GrantOffer]:
-        for application in self.bundle.applications.values():
-            yield from offer_steps(application, self.live.offers)
+        """Yield what is missing of the offers; those of what is replaced go with it."""
+        there = {
+            name: offer
+            for name, offer in self.live.offers.items()
+            if offer.application not in self.scope.replaced
+        }
+        for wanted in self.wanted.values():
+            yield from offer_steps(wanted.application, there)
 
     def _refuse_saas(self) -> None:
         """Refuse offers of other models, which are not consumed here."""
@@ -240,163 +360,14 @@ class _Planner:
                 )
             )
 
-    def _deploy(
-        self,
-        application: Application,
-        charm: Charm,
-        options: dict[str, str],
-        constraints: Document,
-    ) -> DeployApplication | None:
-        self._note(application, layout_problems(application, charm))
-        resources = self._resources(application, charm)
-        storage = self._directives(application, charm, "storage", parse_storage)
-        devices = self._directives(application, charm, "devices", parse_device)
-        if len(application.placement) > 1:
-            self.wrong(
-                application,
-                "only 1 placement directive is supported for container models, "
-                f"got {len(application.placement)}",
-            )
-        self._note(application, assumption_problems(charm, self.live.features))
-        self._note(application, storage_problems(charm, storage, self.live.pools))
-        self._note(application, device_problems(charm, devices, application.devices))
-        self._note(application, binding_problems(application, charm))
-        if application.expose or application.exposed_endpoints:
-            self._note(application, exposure_problems(application, charm, options))
-        try:
-            base = choose_base(application, self.bundle, charm)
-        except CharmError as exc:
-            self.wrong(application, exc.message, exc.fix)
-            return None
-        if charm.path is None:
-            self.wrong(application, f"there is no .charm file for charm {charm.name}")
-            return None
-        return DeployApplication(
-            application=application.name,
-            charm=charm.name,
-            charm_path=charm.path,
-            base=base,
-            architecture=architecture_of(base, constraints),
-            scale=application.scale,
-            trust=application.trust or options.get("trust") == "true",
-            options={name: text for name, text in options.items() if name != "trust"},
-            resources=resources,
-            constraints=constraints,
-            storage=storage,
-            devices=devices,
-            bindings=application.bindings,
-            placement=application.placement,
-            expose=application.expose or bool(application.exposed_endpoints),
-            exposed_endpoints=application.exposed_endpoints,
-            annotations=application.annotations,
-        )
-
-    def _uploads(self, deploys: list[DeployApplication]) -> Iterator[UploadCharm]:
-        users: dict[Path, list[str]] = {}
-        for step in deploys:
-            users.setdefault(step.charm_path, []).append(step.application)
-        for path, applications in users.items():
-            charm = self.charms[applications[0]]
-            yield UploadCharm(
-                charm=charm.name,
-                revision=charm.revision,
-                path=path,
-                size_bytes=charm.size_bytes,
-                applications=tuple(applications),
-            )
-
-    def _options(self, application: Application, charm: Charm) -> dict[str, str]:
-        texts: dict[str, str] = {}
-        for name, value in application.options.items():
-            with contextlib.suppress(ValueError):  # reported by option_problems
-                texts[name] = option_text(charm, name, value)
-        return texts
-
-    def _parsed(
-        self, application: Application, key: str, parse: Callable[[str], Document]
-    ) -> Document:
-        try:
-            return parse(application.constraints)
-        except BundleError as exc:
-            self.wrong(application, exc.message, exc.fix, key)
-            return {}
-
-    def _directives(
-        self,
-        application: Application,
-        charm: Charm,
-        key: str,
-        parse: Callable[[str], Document],
-    ) -> dict[str, Document]:
-        """Return the parsed ``storage`` or ``devices`` of an application."""
-        section = charm.metadata.get(key)
-        declared = set(section) if isinstance(section, dict) else set()
-        texts = application.storage if key == "storage" else application.devices
-        found: dict[str, Document] = {}
-        for name, text in texts.items():
-            if name not in declared:
-                self.wrong(
-                    application,
-                    f'charm {charm.name} has no {key.rstrip("s")} "{name}"',
-                    nearest(name, declared),
-                    key,
-                )
-                continue
-            try:
-                found[name] = parse(text)
-            except BundleError as exc:
-                self.wrong(application, exc.message, exc.fix, key)
-        return found
-
-    def _resources(self, application: Application, charm: Charm) -> tuple[ResourceUpload, ...]:
-        found = []
-        for name, value in application.resources.items():
-            resource = charm.resources.get(name)
-            if resource is None:
-                continue  # reported by resource_problems
-            # For a local charm the controller accepts both, and leaves an empty placeholder: the
-            # unit would never get its image.
-            if isinstance(value, int) or not value.strip():
-                self.wrong(
-                    application,
-                    f"{value!r} is a revision in the store, which a local charm cannot use"
-                    if isinstance(value, int)
-                    else "the value is empty, which the controller would accept without an error",
-                    "give an image reference" if resource.is_image else "give a file",
-                    f"resource {name}",
-                )
-            else:
-                found.append(
-                    ResourceUpload(
-                        name=name,
-                        type="oci-image" if resource.is_image else "file",
-                        value=value,
-                        path=value if resource.is_image else (resource.filename or value),
-                        description=resource.description,
-                        login=application.logins.get(name),
-                    )
-                )
-        for image in charm.images:
-            if image.name not in application.resources:
-                self.wrong(
-                    application,
-                    f'charm {charm.name} needs an image for its resource "{image.name}"',
-                    "add it under resources:",
-                )
-        return tuple(found)
-
-    def _relations(self) -> tuple[list[AddRelation], int]:
+    def _resolved(self) -> list[ResolvedRelation]:
+        """Return the endpoints that the relations of the bundle mean."""
         resolved, problems = resolve_relations(
             (relation for relation in self.bundle.relations if not self._lacks_charm(relation)),
             self.charms,
         )
         self.problems += problems
-        steps = [
-            AddRelation(requirer=relation.requirer, provider=relation.provider)
-            for relation in resolved
-            if relation.ends not in self.live.relations
-        ]
-        return steps, len(resolved) - len(steps)
+        return resolved
 
     def _lacks_charm(self, relation: Relation) -> bool:
         """Whether an end has no charm, which is reported already."""
@@ -405,3 +376,21 @@ class _Planner:
             or (end.application in self.bundle.applications and end.application not in self.charms)
             for end in relation.ends
         )
+
+    def _files_that_nobody_gives(
+        self, wanted: RequestedApplication, present: LiveApplication | None
+    ) -> Iterator[Problem]:
+        fingerprints = present.identity.fingerprints if present is not None else None
+        application: Application = wanted.application
+        for resource in wanted.charm.resources.values():
+            is_given = resource.name in application.resources or (fingerprints or {}).get(
+                resource.name
+            )
+            if not resource.is_image and not is_given:
+                yield Problem(
+                    f"charm {wanted.charm.name} declares the file {resource.name}, and nobody "
+                    "gives it: a charm that needs it stays blocked",
+                    f"application {wanted.name}, resource {resource.name}",
+                    f"add it to the bundle, resources: {{{resource.name}: ./FILE}}, or run "
+                    f"juju attach-resource {wanted.name} {resource.name}=FILE",
+                )

@@ -111,7 +111,7 @@ def storage_problems(
             yield Problem(
                 f"{where}: at most {most} instances supported, {count} specified", "storage"
             )
-        size, minimum = asked.get("Size"), _mebibytes(declared.get("minimum-size"))
+        size, minimum = asked.get("Size"), mebibytes(declared.get("minimum-size"))
         if isinstance(size, int) and 0 < size < minimum:
             yield Problem(
                 f"{where}: minimum storage size is {minimum}M, {size}M specified", "storage"
@@ -230,7 +230,8 @@ def _range(declared: Document) -> tuple[int, int | None]:
     return least, int(match[3]) if match[3] else None
 
 
-def _mebibytes(size: JSONValue) -> int:
+def mebibytes(size: JSONValue) -> int:
+    """Return a size of the metadata of a charm in MiB; 0 when there is none that can be read."""
     match = _SIZE.match(str(size or ""))
     if match is None:
         return 0

@@ -112,9 +112,11 @@ class DeployApplication:
         text = ", ".join(words)
         parts = [f"{resource.name}={resource.value}" for resource in self.resources]
         parts += [f"{name}={shown(name, value)}" for name, value in self.options.items()]
-        parts += _written(self.constraints)
-        parts += [f"storage {name}={_directive(item)}" for name, item in self.storage.items()]
-        parts += [f"device {name}={_directive(item)}" for name, item in self.devices.items()]
+        parts += written_constraints(self.constraints)
+        parts += [
+            f"storage {name}={written_directive(item)}" for name, item in self.storage.items()
+        ]
+        parts += [f"device {name}={written_directive(item)}" for name, item in self.devices.items()]
         parts += [f"placed on {directive}" for directive in self.placement]
         parts += [
             f"{endpoint or 'all endpoints'} bound to {space}"
@@ -178,7 +180,7 @@ class SetConstraints:
 
     def describe(self) -> str:
         """Return the step as one line."""
-        changes = ", ".join(_written(self.constraints))
+        changes = ", ".join(written_constraints(self.constraints))
         return f"constrain {self.application}: {changes}"
 
     def to_json(self) -> Document:
@@ -496,8 +498,8 @@ RelationStep: TypeAlias = "RemoveRelation | AddRelation"
 Step: TypeAlias = "UploadCharm | ApplicationStep | RelationStep | MakeOffer | GrantOffer"
 
 
-def _written(constraints: Document) -> list[str]:
-    """Return constraints as a bundle writes them; sizes are in MiB."""
+def written_constraints(constraints: Document) -> list[str]:
+    """Return constraints as a bundle writes them, each a text; sizes are in MiB."""
     found = []
     for name, value in constraints.items():
         text = str(value).lower() if isinstance(value, bool) else str(value)
@@ -507,7 +509,7 @@ def _written(constraints: Document) -> list[str]:
     return found
 
 
-def _directive(directive: Document) -> str:
+def written_directive(directive: Document) -> str:
     """Return a storage or device directive as a bundle writes it."""
     parts = [str(directive[key]) for key in ("Pool", "Count", "Type") if directive.get(key)]
     size = directive.get("Size")

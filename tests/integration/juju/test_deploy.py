@@ -18,14 +18,16 @@ from ckf_airgap.charms.charm import Base, Charm
 from ckf_airgap.charms.charmfile import read_charm
 from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.documents import Document, load_mapping
-from ckf_airgap.errors import BundleError, ControllerError, RefusedError
+from ckf_airgap.errors import BundleError, ControllerError, MissingError, RefusedError
 from ckf_airgap.images.reference import Registry
-from ckf_airgap.juju.applying.deploy import DeployEvent, DeployEventKind, plan_for
+from ckf_airgap.juju.applying.deploy import plan_for
+from ckf_airgap.juju.applying.events import DeployEvent, DeployEventKind
 from ckf_airgap.juju.controller.connection import connect
 from ckf_airgap.juju.controller.status import read_live_model, read_status
 from ckf_airgap.juju.controller.store import JujuTarget
 from ckf_airgap.juju.controller.upload import RegistryAuth
 from ckf_airgap.juju.planning.identity import RECORD_KEY, DeploymentRecord
+from ckf_airgap.juju.planning.steps import AttachResources
 from ckf_airgap.juju.watching.watch import wait_active_idle
 from ckf_airgap.rehearsal.host.controller import RehearsalController
 from ckf_airgap.rehearsal.standin import write_standin
@@ -104,7 +106,7 @@ async def test_a_bundle_is_deployed_as_it_says(
     assert minio.identity.record == record
     assert controller.findings["kubeflow"] == ()
     assert events[-1].done == events[-1].total == len(report.plan.steps)
-    assert str(events[-1]).startswith("[9/9] related ")
+    assert str(events[-1]).startswith("[13/13] related ")
     assert report.to_json()["uploads"] == 3
 
 
@@ -214,7 +216,7 @@ async def test_a_file_resource_is_uploaded(
         await deploy(session, parse(text), charms)
         tuning.unlink()
         later = parse(text.replace("kfp-db:", "katib-db:"))
-        with pytest.raises(RefusedError, match=r"cannot read .*tuning\.cnf"):
+        with pytest.raises(MissingError, match=r"cannot read .*tuning\.cnf"):
             await deploy(session, later, charms)
     assert set(deployed(controller)) == {"kfp-db"}
 
@@ -232,7 +234,9 @@ async def test_a_second_deployment_does_nothing(
         f"{request.facade}.{request.method}"
         for request in list(controller.models["kubeflow"].requests)[before:]
     }
-    assert not {name for name in methods if name.partition(".")[0] not in QUIET}
+    assert {name for name in methods if name.partition(".")[0] not in QUIET} == {
+        "Bundle.ExportBundle"
+    }
     assert {
         name for name in methods if name.startswith(("Application.", "Resources.", "Annotations."))
     } == {"Application.Get", "Resources.ListResources", "Annotations.Get"}
@@ -281,7 +285,9 @@ async def test_an_application_that_is_there_is_brought_in_line(
         "configure minio: port=9002",
         "constrain minio: mem=2048, cores=1, arch=amd64",
         "scale minio from 2 to 3",
+        "note what minio was deployed from",
         "configure kfp-api: trust=true",
+        "note what kfp-api was deployed from",
     ]
     minio = live.applications["minio"]
     assert minio.scale == 3
@@ -480,9 +486,11 @@ async def test_the_login_of_one_image_is_sent_with_it_alone_and_recognised_again
         async with connect(kubeflow, timeouts=QUICK) as session:
             await deploy(session, given, charms, registry_auth=auth)
             again = await plan_for(session, given, charms, registry_auth=auth)
-            with pytest.raises(RefusedError, match="was deployed with a different login"):
-                await plan_for(session, bundle, charms, registry_auth=auth)
+            other = await plan_for(session, bundle, charms, registry_auth=auth)
     assert again.steps == ()
+    (attach,) = other.steps
+    assert isinstance(attach, AttachResources)
+    assert [(item.kind, item.name) for item in attach.differences] == [("pull-login", "oci-image")]
     assert "0wn-s3cr3t" not in caplog.text
     passwords = sorted(yaml.safe_load(body)["password"] for body in image_bodies(controller))
     assert passwords == ["0wn-s3cr3t", "s3cr3t!", "s3cr3t!", "s3cr3t!"]

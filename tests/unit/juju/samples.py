@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.charms.charm import Charm, charm_from_documents
 from ckf_airgap.documents import load_mapping
+from ckf_airgap.juju.planning.steps import Step, UploadCharm
 
 
 def charm(text: str, *, bases: str = "[ubuntu@22.04]", file: str | None = None) -> Charm:
@@ -35,6 +38,14 @@ def charm(text: str, *, bases: str = "[ubuntu@22.04]", file: str | None = None) 
 def bundle(text: str) -> Bundle:
     """Return a bundle from its YAML."""
     return Bundle.from_document(load_mapping(text, where="bundle"), where="bundle")
+
+
+def bare(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """Return steps without what they say of how things differ."""
+    return tuple(
+        step if isinstance(step, UploadCharm) else dataclasses.replace(step, differences=())
+        for step in steps
+    )
 
 
 MINIO = charm(

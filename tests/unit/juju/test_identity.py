@@ -3,32 +3,45 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
+from typing import Any
 
 import pytest
 
-from ckf_airgap.errors import Problem, RefusedError
+from ckf_airgap.bundle.bundle import Bundle
+from ckf_airgap.charms.charm import Base
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.juju.controller.upload import RegistryAuth, image_details, image_documents
+from ckf_airgap.juju.planning.comparing import charm_differences, resource_differences
+from ckf_airgap.juju.planning.differences import Difference
 from ckf_airgap.juju.planning.identity import (
     DeploymentRecord,
     HeldIdentity,
+    Ownership,
+    RecordedResource,
     WantedIdentity,
     WantedResource,
-    compare,
     sha384,
 )
-from ckf_airgap.juju.planning.live import LiveApplication, LiveModel
-from ckf_airgap.juju.planning.planner import plan_deployment
+from ckf_airgap.juju.planning.live import LiveApplication
+from ckf_airgap.juju.planning.requested import RequestedApplication, requested
 from tests.unit.juju.samples import MINIO, bundle
 
 IMAGE = "reg:5000/minio:1"
 AUTH = RegistryAuth(username="me", password="secret", registry=Registry.parse("reg:5000"))
 TYPES = {name: option.type for name, option in MINIO.options.items()}
+
+
+def document_sha(image: str) -> str:
+    return hashlib.sha256(image_documents(image, None)[0]).hexdigest()
+
+
 RECORD = DeploymentRecord(
     charm_url="local:minio-0",
     charm_sha256="a" * 64,
     charm_file="minio_r278.charm",
-    images={"oci-image": IMAGE},
+    resources={"oci-image": RecordedResource(value=IMAGE, sha256=document_sha(IMAGE))},
 )
 
 
@@ -39,7 +52,13 @@ def fingerprint(image: str, auth: RegistryAuth | None = None) -> str:
 def wanted(image: str = IMAGE, auth: RegistryAuth | None = None) -> WantedIdentity:
     bare = frozenset(map(sha384, image_documents(image, None)))
     forms = frozenset(map(sha384, image_documents(image, auth)))
-    resource = WantedResource(value=image, fingerprints=forms, without_login=bare - forms)
+    resource = WantedResource(
+        value=image,
+        fingerprints=forms,
+        without_login=bare - forms,
+        sha256=document_sha(image),
+        has_login=auth is not None,
+    )
     return WantedIdentity(
         charm_file="minio_r278.charm", charm_sha256="a" * 64, resources={"oci-image": resource}
     )
@@ -51,130 +70,6 @@ HELD = HeldIdentity(
     fingerprints={"oci-image": fingerprint(IMAGE)},
     option_types=TYPES,
 )
-
-
-def differences(want: WantedIdentity, held: HeldIdentity) -> list[str]:
-    return [problem.what for problem in compare("minio", MINIO, want, held).differences]
-
-
-def test_the_same_charm_and_image_do_not_differ() -> None:
-    found = compare("minio", MINIO, wanted(), HELD)
-    assert (found.differences, found.unknown) == ((), ())
-
-
-def test_an_image_that_jujus_own_client_uploaded_is_recognised() -> None:
-    theirs = f'registrypath: {IMAGE}\nusername: ""\npassword: ""\n'.encode()
-    held = dataclasses.replace(HELD, record=None, fingerprints={"oci-image": sha384(theirs)})
-    found = compare("minio", MINIO, wanted(), held)
-    assert (found.differences, found.unknown) == ((), ("charm",))
-
-
-def test_another_build_under_the_same_file_name_differs() -> None:
-    want = dataclasses.replace(wanted(), charm_sha256="b" * 64)
-    assert differences(want, HELD) == [
-        "its charm local:minio-0 was deployed from another minio_r278.charm, not from this file"
-    ]
-
-
-def test_another_file_is_named_with_the_one_that_was_deployed() -> None:
-    want = dataclasses.replace(wanted(), charm_sha256="b" * 64, charm_file="minio_r300.charm")
-    assert differences(want, HELD) == [
-        "its charm local:minio-0 was deployed from minio_r278.charm, not from minio_r300.charm"
-    ]
-
-
-def test_without_record_another_set_of_options_shows_another_charm() -> None:
-    types = {**TYPES, "port": "string", "old": "int"}
-    held = dataclasses.replace(HELD, record=None, option_types=types)
-    assert differences(wanted(), held) == [
-        (
-            "its charm local:minio-0 is not the one in minio_r278.charm: they declare different "
-            "options (old, port)"
-        )
-    ]
-
-
-def test_without_record_the_same_options_leave_the_charm_unknown() -> None:
-    held = dataclasses.replace(HELD, record=None)
-    found = compare("minio", MINIO, wanted(), held)
-    assert (found.differences, found.unknown) == ((), ("charm",))
-
-
-def test_another_image_is_named_with_the_one_that_was_deployed() -> None:
-    assert differences(wanted("new:5000/minio:2"), HELD) == [
-        "the image is reg:5000/minio:1, not new:5000/minio:2"
-    ]
-
-
-def test_an_image_that_was_attached_by_hand_differs() -> None:
-    held = dataclasses.replace(HELD, fingerprints={"oci-image": fingerprint("evil/minio:666")})
-    assert differences(wanted(), held) == [
-        (
-            "reg:5000/minio:1 was deployed with a different login, or the resource has been "
-            "attached again since"
-        )
-    ]
-
-
-def test_another_pull_login_differs_and_no_login_says_so() -> None:
-    (other,) = differences(
-        wanted(auth=AUTH),
-        dataclasses.replace(
-            HELD,
-            fingerprints={
-                "oci-image": fingerprint(IMAGE, dataclasses.replace(AUTH, password="old"))
-            },
-        ),
-    )
-    assert "a different login" in other
-    assert differences(wanted(auth=AUTH), HELD) == [
-        "the model has no login for pulling it from the registry"
-    ]
-    held = dataclasses.replace(HELD, fingerprints={"oci-image": fingerprint(IMAGE, AUTH)})
-    assert differences(wanted(auth=AUTH), held) == []
-
-
-def test_an_unknown_image_without_record_is_unknown() -> None:
-    held = dataclasses.replace(HELD, record=None, fingerprints={"oci-image": "ab" * 48})
-    assert compare("minio", MINIO, wanted(), held).unknown == ("charm", "resource oci-image")
-
-
-def test_a_resource_that_was_never_uploaded_or_is_not_declared_differs() -> None:
-    empty = dataclasses.replace(HELD, fingerprints={"oci-image": ""})
-    assert differences(wanted(), empty) == ["it was never uploaded, but should be reg:5000/minio:1"]
-    none = dataclasses.replace(HELD, fingerprints={})
-    assert differences(wanted(), none) == [
-        "the charm in the model has no such resource, so it cannot have reg:5000/minio:1"
-    ]
-
-
-def test_resources_that_were_not_asked_for_are_unknown() -> None:
-    held = dataclasses.replace(HELD, fingerprints=None)
-    assert compare("minio", MINIO, wanted(), held).unknown == ("resource oci-image",)
-
-
-def test_a_file_with_other_content_differs() -> None:
-    resource = WantedResource(value="t.cnf", fingerprints=frozenset({"cd" * 48}), is_image=False)
-    want = dataclasses.replace(wanted(), resources={"tuning": resource})
-    held = dataclasses.replace(HELD, fingerprints={"tuning": "ef" * 48})
-    assert differences(want, held) == ["the file in the model differs from t.cnf"]
-
-
-class TestRecord:
-    def test_reads_back_what_it_wrote(self) -> None:
-        assert DeploymentRecord.parse(RECORD.to_text()) == RECORD
-
-    @pytest.mark.parametrize(
-        "text",
-        [None, 7, "", "{", "[]", "{}", '{"charm": 1}', "[" * 100_000, '{"images": {}}'],
-    )
-    def test_what_cannot_be_read_is_no_record(self, text: str) -> None:
-        assert DeploymentRecord.parse(text) is None
-
-    def test_no_image_may_be_anything_but_text(self) -> None:
-        assert DeploymentRecord.parse(RECORD.to_text().replace(f'"{IMAGE}"', "{}")) is None
-
-
 BUNDLE = f"""
 bundle: kubernetes
 applications:
@@ -186,36 +81,296 @@ applications:
 """
 
 
-def live(held: HeldIdentity, **options: str | int) -> LiveModel:
-    minio = LiveApplication(
-        name="minio", charm="minio", scale=1, options={**options}, identity=held
+def asked(identity: WantedIdentity | None, parsed: Bundle | None = None) -> RequestedApplication:
+    parsed = parsed or bundle(BUNDLE)
+    return requested(parsed.applications["minio"], parsed, MINIO, identity)
+
+
+def charm_of(identity: WantedIdentity | None, held: HeldIdentity, **live: Any) -> list[Difference]:
+    present = LiveApplication(name="minio", charm="minio", identity=held, **live)
+    return [*charm_differences(asked(identity), present)]
+
+
+def resources_of(identity: WantedIdentity | None, held: HeldIdentity) -> list[Difference]:
+    return [*resource_differences(asked(identity), held)]
+
+
+def without_record(**changes: Any) -> HeldIdentity:
+    return dataclasses.replace(HELD, record=None, **changes)
+
+
+class TestCharm:
+    def test_the_same_file_does_not_differ(self) -> None:
+        assert charm_of(wanted(), HELD) == []
+
+    def test_another_build_under_the_same_name_is_told_by_its_digest(self) -> None:
+        want = dataclasses.replace(wanted(), charm_sha256="b" * 64)
+        assert charm_of(want, HELD) == [
+            Difference(
+                application="minio",
+                kind="charm",
+                old="minio_r278.charm (sha256 aaaaaaaa)",
+                new="minio_r278.charm (sha256 bbbbbbbb)",
+                reason="another file of that name",
+            )
+        ]
+
+    def test_another_file_is_named_with_the_one_that_was_deployed(self) -> None:
+        record = dataclasses.replace(RECORD, charm_file="minio_r9.charm", charm_sha256="b" * 64)
+        (found,) = charm_of(wanted(), dataclasses.replace(HELD, record=record))
+        assert (found.old, found.new, found.reason) == ("minio_r9.charm", "minio_r278.charm", "")
+        assert found.is_known
+
+    def test_without_record_the_charm_is_brought_in_line(self) -> None:
+        (found,) = charm_of(wanted(), without_record())
+        assert (found.old, found.new) == ("local:minio-0", "minio_r278.charm")
+        assert found.reason == "no record says which file it was deployed from"
+        assert not found.is_known
+
+    def test_a_charm_that_was_refreshed_since_says_so(self) -> None:
+        (found,) = charm_of(wanted(), without_record(former=RECORD, charm_url="local:minio-1"))
+        assert found.old == "local:minio-1"
+        assert found.reason == (
+            "it has been refreshed since minio_r278.charm was deployed, and no record says from "
+            "which file"
+        )
+        bare = dataclasses.replace(RECORD, charm_file="")
+        (found,) = charm_of(wanted(), without_record(former=bare))
+        assert "refreshed since local:minio-0 was" in found.reason
+
+    def test_a_file_that_was_not_read_is_not_compared(self) -> None:
+        assert charm_of(dataclasses.replace(wanted(), charm_sha256=""), HELD) == []
+
+    def test_nothing_is_compared_without_an_identity(self) -> None:
+        assert charm_of(None, without_record()) == []
+
+    def test_an_option_that_the_charm_lacks_takes_another_charm(self) -> None:
+        held = dataclasses.replace(HELD, option_types={"mode": "string"})
+        for want in (wanted(), None):
+            (found,) = charm_of(want, held)
+            assert found.reason == "the charm in the model has no option port"
+            assert (found.old, found.new) == ("local:minio-0", "minio_r278.charm")
+
+    def test_options_that_are_not_known_lack_nothing(self) -> None:
+        assert charm_of(wanted(), dataclasses.replace(HELD, option_types=None)) == []
+
+    def test_a_resource_that_the_charm_lacks_takes_another_charm(self) -> None:
+        (found,) = charm_of(wanted(), dataclasses.replace(HELD, fingerprints={"other": "ab"}))
+        assert found.reason == "the charm in the model has no resource oci-image"
+
+    def test_another_base_takes_the_charm_again(self) -> None:
+        same = Base(name="ubuntu", channel="22.04/stable")
+        other = Base(name="ubuntu", channel="20.04/stable")
+        assert charm_of(wanted(), HELD, base=same) == []
+        assert charm_of(None, HELD, base=other) == []
+        (found,) = charm_of(wanted(), HELD, base=other)
+        assert (found.kind, found.old, found.new) == ("base", "ubuntu@20.04", "ubuntu@22.04")
+
+
+class TestResources:
+    def test_the_same_image_does_not_differ(self) -> None:
+        assert resources_of(wanted(), HELD) == []
+        assert resources_of(None, dataclasses.replace(HELD, fingerprints={})) == []
+
+    def test_an_image_that_jujus_own_client_uploaded_is_recognised(self) -> None:
+        theirs = f'registrypath: {IMAGE}\nusername: ""\npassword: ""\n'.encode()
+        held = without_record(fingerprints={"oci-image": sha384(theirs)})
+        assert resources_of(wanted(), held) == []
+
+    def test_another_image_is_named_with_the_one_that_was_deployed(self) -> None:
+        (found,) = resources_of(wanted("new:5000/minio:2"), HELD)
+        assert (found.kind, found.name) == ("resource", "oci-image")
+        assert (found.old, found.new, found.reason) == (IMAGE, "new:5000/minio:2", "")
+        assert found.is_known
+
+    def test_an_image_that_was_attached_by_hand_is_not_known(self) -> None:
+        held = dataclasses.replace(HELD, fingerprints={"oci-image": fingerprint("evil/minio:666")})
+        (found,) = resources_of(wanted(), held)
+        assert (found.kind, found.old, found.new) == ("resource", None, IMAGE)
+        assert found.reason == f"{IMAGE} has been attached again since it was deployed"
+        assert not found.is_known
+
+    def test_a_login_that_the_model_lacks(self) -> None:
+        (found,) = resources_of(wanted(auth=AUTH), HELD)
+        assert (found.kind, found.name) == ("pull-login", "oci-image")
+        assert (found.old, found.new) == ("no login", "login of the registry")
+
+    def test_another_login_is_the_only_difference(self) -> None:
+        old = fingerprint(IMAGE, dataclasses.replace(AUTH, password="old"))
+        resource = RecordedResource(value=IMAGE, sha256=document_sha(IMAGE), has_login=True)
+        held = dataclasses.replace(
+            HELD,
+            record=dataclasses.replace(RECORD, resources={"oci-image": resource}),
+            fingerprints={"oci-image": old},
+        )
+        (found,) = resources_of(wanted(auth=AUTH), held)
+        assert (found.kind, found.new) == ("pull-login", "login of the registry")
+        assert "another login" in found.reason
+        (found,) = resources_of(wanted(), held)  # the login is taken back
+        assert (found.kind, found.new) == ("pull-login", "no login")
+        held = dataclasses.replace(held, fingerprints={"oci-image": fingerprint(IMAGE, AUTH)})
+        assert resources_of(wanted(auth=AUTH), held) == []
+
+    def test_a_record_of_an_earlier_version_knows_the_image_by_its_name(self) -> None:
+        record = dataclasses.replace(RECORD, resources={"oci-image": RecordedResource(value=IMAGE)})
+        held = dataclasses.replace(HELD, record=record, fingerprints={"oci-image": "ab" * 48})
+        (found,) = resources_of(wanted(), held)
+        assert found.kind == "pull-login"
+        (found,) = resources_of(wanted("r/other:1"), held)
+        assert (found.kind, found.old) == ("resource", IMAGE)
+
+    def test_without_record_it_is_brought_in_line(self) -> None:
+        held = without_record(fingerprints={"oci-image": "ab" * 48})
+        (found,) = resources_of(wanted(), held)
+        assert (found.old, found.new) == (None, IMAGE)
+        assert found.reason == "no record says what was uploaded"
+        assert not found.is_known
+
+    def test_one_that_was_never_uploaded_is_uploaded(self) -> None:
+        for fingerprints in ({"oci-image": ""}, {}):
+            (found,) = resources_of(wanted(), dataclasses.replace(HELD, fingerprints=fingerprints))
+            assert (found.old, found.new) == (None, IMAGE)
+            assert found.reason == "it was never uploaded"
+            assert found.is_known
+
+    def test_one_that_the_controller_does_not_tell_is_uploaded_again(self) -> None:
+        (found,) = resources_of(wanted(), without_record(fingerprints=None))
+        assert found.reason == "the controller does not tell its resources"
+        assert not found.is_known
+
+    def test_a_file_is_compared_by_its_content_and_shown_by_its_name(self) -> None:
+        resource = WantedResource(
+            value="/srv/a/t.cnf", fingerprints=frozenset({"cd"}), sha256="1" * 64, is_image=False
+        )
+        want = dataclasses.replace(wanted(), resources={"tuning": resource})
+        assert resources_of(want, dataclasses.replace(HELD, fingerprints={"tuning": "cd"})) == []
+        for sha256, old in (("2" * 64, "old.cnf"), ("1" * 64, None)):
+            known = RecordedResource(value="old.cnf", sha256=sha256, is_image=False)
+            record = dataclasses.replace(RECORD, resources={"tuning": known})
+            held = dataclasses.replace(HELD, record=record, fingerprints={"tuning": "ef"})
+            (found,) = resources_of(want, held)
+            assert (found.kind, found.old, found.new) == ("resource", old, "t.cnf")
+
+    def test_a_file_of_an_earlier_record_is_not_known_by_its_name(self) -> None:
+        resource = WantedResource(value="t.cnf", fingerprints=frozenset({"cd"}), is_image=False)
+        known = RecordedResource(value="t.cnf", is_image=False)
+        held = dataclasses.replace(
+            HELD,
+            record=dataclasses.replace(RECORD, resources={"tuning": known}),
+            fingerprints={"tuning": "ef"},
+        )
+        want = dataclasses.replace(wanted(), resources={"tuning": resource})
+        (found,) = resources_of(want, held)
+        assert (found.kind, found.old) == ("resource", "t.cnf")
+
+
+FULL = dataclasses.replace(
+    RECORD,
+    release="1.10",
+    resources={
+        "oci-image": RecordedResource(value=IMAGE, sha256="1" * 64, has_login=True),
+        "conf": RecordedResource(value="a.cnf", sha256="2" * 64, is_image=False),
+    },
+    owned=Ownership(
+        options=frozenset({"port", "mode"}),
+        annotations=frozenset({"gui-x"}),
+        constraints=frozenset({"mem"}),
+        exposed=frozenset({"", "web"}),
+        trust=True,
+    ),
+    storage={"data": "kubernetes,10G"},
+    devices={"gpu": "1,nvidia.com/gpu"},
+    placement=("a=b",),
+    version="0.1",
+)
+
+
+class TestRecord:
+    def test_reads_back_what_it_wrote(self) -> None:
+        assert DeploymentRecord.parse(RECORD.to_text()) == RECORD
+        assert DeploymentRecord.parse(FULL.to_text()) == FULL
+
+    def test_knows_its_images(self) -> None:
+        assert FULL.images == {"oci-image": IMAGE}
+
+    def test_a_record_of_an_earlier_version_is_read_and_owns_nothing(self) -> None:
+        text = json.dumps(
+            {
+                "charm": "local:minio-0",
+                "file": "minio_r278.charm",
+                "sha256": "a" * 64,
+                "images": {"oci-image": IMAGE},
+                "version": "0.9",
+            }
+        )
+        assert DeploymentRecord.parse(text) == DeploymentRecord(
+            charm_url="local:minio-0",
+            charm_sha256="a" * 64,
+            charm_file="minio_r278.charm",
+            resources={"oci-image": RecordedResource(value=IMAGE)},
+            version="0.9",
+        )
+
+    @pytest.mark.parametrize(
+        "text",
+        [None, 7, "", "{", "[]", "{}", '{"charm": 1}', "[" * 100_000, '{"images": {}}'],
     )
-    return LiveModel(name="kubeflow", applications={"minio": minio})
+    def test_what_cannot_be_read_is_no_record(self, text: str) -> None:
+        assert DeploymentRecord.parse(text) is None
 
-
-def test_a_plan_refuses_every_difference_at_once() -> None:
-    held = dataclasses.replace(HELD, option_types={"mode": "string"})
-    want = dataclasses.replace(wanted("new:5000/minio:2"), charm_sha256="b" * 64)
-    with pytest.raises(RefusedError) as caught:
-        plan_deployment(bundle(BUNDLE), {"minio": MINIO}, live(held), {"minio": want})
-    assert caught.value.exit_code == 6
-    assert "nothing was changed" in caught.value.message
-    assert "later version" in caught.value.fix
-    assert [problem.where for problem in caught.value.problems] == [
-        "application minio",
-        "application minio, resource oci-image",
-        "application minio",
-    ]
-    assert caught.value.problems[-1] == Problem(
-        "its charm local:minio-0 in the model has no option port", "application minio"
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"resources": []},
+            {"resources": {"a": "b"}},
+            {"resources": {"a": {"value": 1}}},
+            {"resources": {"a": {"value": "x", "sha256": 1}}},
+            {"resources": None, "images": {"a": {}}},
+            {"owned": []},
+            {"owned": {"options": "x"}},
+            {"owned": {"options": [1]}},
+            {"placement": {}},
+            {"storage": {"a": 1}},
+            {"release": 1},
+            {"version": None},
+            {"charm": None},
+        ],
     )
+    def test_a_record_with_anything_else_in_it_is_none(self, changes: dict[str, Any]) -> None:
+        document = {**json.loads(FULL.to_text()), **changes}
+        assert DeploymentRecord.parse(json.dumps(document)) is None
 
+    def test_a_record_without_resources_is_none(self) -> None:
+        document = json.loads(FULL.to_text())
+        del document["resources"]
+        assert DeploymentRecord.parse(json.dumps(document)) is None
 
-def test_a_plan_warns_once_of_all_that_has_no_record() -> None:
-    held = dataclasses.replace(HELD, record=None)
-    found = plan_deployment(
-        bundle(BUNDLE), {"minio": MINIO}, live(held, port=9001), {"minio": wanted()}
+    @pytest.mark.parametrize(
+        ("changes", "same"),
+        [
+            ({"version": "9"}, True),
+            ({"charm_file": "other.charm"}, True),
+            ({"release": "1.11"}, False),
+            ({"charm_url": "local:minio-1"}, False),
+            ({"charm_sha256": "b" * 64}, False),
+            ({"owned": Ownership(trust=True)}, False),
+            ({"storage": {}}, False),
+            ({"resources": {}}, False),
+        ],
     )
-    (warning,) = found.warnings
-    assert "compared with the bundle: minio" in warning.what
-    assert len(found.steps) == 1
+    def test_says_the_same_whatever_files_are_called(
+        self, changes: dict[str, Any], same: bool
+    ) -> None:
+        assert FULL.says(dataclasses.replace(FULL, **changes)) is same
+
+    def test_the_name_of_a_file_does_not_matter_and_that_of_an_image_does(self) -> None:
+        for name, same in (("conf", True), ("oci-image", False)):
+            other = dataclasses.replace(FULL.resources[name], value="other")
+            record = dataclasses.replace(FULL, resources={**FULL.resources, name: other})
+            assert FULL.says(record) is same
+
+    def test_what_is_set_is_owned_also_after_a_refresh_by_hand(self) -> None:
+        owned = FULL.owned
+        assert HeldIdentity(record=FULL).owned == owned
+        assert HeldIdentity(former=FULL).owned == owned
+        assert HeldIdentity().owned == Ownership()
