@@ -276,9 +276,7 @@ class _Wait:
             verdict=verdict,
             expected=self._tracker.expected,
             elapsed_s=now - self._started,
-            silent_since=(
-                reader.unanswered_since if now >= self.deadline else reader.silent_since
-            ),
+            silent_since=(reader.unanswered_since if now >= self.deadline else reader.silent_since),
             removed=self._tracker.removed,
         )
 
