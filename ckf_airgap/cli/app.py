@@ -26,6 +26,7 @@ COMMANDS: Final[Mapping[str, Place]] = {
         "verify": "Verify that a pack is complete and undamaged.",
         "unpack": "Lay out a pack: ~/charms, ~/retagged-images.txt and the rest.",
         "render": "Make the overlay that points a bundle at a private registry.",
+        "plan": "Show what deploying a bundle would change in a model.",
         "deploy": "Deploy a bundle from local charms and wait until it is active.",
         "rehearse": "Deploy a bundle on the embedded controller.",
         "controller": "Run the embedded controller until stopped.",

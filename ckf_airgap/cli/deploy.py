@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Final
+import dataclasses
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 
 import ckf_airgap
 from ckf_airgap.cli.options import (
@@ -15,65 +16,80 @@ from ckf_airgap.cli.options import (
     timeout_option,
     verbosity_options,
 )
-from ckf_airgap.cli.renderoptions import rendering_options
+from ckf_airgap.cli.planoptions import (
+    create_model_option,
+    login_options,
+    naming_create_model,
+    policy_options,
+    skip_releases_option,
+)
+from ckf_airgap.cli.renderoptions import INPUT_FIELDS, rendering_options
 from ckf_airgap.cli.targets import error_grace_option, idle_option, juju_options
 from ckf_airgap.cli.terminal import Terminal
-from ckf_airgap.cli.wording import plural
-from ckf_airgap.errors import (
-    InputError,
-    InterruptedRunError,
-    ModelNotFoundError,
-    WaitTimeoutError,
-    WorkloadError,
-    unreadable,
-)
+from ckf_airgap.errors import InterruptedRunError, UsageError, WaitTimeoutError, WorkloadError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ckf_airgap import Deployment, Inputs, JujuTarget, RegistryLogin
+    from ckf_airgap import Inputs, JujuTarget, Policy, RegistryLogin, SavedPlan
 
 SCHEMA: Final = "ckf-airgap/deploy/v1"
-PLAN_SCHEMA: Final = "ckf-airgap/plan/v1"
-PASSWORD_VARIABLE: Final = "CKF_AIRGAP_REGISTRY_PASSWORD"  # noqa: S105 - a name
-MAX_PASSWORD_BYTES: Final = 64 * 1024
-"""Size of a password's file; tokens that registries take for one have a few thousand bytes."""
+
+
+class _DeployCommand(click.Command):
+    """A command whose flag ``--no-wait`` may have the value ``force``.
+
+    An option of click that may have a value takes the next argument for it, which is the bundle.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse arguments, with the value made an option of its own."""
+        found = ["--no-wait-force" if text == "--no-wait=force" else text for text in args]
+        return super().parse_args(ctx, found)
 
 
 @click.command(
     "deploy",
+    cls=_DeployCommand,
     epilog="""\b
 Examples:
   ckf-airgap deploy 1.11 --dry-run
   ckf-airgap deploy 1.11 --create-model --timeout 1h
 """,
 )
-@rendering_options()
+@rendering_options(may_be_saved=True)
 @juju_options
-@click.option("--create-model", is_flag=True, help="Create the model if it does not exist.")
-@click.option("--dry-run", is_flag=True, help="Print what would be done, without doing it.")
+@create_model_option
+@click.option(
+    "--dry-run", is_flag=True, help="Print what would be done as `plan` does, without doing it."
+)
+@click.option(
+    "--plan",
+    "plan_file",
+    type=UserPath(),
+    metavar="FILE",
+    help="Carry out the plan that `plan -o FILE` wrote, or nothing when something has changed. "
+    "BUNDLE and options are taken from it.",
+)
+@policy_options
+@skip_releases_option
+@click.option(
+    "--manual-steps-done",
+    is_flag=True,
+    help="Confirm that the steps of an upgrade that are done by hand have been done.",
+)
 @click.option(
     "--wait/--no-wait",
     default=True,
-    help="Whether to wait until everything is active.  [default: --wait]",
+    help="Whether to wait until everything is active. When groups of applications should come one "
+    "after the other, it takes --no-wait=force not to wait between them.  [default: --wait]",
 )
+@click.option("--no-wait-force", "hurries", is_flag=True, hidden=True)
 @timeout_option("1h")
 @idle_option
 @error_grace_option
 @jobs_option
-@click.option(
-    "--registry-username",
-    envvar="CKF_AIRGAP_REGISTRY_USERNAME",
-    show_envvar=True,
-    metavar="NAME",
-    help="User name with which the cluster pulls images from the registry.",
-)
-@click.option(
-    "--registry-password-file",
-    type=UserPath(),
-    metavar="FILE",
-    help=f"File with the password for that user.  [default: ${PASSWORD_VARIABLE}]",
-)
+@login_options
 @json_option
 @verbosity_options
 def command(
@@ -82,85 +98,123 @@ def command(
     target: JujuTarget,
     create_model: bool,
     dry_run: bool,
+    plan_file: Path | None,
+    policy: Policy,
+    skip_releases: bool,
+    manual_steps_done: bool,
     wait: bool,
+    hurries: bool,
     timeout: float,
     idle: float,
     error_grace: float,
     jobs: int,
-    registry_username: str | None,
-    registry_password_file: Path | None,
+    registry_login: RegistryLogin | None,
+    registry_config: Path | None,
 ) -> None:
     """Deploy a bundle from local charms and wait until it is active.
 
-    To continue a deployment that was stopped or failed, run the same command again. If an existing
-    application has another charm, image or pull login, nothing is changed: differences are listed.
-    Everything that can be checked is checked before the first step.
+    Applications that are there become what the bundle says: charms are refreshed in place, and what
+    it says of images, options and the rest is set. `ckf-airgap plan` shows that first.
+
+    To continue a deployment that was stopped or failed, run the same command again. Everything that
+    can be checked is checked before the first step.
     """
+    from ckf_airgap.cli.plan import print_plan
     from ckf_airgap.cli.progress import ProgressView
     from ckf_airgap.cli.reports import deployment_document, finished, standing
     from ckf_airgap.cli.runner import run
 
     terminal = Terminal.current()
+    review = None
+    if plan_file is not None:
+        saved = _with_given(ckf_airgap.load_plan(plan_file))
+        inputs, target, policy = saved.inputs, saved.target, saved.policy
+        create_model = create_model or saved.create_model
+        skip_releases = skip_releases or saved.skip_releases
+        review = saved.check
+    elif not inputs.bundle:
+        raise click.MissingParameter(param=_parameter("bundle"), ctx=click.get_current_context())
     view = ProgressView(terminal, f"deploying {inputs.bundle} into {target.model}")
     operation = ckf_airgap.deploy(
         inputs,
         target,
         create_model=create_model,
         dry_run=dry_run,
-        wait_idle=wait,
+        wait_idle=wait and not hurries,
+        hurries=hurries,
         timeout_s=timeout,
         idle_period_s=idle,
         error_grace_s=error_grace,
         jobs=jobs,
-        registry_login=_registry_login(registry_username, registry_password_file),
+        registry_login=registry_login,
+        registry_config=registry_config,
+        policy=policy,
+        skip_releases=skip_releases,
+        manual_steps_done=manual_steps_done,
+        review=review,
         observer=view,
     )
     try:
-        with view:
+        with view, naming_create_model():
             deployment = run(operation, on_stop=view.on_stop)
     except InterruptedRunError as stopped:
         raise view.interrupted(stopped) from None
-    except ModelNotFoundError as missing:
-        raise ModelNotFoundError(
-            missing.message, fix=f"{missing.fix} Use --create-model to create it."
-        ) from missing
     except (WorkloadError, WaitTimeoutError):
         if view.snapshot is not None and not terminal.json:
             terminal.print(standing(view.snapshot))
         raise
     if dry_run:
-        _print_plan(terminal, deployment)
-    else:
-        terminal.result(finished(deployment), document=deployment_document(SCHEMA, deployment))
+        print_plan(terminal, deployment, skip_releases=skip_releases)
+        return
+    terminal.result(finished(deployment), document=deployment_document(SCHEMA, deployment))
 
 
-def _print_plan(terminal: Terminal, deployment: Deployment) -> None:
-    from ckf_airgap.cli.reports import plan_document
+def _with_given(saved: SavedPlan) -> SavedPlan:
+    """Return a saved plan with what was given on the command line in place of what it says.
 
-    plan = deployment.plan
-    terminal.result([*plan.describe()], document=plan_document(PLAN_SCHEMA, deployment))
-    terminal.note(f"{plural(len(plan.steps), 'step')}; nothing was done")
-
-
-def _registry_login(username: str | None, password_file: Path | None) -> RegistryLogin | None:
-    """Return the login to the registry; a password never comes from the command line."""
-    from ckf_airgap.files import read_small_text
-
-    if username is None:
-        return None
-    if password_file is not None:
-        try:
-            text = read_small_text(password_file, MAX_PASSWORD_BYTES, what="a password", pipes=True)
-            password = text.rstrip("\r\n")
-        except UnicodeDecodeError as exc:
-            raise InputError(f"the password file {password_file} is not UTF-8 text") from exc
-        except OSError as exc:
-            raise unreadable(exc, f"the password file {password_file}") from exc
-    else:
-        password = os.environ.get(PASSWORD_VARIABLE, "")
-    if not password:
-        raise InputError(
-            f"there is no password for {username} at the registry",
-            fix=f"Set {PASSWORD_VARIABLE}, or name a file with --registry-password-file.",
+    Raises:
+        UsageError: when a setting is missing whose value the plan does not keep.
+    """
+    context = click.get_current_context()
+    given: dict[str, Any] = {
+        name: value
+        for name, value in context.params.items()
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+    settings = given.get("settings", ())
+    missing = [
+        place for place in saved.again if not any(text.startswith(f"{place}=") for text in settings)
+    ]
+    if missing:
+        raise UsageError(
+            f"the plan was made with --set of {', '.join(missing)}, whose values may be secret and "
+            "are not kept",
+            fix=f"Give --set {missing[0]}=... again.",
         )
-    return ckf_airgap.RegistryLogin(username=username, password=password)
+    inputs = dataclasses.replace(
+        saved.inputs,
+        **{
+            name: value
+            for name, value in given.items()
+            if name in INPUT_FIELDS and name != "settings"
+        },
+        settings=_settings(saved, settings),
+    )
+    target = dataclasses.replace(
+        saved.target, **{name: given[name] for name in ("controller", "juju_data") if name in given}
+    )
+    if "model" in given:
+        target = ckf_airgap.JujuTarget.parse(given["model"], juju_data=target.juju_data)
+    return dataclasses.replace(saved, inputs=inputs.absolute(), target=target)
+
+
+def _settings(saved: SavedPlan, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the settings of a saved plan, and those that are given in place of some of them."""
+    places = {text.partition("=")[0] for text in given}
+    kept = [text for text in saved.inputs.settings if text.partition("=")[0] not in places]
+    return (*kept, *given)
+
+
+def _parameter(name: str) -> click.Parameter:
+    command = click.get_current_context().command
+    return next(parameter for parameter in command.params if parameter.name == name)

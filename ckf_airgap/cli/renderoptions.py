@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import click
 
@@ -27,11 +27,27 @@ if TYPE_CHECKING:
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
+INPUT_FIELDS: Final = (
+    "bundle",
+    "charms",
+    "images",
+    "mapping",
+    "registry",
+    "settings",
+    "overlays",
+    "rules",
+    "architecture",
+    "allow_public",
+)
+"""The fields of `Inputs` that are options, by the same names."""
+
+
+def rendering_options(*, stand_ins: bool = False, may_be_saved: bool = False) -> Callable[[_F], _F]:
     """Return ``BUNDLE`` and the options that say how it is rendered, as one argument ``inputs``.
 
     Args:
         stand_ins: Whether charms and image list may be left out, to be made up.
+        may_be_saved: Whether the bundle may be left out, since a saved plan names it.
     """
     charms_default = "stand-in charms" if stand_ins else str(DEFAULT_CHARMS)
     images_default = "as if all were in --registry" if stand_ins else str(DEFAULT_IMAGES)
@@ -40,7 +56,7 @@ def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
         @functools.wraps(function)
         def with_inputs(
             *args: Any,
-            bundle: str,
+            bundle: str | None,
             charms: Path | None,
             images: Path | None,
             mapping: Path | None,
@@ -53,7 +69,7 @@ def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
             **rest: Any,
         ) -> Any:
             inputs = ckf_airgap.Inputs(
-                bundle=bundle,
+                bundle=bundle or "",
                 charms=charms,
                 images=images,
                 mapping=mapping,
@@ -70,7 +86,7 @@ def rendering_options(*, stand_ins: bool = False) -> Callable[[_F], _F]:
             "_F",
             apply(
                 [
-                    click.argument("bundle", type=BundleName()),
+                    click.argument("bundle", type=BundleName(), required=not may_be_saved),
                     click.option(
                         "--charms",
                         type=UserPath("directory"),

@@ -8,10 +8,12 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ckf_airgap.cli.modelview import describe_counts, relations_table, status_table
+from ckf_airgap.cli.planview import differences_of
 from ckf_airgap.cli.safetext import line, visible
 from ckf_airgap.cli.tables import plain_table
 from ckf_airgap.cli.wording import duration, plural
 from ckf_airgap.documents import Document
+from ckf_airgap.juju.planning.hiding import masked
 from ckf_airgap.juju.snapshots.snapshot import ModelSnapshot
 from ckf_airgap.juju.watching.watch import WaitReport
 from ckf_airgap.operations.deploying import Deployment
@@ -79,11 +81,19 @@ def deployment_document(schema: str, deployment: Deployment) -> dict[str, object
 
 
 def plan_document(schema: str, deployment: Deployment) -> dict[str, object]:
-    """Return what a deployment would do as a JSON document."""
+    """Return what a deployment would do as a JSON document, without secrets."""
+    plan = deployment.plan
     return {
         "schema": schema,
         "registry": str(deployment.rendering.registry),
-        **deployment.plan.to_json(),
+        "model": plan.model,
+        "steps": [difference.to_json() for _, difference in differences_of(plan)],
+        "actions": [masked("", step.to_json()) for step in plan.steps],
+        "foreign": [foreign.to_json() for foreign in plan.foreign],
+        "refused": [refusal.to_json() for refusal in plan.refused],
+        "upgrade": deployment.upgrade.to_json(),
+        "unchanged": [*plan.unchanged],
+        "kept-relations": plan.kept_relations,
         "warnings": [warning.to_json() for warning in deployment.warnings],
         "hidden": _hidden(deployment),
     }

@@ -56,11 +56,16 @@ def disk_errors(path: Path) -> Iterator[None]:
 # Writing
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, is_private: bool = False) -> None:
     """Write a text file, whole or not at all.
 
     An existing file keeps its mode and is replaced; a new one gets the user's umask. A device
     or a pipe (``/dev/stdout``) is written to directly.
+
+    Args:
+        path: The file.
+        text: What to write.
+        is_private: Whether nobody but the owner may read it, whoever could read it before.
 
     Raises:
         InputError: when its directory does not exist, or it is a directory itself.
@@ -77,9 +82,9 @@ def write_text(path: Path, text: str) -> None:
             f"cannot write {path}: there is no directory {path.parent}",
             fix="Make the directory, or name a file in another one.",
         )
-    mode = None
+    mode = 0o600 if is_private else None
     with contextlib.suppress(FileNotFoundError):
-        mode = path.stat().st_mode & 0o7777
+        mode = mode or path.stat().st_mode & 0o7777
     with replacing(path, mode=mode) as stream:
         stream.write(text.encode("utf-8"))
 

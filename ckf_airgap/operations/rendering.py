@@ -98,6 +98,26 @@ class Inputs:
         """Return the same for a model that is named as ``[CONTROLLER:][OWNER/]MODEL``."""
         return dataclasses.replace(self, model=model.rpartition(":")[2].rpartition("/")[2])
 
+    def absolute(self) -> Inputs:
+        """Return the same with paths that start from no directory; blocks on the disk."""
+
+        def whole(path: str | Path) -> Path:
+            return Path(path).expanduser().absolute()
+
+        def optional(path: Path | None) -> Path | None:
+            return None if path is None else whole(path)
+
+        return dataclasses.replace(
+            self,
+            bundle=self.bundle if str(self.bundle) in release_names() else whole(self.bundle),
+            charms=optional(self.charms),
+            images=optional(self.images),
+            mapping=optional(self.mapping),
+            rules=optional(self.rules),
+            relative_to=optional(self.relative_to),
+            overlays=tuple(whole(path) for path in self.overlays),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedBundle:

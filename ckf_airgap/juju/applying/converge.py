@@ -78,7 +78,7 @@ OpenSender: TypeAlias = Callable[[Session, int], AbstractAsyncContextManager[Sen
 
 def uploader_of(session: Session, connections: int) -> Uploader:
     """Return what sends charms and resources over HTTP; see `OpenSender`."""
-    return Uploader(session.http, session.timeouts, connections)
+    return session.uploader(connections)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

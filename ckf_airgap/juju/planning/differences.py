@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import Problem
-from ckf_airgap.juju.planning.values import HIDDEN, is_sensitive
+from ckf_airgap.juju.planning.hiding import masked
 
 Kind: TypeAlias = Literal[
     "application",
@@ -33,6 +33,9 @@ Kind: TypeAlias = Literal[
 ``trust`` alone is a kind of its own. ``record`` is the note of what was deployed."""
 
 
+_MAY_BE_SECRET: Final = frozenset({"option", "annotation"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """One thing in which a model is not as it should be.
@@ -56,15 +59,23 @@ class Difference:
     reason: str = ""
     is_known: bool = True
 
+    def shown(self, value: JSONValue) -> JSONValue:
+        """Return one of the two values as it may be shown: secrets of options are hidden."""
+        return masked(self.name, value) if self.kind in _MAY_BE_SECRET else value
+
+    @property
+    def hides(self) -> bool:
+        """Whether a part of a value must not be shown."""
+        return self.shown(self.old) != self.old or self.shown(self.new) != self.new
+
     def to_json(self) -> Document:
         """Return the difference as JSON; values of options that may be secret are hidden."""
-        hides = self.kind in ("option", "annotation") and is_sensitive(self.name)
         document: Document = {
             "application": self.application,
             "kind": self.kind,
             "name": self.name,
-            "old": HIDDEN if hides and self.old is not None else self.old,
-            "new": HIDDEN if hides and self.new is not None else self.new,
+            "old": self.shown(self.old),
+            "new": self.shown(self.new),
             "reason": self.reason,
         }
         return document if self.is_known else {**document, "old-unknown": True}
@@ -88,14 +99,18 @@ class Foreign:
     value: JSONValue = field(default=None, repr=False)
     fix: str = ""
 
+    @property
+    def shown(self) -> JSONValue:
+        """Its value as it may be shown: secrets of options are hidden."""
+        return masked(self.name, self.value) if self.kind in _MAY_BE_SECRET else self.value
+
     def to_json(self) -> Document:
         """Return it as JSON; values of options that may be secret are hidden."""
-        hides = self.kind in ("option", "annotation") and is_sensitive(self.name)
         return {
             "application": self.application,
             "kind": self.kind,
             "name": self.name,
-            "value": HIDDEN if hides else self.value,
+            "value": self.shown,
             "fix": self.fix,
         }
 

@@ -1,0 +1,352 @@
+"""A plan as a person reads it: what changes from what to what, what stays, what is refused.
+
+Each change is one line as long as it fits; otherwise both values follow on lines of their own, and
+of long ones the parts that differ (`ckf_airgap.cli.valuediff`). Nothing is cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from ckf_airgap.cli.safetext import line, visible
+from ckf_airgap.cli.valuediff import Part, compare_values, shortened, value_text
+from ckf_airgap.cli.wording import plural
+from ckf_airgap.juju.planning.differences import Difference, Foreign, Refusal
+from ckf_airgap.juju.planning.plan import Plan
+from ckf_airgap.juju.planning.steps import (
+    AttachResources,
+    DeployApplication,
+    RefreshApplication,
+    RemoveApplication,
+    Step,
+    UploadCharm,
+)
+from ckf_airgap.operations.upgrading import Upgrade
+
+_STYLES: Final[Mapping[str, str]] = {"+": "green", "-": "red", "~": "yellow", "!": "bold red"}
+
+_UNKNOWN: Final = "(not known)"
+
+_INDENT: Final = 4
+
+_LAST: Final = ("relation", "offer")
+"""Kinds that come after everything of single applications."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a plan.
+
+    Attributes:
+        sign: What happens.
+        application: To which application.
+        what: Kind and name of what changes.
+        value: The values, or their parts.
+        note: Why, or what to do.
+    """
+
+    sign: str
+    application: str
+    what: str
+    value: Part
+    note: str = ""
+
+
+class PlanView:
+    """A plan that is drawn as wide as there is room.
+
+    Args:
+        plan: The plan.
+        upgrade: How it leads from release to release.
+    """
+
+    def __init__(self, plan: Plan, upgrade: Upgrade | None = None) -> None:
+        self._plan = plan
+        self._upgrade = upgrade or Upgrade()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the lines of the plan."""
+        plan = self._plan
+        changes = [*_change_rows(plan)]
+        foreign = [_foreign_row(item) for item in plan.foreign]
+        refused = [_refused_row(item) for item in plan.refused]
+        widths = _widths([*changes, *foreign, *refused], options.max_width)
+        first = True
+        for title, rows in (
+            ("", changes),
+            ("left alone, since neither the bundle nor an earlier deployment has set it:", foreign),
+            ("cannot be changed in place, so that nothing is changed:", refused),
+        ):
+            if not rows:
+                continue
+            if not first:
+                yield ""
+            if title:
+                yield Text(title, "bold")
+            for row in rows:
+                yield from _drawn(row, widths, options.max_width)
+            first = False
+        if self._upgrade.by_hand:
+            if not first:
+                yield ""
+            yield from _by_hand(self._upgrade)
+            first = False
+        if not first:
+            yield ""
+        yield summary(plan)
+
+
+def differences_of(plan: Plan) -> Iterator[tuple[Step, Difference]]:
+    """Yield everything that a plan changes, application by application, and the step that does."""
+    found: list[tuple[Step, Difference]] = [
+        (step, difference)
+        for step in plan.steps
+        if not isinstance(step, UploadCharm)
+        for difference in step.differences
+    ]
+    order: dict[str, int] = {}
+    for _, difference in found:
+        order.setdefault(difference.application, len(order))
+    found.sort(key=lambda item: (item[1].kind in _LAST, order[item[1].application]))
+    yield from found
+
+
+def summary(plan: Plan) -> Text:
+    """Return one line that counts what a plan changes, and what it leaves alone."""
+    differences = [difference for _, difference in differences_of(plan)]
+    new = {one.application for one in differences if _is_application(one) and one.old is None}
+    gone = {one.application for one in differences if _is_application(one) and one.new is None}
+    changes = [
+        one
+        for one in differences
+        if one.kind not in (*_LAST, "record") and not {one.application} & (new | gone)
+    ]
+    relations = [one for one in differences if one.kind == "relation"]
+    counts = [
+        (len(new - gone), "new application", "green"),
+        (len(new & gone), "replaced application", "yellow"),
+        (len(gone - new), "removed application", "red"),
+        (len(changes), "change", "yellow"),
+        (sum(one.old is None for one in relations), "new relation", "green"),
+        (sum(one.new is None for one in relations), "removed relation", "red"),
+        (sum(one.kind == "offer" for one in differences), "offer", "green"),
+        (sum(one.kind == "record" for one in differences), "record", ""),
+        (len(plan.unchanged), "application unchanged", ""),
+        (len(plan.foreign), "left alone", ""),
+        (len(plan.refused), "refused", "bold red"),
+    ]
+    parts = [(_counted(count, noun), style) for count, noun, style in counts if count]
+    if not differences:
+        parts.insert(0, (f"nothing to do in model {plan.model}", "green"))
+    text = Text()
+    for number, (part, style) in enumerate(parts):
+        text.append(", " if number else "").append(visible(part), style)
+    return text
+
+
+def _counted(count: int, noun: str) -> str:
+    first, _, rest = noun.partition(" ")
+    match noun:
+        case "application unchanged":
+            return f"{plural(count, first)} {rest}"
+        case "left alone" | "refused":
+            return f"{count} {noun}"
+        case _:
+            return plural(count, noun)
+
+
+def _is_application(difference: Difference) -> bool:
+    return difference.kind == "application"
+
+
+def _change_rows(plan: Plan) -> Iterator[Row]:
+    for step, difference in differences_of(plan):
+        part = _part_of(difference)
+        name = "" if difference.kind == "relation" else difference.name  # which is its value
+        notes = [difference.reason]
+        if isinstance(step, RemoveApplication) and step.lost:
+            notes.append(f"loses {', '.join(step.lost)}")
+        if part.parts and difference.hides:
+            notes.append("parts of it are hidden, and may differ, too")
+        yield Row(
+            sign=part.sign,
+            application=difference.application,
+            what=f"{_kind_text(step, difference)} {name}".strip(),
+            value=part,
+            note="; ".join(filter(None, notes)),
+        )
+
+
+def _kind_text(step: Step, difference: Difference) -> str:
+    """Return what a person calls the kind: a resource that is an image is an image."""
+    if difference.kind != "resource":
+        return difference.kind
+    if isinstance(step, DeployApplication | RefreshApplication | AttachResources):
+        types = {resource.name: resource.type for resource in step.resources}
+        if types.get(difference.name) == "oci-image":
+            return "image"
+    return "resource"
+
+
+def _part_of(difference: Difference) -> Part:
+    old, new = difference.shown(difference.old), difference.shown(difference.new)
+    if not difference.is_known:
+        was = _UNKNOWN if old is None else f"{value_text(old)} {_UNKNOWN}"
+        return Part("~", "", was, "" if new is None else value_text(new))
+    part = shortened(compare_values(old, new))
+    if part.sign == " ":  # what differs is hidden
+        return Part("~", "", part.old, part.new)
+    return part
+
+
+def _foreign_row(item: Foreign) -> Row:
+    return Row(
+        "*",
+        item.application,
+        f"{item.kind} {'' if item.kind == 'relation' else item.name}".strip(),
+        _standing("" if item.shown is None else value_text(item.shown)),
+        item.fix,
+    )
+
+
+def _refused_row(item: Refusal) -> Row:
+    lost = f"replacing it loses {', '.join(item.lost)}" if item.lost else ""
+    return Row(
+        "!",
+        item.application,
+        f"{item.kind} {item.name}".strip(),
+        _standing(item.what),
+        "; ".join(filter(None, (lost, item.fix))),
+    )
+
+
+def _standing(text: str) -> Part:
+    """Return a value that does not change, of which each line is a part."""
+    if "\n" not in text:
+        return Part(" ", "", None, text)
+    lines = tuple(Part(" ", "", each, each) for each in text.split("\n"))
+    return Part(" ", "", parts=lines, is_lines=True)
+
+
+def _by_hand(upgrade: Upgrade) -> Iterator[RenderableType]:
+    yield Text(f"by hand, before the first change (upgrade to {upgrade.release}):", "bold")
+    for one in upgrade.by_hand:
+        step = one.step
+        yield _hanging(0, "*", line(f"{', '.join(one.applications)}: {step.what}"))
+        yield _hanging(_INDENT, "", line(f"{step.why}; see {step.source}", "dim"))
+
+
+def _widths(rows: Iterable[Row], room: int) -> tuple[int, int]:
+    """Return how wide the columns of applications and of what changes are.
+
+    Where there is little room a long name goes beyond its column, not to leave too little of it
+    for values.
+    """
+    names, whats = [0], [0]
+    for row in rows:
+        names.append(cell_len(visible(row.application)))
+        whats.append(cell_len(visible(row.what)))
+    return min(max(names), room * 3 // 10), min(max(whats), room // 4)
+
+
+def _drawn(row: Row, widths: tuple[int, int], room: int) -> Iterator[RenderableType]:
+    """Yield a row: on one line when it fits, else with its values below it."""
+    sign = (f"{row.sign} ", _STYLES.get(row.sign, ""))
+    name = visible(row.application).ljust(widths[0])
+    what = visible(row.what)
+    values = _on_one_line(row.value)
+    note = f"({row.note})" if row.note else ""
+    if values is not None:
+        for told in (note, ""):
+            whole = Text.assemble(sign, name, "  ", (what.ljust(widths[1]), "cyan"), "  ", values)
+            whole.append("  ").append(visible(told), "dim")
+            whole.rstrip()
+            if whole.cell_len <= room:
+                yield whole
+                if note and not told:
+                    yield _hanging(_INDENT, "", line(note, "dim"))
+                return
+    yield Text.assemble(sign, name, "  ", (what, "cyan"))
+    if values is not None:
+        yield from _sides(row.value, _INDENT)
+    for part in row.value.parts:
+        yield from _nested(part, _INDENT, room)
+    if note:
+        yield _hanging(_INDENT, "", line(note, "dim"))
+
+
+def _on_one_line(part: Part) -> Text | None:
+    """Return both values on one line; ``None`` when the part has parts."""
+    if part.parts:
+        return None
+    old = "" if part.old is None else _quoted(visible(part.old))
+    new = "" if part.new is None else _quoted(visible(part.new))
+    match part.sign:
+        case "~":
+            return Text.assemble((old, "red"), " -> ", (new, "green"))
+        case "-":
+            return Text(old, "red")
+        case "+":
+            return Text(new, "green")
+        case _:
+            return Text(visible(part.new or ""))
+
+
+def _quoted(text: str) -> str:
+    """Return a text that can be seen: an empty one, or one with blanks at an end, in quotes."""
+    return text if text and text == text.strip() else f'"{text}"'
+
+
+def _sides(part: Part, indent: int) -> Iterator[RenderableType]:
+    """Yield the values of a part, one below the other."""
+    if part.sign == " ":
+        yield _line_of(" ", visible(part.new or ""), indent)
+        return
+    for sign, text in (("-", part.old), ("+", part.new)):
+        if text is not None:
+            yield _line_of(sign, _quoted(visible(text)), indent)
+
+
+def _nested(part: Part, indent: int, room: int) -> Iterator[RenderableType]:
+    """Yield a part of a value."""
+    if part.sign == "…":
+        yield _line_of(" ", "…", indent)
+        return
+    if not part.name and not part.parts:
+        text = part.new if part.sign == "+" else part.old
+        yield _line_of(part.sign, visible(text or ""), indent)
+        return
+    values = _on_one_line(part)
+    name = Text(visible(part.name), "bold")
+    style = _STYLES.get(part.sign, "")
+    if values is not None:
+        whole = Text.assemble(name, "  ", values)
+        if whole.cell_len + indent + 2 <= room:
+            yield _hanging(indent, part.sign, whole, style)
+            return
+    yield _hanging(indent, part.sign, name, style)
+    if values is not None:
+        yield from _sides(part, indent + 2)
+    for one in part.parts:
+        yield from _nested(one, indent + 2, room)
+
+
+def _line_of(sign: str, text: str, indent: int) -> RenderableType:
+    style = _STYLES.get(sign, "dim")
+    return _hanging(indent, sign, Text(text, style), style)
+
+
+def _hanging(indent: int, sign: str, text: Text, style: str = "") -> RenderableType:
+    """Return a sign and a text, which goes on under itself where it does not fit."""
+    grid = Table.grid()
+    grid.add_column(width=indent + (2 if sign else 0))
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(f"{' ' * indent}{sign}", style), text)
+    return grid
