@@ -128,7 +128,7 @@ def command(
     review = None
     if plan_file is not None:
         saved = _with_given(ckf_airgap.load_plan(plan_file))
-        inputs, target, policy = saved.inputs, saved.target, saved.policy
+        inputs, target, policy = saved.inputs, saved.target, _policy(saved.policy, policy)
         create_model = create_model or saved.create_model
         skip_releases = skip_releases or saved.skip_releases
         review = saved.check
@@ -141,7 +141,6 @@ def command(
         create_model=create_model,
         dry_run=dry_run,
         wait_idle=wait and not hurries,
-        hurries=hurries,
         timeout_s=timeout,
         idle_period_s=idle,
         error_grace_s=error_grace,
@@ -175,12 +174,7 @@ def _with_given(saved: SavedPlan) -> SavedPlan:
     Raises:
         UsageError: when a setting is missing whose value the plan does not keep.
     """
-    context = click.get_current_context()
-    given: dict[str, Any] = {
-        name: value
-        for name, value in context.params.items()
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    }
+    given = _given()
     settings = given.get("settings", ())
     missing = [
         place for place in saved.again if not any(text.startswith(f"{place}=") for text in settings)
@@ -206,6 +200,22 @@ def _with_given(saved: SavedPlan) -> SavedPlan:
     if "model" in given:
         target = ckf_airgap.JujuTarget.parse(given["model"], juju_data=target.juju_data)
     return dataclasses.replace(saved, inputs=inputs.absolute(), target=target)
+
+
+def _given() -> dict[str, Any]:
+    """Return the parameters that are on the command line, with their values."""
+    context = click.get_current_context()
+    return {
+        name: value
+        for name, value in context.params.items()
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+
+
+def _policy(saved: Policy, given: Policy) -> Policy:
+    """Return the policy of a saved plan, with what was given on the command line."""
+    names = _given().keys() & {field.name for field in dataclasses.fields(saved)}
+    return dataclasses.replace(saved, **{name: getattr(given, name) for name in names})
 
 
 def _settings(saved: SavedPlan, given: tuple[str, ...]) -> tuple[str, ...]:

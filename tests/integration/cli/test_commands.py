@@ -91,27 +91,25 @@ class TestDeploy:
         assert len(applications(controller)["dog"]["units"]) == 3
         assert sorted(requests(controller)[before:]) == ["ScaleApplications", "SetConfigs"]
 
-    def test_dry_run_prints_the_steps_and_does_nothing(
+    def test_dry_run_prints_the_plan_and_does_nothing(
         self, deploy: Invoke, controller: ControllerThread
     ) -> None:
         result = deploy("--dry-run")
         assert result.exit_code == 0
-        lines = result.stdout.splitlines()
-        assert len(lines) == 5
-        assert lines[-1] == "relate cat:prey with dog:prey"
-        assert "5 steps; nothing was done" in result.stderr
+        rows = [line.split(maxsplit=3) for line in result.stdout.splitlines()]
+        assert ["+", "cat", "application", "cat_r12.charm"] in rows
+        assert ["+", "cat", "relation", "cat:prey dog:prey"] in rows
+        assert "2 new applications, 1 new relation" in result.stdout
+        assert "nothing was done" in result.stderr
         assert requests(controller) == []
 
     def test_dry_run_as_json(self, deploy: Invoke) -> None:
         document = json.loads(deploy("--dry-run", "--json").stdout)
-        assert document["schema"] == "ckf-airgap/plan/v1"
-        assert [step["step"] for step in document["steps"]] == [
-            "upload-charm",
-            "upload-charm",
-            "deploy",
-            "deploy",
-            "relate",
-        ]
+        assert document["schema"] == "ckf-airgap/plan/v2"
+        actions = [step["step"] for step in document["actions"]]
+        assert actions[:4] == ["upload-charm", "upload-charm", "deploy", "deploy"]
+        kinds = {(step["application"], step["kind"]) for step in document["steps"]}
+        assert {("cat", "application"), ("dog", "scale"), ("cat", "relation")} <= kinds
 
     def test_dry_run_of_a_model_that_would_be_made_makes_none(
         self, deploy: Invoke, controller: ControllerThread
