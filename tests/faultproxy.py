@@ -60,6 +60,7 @@ class FaultProxy:
         self._flowing.set()
         self._open: set[_Pair] = set()
         self._cut_at: int | None = None
+        self._only_answers = False
         self._on_cut: Callable[[], object] = lambda: None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -105,14 +106,18 @@ class FaultProxy:
         for pair in list(self._open):
             pair.reset()
 
-    def cut_after(self, more_bytes: int, then: Callable[[], object] = lambda: None) -> None:
-        """Reset all connections, once, when so many more bytes have passed in both directions.
+    def cut_after(
+        self, more_bytes: int, then: Callable[[], object] = lambda: None, *, answers: bool = False
+    ) -> None:
+        """Reset all connections, once, when so many more bytes have passed.
 
         Args:
             more_bytes: How many; the last of them are not passed on any more.
             then: Called right after that.
+            answers: Count what the server sends alone, so that 1 loses the next answer.
         """
-        self._cut_at = self.total_bytes + more_bytes
+        self._only_answers = answers
+        self._cut_at = self._passed + more_bytes
         self._on_cut = then
 
     def random_cut(self, least: int, most: int) -> int:
@@ -150,9 +155,15 @@ class FaultProxy:
         path.write_text(yaml.safe_dump(document), encoding="utf-8")
         return store
 
-    def counted(self, size: int) -> bool:
+    @property
+    def _passed(self) -> int:
+        return self.received_bytes if self._only_answers else self.total_bytes
+
+    def counted(self, size: int, *, is_up: bool) -> bool:
         """Return whether a piece of this size may pass: the connections may be cut at it."""
-        if self._cut_at is None or self.total_bytes + size < self._cut_at:
+        if self._cut_at is None or (is_up and self._only_answers):
+            return True
+        if self._passed + size < self._cut_at:
             return True
         self._cut_at = None
         self.cut()
@@ -216,7 +227,7 @@ class FaultProxy:
                     if writer.can_write_eof():
                         writer.write_eof()
                     return
-                if not self.counted(len(piece)):
+                if not self.counted(len(piece), is_up=is_up):
                     return
                 if is_up:
                     self.sent_bytes += len(piece)

@@ -10,12 +10,13 @@ from rich.progress_bar import ProgressBar
 from rich.text import Text
 
 from ckf_airgap.cli.liveview import BAR_WIDTH, LiveView
-from ckf_airgap.cli.modelview import is_settled, styled, worst
+from ckf_airgap.cli.modelview import styled, worst
+from ckf_airgap.cli.reports import standing
 from ckf_airgap.cli.safetext import SafeTable, line, visible
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import duration, plural
 from ckf_airgap.errors import InterruptedRunError
-from ckf_airgap.juju.applying.deploy import DeployEvent, DeployEventKind
+from ckf_airgap.juju.applying.events import DeployEvent, DeployEventKind
 from ckf_airgap.juju.controller.api import ConnectionNotice
 from ckf_airgap.juju.controller.connection import Session
 from ckf_airgap.juju.planning.plan import Plan
@@ -27,6 +28,12 @@ from ckf_airgap.rendering.overlay import Rendering
 
 _OTHER_LINES: Final = 7
 """Lines of the live view that are not applications, and a margin."""
+
+_SILENT: Final = "the controller no longer answers"
+
+
+_QUIET: Final = (DeployEventKind.UPLOADING, DeployEventKind.RECORDED)
+"""What is shown to those alone who want to see more."""
 
 
 @final
@@ -53,6 +60,9 @@ class ProgressView(LiveView, Observer):
         self._related = 0
         self._changed = 0
         self._expected: tuple[str, ...] = ()
+        self._ready: frozenset[str] = frozenset()
+        self._silent_since: float | None = None
+        self._is_lost = False
 
     def on_rendered(self, rendering: Rendering) -> None:
         """Show what was rendered, and the warnings."""
@@ -79,6 +89,7 @@ class ProgressView(LiveView, Observer):
 
     def on_notice(self, notice: ConnectionNotice) -> None:
         """Show that the connection was lost, or is back."""
+        self._is_lost = not notice.is_back
         if notice.is_back:
             self._say(notice.text)
         else:
@@ -106,7 +117,7 @@ class ProgressView(LiveView, Observer):
         self._changed += event.kind is DeployEventKind.CHANGED
         if event.kind is DeployEventKind.REFUSED:
             self._terminal.warn(str(event))
-        elif event.kind is not DeployEventKind.UPLOADING or self._terminal.verbosity > 0:
+        elif event.kind not in _QUIET or self._terminal.verbosity > 0:
             self._line(str(event))
 
     def on_progress(self, progress: Progress) -> None:
@@ -114,6 +125,20 @@ class ProgressView(LiveView, Observer):
         self._stage = "waiting until everything is active and idle"
         self.snapshot = progress.snapshot
         self._expected = progress.expected
+        self._ready = frozenset(progress.verdict.ready)
+        was_silent, self._silent_since = self._silent_since, progress.silent_since
+        if self._silent_since is not None and was_silent is None and not self._is_lost:
+            self._terminal.warn(f"{_SILENT}; the last state is {self._age()} old")
+        elif self._silent_since is None and was_silent is not None:
+            self._say("the controller answers again")
+
+    def print_standing(self) -> None:
+        """Print the model as it was seen last, if it was and people are to read it."""
+        if self.snapshot is None or self._terminal.json:
+            return
+        if self._silent_since is not None:
+            self._terminal.print(f"as of {self._age()} ago: {_SILENT}")
+        self._terminal.print(standing(self.snapshot))
 
     def on_change(self, change: Change) -> None:
         """Show what has changed."""
@@ -166,17 +191,18 @@ class ProgressView(LiveView, Observer):
             total = len(self._plan.steps)
             bars.add_row("steps", _bar(self._steps_done, total), f"{self._steps_done}/{total}")
         lines: list[RenderableType] = []
+        if self._silent_since is not None:
+            lines.append(line(f"as of {self._age()} ago: {_SILENT}", "bold red"))
         if self.snapshot is not None and self._expected:
-            unsettled = [
-                name
-                for name in self._expected
-                if name not in self.snapshot.applications
-                or not is_settled(self.snapshot.applications[name])
-            ]
+            unsettled = [name for name in self._expected if name not in self._ready]
             total, ready = len(self._expected), len(self._expected) - len(unsettled)
             bars.add_row("active/idle", _bar(ready, total), f"{ready}/{total}")
             lines.append(self._applications(self.snapshot, unsettled))
         return Group(self._spinner, bars, *lines)
+
+    def _age(self) -> str:
+        """Return how long ago the controller was heard last."""
+        return duration(max(time.monotonic() - (self._silent_since or 0.0), 0.0))
 
     def _applications(self, snapshot: ModelSnapshot, names: list[str]) -> RenderableType:
         """Return what is not active yet, as many as the terminal has room for."""

@@ -179,7 +179,11 @@ class Planner:
         if origin == "bundle" and text not in self._own_faults:
             self.problems.append(Problem(what, place_of(self.option.name, path)))
         else:
-            self._warn(f"{what}; it is the charm's default", path, fix="set it with --set")
+            self._warn_of_own(what, path)
+
+    def _warn_of_own(self, what: str, path: KeyPath) -> None:
+        """Warn of a malformed reference in the charm's default or file."""
+        self._warn(f"{what}; it is the charm's default", path, fix="set it with --set")
 
     @cached_property
     def _own_faults(self) -> frozenset[str]:
@@ -214,7 +218,7 @@ class Planner:
         for key, text in _entries(self.file):
             needed = (key,) in empty or key not in keys
             if needed and key not in defaults and syntax_doubt(text):
-                self._refuse(syntax_doubt(text), text, "file", (key,))
+                self._warn_of_own(syntax_doubt(text), (key,))
         return self._made(parsed.text, uses)
 
     def _is_unexplained(self, key: str) -> bool:

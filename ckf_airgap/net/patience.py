@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ckf_airgap.errors import ConnectionFailedError, TransferError
+from ckf_airgap.concurrency import Deadline
+from ckf_airgap.errors import AirgapError, ConnectionFailedError, TransferError
 from ckf_airgap.net.limits import Retries
 
 
@@ -84,16 +85,29 @@ class Patience:
         retries: How often and when.
         health: The registry's.
         listener: Is notified of each wait.
+        deadline: There is no attempt after it.
+        final: Makes the error that ends it of the last failure and the number of attempts; the
+            errors of registries when omitted.
     """
 
     def __init__(
-        self, what: str, registry: str, retries: Retries, health: Health, listener: OnRetry
+        self,
+        what: str,
+        registry: str,
+        retries: Retries,
+        health: Health,
+        listener: OnRetry,
+        *,
+        deadline: Deadline | None = None,
+        final: Callable[[TransientError, int], AirgapError] | None = None,
     ) -> None:
         self._what = what
         self._registry = registry
         self._retries = retries
         self._health = health
         self._listener = listener
+        self._deadline = deadline if deadline is not None else Deadline()
+        self._final = final if final is not None else self._of_registry
         self._failures = 0
 
     def progressed(self) -> None:
@@ -104,22 +118,25 @@ class Patience:
         """Wait before the next attempt.
 
         Raises:
-            TransferError: when there is none: the attempts are used up, or the registry is known
-                to be away.
+            AirgapError: when there is none: the attempts or the time are used up, or the registry
+                is known to be away.
         """
         self._failures += 1
         known_away = error.unreachable and self._health.given_up
         if known_away or self._failures >= self._retries.attempts:
             self._health.given_up = self._health.given_up or error.unreachable
-            raise self._final(error) from error
+            raise self._final(error, self._failures) from error
         delay = self._retries.delay_s(self._failures, error.retry_after_s)
+        left_s = self._deadline.left_s()
+        if left_s is not None and left_s <= delay:
+            raise self._final(error, self._failures) from error
         self._listener(
             Retrying(what=self._what, why=error.why, attempt=self._failures, delay_s=delay)
         )
         await asyncio.sleep(delay)
 
-    def _final(self, error: TransientError) -> TransferError:
-        attempts = f"{self._failures} attempt" + ("s" if self._failures > 1 else "")
+    def _of_registry(self, error: TransientError, failures: int) -> TransferError:
+        attempts = in_attempts(failures)
         if error.unreachable:
             return ConnectionFailedError(
                 f"{self._registry} could not be reached for {self._what} after {attempts}:"
@@ -130,6 +147,11 @@ class Patience:
             f"{self._registry} failed at {self._what} after {attempts}: {error.why}",
             fix="Run the same command again later; it moves only what is missing.",
         )
+
+
+def in_attempts(count: int) -> str:
+    """Return a number of attempts for a message: ``1 attempt``, ``2 attempts``."""
+    return f"{count} attempt" if count == 1 else f"{count} attempts"
 
 
 def retry_after_s(header: str | None) -> float | None:

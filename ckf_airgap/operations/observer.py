@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ckf_airgap.juju.applying.deploy import DeployEvent
+from ckf_airgap.juju.applying.events import DeployEvent
 from ckf_airgap.juju.controller.api import ConnectionNotice
 from ckf_airgap.juju.controller.connection import Session
 from ckf_airgap.juju.planning.plan import Plan

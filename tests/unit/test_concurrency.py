@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ckf_airgap.concurrency import (
+    Deadline,
     bounded_map,
     bounded_outcomes,
     in_thread,
@@ -282,3 +283,28 @@ async def test_what_was_opened_for_a_cancelled_caller_is_handed_to_discard() -> 
     with pytest.raises(asyncio.CancelledError):
         await task
     assert discarded == ["open file"]
+
+
+def test_a_deadline_says_how_much_time_is_left() -> None:
+    none = Deadline()
+    assert none.left_s() is None
+    assert none.left_s(7) == 7
+    assert not none.is_over
+    soon = Deadline.after(10)
+    left = soon.left_s()
+    assert left is not None
+    assert 9 < left <= 10
+    assert soon.left_s(5) == 5
+    assert 9 < (soon.left_s(60) or 0) <= 10
+    assert not soon.is_over
+
+
+def test_a_deadline_may_be_moved_and_never_has_less_than_nothing_left() -> None:
+    deadline = Deadline(time.monotonic() - 5)
+    assert deadline.left_s() == 0
+    assert deadline.left_s(3) == 0
+    assert deadline.is_over
+    deadline.until = time.monotonic() + 100
+    assert (deadline.left_s() or 0) > 90
+    deadline.until = None
+    assert deadline.left_s(2) == 2

@@ -46,6 +46,10 @@ _REPEATS: Final = 5
 class Restoring(Protocol):
     """Waits until a connection that broke is back."""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection can be used now."""
+
     async def until_open(self, until: float | None = None) -> None:
         """Return as soon as the connection can be used.
 

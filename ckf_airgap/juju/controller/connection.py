@@ -47,6 +47,7 @@ from ckf_airgap.juju.controller.store import (
     read_ssh_key,
     stored_model_uuid,
 )
+from ckf_airgap.juju.controller.upload import Uploader
 from ckf_airgap.juju.controller.watcher import Watcher
 from ckf_airgap.juju.snapshots.modelfeed import ModelFeed
 
@@ -169,6 +170,20 @@ class Session:
         """
         limit_s = self.deadline.left_s(self.timeouts.call_s)
         await _known(self._model.watcher, self._terms.where, limit_s)
+
+    def uploader(self, connections: int) -> Uploader:
+        """Return an uploader that waits with the session, and ends with its deadline.
+
+        Args:
+            connections: How many uploads may run at once.
+        """
+        return Uploader(
+            lambda: self.http,
+            self.timeouts,
+            connections,
+            deadline=self.deadline,
+            link=self._model.link,
+        )
 
     @contextlib.asynccontextmanager
     async def controller_api(self) -> AsyncIterator[Api]:

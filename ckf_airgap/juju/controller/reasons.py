@@ -102,4 +102,4 @@ def _of_the_system(error: OSError) -> str:
 
 
 def _tls(error: ssl.SSLError) -> str:
-    return (error.reason or "").replace("_", " ").lower() or "no handshake"
+    return (getattr(error, "reason", None) or "").replace("_", " ").lower() or "no handshake"

@@ -6,8 +6,8 @@ Shapes and headers are those of Juju 3.6 (``POST /model/UUID/charms``,
 
 from __future__ import annotations
 
+import functools
 import hashlib
-import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,10 +18,9 @@ from urllib.parse import quote
 import aiohttp
 
 from ckf_airgap.bundle.login import ImageLogin, PullLogins
-from ckf_airgap.concurrency import in_thread, timeout
-from ckf_airgap.documents import Document, JSONValue, dump_yaml, parse_json
+from ckf_airgap.concurrency import Deadline, in_thread
+from ckf_airgap.documents import dump_yaml
 from ckf_airgap.errors import (
-    ControllerError,
     MissingError,
     ReferenceSyntaxError,
     RefusedError,
@@ -30,18 +29,19 @@ from ckf_airgap.files import open_regular
 from ckf_airgap.images.reference import ImageReference, Registry
 from ckf_airgap.juju.controller.access import HttpAccess
 from ckf_airgap.juju.controller.api import JujuTimeouts
+from ckf_airgap.juju.controller.calls import Restoring
+from ckf_airgap.juju.controller.sending import RETRIES, Sender
 from ckf_airgap.juju.planning.steps import ResourceUpload
+from ckf_airgap.net.limits import Retries
 
 CHUNK_BYTES: Final = 1024 * 1024
 """How much of a file is in memory at once."""
-
-_UNAUTHORIZED: Final = (401, 403)
 
 _NO_LOGIN: Final = ImageLogin(fields={"username": "", "password": ""})
 """What clients send for an image that is pulled without a login."""
 
 OnProgress = Callable[[int], None]
-"""Called with the number of bytes just sent."""
+"""Called with the number of bytes just sent; with a negative one when they are sent again."""
 
 
 class Hash(Protocol):
@@ -118,25 +118,42 @@ class Uploader:
     """Uploads to one model, on connections of its own; use it as ``async with``.
 
     Args:
-        http: Where to, and how to log in.
+        http: Where to, and how to log in; a function when that may change in between.
         timeouts: How long an upload may take.
         connections: How many uploads may run at once.
+        deadline: When all uploads must be over.
+        link: The connection to the model: while it is being restored, uploads wait.
+        retries: How often and when an upload is tried again.
     """
 
-    def __init__(self, http: HttpAccess, timeouts: JujuTimeouts, connections: int) -> None:
-        self._http = http
-        self._timeouts = timeouts
+    def __init__(
+        self,
+        http: HttpAccess | Callable[[], HttpAccess],
+        timeouts: JujuTimeouts,
+        connections: int,
+        *,
+        deadline: Deadline | None = None,
+        link: Restoring | None = None,
+        retries: Retries = RETRIES,
+    ) -> None:
+        current = http if callable(http) else lambda: http
+        self._http = current
         self._connections = connections
+        self._timeouts = timeouts
         self._client: aiohttp.ClientSession | None = None
+        self._sender = Sender(
+            current, timeouts, deadline if deadline is not None else Deadline(), link, retries
+        )
 
     async def __aenter__(self) -> Uploader:
         """Open the client."""
         self._client = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._http.ssl_context),
-            headers=self._http.headers,
+            connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._http().ssl_context),
+            headers=self._http().headers,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._timeouts.connect_s),
             trust_env=False,
         )
+        self._sender.client = self._client
         return self
 
     async def __aexit__(
@@ -157,14 +174,15 @@ class Uploader:
         Raises:
             MissingError: when the file is gone.
             RefusedError: naming the file, with the controller's text.
+            ConnectionLostError: when no answer came, also after further attempts.
             ControllerError: when the controller cannot be reached, or refuses the login.
         """
         size_bytes = await in_thread(_size, path)
-        digest = hashlib.sha256()
-        reply = await self._send(
+        sent = _SentFile(path, on_progress)
+        reply = await self._sender.send(
             "POST",
             "charms?series=",
-            _chunks(path, on_progress, digest),
+            sent.begin,
             what=f"charm {path.name}",
             size_bytes=size_bytes,
             headers={"Content-Type": "application/zip"},
@@ -172,41 +190,44 @@ class Uploader:
         url = reply.get("charm-url")
         if not isinstance(url, str) or not url:
             raise RefusedError(f"the controller accepted charm {path.name}, but returned no URL")
-        return UploadedCharm(url=url, sha256=digest.hexdigest())
+        return UploadedCharm(url=url, sha256=sent.digest.hexdigest())
 
     async def upload_resource(
         self,
         application: str,
         resource: ResourceUpload,
-        pending_id: str,
+        pending_id: str | None,
         auth: PullLogins | None = None,
     ) -> None:
-        """Upload a resource that was announced with ``AddPendingResources``.
+        """Upload a resource that was announced with ``AddPendingResources``, or replace one.
 
         Args:
             application: The application that will have it.
             resource: An image reference, which is sent with the login to its registry, or a file.
-            pending_id: What the controller calls it until the application is deployed.
+            pending_id: What the controller calls it until an application uses it; without it, the
+                resource of an application that is in the model is replaced at once.
             auth: The logins to registries.
 
         Raises:
             MissingError: when the file is gone.
             RefusedError: naming application and resource, with the controller's text.
+            ConnectionLostError: when no answer came, also after further attempts.
             ControllerError: when the controller cannot be reached, or refuses the login.
         """
-        body: bytes | AsyncIterator[bytes]
+        begin: Callable[[], bytes | AsyncIterator[bytes]]
         if resource.type == "oci-image":
             body = image_details(resource.value, auth, resource.login)
             digest, size_bytes = hashlib.sha384(body).hexdigest(), len(body)
+            begin = functools.partial(bytes, body)
         else:
             path = Path(resource.value)
             digest, size_bytes = await in_thread(file_digest, path)
-            body = _chunks(path, None)
-        await self._send(
+            begin = _SentFile(path, None).begin
+        await self._sender.send(
             "PUT",
             f"applications/{application}/resources/{quote(resource.name)}"
-            f"?pendingid={quote(pending_id)}",
-            body,
+            + (f"?pendingid={quote(pending_id)}" if pending_id is not None else ""),
+            begin,
             what=f"resource {resource.name} of application {application}",
             size_bytes=size_bytes,
             headers={
@@ -215,54 +236,6 @@ class Uploader:
                 "Content-Disposition": f'form-data; filename="{quote(resource.value, "/:@.")}"',
             },
         )
-
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        body: bytes | AsyncIterator[bytes],
-        *,
-        what: str,
-        size_bytes: int,
-        headers: dict[str, str],
-    ) -> Document:
-        """Send a body and return the answer."""
-        if self._client is None:
-            raise RuntimeError("the uploader is not open")
-        where = f"controller at {self._http.endpoint}"
-        limit_s = self._timeouts.upload(size_bytes)
-        try:
-            async with (
-                timeout(limit_s),
-                self._client.request(
-                    method,
-                    f"{self._http.model_url}/{path}",
-                    data=body,
-                    headers={**headers, "Content-Length": str(size_bytes)},
-                ) as response,
-            ):
-                text = await response.text()
-                status = response.status
-        except TimeoutError as exc:
-            raise ControllerError(
-                f"the upload of {what} ({size_bytes} bytes) to the {where} did not finish within "
-                f"{limit_s:.3g} s",
-                fix="Check the connection to the controller, and the disk of its pod.",
-            ) from exc
-        except (aiohttp.ClientError, ssl.SSLError, OSError) as exc:
-            raise ControllerError(
-                f"the upload of {what} to the {where} broke off: {str(exc) or type(exc).__name__}",
-                fix="Run the command again; completed steps are skipped.",
-            ) from exc
-        if status == 200:
-            return _document(text)
-        reason = error_text(text) or f"HTTP status {status}"
-        if status in _UNAUTHORIZED:
-            raise ControllerError(
-                f"the {where} refused the upload of {what}: {reason}",
-                fix="Use an account that may write to the model.",
-            )
-        raise RefusedError(f"the controller refused {what}: {reason}")
 
 
 def image_details(reference: str, auth: PullLogins | None, own: ImageLogin | None = None) -> bytes:
@@ -291,45 +264,44 @@ def image_documents(
     return (ours, ours.replace(b"''", b'""')) if plain else (ours,)
 
 
-def error_text(body: str) -> str:
-    """Return what the controller says in a body: charms have flat errors, resources nested ones."""
-    document = _document(body)
-    error: JSONValue = document.get("error")
-    if isinstance(error, dict):
-        error = error.get("message")
-    return error.strip() if isinstance(error, str) else body.strip()[:500]
+class _SentFile:
+    """A file that is sent in pieces, once or several times, and its checksum."""
+
+    def __init__(self, path: Path, on_progress: OnProgress | None) -> None:
+        self._path = path
+        self._on_progress = on_progress
+        self._sent = 0
+        self.digest = hashlib.sha256()
+
+    def begin(self) -> AsyncIterator[bytes]:
+        """Return the pieces, from the first one; what was sent before counts no more."""
+        self.digest = hashlib.sha256()
+        self._progress(-self._sent)
+        return self._pieces(self.digest)
+
+    async def _pieces(self, digest: Hash) -> AsyncIterator[bytes]:
+        """Yield the pieces, read and hashed off the event loop.
+
+        Each piece opens the file again, so that no thread holds an open file when the caller is
+        cancelled; at a megabyte a piece that costs nothing.
+        """
+        offset = 0
+        while chunk := await in_thread(_read_piece, self._path, offset, digest):
+            yield chunk
+            offset += len(chunk)
+            self._progress(len(chunk))
+
+    def _progress(self, size: int) -> None:
+        self._sent += size
+        if size and self._on_progress is not None:
+            self._on_progress(size)
 
 
-def _document(body: str) -> Document:
-    try:
-        value = parse_json(body)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-async def _chunks(
-    path: Path, on_progress: OnProgress | None, digest: Hash | None = None
-) -> AsyncIterator[bytes]:
-    """Yield a file in pieces, read and hashed off the event loop.
-
-    Each piece opens the file again, so that no thread holds an open file when the caller is
-    cancelled; at a megabyte a piece that costs nothing.
-    """
-    offset = 0
-    while chunk := await in_thread(_read_piece, path, offset, digest):
-        yield chunk
-        offset += len(chunk)
-        if on_progress is not None:
-            on_progress(len(chunk))
-
-
-def _read_piece(path: Path, offset: int, digest: Hash | None) -> bytes:
+def _read_piece(path: Path, offset: int, digest: Hash) -> bytes:
     with path.open("rb") as stream:
         stream.seek(offset)
         piece = stream.read(CHUNK_BYTES)
-    if digest is not None:
-        digest.update(piece)
+    digest.update(piece)
     return piece
 
 

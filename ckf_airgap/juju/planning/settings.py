@@ -100,6 +100,8 @@ def compare_options(
             _reset(found, _difference(wanted, "option", name, live, None, ASKED))
         else:
             found.foreign.append(_foreign(wanted, "option", name, live))
+    if is_refreshed:
+        found.reset += _unseen(wanted, present, resets_foreign=resets_foreign)
     _compare_trust(found, wanted, present, resets_foreign=resets_foreign)
     return found
 
@@ -179,6 +181,25 @@ def _may_be_lost(
     if name in present.user_set and types.get(name, option.type) == option.type:
         return False
     return not same_value(option.default, text)
+
+
+def _unseen(
+    wanted: RequestedApplication, present: LiveApplication, *, resets_foreign: bool
+) -> Iterator[str]:
+    """Yield the options that may have been set to the default of a charm whose default changes.
+
+    A controller does not tell them from those that were never set, and keeps their values with the
+    new charm.
+    """
+    types = present.identity.option_types or {}
+    for name, option in wanted.charm.options.items():
+        if name in wanted.options or name in present.user_set or types.get(name) != option.type:
+            continue
+        live = present.options.get(name)
+        is_default = option.default is not None and same_value(live, juju_text(option.default))
+        is_ours = name in present.identity.owned.options
+        if live is not None and not is_default and (resets_foreign or is_ours):
+            yield name
 
 
 def _live(present: LiveApplication, name: str) -> JSONValue:

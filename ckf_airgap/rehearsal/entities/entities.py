@@ -190,7 +190,6 @@ class Application:
     """The common part of the names of its volume claims, different for each deployment."""
     devices: Document = field(default_factory=dict)
     bindings: dict[str, str] = field(default_factory=dict)
-    placement: list[Document] = field(default_factory=list)
     resources: dict[str, LiveResource] = field(default_factory=dict)
     """The resources that clients registered for it, even if its present charm declares them no
     longer. What a charm declares and nobody registered has no record, as in Juju."""

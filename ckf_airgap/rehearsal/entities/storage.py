@@ -267,10 +267,10 @@ def deployment_of(charm: Charm) -> tuple[str, str, str, str] | None:
     section = charm.metadata.get("deployment")
     if not isinstance(section, dict):
         return None
-    kind, mode, service, version = (
-        str(section.get(key) or "") for key in ("type", "mode", "service", "min-version")
+    kind, service, version = (
+        str(section.get(key) or "") for key in ("type", "service", "min-version")
     )
-    return kind, mode, service, version
+    return kind, str(section.get("mode") or "workload"), service, version
 
 
 def device_minima(metadata: Mapping[str, JSONValue]) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from ckf_airgap.rehearsal.model.deployment import (
     check_model,
     check_name,
     check_origin,
+    check_placement,
 )
 from ckf_airgap.rehearsal.model.findings import (
     image_findings,
@@ -187,23 +188,26 @@ def configure(
     _change(model, application, lambda: _apply(application, settings))
 
 
-def unset(model: Model, application: Application, names: Iterable[str]) -> None:
+def unset(model: Model, application: Application, names: Sequence[str]) -> None:
     """Reset options to their defaults.
 
     Raises:
-        ApiError: when an option does not exist; nothing is changed then.
+        ApiError: when the charm does not have an option; of the rest, the application's own are
+            reset all the same, as in Juju.
     """
-    names = list(names)
-    for name in names:
-        if name not in application.charm.options and name not in APPLICATION_OPTIONS:
-            raise unknown_option(name)
+    own = [name for name in names if name in APPLICATION_OPTIONS]
+    others = [name for name in names if name not in APPLICATION_OPTIONS]
+    unknown = [name for name in others if name not in application.charm.options]
 
     def forget() -> None:
-        for name in names:
-            application.settings.pop(name, None)
+        for name in own:
             application.own_settings.pop(name, None)
+        for name in () if unknown else others:
+            application.settings.pop(name, None)
 
     _change(model, application, forget)
+    if unknown:
+        raise unknown_option(unknown[0]).annotated("updating application charm settings")
 
 
 def _change(model: Model, application: Application, change: Callable[[], None]) -> None:
@@ -235,6 +239,8 @@ def _checked_application(model: Model, request: Deployment) -> Application:
             stored.charm, request.storage, pools=model.storage.pools, config=model.config
         )
         check_devices(stored.charm, request.devices)
+        base = base_for(request, stored.charm)
+        check_placement(request)
         bindings = initial_bindings(stored.charm, request.bindings)
         resources = _taken(model, request.application, request.resources)
     except ApiError as exc:
@@ -243,7 +249,7 @@ def _checked_application(model: Model, request: Deployment) -> Application:
         name=request.application,
         stored=stored,
         origin=downloaded_origin(request.origin or {}, stored.url.name, sha256=stored.sha256),
-        base=base_for(request, stored.charm),
+        base=base,
         status=StatusInfo(current="unset", since=model.clock.now()),
         provider_id=f"{model.name}-{request.application}",
         public_address=service_address(request.application),
@@ -254,7 +260,6 @@ def _checked_application(model: Model, request: Deployment) -> Application:
         storage_prefix=secrets.token_hex(3),
         devices=request.devices,
         bindings=bindings,
-        placement=list(request.placement),
         resources=resources,
     )
     _apply(application, settings)

@@ -21,6 +21,7 @@ from ckf_airgap.rehearsal.wire import (
     ALREADY_EXISTS,
     BAD_REQUEST,
     NOT_SUPPORTED,
+    NOT_VALID,
     ApiError,
     bool_field,
     int_field,
@@ -194,6 +195,16 @@ def check_model(request: Deployment, facts: ModelFacts) -> None:
         )
 
 
+def check_placement(request: Deployment) -> None:
+    """Raise `ApiError` for a placement: the cluster alone decides where pods run.
+
+    A single directive passes the check of the facade, and is refused by the state
+    (``processCAASModelApplicationArgs`` of state/state.go).
+    """
+    if request.placement:
+        raise ApiError("placement directives on k8s models not valid", NOT_VALID)
+
+
 def base_for(request: Deployment, charm: Charm) -> Base:
     """Return the base of a deployment: the origin's, else the charm's first.
 
@@ -204,8 +215,8 @@ def base_for(request: Deployment, charm: Charm) -> Base:
     systems = {base.name for base in charm.bases} or {"ubuntu"}
     if wanted is not None and wanted.name not in systems and not request.force:
         raise ApiError(
-            f'cannot add application "{request.application}": OS "{wanted.name}" not supported by '
-            f'charm "{charm.name}", supported OSes are: {", ".join(sorted(systems))}',
+            f'OS "{wanted.name}" not supported by charm "{charm.name}", '
+            f"supported OSes are: {', '.join(sorted(systems))}",
             NOT_SUPPORTED,
         )
     if wanted is not None:

@@ -43,6 +43,7 @@ from ckf_airgap.rehearsal.units.clock import Clock, LoopClock
 from ckf_airgap.rehearsal.units.course import Script
 from ckf_airgap.rehearsal.units.history import StatusHistory
 from ckf_airgap.rehearsal.units.journal import Journal
+from ckf_airgap.rehearsal.views.deltas import annotation_delta
 from ckf_airgap.rehearsal.views.views import (
     entity_delta,
     entity_keys,
@@ -167,6 +168,7 @@ class Model(Recording):
             chronicle=self.chronicle,
             storage=self.storage,
         )
+        self.topology.removal_listeners.append(self._forget_annotations)
         self.chronicle.history.record("model", uuid, model_status(self))
         self.offers = Offers(model_uuid=uuid, topology=self.topology)
         self.operations = Operations(
@@ -241,6 +243,12 @@ class Model(Recording):
         for name in [name for name, value in known.items() if not value]:
             del known[name]
         self._feed.changed("annotation", tag)
+
+    def _forget_annotations(self, tag: str) -> None:
+        """Remove the annotations of an entity that is gone: they go together in Juju."""
+        last = self.annotations.pop(tag, None)
+        if last is not None:
+            self._feed.removed("annotation", tag, annotation_delta(self.uuid, tag, last))
 
     def destroy(
         self,

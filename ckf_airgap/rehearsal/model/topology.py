@@ -27,6 +27,7 @@ from ckf_airgap.rehearsal.views.deltas import (
     unit_delta,
 )
 from ckf_airgap.rehearsal.views.status import INSTALLING, application_status
+from ckf_airgap.rehearsal.views.storage import unit_tag
 from ckf_airgap.rehearsal.views.watcher import ChangeFeed
 from ckf_airgap.rehearsal.wire import ApiError
 
@@ -69,6 +70,8 @@ class Topology(RemoteApplications):
         self._rollouts = Rollouts(clock, self._agents)
         self.unit_listeners: list[Callable[[str], None]] = []
         """Called with the name of a unit whose status changed, or that was removed."""
+        self.removal_listeners: list[Callable[[str], None]] = []
+        """Called with the tag of an application or unit that was removed."""
 
     # Lookups.
 
@@ -286,6 +289,7 @@ class Topology(RemoteApplications):
         self.chronicle.unit_gone(unit)
         self._feed.removed("unit", unit.name, unit_delta(self._model_uuid, unit))
         del application.units[unit.name], self._agents[unit.name]
+        self._removed(unit_tag(unit.name))
         self._notify(unit)
         if unit.is_leader:
             application.leader = next(iter(application.units), "")
@@ -319,6 +323,10 @@ class Topology(RemoteApplications):
         self._out_of_scope(relation)
 
     # Implementation.
+
+    def _removed(self, tag: str) -> None:
+        for listener in self.removal_listeners:
+            listener(tag)
 
     def _notify(self, unit: Unit) -> None:
         for listener in self.unit_listeners:
@@ -419,5 +427,6 @@ class Topology(RemoteApplications):
         self.chronicle.application_gone(application)
         last = application_delta(self._model_uuid, self._owner, application)
         self._feed.removed("application", application.name, last)
+        self._removed(f"application-{application.name}")
         if self.cross_model is not None:
             self.cross_model.application_changed(self, application.name)

@@ -20,7 +20,8 @@ from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.documents import Document, load_mapping
 from ckf_airgap.errors import BundleError, ControllerError, MissingError, RefusedError
 from ckf_airgap.images.reference import Registry
-from ckf_airgap.juju.applying.deploy import DeployEvent, DeployEventKind, plan_for
+from ckf_airgap.juju.applying.deploy import plan_for
+from ckf_airgap.juju.applying.events import DeployEvent, DeployEventKind
 from ckf_airgap.juju.controller.connection import connect
 from ckf_airgap.juju.controller.status import read_live_model, read_status
 from ckf_airgap.juju.controller.store import JujuTarget

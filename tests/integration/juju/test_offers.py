@@ -12,7 +12,8 @@ from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.charms.charmfile import read_charm
 from ckf_airgap.errors import BundleError, RefusedError
-from ckf_airgap.juju.applying.deploy import DeployEvent, DeployEventKind, execute, plan_for
+from ckf_airgap.juju.applying.deploy import execute, plan_for
+from ckf_airgap.juju.applying.events import DeployEvent, DeployEventKind
 from ckf_airgap.juju.controller.conditions import new_model
 from ckf_airgap.juju.controller.connection import connect
 from ckf_airgap.juju.controller.store import JujuTarget

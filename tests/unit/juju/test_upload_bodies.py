@@ -6,10 +6,10 @@ import yaml
 from ckf_airgap.bundle.login import ImageLogin
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.juju.controller.api import JujuTimeouts
+from ckf_airgap.juju.controller.sending import error_text
 from ckf_airgap.juju.controller.upload import (
     RegistryAuth,
     RegistryLogin,
-    error_text,
     image_details,
     image_documents,
 )

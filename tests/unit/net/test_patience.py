@@ -7,9 +7,10 @@ import time
 
 import pytest
 
+from ckf_airgap.concurrency import Deadline
 from ckf_airgap.errors import AirgapError, TransferError
 from ckf_airgap.net.limits import Limits, Retries
-from ckf_airgap.net.patience import Health, Patience, TransientError, retry_after_s
+from ckf_airgap.net.patience import Health, Patience, TransientError, in_attempts, retry_after_s
 
 
 @pytest.mark.parametrize(
@@ -56,6 +57,47 @@ async def test_patience_ends_after_the_attempts_and_progress_renews_it() -> None
     await patience.wait(TransientError("no"))
     with pytest.raises(TransferError, match="reg:5 failed at a thing after 3 attempts: why"):
         await patience.wait(TransientError("why"))
+
+
+async def test_patience_ends_when_the_next_attempt_would_be_after_the_deadline() -> None:
+    waits: list[float] = []
+    patience = Patience(
+        "a thing",
+        "reg:5",
+        Retries(attempts=9, first_delay_s=0.05),
+        Health(),
+        lambda event: waits.append(event.delay_s),
+        deadline=Deadline.after(0.3),
+    )
+
+    async def keep_failing() -> None:
+        for _ in range(9):
+            await patience.wait(TransientError("no"))
+
+    with pytest.raises(TransferError, match=r"reg:5 failed at a thing after [234] attempts: no"):
+        await keep_failing()
+    assert waits
+    assert sum(waits) < 0.3
+
+
+async def test_the_error_that_ends_it_may_be_made_by_the_caller() -> None:
+    made: list[tuple[str, int]] = []
+
+    def final(error: TransientError, attempts: int) -> AirgapError:
+        made.append((error.why, attempts))
+        return AirgapError("over")
+
+    retries = Retries(attempts=2, first_delay_s=0)
+    patience = Patience("x", "y", retries, Health(), lambda _event: None, final=final)
+    await patience.wait(TransientError("one"))
+    with pytest.raises(AirgapError, match="over"):
+        await patience.wait(TransientError("two"))
+    assert made == [("two", 2)]
+
+
+@pytest.mark.parametrize(("count", "text"), [(1, "1 attempt"), (2, "2 attempts")])
+def test_attempts_are_counted_in_words(count: int, text: str) -> None:
+    assert in_attempts(count) == text
 
 
 async def test_when_one_has_given_up_the_others_do_not_wait_as_long_again() -> None:

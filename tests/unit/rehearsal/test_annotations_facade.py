@@ -54,3 +54,22 @@ async def test_bad_keys_and_entities_are_refused(rehearsal: Rehearsal) -> None:
     )
     (result,) = await set_annotations(rehearsal, "model-other", a="1")
     assert "permission denied" in result["error"]["message"]
+
+
+async def test_annotations_go_with_what_they_are_on(rehearsal: Rehearsal) -> None:
+    minio = await rehearsal.upload_and_deploy("minio")
+    rehearsal.settle()
+    watcher = rehearsal.model.watch()
+    tags = ("application-minio", "unit-minio-0")
+    for tag in tags:
+        await set_annotations(rehearsal, tag, a="1")
+    await watcher.next()
+    rehearsal.model.topology.remove_application(minio)
+    rehearsal.settle()
+    deltas: Any = await watcher.next()
+    removed = [delta for delta in deltas if delta[:2] == ["annotation", "remove"]]
+    assert {delta[2]["tag"] for delta in removed} == set(tags)
+    rehearsal.deploy("minio", "local:minio-0")
+    params: Any = {"entities": [{"tag": tag} for tag in tags]}
+    reply: Any = await rehearsal.call(Annotations, "Get", params)
+    assert [found["annotations"] for found in reply["results"]] == [{}, {}]

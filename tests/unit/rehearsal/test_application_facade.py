@@ -120,10 +120,15 @@ async def test_config_is_set_from_strings_and_yaml_and_taken_back(minio: Rehears
 async def test_bad_config_changes_nothing(minio: Rehearsal) -> None:
     result = await configure(minio, config={"name": "a", "prot": "1"})
     assert result["error"]["message"] == ('parsing settings for application: unknown option "prot"')
-    args = {"application": "minio", "options": ["port", "prot"]}
-    reply = await call(minio, "UnsetApplicationsConfig", {"Args": [args]})
-    assert reply["results"][0]["error"]["message"] == 'unknown option "prot"'
     assert minio.model.applications["minio"].settings == {}
+    await configure(minio, config={"port": "1", "trust": "true"})
+    args = {"application": "minio", "options": ["port", "trust", "prot"]}
+    reply = await call(minio, "UnsetApplicationsConfig", {"Args": [args]})
+    assert reply["results"][0]["error"]["message"] == (
+        'updating application charm settings: unknown option "prot"'
+    )
+    application = minio.model.applications["minio"]
+    assert (application.settings, application.own_settings) == ({"port": 1}, {})
 
 
 async def test_relations_are_added_and_removed(minio: Rehearsal) -> None:

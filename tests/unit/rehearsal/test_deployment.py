@@ -10,6 +10,7 @@ from ckf_airgap.rehearsal.wire import (
     BAD_REQUEST,
     NOT_FOUND,
     NOT_SUPPORTED,
+    NOT_VALID,
     ApiError,
 )
 from tests.unit.rehearsal.harness import JAMMY, LOCAL, Rehearsal
@@ -37,7 +38,6 @@ async def test_everything_that_was_told_is_remembered(rehearsal: Rehearsal) -> N
         constraints={"mem": 2048},
         resources={"oci-image": pending_id},
         bindings={"": "alpha"},
-        placement=[{"scope": "x", "directive": "zone=a"}],
     )
     store = rehearsal.model.applications["store"]
     assert (store.charm_url, store.charm.name) == (url, "minio")
@@ -68,6 +68,11 @@ async def test_options_that_were_not_set_have_the_charms_default(rehearsal: Rehe
             {"placement": [{}, {}]},
             "only 1 placement directive is supported for container models, got 2",
             "",
+        ),
+        (
+            {"placement": [{"scope": "kubeflow", "directive": "zone=a"}]},
+            'cannot add application "minio": placement directives on k8s models not valid',
+            NOT_VALID,
         ),
         ({"config_yaml": "other: {}"}, 'no settings found for "minio"', ""),
         ({"config": {"prot": "1"}}, 'unknown option "prot"', ""),

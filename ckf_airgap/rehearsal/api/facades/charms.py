@@ -18,7 +18,11 @@ from ckf_airgap.rehearsal.entities.repository import (
     Wanted,
     base_channel,
 )
-from ckf_airgap.rehearsal.entities.storage import StorageDeclaration, storage_declarations
+from ckf_airgap.rehearsal.entities.storage import (
+    StorageDeclaration,
+    deployment_of,
+    storage_declarations,
+)
 from ckf_airgap.rehearsal.entities.storeresources import store_resource
 from ckf_airgap.rehearsal.model.nostore import store_unreachable
 from ckf_airgap.rehearsal.views.deltas import endpoint_document
@@ -289,14 +293,10 @@ def _meta(charm: Charm) -> Document:
         texts = metadata.get(section)
         if isinstance(texts, list) and texts:
             meta[section] = [str(text) for text in texts]
-    deployment = metadata.get("deployment")
-    if isinstance(deployment, dict):
-        meta["deployment"] = {
-            "type": str(deployment.get("type") or ""),
-            "mode": str(deployment.get("mode") or "workload"),
-            "service": str(deployment.get("service") or ""),
-            "min-version": str(deployment.get("min-version") or ""),
-        }
+    deployment = deployment_of(charm)
+    if deployment is not None:
+        keys = ("type", "mode", "service", "min-version")
+        meta["deployment"] = {**dict(zip(keys, deployment, strict=True))}
     if metadata.get("assumes"):
         meta["assumes-expr"] = metadata["assumes"]
     if metadata.get("charm-user"):
