@@ -24,14 +24,14 @@ from ckf_airgap.cli.planoptions import (
     skip_releases_option,
 )
 from ckf_airgap.cli.renderoptions import INPUT_FIELDS, rendering_options
-from ckf_airgap.cli.targets import error_grace_option, idle_option, juju_options
+from ckf_airgap.cli.targets import error_grace_option, idle_option, juju_options, patience_options
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import InterruptedRunError, UsageError, WaitTimeoutError, WorkloadError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ckf_airgap import Inputs, JujuTarget, Policy, RegistryLogin, SavedPlan
+    from ckf_airgap import Inputs, JujuTarget, Patience, Policy, RegistryLogin, SavedPlan
 
 SCHEMA: Final = "ckf-airgap/deploy/v1"
 
@@ -88,6 +88,7 @@ Examples:
 @timeout_option("1h")
 @idle_option
 @error_grace_option
+@patience_options
 @jobs_option
 @login_options
 @json_option
@@ -107,6 +108,7 @@ def command(
     timeout: float,
     idle: float,
     error_grace: float,
+    patience: Patience,
     jobs: int,
     registry_login: RegistryLogin | None,
     registry_config: Path | None,
@@ -121,7 +123,12 @@ def command(
     """
     from ckf_airgap.cli.plan import print_plan
     from ckf_airgap.cli.progress import ProgressView
-    from ckf_airgap.cli.reports import deployment_document, finished, standing
+    from ckf_airgap.cli.reports import (
+        deployment_document,
+        finished,
+        say_what_remains,
+        say_what_was_skipped,
+    )
     from ckf_airgap.cli.runner import run
 
     terminal = Terminal.current()
@@ -141,9 +148,11 @@ def command(
         create_model=create_model,
         dry_run=dry_run,
         wait_idle=wait and not hurries,
+        hurries=hurries,
         timeout_s=timeout,
         idle_period_s=idle,
         error_grace_s=error_grace,
+        patience=patience,
         jobs=jobs,
         registry_login=registry_login,
         registry_config=registry_config,
@@ -158,14 +167,16 @@ def command(
             deployment = run(operation, on_stop=view.on_stop)
     except InterruptedRunError as stopped:
         raise view.interrupted(stopped) from None
-    except (WorkloadError, WaitTimeoutError):
-        if view.snapshot is not None and not terminal.json:
-            terminal.print(standing(view.snapshot))
+    except (WorkloadError, WaitTimeoutError, ckf_airgap.IncompleteDeploymentError) as failure:
+        view.print_standing()
+        if isinstance(failure, ckf_airgap.IncompleteDeploymentError):
+            say_what_was_skipped(terminal, failure.report)
         raise
     if dry_run:
         print_plan(terminal, deployment, skip_releases=skip_releases)
         return
     terminal.result(finished(deployment), document=deployment_document(SCHEMA, deployment))
+    say_what_remains(terminal, deployment)
 
 
 def _with_given(saved: SavedPlan) -> SavedPlan:

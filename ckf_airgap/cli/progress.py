@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Final, final
 
 from rich.console import Group, RenderableType
@@ -15,7 +16,7 @@ from ckf_airgap.cli.reports import standing
 from ckf_airgap.cli.safetext import SafeTable, line, visible
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import duration, plural
-from ckf_airgap.errors import InterruptedRunError
+from ckf_airgap.errors import InterruptedRunError, Problem
 from ckf_airgap.juju.applying.events import DeployEvent, DeployEventKind
 from ckf_airgap.juju.controller.api import ConnectionNotice
 from ckf_airgap.juju.controller.connection import Session
@@ -24,6 +25,7 @@ from ckf_airgap.juju.snapshots.snapshot import Change, ModelSnapshot
 from ckf_airgap.juju.watching.watch import Progress
 from ckf_airgap.operations.hidden import HiddenImages
 from ckf_airgap.operations.observer import Observer
+from ckf_airgap.operations.upgrading import Upgrade
 from ckf_airgap.rendering.overlay import Rendering
 
 _OTHER_LINES: Final = 7
@@ -94,6 +96,17 @@ class ProgressView(LiveView, Observer):
             self._say(notice.text)
         else:
             self._terminal.warn(notice.text)
+
+    def on_warnings(self, warnings: Sequence[Problem]) -> None:
+        """Show what else a person should know."""
+        for warning in warnings:
+            self._terminal.warn(str(warning))
+
+    def on_upgrade(self, upgrade: Upgrade) -> None:
+        """Show what a person has to have done by hand."""
+        super().on_upgrade(upgrade)
+        for one in upgrade.by_hand:
+            self._say(f"by hand, before the upgrade to {one.release}: {one.problem}")
 
     def on_planned(self, plan: Plan) -> None:
         """Show how much there is to do."""

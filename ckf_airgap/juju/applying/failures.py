@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, TypeVar
 
 from ckf_airgap.errors import (
+    AirgapError,
     ControllerError,
     RefusedError,
     WaitTimeoutError,
@@ -15,7 +17,7 @@ from ckf_airgap.juju.applying.report import DeployReport
 _AGAIN: Final = "Fix what it reports and run the command again; completed steps are skipped."
 
 
-class IncompleteDeployment:
+class IncompleteDeploymentError(AirgapError):
     """What errors have in common after which some steps are done, and others are not.
 
     Attributes:
@@ -24,20 +26,24 @@ class IncompleteDeployment:
 
     report: DeployReport
 
+    def details(self) -> Mapping[str, object]:
+        """Return the report, as ``report``."""
+        return {"report": self.report.to_json()}
 
-class DeploymentRefusedError(IncompleteDeployment, RefusedError):
+
+class DeploymentRefusedError(IncompleteDeploymentError, RefusedError):
     """The controller refused steps; what does not depend on them is done."""
 
 
-class DeploymentFailedError(IncompleteDeployment, WorkloadError):
+class DeploymentFailedError(IncompleteDeploymentError, WorkloadError):
     """Applications did not become active again; what does not depend on them is done."""
 
 
-class DeploymentTimeoutError(IncompleteDeployment, WaitTimeoutError):
+class DeploymentTimeoutError(IncompleteDeploymentError, WaitTimeoutError):
     """Applications were not active in time for those that come after them."""
 
 
-class DeploymentCutOffError(IncompleteDeployment, ControllerError):
+class DeploymentCutOffError(IncompleteDeploymentError, ControllerError):
     """The controller could no longer be used; the report says what was done until then."""
 
 
