@@ -134,8 +134,9 @@ from ckf_airgap.juju.applying.failures import DeploymentCutOffError as Deploymen
 from ckf_airgap.juju.applying.failures import DeploymentFailedError as DeploymentFailedError
 from ckf_airgap.juju.applying.failures import DeploymentRefusedError as DeploymentRefusedError
 from ckf_airgap.juju.applying.failures import DeploymentTimeoutError as DeploymentTimeoutError
-from ckf_airgap.juju.applying.failures import IncompleteDeploymentError as IncompleteDeploymentError
+from ckf_airgap.juju.applying.failures import IncompleteDeployment as IncompleteDeployment
 from ckf_airgap.juju.applying.report import DeployReport as DeployReport
+from ckf_airgap.juju.applying.report import UnfinishedStep as UnfinishedStep
 from ckf_airgap.juju.controller.access import HttpAccess as HttpAccess
 from ckf_airgap.juju.controller.api import Api as Api
 from ckf_airgap.juju.controller.api import CallRefusedError as CallRefusedError

@@ -26,7 +26,13 @@ from ckf_airgap.cli.planoptions import (
 from ckf_airgap.cli.renderoptions import INPUT_FIELDS, rendering_options
 from ckf_airgap.cli.targets import error_grace_option, idle_option, juju_options, patience_options
 from ckf_airgap.cli.terminal import Terminal
-from ckf_airgap.errors import InterruptedRunError, UsageError, WaitTimeoutError, WorkloadError
+from ckf_airgap.errors import (
+    AirgapError,
+    InterruptedRunError,
+    UsageError,
+    WaitTimeoutError,
+    WorkloadError,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -167,9 +173,10 @@ def command(
             deployment = run(operation, on_stop=view.on_stop)
     except InterruptedRunError as stopped:
         raise view.interrupted(stopped) from None
-    except (WorkloadError, WaitTimeoutError, ckf_airgap.IncompleteDeploymentError) as failure:
-        view.print_standing()
-        if isinstance(failure, ckf_airgap.IncompleteDeploymentError):
+    except AirgapError as failure:
+        if isinstance(failure, WorkloadError | WaitTimeoutError):
+            view.print_standing()
+        if isinstance(failure, ckf_airgap.IncompleteDeployment):
             say_what_was_skipped(terminal, failure.report)
         raise
     if dry_run:

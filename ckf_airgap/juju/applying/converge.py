@@ -30,7 +30,7 @@ from ckf_airgap.juju.applying.failures import (
     DeploymentCutOffError,
     DeploymentRefusedError,
     DeploymentTimeoutError,
-    IncompleteDeploymentError,
+    IncompleteDeployment,
     failing,
     raise_failures,
     told,
@@ -171,7 +171,7 @@ class _Convergence:
         try:
             await self._run(plan)
         except ControllerError as exc:
-            if isinstance(exc, IncompleteDeploymentError):
+            if isinstance(exc, IncompleteDeployment):
                 raise
             report = self._tally.report()
             raise told(

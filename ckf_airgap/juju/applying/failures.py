@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Final, TypeVar
 
 from ckf_airgap.errors import (
-    AirgapError,
     ControllerError,
     RefusedError,
     WaitTimeoutError,
@@ -17,7 +16,7 @@ from ckf_airgap.juju.applying.report import DeployReport
 _AGAIN: Final = "Fix what it reports and run the command again; completed steps are skipped."
 
 
-class IncompleteDeploymentError(AirgapError):
+class IncompleteDeployment:
     """What errors have in common after which some steps are done, and others are not.
 
     Attributes:
@@ -31,19 +30,19 @@ class IncompleteDeploymentError(AirgapError):
         return {"report": self.report.to_json()}
 
 
-class DeploymentRefusedError(IncompleteDeploymentError, RefusedError):
+class DeploymentRefusedError(IncompleteDeployment, RefusedError):
     """The controller refused steps; what does not depend on them is done."""
 
 
-class DeploymentFailedError(IncompleteDeploymentError, WorkloadError):
+class DeploymentFailedError(IncompleteDeployment, WorkloadError):
     """Applications did not become active again; what does not depend on them is done."""
 
 
-class DeploymentTimeoutError(IncompleteDeploymentError, WaitTimeoutError):
+class DeploymentTimeoutError(IncompleteDeployment, WaitTimeoutError):
     """Applications were not active in time for those that come after them."""
 
 
-class DeploymentCutOffError(IncompleteDeploymentError, ControllerError):
+class DeploymentCutOffError(IncompleteDeployment, ControllerError):
     """The controller could no longer be used; the report says what was done until then."""
 
 
