@@ -77,10 +77,13 @@ def plan(
 def whats(new: Charm, live: LiveModel, fields: str = "", **more: Any) -> list[str]:
     found = plan(new, live, fields, **more).refused
     assert {item.application for item in found} <= {"db"}
+    assert {item.kind for item in found} <= KINDS
+    assert all(item.name or item.kind not in ("storage", "device") for item in found)
     assert all(item.fix for item in found)
     return [item.what for item in found]
 
 
+KINDS = {"charm", "storage", "device", "base", "relation", "placement", "constraints"}
 STORED = "storage: {data: {type: filesystem, location: /data}}"
 
 
@@ -375,6 +378,7 @@ class TestDirectives:
             ("c=d", (), "it is placed on c=d, not on a=b"),
             ("", (), "it is placed on nowhere in particular, not on a=b"),
             (None, ("a=b",), None),
+            (None, (), "it is placed on nowhere in particular, not on a=b"),
             (None, ("c=d",), "it is placed on c=d, not on a=b"),
         ],
     )
@@ -408,6 +412,8 @@ class TestDirectives:
         subject = db(f"{STORED}, devices: {{gpu: {{type: g}}}}")
         done = plan(subject, model(subject, record=record))
         assert done.refused == ()
+        fix = "write it in the bundle again, or replace the application (--replace db)"
+        assert {item.fix for item in done.foreign if item.application == "db"} == {fix}
         assert [
             (item.kind, item.name, item.value) for item in done.foreign if item.application == "db"
         ] == [
