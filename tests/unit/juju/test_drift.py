@@ -510,6 +510,7 @@ class TestRecords:
         assert plan(model, release="1.10").steps == ()
 
     def test_the_release_is_kept_where_none_is_deployed(self, model: SimulatedModel) -> None:
+        assert plan(model).releases == {}
         done = plan(model, release="1.11")
         (note, _) = done.steps
         assert isinstance(note, WriteRecord)
@@ -524,6 +525,11 @@ class TestRecords:
         assert rows(done) == ["db record : None -> 1.11", "api record : None -> 1.11"]
         model.apply(done, CHARMS)
         assert plan(model).steps == ()
+        assert plan(model).releases == {"db": "1.11", "api": "1.11"}
+        url = model.applications["db"].url
+        model.applications["db"].url = "local:db-9"  # refreshed by hand
+        assert plan(model).releases == {"db": "1.11", "api": "1.11"}
+        model.applications["db"].url = url
         assert rows(plan(model, release="1.12")) == [
             "db record : 1.11 -> 1.12",
             "api record : 1.11 -> 1.12",
