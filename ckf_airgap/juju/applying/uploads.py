@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from ckf_airgap.bundle.login import PullLogins
 from ckf_airgap.concurrency import bounded_map, in_thread
 from ckf_airgap.documents import JSONValue
-from ckf_airgap.errors import AirgapError, MissingError, RefusedError
+from ckf_airgap.errors import MissingError, RefusedError
 from ckf_airgap.juju.applying.annotating import Annotated
 from ckf_airgap.juju.applying.arguments import resource_arguments
 from ckf_airgap.juju.applying.batches import Batches
@@ -77,7 +77,9 @@ class Uploads:
         self._tally = tally
         self._charms_at_once = asyncio.Semaphore(jobs)
         self._resources_at_once = asyncio.Semaphore(jobs)
-        self._charms: dict[Path, asyncio.Future[UploadedCharm]] = {}
+        self._noted: str | None = None
+        """What this run has noted last, as far as it is known."""
+        self._charms: dict[Path, asyncio.Task[UploadedCharm]] = {}
 
     async def confirm_notes(self) -> None:
         """Keep of the noted charms those that the controller still has.
@@ -104,24 +106,32 @@ class Uploads:
             AirgapError: why it could not be sent; the same for all that ask for it.
             ControllerError: when the controller cannot be reached.
         """
-        if step.path in self._charms:
-            return await self._charms[step.path]
-        charm: asyncio.Future[UploadedCharm] = asyncio.get_running_loop().create_future()
-        self._charms[step.path] = charm
-        try:
-            charm.set_result(await self._charm(step))
-        except AirgapError as exc:
-            charm.set_exception(exc)
-        except BaseException:
-            charm.cancel()
-            raise
-        return await charm
+        task = self._charms.get(step.path)
+        if task is None:
+            # A task of its own: whoever asked for it may be stopped by something else, and the
+            # connection to the model may break, which is not the one that the charm is sent on.
+            task = asyncio.create_task(self._charm(step), name=f"uploading {step.path.name}")
+            task.add_done_callback(_retrieved)
+            self._charms[step.path] = task
+        return await asyncio.shield(task)
+
+    def begin_round(self) -> None:
+        """Forget which charms could not be sent, so that it is tried again; others go on."""
+        self._charms = {path: task for path, task in self._charms.items() if not task.done()}
+
+    async def close(self) -> None:
+        """Stop sending."""
+        tasks = [task for task in self._charms.values() if not task.done()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _charm(self, step: UploadCharm) -> UploadedCharm:
         try:
             state = await in_thread(FileState.of, step.path)
             known = self.received.charm(step.path, state)
             if known is not None:
+                await self.write_notes()  # the connection may have broken before it was noted
                 return known
             if self.received.noted:
                 sha256 = await in_thread(_sha256, step.path)
@@ -150,13 +160,14 @@ class Uploads:
             ControllerError: when the controller cannot be called.
         """
         text = self.received.notes().to_text()
-        if not text and not self.received.is_noted:
+        if text == self._noted or (not text and not self.received.is_noted):
             return
         self.received.is_noted = bool(text)
         try:
             await self._annotations.add((self._model_tag, {NOTES_KEY: text}))
         except RefusedError:
             return
+        self._noted = text
 
     async def resources(
         self, application: str, resources: Sequence[ResourceUpload]
@@ -223,6 +234,12 @@ class Uploads:
                 await self._sender.upload_resource(application, resource, None, self._logins)
 
         await bounded_map(send, resources, max(len(resources), 1))
+
+
+def _retrieved(task: asyncio.Task[UploadedCharm]) -> None:
+    """Mark the error as retrieved: perhaps nobody waits any more."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _sha256(path: Path) -> str:

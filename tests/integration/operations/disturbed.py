@@ -377,7 +377,7 @@ class Shop:
             and (upload.made in used or upload.sha256 in notes.charms)
         }
 
-    def made_of(self) -> Document:
+    def made_of(self) -> Any:
         """Return all that the model is made of, apart from revisions and history."""
         return made_of(self.model)
 
@@ -481,8 +481,9 @@ class Kind:
 
     Attributes:
         name: What it is called.
-        fault: The fault of a rehearsal controller, with ``{n}`` for the number of the call or upload and
-            ``{byte}`` for a byte of an upload; or, of the network, ``cut``, ``away``, ``freeze``.
+        fault: The fault of a rehearsal controller, with ``{n}`` for the number of the call or
+            upload and ``{byte}`` for a byte of an upload; or ``cut``, ``away``, ``freeze`` of the
+            network.
         repeats: How many charms that were received may be received again, since nobody knew.
         stays: How many announced resources may be left over, since nobody knows their ids.
     """
