@@ -275,23 +275,29 @@ class _Convergence:
         return dataclasses.replace(stage.plan, steps=tuple(left))
 
     async def _await(self, wait: Wait, applications: frozenset[str]) -> None:
+        """Wait for applications; those that fail do not keep the others from being waited for."""
         self._tally.tell(DeployEventKind.WAITING, ", ".join(sorted(applications)))
-        try:
-            await wait(applications)
-        except WorkloadError as exc:
-            for name, reason in failing(exc, applications).items():
-                self._stalled.add(name)
-                self._tally.fail_application(name, exc, reason)
-        except WaitTimeoutError as exc:
-            report = self._tally.report()
-            raise told(
-                DeploymentTimeoutError(
-                    f"{exc.message}; so far {report.so_far}",
-                    problems=[*exc.problems, *report.problems],
-                    fix=exc.fix,
-                ),
-                report,
-            ) from exc
+        while applications:
+            try:
+                await wait(applications)
+            except WorkloadError as exc:
+                failed = failing(exc, applications)
+                for name, reason in failed.items():
+                    self._stalled.add(name)
+                    self._tally.fail_application(name, exc, reason)
+                applications -= failed.keys()
+            except WaitTimeoutError as exc:
+                report = self._tally.report()
+                raise told(
+                    DeploymentTimeoutError(
+                        f"{exc.message}; so far {report.so_far}",
+                        problems=[*exc.problems, *report.problems],
+                        fix=exc.fix,
+                    ),
+                    report,
+                ) from exc
+            else:
+                return
 
     async def _look_again(self, contested: frozenset[str]) -> Plan:
         """Return a plan for what is left when somebody else has deployed some applications.
