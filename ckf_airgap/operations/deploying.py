@@ -319,6 +319,7 @@ async def _deploy(
                 waits_for_groups=manner.wait_idle,
                 replan=planner.plan,
                 notes=planner.known.notes if planner.known is not None else None,
+                release=manner.policy.release,
                 jobs=manner.jobs,
                 logins=auth,
                 on_event=observer.on_step,

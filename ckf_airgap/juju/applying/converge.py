@@ -92,6 +92,7 @@ class Conduct:
         replan: Plans again after the connection was lost, or when somebody else has deployed an
             application; without it, that ends the deployment.
         notes: What earlier runs noted in the model; it is read when it is not given.
+        release: The release that is deployed, for the notes of this run.
         jobs: How many charms are sent at once.
         open_sender: Opens what sends charms and resources, so many at once.
         logins: The logins that images are pulled with.
@@ -103,6 +104,7 @@ class Conduct:
     waits_for_groups: bool = True
     replan: Replan | None = None
     notes: UploadNotes | None = None
+    release: str = ""
     jobs: int = DEFAULT_LIMIT
     open_sender: OpenSender = uploader_of
     logins: PullLogins | None = field(default=None, repr=False)
@@ -129,7 +131,7 @@ async def converge(session: Session, plan: Plan, conduct: Conduct) -> DeployRepo
     notes = (
         conduct.notes if conduct.notes is not None else await read_notes(session.api, session.uuid)
     )
-    return await _Convergence(session, plan, conduct, Received(notes)).run(plan)
+    return await _Convergence(session, plan, conduct, Received(notes, conduct.release)).run(plan)
 
 
 def refuse_haste(plan: Plan, ordering: Ordering) -> None:
