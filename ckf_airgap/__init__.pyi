@@ -37,6 +37,7 @@ from ckf_airgap.charms.directory import CharmDirectory as CharmDirectory
 from ckf_airgap.concurrency import Deadline as Deadline
 from ckf_airgap.errors import AbsentError as AbsentError
 from ckf_airgap.errors import AirgapError as AirgapError
+from ckf_airgap.errors import BlockedError as BlockedError
 from ckf_airgap.errors import BundleError as BundleError
 from ckf_airgap.errors import CharmError as CharmError
 from ckf_airgap.errors import CharmNotFoundError as CharmNotFoundError
@@ -44,6 +45,7 @@ from ckf_airgap.errors import ConnectionFailedError as ConnectionFailedError
 from ckf_airgap.errors import ControllerError as ControllerError
 from ckf_airgap.errors import ExitCode as ExitCode
 from ckf_airgap.errors import ImageNotFoundError as ImageNotFoundError
+from ckf_airgap.errors import ImagePullError as ImagePullError
 from ckf_airgap.errors import ImagesFailedError as ImagesFailedError
 from ckf_airgap.errors import ImmutableTagError as ImmutableTagError
 from ckf_airgap.errors import InputError as InputError
@@ -51,6 +53,7 @@ from ckf_airgap.errors import IntegrityError as IntegrityError
 from ckf_airgap.errors import InterruptedRunError as InterruptedRunError
 from ckf_airgap.errors import LoginError as LoginError
 from ckf_airgap.errors import MissingError as MissingError
+from ckf_airgap.errors import ModelDestroyedError as ModelDestroyedError
 from ckf_airgap.errors import ModelNotFoundError as ModelNotFoundError
 from ckf_airgap.errors import NameRefusedError as NameRefusedError
 from ckf_airgap.errors import OptionError as OptionError
@@ -60,6 +63,7 @@ from ckf_airgap.errors import ProofError as ProofError
 from ckf_airgap.errors import ReferenceSyntaxError as ReferenceSyntaxError
 from ckf_airgap.errors import RefusedError as RefusedError
 from ckf_airgap.errors import ReleaseNotFoundError as ReleaseNotFoundError
+from ckf_airgap.errors import StalledError as StalledError
 from ckf_airgap.errors import StorageFullError as StorageFullError
 from ckf_airgap.errors import TransferError as TransferError
 from ckf_airgap.errors import UsageError as UsageError
@@ -124,9 +128,15 @@ from ckf_airgap.images.rules import CharmRules as CharmRules
 from ckf_airgap.images.rules import ExtraImage as ExtraImage
 from ckf_airgap.images.rules import ImageRules as ImageRules
 from ckf_airgap.images.rules import JujuImages as JujuImages
-from ckf_airgap.juju.applying.deploy import DeployEvent as DeployEvent
-from ckf_airgap.juju.applying.deploy import DeployEventKind as DeployEventKind
-from ckf_airgap.juju.applying.deploy import DeployReport as DeployReport
+from ckf_airgap.juju.applying.events import DeployEvent as DeployEvent
+from ckf_airgap.juju.applying.events import DeployEventKind as DeployEventKind
+from ckf_airgap.juju.applying.failures import DeploymentCutOffError as DeploymentCutOffError
+from ckf_airgap.juju.applying.failures import DeploymentFailedError as DeploymentFailedError
+from ckf_airgap.juju.applying.failures import DeploymentRefusedError as DeploymentRefusedError
+from ckf_airgap.juju.applying.failures import DeploymentTimeoutError as DeploymentTimeoutError
+from ckf_airgap.juju.applying.failures import IncompleteDeployment as IncompleteDeployment
+from ckf_airgap.juju.applying.report import DeployReport as DeployReport
+from ckf_airgap.juju.applying.report import UnfinishedStep as UnfinishedStep
 from ckf_airgap.juju.controller.access import HttpAccess as HttpAccess
 from ckf_airgap.juju.controller.api import Api as Api
 from ckf_airgap.juju.controller.api import CallRefusedError as CallRefusedError
@@ -185,8 +195,14 @@ from ckf_airgap.juju.snapshots.snapshot import RelationSnapshot as RelationSnaps
 from ckf_airgap.juju.snapshots.snapshot import StatusInfo as StatusInfo
 from ckf_airgap.juju.snapshots.snapshot import UnitSnapshot as UnitSnapshot
 from ckf_airgap.juju.snapshots.snapshot import changes_between as changes_between
-from ckf_airgap.juju.watching.idle import Obstacle as Obstacle
+from ckf_airgap.juju.snapshots.stream import apply_change as apply_change
+from ckf_airgap.juju.snapshots.stream import change_documents as change_documents
 from ckf_airgap.juju.watching.idle import Verdict as Verdict
+from ckf_airgap.juju.watching.obstacles import Obstacle as Obstacle
+from ckf_airgap.juju.watching.obstacles import marks_of as marks_of
+from ckf_airgap.juju.watching.patience import Ending as Ending
+from ckf_airgap.juju.watching.patience import EndKind as EndKind
+from ckf_airgap.juju.watching.patience import Patience as Patience
 from ckf_airgap.juju.watching.watch import Progress as Progress
 from ckf_airgap.juju.watching.watch import WaitReport as WaitReport
 from ckf_airgap.juju.watching.watch import wait_active_idle as wait_active_idle

@@ -9,7 +9,7 @@ next, and each has one exit code, which scripts may rely on::
     ├── MissingError            4   fetch what is missing: a path, a charm file, an image, a release
     ├── ControllerError         5   the controller cannot be used: address, CA, credentials, model
     ├── RefusedError            6   the controller refused a step of the deployment
-    ├── WorkloadError           7   a unit or application failed while it settled
+    ├── WorkloadError           7   a unit or application will not settle without help
     ├── WaitTimeoutError        8   not everything was active/idle in time
     ├── TransferError           9   an image or charm could not be carried: network, disk, digest
     └── InterruptedRunError   130   stopped by Ctrl-C or SIGTERM
@@ -87,6 +87,10 @@ class AirgapError(Exception):
         self.problems: tuple[Problem, ...] = (*found[:_MAX_PROBLEMS], *rest)
         self.fix = fix
 
+    def details(self) -> Mapping[str, object]:
+        """Return what machines are told beside the message: keys of the error's JSON document."""
+        return {}
+
     def __str__(self) -> str:
         """Return the message, one indented line per problem, and the fix."""
         lines = [self.message + (":" if self.problems else "")]
@@ -162,10 +166,26 @@ class RefusedError(AirgapError):
     exit_code = ExitCode.REFUSED
 
 
+class ModelDestroyedError(ControllerError):
+    """The model was destroyed, or is being destroyed, while it was watched."""
+
+
 class WorkloadError(AirgapError):
-    """A unit or an application stayed in error; one that stays blocked ends as a timeout."""
+    """A unit or an application stayed in error, or waiting is of no use for another reason."""
 
     exit_code = ExitCode.WORKLOAD
+
+
+class ImagePullError(WorkloadError):
+    """A unit does not start because an image cannot be pulled."""
+
+
+class BlockedError(WorkloadError):
+    """A unit or an application stayed blocked while nothing ran that could unblock it."""
+
+
+class StalledError(WorkloadError):
+    """Nothing in the model changed any more, and not everything is as it should be."""
 
 
 class WaitTimeoutError(AirgapError):
@@ -232,6 +252,10 @@ class ImagesFailedError(TransferError):
     ) -> None:
         super().__init__(message, problems=problems, fix=fix)
         self.report = dict(report or {})
+
+    def details(self) -> Mapping[str, object]:
+        """Return the result for each image, as ``report``."""
+        return {"report": self.report}
 
 
 class InterruptedRunError(AirgapError):

@@ -67,14 +67,6 @@ def unit_status(unit: UnitSnapshot) -> StatusInfo:
     return workload if workload.current else StatusInfo(current="allocating")
 
 
-def is_settled(application: ApplicationSnapshot) -> bool:
-    """Whether all its units are active and idle."""
-    units = application.units
-    return bool(units) and all(
-        unit.workload.current == "active" and unit.agent.current == "idle" for unit in units
-    )
-
-
 def styled(status: str) -> Text:
     """Return a status in its colour."""
     return line(status, _STYLES.get(status, ""))

@@ -39,9 +39,16 @@ MIN_PART_BYTES: Final = 64 * 1024
 
 
 class Duration(_FloatType):
-    """A span of time such as ``90``, ``90s``, ``30m``, ``1h`` or ``1h30m``; seconds as a float."""
+    """A span of time such as ``90``, ``90s``, ``30m``, ``1h`` or ``1h30m``; seconds as a float.
+
+    Args:
+        zero: Whether 0 is one, which then means no limit.
+    """
 
     name = "duration"
+
+    def __init__(self, *, zero: bool = False) -> None:
+        self._zero = zero
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -54,7 +61,7 @@ class Duration(_FloatType):
             self.fail(f"{value!r} is not a duration such as 90s, 30m or 1h30m", param, ctx)
         hours, minutes, seconds = (float(match[key] or 0) for key in ("h", "m", "s"))
         total = hours * 3600 + minutes * 60 + seconds
-        if total <= 0:
+        if total <= 0 and not self._zero:
             self.fail(f"{value!r} is not a duration", param, ctx)
         return total
 

@@ -11,7 +11,14 @@ import click
 
 import ckf_airgap
 from ckf_airgap.cli.options import Duration, UserPath, apply
-from ckf_airgap.facts.defaults import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S, DEFAULT_MODEL
+from ckf_airgap.facts.defaults import (
+    DEFAULT_BLOCKED_GRACE_S,
+    DEFAULT_ERROR_GRACE_S,
+    DEFAULT_IDLE_PERIOD_S,
+    DEFAULT_MODEL,
+    DEFAULT_PULL_GRACE_S,
+    DEFAULT_STALL_S,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +42,49 @@ error_grace_option = click.option(
     help="How long an error must last to end the wait: Juju runs failed hooks again.",
 )
 """``--error-grace``"""
+
+
+def patience_options(function: _F) -> _F:
+    """Add ``--pull-grace``, ``--blocked-grace`` and ``--stall``, as one argument ``patience``."""
+
+    @functools.wraps(function)
+    def with_patience(
+        *args: Any, pull_grace: float, blocked_grace: float, stall: float, **rest: Any
+    ) -> Any:
+        patience = ckf_airgap.Patience(pull_s=pull_grace, blocked_s=blocked_grace, stall_s=stall)
+        return function(*args, patience=patience, **rest)
+
+    def option(name: str, default_s: float, text: str) -> Callable[[Any], Any]:
+        return click.option(
+            name,
+            type=Duration(zero=True),
+            default=f"{default_s:g}s",
+            show_default=True,
+            help=f"{text}; 0 does not end it.",
+        )
+
+    return apply(
+        [
+            option(
+                "--pull-grace",
+                DEFAULT_PULL_GRACE_S,
+                "How long an image may fail to be pulled before the wait ends",
+            ),
+            option(
+                "--blocked-grace",
+                DEFAULT_BLOCKED_GRACE_S,
+                "How long something may be blocked before the wait ends, while nothing runs that "
+                "could unblock it",
+            ),
+            option(
+                "--stall",
+                DEFAULT_STALL_S,
+                "How long nothing at all may change before the wait ends, while no unit is "
+                "allocated or waits for its container",
+            ),
+        ],
+        cast("_F", with_patience),
+    )
 
 
 def juju_options(function: _F) -> _F:

@@ -36,6 +36,20 @@ Juju runs a failed hook again after 5, 10, 20, 40 ... seconds, and the kubelet p
 again; Kubeflow's charms rely on that to get past what other charms have not done yet. Two minutes
 allow four more attempts."""
 
+DEFAULT_PULL_GRACE_S: Final = 60.0
+"""How long an image may fail to be pulled before a wait ends, in seconds: the kubelet tries again
+after 10, 20, 40 ... seconds, which gets past a registry that is being restarted."""
+
+DEFAULT_BLOCKED_GRACE_S: Final = 300.0
+"""How long a unit may be blocked before a wait ends, in seconds, while nothing runs that could
+unblock it."""
+
+DEFAULT_STALL_S: Final = 900.0
+"""How long nothing at all may change in a model before a wait ends, in seconds."""
+
+GOALS: Final = ("active", "blocked", "error", "maintenance", "unknown", "waiting")
+"""The statuses that a wait may be for."""
+
 DEFAULT_SPEED: Final = 60.0
 """Seconds of a deployment that pass in one second: a release that takes minutes takes seconds."""
 

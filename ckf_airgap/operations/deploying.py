@@ -19,15 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from ckf_airgap.bundle.login import PullLogins
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.charms.charmfile import check_members
 from ckf_airgap.concurrency import Deadline, bounded_map, in_thread
 from ckf_airgap.errors import (
     CharmError,
-    ModelNotFoundError,
     Problem,
-    RefusedError,
     raise_all,
 )
 from ckf_airgap.facts.defaults import (
@@ -37,24 +34,27 @@ from ckf_airgap.facts.defaults import (
 )
 from ckf_airgap.facts.releases import release_upgrades
 from ckf_airgap.files.paths import StrPath, optional_path
-from ckf_airgap.juju.applying.deploy import DeployReport, plan_for
-from ckf_airgap.juju.applying.stages import execute_in_stages
-from ckf_airgap.juju.controller.architecture import model_architecture
-from ckf_airgap.juju.controller.conditions import new_model
-from ckf_airgap.juju.controller.connection import Session, connect
+from ckf_airgap.juju.applying.converge import Conduct, converge, refuse_haste
+from ckf_airgap.juju.applying.report import DeployReport
+from ckf_airgap.juju.controller.connection import connect
 from ckf_airgap.juju.controller.store import JujuTarget
 from ckf_airgap.juju.controller.upload import RegistryLogin
-from ckf_airgap.juju.planning.differences import Policy
+from ckf_airgap.juju.planning.differences import Difference, Policy
 from ckf_airgap.juju.planning.live import LiveModel
 from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.planning.planner import plan_deployment
-from ckf_airgap.juju.planning.steps import (
-    DeployApplication,
-)
+from ckf_airgap.juju.watching.patience import Patience
 from ckf_airgap.juju.watching.watch import DEFAULT_TIMEOUT_S, WaitReport, wait_active_idle
 from ckf_airgap.net.limits import DEFAULT_LIMIT
 from ckf_airgap.operations.confirming import ImageInModel, images_in_model
 from ckf_airgap.operations.hidden import HiddenImages, looking_for_hidden
+from ckf_airgap.operations.modelplan import (
+    ModelPlanner,
+    check_new_model,
+    ordering_of,
+    plan_of,
+    remaining_of,
+)
 from ckf_airgap.operations.observer import Observer
 from ckf_airgap.operations.pulllogins import find_pull_logins
 from ckf_airgap.operations.rendering import (
@@ -83,6 +83,7 @@ class Deployment:
         report: What was done; ``None`` after a dry run.
         waited: The wait and the model after it; ``None`` when it was not waited for.
         images: Each image of the rendering, as read back from the model; none after a dry run.
+        remaining: In what the model still differs from the bundle after the deployment.
         upgrade: From which releases the plan leads to the one that is deployed.
         hidden: Images that only files of the charms name; ``None`` when they were not searched,
             as stand-ins are not.
@@ -94,6 +95,7 @@ class Deployment:
     report: DeployReport | None = None
     waited: WaitReport | None = None
     images: tuple[ImageInModel, ...] = field(default=(), repr=False)
+    remaining: tuple[Difference, ...] = field(default=(), repr=False)
     upgrade: Upgrade = field(default_factory=Upgrade)
     hidden: HiddenImages | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -117,9 +119,11 @@ async def deploy(
     create_model: bool = False,
     dry_run: bool = False,
     wait_idle: bool = True,
+    hurries: bool = False,
     timeout_s: float = DEFAULT_TIMEOUT_S,
     idle_period_s: float = DEFAULT_IDLE_PERIOD_S,
     error_grace_s: float = DEFAULT_ERROR_GRACE_S,
+    patience: Patience | None = None,
     jobs: int = DEFAULT_LIMIT,
     registry_login: RegistryLogin | None = None,
     registry_config: StrPath | None = None,
@@ -137,9 +141,12 @@ async def deploy(
         create_model: Make the model when it does not exist.
         dry_run: Find out what would be done, and do nothing.
         wait_idle: Wait until all applications of the bundle are active and idle.
+        hurries: Without waiting, refresh groups of applications all the same that should come
+            one after the other; otherwise that is refused.
         timeout_s: How long to wait for that, in seconds.
         idle_period_s: How long all must stay active and idle.
         error_grace_s: How long an error must last to end the wait: Juju runs failed hooks again.
+        patience: How long other things are waited for that may need a person.
         jobs: How many charms are uploaded and deployed at once.
         registry_login: The login that the cluster needs to pull from the registry; it goes to the
             controller with the images of the registry that the bundle is rendered for, and with
@@ -157,9 +164,9 @@ async def deploy(
         InputError: when a file or value is wrong; before anything is done.
         MissingError: when a charm or an image is missing; before anything is done.
         ControllerError: when the controller or model cannot be used.
-        RefusedError: when applications of the model have other charms, images or logins than the
-            bundle gives them, before anything is done; or when the controller refused steps, and
-            the others are done.
+        RefusedError: when the plan has something that Juju does not change in place, leaves out a
+            release or needs work by hand, before anything is done; or when the controller refused
+            steps, and what does not depend on them is done.
         WorkloadError: when an application stays in error.
         WaitTimeoutError: when not everything was active and idle in time.
     """
@@ -176,9 +183,11 @@ async def deploy(
             create_model=create_model,
             dry_run=dry_run,
             wait_idle=wait_idle,
+            hurries=hurries,
             timeout_s=timeout_s,
             idle_period_s=idle_period_s,
             error_grace_s=error_grace_s,
+            patience=patience,
             jobs=jobs,
             registry_login=registry_login,
             registry_config=optional_path(registry_config),
@@ -200,6 +209,7 @@ class Manner:
     create_model: bool = False
     dry_run: bool = False
     wait_idle: bool = True
+    hurries: bool = False
     timeout_s: float
     jobs: int
     registry_login: RegistryLogin | None = None
@@ -210,6 +220,7 @@ class Manner:
     review: Review | None = None
     idle_period_s: float = DEFAULT_IDLE_PERIOD_S
     error_grace_s: float = DEFAULT_ERROR_GRACE_S
+    patience: Patience | None = None
 
 
 async def deploy_rendering(
@@ -250,17 +261,24 @@ async def _deploy(
     bundle, charms = rendering.bundle, rendering.charms
     auth = await find_pull_logins(rendering, manner.registry_login, manner.registry_config)
     rendering = dataclasses.replace(rendering, warnings=(*rendering.warnings, *auth.warnings))
+    observer.on_warnings(auth.warnings)
     # What is wrong with the bundle itself is reported before a controller is asked or changed.
     plan_deployment(bundle, charms, LiveModel(name=target.model))
     await _check_files(charms)
+    upgrades = release_upgrades()
     if manner.dry_run:
-        plan = await _planned(rendering, target, auth, create_model=manner.create_model)
+        plan = await plan_of(
+            rendering, target, auth, manner.policy, create_model=manner.create_model
+        )
         observer.on_planned(plan)
-        upgrade = upgrade_of(plan, manner.policy.release, release_upgrades())
+        upgrade = upgrade_of(plan, manner.policy.release, upgrades)
+        observer.on_warnings(upgrade.warnings)
+        if manner.review is not None:
+            await manner.review(plan)
         return Deployment(rendering=rendering, plan=plan, upgrade=upgrade, seconds=seconds)
     started = time.monotonic()
     if manner.create_model:
-        await _check_new_model(rendering, target)
+        await check_new_model(rendering, target, manner.policy)
     async with connect(
         target,
         create_model=manner.create_model,
@@ -275,38 +293,58 @@ async def _deploy(
             timeout_s=manner.timeout_s,
             idle_period_s=manner.idle_period_s,
             error_grace_s=manner.error_grace_s,
+            patience=manner.patience,
+            image_places=_image_places(rendering),
             on_change=observer.on_change,
             on_progress=observer.on_progress,
         )
+        planner = ModelPlanner(session, rendering, auth, manner.policy)
+        ordering = ordering_of(rendering, manner.policy.release, upgrades)
         with timed(seconds, "deploy"):
-            plan = await _plan(session, rendering, auth)
+            plan = await planner.plan()
             observer.on_planned(plan)
-            upgrade = upgrade_of(plan, manner.policy.release, release_upgrades())
+            upgrade = upgrade_of(plan, manner.policy.release, upgrades)
+            observer.on_upgrade(upgrade)
+            plan.raise_refused()
             upgrade.check(
                 skip_releases=manner.skip_releases, manual_steps_done=manner.manual_steps_done
             )
+            if not manner.wait_idle and not manner.hurries:
+                refuse_haste(plan, ordering)
             if manner.review is not None:
                 await manner.review(plan)
-            report = await execute_in_stages(
-                session,
-                plan,
-                rendering.after,
+            conduct = Conduct(
+                ordering=ordering,
                 wait=lambda names: wait(applications=names),
+                waits_for_groups=manner.wait_idle,
+                replan=planner.plan,
+                notes=planner.notes,
                 jobs=manner.jobs,
-                registry_auth=auth,
+                logins=auth,
                 on_event=observer.on_step,
             )
+            report = await converge(session, plan, conduct)
         done = Deployment(
             rendering=rendering, plan=plan, report=report, upgrade=upgrade, seconds=seconds
         )
-        if not manner.wait_idle:
-            return dataclasses.replace(done, images=await images_in_model(session, rendering, auth))
-        session.deadline.until = time.monotonic() + manner.timeout_s
-        with timed(seconds, "wait"):
-            scales = {name: app.scale for name, app in bundle.applications.items()}
-            waited = await wait(applications=scales, expected_scale=scales)
+        if manner.wait_idle:
+            session.deadline.until = time.monotonic() + manner.timeout_s
+            with timed(seconds, "wait"):
+                scales = {name: app.scale for name, app in bundle.applications.items()}
+                waited = await wait(applications=scales, expected_scale=scales)
+            done = dataclasses.replace(done, waited=waited)
+        # What was asked for may not be what is: nobody but the model knows.
+        remaining = remaining_of(await planner.plan(), plan) if plan.steps else ()
         images = await images_in_model(session, rendering, auth)
-        return dataclasses.replace(done, waited=waited, images=images)
+        return dataclasses.replace(done, images=images, remaining=remaining)
+
+
+def _image_places(rendering: Rendering) -> dict[str, str]:
+    """Return which resource or option each image comes from, where it is the same everywhere."""
+    found: dict[str, set[str]] = {}
+    for replacement in rendering.replacements:
+        found.setdefault(str(replacement.target), set()).add(replacement.need.where)
+    return {image: next(iter(places)) for image, places in found.items() if len(places) == 1}
 
 
 async def _check_files(charms: Mapping[str, Charm]) -> None:
@@ -328,70 +366,6 @@ async def _check_files(charms: Mapping[str, Charm]) -> None:
     problems.sort(key=lambda problem: problem.what)
     fix = "Fetch them again, and compare their checksums."
     raise_all(CharmError, "charm files are damaged", problems, fix=fix)
-
-
-async def _check_new_model(rendering: Rendering, target: JujuTarget) -> None:
-    """Find what the controller would refuse before the model is made, which would stay behind."""
-    try:
-        async with connect(target, watch=False):
-            return  # the plan for it is made, and checked, with its own connection
-    except ModelNotFoundError:
-        plan_deployment(rendering.bundle, rendering.charms, await new_model(target))
-
-
-async def _planned(
-    rendering: Rendering,
-    target: JujuTarget,
-    auth: PullLogins | None,
-    *,
-    create_model: bool,
-) -> Plan:
-    """Return the plan for a model, or for the one that would be made when there is none yet."""
-    try:
-        async with connect(target, watch=False) as session:
-            return await _plan(session, rendering, auth)
-    except ModelNotFoundError:
-        if not create_model:
-            raise
-        return plan_deployment(rendering.bundle, rendering.charms, await new_model(target))
-
-
-async def _plan(session: Session, rendering: Rendering, auth: PullLogins | None) -> Plan:
-    """Return the plan for the model of a session, which must have the architecture of the charms.
-
-    Raises:
-        RefusedError: when the model puts applications on another architecture than their charms
-            were chosen for; also for what `plan_for` raises.
-    """
-    plan = await plan_for(session, rendering.bundle, rendering.charms, registry_auth=auth)
-    deployed = [step.application for step in plan.steps if isinstance(step, DeployApplication)]
-    if not any(name in rendering.otherwise for name in deployed):
-        return plan
-    architecture = await model_architecture(session.api)
-    problems = []
-    for name in deployed:
-        others = rendering.otherwise.get(name, {})
-        if architecture is None or architecture not in others:
-            continue
-        other = others[architecture]
-        file = other.path.name if other is not None and other.path is not None else "none"
-        taken = rendering.charms[name].path
-        problems.append(
-            Problem(
-                f"{taken.name if taken else 'its charm'} was chosen for {rendering.architecture}; "
-                f"for {architecture} it is {file}",
-                f"application {name}",
-            )
-        )
-    raise_all(
-        RefusedError,
-        f"model {session.model_name} puts applications on {architecture}, as its constraints say, "
-        f"and charms were chosen for {rendering.architecture}; nothing was changed",
-        problems,
-        fix=f"Give --arch {architecture} (to render, too), or change the model: "
-        f"juju set-model-constraints -m {session.model_name} arch={rendering.architecture}",
-    )
-    return plan
 
 
 @contextmanager

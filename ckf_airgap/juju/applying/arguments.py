@@ -1,17 +1,19 @@
-"""Steps of a plan as the controller's API expects them. Pure.
+"""What is added to a model, as the controller's API expects it. Pure.
 
-The shapes are those of ``Application.Deploy``, ``Resources.AddPendingResources``,
-``ApplicationOffers.Offer`` and ``ApplicationOffers.ModifyOfferAccess`` of Juju 3.6.
+The shapes are those of ``Application.Deploy``, ``Application.SetCharm``,
+``Resources.AddPendingResources``, ``ApplicationOffers.Offer`` and
+``ApplicationOffers.ModifyOfferAccess`` of Juju 3.6.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
+from ckf_airgap.charms.charm import Base
 from ckf_airgap.documents import Document, JSONValue, dump_yaml
 from ckf_airgap.juju.planning.offers import GrantOffer, MakeOffer
-from ckf_airgap.juju.planning.steps import DeployApplication
+from ckf_airgap.juju.planning.steps import DeployApplication, RefreshApplication, ResourceUpload
 
 _BASE_RISK: Final = "stable"
 
@@ -30,17 +32,10 @@ def deploy_arguments(
     settings: Document = {**step.options}
     if step.trust:
         settings["trust"] = "true"
-    track, _, risk = step.base.channel.partition("/")
     arguments: Document = {
         "application": step.application,
         "charm-url": charm_url,
-        "charm-origin": {
-            "source": "local",
-            "type": "",
-            "id": "",
-            "architecture": step.architecture,
-            "base": {"name": step.base.name, "channel": f"{track}/{risk or _BASE_RISK}"},
-        },
+        "charm-origin": _origin(step.base, step.architecture),
         "channel": "",
         "num-units": step.scale,
         "config-yaml": dump_yaml({step.application: settings}),
@@ -61,12 +56,60 @@ def deploy_arguments(
     return arguments
 
 
-def resource_arguments(step: DeployApplication, charm_url: str) -> Document:
-    """Return the resources of an application as ``Resources.AddPendingResources`` expects them.
+def refresh_arguments(
+    step: RefreshApplication, charm_url: str, pending: Mapping[str, JSONValue]
+) -> Document:
+    """Return an application's new charm as ``Application.SetCharm`` expects it.
 
     Args:
-        step: What will be deployed.
+        step: What to refresh.
         charm_url: The URL of its uploaded charm.
+        pending: The pending id of each resource that is handed over with it.
+    """
+    arguments: Document = {
+        "application": step.application,
+        "generation": "",
+        "charm-url": charm_url,
+        "charm-origin": _origin(step.base, step.architecture),
+        "channel": "",
+        "force": False,
+        "force-units": False,
+        "force-base": False,
+    }
+    if step.options:
+        arguments["config-settings"] = {**step.options}
+    if pending:
+        arguments["resource-ids"] = {**pending}
+    if step.storage:
+        arguments["storage-constraints"] = {
+            name: {key.lower(): value for key, value in directive.items()}
+            for name, directive in step.storage.items()
+        }
+    if step.bindings:
+        arguments["endpoint-bindings"] = {**step.bindings}
+    return arguments
+
+
+def _origin(base: Base, architecture: str) -> Document:
+    """Return the origin of a charm that was uploaded."""
+    track, _, risk = base.channel.partition("/")
+    return {
+        "source": "local",
+        "type": "",
+        "id": "",
+        "architecture": architecture,
+        "base": {"name": base.name, "channel": f"{track}/{risk or _BASE_RISK}"},
+    }
+
+
+def resource_arguments(application: str, resources: Iterable[ResourceUpload]) -> Document:
+    """Return resources as ``Resources.AddPendingResources`` expects them.
+
+    They need not wait for their charm: as with Juju's own client, an upload names none.
+
+    Args:
+        application: The application, which need not be there yet.
+        resources: What will be uploaded for it.
     """
     announced: list[JSONValue] = [
         {
@@ -79,11 +122,11 @@ def resource_arguments(step: DeployApplication, charm_url: str) -> Document:
             "fingerprint": "",
             "size": 0,
         }
-        for resource in step.resources
+        for resource in resources
     ]
     return {
-        "tag": f"application-{step.application}",
-        "url": charm_url,
+        "tag": f"application-{application}",
+        "url": "",
         "charm-origin": None,
         "resources": announced,
     }

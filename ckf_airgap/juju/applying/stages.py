@@ -1,26 +1,70 @@
-"""A plan in stages: applications that can only be deployed when others are active."""
+"""A plan in stages: what can only be begun when others are active. Pure.
+
+Applications that are refreshed, or removed and deployed again, go group by group, providers before
+requirers; some applications can only be deployed when others are active. All else needs no order:
+it belongs to the first stage, and a relation to the stage in which its second end comes.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from ckf_airgap.bundle.login import PullLogins
-from ckf_airgap.juju.applying.deploy import DeployEvent, DeployReport, OnEvent, execute
-from ckf_airgap.juju.controller.connection import Session
+from ckf_airgap.juju.planning.offers import GrantOffer, MakeOffer
+from ckf_airgap.juju.planning.order import refresh_groups
 from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.planning.steps import (
     AddRelation,
+    RefreshApplication,
+    RemoveApplication,
     RemoveRelation,
     Step,
     UploadCharm,
 )
-from ckf_airgap.net.limits import DEFAULT_LIMIT
 
 Prerequisites: TypeAlias = Mapping[str, frozenset[str]]
 """By application, those that must be active before it is deployed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordering:
+    """What must come before what, besides providers before requirers.
+
+    Attributes:
+        prerequisites: What must be active before an application is deployed.
+        first: Applications that are refreshed before all others, one after the other.
+    """
+
+    prerequisites: Prerequisites = field(default_factory=dict)
+    first: tuple[str, ...] = ()
+
+    def groups(self, plan: Plan) -> tuple[tuple[str, ...], ...]:
+        """Return the applications that a plan refreshes or replaces, in groups, in their order."""
+        return refresh_groups(unsettled_by(plan.steps), plan.providers, self.first)
+
+    def needs(self, application: str, plan: Plan) -> frozenset[str]:
+        """Return what a refreshed application comes after, directly or through others.
+
+        Args:
+            application: The application.
+            plan: The plan, which knows the relations of the bundle.
+        """
+        providers: dict[str, set[str]] = {}
+        for requirer, provider in plan.providers:
+            providers.setdefault(requirer, set()).add(provider)
+        found: set[str] = set()
+        below = [application]
+        while below:
+            new = providers.get(below.pop(), set()) - found
+            found |= new
+            below += new
+        earlier = self.first
+        if application in earlier:
+            earlier = earlier[: earlier.index(application)]
+        own = self.prerequisites.get(application, frozenset())
+        return frozenset(found | own | {*earlier}) - {application}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,113 +74,92 @@ class Stage:
     Attributes:
         plan: The steps of the part.
         active_before: The applications that must be active before it begins.
+        is_ordered: Whether it refreshes or replaces applications, so that those of earlier stages
+            must be active again before it begins.
     """
 
     plan: Plan
     active_before: frozenset[str] = field(default=frozenset())
+    is_ordered: bool = False
 
 
-def in_stages(plan: Plan, prerequisites: Prerequisites) -> list[Stage]:
+def in_stages(plan: Plan, ordering: Ordering) -> list[Stage]:
     """Return a plan in the order in which its parts can be carried out; one stage as a rule.
 
-    A relation is made once both its applications are there, and an application that is in the
-    model already is changed at once.
+    A relation is made once both its applications are as they should be, and removed before either
+    is refreshed. Charms are uploaded in the first stage, where they hold up nothing. An
+    application that is in the model already and keeps its charm is changed at once.
 
     Args:
         plan: The plan.
-        prerequisites: What must be active first, for applications of the bundle.
+        ordering: What must come before what.
     """
+    prerequisites = ordering.prerequisites
     deployed = {step.application for step in plan.deploys}
-    levels = {name: _level(name, prerequisites, deployed) for name in deployed}
+    groups = ordering.groups(plan)
+    grouped = {name: number for number, group in enumerate(groups) for name in group}
+    levels = {
+        name: _level(name, prerequisites, deployed, grouped) for name in {*deployed, *grouped}
+    }
     stages: list[list[Step]] = [[] for _ in range(max(levels.values(), default=0) + 1)]
     for step in plan.steps:
-        stages[max((levels.get(name, 0) for name in _applications(step)), default=0)].append(step)
+        stages[_stage_of(step, levels)].append(step)
     return [
         Stage(
             plan=plan if len(stages) == 1 else dataclasses.replace(plan, steps=tuple(steps)),
             active_before=frozenset[str]().union(
-                *(prerequisites[name] for name in deployed if level and levels[name] == level)
+                *(
+                    prerequisites.get(name, frozenset())
+                    for name in deployed
+                    if level and levels[name] == level
+                )
             ),
+            is_ordered=any(levels[name] == level for name in grouped),
         )
         for level, steps in enumerate(stages)
     ]
 
 
-async def execute_in_stages(
-    session: Session,
-    plan: Plan,
-    prerequisites: Prerequisites,
-    *,
-    wait: Callable[[frozenset[str]], Awaitable[object]],
-    jobs: int = DEFAULT_LIMIT,
-    registry_auth: PullLogins | None = None,
-    on_event: OnEvent | None = None,
-) -> DeployReport:
-    """Carry out a plan, and wait between its stages.
-
-    Args:
-        session: The model.
-        plan: What `plan_for` returned.
-        prerequisites: What must be active first, for applications of the bundle.
-        wait: Returns when these applications are active.
-        jobs: How many charms are uploaded and deployed at once.
-        registry_auth: The logins that images are pulled with.
-        on_event: Called with each completed step; must not block.
-
-    Raises:
-        RefusedError: with the refusals of a stage; the stages after it are not begun.
-        ControllerError: when the controller can no longer be used.
-    """
-    reports: list[DeployReport] = []
-    over = 0
-    for stage in in_stages(plan, prerequisites):
-        if stage.active_before:
-            await wait(stage.active_before)
-        reports.append(
-            await execute(
-                session,
-                stage.plan,
-                jobs=jobs,
-                registry_auth=registry_auth,
-                on_event=_of_whole(plan, over, on_event),
-            )
-        )
-        over += len(stage.plan.steps)
-    return DeployReport(
-        plan=plan,
-        deployed=tuple(name for report in reports for name in report.deployed),
-        related=tuple(name for report in reports for name in report.related),
-        offered=tuple(name for report in reports for name in report.offered),
-        uploads=sum(report.uploads for report in reports),
-        took_s=sum(report.took_s for report in reports),
+def unsettled_by(steps: Sequence[Step]) -> frozenset[str]:
+    """Return the applications of a model that are not active for a while after these steps."""
+    return frozenset(
+        step.application
+        for step in steps
+        if isinstance(step, RefreshApplication)
+        or (isinstance(step, RemoveApplication) and step.deploys_again)
     )
-
-
-def _of_whole(plan: Plan, over: int, on_event: OnEvent | None) -> OnEvent | None:
-    """Return a listener for a stage that counts the steps of all stages."""
-    if on_event is None:
-        return None
-
-    def tell(event: DeployEvent) -> None:
-        on_event(dataclasses.replace(event, done=over + event.done, total=len(plan.steps)))
-
-    return tell
 
 
 def _level(
-    name: str, prerequisites: Prerequisites, deployed: set[str], seen: frozenset[str] = frozenset()
+    name: str,
+    prerequisites: Prerequisites,
+    deployed: set[str],
+    grouped: Mapping[str, int],
+    seen: frozenset[str] = frozenset(),
 ) -> int:
-    """Return in which stage an application can be deployed; a circle counts as no prerequisite."""
-    if name in seen or not prerequisites.get(name):
-        return 0
+    """Return in which stage an application can be begun; a circle counts as no prerequisite."""
+    own = grouped.get(name, 0)
+    if name in seen or name not in deployed or not prerequisites.get(name):
+        return own
     below = seen | {name}
-    return 1 + max(
-        _level(other, prerequisites, deployed, below) if other in deployed else 0
-        for other in prerequisites[name]
+    return max(
+        own,
+        1
+        + max(
+            _level(other, prerequisites, deployed, grouped, below) for other in prerequisites[name]
+        ),
     )
 
 
-def _applications(step: Step) -> Sequence[str]:
-    if isinstance(step, UploadCharm | AddRelation | RemoveRelation):
-        return tuple(step.applications)
-    return (step.application,)
+def _stage_of(step: Step, levels: Mapping[str, int]) -> int:
+    match step:
+        case UploadCharm():
+            return 0
+        case AddRelation():
+            return max(levels.get(name, 0) for name in step.applications)
+        case RemoveRelation():
+            return min(levels.get(name, 0) for name in step.applications)
+        case MakeOffer() | GrantOffer():
+            return max(levels.values(), default=0)
+        case _:
+            return levels.get(step.application, 0)

@@ -9,8 +9,13 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from ckf_airgap.concurrency import Deadline, timeout
-from ckf_airgap.errors import ControllerError, Problem
-from ckf_airgap.juju.controller.api import ConnectionNotice, JujuTimeouts, OnNotice
+from ckf_airgap.errors import ControllerError, ModelDestroyedError, Problem
+from ckf_airgap.juju.controller.api import (
+    MODEL_NOT_FOUND,
+    ConnectionNotice,
+    JujuTimeouts,
+    OnNotice,
+)
 from ckf_airgap.juju.controller.login import ControllerLoginError, why_lost
 from ckf_airgap.juju.controller.reasons import in_seconds, reason_of
 
@@ -112,6 +117,15 @@ class Link:
             except ControllerError as exc:
                 self._because = why_lost(exc)
                 is_lasting = isinstance(exc, ControllerLoginError) and exc.lasting
+                if isinstance(exc, ControllerLoginError) and exc.code == MODEL_NOT_FOUND:
+                    restored.set_exception(
+                        ModelDestroyedError(
+                            f"{self._where} has no such model any more: it was destroyed while "
+                            "the connection was lost",
+                            fix="See which models there are: juju models.",
+                        )
+                    )
+                    return
                 self._fix = exc.fix if is_lasting else _AGAIN
                 if not is_lasting:
                     lasting_since = None

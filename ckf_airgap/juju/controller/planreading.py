@@ -12,10 +12,12 @@ from ckf_airgap.juju.controller.conditions import with_conditions
 from ckf_airgap.juju.controller.connection import Session
 from ckf_airgap.juju.controller.identities import read_identities
 from ckf_airgap.juju.controller.status import read_live_model, with_charms
+from ckf_airgap.juju.controller.uploadnotes import read_notes
 from ckf_airgap.juju.planning.differences import Policy
 from ckf_airgap.juju.planning.identity import WantedIdentity
 from ckf_airgap.juju.planning.live import LiveModel
 from ckf_airgap.juju.planning.planner import charms_to_read
+from ckf_airgap.juju.planning.uploadnotes import UploadNotes, with_notes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +27,12 @@ class KnownModel:
     Attributes:
         live: What the model has.
         identities: The charms and resources that the bundle gives to its applications.
+        notes: What earlier deployments noted of their uploads.
     """
 
     live: LiveModel
     identities: Mapping[str, WantedIdentity] = field(default_factory=dict, repr=False)
+    notes: UploadNotes = field(default_factory=UploadNotes, repr=False)
 
 
 async def read_for_plan(
@@ -56,6 +60,9 @@ async def read_for_plan(
         session.api, session.model_name, bundle.applications, uuid=session.uuid
     )
     live = await with_conditions(session, bundle, live)
+    notes = await read_notes(session.api, session.uuid)
+    live = with_notes(live, notes)
     identities = await read_identities(bundle, charms, live, registry_auth)
     changing = charms_to_read(bundle, charms, live, identities, policy)
-    return KnownModel(live=await with_charms(session.api, live, changing), identities=identities)
+    live = await with_charms(session.api, live, changing)
+    return KnownModel(live=live, identities=identities, notes=notes)

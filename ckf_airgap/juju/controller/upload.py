@@ -196,15 +196,16 @@ class Uploader:
         self,
         application: str,
         resource: ResourceUpload,
-        pending_id: str,
+        pending_id: str | None,
         auth: PullLogins | None = None,
     ) -> None:
-        """Upload a resource that was announced with ``AddPendingResources``.
+        """Upload a resource that was announced with ``AddPendingResources``, or replace one.
 
         Args:
             application: The application that will have it.
             resource: An image reference, which is sent with the login to its registry, or a file.
-            pending_id: What the controller calls it until the application is deployed.
+            pending_id: What the controller calls it until an application uses it; without it, the
+                resource of an application that is in the model is replaced at once.
             auth: The logins to registries.
 
         Raises:
@@ -225,7 +226,7 @@ class Uploader:
         await self._sender.send(
             "PUT",
             f"applications/{application}/resources/{quote(resource.name)}"
-            f"?pendingid={quote(pending_id)}",
+            + (f"?pendingid={quote(pending_id)}" if pending_id is not None else ""),
             begin,
             what=f"resource {resource.name} of application {application}",
             size_bytes=size_bytes,

@@ -187,6 +187,7 @@ class _Planner:
         self._refuse_saas()
         return Plan(
             model=self.live.name,
+            uuid=self.live.uuid,
             steps=(
                 *self._uploads([*deploys, *changes]),
                 *related.removed,

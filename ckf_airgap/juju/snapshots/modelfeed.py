@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 
 from ckf_airgap.documents import Document, JSONValue
@@ -28,19 +29,28 @@ class ModelFeed:
         self._waiting: set[asyncio.Future[None]] = set()
         self.version = 0
         """Grows with each change."""
+        self.heard_at = time.monotonic()
+        """When the controller told of anything last, by the monotonic clock."""
 
     @property
     def is_interrupted(self) -> bool:
         """Whether the watcher is down, and the state is the last one it reported."""
         return self._frozen is not None
 
+    @property
+    def population(self) -> int:
+        """Grows whenever a unit comes or goes."""
+        return self._tables.population
+
     def apply(self, kind: str, data: Mapping[str, JSONValue], *, removed: bool) -> None:
         """Take one delta of the watcher."""
+        self.heard_at = time.monotonic()
         if self._tables.apply(kind, data, removed=removed):
             self._changed()
 
     def apply_status(self, status: Document, *, asked_at: ModelSnapshot) -> None:
         """Take a full status; see `ModelTables.apply_status`."""
+        self.heard_at = time.monotonic()
         if not self.is_interrupted and self._tables.apply_status(status, asked_at=asked_at):
             self._changed()
 
@@ -53,6 +63,7 @@ class ModelFeed:
     def resume(self) -> None:
         """Show the state again: the new watcher has reported the whole model."""
         self._frozen = None
+        self.heard_at = time.monotonic()
         self._changed()
 
     def fail(self, error: ControllerError) -> None:

@@ -34,7 +34,12 @@ class StatusInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitSnapshot:
-    """A unit."""
+    """A unit.
+
+    Attributes:
+        charm_url: The charm that it runs, which is that from before a refresh until the unit has
+            been upgraded; empty when it is not known, as before its first hook.
+    """
 
     name: str
     application: str
@@ -42,10 +47,12 @@ class UnitSnapshot:
     agent: StatusInfo = field(default_factory=StatusInfo)
     leader: bool = False
     address: str = ""
+    charm_url: str = ""
 
     def to_json(self) -> Document:
         """Return the unit as JSON."""
         return {
+            "charm-url": self.charm_url,
             "workload": self.workload.to_json(),
             "agent": self.agent.to_json(),
             "leader": self.leader,
@@ -103,6 +110,8 @@ class RelationSnapshot:
     interface: str = ""
     ends: tuple[str, ...] = ()
     """``application:endpoint`` of each end."""
+    since: str = ""
+    """Since when it has its status, as the controller writes it; only a full status says it."""
 
     def to_json(self) -> Document:
         """Return the relation as JSON."""
@@ -119,6 +128,8 @@ class ModelSnapshot:
     """A model at one moment: applications and relations by name."""
 
     model: str
+    life: str = "alive"
+    """``alive``, or ``dying`` and ``dead`` once it is being destroyed."""
     applications: Mapping[str, ApplicationSnapshot] = field(default_factory=dict, repr=False)
     relations: tuple[RelationSnapshot, ...] = field(default=(), repr=False)
 
@@ -132,6 +143,7 @@ class ModelSnapshot:
         """Return the model as JSON."""
         return {
             "model": self.model,
+            "life": self.life,
             "applications": {name: app.to_json() for name, app in self.applications.items()},
             "relations": [relation.to_json() for relation in self.relations],
         }

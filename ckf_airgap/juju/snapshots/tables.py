@@ -25,10 +25,15 @@ crash loop, no node to run on."""
 
 def snapshot_of_status(model: str, status: Document) -> ModelSnapshot:
     """Return the model that a response of ``Client.FullStatus`` describes."""
+    about = _mapping(status.get("model"))
+    # Juju leaves the scale out where it is 0, and on machines there is none.
+    unsaid = 0 if about.get("type") == "caas" else None
+    is_ending = _full_status(about.get("model-status")).current == "destroying"
     return ModelSnapshot(
         model=model,
+        life="dying" if is_ending else "alive",
         applications={
-            name: _status_application(name, fields)
+            name: _status_application(name, fields, unsaid)
             for name, fields in sorted(mappings(status.get("applications")))
         },
         relations=tuple(
@@ -40,6 +45,7 @@ def snapshot_of_status(model: str, status: Document) -> ModelSnapshot:
                     f"{_str(end.get('application'))}:{_str(end.get('name'))}"
                     for end in _documents(fields.get("endpoints"))
                 ),
+                since=_full_status(fields.get("status")).since,
             )
             for fields in _documents(status.get("relations"))
         ),
@@ -60,15 +66,19 @@ class ModelTables:
         self._relations: dict[int, RelationSnapshot] = {}
         self._pods: dict[str, StatusInfo] = {}
         self._seen = ModelSnapshot(model=model)
+        self._life = "alive"
+        self.population = 0
+        """Grows whenever a unit comes or goes."""
 
     def clear(self) -> None:
         """Forget all: a new watcher reports the whole model again, but not what was removed."""
         for table in (self._applications, self._units, self._relations, self._pods):
             table.clear()
         self._seen = ModelSnapshot(model=self.model)
+        self._life = "alive"
 
     def apply(self, kind: str, data: Mapping[str, JSONValue], *, removed: bool) -> bool:
-        """Take one delta; return whether it was of a kind that is kept."""
+        """Take one delta; return whether it may have changed what is kept."""
         name = _str(data.get("name"))
         if kind == "application":
             self._applications.pop(name, None)
@@ -79,6 +89,7 @@ class ModelTables:
             new = None if removed else _delta_unit(name, data)
             if new is not None:
                 self._units[name] = new
+            self.population += (old is None) != (new is None)
             if new is None or old is None or old.workload != new.workload:
                 self._pods.pop(name, None)
         elif kind == "relation":
@@ -86,6 +97,10 @@ class ModelTables:
             self._relations.pop(number, None)
             if not removed:
                 self._relations[number] = _delta_relation(number, data)
+        elif kind == "model":
+            before = self._life
+            self._life = "dead" if removed else _str(data.get("life")) or "alive"
+            return self._life != before
         else:
             return False
         return True
@@ -134,15 +149,20 @@ class ModelTables:
                     address=unit.address or told.address,
                 )
             )
+        since = {relation.id: relation.since for relation in self._seen.relations}
         return ModelSnapshot(
             model=self.model,
+            life=self._seen.life if self._life == "alive" else self._life,
             applications={
                 name: self._application(
                     name, sorted(units.get(name, ()), key=lambda unit: natural(unit.name))
                 )
                 for name in sorted(self._applications)
             },
-            relations=tuple(self._relations[number] for number in sorted(self._relations)),
+            relations=tuple(
+                replace(self._relations[number], since=since.get(number, ""))
+                for number in sorted(self._relations)
+            ),
         )
 
     def _application(self, name: str, units: list[UnitSnapshot]) -> ApplicationSnapshot:
@@ -171,6 +191,7 @@ def _delta_unit(name: str, data: Mapping[str, JSONValue]) -> UnitSnapshot:
         workload=_delta_status(data.get("workload-status")),
         agent=_delta_status(data.get("agent-status")),
         address=_str(data.get("public-address")) or _str(data.get("private-address")),
+        charm_url=_str(data.get("charm-url")),
     )
 
 
@@ -178,8 +199,7 @@ def _delta_relation(number: int, data: Mapping[str, JSONValue]) -> RelationSnaps
     interface = ""
     ends = []
     for end in _documents(data.get("endpoints")):
-        fields = end.get("relation")
-        relation = fields if isinstance(fields, dict) else {}
+        relation = _mapping(end.get("relation"))
         interface = _str(relation.get("interface"))
         ends.append(f"{_str(end.get('application-name'))}:{_str(relation.get('name'))}")
     return RelationSnapshot(
@@ -188,7 +208,7 @@ def _delta_relation(number: int, data: Mapping[str, JSONValue]) -> RelationSnaps
 
 
 def _delta_status(value: JSONValue) -> StatusInfo:
-    fields = value if isinstance(value, dict) else {}
+    fields = _mapping(value)
     return StatusInfo(
         current=_str(fields.get("current")),
         message=_str(fields.get("message")),
@@ -196,8 +216,11 @@ def _delta_status(value: JSONValue) -> StatusInfo:
     )
 
 
-def _status_application(name: str, fields: Document) -> ApplicationSnapshot:
+def _status_application(name: str, fields: Document, unsaid: int | None) -> ApplicationSnapshot:
+    """Return an application of a full status; `unsaid` is the scale where it has none."""
     base = fields.get("base")
+    scale = _int(fields.get("int"))
+    charm_url = _str(fields.get("charm"))
     channel = _str(base.get("channel")) if isinstance(base, dict) else ""
     units = [
         UnitSnapshot(
@@ -207,29 +230,35 @@ def _status_application(name: str, fields: Document) -> ApplicationSnapshot:
             agent=_full_status(data.get("agent-status")),
             leader=data.get("leader") is True,
             address=_str(data.get("address")) or _str(data.get("public-address")),
+            # Only told where it differs.
+            charm_url=_str(data.get("charm")) or charm_url,
         )
         for unit, data in mappings(fields.get("units"))
     ]
     return ApplicationSnapshot(
         name=name,
-        charm_url=_str(fields.get("charm")),
+        charm_url=charm_url,
         status=_full_status(fields.get("status")),
         units=tuple(sorted(units, key=lambda unit: natural(unit.name))),
         life=_str(fields.get("life")) or "alive",
         exposed=fields.get("exposed") is True,
         base=f"{base.get('name')}@{channel.partition('/')[0]}" if isinstance(base, dict) else "",
         address=_str(fields.get("public-address")),
-        scale=_int(fields.get("int")),
+        scale=unsaid if scale is None else scale,
     )
 
 
 def _full_status(value: JSONValue) -> StatusInfo:
-    fields = value if isinstance(value, dict) else {}
+    fields = _mapping(value)
     return StatusInfo(
         current=_str(fields.get("status")),
         message=_str(fields.get("info")),
         since=_str(fields.get("since")),
     )
+
+
+def _mapping(value: JSONValue) -> Document:
+    return value if isinstance(value, dict) else {}
 
 
 def _documents(section: JSONValue) -> list[Document]:

@@ -16,7 +16,7 @@ from ckf_airgap.rehearsal.entities.charmurl import CharmURL
 from ckf_airgap.rehearsal.entities.entities import Application, Relation
 from ckf_airgap.rehearsal.entities.resources import STORE
 from ckf_airgap.rehearsal.entities.storage import StorageConstraints
-from ckf_airgap.rehearsal.wire import ApiError, mapping_field, text_field, texts_field
+from ckf_airgap.rehearsal.wire import ApiError, mapping_field, texts_field
 
 LOCAL: Final = "local"
 
@@ -152,9 +152,6 @@ def _application(
             if resource.origin == STORE
         },
         "scale": len(application.units) or None,
-        "placement": next(
-            (text_field(placed, "directive") for placed in application.placement), None
-        ),
         "expose": application.exposed and not exposed,
         "exposed-endpoints": exposed,
         "options": {name: options[name] for name in sorted(options)},

@@ -20,7 +20,8 @@ from ckf_airgap.charms.directory import CharmDirectory
 from ckf_airgap.documents import Document, load_mapping
 from ckf_airgap.errors import BundleError, ControllerError, MissingError, RefusedError
 from ckf_airgap.images.reference import Registry
-from ckf_airgap.juju.applying.deploy import DeployEvent, DeployEventKind, plan_for
+from ckf_airgap.juju.applying.deploy import plan_for
+from ckf_airgap.juju.applying.events import DeployEvent, DeployEventKind
 from ckf_airgap.juju.controller.connection import connect
 from ckf_airgap.juju.controller.status import read_live_model, read_status
 from ckf_airgap.juju.controller.store import JujuTarget
@@ -351,7 +352,10 @@ async def test_refused_applications_are_told_together_and_the_others_are_deploye
     assert "2 of 4 applications were deployed and 1 of 2 relations made" in text
     assert set(found.applications) == {"kfp-db", "kfp-api"}
     assert [event.subject for event in events if event.kind is DeployEventKind.SKIPPED] == [
-        "kfp-api:object-storage minio:object-storage"
+        "katib-db",
+        "katib-db",
+        "minio",
+        "kfp-api:object-storage minio:object-storage",
     ]
     assert events[-1].done == events[-1].total
 

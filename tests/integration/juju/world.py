@@ -10,7 +10,9 @@ from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.charms.charmfile import read_charm
 from ckf_airgap.documents import load_mapping
-from ckf_airgap.juju.applying.deploy import DeployEvent, DeployReport, execute, plan_for
+from ckf_airgap.juju.applying.deploy import execute, plan_for
+from ckf_airgap.juju.applying.events import DeployEvent
+from ckf_airgap.juju.applying.report import DeployReport
 from ckf_airgap.juju.controller.api import JujuTimeouts
 from ckf_airgap.juju.controller.connection import Session
 from ckf_airgap.juju.controller.store import JujuTarget

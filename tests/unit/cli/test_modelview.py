@@ -9,7 +9,6 @@ from rich.console import Console, RenderableType
 
 from ckf_airgap.cli.modelview import (
     describe_counts,
-    is_settled,
     relations_table,
     status_table,
     worst,
@@ -66,13 +65,6 @@ def text(renderable: RenderableType) -> list[str]:
 )
 def test_worst_status_comes_first(units: list[UnitSnapshot], status: str, shown: str) -> None:
     assert worst(application(*units, status=status)).current == shown
-
-
-def test_settled_means_every_unit_active_and_idle() -> None:
-    assert is_settled(application(unit(0, "active"), unit(1, "active")))
-    assert not is_settled(application(unit(0, "active"), unit(1, "active", "executing")))
-    assert not is_settled(application(unit(0, "blocked")))
-    assert not is_settled(application())
 
 
 def test_table_has_a_row_for_each_application_with_what_ails_it() -> None:

@@ -10,7 +10,7 @@ from ckf_airgap.bundle.bundle import EndpointRef
 from ckf_airgap.cli.progress import ProgressView
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import InterruptedRunError
-from ckf_airgap.juju.applying.deploy import DeployEvent, DeployEventKind
+from ckf_airgap.juju.applying.events import DeployEvent, DeployEventKind
 from ckf_airgap.juju.planning.live import LiveModel
 from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.planning.planner import plan_deployment

@@ -9,8 +9,12 @@ from hypothesis import strategies as st
 
 from ckf_airgap.charms.charm import Base
 from ckf_airgap.documents import load_yaml
-from ckf_airgap.juju.applying.arguments import deploy_arguments
-from ckf_airgap.juju.planning.steps import DeployApplication
+from ckf_airgap.juju.applying.arguments import (
+    deploy_arguments,
+    refresh_arguments,
+    resource_arguments,
+)
+from ckf_airgap.juju.planning.steps import DeployApplication, RefreshApplication, ResourceUpload
 
 TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\t"))
 
@@ -69,3 +73,78 @@ def test_the_base_has_a_risk() -> None:
             "name": "ubuntu",
             "channel": "22.04/stable",
         }
+
+
+def refreshed(**fields: object) -> RefreshApplication:
+    defaults: dict[str, object] = {
+        "application": "app",
+        "charm": "x",
+        "charm_path": Path("x.charm"),
+        "base": Base(name="ubuntu", channel="24.04/edge"),
+        "architecture": "arm64",
+    }
+    return RefreshApplication(**{**defaults, **fields})  # type: ignore[arg-type]
+
+
+def test_a_refresh_of_the_charm_alone_forces_nothing_and_changes_nothing_else() -> None:
+    assert refresh_arguments(refreshed(), "local:x-1", {}) == {
+        "application": "app",
+        "generation": "",
+        "charm-url": "local:x-1",
+        "charm-origin": {
+            "source": "local",
+            "type": "",
+            "id": "",
+            "architecture": "arm64",
+            "base": {"name": "ubuntu", "channel": "24.04/edge"},
+        },
+        "channel": "",
+        "force": False,
+        "force-units": False,
+        "force-base": False,
+    }
+
+
+def test_a_refresh_hands_over_options_resources_storage_and_bindings() -> None:
+    step = refreshed(
+        options={"port": "1", "trust": "false"},
+        storage={"data": {"Pool": "fast", "Size": 1024, "Count": 1}},
+        bindings={"web": "alpha"},
+        base=Base(name="ubuntu", channel="24.04"),
+    )
+    arguments = refresh_arguments(step, "local:x-1", {"oci-image": "id-1"})
+    assert arguments["config-settings"] == {"port": "1", "trust": "false"}
+    assert arguments["resource-ids"] == {"oci-image": "id-1"}
+    assert arguments["storage-constraints"] == {"data": {"pool": "fast", "size": 1024, "count": 1}}
+    assert arguments["endpoint-bindings"] == {"web": "alpha"}
+    origin = arguments["charm-origin"]
+    assert isinstance(origin, dict)
+    assert origin["base"] == {"name": "ubuntu", "channel": "24.04/stable"}
+
+
+def test_resources_are_announced_together_and_without_their_charm() -> None:
+    image = ResourceUpload(name="i", type="oci-image", value="r/i:1", path="r/i:1")
+    file = ResourceUpload(
+        name="f", type="file", value="./f.json", path="f.json", description="a file"
+    )
+    assert resource_arguments("app", [image, file]) == {
+        "tag": "application-app",
+        "url": "",
+        "charm-origin": None,
+        "resources": [
+            {
+                "name": name,
+                "type": kind,
+                "path": path,
+                "description": text,
+                "origin": "upload",
+                "revision": 0,
+                "fingerprint": "",
+                "size": 0,
+            }
+            for name, kind, path, text in (
+                ("i", "oci-image", "r/i:1", ""),
+                ("f", "file", "f.json", "a file"),
+            )
+        ],
+    }

@@ -1,56 +1,26 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ckf_airgap.errors import Problem
-from ckf_airgap.juju.snapshots.snapshot import (
-    ApplicationSnapshot,
-    ModelSnapshot,
-    StatusInfo,
-    UnitSnapshot,
-)
-from ckf_airgap.juju.watching.idle import IdleTracker, Obstacle, Verdict
+from ckf_airgap.juju.snapshots.clock import ControllerClock
+from ckf_airgap.juju.snapshots.snapshot import ModelSnapshot, RelationSnapshot, UnitSnapshot
+from ckf_airgap.juju.watching.idle import Evidence, IdleTracker, Verdict
+from ckf_airgap.juju.watching.obstacles import HeldResource, Obstacle, marks_of
+from ckf_airgap.juju.watching.patience import EndKind, Patience
+from tests.unit.juju.states import changed, model, unit
 
-
-def unit(
-    name: str, workload: str = "active", agent: str = "idle", *, since: str = "t0"
-) -> UnitSnapshot:
-    """Return a unit; ``workload`` and ``agent`` are ``current`` or ``current: message``."""
-
-    def status(text: str, at: str = "") -> StatusInfo:
-        current, _, message = text.partition(": ")
-        return StatusInfo(current=current, message=message, since=at)
-
-    return UnitSnapshot(
-        name=name,
-        application=name.partition("/")[0],
-        workload=status(workload),
-        agent=status(agent, since),
-    )
-
-
-def model(*units: UnitSnapshot, status: Mapping[str, str] | None = None) -> ModelSnapshot:
-    names = {item.application for item in units} | set(status or {})
-    return ModelSnapshot(
-        model="kubeflow",
-        applications={
-            name: ApplicationSnapshot(
-                name=name,
-                status=StatusInfo(current=(status or {}).get(name, "unset")),
-                units=tuple(item for item in units if item.application == name),
-            )
-            for name in names
-        },
-    )
+ENDLESS = Patience(pull_s=0, blocked_s=0, stall_s=0)
 
 
 def tracker(*names: str, idle: float = 10, grace: float = 60, scale: int | None = 1) -> IdleTracker:
-    return IdleTracker(dict.fromkeys(names, scale), idle_period_s=idle, error_grace_s=grace)
+    return IdleTracker(
+        dict.fromkeys(names, scale), idle_period_s=idle, error_grace_s=grace, patience=ENDLESS
+    )
 
 
 def whats(verdict: Verdict) -> list[str]:
@@ -337,3 +307,268 @@ def test_an_application_of_which_the_model_asks_for_no_unit_needs_none(
     application = dataclasses.replace(model(status={"a": "unset"}).applications["a"], scale=asked)
     snapshot = ModelSnapshot(model="kubeflow", applications={"a": application})
     assert whats(tracker("a", scale=None).observe(snapshot, 0)) == obstacles
+
+
+# The model, and not a list.
+
+
+def whole(
+    *, idle: float = 0, goals: dict[str, str] | None = None, patience: Patience = ENDLESS
+) -> IdleTracker:
+    return IdleTracker(
+        {}, whole_model=True, goals=goals, idle_period_s=idle, error_grace_s=60, patience=patience
+    )
+
+
+def test_applications_that_come_are_waited_for() -> None:
+    subject = whole()
+    assert subject.observe(model(unit("a/0")), 0).done
+    verdict = subject.observe(model(unit("a/0"), unit("b/0", "blocked")), 1)
+    assert (verdict.done, whats(verdict)) == (False, ["b/0 blocked"])
+    assert subject.expected == ("a", "b")
+    assert subject.observe(model(unit("a/0"), unit("b/0")), 2).done
+
+
+def test_applications_that_go_are_not() -> None:
+    subject = whole()
+    assert not subject.observe(model(unit("a/0"), unit("b/0", "waiting")), 0).done
+    assert not subject.removed
+    assert subject.observe(model(unit("a/0")), 1).done
+    assert (subject.expected, subject.removed) == (("a",), ("b",))
+    back = subject.observe(model(unit("a/0"), unit("b/0", "waiting")), 2)
+    assert (back.done, subject.expected, subject.removed) == (False, ("a", "b"), ())
+
+
+def test_a_named_application_that_goes_is_not_waited_for_but_one_that_never_came_is() -> None:
+    subject = tracker("a", "b", "c", idle=0, scale=None)
+    verdict = subject.observe(model(unit("a/0"), unit("b/0", "waiting")), 0)
+    assert whats(verdict) == ["b/0 waiting", "c is not in the model"]
+    verdict = subject.observe(model(unit("a/0")), 1)
+    assert whats(verdict) == ["c is not in the model"]
+    assert subject.removed == ("b",)
+
+
+def test_what_is_not_named_does_not_matter_even_when_it_comes() -> None:
+    subject = tracker("a", idle=0)
+    subject.observe(model(unit("a/0")), 0)
+    assert subject.observe(model(unit("a/0"), unit("b/0", "blocked")), 1).done
+    assert subject.expected == ("a",)
+
+
+def test_as_many_units_are_waited_for_as_the_model_says() -> None:
+    for scale, count, obstacles in (
+        (3, 3, []),
+        (3, 2, ["a has 2 of 3 units"]),
+        (1, 2, ["a has 2 of 1 unit"]),
+        (0, 1, ["a has 1 of 0 units"]),
+        (0, 0, []),
+        (2, 0, ["a has no units yet"]),
+        (None, 2, []),
+        (None, 0, ["a has no units yet"]),
+    ):
+        units = [unit(f"a/{number}") for number in range(count)]
+        snapshot = changed(model(*units, status={"a": "unset"}), "a", scale=scale)
+        assert whats(whole().observe(snapshot, 0)) == obstacles
+
+
+def test_an_explicit_scale_outdoes_that_of_the_model() -> None:
+    snapshot = changed(model(unit("a/0")), "a", scale=3)
+    assert whats(tracker("a", scale=1).observe(snapshot, 0)) == []
+    assert whats(tracker("a", scale=2).observe(snapshot, 0)) == ["a has 1 of 2 units"]
+
+
+# Goals.
+
+
+@pytest.mark.parametrize(
+    ("units", "own", "goal", "obstacles"),
+    [
+        ([unit("a/0", "blocked: x")], "unset", "blocked", []),
+        ([unit("a/0", "blocked"), unit("a/1")], "unset", "blocked", []),
+        ([unit("a/0")], "blocked", "blocked", []),
+        ([unit("a/0")], "unset", "blocked", ["a is active, not blocked"]),
+        ([unit("a/0")], "active", "blocked", ["a is active, not blocked"]),
+        ([unit("a/0")], "", "blocked", ["a is active, not blocked"]),
+        ([unit("a/0", "waiting: db")], "unset", "blocked", ["a/0 waiting: db"]),
+        (
+            [unit("a/0", "blocked", "executing")],
+            "unset",
+            "blocked",
+            ["a/0 blocked (agent executing)"],
+        ),
+        ([unit("a/0", "blocked")], "waiting", "blocked", ["a waiting"]),
+        ([unit("a/0", "waiting: db")], "unset", "waiting", []),
+        ([unit("a/0", "unknown")], "unset", "unknown", []),
+        ([unit("a/0", "unknown")], "unset", "active", ["a/0 unknown"]),
+        ([unit("a/0", "maintenance")], "unset", "maintenance", []),
+        ([unit("a/0", "error: x")], "unset", "error", []),
+        ([unit("a/0")], "unset", "active", []),
+    ],
+)
+def test_an_application_may_be_expected_to_have_another_status(
+    units: list[UnitSnapshot], own: str, goal: str, obstacles: list[str]
+) -> None:
+    verdict = whole(goals={"a": goal}).observe(model(*units, status={"a": own}), 0)
+    assert (whats(verdict), verdict.done) == (obstacles, not obstacles)
+
+
+def test_an_application_with_a_goal_is_waited_for_though_others_are_named() -> None:
+    subject = IdleTracker({"b": 1}, goals={"a": "blocked"}, idle_period_s=0)
+    assert whats(subject.observe(model(unit("b/0")), 0)) == ["a is not in the model"]
+    assert subject.observe(model(unit("b/0"), unit("a/0", "blocked"), unit("c/0", "x")), 1).done
+
+
+def test_an_error_that_is_expected_is_no_failure_and_a_lost_agent_is() -> None:
+    subject = IdleTracker({}, goals={"a": "error"}, error_grace_s=0, patience=ENDLESS)
+    assert subject.observe(model(unit("a/0", "error: x", "executing")), 0).failures == ()
+    assert len(subject.observe(model(unit("a/0", "error: x", "lost")), 1).failures) == 1
+
+
+# From before a change.
+
+
+def test_what_units_said_before_a_change_does_not_count() -> None:
+    before = model(unit("a/0", since="t1"), unit("a/1", since="t1"), unit("b/0"))
+    marks = marks_of(before, ["a", "gone"])
+    assert marks == {"a": {"a/0": "t1", "a/1": "t1"}}
+    subject = IdleTracker({"a": None, "b": 1}, marks=marks, idle_period_s=0)
+    half = model(unit("a/0", since="t2"), unit("a/1", since="t1"), unit("b/0"))
+    assert whats(subject.observe(half, 0)) == [
+        "a/1 active, but has done nothing since the application was changed"
+    ]
+    after = model(unit("a/0", since="t2"), unit("a/2", since="t1"), unit("b/0"))
+    assert subject.observe(after, 1).done
+
+
+def test_a_time_that_is_not_known_is_no_mark() -> None:
+    before = model(unit("a/0", since=""))
+    subject = IdleTracker({"a": 1}, marks=marks_of(before, ["a"]), idle_period_s=0)
+    assert subject.observe(before, 0).done
+
+
+@pytest.mark.parametrize(
+    ("of_unit", "of_application", "obstacles"),
+    [
+        ("local:a-0", "local:a-1", ["a/0 active, but still runs local:a-0, not local:a-1"]),
+        ("local:a-1", "local:a-1", []),
+        ("", "local:a-1", []),
+        ("local:a-0", "", []),
+    ],
+)
+def test_a_unit_must_run_the_charm_of_its_application(
+    of_unit: str, of_application: str, obstacles: list[str]
+) -> None:
+    snapshot = changed(model(unit("a/0", charm_url=of_unit)), "a", charm_url=of_application)
+    assert whats(tracker("a", idle=0).observe(snapshot, 0)) == obstacles
+
+
+@pytest.mark.parametrize(
+    ("since", "is_old"),
+    [
+        ("2030-01-01T00:00:09Z", True),
+        ("2030-01-01T00:00:10Z", True),
+        ("2030-01-01T00:00:10.1Z", False),
+        ("", False),
+    ],
+)
+def test_a_unit_must_have_the_resources_of_its_application_or_have_run_since(
+    since: str, is_old: bool
+) -> None:
+    held = {"a/0": HeldResource(name="conf", changed_at="2030-01-01T00:00:10Z")}
+    snapshot = model(unit("a/0", since=since), unit("b/0", since=since))
+    verdict = whole().observe(snapshot, 0, Evidence(held=held))
+    old = "a/0 active, but still has the resource conf from before it was changed"
+    assert whats(verdict) == ([old] if is_old else [])
+
+
+def test_a_resource_whose_time_is_not_known_is_no_obstacle() -> None:
+    held = {"a/0": HeldResource(name="conf", changed_at="")}
+    snapshot = model(unit("a/0", since="2030-01-01T00:00:00Z"))
+    assert whole().observe(snapshot, 0, Evidence(held=held)).done
+
+
+# How long it has been idle already.
+
+CLOCK = ControllerClock.read("2030-01-01T00:01:00Z", received_at=1000)
+
+
+def at(second: int) -> str:
+    return f"2030-01-01T00:00:{second:02d}Z"
+
+
+def idle_since(snapshot: ModelSnapshot, **known: object) -> float | None:
+    """Return the seconds before now since which a model counts as idle."""
+    evidence = Evidence(clock=CLOCK, **known)  # type: ignore[arg-type]
+    verdict = whole(idle=500).observe(snapshot, 1000, evidence)
+    assert verdict.next_check_at is not None
+    return 1500 - verdict.next_check_at
+
+
+def test_the_time_that_a_model_has_been_idle_counts() -> None:
+    snapshot = model(unit("a/0", since=at(20)), unit("b/0", since=at(48)))
+    assert idle_since(snapshot) == 12
+    verdict = whole(idle=12).observe(snapshot, 1000, Evidence(clock=CLOCK))
+    assert (verdict.done, verdict.next_check_at) == (True, None)
+    assert not whole(idle=13).observe(snapshot, 1000, Evidence(clock=CLOCK)).done
+    assert not whole(idle=12).observe(snapshot, 1000).done
+
+
+def test_the_last_that_happened_to_an_application_counts() -> None:
+    idle = unit("a/0", since=at(20))
+    workload = dataclasses.replace(idle.workload, since=at(30))
+    snapshot = model(dataclasses.replace(idle, workload=workload))
+    assert idle_since(snapshot) == 30
+    own = dataclasses.replace(snapshot.applications["a"].status, since=at(35))
+    assert idle_since(changed(snapshot, "a", status=own)) == 25
+    assert idle_since(snapshot, resources_at={"a": (at(10), at(40)), "b": (at(59),)}) == 20
+    relations = (
+        RelationSnapshot(id=1, key="", ends=("a:x", "b:y"), since=at(50)),
+        RelationSnapshot(id=2, key="", ends=("aa:x", "b:a"), since=at(55)),
+    )
+    assert idle_since(dataclasses.replace(snapshot, relations=relations)) == 10
+
+
+def test_without_the_times_of_all_agents_it_counts_from_now_on() -> None:
+    assert idle_since(model(unit("a/0", since=at(20)), unit("a/1", since=""))) == 0
+    assert idle_since(model(unit("a/0", since="garbage"))) == 0
+    assert idle_since(changed(model(status={"a": "unset"}), "a", scale=0)) == 0
+
+
+def test_a_controller_that_is_ahead_of_itself_gives_no_time_of_its_own() -> None:
+    assert idle_since(model(unit("a/0", since="2030-01-01T00:01:05Z"))) == 0
+
+
+def test_the_time_before_a_wait_counts_only_for_what_was_idle_when_it_began() -> None:
+    subject = whole(idle=30)
+    known = Evidence(clock=CLOCK)
+    subject.observe(model(unit("a/0", "error: x", since=at(10))), 1000, known)
+    verdict = subject.observe(model(unit("a/0", since=at(10))), 1005, known)
+    assert (verdict.done, verdict.next_check_at) == (False, 1035)
+    other = subject.observe(model(unit("a/0", since=at(10)), unit("b/0", since=at(1))), 1006, known)
+    assert other.next_check_at == 1035
+    again = subject.observe(model(unit("a/0", since=at(11)), unit("b/0", since=at(1))), 1010, known)
+    assert again.next_check_at == 1040
+
+
+# Ending early.
+
+
+def test_a_verdict_says_why_waiting_is_of_no_use() -> None:
+    subject = whole(patience=Patience(pull_s=0, blocked_s=30, stall_s=0))
+    stuck = model(unit("a/0", "blocked"), unit("b/0"))
+    first = subject.observe(stuck, 0)
+    assert (first.ending, first.next_check_at) == (None, 30)
+    silent = subject.observe(stuck, 20, Evidence(is_live=False))
+    assert silent.next_check_at == 50
+    last = subject.observe(stuck, 50)
+    assert last.ending is not None
+    assert last.ending.kind is EndKind.BLOCKED
+    assert [failure.name for failure in last.failures] == ["a/0"]
+    assert last.next_check_at is None
+
+
+def test_the_first_of_all_times_is_looked_at() -> None:
+    subject = whole(idle=10, patience=Patience(pull_s=5, blocked_s=30, stall_s=0))
+    assert subject.observe(model(unit("a/0")), 0).next_check_at == 10
+    stuck = model(unit("a/0", "error: ErrImagePull"), unit("b/0", "blocked"))
+    assert subject.observe(stuck, 1).next_check_at == 6

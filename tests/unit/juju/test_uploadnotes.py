@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ckf_airgap.juju.planning.uploadnotes import UploadNotes
+
+SHA256 = "ab" * 32
+HEX = st.text(alphabet="0123456789abcdef", min_size=64, max_size=64)
+
+
+@given(
+    st.dictionaries(HEX, st.text(max_size=20), max_size=5),
+    st.dictionaries(st.text(max_size=20), st.text(max_size=20), max_size=5),
+)
+def test_what_is_written_is_read_again(charms: dict[str, str], resources: dict[str, str]) -> None:
+    notes = UploadNotes(charms=charms, resources=resources)
+    assert UploadNotes.parse(notes.to_text()) == notes
+
+
+def test_the_annotation_maps_checksums_to_urls() -> None:
+    assert json.loads(UploadNotes(charms={SHA256: "local:x-0"}).to_text()) == {SHA256: "local:x-0"}
+    both = UploadNotes(charms={SHA256: "local:x-0"}, resources={"a/image": "id-1"})
+    assert json.loads(both.to_text()) == {SHA256: "local:x-0", "pending": {"a/image": "id-1"}}
+
+
+def test_nothing_is_no_annotation() -> None:
+    assert UploadNotes().to_text() == ""
+    assert UploadNotes.parse("") == UploadNotes.parse(None) == UploadNotes()
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "7", '"x"', "[" * 100_000, "{" + " " * 1_000_000 + "}", 7, {"a": "b"}]
+)
+def test_what_somebody_else_wrote_there_is_nothing(text: object) -> None:
+    assert UploadNotes.parse(text) == UploadNotes()  # type: ignore[arg-type]
+
+
+def test_what_is_no_text_in_it_is_left_out() -> None:
+    text = json.dumps({"a": "local:x-0", "b": 7, "pending": {"x/y": "id", "x/z": None}})
+    assert UploadNotes.parse(text) == UploadNotes(
+        charms={"a": "local:x-0"}, resources={"x/y": "id"}
+    )
+    assert UploadNotes.parse('{"pending": [1]}') == UploadNotes()
+
+
+def test_a_charm_is_found_by_its_url() -> None:
+    notes = UploadNotes(charms={SHA256: "local:x-0", "cd": "local:y-0"})
+    assert notes.sha256_of("local:y-0") == "cd"
+    assert notes.sha256_of("local:y-1") == ""
