@@ -130,7 +130,13 @@ from ckf_airgap.images.rules import ImageRules as ImageRules
 from ckf_airgap.images.rules import JujuImages as JujuImages
 from ckf_airgap.juju.applying.events import DeployEvent as DeployEvent
 from ckf_airgap.juju.applying.events import DeployEventKind as DeployEventKind
+from ckf_airgap.juju.applying.failures import DeploymentCutOffError as DeploymentCutOffError
+from ckf_airgap.juju.applying.failures import DeploymentFailedError as DeploymentFailedError
+from ckf_airgap.juju.applying.failures import DeploymentRefusedError as DeploymentRefusedError
+from ckf_airgap.juju.applying.failures import DeploymentTimeoutError as DeploymentTimeoutError
+from ckf_airgap.juju.applying.failures import IncompleteDeployment as IncompleteDeployment
 from ckf_airgap.juju.applying.report import DeployReport as DeployReport
+from ckf_airgap.juju.applying.report import UnfinishedStep as UnfinishedStep
 from ckf_airgap.juju.controller.access import HttpAccess as HttpAccess
 from ckf_airgap.juju.controller.api import Api as Api
 from ckf_airgap.juju.controller.api import CallRefusedError as CallRefusedError

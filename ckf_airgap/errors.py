@@ -87,6 +87,10 @@ class AirgapError(Exception):
         self.problems: tuple[Problem, ...] = (*found[:_MAX_PROBLEMS], *rest)
         self.fix = fix
 
+    def details(self) -> Mapping[str, object]:
+        """Return what machines are told beside the message: keys of the error's JSON document."""
+        return {}
+
     def __str__(self) -> str:
         """Return the message, one indented line per problem, and the fix."""
         lines = [self.message + (":" if self.problems else "")]
@@ -248,6 +252,10 @@ class ImagesFailedError(TransferError):
     ) -> None:
         super().__init__(message, problems=problems, fix=fix)
         self.report = dict(report or {})
+
+    def details(self) -> Mapping[str, object]:
+        """Return the result for each image, as ``report``."""
+        return {"report": self.report}
 
 
 class InterruptedRunError(AirgapError):

@@ -24,14 +24,20 @@ from ckf_airgap.cli.planoptions import (
     skip_releases_option,
 )
 from ckf_airgap.cli.renderoptions import INPUT_FIELDS, rendering_options
-from ckf_airgap.cli.targets import error_grace_option, idle_option, juju_options
+from ckf_airgap.cli.targets import error_grace_option, idle_option, juju_options, patience_options
 from ckf_airgap.cli.terminal import Terminal
-from ckf_airgap.errors import InterruptedRunError, UsageError, WaitTimeoutError, WorkloadError
+from ckf_airgap.errors import (
+    AirgapError,
+    InterruptedRunError,
+    UsageError,
+    WaitTimeoutError,
+    WorkloadError,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ckf_airgap import Inputs, JujuTarget, Policy, RegistryLogin, SavedPlan
+    from ckf_airgap import Inputs, JujuTarget, Patience, Policy, RegistryLogin, SavedPlan
 
 SCHEMA: Final = "ckf-airgap/deploy/v1"
 
@@ -88,6 +94,7 @@ Examples:
 @timeout_option("1h")
 @idle_option
 @error_grace_option
+@patience_options
 @jobs_option
 @login_options
 @json_option
@@ -107,6 +114,7 @@ def command(
     timeout: float,
     idle: float,
     error_grace: float,
+    patience: Patience,
     jobs: int,
     registry_login: RegistryLogin | None,
     registry_config: Path | None,
@@ -121,14 +129,19 @@ def command(
     """
     from ckf_airgap.cli.plan import print_plan
     from ckf_airgap.cli.progress import ProgressView
-    from ckf_airgap.cli.reports import deployment_document, finished, standing
+    from ckf_airgap.cli.reports import (
+        deployment_document,
+        finished,
+        say_what_remains,
+        say_what_was_skipped,
+    )
     from ckf_airgap.cli.runner import run
 
     terminal = Terminal.current()
     review = None
     if plan_file is not None:
         saved = _with_given(ckf_airgap.load_plan(plan_file))
-        inputs, target, policy = saved.inputs, saved.target, saved.policy
+        inputs, target, policy = saved.inputs, saved.target, _policy(saved.policy, policy)
         create_model = create_model or saved.create_model
         skip_releases = skip_releases or saved.skip_releases
         review = saved.check
@@ -145,6 +158,7 @@ def command(
         timeout_s=timeout,
         idle_period_s=idle,
         error_grace_s=error_grace,
+        patience=patience,
         jobs=jobs,
         registry_login=registry_login,
         registry_config=registry_config,
@@ -159,14 +173,17 @@ def command(
             deployment = run(operation, on_stop=view.on_stop)
     except InterruptedRunError as stopped:
         raise view.interrupted(stopped) from None
-    except (WorkloadError, WaitTimeoutError):
-        if view.snapshot is not None and not terminal.json:
-            terminal.print(standing(view.snapshot))
+    except AirgapError as failure:
+        if isinstance(failure, WorkloadError | WaitTimeoutError):
+            view.print_standing()
+        if isinstance(failure, ckf_airgap.IncompleteDeployment):
+            say_what_was_skipped(terminal, failure.report)
         raise
     if dry_run:
         print_plan(terminal, deployment, skip_releases=skip_releases)
         return
     terminal.result(finished(deployment), document=deployment_document(SCHEMA, deployment))
+    say_what_remains(terminal, deployment)
 
 
 def _with_given(saved: SavedPlan) -> SavedPlan:
@@ -175,12 +192,7 @@ def _with_given(saved: SavedPlan) -> SavedPlan:
     Raises:
         UsageError: when a setting is missing whose value the plan does not keep.
     """
-    context = click.get_current_context()
-    given: dict[str, Any] = {
-        name: value
-        for name, value in context.params.items()
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    }
+    given = _given()
     settings = given.get("settings", ())
     missing = [
         place for place in saved.again if not any(text.startswith(f"{place}=") for text in settings)
@@ -206,6 +218,22 @@ def _with_given(saved: SavedPlan) -> SavedPlan:
     if "model" in given:
         target = ckf_airgap.JujuTarget.parse(given["model"], juju_data=target.juju_data)
     return dataclasses.replace(saved, inputs=inputs.absolute(), target=target)
+
+
+def _given() -> dict[str, Any]:
+    """Return the parameters that are on the command line, with their values."""
+    context = click.get_current_context()
+    return {
+        name: value
+        for name, value in context.params.items()
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+
+
+def _policy(saved: Policy, given: Policy) -> Policy:
+    """Return the policy of a saved plan, with what was given on the command line."""
+    names = _given().keys() & {field.name for field in dataclasses.fields(saved)}
+    return dataclasses.replace(saved, **{name: getattr(given, name) for name in names})
 
 
 def _settings(saved: SavedPlan, given: tuple[str, ...]) -> tuple[str, ...]:

@@ -123,5 +123,5 @@ def _error_document(error: AirgapError) -> Mapping[str, object]:
         "message": error.message,
         "problems": [problem.to_json() for problem in error.problems],
         "fix": error.fix,
-        **({"report": error.report} if isinstance(error, ImagesFailedError) else {}),
+        **error.details(),
     }

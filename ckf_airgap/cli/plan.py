@@ -69,15 +69,18 @@ def command(
     exit_code: bool,
     output: Path | None,
 ) -> None:
-    """Show what deploying a bundle would change in a model, and change nothing.
+    """Show what deploying a bundle would change in a model.
 
     Each change is shown with the old and the new value, + for what comes and - for what goes. What
     somebody else has set is left alone and listed, and so is what Juju cannot change in place.
     """
     from ckf_airgap.cli.progress import ProgressView
     from ckf_airgap.cli.runner import run
+    from ckf_airgap.files import writable
 
     terminal = Terminal.current()
+    if output is not None:
+        writable(output)
     view = ProgressView(terminal, f"planning {inputs.bundle} in {target.model}")
     inputs = inputs.absolute() if output is not None else inputs
     with view, naming_create_model():

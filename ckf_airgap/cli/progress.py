@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Sequence
 from typing import Final, final
 
 from rich.console import Group, RenderableType
@@ -15,15 +17,17 @@ from ckf_airgap.cli.reports import standing
 from ckf_airgap.cli.safetext import SafeTable, line, visible
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import duration, plural
-from ckf_airgap.errors import InterruptedRunError
+from ckf_airgap.errors import InterruptedRunError, Problem
 from ckf_airgap.juju.applying.events import DeployEvent, DeployEventKind
 from ckf_airgap.juju.controller.api import ConnectionNotice
 from ckf_airgap.juju.controller.connection import Session
 from ckf_airgap.juju.planning.plan import Plan
+from ckf_airgap.juju.planning.steps import RefreshApplication, WriteRecord
 from ckf_airgap.juju.snapshots.snapshot import Change, ModelSnapshot
 from ckf_airgap.juju.watching.watch import Progress
 from ckf_airgap.operations.hidden import HiddenImages
 from ckf_airgap.operations.observer import Observer
+from ckf_airgap.operations.upgrading import Upgrade
 from ckf_airgap.rendering.overlay import Rendering
 
 _OTHER_LINES: Final = 7
@@ -56,9 +60,7 @@ class ProgressView(LiveView, Observer):
         self._stage = "reading"
         self._plan: Plan | None = None
         self._steps_done = 0
-        self._deployed = 0
-        self._related = 0
-        self._changed = 0
+        self._told: Counter[DeployEventKind] = Counter()
         self._expected: tuple[str, ...] = ()
         self._ready: frozenset[str] = frozenset()
         self._silent_since: float | None = None
@@ -95,26 +97,39 @@ class ProgressView(LiveView, Observer):
         else:
             self._terminal.warn(notice.text)
 
+    def on_warnings(self, warnings: Sequence[Problem]) -> None:
+        """Show what else a person should know."""
+        for warning in warnings:
+            self._terminal.warn(str(warning))
+
+    def on_upgrade(self, upgrade: Upgrade) -> None:
+        """Show what a person has to have done by hand."""
+        super().on_upgrade(upgrade)
+        for one in upgrade.by_hand:
+            self._say(f"by hand, before the upgrade to {one.release}: {one.problem}")
+
     def on_planned(self, plan: Plan) -> None:
         """Show how much there is to do."""
         self._plan = plan
         self._stage = "deploying"
         for warning in plan.warnings:
             self._terminal.warn(str(warning))
-        self._say(
-            f"to do: {plural(len(plan.uploads), 'charm')} to upload, "
-            f"{plural(len(plan.deploys), 'application')} to deploy, "
-            f"{plural(len(plan.relations), 'relation')} to make"
-            + (f", {plural(len(plan.changes), 'change')}" if plan.changes else "")
-            + (f", {plural(len(plan.offers), 'step')} for offers" if plan.offers else "")
+        refreshes, changes = _refreshes(plan), _changes(plan)
+        counts = (
+            f"{plural(len(plan.uploads), 'charm')} to upload",
+            f"{plural(len(plan.deploys), 'application')} to deploy",
+            f"{plural(refreshes, 'application')} to refresh" if refreshes else "",
+            f"{plural(len(plan.removals), 'removal')}" if plan.removals else "",
+            f"{plural(len(plan.relations), 'relation')} to make",
+            plural(changes, "change") if changes else "",
+            f"{plural(len(plan.offers), 'step')} for offers" if plan.offers else "",
         )
+        self._say(f"to do: {', '.join(filter(None, counts))}")
 
     def on_step(self, event: DeployEvent) -> None:
         """Show what was done."""
         self._steps_done = event.done
-        self._deployed += event.kind is DeployEventKind.DEPLOYED
-        self._related += event.kind is DeployEventKind.RELATED
-        self._changed += event.kind is DeployEventKind.CHANGED
+        self._told[event.kind] += 1
         if event.kind is DeployEventKind.REFUSED:
             self._terminal.warn(str(event))
         elif event.kind not in _QUIET or self._terminal.verbosity > 0:
@@ -160,12 +175,19 @@ class ProgressView(LiveView, Observer):
                 "changed",
                 fix="Keep waiting with 'ckf-airgap wait'.",
             )
+        kind = DeployEventKind
         counts = (
-            (self._deployed, plural(len(plan.deploys), "application"), "deployed", plan.deploys),
-            (self._related, plural(len(plan.relations), "relation"), "made", plan.relations),
-            (self._changed, plural(len(plan.changes), "change"), "made", plan.changes),
+            (kind.DEPLOYED, "deployed", len(plan.deploys), "application"),
+            (kind.REFRESHED, "refreshed", _refreshes(plan), "application"),
+            (kind.RELATED, "made", len(plan.relations), "relation"),
+            (kind.CHANGED, "made", _changes(plan), "change"),
+            (kind.REMOVED, "done", len(plan.removals), "removal"),
         )
-        done = [f"{count} of {total} {verb}" for count, total, verb, steps in counts if steps]
+        done = [
+            f"{self._told[what]} of {plural(total, noun)} {verb}"
+            for what, verb, total, noun in counts
+            if total
+        ]
         return InterruptedRunError(
             f"{error.message}; {' and '.join(done)} in model {plan.model}; "
             "completed steps are kept",
@@ -220,6 +242,15 @@ class ProgressView(LiveView, Observer):
         if len(names) > room:
             table.add_row(f"and {len(names) - room} more", "", "")
         return table
+
+
+def _refreshes(plan: Plan) -> int:
+    return sum(isinstance(step, RefreshApplication) for step in plan.steps)
+
+
+def _changes(plan: Plan) -> int:
+    """Return how many changes there are beside refreshes; what is noted does not count."""
+    return sum(not isinstance(step, RefreshApplication | WriteRecord) for step in plan.changes)
 
 
 def _bar(done: int, total: int) -> ProgressBar:

@@ -72,7 +72,7 @@ def command(
         deployment_document,
         findings_document,
         finished,
-        standing,
+        say_what_remains,
     )
     from ckf_airgap.cli.runner import run
 
@@ -94,8 +94,7 @@ def command(
         message = f"{stopped.message}; the embedded controller is gone, and nothing of it is left"
         raise InterruptedRunError(message) from None
     except (WorkloadError, WaitTimeoutError):
-        if view.snapshot is not None and not terminal.json:
-            terminal.print(standing(view.snapshot))
+        view.print_standing()
         raise
     findings = rehearsal.findings
     document = deployment_document(SCHEMA, rehearsal.deployment)
@@ -103,3 +102,4 @@ def command(
     terminal.result(finished(rehearsal.deployment, findings), document=document)
     if findings:
         terminal.fail(f"the rehearsal has {plural(len(findings), 'finding')}", ExitCode.WORKLOAD)
+    say_what_remains(terminal, rehearsal.deployment)

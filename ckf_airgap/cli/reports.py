@@ -11,8 +11,13 @@ from ckf_airgap.cli.modelview import describe_counts, relations_table, status_ta
 from ckf_airgap.cli.planview import differences_of
 from ckf_airgap.cli.safetext import line, visible
 from ckf_airgap.cli.tables import plain_table
+from ckf_airgap.cli.terminal import Terminal
+from ckf_airgap.cli.valuediff import value_text
 from ckf_airgap.cli.wording import duration, plural
 from ckf_airgap.documents import Document
+from ckf_airgap.errors import ExitCode
+from ckf_airgap.juju.applying.report import DeployReport
+from ckf_airgap.juju.planning.differences import Difference
 from ckf_airgap.juju.planning.hiding import masked
 from ckf_airgap.juju.snapshots.snapshot import ModelSnapshot
 from ckf_airgap.juju.watching.watch import WaitReport
@@ -55,14 +60,72 @@ def finished(deployment: Deployment, findings: Sequence[Finding] | None = None) 
                 visible(f"{describe_counts(waited.snapshot)}, {_images(deployment)}"),
             )
         )
+        parts.append(Text(f"{done(report)}; {_timing(deployment)}" if report else "", "dim"))
     elif report is not None:
-        parts.append(
-            f"deployed {plural(len(report.deployed), 'application')} and made "
-            f"{plural(len(report.related), 'relation')} in model {report.plan.model}; "
-            "follow it with: ckf-airgap status --watch"
-        )
-    parts.append(Text(_timing(deployment), "dim"))
+        parts.append(f"{done(report)}; follow it with: ckf-airgap status --watch")
+        parts.append(Text(_timing(deployment), "dim"))
     return Group(*parts)
+
+
+def done(report: DeployReport) -> str:
+    """Return what was done, on one line: ``in model kubeflow: deployed 2 applications, ...``."""
+    counts = (
+        ("deployed", len(report.deployed), "application"),
+        ("refreshed", len(report.refreshed), "application"),
+        ("changed", len(report.changed), "application"),
+        ("made", len(report.related), "relation"),
+        ("removed", sum(" " not in name for name in report.removed), "application"),
+        ("removed", sum(" " in name for name in report.removed), "relation"),
+        ("made", len(report.offered), "offer"),
+    )
+    words = [f"{verb} {plural(count, noun)}" for verb, count, noun in counts if count]
+    return f"in model {report.plan.model}: {', '.join(words) or 'nothing had to be done'}"
+
+
+def say_what_remains(terminal: Terminal, deployment: Deployment) -> None:
+    """End the command with an error when the model is not what the bundle says afterwards.
+
+    The controller took each step and something else is in the model nevertheless, or somebody else
+    has changed it meanwhile.
+
+    Args:
+        terminal: Where to say it.
+        deployment: What came of it.
+    """
+    remaining = deployment.remaining
+    if not remaining:
+        return
+    details = [_difference_line(difference) for difference in remaining]
+    if all(difference.kind == "record" for difference in remaining):
+        terminal.warn("what was deployed is not noted in the model:", details)
+        return
+    terminal.fail(
+        f"model {deployment.plan.model} is not what the bundle says, although everything was asked "
+        "for",
+        ExitCode.REFUSED,
+        details,
+    )
+
+
+def say_what_was_skipped(terminal: Terminal, report: DeployReport) -> None:
+    """Say which steps were not tried, since they depend on one that failed."""
+    for step in report.skipped:
+        terminal.note(f"skipped: {step.step}: {step.reason}")
+
+
+def _difference_line(difference: Difference) -> str:
+    """Return what is in the model and what should be, on one line."""
+    old, new = (
+        "nothing" if value is None else " ".join(value_text(difference.shown(value)).split())
+        for value in (difference.old, difference.new)
+    )
+    name = "" if difference.kind == "relation" else difference.name
+    has = (
+        "it is not known what the model has" if not difference.is_known else f"the model has {old}"
+    )
+    reason = f" ({difference.reason})" if difference.reason else ""
+    what = " ".join(filter(None, (difference.application, difference.kind, name)))
+    return f"{what}: {has}, the bundle {new}{reason}"
 
 
 def deployment_document(schema: str, deployment: Deployment) -> dict[str, object]:
@@ -70,6 +133,9 @@ def deployment_document(schema: str, deployment: Deployment) -> dict[str, object
     report, waited, rendering = deployment.report, deployment.waited, deployment.rendering
     document: dict[str, object] = {"schema": schema, "registry": str(rendering.registry)}
     document |= report.to_json() if report is not None else deployment.plan.to_json()
+    document["remaining"] = [difference.to_json() for difference in deployment.remaining]
+    document["foreign"] = [foreign.to_json() for foreign in deployment.plan.foreign]
+    document["upgrade"] = deployment.upgrade.to_json()
     document["images"] = [image.to_json() for image in deployment.images]
     document["warnings"] = [warning.to_json() for warning in deployment.warnings]
     document["hidden"] = _hidden(deployment)

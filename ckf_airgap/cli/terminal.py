@@ -140,13 +140,20 @@ class Terminal:
         lines = "\n  ".join(map(visible, (text, *details)))
         self.err.print(Text.assemble(("warning: ", "yellow"), lines), soft_wrap=True)
 
-    def fail(self, text: str, code: ExitCode) -> NoReturn:
-        """End the command with an exit code after its result has been printed."""
+    def fail(self, text: str, code: ExitCode, details: Sequence[str] = ()) -> NoReturn:
+        """End the command with an exit code after its result has been printed.
+
+        Args:
+            text: What is wrong.
+            code: The exit code.
+            details: The single things that are wrong, each a line.
+        """
         from rich.text import Text
 
         from ckf_airgap.cli.safetext import visible
 
-        said = Text.assemble(("error: ", "bold red"), visible(text))
+        lines = "\n  - ".join(map(visible, (f"{text}:" if details else text, *details)))
+        said = Text.assemble(("error: ", "bold red"), lines)
         self.err.print(said, soft_wrap=True)
         click.get_current_context().exit(code)
 

@@ -71,22 +71,34 @@ def write_text(path: Path, text: str, *, is_private: bool = False) -> None:
         InputError: when its directory does not exist, or it is a directory itself.
         OSError: naming `path`, when it cannot be written; nothing is left behind.
     """
-    if path.is_dir():
-        raise InputError(f"cannot write {path}: it is a directory", fix="Name a file in it.")
+    path = writable(path)
     if path.exists() and not path.is_file():
         path.write_text(text, encoding="utf-8")
         return
+    mode = 0o600 if is_private else None
+    with contextlib.suppress(FileNotFoundError):
+        mode = mode or path.stat().st_mode & 0o7777
+    with replacing(path, mode=mode) as stream:
+        stream.write(text.encode("utf-8"))
+
+
+def writable(path: Path) -> Path:
+    """Return the path of a file that can be written, with its links followed.
+
+    Raises:
+        InputError: when its directory does not exist, or it is a directory itself.
+    """
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a directory", fix="Name a file in it.")
+    if path.exists() and not path.is_file():
+        return path
     path = resolved(path) if path.is_symlink() else path
     if not path.parent.is_dir():
         raise InputError(
             f"cannot write {path}: there is no directory {path.parent}",
             fix="Make the directory, or name a file in another one.",
         )
-    mode = 0o600 if is_private else None
-    with contextlib.suppress(FileNotFoundError):
-        mode = mode or path.stat().st_mode & 0o7777
-    with replacing(path, mode=mode) as stream:
-        stream.write(text.encode("utf-8"))
+    return path
 
 
 def resolved(path: Path) -> Path:

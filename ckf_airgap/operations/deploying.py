@@ -43,6 +43,7 @@ from ckf_airgap.juju.planning.differences import Difference, Policy
 from ckf_airgap.juju.planning.live import LiveModel
 from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.planning.planner import plan_deployment
+from ckf_airgap.juju.watching.patience import Patience
 from ckf_airgap.juju.watching.watch import DEFAULT_TIMEOUT_S, WaitReport, wait_active_idle
 from ckf_airgap.net.limits import DEFAULT_LIMIT
 from ckf_airgap.operations.confirming import ImageInModel, images_in_model
@@ -122,6 +123,7 @@ async def deploy(
     timeout_s: float = DEFAULT_TIMEOUT_S,
     idle_period_s: float = DEFAULT_IDLE_PERIOD_S,
     error_grace_s: float = DEFAULT_ERROR_GRACE_S,
+    patience: Patience | None = None,
     jobs: int = DEFAULT_LIMIT,
     registry_login: RegistryLogin | None = None,
     registry_config: StrPath | None = None,
@@ -144,6 +146,7 @@ async def deploy(
         timeout_s: How long to wait for that, in seconds.
         idle_period_s: How long all must stay active and idle.
         error_grace_s: How long an error must last to end the wait: Juju runs failed hooks again.
+        patience: How long other things are waited for that may need a person.
         jobs: How many charms are uploaded and deployed at once.
         registry_login: The login that the cluster needs to pull from the registry; it goes to the
             controller with the images of the registry that the bundle is rendered for, and with
@@ -184,6 +187,7 @@ async def deploy(
             timeout_s=timeout_s,
             idle_period_s=idle_period_s,
             error_grace_s=error_grace_s,
+            patience=patience,
             jobs=jobs,
             registry_login=registry_login,
             registry_config=optional_path(registry_config),
@@ -216,6 +220,7 @@ class Manner:
     review: Review | None = None
     idle_period_s: float = DEFAULT_IDLE_PERIOD_S
     error_grace_s: float = DEFAULT_ERROR_GRACE_S
+    patience: Patience | None = None
 
 
 async def deploy_rendering(
@@ -256,6 +261,7 @@ async def _deploy(
     bundle, charms = rendering.bundle, rendering.charms
     auth = await find_pull_logins(rendering, manner.registry_login, manner.registry_config)
     rendering = dataclasses.replace(rendering, warnings=(*rendering.warnings, *auth.warnings))
+    observer.on_warnings(auth.warnings)
     # What is wrong with the bundle itself is reported before a controller is asked or changed.
     plan_deployment(bundle, charms, LiveModel(name=target.model))
     await _check_files(charms)
@@ -266,6 +272,9 @@ async def _deploy(
         )
         observer.on_planned(plan)
         upgrade = upgrade_of(plan, manner.policy.release, upgrades)
+        observer.on_warnings(upgrade.warnings)
+        if manner.review is not None:
+            await manner.review(plan)
         return Deployment(rendering=rendering, plan=plan, upgrade=upgrade, seconds=seconds)
     started = time.monotonic()
     if manner.create_model:
@@ -284,6 +293,8 @@ async def _deploy(
             timeout_s=manner.timeout_s,
             idle_period_s=manner.idle_period_s,
             error_grace_s=manner.error_grace_s,
+            patience=manner.patience,
+            image_places=_image_places(rendering),
             on_change=observer.on_change,
             on_progress=observer.on_progress,
         )
@@ -293,6 +304,7 @@ async def _deploy(
             plan = await planner.plan()
             observer.on_planned(plan)
             upgrade = upgrade_of(plan, manner.policy.release, upgrades)
+            observer.on_upgrade(upgrade)
             plan.raise_refused()
             upgrade.check(
                 skip_releases=manner.skip_releases, manual_steps_done=manner.manual_steps_done
@@ -322,9 +334,17 @@ async def _deploy(
                 waited = await wait(applications=scales, expected_scale=scales)
             done = dataclasses.replace(done, waited=waited)
         # What was asked for may not be what is: nobody but the model knows.
-        remaining = remaining_of(await planner.plan()) if plan.steps else ()
+        remaining = remaining_of(await planner.plan(), plan) if plan.steps else ()
         images = await images_in_model(session, rendering, auth)
         return dataclasses.replace(done, images=images, remaining=remaining)
+
+
+def _image_places(rendering: Rendering) -> dict[str, str]:
+    """Return which resource or option each image comes from, where it is the same everywhere."""
+    found: dict[str, set[str]] = {}
+    for replacement in rendering.replacements:
+        found.setdefault(str(replacement.target), set()).add(replacement.need.where)
+    return {image: next(iter(places)) for image, places in found.items() if len(places) == 1}
 
 
 async def _check_files(charms: Mapping[str, Charm]) -> None:

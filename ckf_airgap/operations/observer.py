@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ckf_airgap.errors import Problem
 from ckf_airgap.juju.applying.events import DeployEvent
 from ckf_airgap.juju.controller.api import ConnectionNotice
 from ckf_airgap.juju.controller.connection import Session
@@ -9,6 +12,7 @@ from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.snapshots.snapshot import Change
 from ckf_airgap.juju.watching.watch import Progress
 from ckf_airgap.operations.hidden import HiddenImages
+from ckf_airgap.operations.upgrading import Upgrade
 from ckf_airgap.rendering.overlay import Rendering
 
 
@@ -29,6 +33,13 @@ class Observer:
 
     def on_notice(self, notice: ConnectionNotice) -> None:
         """The connection was lost, and is being restored, or it is back."""
+
+    def on_warnings(self, warnings: Sequence[Problem]) -> None:
+        """Something has been found that a person should know, beside rendering, plan and charms."""
+
+    def on_upgrade(self, upgrade: Upgrade) -> None:
+        """It is known which releases the plan leads over; nothing has been done yet."""
+        self.on_warnings(upgrade.warnings)
 
     def on_planned(self, plan: Plan) -> None:
         """It is known what has to be done; nothing has been done yet."""

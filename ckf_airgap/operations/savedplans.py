@@ -56,6 +56,7 @@ class SavedPlan:
         skip_releases: Whether releases may be left out.
         changes: The steps in their order, and what they change.
         files: The SHA-384 of each charm and each file of a resource that is sent.
+        uuid: The model's UUID; empty when it was not there.
         salt: The salt of digests.
         version: The version of ckf-airgap that made it.
     """
@@ -68,6 +69,7 @@ class SavedPlan:
     skip_releases: bool = False
     changes: tuple[SavedChange, ...] = field(default=(), repr=False)
     files: Mapping[str, str] = field(default_factory=dict, repr=False)
+    uuid: str = ""
     salt: str = field(repr=False)
     version: str = __version__
 
@@ -92,6 +94,7 @@ class SavedPlan:
             },
             "target": {
                 "model": target.model,
+                "uuid": self.uuid,
                 "controller": target.controller,
                 "juju-data": _optional(target.juju_data),
                 "create-model": self.create_model,
@@ -136,6 +139,8 @@ class SavedPlan:
                 f"it was made by ckf-airgap {self.version}, and this is {__version__}", "the plan"
             )
             return
+        if self.uuid and self.uuid != plan.uuid:
+            yield Problem("it is another model of that name now", f"model {plan.model}")
         now = changes_of(plan, bytes.fromhex(self.salt))
         kept, found = {one.what: one for one in self.changes}, {one.what: one for one in now}
         for what in kept:
@@ -193,6 +198,7 @@ async def save_plan(
         skip_releases=skip_releases,
         changes=await in_thread(lambda: tuple(changes_of(plan, salt))),
         files=await in_thread(files_of, plan),
+        uuid=plan.uuid,
         salt=salt.hex(),
     )
     await in_thread(lambda: write_text(Path(path), saved.to_text(), is_private=True))
@@ -276,6 +282,7 @@ def _plan_of(document: Document) -> SavedPlan:
         skip_releases=_flag(policy["skip-releases"]),
         changes=tuple(_change(item) for item in _list(document["changes"])),
         files={path: _text(digest) for path, digest in _mapping(document["files"]).items()},
+        uuid=_text(target["uuid"]),
         salt=salt,
         version=_text(document["version"]),
     )

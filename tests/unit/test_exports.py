@@ -54,6 +54,7 @@ OPERATIONS = {
     "verify": ["verify_pack"],
     "unpack": ["unpack_pack"],
     "render": ["render_release"],
+    "plan": ["deploy", "save_plan", "load_plan"],
     "deploy": ["deploy"],
     "rehearse": ["rehearse"],
     "controller": ["RehearsalController", "ControllerThread"],

@@ -203,7 +203,7 @@ class StageExecution:
                 self.contested.add(name)
                 self._turns.lost(name)
                 return
-            except AirgapError as exc:
+            except (AirgapError, _NoCharmError) as exc:
                 self._refuse(name, steps, over, exc)
                 return
             over += len(part.steps)
@@ -213,13 +213,17 @@ class StageExecution:
                 self._turns.arrived(name)
 
     def _refuse(
-        self, name: str, steps: Sequence[ApplicationStep], over: int, error: AirgapError
+        self,
+        name: str,
+        steps: Sequence[ApplicationStep],
+        over: int,
+        error: AirgapError | _NoCharmError,
     ) -> None:
         """Note that a step was refused, and that those after it are not tried."""
         # Annotations that belong to a deployment come after it.
         step = steps[min(over, len(steps) - 1)]
         if isinstance(error, _NoCharmError):
-            self._tally.skip(step, error.message)
+            self._tally.skip(step, str(error))
         else:
             self._tally.fail(step, error)
         for later in steps[over + 1 :]:
@@ -363,7 +367,7 @@ class _ContestedError(Exception):
     """An application that is to be deployed is there already."""
 
 
-class _NoCharmError(AirgapError):
+class _NoCharmError(Exception):
     """The charm of an application was not uploaded, which is told of the upload."""
 
 

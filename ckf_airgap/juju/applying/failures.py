@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, TypeVar
 
 from ckf_airgap.errors import (
@@ -23,6 +24,10 @@ class IncompleteDeployment:
     """
 
     report: DeployReport
+
+    def details(self) -> Mapping[str, object]:
+        """Return the report, as ``report``."""
+        return {"report": self.report.to_json()}
 
 
 class DeploymentRefusedError(IncompleteDeployment, RefusedError):

@@ -16,10 +16,6 @@ _FIRST_DELAY_S: Final = 0.05
 _LONGEST_DELAY_S: Final = 2.0
 
 
-class RemovalHangsError(RefusedError):
-    """Something that was asked to go is still there."""
-
-
 async def application_gone(
     api: Api, model: str, application: str, *, until: float | None = None
 ) -> None:
@@ -32,12 +28,12 @@ async def application_gone(
         until: The monotonic time at which to give up.
 
     Raises:
-        RemovalHangsError: when it is still there then; says what holds it.
+        RefusedError: when it is still there then; says what holds it.
     """
     started = time.monotonic()
     last = await _until(api, model, lambda found: application not in found.applications, until)
     if last is not None:
-        raise RemovalHangsError(
+        raise RefusedError(
             f"it was asked to go, and is still there after {time.monotonic() - started:.3g} s: "
             + ("; ".join(what_holds(application, last)) or "nothing says what holds it"),
             fix=f"See juju debug-log -m {model} --include {application}; when its units cannot "
@@ -58,7 +54,7 @@ async def relation_gone(
         until: The monotonic time at which to give up.
 
     Raises:
-        RemovalHangsError: when it is still there then.
+        RefusedError: when it is still there then.
     """
     started = time.monotonic()
     last = await _until(
@@ -76,7 +72,7 @@ async def relation_gone(
             for unit in last.applications[name].units
             if unit.agent.current != "idle"
         ]
-        raise RemovalHangsError(
+        raise RefusedError(
             f"it was removed, and is still there after {time.monotonic() - started:.3g} s: "
             + ("; ".join(busy) or "its units have not left it"),
             fix=f"See juju debug-log -m {model}, and run the command again when it is gone.",

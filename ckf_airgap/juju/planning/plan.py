@@ -53,6 +53,7 @@ class Plan:
 
     Attributes:
         model: The model's name.
+        uuid: The model's UUID; empty for one that is yet to be made.
         steps: What will be done.
         unchanged: Applications that already are as they should be.
         kept_relations: How many of the bundle's relations exist already.
@@ -65,6 +66,7 @@ class Plan:
     """
 
     model: str
+    uuid: str = ""
     steps: tuple[Step, ...] = field(default=(), repr=False)
     unchanged: tuple[str, ...] = field(default=(), repr=False)
     kept_relations: int = 0

@@ -187,6 +187,7 @@ class _Planner:
         self._refuse_saas()
         return Plan(
             model=self.live.name,
+            uuid=self.live.uuid,
             steps=(
                 *self._uploads([*deploys, *changes]),
                 *related.removed,
@@ -202,6 +203,12 @@ class _Planner:
             foreign=tuple(self.foreign),
             refused=tuple(self.refused),
             warnings=tuple(self.warnings),
+            releases={
+                name: record.release
+                for name, application in self.live.applications.items()
+                if (record := application.identity.record or application.identity.former)
+                and record.release
+            },
             providers=tuple(
                 (relation.requirer.application, relation.provider.application)
                 for relation in relations

@@ -58,12 +58,14 @@ def directive_refusals(wanted: RequestedApplication, present: LiveApplication) -
     What neither the controller nor a record tells is not compared.
     """
     record = present.identity.record or present.identity.former
-    storage = present.storage if present.storage is not None else None
-    if storage is None and record is not None:
-        storage = record.storage
-    yield from _directives(wanted, "storage", wanted.storage, storage, parse_storage)
+    storage = present.storage
+    if storage is None:
+        storage = record.storage if record is not None else {}
+    known = {name: item for name, item in wanted.storage.items() if storage.get(name)}
+    yield from _directives(wanted, "storage", known, storage, parse_storage)
     devices = record.devices if record is not None else None
-    yield from _directives(wanted, "device", wanted.devices, devices, parse_device)
+    if devices is not None:
+        yield from _directives(wanted, "device", wanted.devices, devices, parse_device)
     placement = present.placement
     if placement is None and record is not None:
         placement = next(iter(record.placement), "")
@@ -75,6 +77,19 @@ def directive_refusals(wanted: RequestedApplication, present: LiveApplication) -
     architecture = (wanted.constraints or {}).get("arch")
     if architecture and architecture != live:
         yield _refusal(wanted, "constraints", f"its architecture is {live}, not {architecture}")
+
+
+def forces_base(wanted: RequestedApplication, present: LiveApplication) -> bool:
+    """Whether Juju takes the charm only when it is told to, since it does not know the base.
+
+    As ``checkBaseForSetCharm``: a sidecar charm may change its base, and for others Juju asks
+    whether that is meant. It is: the units of a model on Kubernetes get the base of their charm.
+    """
+    new, base = shape_of_charm(wanted.charm), present.base
+    is_sidecar = new.format == 2 and new.is_kubernetes
+    if base is None or is_sidecar or not new.bases:
+        return False
+    return not any(base.same_os(known) for known in new.bases)
 
 
 def other_charm(wanted: RequestedApplication, present: LiveApplication) -> Refusal:
@@ -170,14 +185,14 @@ def _changes(was: Mapping[str, JSONValue] | None, now: Mapping[str, JSONValue] |
 def _shown(value: JSONValue) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return "none" if value in ("", None, []) else str(value)
+    return "none" if value in ("", None, [], {}) else str(value)
 
 
 def _base(wanted: RequestedApplication, base: Base | None, new: CharmShape) -> Iterator[Refusal]:
-    """Yield why a charm does not run on the base of an application, where that matters to Juju."""
+    """Yield why a charm does not run on the system of an application, whatever its version."""
     if base is None or (new.format == 2 and new.is_kubernetes) or not new.bases:
         return
-    if not any(base.same_os(known) for known in new.bases):
+    if all(base.name != known.name for known in new.bases):
         known = ", ".join(map(str, new.bases))
         yield _refusal(
             wanted, "base", f"it runs on {base}, and {wanted.charm_file} only on {known}"
@@ -242,12 +257,10 @@ def _directives(
     wanted: RequestedApplication,
     kind: Kind,
     asked: Mapping[str, Document],
-    live: Mapping[str, str] | None,
+    live: Mapping[str, str],
     parse: Callable[[str], Document],
 ) -> Iterator[Refusal]:
     """Yield the directives that differ from those with which the application was deployed."""
-    if live is None:
-        return
     for name, directive in asked.items():
         text = live.get(name, "")
         try:

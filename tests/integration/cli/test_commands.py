@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -70,7 +71,7 @@ class TestDeploy:
         lines = deploy().stderr.splitlines()
         assert lines[0] == f"rendered 2 applications with 2 images of {REGISTRY}"
         assert "to do: 2 charms to upload, 2 applications to deploy, 1 relation to make" in lines
-        assert any(line.startswith("[5/5] related cat:prey dog:prey") for line in lines)
+        assert any(re.match(r"\[\d/7\] related cat:prey dog:prey$", line) for line in lines)
         assert any(line.startswith("dog/1: ") for line in lines)
         assert not any("\x1b" in line for line in lines)
 
@@ -94,27 +95,25 @@ class TestDeploy:
         assert len(applications(controller)["dog"]["units"]) == 3
         assert sorted(requests(controller)[before:]) == ["ScaleApplications", "SetConfigs"]
 
-    def test_dry_run_prints_the_steps_and_does_nothing(
+    def test_dry_run_prints_the_plan_and_does_nothing(
         self, deploy: Invoke, controller: ControllerThread
     ) -> None:
         result = deploy("--dry-run")
         assert result.exit_code == 0
-        lines = result.stdout.splitlines()
-        assert len(lines) == 5
-        assert lines[-1] == "relate cat:prey with dog:prey"
-        assert "5 steps; nothing was done" in result.stderr
+        rows = [line.split(maxsplit=3) for line in result.stdout.splitlines()]
+        assert ["+", "cat", "application", "cat_r12.charm"] in rows
+        assert ["+", "cat", "relation", "cat:prey dog:prey"] in rows
+        assert "2 new applications, 1 new relation" in result.stdout
+        assert "nothing was done" in result.stderr
         assert requests(controller) == []
 
     def test_dry_run_as_json(self, deploy: Invoke) -> None:
         document = json.loads(deploy("--dry-run", "--json").stdout)
-        assert document["schema"] == "ckf-airgap/plan/v1"
-        assert [step["step"] for step in document["steps"]] == [
-            "upload-charm",
-            "upload-charm",
-            "deploy",
-            "deploy",
-            "relate",
-        ]
+        assert document["schema"] == "ckf-airgap/plan/v2"
+        actions = [step["step"] for step in document["actions"]]
+        assert actions[:4] == ["upload-charm", "upload-charm", "deploy", "deploy"]
+        kinds = {(step["application"], step["kind"]) for step in document["steps"]}
+        assert {("cat", "application"), ("dog", "scale"), ("cat", "relation")} <= kinds
 
     def test_dry_run_of_a_model_that_would_be_made_makes_none(
         self, deploy: Invoke, controller: ControllerThread
@@ -149,7 +148,7 @@ class TestDeploy:
     def test_without_waiting(self, deploy: Invoke) -> None:
         result = deploy("--no-wait")
         assert result.exit_code == 0
-        assert "deployed 2 applications and made 1 relation in model kubeflow" in result.stdout
+        assert "in model kubeflow: deployed 2 applications, made 1 relation; " in result.stdout
 
     def test_as_json_tells_what_was_done_and_what_stands(self, deploy: Invoke) -> None:
         document = json.loads(deploy("--json").stdout)

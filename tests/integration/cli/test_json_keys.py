@@ -17,10 +17,10 @@ from tests.unit.cli.conftest import REGISTRY, World
 Invoke = Callable[..., Result]
 
 
-def check(result: Result, schema: str, code: int = 0) -> dict[str, Any]:
+def check(result: Result, schema: str, code: int = 0, version: int = 1) -> dict[str, Any]:
     assert result.exit_code == code, result.output
     document: dict[str, Any] = json.loads(result.stdout)
-    assert document["schema"] == f"ckf-airgap/{schema}/v1"
+    assert document["schema"] == f"ckf-airgap/{schema}/v{version}"
     assert wrong_keys(document) == set()
     return document
 
@@ -54,7 +54,7 @@ def test_of_releases_charms_and_renderings(world: World, invoke: Invoke) -> None
 
 def test_of_a_model(deploy: Invoke, invoke: Invoke, controller: ControllerThread) -> None:
     env = {"JUJU_DATA": str(controller.juju_data)}
-    check(deploy("--dry-run", "--json"), "plan")
+    check(deploy("--dry-run", "--json"), "plan", version=2)
     check(deploy("--json"), "deploy")
     check(invoke("status", "--json", env=env), "status")
     check(invoke("wait", "--idle", "0.1s", "--json", env=env), "wait")

@@ -352,7 +352,10 @@ async def test_refused_applications_are_told_together_and_the_others_are_deploye
     assert "2 of 4 applications were deployed and 1 of 2 relations made" in text
     assert set(found.applications) == {"kfp-db", "kfp-api"}
     assert [event.subject for event in events if event.kind is DeployEventKind.SKIPPED] == [
-        "kfp-api:object-storage minio:object-storage"
+        "katib-db",
+        "katib-db",
+        "minio",
+        "kfp-api:object-storage minio:object-storage",
     ]
     assert events[-1].done == events[-1].total
 

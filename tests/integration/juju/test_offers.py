@@ -154,8 +154,13 @@ async def test_offers_of_an_application_that_is_refused_are_skipped(
         with pytest.raises(RefusedError):
             await deploy(session, parse(BUNDLE), spoiled, on_event=events.append)
     skipped = [event for event in events if event.kind is DeployEventKind.SKIPPED]
-    assert [event.subject for event in skipped] == ["offer web"] * 3 + ["offer rest"]
-    assert skipped[0].detail == "pets is not there"
+    assert [event.subject for event in skipped] == [
+        "pets",
+        "pets",
+        *["offer web"] * 3,
+        "offer rest",
+    ]
+    assert skipped[2].detail == "pets is not there"
 
 
 async def test_a_refused_offer_is_told_and_its_grants_are_skipped(

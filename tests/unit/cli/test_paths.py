@@ -95,6 +95,15 @@ READ_FILES = {
     "render mapping": "render {bundle} --charms {charms} --mapping {path}",
     "render overlays": f"render {RENDERED} --overlay {{path}}",
     "render rules": f"render {RENDERED} --rules {{path}}",
+    "plan bundle": "plan {path} --charms {charms} --images {images}",
+    "plan images": "plan {bundle} --charms {charms} --images {path}",
+    "plan mapping": "plan {bundle} --charms {charms} --mapping {path}",
+    "plan overlays": f"plan {RENDERED} --overlay {{path}}",
+    "plan rules": f"plan {RENDERED} --rules {{path}}",
+    "plan registry_password_file": (
+        f"plan {RENDERED} --registry-username ann --registry-password-file {{path}}"
+    ),
+    "plan registry_config": f"plan {RENDERED} --registry-config {{path}}",
     "deploy bundle": "deploy {path} --charms {charms} --images {images}",
     "deploy images": "deploy {bundle} --charms {charms} --images {path}",
     "deploy mapping": "deploy {bundle} --charms {charms} --mapping {path}",
@@ -103,6 +112,8 @@ READ_FILES = {
     "deploy registry_password_file": (
         f"deploy {RENDERED} --registry-username ann --registry-password-file {{path}}"
     ),
+    "deploy registry_config": f"deploy {RENDERED} --registry-config {{path}}",
+    "deploy plan_file": "deploy --plan {path}",
     "rehearse bundle": "rehearse {path} --charms {charms} --images {images}",
     "rehearse images": "rehearse {bundle} --charms {charms} --images {path}",
     "rehearse mapping": "rehearse {bundle} --charms {charms} --mapping {path}",
@@ -121,6 +132,8 @@ READ_DIRECTORIES = {
     "verify directory": "verify {path}",
     "unpack directory": "unpack {path} --to {new}",
     "render charms": "render {bundle} --charms {path} --images {images}",
+    "plan charms": "plan {bundle} --charms {path} --images {images}",
+    "plan juju_data": f"plan {RENDERED} --juju-data {{path}}",
     "deploy charms": "deploy {bundle} --charms {path} --images {images}",
     "deploy juju_data": f"deploy {RENDERED} --juju-data {{path}}",
     "rehearse charms": "rehearse {bundle} --charms {path} --images {images}",
@@ -135,6 +148,7 @@ WRITTEN_FILES = {
     "images retag mapping": f"images retag {{images}} {TO} --mapping {{path}}",
     "images save output": "images save {images} -o {path}",
     "render output": f"render {RENDERED} -o {{path}}",
+    "plan output": f"plan {RENDERED} -o {{path}}",
     "render bundle_out": f"render {RENDERED} --bundle-out {{path}}",
 }
 
@@ -224,7 +238,7 @@ def test_a_directory_is_not_the_file_that_it_must_be(
 def test_another_file_is_not_the_file_that_it_must_be(
     row: str, places: Places, invoke: Invoke, other_file: Path
 ) -> None:
-    if row == "deploy registry_password_file" and other_file.read_bytes().startswith(b"#"):
+    if row.endswith("registry_password_file") and other_file.read_bytes().startswith(b"#"):
         other_file.write_text("\n")  # any other text is a password
         result = invoke(*places.words(READ_FILES[row], other_file))
         assert result.exit_code == 3

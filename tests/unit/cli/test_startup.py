@@ -98,8 +98,8 @@ def test_options_are_completed_without_anything_slow(command: tuple[str, ...]) -
     assert "--verbose" in complete(" ".join(["ckf-airgap", *command, "--"]))
 
 
-def test_there_are_23_commands_and_two_groups() -> None:
-    assert len(COMMANDS) == 23 + 2 + 1
+def test_there_are_24_commands_and_two_groups() -> None:
+    assert len(COMMANDS) == 24 + 2 + 1
 
 
 def test_names_of_commands_are_completed() -> None:
