@@ -203,6 +203,11 @@ class _Planner:
             foreign=tuple(self.foreign),
             refused=tuple(self.refused),
             warnings=tuple(self.warnings),
+            releases={
+                name: present.identity.record.release
+                for name, present in self.live.applications.items()
+                if present.identity.record is not None and present.identity.record.release
+            },
             providers=tuple(
                 (relation.requirer.application, relation.provider.application)
                 for relation in relations
