@@ -146,7 +146,7 @@ def command(
         skip_releases = skip_releases or saved.skip_releases
         review = saved.check
     elif not inputs.bundle:
-        raise click.MissingParameter(param=_parameter("bundle"), ctx=click.get_current_context())
+        raise click.UsageError("Missing argument 'BUNDLE'.", click.get_current_context())
     view = ProgressView(terminal, f"deploying {inputs.bundle} into {target.model}")
     operation = ckf_airgap.deploy(
         inputs,
@@ -241,8 +241,3 @@ def _settings(saved: SavedPlan, given: tuple[str, ...]) -> tuple[str, ...]:
     places = {text.partition("=")[0] for text in given}
     kept = [text for text in saved.inputs.settings if text.partition("=")[0] not in places]
     return (*kept, *given)
-
-
-def _parameter(name: str) -> click.Parameter:
-    command = click.get_current_context().command
-    return next(parameter for parameter in command.params if parameter.name == name)
