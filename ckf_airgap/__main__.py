@@ -6,9 +6,12 @@ import contextlib
 import os
 import sys
 
+from ckf_airgap.cli import signals
+
 
 def main() -> None:
-    """Run the command line; Ctrl-C is no traceback, not even while modules are being imported."""
+    """Run the command line; signals are no traceback, not even while modules are imported."""
+    signals.watch()
     occupy_closed_streams()
     try:
         from ckf_airgap.cli import main as command  # noqa: PLC0415
@@ -16,7 +19,9 @@ def main() -> None:
         command(prog_name="ckf-airgap")
     except KeyboardInterrupt:
         sys.stderr.write("error: stopped by Ctrl-C\n")
-        sys.exit(130)
+        sys.exit(signals.INTERRUPTED)
+    finally:
+        signals.ended()
 
 
 def occupy_closed_streams() -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final, NoReturn
 import click
 
 from ckf_airgap._version import __version__
+from ckf_airgap.cli import signals
 from ckf_airgap.cli.failures import report_failure
 from ckf_airgap.cli.groups import CommandGroup, Place
 from ckf_airgap.cli.options import verbosity_options
@@ -55,6 +56,7 @@ class _Commands(CommandGroup):
                 args, prog_name, complete_var, standalone_mode=False, obj=terminal, **extra
             )
         except Exception as error:  # noqa: BLE001 - the one place where every failure ends
+            signals.failed()
             sys.exit(report_failure(error, terminal))
         sys.exit(result if isinstance(result, int) else ExitCode.OK)
 

@@ -85,6 +85,15 @@ Example, with Juju's own client in another terminal:
     "Files resource_NAME_rN are resources, named as by juju download --resources.  "
     "[default: there is no store]",
 )
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="KIND@PLACE[=N]",
+    help="What is to go wrong, such as close@Application.Deploy=3, cut@upload=2,byte=1000 or "
+    "random@seed=7 (docs/rehearsal.md has them all); may be repeated. One line on stderr tells of "
+    "each that happens.",
+)
 @script_option
 @registry_option()
 @json_option
@@ -98,6 +107,7 @@ def command(
     speed: float,
     release: str | None,
     charms: Path | None,
+    faults: tuple[str, ...],
     script_file: Path | None,
     registry: str | None,
 ) -> None:
@@ -130,6 +140,8 @@ def command(
         script_file=script_file,
         script_changed=lambda problem: _tell_script(terminal, script_file, problem),
         registry=registry,
+        faults=faults,
+        fault_happened=terminal.note,
     )
     try:
         run(_serve(controller, terminal))

@@ -334,7 +334,7 @@ async def _deploy(
                 waited = await wait(applications=scales, expected_scale=scales)
             done = dataclasses.replace(done, waited=waited)
         # What was asked for may not be what is: nobody but the model knows.
-        remaining = remaining_of(await planner.plan()) if plan.steps else ()
+        remaining = remaining_of(await planner.plan(), plan) if plan.steps else ()
         images = await images_in_model(session, rendering, auth)
         return dataclasses.replace(done, images=images, remaining=remaining)
 

@@ -132,10 +132,31 @@ def ordering_of(
     return Ordering(prerequisites=rendering.after, first=tuple(first))
 
 
-def remaining_of(plan: Plan) -> tuple[Difference, ...]:
-    """Return in what a model still differs, for which a plan was made after all was done."""
+def remaining_of(plan: Plan, before: Plan) -> tuple[Difference, ...]:
+    """Return in what a model still differs from the bundle after a deployment.
+
+    Args:
+        plan: What is planned for the model now.
+        before: What was planned, and carried out.
+    """
+    meant = {
+        (difference.application, difference.kind, difference.name)
+        for step in before.steps
+        for difference in _differences(step)
+    }
     return (
         *(difference for step in plan.steps for difference in _differences(step)),
+        *(
+            Difference(
+                application=foreign.application,
+                kind=foreign.kind,
+                name=foreign.name,
+                old=foreign.value,
+                reason="it was reset, and is still there",
+            )
+            for foreign in plan.foreign
+            if (foreign.application, foreign.kind, foreign.name) in meant
+        ),
         *(
             Difference(
                 application=refusal.application,

@@ -9,7 +9,7 @@ from typing import Final
 from ckf_airgap.concurrency import Deadline
 from ckf_airgap.errors import ControllerError, Problem, WaitTimeoutError
 from ckf_airgap.facts.defaults import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S
-from ckf_airgap.juju.controller.api import JujuTimeouts, OnNotice, ignore_notice
+from ckf_airgap.juju.controller.api import OnNotice, ignore_notice
 from ckf_airgap.juju.controller.connection import Session, connect
 from ckf_airgap.juju.controller.status import read_status
 from ckf_airgap.juju.controller.store import JujuTarget
@@ -23,9 +23,6 @@ from ckf_airgap.juju.watching.watch import (
     watch,
 )
 from ckf_airgap.operations.observer import Observer
-
-_LIMITS: Final = JujuTimeouts(close_s=2.0)
-"""A wait whose time is over does not take long to close its connection."""
 
 _MARGIN_S: Final = 1.0
 """How much later calls end than the wait, which has more to say than each of them."""
@@ -105,9 +102,7 @@ async def wait_for_model(
     observer = observer or Observer()
     deadline = Deadline.after(timeout_s)
     began_at = time.monotonic()
-    async with connect(
-        target, timeouts=_LIMITS, deadline=deadline, on_notice=observer.on_notice
-    ) as session:
+    async with connect(target, deadline=deadline, on_notice=observer.on_notice) as session:
         observer.on_connected(session)
         deadline.until = began_at + timeout_s + _MARGIN_S
         try:

@@ -156,13 +156,14 @@ def uncompared(wanted: RequestedApplication, present: LiveApplication) -> Iterat
     """Yield what neither the controller nor a record tells of an application of the model."""
     record = present.identity.record or present.identity.former
     where = f"application {wanted.name}"
-    if wanted.devices and record is None:
+    if wanted.devices and (record is None or record.devices is None):
         yield Problem(
             "no controller tells with which devices it was deployed, and no record does, so they "
             "were not compared with the bundle",
             where,
         )
-    if wanted.storage and record is None and present.storage is None:
+    told = present.storage if present.storage is not None else record.storage if record else {}
+    if any(name not in told for name in wanted.storage):
         yield Problem(
             "the controller does not tell with which storage it was deployed, so that was not "
             "compared with the bundle",
@@ -275,7 +276,7 @@ def _kept(wanted: RequestedApplication, present: LiveApplication) -> Iterator[Fo
     for name, text in record.storage.items():
         if name not in application.storage:
             yield Foreign(application=wanted.name, kind="storage", name=name, value=text, fix=fix)
-    for name, text in record.devices.items():
+    for name, text in (record.devices or {}).items():
         if name not in application.devices:
             yield Foreign(application=wanted.name, kind="device", name=name, value=text, fix=fix)
     for text in record.placement:

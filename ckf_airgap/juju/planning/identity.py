@@ -74,7 +74,8 @@ class DeploymentRecord:
         release: The release that was deployed; empty for a bundle of one's own.
         owned: The names of what was set.
         storage: The storage directives, as the bundle wrote them.
-        devices: The device directives, which no controller tells.
+        devices: The device directives, which no controller tells; ``None`` in the records of
+            earlier versions, which do not tell them either.
         placement: The placement directives.
         version: The version of ckf-airgap that deployed it.
     """
@@ -86,7 +87,7 @@ class DeploymentRecord:
     release: str = ""
     owned: Ownership = field(default_factory=Ownership)
     storage: Mapping[str, str] = field(default_factory=dict)
-    devices: Mapping[str, str] = field(default_factory=dict)
+    devices: Mapping[str, str] | None = None
     placement: tuple[str, ...] = ()
     version: str = __version__
 
@@ -114,7 +115,7 @@ class DeploymentRecord:
                 "trust": self.owned.trust,
             },
             "storage": {**self.storage},
-            "devices": {**self.devices},
+            "devices": None if self.devices is None else {**self.devices},
             "placement": [*self.placement],
             "release": self.release,
             "version": self.version,
@@ -268,7 +269,7 @@ def _read(document: Mapping[str, JSONValue]) -> DeploymentRecord:
             trust=owned.get("trust") is True,
         ),
         storage=_texts(document.get("storage")),
-        devices=_texts(document.get("devices")),
+        devices=None if document.get("devices") is None else _texts(document.get("devices")),
         placement=_list(document.get("placement")),
         version=_text(document.get("version")),
     )

@@ -58,12 +58,14 @@ def directive_refusals(wanted: RequestedApplication, present: LiveApplication) -
     What neither the controller nor a record tells is not compared.
     """
     record = present.identity.record or present.identity.former
-    storage = present.storage if present.storage is not None else None
-    if storage is None and record is not None:
-        storage = record.storage
-    yield from _directives(wanted, "storage", wanted.storage, storage, parse_storage)
+    storage = present.storage
+    if storage is None:
+        storage = record.storage if record is not None else {}
+    known = {name: item for name, item in wanted.storage.items() if storage.get(name)}
+    yield from _directives(wanted, "storage", known, storage, parse_storage)
     devices = record.devices if record is not None else None
-    yield from _directives(wanted, "device", wanted.devices, devices, parse_device)
+    if devices is not None:
+        yield from _directives(wanted, "device", wanted.devices, devices, parse_device)
     placement = present.placement
     if placement is None and record is not None:
         placement = next(iter(record.placement), "")
@@ -170,7 +172,7 @@ def _changes(was: Mapping[str, JSONValue] | None, now: Mapping[str, JSONValue] |
 def _shown(value: JSONValue) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return "none" if value in ("", None, []) else str(value)
+    return "none" if value in ("", None, [], {}) else str(value)
 
 
 def _base(wanted: RequestedApplication, base: Base | None, new: CharmShape) -> Iterator[Refusal]:
@@ -242,12 +244,10 @@ def _directives(
     wanted: RequestedApplication,
     kind: Kind,
     asked: Mapping[str, Document],
-    live: Mapping[str, str] | None,
+    live: Mapping[str, str],
     parse: Callable[[str], Document],
 ) -> Iterator[Refusal]:
     """Yield the directives that differ from those with which the application was deployed."""
-    if live is None:
-        return
     for name, directive in asked.items():
         text = live.get(name, "")
         try:

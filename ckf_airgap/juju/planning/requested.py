@@ -23,6 +23,7 @@ from ckf_airgap.charms.charm import Base, Charm
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import BundleError, CharmError, Problem, nearest
 from ckf_airgap.juju.planning.identity import (
+    RECORD_KEY,
     DeploymentRecord,
     Ownership,
     RecordedResource,
@@ -120,7 +121,10 @@ class RequestedApplication:
                 trust=self.trust is True,
             ),
             storage={**(held.storage if held is not None else {}), **application.storage},
-            devices={**(held.devices if held is not None else {}), **application.devices},
+            devices={
+                **((held.devices if held is not None else None) or {}),
+                **application.devices,
+            },
             placement=application.placement or (held.placement if held is not None else ()),
         )
 
@@ -155,6 +159,14 @@ def requested(
     storage = _directives(application.storage, charm, "storage", parse_storage, problems)
     devices = _directives(application.devices, charm, "devices", parse_device, problems)
     resources = tuple(_resources(application, charm, problems))
+    if RECORD_KEY in application.annotations:
+        problems.append(
+            Problem(
+                f"the annotation {RECORD_KEY} is where ckf-airgap notes what it has deployed",
+                "annotations",
+                "give it another name",
+            )
+        )
     return RequestedApplication(
         application=application,
         charm=charm,

@@ -32,6 +32,9 @@ SILENT_AFTER_S: Final = 5.0
 AWAY_AFTER_S: Final = 2.0
 """How long a connection may be down before the state counts as old."""
 
+LAST_LOOK_S: Final = 2.0
+"""How long before the deadline a status is asked for, to know whether the state is current then."""
+
 UNITS_SETTLE_S: Final = 2.0
 """How soon after a status another one is asked for, when units came or went: it has the scale."""
 
@@ -57,16 +60,28 @@ class Watchable(Protocol):
 class Reader:
     """Returns a model's next snapshot: after a change, or at a given time.
 
+    Args:
+        source: The session.
+        status_every_s: How often the whole model's status is asked for, at most.
+        deadline: The monotonic time at which reading ends, if it does.
+
     Attributes:
         clock: The controller's clock, from the last status.
         resources: The state of resources, as `confirm` or `look` read it last.
     """
 
-    def __init__(self, source: Watchable, status_every_s: float = STATUS_EVERY_S) -> None:
+    def __init__(
+        self,
+        source: Watchable,
+        status_every_s: float = STATUS_EVERY_S,
+        *,
+        deadline: float | None = None,
+    ) -> None:
         self.clock: ControllerClock | None = None
         self.resources = ResourceState()
         self._source = source
         self._status_every_s = status_every_s
+        self._last_look_at = None if deadline is None else deadline - LAST_LOOK_S
         self._seen: int | None = None
         self._asked_at = -float("inf")
         self._due_at = time.monotonic()
@@ -91,6 +106,14 @@ class Reader:
         """
         heard_at = self._source.feed.heard_at
         return heard_at if time.monotonic() >= heard_at + self._allowed_s else None
+
+    @property
+    def unanswered_since(self) -> float | None:
+        """When the controller was heard last, if it has not answered what it was asked since."""
+        heard_at = self._source.feed.heard_at
+        if self._asking is not None and heard_at < self._asked_at:
+            return heard_at
+        return self.silent_since
 
     @property
     def _allowed_s(self) -> float:
@@ -215,7 +238,10 @@ class Reader:
             _log.debug("no full status: %s", exc)
             return False
         finally:
-            self._due_at = time.monotonic() + self._status_every_s
+            now = time.monotonic()
+            self._due_at = now + self._status_every_s
+            if self._last_look_at is not None and now < self._last_look_at:
+                self._due_at = min(self._due_at, self._last_look_at)
         return True
 
     async def _read_resources(self, applications: tuple[str, ...]) -> bool:

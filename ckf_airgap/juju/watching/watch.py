@@ -192,7 +192,7 @@ async def wait_active_idle(
     wait = _Wait(
         source, tracker, timeout_s, began_at=began_at, counts_earlier_idle=counts_earlier_idle
     )
-    reader = Reader(source, status_every_s)
+    reader = Reader(source, status_every_s, deadline=wait.deadline)
     try:
         return await wait.run(reader, image_places or {}, on_change, on_progress)
     finally:
@@ -216,7 +216,7 @@ class _Wait:
         self._timeout_s = timeout_s
         self._counts_earlier_idle = counts_earlier_idle
         self._started = time.monotonic()
-        self._deadline = timeout_s + (self._started if began_at is None else began_at)
+        self.deadline = timeout_s + (self._started if began_at is None else began_at)
 
     async def run(
         self,
@@ -228,17 +228,17 @@ class _Wait:
         """Return when all is as expected, or raise what `wait_active_idle` raises."""
         before: ModelSnapshot | None = None
         confirmed, confirm_at = False, self._started
-        snapshot = await reader.next(until=self._deadline)
+        snapshot = await reader.next(until=self.deadline)
         if self._counts_earlier_idle:
-            await reader.look(tuple(snapshot.applications), until=self._deadline)
+            await reader.look(tuple(snapshot.applications), until=self.deadline)
         while True:
             now = time.monotonic()
             if snapshot.life in ("dying", "dead"):
                 raise destroyed(self._source.model_name)
             verdict = self._tracker.observe(snapshot, now, self._evidence(reader))
-            if verdict.done and not confirmed and confirm_at <= now < self._deadline:
+            if verdict.done and not confirmed and confirm_at <= now < self.deadline:
                 # The last status is old: pods may have failed since, and leaders been elected.
-                until = min(self._deadline, now + _CONFIRM_WITHIN_S)
+                until = min(self.deadline, now + _CONFIRM_WITHIN_S)
                 confirmed = await reader.confirm(self._tracker.expected, until=until)
                 confirm_at = time.monotonic() + _CONFIRM_AGAIN_S
                 snapshot = reader.snapshot
@@ -252,9 +252,9 @@ class _Wait:
             await self._end_if_pointless(verdict, image_places)
             if verdict.done and confirmed:
                 return self._report(snapshot, now)
-            if now >= self._deadline:
+            if now >= self.deadline:
                 raise self._timed_out(reader, verdict, image_places)
-            wake_at = [self._deadline]
+            wake_at = [self.deadline]
             wake_at += [confirm_at] if verdict.done else []
             wake_at += [] if verdict.next_check_at is None else [verdict.next_check_at]
             snapshot = await reader.next(until=min(wake_at))
@@ -276,7 +276,7 @@ class _Wait:
             verdict=verdict,
             expected=self._tracker.expected,
             elapsed_s=now - self._started,
-            silent_since=reader.silent_since,
+            silent_since=(reader.unanswered_since if now >= self.deadline else reader.silent_since),
             removed=self._tracker.removed,
         )
 
@@ -295,7 +295,7 @@ class _Wait:
     async def _end_if_pointless(self, verdict: Verdict, image_places: Mapping[str, str]) -> None:
         if verdict.ending is None:
             return
-        left = self._deadline - time.monotonic()
+        left = self.deadline - time.monotonic()
         places = await find_places(
             self._source.api, verdict.obstacles, image_places, ask_s=min(ASK_S, max(left, 0.0))
         )
@@ -305,7 +305,7 @@ class _Wait:
         self, reader: Reader, verdict: Verdict, image_places: Mapping[str, str]
     ) -> AirgapError:
         now = time.monotonic()
-        since = reader.silent_since
+        since = reader.unanswered_since
         places = {
             one: image_places[one.image]
             for one in verdict.obstacles

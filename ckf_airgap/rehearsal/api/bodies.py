@@ -6,11 +6,12 @@ import asyncio
 import hashlib
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from aiohttp import web
 
@@ -22,6 +23,12 @@ DEFAULT_LIMIT_BYTES: Final = 8 * 1024**3
 """The largest body accepted; charms and file resources are far smaller."""
 
 _BLOCK_BYTES: Final = 1024 * 1024
+
+Tap: TypeAlias = Callable[[int, bool], Awaitable[None]]
+"""Is told how many bytes of a body have arrived, and whether that is all."""
+
+TAP: Final[ContextVar[Tap | None]] = ContextVar("tap", default=None)
+"""The `Tap` of the upload that is being served, if it has one."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -120,13 +127,28 @@ async def received(
 async def _blocks(request: web.Request) -> AsyncIterator[bytes]:
     """Yield the body in blocks large enough to be worth handing to a thread."""
     gathered = bytearray()
-    async for chunk in request.content.iter_any():
+    async for chunk in _chunks(request):
         gathered += chunk
         if len(gathered) >= _BLOCK_BYTES:
             yield bytes(gathered)
             gathered.clear()
     if gathered:
         yield bytes(gathered)
+
+
+async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
+    """Yield the body as it arrives, after whoever listens has heard how much there is."""
+    tap = TAP.get()
+    seen = 0
+    if tap is not None:
+        await tap(seen, False)
+    async for chunk in request.content.iter_any():
+        seen += len(chunk)
+        if tap is not None:
+            await tap(seen, False)
+        yield chunk
+    if tap is not None:
+        await tap(seen, True)
 
 
 def _too_large(limit_bytes: int) -> ApiError:

@@ -13,7 +13,9 @@ from ckf_airgap.errors import ControllerError
 from ckf_airgap.rehearsal.api.bodies import DEFAULT_LIMIT_BYTES
 from ckf_airgap.rehearsal.api.charmuploads import CharmUploads
 from ckf_airgap.rehearsal.api.debuglog import DebugLog
+from ckf_airgap.rehearsal.api.faults import Faults
 from ckf_airgap.rehearsal.api.halfopen import HalfOpenConnections
+from ckf_airgap.rehearsal.api.injection import Injection
 from ckf_airgap.rehearsal.api.locallogin import LocalLogin
 from ckf_airgap.rehearsal.api.muxing import in_words_of_go
 from ckf_airgap.rehearsal.api.registration import Registration
@@ -21,6 +23,7 @@ from ckf_airgap.rehearsal.api.resourceuploads import ResourceUploads
 from ckf_airgap.rehearsal.api.session import Session
 from ckf_airgap.rehearsal.api.tls import Certificates
 from ckf_airgap.rehearsal.model.state import Address, ControllerState
+from ckf_airgap.rehearsal.wire import Request
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +45,7 @@ class Server:
     Args:
         controller: The state of the controller.
         certificates: The certificates to present to clients.
+        faults: What is to go wrong.
         limit_bytes: The size of the largest upload that is accepted.
     """
 
@@ -49,6 +53,7 @@ class Server:
         self,
         controller: ControllerState,
         certificates: Certificates,
+        faults: Faults,
         *,
         limit_bytes: int = DEFAULT_LIMIT_BYTES,
     ) -> None:
@@ -57,7 +62,13 @@ class Server:
         self._sockets: set[web.WebSocketResponse] = set()
         self._half_open = HalfOpenConnections()
         self._listener: asyncio.Server | None = None
-        app = web.Application(middlewares=[self._half_open.note, in_words_of_go])
+        self._injection = Injection(faults, transports=self._transports, restart=self._restart)
+        self._lines: set[_Connection] = set()
+        self._restarts: set[asyncio.Task[None]] = set()
+        self._where = Address(host="", port=0)
+        app = web.Application(
+            middlewares=[self._half_open.note, self._injection.into_uploads, in_words_of_go]
+        )
         for path in ("/api", "/", "/model/{model_uuid}/api"):
             app.router.add_get(path, self._connect, allow_head=False)
         app.router.add_get("/health", _health)
@@ -86,36 +97,84 @@ class Server:
             ControllerError: when the address cannot be used.
         """
         await self._runner.setup()
-        context = await asyncio.to_thread(self._certificates.server_context)
-        served = self._runner.server
-        assert served is not None  # noqa: S101 - for mypy, it was set up above
         try:
-            self._listener = await asyncio.get_running_loop().create_server(
-                served,
-                host,
-                port,
-                ssl=context,
-                backlog=_BACKLOG,
-                ssl_handshake_timeout=self._half_open.patience_s,
-            )
+            bound = await self._listen(host, port)
         except OSError as error:
             await self.stop()
             raise ControllerError(
                 f"the rehearsal controller cannot listen on {host}:{port}: {error.strerror}",
                 fix="Give another --port, or 0 for any that is free.",
             ) from error
-        self._half_open.start(served)
-        bound = self._listener.sockets[0].getsockname()
-        return Address(host=bound[0], port=bound[1])
+        self._half_open.start(self._served)
+        self._where = Address(host=host, port=bound.port)
+        return bound
 
     async def stop(self) -> None:
         """Stop listening and close every connection."""
+        for task in tuple(self._restarts):
+            task.cancel()
+        await asyncio.gather(*self._restarts, return_exceptions=True)
+        await self._stop_listening()
+        await self._half_open.stop()
+        self._injection.close()
+        for line in tuple(self._lines):
+            if line.is_silent:
+                line.abort()
+        await self._runner.cleanup()
+
+    @property
+    def _served(self) -> web.Server:
+        """What serves connections."""
+        server = self._runner.server
+        assert server is not None  # noqa: S101 - for mypy, `start` has set it up
+        return server
+
+    def _transports(self) -> list[asyncio.Transport]:
+        """Return the transports of all connections."""
+        found = (connection.transport for connection in self._served.connections)
+        return [transport for transport in found if transport is not None]
+
+    async def _listen(self, host: str, port: int) -> Address:
+        """Listen; `OSError` when the address cannot be used."""
+        context = await asyncio.to_thread(self._certificates.server_context)
+        self._listener = await asyncio.get_running_loop().create_server(
+            self._served,
+            host,
+            port,
+            ssl=context,
+            backlog=_BACKLOG,
+            ssl_handshake_timeout=self._half_open.patience_s,
+        )
+        bound = self._listener.sockets[0].getsockname()
+        return Address(host=bound[0], port=bound[1])
+
+    async def _stop_listening(self) -> None:
         for _ in range(_TURNS_TO_ACCEPT):
             await asyncio.sleep(0)
         if self._listener is not None:
             self._listener.close()
-        await self._half_open.stop()
-        await self._runner.cleanup()
+
+    def _restart(self, for_s: float) -> None:
+        """Close every connection and the port, and open the port again after some seconds.
+
+        Everything else goes on: the state is in memory, and units live by their own clock.
+        """
+        task = asyncio.create_task(self._shut(for_s), name="restart")
+        self._restarts.add(task)
+        task.add_done_callback(self._restarted)
+
+    def _restarted(self, task: asyncio.Task[None]) -> None:
+        self._restarts.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self._controller.failed(error)
+
+    async def _shut(self, for_s: float) -> None:
+        await self._stop_listening()
+        for transport in self._transports():
+            transport.abort()
+        await asyncio.sleep(for_s)
+        await self._listen(self._where.host, self._where.port)
 
     async def _close_sockets(self, _app: web.Application) -> None:
         closing = [
@@ -133,7 +192,9 @@ class Server:
             return web.Response(status=400, text="Bad Request\n")
         await socket.prepare(request)
         model_uuid = request.match_info.get("model_uuid")
-        connection = _Connection(socket, failed=self._controller.failed)
+        connection = _Connection(
+            socket, request.transport, self._injection, failed=self._controller.failed
+        )
         session = Session(
             controller=self._controller,
             model=self._controller.model(model_uuid) if model_uuid else None,
@@ -142,10 +203,12 @@ class Server:
             disconnect=connection.close_soon,
         )
         self._sockets.add(socket)
+        self._lines.add(connection)
         try:
             await connection.serve(session)
         finally:
             self._sockets.discard(socket)
+            self._lines.discard(connection)
             session.close()
         return socket
 
@@ -154,9 +217,18 @@ class _Connection:
     """The frames of a websocket: each request is a task, and answers are sent once ready."""
 
     def __init__(
-        self, socket: web.WebSocketResponse, *, failed: Callable[[Exception], None]
+        self,
+        socket: web.WebSocketResponse,
+        transport: asyncio.Transport | None,
+        injection: Injection,
+        *,
+        failed: Callable[[Exception], None],
     ) -> None:
         self._socket = socket
+        self._transport = transport
+        self._injection = injection
+        self._speaking = asyncio.Event()
+        self._speaking.set()
         self._failed = failed
         self._tasks: set[asyncio.Task[None]] = set()
         self._sending = asyncio.Lock()
@@ -172,6 +244,34 @@ class _Connection:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether a fault keeps it from reading and sending."""
+        return not self._speaking.is_set()
+
+    @property
+    def speaking(self) -> asyncio.Event:
+        """Set unless a fault keeps it from reading and sending."""
+        return self._speaking
+
+    def abort(self) -> None:
+        """Close the socket under it, without a word to the client."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def fall_silent(self, for_s: float | None) -> None:
+        """Stop reading and sending: even pings have no answer."""
+        self._speaking.clear()
+        if self._transport is not None:
+            self._transport.pause_reading()
+        if for_s is not None:
+            asyncio.get_running_loop().call_later(for_s, self._speak)
+
+    def _speak(self) -> None:
+        self._speaking.set()
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
     def close_soon(self) -> None:
         """Close the connection from outside its own task, since its model has been removed."""
         if not self._socket.closed:
@@ -179,11 +279,16 @@ class _Connection:
 
     async def _answer(self, session: Session, frame: str) -> None:
         try:
-            answer = await session.handle(frame)
+            request = Request.parse(frame)
         except ValueError as error:
             log.warning("closing a connection that sent no request: %s", error)
             await self._close(WSCloseCode.UNSUPPORTED_DATA)
             return
+        answer = await self._injection.served(self, session, request)
+        if answer is None:
+            return
+        await self._speaking.wait()
+        await self._injection.running.wait()
         async with self._sending:
             if not self._socket.closed:
                 await self._socket.send_str(answer)

@@ -29,6 +29,7 @@ from ckf_airgap.facts.defaults import DEFAULT_SPEED
 from ckf_airgap.files import FileLock
 from ckf_airgap.rehearsal.api.bodies import DEFAULT_LIMIT_BYTES
 from ckf_airgap.rehearsal.api.charmhubinfo import CharmhubInfo
+from ckf_airgap.rehearsal.api.faults import Faults
 from ckf_airgap.rehearsal.api.server import Server
 from ckf_airgap.rehearsal.api.tls import make_certificates
 from ckf_airgap.rehearsal.entities.repository import CharmRepository
@@ -87,7 +88,13 @@ class RehearsalController:
         script_changed: Called after the file was read again: with what is wrong with it (the last
             valid script stays in force), or ``None``. By default both are logged.
         registry: The private registry; images from elsewhere are reported as findings.
+        faults: What is to go wrong, in the form that docs/rehearsal.md describes, such as
+            ``close@Application.Deploy=3``; `faults` takes more while the controller runs.
+        fault_happened: Called with a line for each fault that happens. By default it is logged.
         limit_bytes: The size of the largest upload that is accepted.
+
+    Raises:
+        UsageError: when a text in `faults` describes no fault.
     """
 
     def __init__(
@@ -107,9 +114,15 @@ class RehearsalController:
         script_file: Path | None = None,
         script_changed: Callable[[AirgapError | None], None] | None = None,
         registry: str | None = None,
+        faults: Sequence[str] = (),
+        fault_happened: Callable[[str], None] | None = None,
         limit_bytes: int = DEFAULT_LIMIT_BYTES,
     ) -> None:
         self.name = name
+        self.faults = Faults(fault_happened or log.info)
+        """What is to go wrong, and what has."""
+        for fault in faults:
+            self.faults.add(fault)
         self.charm_problems: tuple[str, ...] = ()
         """The files in `charms` that cannot be deployed, and why; known once it has started."""
         self._charms = None if charms is None else Path(charms)
@@ -199,7 +212,7 @@ class RehearsalController:
                 await self._serve_charmhub(state, repository)
             for name in (CONTROLLER_MODEL, *self._first_models):
                 self._create_first_model(state, name)
-            server = Server(state, certificates, limit_bytes=self._limit_bytes)
+            server = Server(state, certificates, self.faults, limit_bytes=self._limit_bytes)
             self._server = server
             bound = await server.start(self._host, self._port)
             state.address = Address(host=self._reachable_host, port=bound.port)

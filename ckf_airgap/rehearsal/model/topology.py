@@ -86,7 +86,7 @@ class Topology(RemoteApplications):
 
     def relation_between(self, names: Sequence[str]) -> Relation:
         """Return the relation between two endpoints; `ApiError` when it does not exist."""
-        key = relation_key(self._infer(names))
+        key = relation_key(self.infer(names))
         return found(self._keys.get(key), f'relation "{key}"')
 
     # Changes.
@@ -154,7 +154,7 @@ class Topology(RemoteApplications):
         Raises:
             ApiError: when they cannot be related, or already are.
         """
-        sides = self._infer(names)
+        sides = self.infer(names)
         key = relation_key(sides)
         try:
             check_new_relation(
@@ -332,7 +332,8 @@ class Topology(RemoteApplications):
         for listener in self.unit_listeners:
             listener(unit.name)
 
-    def _infer(self, names: Sequence[str]) -> tuple[Side, ...]:
+    def infer(self, names: Sequence[str]) -> tuple[Side, ...]:
+        """Return the endpoints that names mean; `ApiError` when there are none, or several."""
         named = {name.partition(":")[0] for name in names}
         known = {
             name: application.related

@@ -162,7 +162,7 @@ def _application(
         "status": detailed_status(application_status(application)),
         "workload-version": "",
         "endpoint-bindings": {**application.bindings},
-        "int": application.scale,
+        **({"int": application.scale} if application.scale else {}),
         "provider-id": application.provider_id,
         "public-address": application.public_address,
     }

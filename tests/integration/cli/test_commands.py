@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,11 +18,13 @@ import pytest
 import yaml
 from click.testing import Result
 
+import ckf_airgap
 from ckf_airgap.rehearsal.host.thread import ControllerThread
 from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.model.modelresources import resource_body
 from ckf_airgap.rehearsal.standin import write_standin
 from ckf_airgap.rehearsal.units.course import Course, Step
+from tests.jsonkeys import wrong_keys
 from tests.unit.cli.conftest import DOG, REGISTRY, World
 
 Invoke = Callable[..., Result]
@@ -361,6 +364,116 @@ class TestStatusAndWait:
         assert document["error"] == "WaitTimeoutError"
         assert any("Please feed me" in problem["what"] for problem in document["problems"])
 
+    def test_wait_ends_early_with_the_reason_first_and_all_that_is_in_the_way(
+        self, invoke: Invoke, deploy: Invoke, controller: ControllerThread
+    ) -> None:
+        script = controller.controller.script
+        image = f'OCI image pull error: failed to pull image "{REGISTRY}/pets/flea:2": no such'
+        controller.call(lambda: script.set_course(Course.stuck("error", image), application="dog"))
+        hungry = Course.stuck("blocked", "Please feed me")
+        controller.call(lambda: script.set_course(hungry, application="cat"))
+        deploy("--no-wait")
+        env = {"JUJU_DATA": str(controller.juju_data)}
+        how = ("--timeout", "30s", "--pull-grace", "0.5s")
+        result = invoke("wait", *how, env=env)
+        assert result.exit_code == 7
+        assert (
+            "error: an image of 1 application in model kubeflow could not be pulled for 0.5 s:"
+            in (result.stderr)
+        )
+        assert "no such (option helper_image)" in result.stderr
+        document = json.loads(invoke("wait", *how, "--json", env=env).stdout)
+        assert (document["error"], document["exit-code"]) == ("ImagePullError", 7)
+        wheres = [problem["where"] for problem in document["problems"]]
+        assert wheres == ["dog/0", "dog/1", "cat/0"]
+        controller.call(lambda: script.set_course(None, application="dog"))
+        result = invoke("wait", "--timeout", "30s", "--blocked-grace", "0.5s", env=env)
+        assert result.exit_code == 7
+        assert "cat/0: blocked: Please feed me" in result.stderr
+
+    def test_wait_for_goals_of_single_applications(
+        self, invoke: Invoke, deploy: Invoke, controller: ControllerThread
+    ) -> None:
+        hungry = Course.stuck("blocked", "Please feed me")
+        script = controller.controller.script
+        controller.call(lambda: script.set_course(hungry, application="cat"))
+        deploy("--no-wait")
+        env = {"JUJU_DATA": str(controller.juju_data)}
+        how = ("--idle", "0.3s", "--timeout", "20s", "--blocked-grace", "0", "--stall", "0")
+        result = invoke("wait", "--expect", "cat=blocked", *how, env=env)
+        assert result.exit_code == 0, result.output
+        assert result.stdout.startswith("as expected after ")
+        result = invoke("wait", "--application", "dog", *how, "--json", env=env)
+        assert result.exit_code == 0, result.output
+        document = json.loads(result.stdout)
+        assert set(document["ready-after-s"]) == {"dog"}
+        assert (document["removed"], document["warnings"]) == ([], [])
+        both = ("--application", "dog", "--application", "cat", *how[:3], "1s")
+        assert invoke("wait", *both, env=env).exit_code == 8
+
+    def test_wait_says_which_applications_were_removed_meanwhile(
+        self, invoke: Invoke, deploy: Invoke, controller: ControllerThread
+    ) -> None:
+        hungry = Course.stuck("blocked", "Please feed me")
+        script = controller.controller.script
+        controller.call(lambda: script.set_course(hungry, application="cat"))
+        deploy("--no-wait")
+
+        def remove() -> None:
+            model = controller.controller.models["kubeflow"]
+            model.topology.remove_application(model.applications["cat"], force=False)
+
+        timer = threading.Timer(1.0, lambda: controller.call(remove))
+        timer.start()
+        env = {"JUJU_DATA": str(controller.juju_data)}
+        result = invoke("wait", "--idle", "0.3s", "--timeout", "20s", "--json", env=env)
+        timer.join()
+        assert result.exit_code == 0, result.output
+        document = json.loads(result.stdout)
+        assert document["removed"] == ["cat"]
+        what = "application cat was removed while it was waited for"
+        assert document["warnings"] == [{"what": what, "where": "", "fix": ""}]
+        assert f"warning: {what}\n" in result.stderr
+
+    def test_status_watch_as_documents_has_the_model_first_and_then_what_changed(
+        self, deploy: Invoke, controller: ControllerThread
+    ) -> None:
+        env = {**os.environ, "JUJU_DATA": str(controller.juju_data)}
+        watch = [sys.executable, "-m", "ckf_airgap", "status", "--watch", "--json"]
+        pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        with (
+            subprocess.Popen(watch, env=env, **pipes) as changes,
+            subprocess.Popen([*watch, "--snapshots"], env=env, **pipes) as snapshots,
+        ):
+            assert changes.stdout is not None
+            assert snapshots.stdout is not None
+            first = json.loads(changes.stdout.readline())
+            assert first["schema"] == "ckf-airgap/status-change/v1"
+            assert (first["change"], first["value"]["applications"]) == ("model", {})
+            assert json.loads(snapshots.stdout.readline())["schema"] == "ckf-airgap/status/v1"
+            deploy("--no-wait")
+            model: Any = first["value"]
+            lines = 0
+            while not is_settled(model):
+                change = json.loads(changes.stdout.readline())
+                assert wrong_keys(change) == set()
+                model = ckf_airgap.apply_change(model, change)
+                lines += 1
+            whole: Any = {}
+            while not is_settled(whole):
+                whole = json.loads(snapshots.stdout.readline())
+            for process in (changes, snapshots):
+                process.send_signal(signal.SIGINT)
+                process.communicate(timeout=20)
+                assert process.returncode == 0
+        assert lines > 5
+        for name, application in whole["applications"].items():
+            told = model["applications"][name]
+            assert told.keys() == application.keys()
+            assert told["charm-url"] == application["charm-url"]
+            assert list(told["units"]) == list(application["units"])
+        assert model["relations"] == whole["relations"]
+
     def test_controller_that_the_store_does_not_know(
         self, invoke: Invoke, controller: ControllerThread
     ) -> None:
@@ -421,3 +534,14 @@ class TestRehearse:
         assert len(document["status"]["applications"]) == count
         assert states == {"active"}
         assert all(image["target"].startswith("registry.") for image in document["images"])
+
+
+def is_settled(model: Any) -> bool:
+    """Whether all units of the world's bundle are active and idle, and related."""
+    units = [
+        unit
+        for application in model.get("applications", {}).values()
+        for unit in application["units"].values()
+    ]
+    states = {(unit["workload"]["current"], unit["agent"]["current"]) for unit in units}
+    return len(units) == 3 and states == {("active", "idle")} and bool(model["relations"])

@@ -1,22 +1,37 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.charms.charm import Charm
 from ckf_airgap.concurrency import timeout
-from ckf_airgap.errors import ControllerError, WaitTimeoutError, WorkloadError
+from ckf_airgap.documents import Document
+from ckf_airgap.errors import (
+    BlockedError,
+    ControllerError,
+    ImagePullError,
+    ModelDestroyedError,
+    StalledError,
+    WaitTimeoutError,
+    WorkloadError,
+)
 from ckf_airgap.juju.controller.connection import Session, connect
 from ckf_airgap.juju.controller.store import JujuTarget
 from ckf_airgap.juju.snapshots.snapshot import Change, ModelSnapshot
+from ckf_airgap.juju.watching.obstacles import marks_of
+from ckf_airgap.juju.watching.patience import Patience
 from ckf_airgap.juju.watching.watch import Progress, wait_active_idle, watch
+from ckf_airgap.operations.watching import wait_for_model
 from ckf_airgap.rehearsal.host.controller import RehearsalController
 from ckf_airgap.rehearsal.units.course import Course, Step
-from tests.integration.juju.world import QUICK, SCALES, client_tasks, deploy
+from tests.faultproxy import FaultProxy
+from tests.integration.juju.world import QUICK, REGISTRY, SCALES, client_tasks, deploy
 
 Charms = Mapping[str, Charm]
 
@@ -258,4 +273,180 @@ async def test_waiting_can_be_cancelled(
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
+    assert client_tasks() == []
+
+
+# What happens to the model meanwhile.
+
+
+async def test_an_application_that_comes_is_waited_for_and_one_that_goes_is_not(
+    controller: RehearsalController, kubeflow: JujuTarget, bundle: Bundle, charms: Charms
+) -> None:
+    controller.script.set_course(Course.stuck("blocked", "please configure"), application="kfp-api")
+    first = dataclasses.replace(
+        bundle,
+        applications={name: bundle.applications[name] for name in ("minio", "kfp-db")},
+        relations=(),
+    )
+    model = controller.models["kubeflow"]
+    async with connect(kubeflow, timeouts=QUICK) as session:
+        await deploy(session, first, charms)
+        waiting = asyncio.ensure_future(wait_active_idle(session, idle_period_s=0.3, timeout_s=30))
+        await deploy(session, bundle, charms)
+        async with timeout(20):
+            await until(lambda: is_blocked(session.feed.snapshot(), "kfp-api/0"))
+        await asyncio.sleep(0.6)
+        assert not waiting.done()
+        model.topology.remove_application(model.applications["kfp-api"], force=False)
+        report = await waiting
+        assert set(report.snapshot.applications) == {"minio", "kfp-db", "katib-db"}
+        assert report.removed == ("kfp-api",)
+
+
+def is_blocked(snapshot: ModelSnapshot, unit: str) -> bool:
+    return any(one.name == unit and one.workload.current == "blocked" for one in snapshot.units)
+
+
+@pytest.mark.parametrize("is_connected", [True, False])
+async def test_a_model_that_is_destroyed_ends_the_wait(
+    controller: RehearsalController,
+    kubeflow: JujuTarget,
+    bundle: Bundle,
+    charms: Charms,
+    *,
+    is_connected: bool,
+) -> None:
+    controller.script.set_course(Course.stuck("waiting"), application="kfp-api")
+    async with connect(kubeflow, timeouts=QUICK) as session:
+        await deploy(session, bundle, charms)
+        waiting = asyncio.ensure_future(wait_active_idle(session, timeout_s=60))
+        await asyncio.sleep(0.2)
+        if not is_connected:
+            await drop(controller)
+        started = time.monotonic()
+        controller.state.destroy_model(
+            controller.models["kubeflow"], force=not is_connected, destroy_storage=True
+        )
+        with pytest.raises(ModelDestroyedError, match="destroyed while"):
+            await waiting
+        assert time.monotonic() - started < 5
+    assert client_tasks() == []
+
+
+async def test_an_application_with_no_units_on_purpose_is_ready(
+    controller: RehearsalController, kubeflow: JujuTarget, bundle: Bundle, charms: Charms
+) -> None:
+    async with connect(kubeflow, timeouts=QUICK) as session:
+        await deploy(session, bundle, charms)
+        await wait(session)
+        for scale, count in ((0, 0), (2, 2)):
+            application: Document = {"application-tag": "application-minio", "scale": scale}
+            await session.api.call(
+                "Application", "ScaleApplications", {"applications": [application]}
+            )
+            report = await wait_active_idle(session, idle_period_s=0.3, timeout_s=30)
+            assert len(report.snapshot.applications["minio"].units) == count
+
+
+async def test_a_model_that_has_been_idle_is_done_at_once_and_one_that_has_not_is_not(
+    kubeflow: JujuTarget, bundle: Bundle, charms: Charms
+) -> None:
+    async with connect(kubeflow, timeouts=QUICK) as session:
+        await deploy(session, bundle, charms)
+        await wait_active_idle(session, idle_period_s=1, timeout_s=30)
+    started = time.monotonic()
+    report = await wait_for_model(kubeflow, idle_period_s=0.9, timeout_s=30)
+    assert report.took_s < 0.8
+    report = await wait_for_model(kubeflow, idle_period_s=3, timeout_s=30)
+    assert 1 < time.monotonic() - started < 4
+    assert report.took_s < 2.5
+
+
+async def test_units_that_run_the_old_charm_are_waited_for(
+    controller: RehearsalController, kubeflow: JujuTarget, bundle: Bundle, charms: Charms
+) -> None:
+    async with connect(kubeflow, timeouts=QUICK) as session:
+        await deploy(session, bundle, charms)
+        await wait_active_idle(session, idle_period_s=0.3, timeout_s=30)
+        model = controller.models["kubeflow"]
+        old = model.applications["kfp-api"].stored
+        url = await model.add_charm(old.archive.path)
+        origin: Document = {"source": "local", "base": {"name": "ubuntu", "channel": "22.04"}}
+        before = marks_of(session.feed.snapshot(), ["kfp-api"])
+        await session.api.call(
+            "Application",
+            "SetCharm",
+            {"application": "kfp-api", "charm-url": url, "charm-origin": origin},
+        )
+        report = await wait_active_idle(session, idle_period_s=0.3, timeout_s=30)
+        (unit,) = report.snapshot.applications["kfp-api"].units
+        assert unit.charm_url == url
+        assert unit.agent.since != before["kfp-api"][unit.name]
+
+
+# Early ends.
+
+
+async def test_a_unit_that_stays_blocked_ends_it_once_nothing_runs_any_more(
+    controller: RehearsalController, kubeflow: JujuTarget, bundle: Bundle, charms: Charms
+) -> None:
+    controller.script.set_course(Course.stuck("blocked", "please configure"), application="kfp-api")
+    busy = Course(steps=(Step(workload="active", agent="executing", duration_s=900),))
+    controller.script.set_course(busy, application="katib-db")
+    async with connect(kubeflow, timeouts=QUICK) as session:
+        await deploy(session, bundle, charms)
+        started = time.monotonic()
+        with pytest.raises(BlockedError) as caught:
+            await wait_active_idle(session, patience=Patience(blocked_s=0.5), timeout_s=30)
+        assert time.monotonic() - started > 2
+    assert [problem.where for problem in caught.value.problems] == ["kfp-api/0"]
+    assert "please configure" in caught.value.problems[0].what
+
+
+async def test_an_image_that_cannot_be_pulled_ends_it_and_names_the_resource(
+    controller: RehearsalController, kubeflow: JujuTarget, bundle: Bundle, charms: Charms
+) -> None:
+    text = f'OCI image pull error: failed to pull image "{REGISTRY}/minio:1": not found'
+    controller.script.set_course(Course.stuck("error", text), application="minio")
+    controller.script.set_course(Course.stuck("blocked", "no minio"), application="kfp-api")
+    async with connect(kubeflow, timeouts=QUICK) as session:
+        await deploy(session, bundle, charms)
+        with pytest.raises(ImagePullError) as caught:
+            await wait_active_idle(session, patience=Patience(pull_s=0.5), timeout_s=30)
+    assert f"{text} (resource oci-image)" in caught.value.problems[0].what
+    assert caught.value.problems[-1].where == "kfp-api/0"
+
+
+async def test_a_model_in_which_nothing_happens_ends_it(
+    controller: RehearsalController, kubeflow: JujuTarget, bundle: Bundle, charms: Charms
+) -> None:
+    controller.script.set_course(Course.stuck("waiting", "for ever"), application="kfp-api")
+    async with connect(kubeflow, timeouts=QUICK) as session:
+        await deploy(session, bundle, charms)
+        with pytest.raises(StalledError, match="1 application of 4 is not as expected"):
+            await wait_active_idle(session, patience=Patience(stall_s=1.0), timeout_s=30)
+
+
+async def test_the_time_is_kept_and_old_state_told_as_old_when_the_controller_is_silent(
+    controller: RehearsalController,
+    kubeflow: JujuTarget,
+    bundle: Bundle,
+    charms: Charms,
+    tmp_path: Path,
+) -> None:
+    controller.script.set_course(Course.stuck("waiting", "hold"), application="kfp-api")
+    async with connect(kubeflow, timeouts=QUICK) as session:
+        await deploy(session, bundle, charms)
+    async with FaultProxy(controller.endpoint) as proxy:
+        store = proxy.client_store(controller.juju_data, tmp_path)
+        target = JujuTarget(model="kubeflow", juju_data=store)
+        started = time.monotonic()
+        waiting = asyncio.ensure_future(wait_for_model(target, timeout_s=3))
+        await asyncio.sleep(0.8)
+        proxy.freeze()
+        with pytest.raises(WaitTimeoutError) as caught:
+            await waiting
+        assert 3 <= time.monotonic() - started < 5
+    assert "has not answered for" in caught.value.problems[0].what
+    assert caught.value.problems[-1].what == "waiting: hold"
     assert client_tasks() == []

@@ -124,6 +124,36 @@ def test_model_name_that_juju_refuses_is_a_usage_error_with_the_rule(
     assert result.stderr.endswith("Give another --model.\n")
 
 
+def test_faults_are_told_when_they_happen(tmp_path: Path) -> None:
+    faults = ("--fault", "error@Admin.Login,message=not now", "--fault", "cut@upload=9")
+    with start("--juju-data", str(tmp_path), *faults) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        login = subprocess.run(
+            [sys.executable, "-m", "ckf_airgap", "status", "--juju-data", str(tmp_path)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        process.terminate()
+        _, err = process.communicate(timeout=20)
+    assert login.returncode == 5
+    assert "not now" in login.stderr
+    first, *_ = err.splitlines()
+    assert first.startswith("fault error@Admin.Login=1,message=not now at Admin.Login, request 1")
+    assert "cut@upload" not in err
+
+
+def test_a_text_that_is_no_fault_is_a_usage_error(invoke: Callable[..., Result]) -> None:
+    result = invoke("controller", "--fault", "clos@request")
+    assert result.exit_code == 2
+    assert "'clos@request' is no fault: there is no kind 'clos': did you mean 'close'?" in (
+        result.stderr
+    )
+    assert "docs/rehearsal.md" in result.stderr
+
+
 def test_a_fault_of_its_own_makes_it_fail_in_the_end(
     invoke: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -395,6 +395,13 @@ def test_keys_of_a_document_inside_a_string() -> None:
     assert json.loads(written(found)["config"]) == {"values": inner.replace("acme", "R/acme")}
 
 
+def test_a_name_beside_a_repository_is_that_of_something_else() -> None:
+    beside = {"name": "cats", "repository": "acme/cat", "tag": "1.2"}
+    assert images(plans({"config": json.dumps({"image": beside})})) == ["acme/cat:1.2"]
+    alone = {"name": "acme/cats", "tag": "1.2"}
+    assert images(plans({"config": json.dumps({"image": alone})})) == ["acme/cats:1.2"]
+
+
 def test_the_parts_of_an_image_in_a_document_inside_a_string_have_its_path() -> None:
     inner = {"image": {"registry": "q.io", "repository": "a/b", "tag": "1", "digest": ""}}
     (plan,) = plans({"config": json.dumps({"values": json.dumps(inner)})})

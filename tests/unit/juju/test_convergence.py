@@ -194,9 +194,6 @@ def bundles(draw: st.DrawFn) -> tuple[Bundle, dict[str, Charm]]:
     return bundle(dump_yaml(document)), charms
 
 
-ODD_VALUES: Document = {"mode": "odd", "title": "odd", "debug": True}
-
-
 def by_hand(model: SimulatedModel, name: str, change: str) -> None:
     """Change something of an application as people do."""
     application = model.applications.get(name)
@@ -204,7 +201,7 @@ def by_hand(model: SimulatedModel, name: str, change: str) -> None:
         return
     changes: dict[str, Callable[[SimulatedApplication], object]] = {
         "option": lambda it: it.settings.update(
-            {k: v for k, v in ODD_VALUES.items() if k in it.charm.options}
+            {name: value for name, value in ODD.items() if name in it.charm.options}
         ),
         "unset": lambda it: it.settings.clear(),
         "trust": lambda it: it.own.update(trust="true"),
@@ -229,6 +226,7 @@ def by_hand(model: SimulatedModel, name: str, change: str) -> None:
     }
 
 
+ODD: Document = {"mode": "odd", "title": "odd", "debug": True}
 HAND = [
     "option", "unset", "trust", "distrust", "constraints", "no constraints", "scale", "annotation",
     "no record", "refresh", "attach", "host", "expose", "unexpose", "base",

@@ -331,6 +331,7 @@ class TestRecord:
             {"owned": {"options": [1]}},
             {"placement": {}},
             {"storage": {"a": 1}},
+            {"devices": {"a": 1}},
             {"release": 1},
             {"version": None},
             {"charm": None},

@@ -70,12 +70,12 @@ async def test_patience_ends_when_the_next_attempt_would_be_after_the_deadline()
         deadline=Deadline.after(0.3),
     )
 
-    async def keep_failing() -> None:
+    async def until_it_ends() -> None:
         for _ in range(9):
             await patience.wait(TransientError("no"))
 
     with pytest.raises(TransferError, match=r"reg:5 failed at a thing after [234] attempts: no"):
-        await keep_failing()
+        await until_it_ends()
     assert waits
     assert sum(waits) < 0.3
 

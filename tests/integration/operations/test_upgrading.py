@@ -1,0 +1,93 @@
+"""A release over the one before: it ends as if it had been deployed afresh."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ckf_airgap.errors import RefusedError
+from ckf_airgap.juju.planning.differences import Policy
+from ckf_airgap.rehearsal.model import applications
+from ckf_airgap.rehearsal.model.model import Model
+from ckf_airgap.rehearsal.model.refresh import Refresh
+from tests.integration.operations.upgrades import FRESH, site
+
+REFUSED_1_10 = {
+    "istio-ingressgateway",
+    "istio-pilot",
+    "knative-eventing",
+    "knative-serving",
+    "kubeflow-roles",
+    "metacontroller-operator",
+    "minio",
+    "training-operator",
+}
+"""What Juju does not refresh from 1.9 to 1.10: storage that changes, another base without one."""
+
+
+async def test_an_upgrade_ends_as_a_fresh_deployment_and_a_second_one_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    async with site(tmp_path, "1.10", "1.11") as place:
+        await place.deploy("1.10")
+        storage = place.storage()
+        upgraded = await place.deploy("1.11")
+        assert upgraded.report is not None
+        assert upgraded.report.refreshed
+        assert upgraded.report.deployed == upgraded.report.removed == ()
+        assert upgraded.remaining == ()
+        await place.deploy("1.11", FRESH)
+        assert place.applications() == place.applications(FRESH)
+        assert place.relations() == place.relations(FRESH)
+        assert place.storage() == storage != {}
+        before = place.calls()
+        again = await place.deploy("1.11")
+        assert again.plan.steps == ()
+        assert again.report is not None
+        assert again.report.uploads == 0
+        assert place.calls() == before
+
+
+async def test_what_juju_does_not_refresh_is_named_and_replaced_on_request(tmp_path: Path) -> None:
+    async with site(tmp_path, "1.9", "1.10") as place:
+        await place.deploy("1.9")
+        before, storage = place.calls(), place.storage()
+        with pytest.raises(RefusedError, match="nothing was changed") as caught:
+            await place.deploy("1.10")
+        named = {problem.where.removeprefix("application ") for problem in caught.value.problems}
+        assert named == REFUSED_1_10
+        assert place.calls() == before
+        policy = Policy(release="1.10", replace=frozenset(REFUSED_1_10))
+        replaced = await place.deploy("1.10", policy=policy)
+        assert replaced.report is not None
+        assert {*replaced.report.removed} == {*replaced.report.deployed} == REFUSED_1_10
+        assert replaced.remaining == ()
+        await place.deploy("1.10", FRESH)
+        assert place.applications() == place.applications(FRESH)
+        assert place.relations() == place.relations(FRESH)
+        kept = {tag: owner for tag, owner in storage.items() if "minio" not in tag}
+        assert {tag: owner for tag, owner in place.storage().items() if tag in kept} == kept
+
+
+async def test_a_controller_that_ignores_a_change_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with site(tmp_path, "1.10", "1.11") as place:
+        await place.deploy("1.10")
+        refreshing = applications.refresh
+
+        def refresh(model: Model, request: Refresh) -> None:
+            if request.application != "kfp-ui":
+                refreshing(model, request)
+
+        monkeypatch.setattr(applications, "refresh", refresh)
+        monkeypatch.setattr(applications, "unset", lambda *_args: None)
+        upgraded = await place.deploy("1.11")
+    assert upgraded.report is not None
+    assert "kfp-ui" in upgraded.report.refreshed, "the controller said so"
+    remaining = {(item.application, item.kind, item.name) for item in upgraded.remaining}
+    assert ("kfp-ui", "charm", "") in remaining
+    assert ("kfp-ui", "resource", "ml-pipeline-ui") in remaining
+    ignored = {item.application for item in upgraded.remaining if item.kind == "option"}
+    assert ignored == {*upgraded.report.changed} != set()
