@@ -216,12 +216,11 @@ def _part_of(difference: Difference) -> Part:
 
 
 def _foreign_row(item: Foreign) -> Row:
+    what, text = f"{item.kind} {item.name}".strip(), item.shown
+    if item.kind == "relation":
+        what, text = item.kind, item.name
     return Row(
-        "*",
-        item.application,
-        f"{item.kind} {'' if item.kind == 'relation' else item.name}".strip(),
-        _standing("" if item.shown is None else value_text(item.shown)),
-        item.fix,
+        "*", item.application, what, _standing("" if text is None else value_text(text)), item.fix
     )
 
 

@@ -372,7 +372,7 @@ def test_what_stays_and_what_is_refused_follow() -> None:
                 application="dex", kind="option", name="static-password", value="x", fix="do that"
             ),
             Foreign(application="dex", kind="option", name="text", value="one\ntwo"),
-            Foreign(application="x", kind="relation", name="x:y z:y", value="x:y z:y"),
+            Foreign(application="x", kind="relation", name="x:y z:y", value="y"),
             Foreign(application="old", kind="application"),
         ),
         refused=(
