@@ -29,7 +29,7 @@ _READS: Final = (
     "ApplicationsInfo",
     "Charm",
     "Cloud",
-    "ExportBundle",
+    "Export",
     "Full",
     "Get",
     "List",

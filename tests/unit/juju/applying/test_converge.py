@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import re
 import time
@@ -26,6 +27,7 @@ from ckf_airgap.juju.applying.failures import (
     DeploymentFailedError,
     DeploymentRefusedError,
     DeploymentTimeoutError,
+    failing,
 )
 from ckf_airgap.juju.applying.stages import Ordering
 from ckf_airgap.juju.controller.api import CallRefusedError, ConnectionLostError
@@ -341,6 +343,80 @@ async def test_a_charm_that_cannot_be_sent_is_told_once(tmp_path: Path, charm: P
         )
 
 
+async def test_a_charm_is_sent_although_a_resource_of_one_who_waits_for_it_is_refused(
+    charm: Path,
+) -> None:
+    for first in ("a", "b"):  # who asks for it, and who waits for it
+        controller = FakeController()
+        controller.sends_in_s = {"x.charm": 0.02}
+        controller.refuses[f"{first}/oci-image=r/x:1 id-0"] = RefusedError("full")
+        controller.refuses[f"{first}/oci-image=r/x:1 id-1"] = RefusedError("full")
+        whole = plan(
+            *(deploy(name, path=charm, resources=(image(),)) for name in ("a", "b")),
+            deploy("c", path=charm),
+            upload("a", "b", "c", path=charm),
+        )
+        with pytest.raises(DeploymentRefusedError, match="1 of 4 steps failed") as caught:
+            await converge(controller.session(), whole, controller.conduct())
+        assert caught.value.report.uploads == 1
+        assert {*controller.applications} == {"a", "b", "c"} - {first}
+
+
+async def test_a_charm_on_its_way_is_not_sent_again_when_the_connection_breaks(
+    charm: Path,
+) -> None:
+    controller = FakeController(s="x")
+    controller.sends_in_s = {"x.charm": 0.02}
+    controller.loses["ScaleApplications"] = (1, False)
+    whole = plan(
+        Scale(application="s", scale=2, was=1),
+        upload("a", path=charm),
+        deploy("a", path=charm),
+    )
+    conduct = controller.conduct(replan=replanning(whole))
+    report = await converge(controller.session(), whole, conduct)
+    assert (report.interruptions, report.uploads, controller.sent) == (1, 1, ["x.charm"])
+
+
+async def test_a_charm_that_was_cut_off_is_sent_again(charm: Path) -> None:
+    controller = FakeController()
+    controller.refuses["x.charm"] = ConnectionLostError("it broke")
+    whole = plan(upload("a", path=charm), deploy("a", path=charm))
+
+    async def replan() -> Plan:
+        del controller.refuses["x.charm"]
+        return whole
+
+    report = await converge(controller.session(), whole, controller.conduct(replan=replan))
+    assert (report.uploads, controller.sent) == (1, ["x.charm", "x.charm"])
+
+
+async def test_a_charm_is_noted_before_it_is_used_also_when_noting_it_was_cut_off(
+    charm: Path,
+) -> None:
+    controller = FakeController()
+    controller.loses["Set"] = (1, False)
+    whole = plan(upload("a", path=charm), deploy("a", path=charm))
+    conduct = controller.conduct(replan=replanning(whole))
+    report = await converge(controller.session(), whole, conduct)
+    assert report.uploads == 1
+    assert controller.of("Set", "Deploy")[:3] == ["Set model-u", "Set model-u", "Deploy a"]
+
+
+async def test_what_is_being_sent_is_stopped_when_the_deployment_is(charm: Path) -> None:
+    controller = FakeController()
+    controller.sends_in_s = {"x.charm": 60}
+    whole = plan(upload("a", path=charm), deploy("a", path=charm))
+    task = asyncio.ensure_future(converge(controller.session(), whole, controller.conduct()))
+    while "x.charm" not in controller.under_way:
+        await asyncio.sleep(0.001)
+    before = asyncio.all_tasks()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert {one for one in before if not one.done()} == {asyncio.current_task()}
+
+
 async def test_relations_are_made_side_by_side_and_those_that_exist_are_no_failure() -> None:
     controller = FakeController(a="x", b="x", c="x", d="x")
     controller.relations = ["a:x b:y"]
@@ -513,8 +589,17 @@ async def test_an_application_that_does_not_come_back_holds_up_those_that_need_i
         providers=(("api", "db"), ("rest", "other")),
     )
 
-    async def wait(_names: frozenset[str]) -> None:
-        raise WorkloadError("x", problems=[Problem("hook failed", "db/0", "see the log")])
+    waited: list[frozenset[str]] = []
+
+    async def wait(names: frozenset[str]) -> None:
+        waited.append(names)
+        if "db" in names:
+            error = WorkloadError(
+                "x",
+                problems=[Problem("hook failed", "db/0", "see"), Problem("waits", "other/0")],
+            )
+            error.applications = ("db",)
+            raise error
 
     with pytest.raises(DeploymentFailedError) as caught:
         await converge(controller.session(), whole, controller.conduct(wait=wait))
@@ -522,7 +607,18 @@ async def test_an_application_that_does_not_come_back_holds_up_those_that_need_i
     assert [str(problem) for problem in error.problems] == ["application db: db/0: hook failed"]
     assert {*error.report.refreshed} == {"db", "other", "rest"}
     assert [step.application for step in error.report.skipped] == ["api"]
+    assert waited == [frozenset({"db", "other"}), frozenset({"other"})]
     assert "1 applications did not become active again" in error.message
+
+
+def test_which_applications_failed() -> None:
+    error = WorkloadError("all is lost", problems=[Problem("bad", "a/0"), Problem("worse", "a")])
+    awaited = frozenset({"a", "b"})
+    assert failing(error, awaited) == {"a": "a/0: bad", "b": "all is lost"}
+    error.applications = ("a", "elsewhere")
+    assert failing(error, awaited) == {"a": "a/0: bad"}
+    error.applications = ("elsewhere",)
+    assert {*failing(error, awaited)} == {"a", "b"}
 
 
 async def test_a_wait_that_takes_too_long_ends_it(charm: Path) -> None:
