@@ -1,4 +1,4 @@
-"""A second deploy over other charms, images or logins is refused, and reports show the model."""
+"""A second deploy over other charms, images or logins brings the model in line, and says how."""
 
 from __future__ import annotations
 
@@ -12,30 +12,32 @@ import pytest
 from click.testing import Result
 
 from ckf_airgap.charms.charm import Option, Resource
-from ckf_airgap.facts.releases import load_release
 from ckf_airgap.juju.planning.identity import RECORD_KEY
 from ckf_airgap.rehearsal.host.thread import ControllerThread
-from ckf_airgap.rehearsal.standin import write_standin, write_standins
+from ckf_airgap.rehearsal.standin import write_standin
 from tests.integration.cli.test_commands import requests
-from tests.unit.cli.conftest import CAT, DOG, REGISTRY, World
+from tests.unit.cli.conftest import CAT, REGISTRY, World
 
 Invoke = Callable[..., Result]
 
 
 @pytest.fixture
-def refuses(deploy: Invoke, controller: ControllerThread) -> Callable[..., str]:
-    """Deploy, really and as a dry run: both must refuse and change nothing; returns stderr."""
+def converges(deploy: Invoke, controller: ControllerThread) -> Callable[..., list[str]]:
+    """Plan, deploy, deploy again: returns what is changed; a third run would change nothing."""
 
-    def call(*args: object) -> str:
+    def call(*args: object) -> list[str]:
         before = requests(controller)
-        dry, wet = deploy("--dry-run", *args), deploy(*args)
-        assert (dry.exit_code, wet.exit_code) == (6, 6), wet.stderr
-        assert "nothing was changed" in wet.stderr
-        assert "comes with a later version" in wet.stderr
-        assert dry.stderr[dry.stderr.index("error:") :] == wet.stderr[wet.stderr.index("error:") :]
-        assert wet.stdout == dry.stdout == ""
+        dry = deploy("--dry-run", "--json", *args)
+        assert dry.exit_code == 0, dry.stderr
         assert requests(controller) == before
-        return wet.stderr
+        found = [
+            f"{item['application']} {item['kind']} {item['name']}: {item['old']} -> {item['new']}"
+            for item in json.loads(dry.stdout)["steps"]
+        ]
+        wet = deploy(*args)
+        assert wet.exit_code == 0, wet.stderr
+        assert json.loads(deploy("--dry-run", "--json", *args).stdout)["actions"] == []
+        return found
 
     return call
 
@@ -45,23 +47,18 @@ def change(controller: ControllerThread, apply: Callable[[Any], object]) -> None
     controller.call(lambda: apply(controller.controller.models["kubeflow"]))
 
 
-def test_a_newer_charm_file_is_refused(
-    deploy: Invoke, refuses: Callable[..., str], world: World
+def test_a_newer_charm_file_is_taken(
+    deploy: Invoke, converges: Callable[..., list[str]], world: World
 ) -> None:
     assert deploy().exit_code == 0
     write_standin(
         dataclasses.replace(CAT, metadata={"name": "cat", "summary": "x"}), world.charms, 13
     )
-    text = refuses()
-    assert (
-        "application cat: its charm local:cat-0 was deployed from cat_r12.charm, not from " in text
-    )
-    assert "cat_r13.charm" in text
-    assert "dog" not in text
+    assert converges() == ["cat charm : cat_r12.charm -> cat_r13.charm"]
 
 
-def test_an_image_of_a_newer_charm_and_an_option_it_adds_are_listed_together(
-    deploy: Invoke, refuses: Callable[..., str], world: World
+def test_an_image_of_a_newer_charm_and_an_option_it_adds_come_with_it(
+    deploy: Invoke, converges: Callable[..., list[str]], world: World
 ) -> None:
     assert deploy().exit_code == 0
     newer = dataclasses.replace(
@@ -71,38 +68,42 @@ def test_an_image_of_a_newer_charm_and_an_option_it_adds_are_listed_together(
     )
     write_standin(newer, world.charms, 13)
     world.images.write_text(f"{REGISTRY}/pets/cat:2.0\n{REGISTRY}/pets/flea:2\n")
-    text = refuses("--set", "cat.purr=true")
-    assert f"the image is {REGISTRY}/pets/cat:1.0, not {REGISTRY}/pets/cat:2.0" in text
-    assert "its charm local:cat-0 in the model has no option purr" in text
-    assert "was deployed from cat_r12.charm" in text
+    assert converges("--set", "cat.purr=true") == [
+        "cat charm : cat_r12.charm -> cat_r13.charm",
+        f"cat resource cat-image: {REGISTRY}/pets/cat:1.0 -> {REGISTRY}/pets/cat:2.0",
+        "cat option purr: None -> true",
+    ]
 
 
-def test_a_moved_registry_is_refused(
-    deploy: Invoke, refuses: Callable[..., str], world: World
+def test_a_moved_registry_takes_every_image_along(
+    deploy: Invoke, converges: Callable[..., list[str]], world: World
 ) -> None:
     assert deploy().exit_code == 0
     world.images.write_text("new.test:5001/pets/cat:1.0\nnew.test:5001/pets/flea:2\n")
-    assert f"the image is {REGISTRY}/pets/cat:1.0, not new.test:5001/pets/cat:1.0" in refuses()
+    assert converges() == [
+        f"cat resource cat-image: {REGISTRY}/pets/cat:1.0 -> new.test:5001/pets/cat:1.0",
+        f"dog option helper_image: {REGISTRY}/pets/flea:2 -> new.test:5001/pets/flea:2",
+    ]
 
 
-def test_a_pull_login_that_was_rotated_or_left_out_is_refused_and_the_same_one_is_not(
-    deploy: Invoke, refuses: Callable[..., str], tmp_path: Path
+def test_a_pull_login_that_was_rotated_or_left_out_is_brought_in_line(
+    deploy: Invoke, converges: Callable[..., list[str]], tmp_path: Path
 ) -> None:
     password = tmp_path / "password"
     login = ("--registry-username", "me", "--registry-password-file", password)
-    password.write_text("old")
-    assert deploy(*login).exit_code == 0
-    assert deploy(*login).exit_code == 0
-    assert "a different login" in refuses()
-    password.write_text("new")
-    text = refuses(*login)
-    assert "application cat, resource cat-image" in text
-    assert "a different login" in text
-    assert "old" not in text.replace("older", "")
+    password.write_text("0ld-secret")
+    assert converges(*login)
+    assert converges(*login) == []
+    password.write_text("n3w-secret")
+    found = [*converges(*login), *converges()]
+    assert found == [
+        "cat pull-login cat-image: another login, or none -> login of the registry",
+        "cat pull-login cat-image: another login, or none -> no login",
+    ]
 
 
-def test_an_image_that_was_attached_by_hand_is_refused(
-    deploy: Invoke, refuses: Callable[..., str], controller: ControllerThread
+def test_an_image_that_was_attached_by_hand_is_attached_again(
+    deploy: Invoke, converges: Callable[..., list[str]], controller: ControllerThread
 ) -> None:
     assert deploy().exit_code == 0
 
@@ -111,7 +112,7 @@ def test_an_image_that_was_attached_by_hand_is_refused(
         resources["cat-image"] = dataclasses.replace(resources["cat-image"], fingerprint="ab" * 48)
 
     change(controller, attach)
-    assert "attached again since" in refuses()
+    assert converges() == [f"cat resource cat-image: None -> {REGISTRY}/pets/cat:1.0"]
 
 
 class TestWithoutRecord:
@@ -125,15 +126,20 @@ class TestWithoutRecord:
 
         change(controller, forget)
 
-    def test_what_cannot_be_known_is_a_warning(self, deploy: Invoke) -> None:
-        result = deploy()
-        assert result.exit_code == 0
-        (line,) = [line for line in result.stderr.splitlines() if line.startswith("warning:")]
-        assert "they were not compared with the bundle: cat, dog" in line
-        assert "pets/cat:1.0" in result.stdout  # its fingerprint is enough for that
+    def test_what_is_not_known_is_shown_and_brought_in_line(
+        self, deploy: Invoke, converges: Callable[..., list[str]]
+    ) -> None:
+        steps = json.loads(deploy("--dry-run", "--json").stdout)["steps"]
+        assert {step["reason"] for step in steps} == {
+            "no record says which file it was deployed from"
+        }
+        assert converges() == [
+            "cat charm : local:cat-0 -> cat_r12.charm",
+            "dog charm : local:dog-0 -> dog_r5.charm",
+        ]
 
-    def test_json_has_the_warning_and_only_images_that_the_model_confirms(
-        self, deploy: Invoke, controller: ControllerThread
+    def test_an_image_that_is_not_the_bundles_is_replaced_with_it(
+        self, converges: Callable[..., list[str]], controller: ControllerThread
     ) -> None:
         def attach(model: Any) -> None:
             resources = model.topology.application("cat").resources
@@ -141,52 +147,4 @@ class TestWithoutRecord:
             resources["cat-image"] = changed
 
         change(controller, attach)
-        document = json.loads(deploy("--json").stdout)
-        assert len(document["warnings"]) == 1
-        targets = {image["where"]: image["target"] for image in document["images"]}
-        assert targets == {
-            "resource cat-image": None,
-            "option helper_image": f"{REGISTRY}/pets/flea:2",
-        }
-        table = deploy().stdout
-        assert "(not confirmed)" in table
-        assert "1 image of registry.test:5000, 1 more not confirmed by the model" in table
-        assert "pets/cat:1.0" not in table
-
-    def test_another_charm_is_refused_where_its_options_show_it(
-        self, refuses: Callable[..., str], world: World
-    ) -> None:
-        options = {**DOG.options, "bark": Option(name="bark", type="int", default=1)}
-        write_standin(dataclasses.replace(DOG, options=options), world.charms, 6)
-        assert "they declare different options (bark)" in refuses()
-
-
-def test_a_release_over_the_one_before_it_is_refused_and_over_itself_is_not(
-    invoke: Invoke, controller: ControllerThread, tmp_path: Path
-) -> None:
-    def deploy(release: str) -> Result:
-        charms = tmp_path / release
-        if not charms.exists():
-            write_standins(load_release(release), charms)
-        images = tmp_path / f"{release}.txt"
-        listed = invoke("images", "list", release, "--charms", charms, "-q", "-o", tmp_path / "i")
-        assert listed.exit_code == 0, listed.stderr
-        retag = ("images", "retag", tmp_path / "i", "--registry", REGISTRY, "-o", images)
-        assert invoke(*retag).exit_code == 0
-        store = controller.juju_data
-        where = ("--charms", charms, "--images", images, "--juju-data", store)
-        return invoke("deploy", release, *where, "--idle", "0.3s")
-
-    assert deploy("1.10").exit_code == 0
-    before = requests(controller)
-    refused = deploy("1.11")
-    assert refused.exit_code == 6
-    assert requests(controller) == before
-    for place in ("kfp-viz, resource", "kfp-api, resource", "argo-controller, resource"):
-        assert f"application {place}" in refused.stderr
-    again = deploy("1.10")
-    assert again.exit_code == 0, again.stderr
-    warnings = [line for line in again.stderr.splitlines() if line.startswith("warning")]
-    expected = ("will be able to log in", "pods ask for them by the public name")
-    assert all(any(text in warning for text in expected) for warning in warnings)
-    assert requests(controller) == before
+        assert f"cat resource cat-image: None -> {REGISTRY}/pets/cat:1.0" in converges()
