@@ -16,7 +16,7 @@ import websockets
 from juju.errors import JujuAPIError, JujuAuthError, JujuError
 
 from ckf_airgap.juju.controller.api import JujuTimeouts
-from ckf_airgap.juju.controller.libjuju import (
+from ckf_airgap.juju.controller.directconnection import (
     DirectConnection,
     NotSentError,
     authorization,

@@ -14,6 +14,7 @@ from ckf_airgap.concurrency import timeout
 from ckf_airgap.errors import ControllerError
 from ckf_airgap.juju.controller.watcher import Watcher
 from ckf_airgap.juju.snapshots.modelfeed import ModelFeed
+from tests.told import seconds_told
 
 BROKEN = websockets.ConnectionClosedError(None, None)
 REFUSED = JujuAPIError(
@@ -86,6 +87,9 @@ async def test_until_then_it_is_waited_for(parts: Parts) -> None:
     await asyncio.sleep(0.02)
     assert not waiting.done()
     waiting.cancel()
+    with pytest.raises(ControllerError, match="controller c did not describe the model") as caught:
+        await watcher.until_known(0.05)
+    assert 0.05 <= seconds_told(caught.value.message) < 2
 
 
 @pytest.mark.parametrize("error", [BROKEN, ConnectionResetError(), OSError()])
