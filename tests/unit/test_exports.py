@@ -73,6 +73,7 @@ BEHIND = {
     "RegistryClient": "the machinery of transfers",
     "Side": "the connection to a controller, behind a Session",
     "Terms": "what the connections of a Session have in common",
+    "Uploader": "uploads to a model, made by a Session",
     "Watchable": "a Session, as far as waiting needs one",
 }
 """Types that public ones mention, which nobody outside makes or names."""
