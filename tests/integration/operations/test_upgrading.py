@@ -23,7 +23,7 @@ REFUSED = {
 sidecars, and relations by endpoints that have changed."""
 
 GOES_WITH_ANOTHER = {"1.9": {"kfp-metadata-writer"}, "1.10": set[str]()}
-"""Those that are refreshed in place all the same when the other end of their relation is replaced."""
+"""Those that are refreshed in place after all when the other end of their relation is replaced."""
 
 
 async def test_an_upgrade_ends_as_a_fresh_deployment_and_a_second_one_changes_nothing(
