@@ -234,6 +234,19 @@ async def test_a_restart_keeps_what_is_in_memory_and_closes_the_port_for_a_while
     assert list((await _status(again))["applications"]) == ["web"]
 
 
+async def test_a_restart_during_a_restart_is_none(
+    controller: RehearsalController, client: Client, wire: Wire
+) -> None:
+    other = await client.model()
+    controller.faults.add("restart@Client.FullStatus,for=200ms,times=2")
+    for one in (wire, other):
+        await one.send("Client", "FullStatus", version=8)
+    await asyncio.sleep(0.5)
+    assert len(controller.faults.fired) == 2
+    await _status(await client.model())
+    assert controller.failures == ()
+
+
 @pytest.mark.parametrize("byte", [0, 1, 10_000, 10**9])
 async def test_an_upload_is_cut(
     controller: RehearsalController, client: Client, tmp_path: Path, byte: int
