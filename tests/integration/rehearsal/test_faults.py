@@ -312,6 +312,43 @@ async def test_charms_and_resources_are_counted_as_uploads_and_downloads_are_not
     assert len(list(controller.models["kubeflow"].charms)) == 2
 
 
+async def test_an_upload_is_answered_as_if_it_had_been_kept(
+    controller: RehearsalController, client: Client, wire: Wire, tmp_path: Path
+) -> None:
+    await _charm(client, tmp_path)
+    pending: Any = {
+        "tag": "application-web",
+        "resources": [{"name": "conf", "type": "file", "path": "conf.txt", "origin": "upload"}],
+    }
+    ids = (await wire.ask("Resources", "AddPendingResources", pending, version=3))["pending-ids"]
+    entry: Any = {
+        "application": "web",
+        "charm-url": "local:web-0",
+        "charm-origin": LOCAL,
+        "num-units": 1,
+        "resources": {"conf": ids[0]},
+    }
+    await wire.ask("Application", "Deploy", {"applications": [entry]}, version=20)
+
+    async def attach(content: bytes) -> int:
+        path = f"/model/{client.store.models['kubeflow']}/applications/web/resources/conf"
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Sha384": hashlib.sha384(content).hexdigest(),
+            "Content-Disposition": "form-data; filename=conf.txt",
+        }
+        return (await client.http("PUT", path, headers=headers, data=content))[0]
+
+    conf = controller.models["kubeflow"].applications["web"].resources
+    assert await attach(b"a: 1") == 200
+    before = conf["conf"]
+    controller.faults.add_next("ignore@upload")
+    assert await attach(b"a: 2") == 200
+    assert conf["conf"] == before
+    assert await attach(b"a: 2") == 200
+    assert conf["conf"] != before
+
+
 async def test_a_restart_in_the_middle_of_an_upload(
     controller: RehearsalController, client: Client, wire: Wire, tmp_path: Path
 ) -> None:
