@@ -293,9 +293,10 @@ def test_a_relation_that_was_removed_is_made_again(model: SimulatedModel) -> Non
 
 
 def test_what_is_noted_of_a_deployment_waits_for_the_upload() -> None:
-    (note, _) = [step for step in plan(SimulatedModel()).steps if isinstance(step, WriteRecord)]
+    done = plan(SimulatedModel(), release="1.10")
+    (note, _) = [step for step in done.steps if isinstance(step, WriteRecord)]
     assert note.differences == ()
-    assert (note.record.charm_url, note.record.release) == ("", "")
+    assert (note.record.charm_url, note.record.release) == ("", "1.10")
     assert note.record.charm_file == "db_r1.charm"
     assert note.record.storage == {"data": "kubernetes,1G"}
     assert note.record.devices == {"gpu": "1,g"}
@@ -421,6 +422,12 @@ class TestRefresh:
         assert done.unchanged == ()
         model.apply(done, self.NEWER)
         assert plan(model, text, self.NEWER).steps == ()
+
+    def test_a_login_goes_with_the_charm(self, model: SimulatedModel) -> None:
+        model.auth = AUTH
+        done = plan(model, TEXT, self.NEWER)
+        (refresh,) = [step for step in done.steps if isinstance(step, RefreshApplication)]
+        assert [resource.name for resource in refresh.resources] == ["image"]
 
     def test_an_application_keeps_its_architecture(self, model: SimulatedModel) -> None:
         live = model.live()
