@@ -298,6 +298,11 @@ async def _deploy(
             on_change=observer.on_change,
             on_progress=observer.on_progress,
         )
+
+        async def settle(applications: frozenset[str]) -> None:
+            left_s = session.deadline.left_s(manner.timeout_s)
+            await wait(applications=applications, timeout_s=left_s or 0.0)
+
         planner = ModelPlanner(session, rendering, auth, manner.policy)
         ordering = ordering_of(rendering, manner.policy.release, upgrades)
         with timed(seconds, "deploy"):
@@ -315,7 +320,7 @@ async def _deploy(
                 await manner.review(plan)
             conduct = Conduct(
                 ordering=ordering,
-                wait=lambda names: wait(applications=names),
+                wait=settle,
                 waits_for_groups=manner.wait_idle,
                 replan=planner.plan,
                 notes=planner.known.notes if planner.known is not None else None,
