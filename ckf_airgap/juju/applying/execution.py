@@ -180,7 +180,7 @@ class StageExecution:
     async def _upload(self, step: UploadCharm) -> None:
         uploads = self._means.uploads
         try:
-            charm = await uploads.charm(step)
+            charm = await uploads.send_charm(step)
         except ControllerError:
             raise
         except AirgapError as exc:
@@ -304,7 +304,7 @@ class StageExecution:
 
         async def send_charm() -> None:
             try:
-                charms.append(await self._means.uploads.charm(upload))
+                charms.append(await self._means.uploads.charm(upload.path))
             except ControllerError:
                 raise
             except AirgapError as exc:
