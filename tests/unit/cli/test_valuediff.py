@@ -153,6 +153,8 @@ def test_of_a_text_that_comes_or_goes_each_line_does() -> None:
         "+", "k", parts=(Part("+", "", None, "a"), Part("+", "", None, "b")), is_lines=True
     )
     assert compare_values("a\nb", None).parts == (Part("-", "", "a"), Part("-", "", "b"))
+    assert signs(compare_values(None, "a\n\nb\n")) == "+++"
+    assert signs(compare_values(None, "a\n")) == "+"
 
 
 def test_lines_around_a_difference_are_shown() -> None:
