@@ -312,6 +312,11 @@ async def _deploy(
             on_change=observer.on_change,
             on_progress=observer.on_progress,
         )
+
+        async def settle(applications: frozenset[str]) -> None:
+            left_s = session.deadline.left_s(manner.timeout_s)
+            await wait(applications=applications, timeout_s=left_s or 0.0)
+
         planner = ModelPlanner(session, rendering, auth, manner.policy)
         ordering = ordering_of(rendering, manner.policy.release, upgrades)
         with timed(seconds, "deploy"):
@@ -330,7 +335,7 @@ async def _deploy(
             marks |= marks_of(session.feed.snapshot(), _acting(plan))
             conduct = Conduct(
                 ordering=ordering,
-                wait=lambda names: wait(applications=names),
+                wait=settle,
                 waits_for_groups=manner.wait_idle,
                 replan=planner.plan,
                 notes=planner.known.notes if planner.known is not None else None,
