@@ -171,9 +171,15 @@ class ModelDestroyedError(ControllerError):
 
 
 class WorkloadError(AirgapError):
-    """A unit or an application stayed in error, or waiting is of no use for another reason."""
+    """A unit or an application stayed in error, or waiting is of no use for another reason.
+
+    Attributes:
+        applications: Those that waiting is of no use for; the problems may name others that are
+            not ready either. Empty when it is not known.
+    """
 
     exit_code = ExitCode.WORKLOAD
+    applications: tuple[str, ...] = ()
 
 
 class ImagePullError(WorkloadError):

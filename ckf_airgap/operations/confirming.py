@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ckf_airgap.bundle.login import PullLogins
 from ckf_airgap.documents import Document
 from ckf_airgap.images.needs import ImageNeed
-from ckf_airgap.juju.controller.connection import Session
-from ckf_airgap.juju.controller.identities import read_identities
-from ckf_airgap.juju.controller.status import read_live_model
+from ckf_airgap.juju.controller.planreading import KnownModel
 from ckf_airgap.juju.planning.identity import holds
 from ckf_airgap.rendering.lookup import Replacement
 from ckf_airgap.rendering.overlay import Rendering
@@ -35,20 +32,23 @@ class ImageInModel:
         return document if self.seen else {**document, "target": None}
 
 
-async def images_in_model(
-    session: Session, rendering: Rendering, auth: PullLogins | None
-) -> tuple[ImageInModel, ...]:
-    """Look for each image of a rendering in the model."""
+def images_in_model(rendering: Rendering, known: KnownModel) -> tuple[ImageInModel, ...]:
+    """Look for each image of a rendering in the model.
+
+    Args:
+        rendering: What was deployed.
+        known: The model, as it was read after that.
+    """
     bundle, charms = rendering.bundle, rendering.charms
-    live = await read_live_model(session.api, session.model_name, bundle.applications)
-    wanted = await read_identities(bundle, charms, live, auth, read_charms=False)
+    live, wanted = known.live, known.identities
 
     def seen(need: ImageNeed) -> bool:
         present = live.applications.get(need.application)
-        if present is None:
+        identity = wanted.get(need.application)
+        if present is None or identity is None:
             return False
         if need.resource:
-            resource = wanted[need.application].resources.get(need.resource)
+            resource = identity.resources.get(need.resource)
             fingerprints = present.identity.fingerprints or {}
             return resource is not None and holds(resource, fingerprints.get(need.resource))
         options = bundle.applications[need.application].options

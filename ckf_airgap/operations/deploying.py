@@ -318,7 +318,8 @@ async def _deploy(
                 wait=lambda names: wait(applications=names),
                 waits_for_groups=manner.wait_idle,
                 replan=planner.plan,
-                notes=planner.notes,
+                notes=planner.known.notes if planner.known is not None else None,
+                release=manner.policy.release,
                 jobs=manner.jobs,
                 logins=auth,
                 on_event=observer.on_step,
@@ -335,7 +336,7 @@ async def _deploy(
             done = dataclasses.replace(done, waited=waited)
         # What was asked for may not be what is: nobody but the model knows.
         remaining = remaining_of(await planner.plan(), plan) if plan.steps else ()
-        images = await images_in_model(session, rendering, auth)
+        images = images_in_model(rendering, planner.known) if planner.known is not None else ()
         return dataclasses.replace(done, images=images, remaining=remaining)
 
 

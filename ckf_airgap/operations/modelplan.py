@@ -12,14 +12,13 @@ from ckf_airgap.juju.controller.architecture import model_architecture
 from ckf_airgap.juju.controller.conditions import new_model
 from ckf_airgap.juju.controller.connection import Session, connect
 from ckf_airgap.juju.controller.identities import read_identities
-from ckf_airgap.juju.controller.planreading import read_for_plan
+from ckf_airgap.juju.controller.planreading import KnownModel, read_for_plan
 from ckf_airgap.juju.controller.store import JujuTarget
 from ckf_airgap.juju.planning.differences import Difference, Policy
 from ckf_airgap.juju.planning.offers import GrantOffer, MakeOffer
 from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.planning.planner import plan_deployment
 from ckf_airgap.juju.planning.steps import DeployApplication, Step, UploadCharm
-from ckf_airgap.juju.planning.uploadnotes import UploadNotes
 from ckf_airgap.rendering.overlay import Rendering
 
 
@@ -33,7 +32,7 @@ class ModelPlanner:
         policy: How far a plan may go.
 
     Attributes:
-        notes: What earlier runs had noted of their uploads when the model was read last.
+        known: The model as it was read last; ``None`` before it was.
     """
 
     def __init__(
@@ -43,7 +42,7 @@ class ModelPlanner:
         self._rendering = rendering
         self._logins = logins
         self._policy = policy
-        self.notes = UploadNotes()
+        self.known: KnownModel | None = None
 
     async def plan(self) -> Plan:
         """Read the model, and return the plan for it.
@@ -60,7 +59,7 @@ class ModelPlanner:
         known = await read_for_plan(
             session, bundle, charms, registry_auth=self._logins, policy=policy
         )
-        self.notes = known.notes
+        self.known = known
         plan = plan_deployment(bundle, charms, known.live, known.identities, policy)
         await _check_architecture(session, rendering, plan)
         return plan

@@ -74,7 +74,7 @@ def refresh_arguments(
         "channel": "",
         "force": False,
         "force-units": False,
-        "force-base": False,
+        "force-base": step.forces_base,
     }
     if step.options:
         arguments["config-settings"] = {**step.options}

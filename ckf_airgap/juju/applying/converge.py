@@ -92,6 +92,7 @@ class Conduct:
         replan: Plans again after the connection was lost, or when somebody else has deployed an
             application; without it, that ends the deployment.
         notes: What earlier runs noted in the model; it is read when it is not given.
+        release: The release that is deployed, for the notes of this run.
         jobs: How many charms are sent at once.
         open_sender: Opens what sends charms and resources, so many at once.
         logins: The logins that images are pulled with.
@@ -103,6 +104,7 @@ class Conduct:
     waits_for_groups: bool = True
     replan: Replan | None = None
     notes: UploadNotes | None = None
+    release: str = ""
     jobs: int = DEFAULT_LIMIT
     open_sender: OpenSender = uploader_of
     logins: PullLogins | None = field(default=None, repr=False)
@@ -129,7 +131,7 @@ async def converge(session: Session, plan: Plan, conduct: Conduct) -> DeployRepo
     notes = (
         conduct.notes if conduct.notes is not None else await read_notes(session.api, session.uuid)
     )
-    return await _Convergence(session, plan, conduct, Received(notes)).run(plan)
+    return await _Convergence(session, plan, conduct, Received(notes, conduct.release)).run(plan)
 
 
 def refuse_haste(plan: Plan, ordering: Ordering) -> None:
@@ -275,23 +277,29 @@ class _Convergence:
         return dataclasses.replace(stage.plan, steps=tuple(left))
 
     async def _await(self, wait: Wait, applications: frozenset[str]) -> None:
+        """Wait for applications; those that fail do not keep the others from being waited for."""
         self._tally.tell(DeployEventKind.WAITING, ", ".join(sorted(applications)))
-        try:
-            await wait(applications)
-        except WorkloadError as exc:
-            for name, reason in failing(exc, applications).items():
-                self._stalled.add(name)
-                self._tally.fail_application(name, exc, reason)
-        except WaitTimeoutError as exc:
-            report = self._tally.report()
-            raise told(
-                DeploymentTimeoutError(
-                    f"{exc.message}; so far {report.so_far}",
-                    problems=[*exc.problems, *report.problems],
-                    fix=exc.fix,
-                ),
-                report,
-            ) from exc
+        while applications:
+            try:
+                await wait(applications)
+            except WorkloadError as exc:
+                failed = failing(exc, applications)
+                for name, reason in failed.items():
+                    self._stalled.add(name)
+                    self._tally.fail_application(name, exc, reason)
+                applications -= failed.keys()
+            except WaitTimeoutError as exc:
+                report = self._tally.report()
+                raise told(
+                    DeploymentTimeoutError(
+                        f"{exc.message}; so far {report.so_far}",
+                        problems=[*exc.problems, *report.problems],
+                        fix=exc.fix,
+                    ),
+                    report,
+                ) from exc
+            else:
+                return
 
     async def _look_again(self, contested: frozenset[str]) -> Plan:
         """Return a plan for what is left when somebody else has deployed some applications.

@@ -95,9 +95,8 @@ def raise_failures(report: DeployReport) -> None:
 
 def failing(error: WorkloadError, awaited: frozenset[str]) -> dict[str, str]:
     """Return which of the awaited applications failed, and why; all of them if it is not said."""
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for problem in error.problems:
-        name = problem.where.partition("/")[0]
-        if name in awaited:
-            found.setdefault(name, f"{problem.where}: {problem.what}")
-    return found or dict.fromkeys(sorted(awaited), error.message)
+        reasons.setdefault(problem.where.partition("/")[0], f"{problem.where}: {problem.what}")
+    named = [name for name in error.applications if name in awaited]
+    return {name: reasons.get(name, error.message) for name in named or sorted(awaited)}

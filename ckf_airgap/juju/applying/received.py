@@ -43,9 +43,11 @@ class Received:
 
     Args:
         notes: What an earlier run noted in the model.
+        release: The release that this run deploys; empty when it is none.
     """
 
-    def __init__(self, notes: UploadNotes) -> None:
+    def __init__(self, notes: UploadNotes, release: str = "") -> None:
+        self._release = release
         self._noted = dict(notes.charms)
         self._charms: dict[Path, tuple[FileState, UploadedCharm]] = {}
         self._users: dict[str, frozenset[str]] = {}
@@ -137,6 +139,7 @@ class Received:
             if not self._users[charm.sha256] <= self._recorded:
                 charms[charm.sha256] = charm.url
         return UploadNotes(
+            release=self._release,
             charms=charms,
             resources={
                 f"{application}/{resource}": announced.pending_id

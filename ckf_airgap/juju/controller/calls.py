@@ -27,6 +27,7 @@ _READS: Final = (
     "ApplicationsInfo",
     "Charm",
     "Cloud",
+    "Export",
     "Full",
     "Get",
     "List",

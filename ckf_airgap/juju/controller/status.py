@@ -49,6 +49,10 @@ async def read_live_model(
         model: Its name.
         applications: Those whose settings are needed, as far as they exist.
         uuid: The model's UUID.
+
+    Raises:
+        CallRefusedError: when the controller does not tell.
+        ControllerError: when it cannot be called.
     """
     status = await full_status(api)
     section = status.get("applications")
@@ -157,24 +161,15 @@ async def _by_application(
 ) -> dict[str, Document]:
     """Return the result of a call that takes the tags of applications, for each of them.
 
-    When one was removed meanwhile, the whole call fails; then each is asked for on its own, and
-    those that are refused are left out: what is not known of them is then not compared.
+    Those that are refused, since they were removed meanwhile, are left out: what is not known of
+    them is then not compared.
     """
     tags: list[JSONValue] = [{"tag": f"application-{name}"} for name in names]
-    try:
-        reply = await api.call(facade, method, {"entities": tags})
-    except CallRefusedError:
-        if len(names) == 1:
-            return {}
-        single = await bounded_map(
-            lambda name: _by_application(api, facade, method, [name]), names, _AT_ONCE
-        )
-        return {name: result for one in single for name, result in one.items()}
-    results = reply.get("results")
+    results = await api.call_each(facade, method, {"entities": tags})
     return {
         name: result
-        for name, result in zip(names, results if isinstance(results, list) else [], strict=False)
-        if isinstance(result, dict)
+        for name, result in zip(names, results, strict=False)
+        if not isinstance(result, CallRefusedError)
     }
 
 

@@ -16,6 +16,7 @@ from ckf_airgap.juju.planning.refusing import (
     being_removed,
     charm_refusals,
     directive_refusals,
+    forces_base,
     other_charm,
 )
 from ckf_airgap.juju.planning.requested import RequestedApplication
@@ -195,6 +196,7 @@ def _refresh(
             if wanted.identity is None or resource.name in differing
         ),
         bindings=bindings,
+        forces_base=forces_base(wanted, present),
         differences=differences,
     )
 

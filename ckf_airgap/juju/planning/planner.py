@@ -204,9 +204,10 @@ class _Planner:
             refused=tuple(self.refused),
             warnings=tuple(self.warnings),
             releases={
-                name: present.identity.record.release
-                for name, present in self.live.applications.items()
-                if present.identity.record is not None and present.identity.record.release
+                name: record.release
+                for name, application in self.live.applications.items()
+                if (record := application.identity.record or application.identity.former)
+                and record.release
             },
             providers=tuple(
                 (relation.requirer.application, relation.provider.application)

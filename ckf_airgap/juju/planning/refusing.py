@@ -79,6 +79,19 @@ def directive_refusals(wanted: RequestedApplication, present: LiveApplication) -
         yield _refusal(wanted, "constraints", f"its architecture is {live}, not {architecture}")
 
 
+def forces_base(wanted: RequestedApplication, present: LiveApplication) -> bool:
+    """Whether Juju takes the charm only when it is told to, since it does not know the base.
+
+    As ``checkBaseForSetCharm``: a sidecar charm may change its base, and for others Juju asks
+    whether that is meant. It is: the units of a model on Kubernetes get the base of their charm.
+    """
+    new, base = shape_of_charm(wanted.charm), present.base
+    is_sidecar = new.format == 2 and new.is_kubernetes
+    if base is None or is_sidecar or not new.bases:
+        return False
+    return not any(base.same_os(known) for known in new.bases)
+
+
 def other_charm(wanted: RequestedApplication, present: LiveApplication) -> Refusal:
     """Return the refusal of an application with a charm of another name."""
     return _refusal(
@@ -176,10 +189,10 @@ def _shown(value: JSONValue) -> str:
 
 
 def _base(wanted: RequestedApplication, base: Base | None, new: CharmShape) -> Iterator[Refusal]:
-    """Yield why a charm does not run on the base of an application, where that matters to Juju."""
+    """Yield why a charm does not run on the system of an application, whatever its version."""
     if base is None or (new.format == 2 and new.is_kubernetes) or not new.bases:
         return
-    if not any(base.same_os(known) for known in new.bases):
+    if all(base.name != known.name for known in new.bases):
         known = ", ".join(map(str, new.bases))
         yield _refusal(
             wanted, "base", f"it runs on {base}, and {wanted.charm_file} only on {known}"

@@ -148,7 +148,7 @@ def _addition(relation: ResolvedRelation, again: Sequence[str]) -> AddRelation:
                 kind="relation",
                 name=relation.key,
                 new=relation.key,
-                reason=f"{' and '.join(again)} is deployed again" if again else "",
+                reason=f"{' and '.join(again)} deployed again" if again else "",
             ),
         ),
     )

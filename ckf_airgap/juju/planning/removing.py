@@ -24,18 +24,17 @@ def lost_with(
         kept: The ends of the relations that are made again afterwards.
     """
     storage = [
-        f"storage {name} is detached: it is not attached to the application again"
-        for name in application.storage_ids
+        f"storage {name} (detached, and not attached again)" for name in application.storage_ids
     ]
     relations = [
-        f"relation {relation} is removed, and not made again"
+        f"relation {relation} (not made again)"
         for relation in live.relations
         if application.name in relation.applications
         and relation.provider
         and relation.ends not in kept
     ]
     offers = [
-        f"offer {name} is removed, with the relations of other models to it"
+        f"offer {name} (with the relations of other models to it)"
         for name, offer in live.offers.items()
         if offer.application == application.name
     ]

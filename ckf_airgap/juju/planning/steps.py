@@ -270,6 +270,8 @@ class RefreshApplication:
     Attributes:
         charm_path: The file of its charm; a step before this one uploads it.
         base: The base of the charm that it will run on.
+        forces_base: Whether Juju must be told to take a charm that does not support the base that
+            the application has now; it asks that of charms without containers.
         architecture: As Juju names it.
         options: Options to set together with the charm, as Juju parses them.
         resources: Resources to upload and hand over together with the charm; the others are kept.
@@ -286,6 +288,7 @@ class RefreshApplication:
     resources: tuple[ResourceUpload, ...] = ()
     storage: Mapping[str, Document] = field(default_factory=dict)
     bindings: Mapping[str, str] = field(default_factory=dict)
+    forces_base: bool = False
     differences: tuple[Difference, ...] = field(default=(), repr=False)
 
     def describe(self) -> str:

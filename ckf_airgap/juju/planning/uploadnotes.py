@@ -31,10 +31,12 @@ class UploadNotes:
     Attributes:
         charms: The URL of each charm, by the SHA-256 of its file in hexadecimal.
         resources: The pending id of each resource, by ``application/resource``.
+        release: The release that they were sent for; empty for a bundle of one's own.
     """
 
     charms: Mapping[str, str] = field(default_factory=dict)
     resources: Mapping[str, str] = field(default_factory=dict)
+    release: str = ""
 
     def to_text(self) -> str:
         """Return the notes as the value of an annotation; empty when there is nothing to note."""
@@ -43,6 +45,8 @@ class UploadNotes:
         document: Document = {**self.charms}
         if self.resources:
             document["pending"] = {**self.resources}
+        if self.release:
+            document["release"] = self.release
         return json.dumps(document, separators=(",", ":"), sort_keys=True)
 
     @classmethod
@@ -56,8 +60,9 @@ class UploadNotes:
             return cls()
         if not isinstance(document, dict):
             return cls()
-        pending = document.pop("pending", None)
+        pending, release = document.pop("pending", None), document.pop("release", "")
         return cls(
+            release=release if isinstance(release, str) else "",
             charms={sha256: url for sha256, url in document.items() if isinstance(url, str)},
             resources={
                 name: pending_id
@@ -77,7 +82,9 @@ def with_notes(live: LiveModel, notes: UploadNotes) -> LiveModel:
     It noted them before it used them, and could not note any more what it had deployed.
     """
     known = {
-        name: dataclasses.replace(application, identity=_noted(application.identity, sha256))
+        name: dataclasses.replace(
+            application, identity=_noted(application.identity, sha256, notes.release)
+        )
         for name, application in live.applications.items()
         if application.identity.record is None
         for sha256 in [notes.sha256_of(application.identity.charm_url)]
@@ -86,6 +93,8 @@ def with_notes(live: LiveModel, notes: UploadNotes) -> LiveModel:
     return dataclasses.replace(live, applications={**live.applications, **known})
 
 
-def _noted(held: HeldIdentity, sha256: str) -> HeldIdentity:
-    record = DeploymentRecord(charm_url=held.charm_url, charm_sha256=sha256, owned=held.owned)
+def _noted(held: HeldIdentity, sha256: str, release: str) -> HeldIdentity:
+    record = DeploymentRecord(
+        charm_url=held.charm_url, charm_sha256=sha256, release=release, owned=held.owned
+    )
     return dataclasses.replace(held, record=record)

@@ -46,6 +46,19 @@ def ended_early(
         ending: Why it ended.
         places: The resource or option that each image comes from that cannot be pulled.
     """
+    error = _ended_early(model, tracker, verdict, ending, places)
+    pointless = verdict.obstacles if ending.kind is EndKind.STALL else ending.obstacles
+    error.applications = tuple(_applications(pointless))
+    return error
+
+
+def _ended_early(
+    model: str,
+    tracker: IdleTracker,
+    verdict: Verdict,
+    ending: Ending,
+    places: Mapping[Obstacle, str],
+) -> WorkloadError:
     names = _applications(ending.obstacles)
     lasted = f"{ending.lasted_s:g} s"
     others = [one for one in verdict.obstacles if one not in ending.obstacles]

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from ckf_airgap.errors import RefusedError
+from ckf_airgap.juju.applying.events import DeployEvent, DeployEventKind
 from ckf_airgap.juju.planning.differences import Policy
+from ckf_airgap.operations.observer import Observer
 from ckf_airgap.rehearsal.model import applications
 from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.model.refresh import Refresh
@@ -91,3 +93,31 @@ async def test_a_controller_that_ignores_a_change_is_found_out(
     assert ("kfp-ui", "resource", "ml-pipeline-ui") in remaining
     ignored = {item.application for item in upgraded.remaining if item.kind == "option"}
     assert ignored == {*upgraded.report.changed} != set()
+
+
+class _KilledError(Exception):
+    """The process was killed."""
+
+
+async def test_an_upgrade_that_ended_half_way_goes_forward_and_not_back(tmp_path: Path) -> None:
+    class Observing(Observer):
+        refreshed = 0
+
+        def on_step(self, event: DeployEvent) -> None:
+            self.refreshed += event.kind is DeployEventKind.REFRESHED
+            if self.refreshed == 3:
+                raise _KilledError
+
+    async with site(tmp_path, "1.10", "1.11") as place:
+        await place.deploy("1.10")
+        with pytest.raises(_KilledError):
+            await place.deploy("1.11", observer=Observing())
+        with pytest.raises(RefusedError, match="cannot be reached in one step") as caught:
+            await place.deploy("1.10")
+        assert len(caught.value.problems) >= 3
+        assert all("it has release 1.11" in problem.what for problem in caught.value.problems)
+        forward = await place.deploy("1.11")
+        assert forward.report is not None
+        assert forward.remaining == ()
+        await place.deploy("1.11", FRESH)
+        assert place.applications() == place.applications(FRESH)

@@ -328,6 +328,7 @@ def test_paths_of_what_keys_make_lead_through_the_document_around_it() -> None:
         ("{image: acme/cat, tag: v1}", "config", ["acme/cat:v1"]),
         ("{a-image: acme/cat, a-tag: v1}", "config", ["acme/cat"]),
         ("{image: acme/cat}\n", "config", ["acme/cat"]),
+        ("{image: {registry: quay.io, repository: acme/cat}}", "config", ["quay.io/acme/cat"]),
         ("{image: {name: acme/cat, tag: ~}}", "config", ["acme/cat"]),
         ("{image: acme/cat, x: {tag: v1}}", "config", ["acme/cat"]),
         ("{x: {image: acme/cat}, y: {tag: v1}}", "config", ["acme/cat"]),

@@ -13,10 +13,10 @@ from ckf_airgap.charms.charm import Base, Charm
 from ckf_airgap.errors import BundleError
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.juju.controller.upload import RegistryAuth
-from ckf_airgap.juju.planning.differences import Policy
+from ckf_airgap.juju.planning.differences import Difference, Foreign, Policy
 from ckf_airgap.juju.planning.identity import RECORD_KEY, DeploymentRecord
 from ckf_airgap.juju.planning.plan import Plan
-from ckf_airgap.juju.planning.planner import plan_deployment
+from ckf_airgap.juju.planning.planner import charms_to_read, plan_deployment
 from ckf_airgap.juju.planning.steps import (
     AttachResources,
     DeployApplication,
@@ -292,6 +292,24 @@ def test_a_relation_that_was_removed_is_made_again(model: SimulatedModel) -> Non
     assert rows(done) == ["api relation api:sql db:sql: None -> api:sql db:sql"]
 
 
+def test_what_is_noted_of_a_deployment_waits_for_the_upload() -> None:
+    (note, _) = [step for step in plan(SimulatedModel()).steps if isinstance(step, WriteRecord)]
+    assert note.differences == ()
+    assert (note.record.charm_url, note.record.release) == ("", "")
+    assert note.record.charm_file == "db_r1.charm"
+    assert note.record.storage == {"data": "kubernetes,1G"}
+    assert note.record.devices == {"gpu": "1,g"}
+    assert note.record.placement == ("zone=a",)
+    assert note.record.owned.trust
+    assert note.record.owned.exposed == {""}
+    assert note.record.owned.annotations == {"gui-x"}
+    assert note.record.owned.constraints == {"mem"}
+    assert {name: item.value for name, item in note.record.resources.items()} == {
+        "image": "r:5000/db:1",
+        "conf": "c.cnf",
+    }
+
+
 def test_an_application_that_was_removed_is_deployed_again(model: SimulatedModel) -> None:
     del model.applications["api"]
     model.relations.clear()
@@ -397,6 +415,21 @@ class TestRefresh:
         model.apply(done, self.NEWER)
         assert plan(model, text, self.NEWER).steps == ()
 
+    def test_an_application_keeps_its_architecture(self, model: SimulatedModel) -> None:
+        live = model.live()
+        db = dataclasses.replace(live.applications["db"], constraints={"arch": "arm64", "mem": 1})
+        live = dataclasses.replace(live, applications={**live.applications, "db": db})
+        parsed = bundle(TEXT)
+        done = plan_deployment(parsed, self.NEWER, live, identities_of(parsed, self.NEWER))
+        (refresh,) = [step for step in done.steps if isinstance(step, RefreshApplication)]
+        assert refresh.architecture == "arm64"
+
+    def test_its_charm_must_be_known(self, model: SimulatedModel) -> None:
+        parsed = bundle(TEXT)
+        for charms, asked in ((CHARMS, ()), (self.NEWER, ("db",))):
+            identities = identities_of(parsed, charms)
+            assert charms_to_read(parsed, charms, model.live(), identities) == asked
+
     def test_one_file_is_uploaded_once_for_all_that_are_deployed_and_refreshed(self) -> None:
         text = """
         applications:
@@ -477,10 +510,26 @@ class TestRecords:
         assert plan(model, release="1.10").steps == ()
 
     def test_the_release_is_kept_where_none_is_deployed(self, model: SimulatedModel) -> None:
+        assert plan(model).releases == {}
         done = plan(model, release="1.11")
+        (note, _) = done.steps
+        assert isinstance(note, WriteRecord)
+        assert note.differences == (
+            Difference(
+                application="db",
+                kind="record",
+                new="1.11",
+                reason="what is noted of its deployment is brought up to date",
+            ),
+        )
         assert rows(done) == ["db record : None -> 1.11", "api record : None -> 1.11"]
         model.apply(done, CHARMS)
         assert plan(model).steps == ()
+        assert plan(model).releases == {"db": "1.11", "api": "1.11"}
+        url = model.applications["db"].url
+        model.applications["db"].url = "local:db-9"  # refreshed by hand
+        assert plan(model).releases == {"db": "1.11", "api": "1.11"}
+        model.applications["db"].url = url
         assert rows(plan(model, release="1.12")) == [
             "db record : 1.11 -> 1.12",
             "api record : 1.11 -> 1.12",
@@ -523,7 +572,14 @@ class TestFiles:
 
     def test_one_that_somebody_attached_is_listed(self, model: SimulatedModel) -> None:
         done = plan(model, self.WITHOUT)
-        assert listed(done) == ["db resource conf: None"]
+        assert done.foreign == (
+            Foreign(
+                application="db",
+                kind="resource",
+                name="conf",
+                fix="give it in the bundle, resources: {conf: ./FILE}",
+            ),
+        )
         assert done.warnings == ()
 
 

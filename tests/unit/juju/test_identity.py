@@ -14,7 +14,7 @@ from ckf_airgap.charms.charm import Base
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.juju.controller.upload import RegistryAuth, image_details, image_documents
 from ckf_airgap.juju.planning.comparing import charm_differences, resource_differences
-from ckf_airgap.juju.planning.differences import Difference
+from ckf_airgap.juju.planning.differences import Difference, Kind
 from ckf_airgap.juju.planning.identity import (
     DeploymentRecord,
     HeldIdentity,
@@ -99,6 +99,10 @@ def without_record(**changes: Any) -> HeldIdentity:
     return dataclasses.replace(HELD, record=None, **changes)
 
 
+def differing(kind: Kind = "resource", *, is_known: bool = False, **fields: Any) -> Difference:
+    return Difference(application="minio", kind=kind, name="oci-image", is_known=is_known, **fields)
+
+
 class TestCharm:
     def test_the_same_file_does_not_differ(self) -> None:
         assert charm_of(wanted(), HELD) == []
@@ -117,15 +121,25 @@ class TestCharm:
 
     def test_another_file_is_named_with_the_one_that_was_deployed(self) -> None:
         record = dataclasses.replace(RECORD, charm_file="minio_r9.charm", charm_sha256="b" * 64)
-        (found,) = charm_of(wanted(), dataclasses.replace(HELD, record=record))
-        assert (found.old, found.new, found.reason) == ("minio_r9.charm", "minio_r278.charm", "")
-        assert found.is_known
+        assert charm_of(wanted(), dataclasses.replace(HELD, record=record)) == [
+            Difference(
+                application="minio", kind="charm", old="minio_r9.charm", new="minio_r278.charm"
+            )
+        ]
 
     def test_without_record_the_charm_is_brought_in_line(self) -> None:
-        (found,) = charm_of(wanted(), without_record())
-        assert (found.old, found.new) == ("local:minio-0", "minio_r278.charm")
-        assert found.reason == "no record says which file it was deployed from"
-        assert not found.is_known
+        assert charm_of(wanted(), without_record()) == [
+            Difference(
+                application="minio",
+                kind="charm",
+                old="local:minio-0",
+                new="minio_r278.charm",
+                reason="no record says which file it was deployed from",
+                is_known=False,
+            )
+        ]
+        (found,) = charm_of(wanted(), without_record(charm_url=""))
+        assert found.old is None
 
     def test_a_charm_that_was_refreshed_since_says_so(self) -> None:
         (found,) = charm_of(wanted(), without_record(former=RECORD, charm_url="local:minio-1"))
@@ -147,9 +161,17 @@ class TestCharm:
     def test_an_option_that_the_charm_lacks_takes_another_charm(self) -> None:
         held = dataclasses.replace(HELD, option_types={"mode": "string"})
         for want in (wanted(), None):
-            (found,) = charm_of(want, held)
-            assert found.reason == "the charm in the model has no option port"
-            assert (found.old, found.new) == ("local:minio-0", "minio_r278.charm")
+            assert charm_of(want, held) == [
+                Difference(
+                    application="minio",
+                    kind="charm",
+                    old="local:minio-0",
+                    new="minio_r278.charm",
+                    reason="the charm in the model has no option port",
+                )
+            ]
+        (found,) = charm_of(None, dataclasses.replace(held, charm_url=""))
+        assert found.old is None
 
     def test_options_that_are_not_known_lack_nothing(self) -> None:
         assert charm_of(wanted(), dataclasses.replace(HELD, option_types=None)) == []
@@ -163,8 +185,9 @@ class TestCharm:
         other = Base(name="ubuntu", channel="20.04/stable")
         assert charm_of(wanted(), HELD, base=same) == []
         assert charm_of(None, HELD, base=other) == []
-        (found,) = charm_of(wanted(), HELD, base=other)
-        assert (found.kind, found.old, found.new) == ("base", "ubuntu@20.04", "ubuntu@22.04")
+        assert charm_of(wanted(), HELD, base=other) == [
+            Difference(application="minio", kind="base", old="ubuntu@20.04", new="ubuntu@22.04")
+        ]
 
 
 class TestResources:
@@ -178,22 +201,25 @@ class TestResources:
         assert resources_of(wanted(), held) == []
 
     def test_another_image_is_named_with_the_one_that_was_deployed(self) -> None:
-        (found,) = resources_of(wanted("new:5000/minio:2"), HELD)
-        assert (found.kind, found.name) == ("resource", "oci-image")
-        assert (found.old, found.new, found.reason) == (IMAGE, "new:5000/minio:2", "")
-        assert found.is_known
+        assert resources_of(wanted("new:5000/minio:2"), HELD) == [
+            differing(old=IMAGE, new="new:5000/minio:2", is_known=True)
+        ]
 
     def test_an_image_that_was_attached_by_hand_is_not_known(self) -> None:
         held = dataclasses.replace(HELD, fingerprints={"oci-image": fingerprint("evil/minio:666")})
-        (found,) = resources_of(wanted(), held)
-        assert (found.kind, found.old, found.new) == ("resource", None, IMAGE)
-        assert found.reason == f"{IMAGE} has been attached again since it was deployed"
-        assert not found.is_known
+        reason = f"{IMAGE} has been attached again since it was deployed"
+        assert resources_of(wanted(), held) == [differing(new=IMAGE, reason=reason)]
 
     def test_a_login_that_the_model_lacks(self) -> None:
-        (found,) = resources_of(wanted(auth=AUTH), HELD)
-        assert (found.kind, found.name) == ("pull-login", "oci-image")
-        assert (found.old, found.new) == ("no login", "login of the registry")
+        assert resources_of(wanted(auth=AUTH), HELD) == [
+            differing(
+                kind="pull-login",
+                old="no login",
+                new="login of the registry",
+                reason="the model has no login for pulling it",
+                is_known=True,
+            )
+        ]
 
     def test_another_login_is_the_only_difference(self) -> None:
         old = fingerprint(IMAGE, dataclasses.replace(AUTH, password="old"))
@@ -203,9 +229,14 @@ class TestResources:
             record=dataclasses.replace(RECORD, resources={"oci-image": resource}),
             fingerprints={"oci-image": old},
         )
-        (found,) = resources_of(wanted(auth=AUTH), held)
-        assert (found.kind, found.new) == ("pull-login", "login of the registry")
-        assert "another login" in found.reason
+        assert resources_of(wanted(auth=AUTH), held) == [
+            differing(
+                kind="pull-login",
+                old="another login, or none",
+                new="login of the registry",
+                reason=f"{IMAGE} was deployed with another login, or has been attached again since",
+            )
+        ]
         (found,) = resources_of(wanted(), held)  # the login is taken back
         assert (found.kind, found.new) == ("pull-login", "no login")
         held = dataclasses.replace(held, fingerprints={"oci-image": fingerprint(IMAGE, AUTH)})
@@ -221,22 +252,21 @@ class TestResources:
 
     def test_without_record_it_is_brought_in_line(self) -> None:
         held = without_record(fingerprints={"oci-image": "ab" * 48})
-        (found,) = resources_of(wanted(), held)
-        assert (found.old, found.new) == (None, IMAGE)
-        assert found.reason == "no record says what was uploaded"
-        assert not found.is_known
+        assert resources_of(wanted(), held) == [
+            differing(new=IMAGE, reason="no record says what was uploaded")
+        ]
 
     def test_one_that_was_never_uploaded_is_uploaded(self) -> None:
         for fingerprints in ({"oci-image": ""}, {}):
-            (found,) = resources_of(wanted(), dataclasses.replace(HELD, fingerprints=fingerprints))
-            assert (found.old, found.new) == (None, IMAGE)
-            assert found.reason == "it was never uploaded"
-            assert found.is_known
+            held = dataclasses.replace(HELD, fingerprints=fingerprints)
+            assert resources_of(wanted(), held) == [
+                differing(new=IMAGE, reason="it was never uploaded", is_known=True)
+            ]
 
     def test_one_that_the_controller_does_not_tell_is_uploaded_again(self) -> None:
-        (found,) = resources_of(wanted(), without_record(fingerprints=None))
-        assert found.reason == "the controller does not tell its resources"
-        assert not found.is_known
+        assert resources_of(wanted(), without_record(fingerprints=None)) == [
+            differing(new=IMAGE, reason="the controller does not tell its resources")
+        ]
 
     def test_a_file_is_compared_by_its_content_and_shown_by_its_name(self) -> None:
         resource = WantedResource(

@@ -11,6 +11,7 @@ from ckf_airgap.bundle.bases import choose_base
 from ckf_airgap.bundle.constraints import architecture_of
 from ckf_airgap.bundle.login import ImageLogin
 from ckf_airgap.charms.charm import Base, Charm
+from ckf_airgap.documents import Document
 from ckf_airgap.errors import BundleError, CharmError
 from ckf_airgap.facts.releases import load_release, release_names
 from ckf_airgap.juju.planning.identity import HeldIdentity
@@ -367,8 +368,13 @@ def test_the_live_model_is_read_from_the_controllers_documents() -> None:
                 "other": {"charm": "ch:amd64/postgresql-k8s-9", "units": {"other/0": {}}},
             },
             "relations": [
-                {"id": 1, "key": "kfp-api:object-storage minio:object-storage"},
-                {"id": 2, "key": "minio:peers"},
+                {
+                    "id": 1,
+                    "key": "kfp-api:object-storage minio:object-storage",
+                    "interface": "object-storage",
+                    "status": {"life": "dying"},
+                },
+                {"id": 2, "key": "minio:peers", "status": {"life": ""}},
             ],
         },
         {
@@ -401,9 +407,47 @@ def test_the_live_model_is_read_from_the_controllers_documents() -> None:
     assert model.applications["other"].scale == 1
     assert model.applications["other"].charm == "postgresql-k8s"
     assert model.relations == (
-        LiveRelation(requirer="kfp-api:object-storage", provider="minio:object-storage"),
+        LiveRelation(
+            requirer="kfp-api:object-storage",
+            provider="minio:object-storage",
+            interface="object-storage",
+            life="dying",
+        ),
         LiveRelation(requirer="minio:peers"),
     )
+
+
+@pytest.mark.parametrize(
+    ("base", "expected"),
+    [
+        ({"name": "ubuntu", "channel": "22.04/stable"}, "ubuntu@22.04"),
+        ({"name": "ubuntu", "channel": 22.04}, "None"),
+        ({"name": 1, "channel": "22.04/stable"}, "None"),
+        ({"name": "", "channel": "22.04/stable"}, "None"),
+        ({"name": "ubuntu", "channel": ""}, "None"),
+        ({"name": "ubuntu"}, "None"),
+        ("ubuntu", "None"),
+        (None, "None"),
+    ],
+)
+def test_a_base_that_is_none_is_not_known(base: Any, expected: str) -> None:
+    status: Document = {"applications": {"a": {"charm": "local:a-0"}}}
+    live = live_model("m", status, {"a": {"base": base}}).applications["a"]
+    assert str(live.base) == expected
+    assert (live.life, live.bindings, live.storage, live.placement) == ("alive", None, None, None)
+
+
+def test_bindings_storage_and_placement_are_read() -> None:
+    status: Document = {"applications": {"a": {"charm": "local:a-0", "life": "dying"}}}
+    live = live_model(
+        "m",
+        status,
+        {"a": {"endpoint-bindings": {"": "alpha"}}},
+        exported={"a": {"storage": {"data": "fast,1,1M"}, "placement": "a=b"}},
+    ).applications["a"]
+    assert (live.life, live.is_going) == ("dying", True)
+    assert live.bindings == {"": "alpha"}
+    assert (live.storage, live.placement) == ({"data": "fast,1,1M"}, "a=b")
 
 
 @pytest.mark.parametrize("name", release_names())

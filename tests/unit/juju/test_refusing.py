@@ -77,10 +77,13 @@ def plan(
 def whats(new: Charm, live: LiveModel, fields: str = "", **more: Any) -> list[str]:
     found = plan(new, live, fields, **more).refused
     assert {item.application for item in found} <= {"db"}
+    assert {item.kind for item in found} <= KINDS
+    assert all(item.name or item.kind not in ("storage", "device") for item in found)
     assert all(item.fix for item in found)
     return [item.what for item in found]
 
 
+KINDS = {"charm", "storage", "device", "base", "relation", "placement", "constraints"}
 STORED = "storage: {data: {type: filesystem, location: /data}}"
 
 
@@ -206,28 +209,38 @@ class TestPodSpec:
 
 class TestBase:
     FOCAL = Base(name="ubuntu", channel="20.04/stable")
+    JAMMY = Base(name="ubuntu", channel="22.04/stable")
 
-    def test_a_charm_without_containers_must_run_on_the_base(self) -> None:
-        bare = charm("{name: db, options: {a: {type: string}}}")
-        assert whats(bare, model(bare, base=self.FOCAL)) == [
-            "it runs on ubuntu@20.04, and db.charm only on ubuntu@22.04"
-        ]
-        assert whats(bare, model(bare, base=Base(name="ubuntu", channel="22.04/stable"))) == []
-        assert whats(bare, model(bare)) == []
-        both = charm("{name: db}", bases="[ubuntu@22.04, ubuntu@20.04]")
-        assert whats(both, model(both, base=self.FOCAL)) == []
-
-    def test_a_sidecar_charm_need_not(self) -> None:
-        done = plan(db("summary: x"), model(db("summary: x"), base=self.FOCAL))
+    def refresh(self, new: Charm, old: Charm, base: Base | None) -> RefreshApplication:
+        done = plan(new, model(old, base=base))
         assert done.refused == ()
-        (refresh,) = [step for step in done.steps if isinstance(step, RefreshApplication)]
-        assert refresh.base == Base(name="ubuntu", channel="22.04")
+        (step,) = [step for step in done.steps if isinstance(step, RefreshApplication)]
+        assert step.base == Base(name="ubuntu", channel="22.04")
+        return step
 
-    def test_a_pod_spec_charm_must(self) -> None:
-        old = charm("{name: db, series: [kubernetes]}")
-        assert whats(old, model(old, base=Base(name="ubuntu", channel="18.04"))) == [
-            "it runs on ubuntu@18.04, and db.charm only on ubuntu@22.04"
+    @pytest.mark.parametrize("series", ["", ", series: [jammy], containers: {c: }"])
+    def test_juju_is_told_that_a_charm_without_containers_changes_its_base(
+        self, series: str
+    ) -> None:
+        bare = charm(f"{{name: db{series}}}")
+        assert self.refresh(bare, bare, self.FOCAL).forces_base
+        assert not self.refresh(bare, bare, self.JAMMY).forces_base
+        assert not self.refresh(bare, bare, None).forces_base
+        both = charm(f"{{name: db{series}}}", bases="[ubuntu@22.04, ubuntu@20.04]")
+        assert not self.refresh(both, both, self.FOCAL).forces_base
+
+    def test_a_sidecar_charm_may_change_it(self) -> None:
+        subject = db("summary: x")
+        assert not self.refresh(subject, subject, self.FOCAL).forces_base
+
+    def test_another_system_is_refused(self) -> None:
+        bare = charm("{name: db, options: {a: {type: string}}}")
+        assert whats(bare, model(bare, base=Base(name="centos", channel="9"))) == [
+            "it runs on centos@9, and db.charm only on ubuntu@22.04"
         ]
+        assert whats(bare, model(bare)) == []
+        sidecar = db("summary: x")
+        assert whats(sidecar, model(sidecar, base=Base(name="centos", channel="9"))) == []
 
 
 RELATED = (
@@ -375,6 +388,7 @@ class TestDirectives:
             ("c=d", (), "it is placed on c=d, not on a=b"),
             ("", (), "it is placed on nowhere in particular, not on a=b"),
             (None, ("a=b",), None),
+            (None, (), "it is placed on nowhere in particular, not on a=b"),
             (None, ("c=d",), "it is placed on c=d, not on a=b"),
         ],
     )
@@ -408,6 +422,8 @@ class TestDirectives:
         subject = db(f"{STORED}, devices: {{gpu: {{type: g}}}}")
         done = plan(subject, model(subject, record=record))
         assert done.refused == ()
+        fix = "write it in the bundle again, or replace the application (--replace db)"
+        assert {item.fix for item in done.foreign if item.application == "db"} == {fix}
         assert [
             (item.kind, item.name, item.value) for item in done.foreign if item.application == "db"
         ] == [
@@ -485,10 +501,10 @@ class TestReplacing:
             first.lost
             == second.lost
             == (
-                "storage data/0 is detached: it is not attached to the application again",
-                "storage data/1 is detached: it is not attached to the application again",
-                "relation app:web db:web is removed, and not made again",
-                "offer sql-offer is removed, with the relations of other models to it",
+                "storage data/0 (detached, and not attached again)",
+                "storage data/1 (detached, and not attached again)",
+                "relation app:web db:web (not made again)",
+                "offer sql-offer (with the relations of other models to it)",
             )
         )
         assert not [step for step in done.steps if getattr(step, "application", "") == "db"]
@@ -515,7 +531,7 @@ class TestReplacing:
         assert "location /data -> none" in remove.differences[0].reason
         assert remove.differences[0].old == "local:db-0"
         (relate,) = done.relations
-        assert relate.differences[0].reason == "db is deployed again"
+        assert relate.differences[0].reason == "db deployed again"
         assert done.warnings == ()
 
     def test_what_juju_can_change_in_place_is_not_replaced(self) -> None:

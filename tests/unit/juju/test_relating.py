@@ -127,7 +127,7 @@ def test_those_of_an_application_that_is_pruned_go_with_it() -> None:
     assert remove.to_json() == {
         "step": "remove",
         "application": "x",
-        "lost": ["relation x:a db:sql is removed, and not made again"],
+        "lost": ["relation x:a db:sql (not made again)"],
     }
     assert remove.differences[0].reason == "the bundle does not have it"
     assert done.foreign == ()

@@ -159,6 +159,7 @@ async def test_a_pod_that_cannot_start_ends_the_wait_though_the_watcher_is_silen
     with pytest.raises(WorkloadError) as caught:
         await wait_active_idle(source, error_grace_s=0.3, timeout_s=10, status_every_s=0.1)
     assert "a/0: error: OCI image pull error: reg/x:1 not found (check that" in str(caught.value)
+    assert caught.value.applications == ("a",)
 
 
 async def test_the_idle_period_is_kept_without_any_change(source: FakeSource) -> None:

@@ -26,6 +26,7 @@ from ckf_airgap.juju.applying.failures import (
     DeploymentFailedError,
     DeploymentRefusedError,
     DeploymentTimeoutError,
+    failing,
 )
 from ckf_airgap.juju.applying.stages import Ordering
 from ckf_airgap.juju.controller.api import CallRefusedError, ConnectionLostError
@@ -513,8 +514,17 @@ async def test_an_application_that_does_not_come_back_holds_up_those_that_need_i
         providers=(("api", "db"), ("rest", "other")),
     )
 
-    async def wait(_names: frozenset[str]) -> None:
-        raise WorkloadError("x", problems=[Problem("hook failed", "db/0", "see the log")])
+    waited: list[frozenset[str]] = []
+
+    async def wait(names: frozenset[str]) -> None:
+        waited.append(names)
+        if "db" in names:
+            error = WorkloadError(
+                "x",
+                problems=[Problem("hook failed", "db/0", "see"), Problem("waits", "other/0")],
+            )
+            error.applications = ("db",)
+            raise error
 
     with pytest.raises(DeploymentFailedError) as caught:
         await converge(controller.session(), whole, controller.conduct(wait=wait))
@@ -522,7 +532,18 @@ async def test_an_application_that_does_not_come_back_holds_up_those_that_need_i
     assert [str(problem) for problem in error.problems] == ["application db: db/0: hook failed"]
     assert {*error.report.refreshed} == {"db", "other", "rest"}
     assert [step.application for step in error.report.skipped] == ["api"]
+    assert waited == [frozenset({"db", "other"}), frozenset({"other"})]
     assert "1 applications did not become active again" in error.message
+
+
+def test_which_applications_failed() -> None:
+    error = WorkloadError("all is lost", problems=[Problem("bad", "a/0"), Problem("worse", "a")])
+    awaited = frozenset({"a", "b"})
+    assert failing(error, awaited) == {"a": "a/0: bad", "b": "all is lost"}
+    error.applications = ("a", "elsewhere")
+    assert failing(error, awaited) == {"a": "a/0: bad"}
+    error.applications = ("elsewhere",)
+    assert {*failing(error, awaited)} == {"a", "b"}
 
 
 async def test_a_wait_that_takes_too_long_ends_it(charm: Path) -> None:

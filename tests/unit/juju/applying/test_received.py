@@ -91,3 +91,9 @@ def test_nothing_is_noted_when_everything_is_as_it_should_be() -> None:
     received.forget()
     assert received.notes() == UploadNotes()
     assert received.is_noted
+
+
+def test_the_release_goes_with_the_notes() -> None:
+    received = Received(UploadNotes(release="1.10"), "1.11")
+    received.add_charm(upload("a"), STATE, CHARM)
+    assert received.notes() == UploadNotes(charms={"aa": "local:x-0"}, release="1.11")
