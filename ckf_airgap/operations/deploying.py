@@ -331,12 +331,21 @@ async def _deploy(
         if manner.wait_idle:
             session.deadline.until = time.monotonic() + manner.timeout_s
             with timed(seconds, "wait"):
-                scales = {name: app.scale for name, app in bundle.applications.items()}
-                waited = await wait(applications=scales, expected_scale=scales)
+                scales = {
+                    name: application.scale
+                    for name, application in bundle.applications.items()
+                    if manner.policy.only is None or name in manner.policy.only
+                }
+                waited = await wait(
+                    applications=scales,
+                    expected_scale=scales,
+                    counts_earlier_idle=not plan.steps,
+                )
             done = dataclasses.replace(done, waited=waited)
         # What was asked for may not be what is: nobody but the model knows.
         remaining = remaining_of(await planner.plan(), plan) if plan.steps else ()
-        images = images_in_model(rendering, planner.known) if planner.known is not None else ()
+        known = planner.known
+        images = () if known is None else images_in_model(rendering, known, manner.policy.only)
         return dataclasses.replace(done, images=images, remaining=remaining)
 
 

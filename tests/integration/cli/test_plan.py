@@ -514,3 +514,21 @@ def test_what_failed_and_what_was_skipped_for_it_is_told(
     assert "no, thanks" in result.stderr
     for step in document["report"]["skipped"]:
         assert f"skipped: {step['step']}: {step['reason']}" in result.stderr
+
+
+class TestRehearsing:
+    def test_logins_and_a_choice_of_applications_are_as_for_deploy(
+        self, invoke: Invoke, world: World, tmp_path: Path
+    ) -> None:
+        config = tmp_path / "config.json"
+        config.write_text('{"auths": {"other.example": {"auth": "YTpi"}}}')
+        result = invoke(
+            "rehearse", *world.args, "--speed", "600", "--json", "--registry-config", config
+        )
+        assert result.exit_code == 0, result.stderr
+        assert "no login for any image" in json.loads(result.stdout)["warnings"][-1]["what"]
+        only = invoke("rehearse", *world.args, "--speed", "600", "--json", "--application", "dog")
+        assert only.exit_code == 0, only.stderr
+        document = json.loads(only.stdout)
+        assert document["deployed"] == ["dog"]
+        assert [image["application"] for image in document["images"]] == ["dog"]
