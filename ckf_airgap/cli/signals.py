@@ -34,9 +34,13 @@ def begun() -> None:
 
 
 def failed() -> None:
-    """Have SIGTERM end the process at once from now on: it only says why it failed."""
-    with contextlib.suppress(ValueError):
-        signal.signal(signal.SIGTERM, _leave)
+    """Have SIGTERM end the process at once from now on: it only says why it failed.
+
+    Nothing happens without `watch` before: then the process is somebody else's.
+    """
+    if signal.getsignal(signal.SIGTERM) is _stop:
+        with contextlib.suppress(ValueError):
+            signal.signal(signal.SIGTERM, _leave)
 
 
 def ended() -> None:

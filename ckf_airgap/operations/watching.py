@@ -34,7 +34,7 @@ async def read_model(target: JujuTarget) -> ModelSnapshot:
     Raises:
         ControllerError: when the controller or model cannot be used.
     """
-    async with connect(target, watch=False) as session:
+    async with connect(target, watch=False, confirm=False) as session:
         return await read_status(session.api, session.model_name)
 
 

@@ -22,7 +22,14 @@ from ckf_airgap.concurrency import Deadline, run_to_end, timeout
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import ControllerError, Problem
 from ckf_airgap.juju.controller.access import HttpAccess
-from ckf_airgap.juju.controller.api import Api, JujuTimeouts, OnNotice, ignore_notice
+from ckf_airgap.juju.controller.api import (
+    MODEL_NOT_FOUND,
+    UNAUTHORIZED,
+    Api,
+    JujuTimeouts,
+    OnNotice,
+    ignore_notice,
+)
 from ckf_airgap.juju.controller.calls import LibjujuApi
 from ckf_airgap.juju.controller.libjuju import (
     DirectConnection,
@@ -205,6 +212,7 @@ async def connect(
     deadline: Deadline | None = None,
     on_notice: OnNotice = ignore_notice,
     watch: bool = True,
+    confirm: bool = True,
 ) -> AsyncIterator[Session]:
     """Connect to a model, and disconnect when the block ends.
 
@@ -218,7 +226,10 @@ async def connect(
         deadline: When everything must be over; it may be moved while the session is open.
         on_notice: Is told that the connection was lost, and that it is back.
         watch: Wait until the session's feed has the whole model. Without, the feed stays empty
-            until `Session.watching`, and there are two round trips less.
+            until `Session.watching`, and there is a round trip less.
+        confirm: Ask the controller which model has the name, and whether it can be deployed to.
+            Without, the client store is believed when it knows the model, which takes one
+            connection and another round trip less; `Session.info` is empty then.
 
     Raises:
         ControllerError: when there is no client store or login; the controller cannot be reached,
@@ -232,7 +243,7 @@ async def connect(
         deadline=deadline if deadline is not None else Deadline(),
         on_notice=on_notice,
     )
-    guess = await asyncio.to_thread(stored_model_uuid, controller, target.model)
+    guess = await asyncio.to_thread(_stored_model, controller, target.model)
     side = _Side(terms)
     openings: dict[str, _Opening] = {}
 
@@ -241,18 +252,32 @@ async def connect(
 
     try:
         if guess is not None:
-            open_model(guess)
-        entry, info = await side.look_up(target.model, guess, create=create_model)
+            open_model(guess.uuid)
+        if guess is None or confirm or not await openings[guess.uuid].exists():
+            uuid = guess.uuid if guess is not None else None
+            entry, info = await side.look_up(target.model, uuid, create=create_model)
+        else:
+            entry, info = guess, {}
         if entry.uuid not in openings:
             open_model(entry.uuid)
         model = await openings[entry.uuid].opened()
-        model.watched.describe(info)
+        if info:
+            model.watched.describe(info)
         session = Session(terms, entry, info, model, side)
         if watch:
             await session.watching()
         yield session
     finally:
         await run_to_end(_all(side.close(), *(opening.close() for opening in openings.values())))
+
+
+def _stored_model(controller: StoredController, name: str) -> ModelEntry | None:
+    """Return a model as the client store knows it; blocks."""
+    uuid = stored_model_uuid(controller, name)
+    owner, slash, bare = name.rpartition("/")
+    if uuid is None:
+        return None
+    return ModelEntry(name=bare, owner=owner if slash else controller.user, uuid=uuid)
 
 
 async def _all(*parts: Awaitable[None]) -> None:
@@ -322,6 +347,20 @@ class _Opening:
         """
         await self._task
         return self._model
+
+    async def exists(self) -> bool:
+        """Return whether the controller lets us in to the model, as soon as that is known.
+
+        Raises:
+            ControllerError: when it does not for a reason that has nothing to do with the model.
+        """
+        try:
+            await self._task
+        except ControllerLoginError as exc:
+            if exc.code not in (MODEL_NOT_FOUND, UNAUTHORIZED):
+                raise
+            return False
+        return True
 
     async def close(self) -> None:
         """Disconnect, or stop connecting; only the first time counts."""

@@ -122,6 +122,7 @@ class DirectConnection(Connection):  # type: ignore[misc]
                 sock=sock,
                 ssl=self.trust,
                 max_size=self.max_frame_size,
+                compression=None,  # a controller has none
                 open_timeout=None,
                 close_timeout=_GOODBYE_S,
                 ping_interval=self._timeouts.ping_s,

@@ -178,7 +178,7 @@ def _application(
         name=name,
         charm=charm_name_of_url(charm_url),
         life=str(fields.get("life") or "alive"),
-        scale=scale if isinstance(scale, int) else len(dict(mappings(fields.get("units")))),
+        scale=scale if isinstance(scale, int) else 0,  # which the API leaves out
         exposed=fields.get("exposed") is True,
         exposed_endpoints=read_exposed_endpoints(fields),
         trust=str(own_options.get("trust")).lower() == "true",

@@ -10,7 +10,7 @@ halfway through.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ckf_airgap.bundle.bundle import Application, Bundle, Relation
@@ -185,6 +185,7 @@ class _Planner:
             changes += found.steps
             unchanged += [] if found.steps else [name]
         self._refuse_saas()
+        self.warnings += self._need_no_replacement(unchanged)
         return Plan(
             model=self.live.name,
             uuid=self.live.uuid,
@@ -273,18 +274,19 @@ class _Planner:
                 yield replacement(present, lost, dict.fromkeys(item.what for item in found))
             else:
                 self.refused += [dataclasses.replace(item, lost=lost) for item in found]
-        for name in sorted(
-            self.policy.replace & self.wanted.keys() & self.live.applications.keys()
-        ):
-            if name not in again:
-                self.warnings.append(
-                    Problem(
-                        "Juju can change it in place, so it is not replaced",
-                        f"application {name}",
-                        f"to deploy it anew all the same, remove it first: juju remove-application "
-                        f"{name}",
-                    )
-                )
+
+    def _need_no_replacement(self, unchanged: Collection[str]) -> Iterator[Problem]:
+        """Yield what was to be replaced and is not: only what Juju refuses to change is.
+
+        What is as the bundle says is none of it: the same command has replaced it before.
+        """
+        there = self.policy.replace & self.wanted.keys() & self.live.applications.keys()
+        for name in sorted(there - {*self.scope.replaced, *unchanged}):
+            yield Problem(
+                "Juju can change it in place, so it is not replaced",
+                f"application {name}",
+                f"to deploy it anew all the same, remove it first: juju remove-application {name}",
+            )
 
     def _refusals(self, relations: list[ResolvedRelation]) -> dict[str, list[Refusal]]:
         """Return what Juju would refuse of each application that is in the model."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ckf_airgap.bundle.checks import APPLICATION_OPTIONS
+from ckf_airgap.bundle.constraints import DEFAULT_ARCHITECTURE
 from ckf_airgap.bundle.exposure import ExposedEndpoint
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.juju.planning.differences import Difference, Foreign, Kind
@@ -229,6 +230,12 @@ def _constraints(
         elif not says_none:
             target[name] = live[name]
             foreign.append(_foreign(wanted, "constraints", name, live[name]))
+    if target != live and "arch" not in target:
+        # The controller takes it away when somebody sets constraints without it, and lets it be set
+        # again to the default only (state.Application.SetConstraints).
+        base = wanted.base
+        if base is not None and wanted.architecture(base) == DEFAULT_ARCHITECTURE:
+            target["arch"] = DEFAULT_ARCHITECTURE
     if target != live:
         yield SetConstraints(
             application=wanted.name,

@@ -183,6 +183,8 @@ def changes_between(before: ModelSnapshot | None, after: ModelSnapshot) -> list[
     old_applications = before.applications if before else {}
     for name in sorted({*old_applications, *after.applications}):
         old, new = old_applications.get(name), after.applications.get(name)
+        if old is new:
+            continue
         old_status = old.status if old and _is_set(old.status) else None
         new_status = new.status if new and _is_set(new.status) else None
         if _differ(old_status, new_status) and new_status is not None:

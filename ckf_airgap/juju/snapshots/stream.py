@@ -69,13 +69,10 @@ def apply_change(model: Document, change: Document) -> Document:
         case "relation":
             number = change.get("id")
             listed = model.get("relations")
-            relations = [
-                relation
-                for relation in (listed if isinstance(listed, list) else [])
-                if _mapping(relation).get("id") != number
-            ]
-            relations += [] if value is None else [value]
-            relations.sort(key=lambda relation: str(_mapping(relation).get("id")).zfill(20))
+            known = [_mapping(one) for one in listed] if isinstance(listed, list) else []
+            kept_ones = [one for one in known if one.get("id") != number]
+            kept_ones += [value] if isinstance(value, dict) else []
+            relations: list[JSONValue] = [*sorted(kept_ones, key=_id)]
             return {**model, "relations": relations}
         case _:
             return model
@@ -112,6 +109,11 @@ def _without_units(application: ApplicationSnapshot) -> Document:
     document = application.to_json()
     del document["units"]
     return document
+
+
+def _id(relation: Document) -> int:
+    number = relation.get("id")
+    return number if isinstance(number, int) else 0
 
 
 def _mapping(value: JSONValue) -> Document:

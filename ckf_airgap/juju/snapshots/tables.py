@@ -69,6 +69,9 @@ class ModelTables:
         self._life = "alive"
         self.population = 0
         """Grows whenever a unit comes or goes."""
+        self._built: dict[str, ApplicationSnapshot] = {}
+        """Applications as they were put together last, until something about them changes."""
+        self._built_relations: tuple[RelationSnapshot, ...] | None = None
 
     def clear(self) -> None:
         """Forget all: a new watcher reports the whole model again, but not what was removed."""
@@ -76,12 +79,18 @@ class ModelTables:
             table.clear()
         self._seen = ModelSnapshot(model=self.model)
         self._life = "alive"
+        self._forget_built()
+
+    def _forget_built(self) -> None:
+        self._built.clear()
+        self._built_relations = None
 
     def apply(self, kind: str, data: Mapping[str, JSONValue], *, removed: bool) -> bool:
         """Take one delta; return whether it may have changed what is kept."""
         name = _str(data.get("name"))
         if kind == "application":
             self._applications.pop(name, None)
+            self._built.pop(name, None)
             if not removed:
                 self._applications[name] = _delta_application(name, data)
         elif kind == "unit":
@@ -90,11 +99,15 @@ class ModelTables:
             if new is not None:
                 self._units[name] = new
             self.population += (old is None) != (new is None)
+            for unit in (old, new):
+                if unit is not None:
+                    self._built.pop(unit.application, None)
             if new is None or old is None or old.workload != new.workload:
                 self._pods.pop(name, None)
         elif kind == "relation":
             number = _int(data.get("id")) or 0
             self._relations.pop(number, None)
+            self._built_relations = None
             if not removed:
                 self._relations[number] = _delta_relation(number, data)
         elif kind == "model":
@@ -133,45 +146,59 @@ class ModelTables:
             and unit.workload.current != self._units[name].workload.current
         }
         self._seen = seen
+        self._forget_built()
         return self.snapshot() != before
 
     def snapshot(self) -> ModelSnapshot:
-        """Return the model as it is now."""
-        seen = {unit.name: unit for unit in self._seen.units}
-        units: dict[str, list[UnitSnapshot]] = {}
-        for name, unit in self._units.items():
-            told = seen.get(name, unit)
-            units.setdefault(unit.application, []).append(
-                replace(
-                    unit,
-                    workload=self._pods.get(name, unit.workload),
-                    leader=told.leader,
-                    address=unit.address or told.address,
-                )
+        """Return the model as it is now; what has not changed is the same object as before."""
+        self._build()
+        if self._built_relations is None:
+            since = {relation.id: relation.since for relation in self._seen.relations}
+            self._built_relations = tuple(
+                replace(self._relations[number], since=since.get(number, ""))
+                for number in sorted(self._relations)
             )
-        since = {relation.id: relation.since for relation in self._seen.relations}
         return ModelSnapshot(
             model=self.model,
             life=self._seen.life if self._life == "alive" else self._life,
-            applications={
-                name: self._application(
-                    name, sorted(units.get(name, ()), key=lambda unit: natural(unit.name))
-                )
-                for name in sorted(self._applications)
-            },
-            relations=tuple(
-                replace(self._relations[number], since=since.get(number, ""))
-                for number in sorted(self._relations)
-            ),
+            applications={name: self._built[name] for name in sorted(self._applications)},
+            relations=self._built_relations,
         )
 
-    def _application(self, name: str, units: list[UnitSnapshot]) -> ApplicationSnapshot:
-        """Return an application with its units, and with what only the status has."""
-        application = replace(self._applications[name], units=tuple(units))
-        told = self._seen.applications.get(name)
-        if told is None:
-            return application
-        return replace(application, scale=told.scale, base=told.base, address=told.address)
+    def _build(self) -> None:
+        """Put together the applications that have changed, with what only the status has."""
+        units: dict[str, list[UnitSnapshot]] = {
+            name: [] for name in self._applications if name not in self._built
+        }
+        if not units:
+            return
+        for unit in self._units.values():
+            if unit.application in units:
+                units[unit.application].append(unit)
+        for name, own in units.items():
+            told = self._seen.applications.get(name)
+            leaders = {unit.name: unit for unit in told.units} if told is not None else {}
+            application = replace(
+                self._applications[name],
+                units=tuple(
+                    self._unit(unit, leaders.get(unit.name, unit))
+                    for unit in sorted(own, key=lambda unit: natural(unit.name))
+                ),
+            )
+            if told is not None:
+                application = replace(
+                    application, scale=told.scale, base=told.base, address=told.address
+                )
+            self._built[name] = application
+
+    def _unit(self, unit: UnitSnapshot, told: UnitSnapshot) -> UnitSnapshot:
+        """Return a unit with what only the status has."""
+        return replace(
+            unit,
+            workload=self._pods.get(unit.name, unit.workload),
+            leader=told.leader,
+            address=unit.address or told.address,
+        )
 
 
 def _delta_application(name: str, data: Mapping[str, JSONValue]) -> ApplicationSnapshot:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from ckf_airgap.errors import Problem
 from ckf_airgap.facts.defaults import DEFAULT_ERROR_GRACE_S, DEFAULT_IDLE_PERIOD_S
@@ -68,6 +69,9 @@ class ShortIdle:
         )
 
 
+_NONE_HELD: Final[Mapping[str, HeldResource]] = {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """What is known of a model beside its snapshot.
@@ -82,7 +86,7 @@ class Evidence:
 
     is_live: bool = True
     clock: ControllerClock | None = None
-    held: Mapping[str, HeldResource] = field(default_factory=dict)
+    held: Mapping[str, HeldResource] = field(default_factory=lambda: _NONE_HELD)
     resources_at: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -128,8 +132,12 @@ class IdleTracker:
         self._whole_model = whole_model
         self._ends = EarlyEnds(patience, error_grace_s=error_grace_s)
         self._met: dict[str, None] = {}
+        self._looked: dict[
+            str, tuple[ApplicationSnapshot | None, Mapping[str, HeldResource], tuple[Obstacle, ...]]
+        ] = {}
         self._ready_since: dict[str, float] = {}
         self._signatures: dict[str, tuple[tuple[str, str], ...]] = {}
+        self._ready: dict[str, ApplicationSnapshot] = {}
         self.expected: tuple[str, ...] = tuple(self._scales)
         """The applications that are waited for now."""
         self.removed: tuple[str, ...] = ()
@@ -147,7 +155,7 @@ class IdleTracker:
         obstacles: list[Obstacle] = []
         for name in self.expected:
             application = snapshot.applications.get(name)
-            found = list(obstacles_of(name, application, self._expectation(name, known)))
+            found = self._obstacles(name, application, known)
             obstacles += found
             first = name not in self._met
             if application is None or found:
@@ -183,6 +191,17 @@ class IdleTracker:
             self._note_unready(name)
         self.expected, self.removed = tuple(names), tuple(gone)
 
+    def _obstacles(
+        self, name: str, application: ApplicationSnapshot | None, known: Evidence
+    ) -> tuple[Obstacle, ...]:
+        """Return what is in the way of an application; looks again only when it may be another."""
+        before = self._looked.get(name)
+        if before is not None and before[0] is application and before[1] is known.held:
+            return before[2]
+        found = tuple(obstacles_of(name, application, self._expectation(name, known)))
+        self._looked[name] = (application, known.held, found)
+        return found
+
     def _expectation(self, name: str, known: Evidence) -> Expectation:
         return Expectation(
             scale=self._scales.get(name),
@@ -195,10 +214,14 @@ class IdleTracker:
         if self._ready_since.pop(name, None) is not None:
             self._note_interruption(name)
         self._signatures.pop(name, None)
+        self._ready.pop(name, None)
 
     def _note_readiness(
         self, name: str, application: ApplicationSnapshot, since: float, now: float
     ) -> None:
+        if self._ready.get(name) is application:
+            return
+        self._ready[name] = application
         signature = tuple((unit.name, unit.agent.since) for unit in application.units)
         if self._signatures.get(name) != signature:
             if name in self._signatures:

@@ -207,8 +207,8 @@ class EarlyEnds:
                 else self._now
             ]
         }
-        ends = [since + TRANSIT_S - self._now for _, since in self._in_transit.values()]
-        return max(ends, default=0.0) if any(end > 0 for end in ends) else 0.0
+        ends = (since + TRANSIT_S - self._now for _, since in self._in_transit.values())
+        return max((end for end in ends if end > 0), default=0.0)
 
     def _stall(self, found: list[Obstacle], snapshot: ModelSnapshot) -> Iterator[_Count]:
         paused = any(_waits_for_container(unit) for unit in snapshot.units)

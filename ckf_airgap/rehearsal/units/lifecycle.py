@@ -24,6 +24,12 @@ from ckf_airgap.rehearsal.units.course import Course, Step
 from ckf_airgap.rehearsal.units.hooks import Hook
 from ckf_airgap.rehearsal.units.performance import Performance
 from ckf_airgap.rehearsal.units.pods import pod_address, pod_seconds
+from ckf_airgap.rehearsal.units.relationhooks import (
+    departure_hooks,
+    failure_data,
+    has_endpoint,
+    hook_about,
+)
 from ckf_airgap.rehearsal.units.world import World
 from ckf_airgap.rehearsal.wire import ApiError
 
@@ -54,7 +60,7 @@ class UnitAgent:
         self._ready_containers: set[str] = set()
         self._heard: set[int] = set()
         self._stopping = False
-        self._pod_version = -1
+        self._pod_version: int | None = None
         self._pods = 0
         self._pod_ready = False
         self._shutting_down = False
@@ -103,7 +109,7 @@ class UnitAgent:
             return
         self._hooks.clear()
         for relation in self.application.relations.values():
-            self._queue_departure(relation)
+            self._hooks.add(*departure_hooks(self.unit, relation))
         self._hooks.add(*self._storage_hooks("storage-detaching"))
         self._hooks.add(Hook(kind="stop"), Hook(kind="remove"))
         self._performance.end_unless_failed()
@@ -169,8 +175,12 @@ class UnitAgent:
 
         The agent of a unit whose charm does not have the endpoint waits for the charm that does.
         """
-        if self.installed and not self._stopping and self._knows(relation):
-            self._hooks.add(self._about(relation, "relation-created"))
+        if (
+            self.installed
+            and not self._stopping
+            and has_endpoint(self._stored, self.unit, relation)
+        ):
+            self._hooks.add(hook_about(self.unit, relation, "relation-created"))
         self.wake()
 
     def relation_dying(self, relation: Relation) -> None:
@@ -178,7 +188,7 @@ class UnitAgent:
         if self._stopping:
             return
         self._hooks.forget_relation(relation)
-        self._queue_departure(relation)
+        self._hooks.add(*departure_hooks(self.unit, relation))
         self.wake()
 
     def relation_gone(self, relation: Relation) -> None:
@@ -191,8 +201,8 @@ class UnitAgent:
         """Handle a remote unit that has entered the scope of a relation."""
         if not self._stopping:
             self._hooks.add(
-                self._about(relation, "relation-joined", remote_unit),
-                self._about(relation, "relation-changed", remote_unit),
+                hook_about(self.unit, relation, "relation-joined", remote_unit),
+                hook_about(self.unit, relation, "relation-changed", remote_unit),
             )
             self.wake()
 
@@ -200,26 +210,11 @@ class UnitAgent:
         """Handle a remote unit that has left the scope of a relation."""
         self._hooks.forget_counterpart(relation, remote_unit)
         if not self._stopping and relation.life == "alive":
-            self._hooks.add(self._about(relation, "relation-departed", remote_unit))
+            self._hooks.add(hook_about(self.unit, relation, "relation-departed", remote_unit))
             self.wake()
-
-    def _about(self, relation: Relation, kind: str, remote_unit: str = "") -> Hook:
-        endpoint = relation.side(self.application.name).endpoint.name
-        return Hook(kind=kind, subject=endpoint, relation=relation, remote_unit=remote_unit)
 
     def _storage_hooks(self, kind: str) -> list[Hook]:
         return [Hook(kind=kind, subject=name) for name in self._world.storage_names(self.unit)]
-
-    def _queue_departure(self, relation: Relation) -> None:
-        if self.unit.name in relation.in_scope:
-            for remote_unit in relation.counterparts(self.unit):
-                self._hooks.add(self._about(relation, "relation-departed", remote_unit))
-            self._hooks.add(self._about(relation, "relation-broken"))
-
-    def _knows(self, relation: Relation) -> bool:
-        """Whether the unit's charm has the endpoint of a relation."""
-        side = relation.side(self.application.name)
-        return side.implicit or side.endpoint.name in self._stored.charm.endpoints
 
     def _start_pod(self) -> None:
         self._phase, self._pod_ready = "starting", False
@@ -306,23 +301,12 @@ class UnitAgent:
 
     def _show(self, step: Step) -> None:
         workload = None if step.workload is None else (step.workload, step.message)
-        data = self._failure(step.failed_hook) if step.failed_hook else None
+        data = failure_data(self.unit, step.failed_hook) if step.failed_hook else None
         if self._performance.begins == "upgrade" and self._hooks.has("upgrade-charm"):
             self.unit.stored = self.application.stored
         if step.failed_hook and workload != (self.unit.workload.current, step.message):
             self._world.chronicle.hook_failed(self.unit, step.failed_hook)
         self._set(agent=(step.agent, step.agent_message), workload=workload, data=data)
-
-    def _failure(self, hook: str) -> dict[str, JSONValue]:
-        """Return the data of a hook's failure: the hook, its relation and a remote unit."""
-        data: dict[str, JSONValue] = {"hook": hook}
-        endpoint = hook.partition("-relation-")[0]
-        relation = next(self.application.relations_at(endpoint), None)
-        if endpoint != hook and relation is not None:
-            data["relation-id"] = relation.id
-            for remote_unit in relation.counterparts(self.unit)[:1]:
-                data["remote-unit"] = remote_unit
-        return data
 
     def _run(self, hook: Hook) -> None:
         self._running = hook
@@ -351,7 +335,7 @@ class UnitAgent:
         if hook.kind == "install":
             self._installed()
         elif hook.kind == "upgrade-charm":
-            self._upgraded()
+            self._take_part()
         elif hook.kind == "stop":
             self._ready_containers.clear()
         elif hook.kind == "start":
@@ -374,26 +358,22 @@ class UnitAgent:
 
     def _installed(self) -> None:
         self.installed = True
-        self.unit.resources = fetched_resources(self.application, self._stored)
-        self._enter_relations()
+        self._take_part()
         if self.unit.is_leader:
             self._hooks.add(Hook(kind="leader-elected"))
         self._hooks.add(Hook(kind="config-changed"), *self._start_hooks())
 
-    def _upgraded(self) -> None:
+    def _take_part(self) -> None:
+        """Fetch the resources of the charm, and plan to enter the relations that it is not in."""
         self.unit.resources = fetched_resources(self.application, self._stored)
-        self._enter_relations()
-
-    def _enter_relations(self) -> None:
-        """Plan to enter the relations of the charm that the unit is not in."""
         for relation in self.application.relations.values():
             if (
                 relation.life == "alive"
-                and self._knows(relation)
+                and has_endpoint(self._stored, self.unit, relation)
                 and self.unit.name not in relation.in_scope
                 and not self._hooks.has("relation-created", relation)
             ):
-                self._hooks.add(self._about(relation, "relation-created"))
+                self._hooks.add(hook_about(self.unit, relation, "relation-created"))
 
     def _start_hooks(self) -> list[Hook]:
         containers = self.application.stored.containers

@@ -293,9 +293,56 @@ async def test_an_old_client_store_does_not_mislead(
         assert session.uuid == controller.models["kubeflow"].uuid
         assert session.feed.snapshot().model == "kubeflow"
         assert await status(session) == set()
+    async with connect(target, timeouts=QUICK, watch=False, confirm=False) as session:
+        assert session.uuid == controller.models["kubeflow"].uuid or not uuid
     path.write_text("{")
     async with connect(target, timeouts=QUICK, watch=False) as session:
         assert session.uuid == controller.models["kubeflow"].uuid
         await session.watching()
         assert session.feed.snapshot().applications == {}
     assert not client_tasks()
+
+
+async def test_a_model_that_the_store_knows_takes_one_connection_to_read(
+    controller: RehearsalController, proxy: FaultProxy, target: JujuTarget
+) -> None:
+    async with connect(target, timeouts=QUICK, watch=False, confirm=False) as session:
+        assert await status(session) == set()
+        assert session.entry.qualified_name == "admin/kubeflow"
+        assert session.uuid == controller.models["kubeflow"].uuid
+        assert proxy.connections == 1
+        async with session.controller_api() as api:
+            assert await api.call("ModelManager", "ListModels", {"tag": "user-admin"})
+        assert proxy.connections == 2
+    assert not client_tasks()
+
+
+async def test_without_confirmation_a_wrong_password_is_told_as_always(
+    target: JujuTarget,
+) -> None:
+    assert target.juju_data is not None
+    path = target.juju_data / "accounts.yaml"
+    document = yaml.safe_load(path.read_text())
+    document["controllers"]["rehearsal"]["password"] = "wrong"
+    path.write_text(yaml.safe_dump(document))
+    with pytest.raises(ControllerError, match="refused the login of user admin"):
+        async with connect(target, timeouts=QUICK, watch=False, confirm=False):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("watch", "confirm", "trips"),
+    [(True, True, 6), (False, True, 5), (False, False, 4)],
+)
+async def test_connecting_takes_few_round_trips(
+    proxy: FaultProxy, target: JujuTarget, watch: bool, confirm: bool, trips: int
+) -> None:
+    proxy.latency_s = 0.04
+    best = 99.0
+    for _ in range(6):
+        started = time.monotonic()
+        async with connect(target, timeouts=QUICK, watch=watch, confirm=confirm):
+            best = min(best, (time.monotonic() - started) / 0.08)
+        if best < trips + 1:
+            break
+    assert trips - 0.1 < best < trips + 1

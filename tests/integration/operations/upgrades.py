@@ -80,12 +80,14 @@ class Site:
     def applications(self, model: str = DEFAULT_MODEL) -> dict[str, dict[str, Any]]:
         """Return what a model's applications are made of, apart from revisions and history."""
         held = self.controller.models[model]
+        received = {upload.made: upload.sha256 for upload in held.uploads}
         found = {}
         for name, application in held.applications.items():
             annotations = dict(held.annotations.get(f"application-{name}", {}))
             record = DeploymentRecord.parse(annotations.pop(RECORD_KEY, None))
             assert record is not None, name
             assert record.charm_url == application.charm_url
+            assert record.charm_sha256 == received[application.charm_url], name
             found[name] = {
                 "charm": record.charm_sha256,
                 "release": record.release,

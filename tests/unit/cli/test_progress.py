@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import time
 
 from rich.console import Console
 
@@ -11,6 +13,7 @@ from ckf_airgap.cli.progress import ProgressView
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.errors import InterruptedRunError
 from ckf_airgap.juju.applying.events import DeployEvent, DeployEventKind
+from ckf_airgap.juju.controller.api import ConnectionNotice
 from ckf_airgap.juju.planning.live import LiveModel
 from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.planning.planner import plan_deployment
@@ -160,3 +163,58 @@ def test_interruption_tells_of_changes_and_relations_that_the_plan_has() -> None
         "stopped by SIGTERM; 0 of 1 relation made and 1 of 1 change made in model m; "
         "completed steps are kept"
     )
+
+
+def said(where: Terminal) -> str:
+    assert isinstance(where.err.file, io.StringIO)
+    return where.err.file.getvalue()
+
+
+def test_old_state_is_told_as_old() -> None:
+    where = terminal()
+    where.out = Console(file=io.StringIO(), width=80)
+    view = ProgressView(where, "waiting")
+    fresh = progress(snapshot(2, settled=1))
+    view.on_progress(fresh)
+    assert "answer" not in drawn(view)
+    old = dataclasses.replace(fresh, silent_since=time.monotonic() - 65)
+    for _ in range(2):
+        view.on_progress(old)
+    text = "the controller no longer answers; the last state is 1 min 05 s old"
+    assert said(where).count(text) == 1
+    assert "as of 1 min 05 s ago: the controller no longer answers" in drawn(view)
+    view.print_standing()
+    assert isinstance(where.out.file, io.StringIO)
+    assert where.out.file.getvalue().startswith(
+        "as of 1 min 05 s ago: the controller no longer answers\n"
+    )
+    view.on_progress(fresh)
+    assert said(where).count("the controller answers again") == 1
+    assert "no longer answers" not in drawn(view)
+
+
+def test_a_lost_connection_is_not_told_twice() -> None:
+    where = terminal()
+    view = ProgressView(where, "waiting")
+    view.on_progress(progress(snapshot(1, settled=1)))
+    view.on_notice(ConnectionNotice(text="the connection was lost", is_back=False))
+    old = dataclasses.replace(progress(snapshot(1, settled=1)), silent_since=time.monotonic() - 9)
+    view.on_progress(old)
+    assert said(where).count("the connection was lost") == 1
+    assert "no longer answers" not in said(where)
+    assert "no longer answers" in drawn(view)
+
+
+def test_the_last_state_is_for_people_and_only_when_there_is_one() -> None:
+    where = terminal()
+    where.out = Console(file=io.StringIO(), width=80)
+    view = ProgressView(where, "waiting")
+    view.print_standing()
+    view.on_progress(progress(snapshot(1, settled=1)))
+    where.json = True
+    view.print_standing()
+    assert isinstance(where.out.file, io.StringIO)
+    assert where.out.file.getvalue() == ""
+    where.json = False
+    view.print_standing()
+    assert where.out.file.getvalue().startswith("application")

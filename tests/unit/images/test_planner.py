@@ -234,6 +234,19 @@ def test_only_an_option_that_is_called_images_holds_a_mapping_or_hub_of_them() -
     assert (images(found), found.warnings) == (["acme/b:1.2"], ())
 
 
+def test_what_a_bundle_sets_makes_an_image_together() -> None:
+    charm = cat(image_registry="quay.io", image_name="acme/cat", image_tag="1")
+    found = plans(charm, values={"image-registry": "ghcr.io", "image-tag": 2})
+    assert [(name, plan.value) for name, plan in found.items()] == [
+        ("image-registry", "ghcr.io"),
+        ("image-name", "acme/cat"),
+        ("image-tag", "2"),
+    ]
+    assert [(use.path, str(use.reference)) for use in found["image-name"].uses] == [
+        ((), "ghcr.io/acme/cat:2")
+    ]
+
+
 def test_the_origin_of_an_image_is_told() -> None:
     charm = cat(image_registry="quay.io", image_name="acme/cat", x_images="a: acme/a:1")
     found = plans(charm, values={"image-name": "acme/cat"})

@@ -166,6 +166,12 @@ def test_a_deployment_that_is_declared() -> None:
     assert shape_of_charm(PODSPEC).deployment is None
 
 
+def test_counts_that_are_none_are_one() -> None:
+    shape = shape_of_info({"meta": {"storage": {"s": {}}, "devices": {"d": {"CountMin": "x"}}}})
+    assert (shape.storage["s"]["least"], shape.storage["s"]["most"]) == (1, 1)
+    assert (shape.devices["d"]["countmin"], shape.devices["d"]["countmax"]) == (1, 1)
+
+
 @pytest.mark.parametrize("info", [{}, {"meta": None}, {"meta": {"storage": []}, "manifest": 1}])
 def test_what_a_controller_leaves_out_is_not_there(info: Any) -> None:
     assert shape_of_info(info) == CharmShape(format=1, is_kubernetes=False)

@@ -310,6 +310,13 @@ def test_what_is_noted_of_a_deployment_waits_for_the_upload() -> None:
     }
 
 
+def test_each_endpoint_that_is_exposed_is_told() -> None:
+    text = TEXT.replace("expose: true", "exposed-endpoints: {sql: {}}")
+    assert "db expose sql: None -> {'expose-to-spaces': [], 'expose-to-cidrs': []}" in rows(
+        plan(SimulatedModel(), text)
+    )
+
+
 def test_an_application_that_was_removed_is_deployed_again(model: SimulatedModel) -> None:
     del model.applications["api"]
     model.relations.clear()

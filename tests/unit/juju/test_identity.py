@@ -320,6 +320,16 @@ class TestRecord:
         assert DeploymentRecord.parse(RECORD.to_text()) == RECORD
         assert DeploymentRecord.parse(FULL.to_text()) == FULL
 
+    def test_is_short(self) -> None:
+        assert " " not in RECORD.to_text()
+
+    def test_a_resource_need_not_have_a_checksum(self) -> None:
+        document = json.loads(RECORD.to_text())
+        document["resources"] = {"a": {"value": "x"}}
+        record = DeploymentRecord.parse(json.dumps(document))
+        assert record is not None
+        assert record.resources == {"a": RecordedResource(value="x")}
+
     def test_knows_its_images(self) -> None:
         assert FULL.images == {"oci-image": IMAGE}
 

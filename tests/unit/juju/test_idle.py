@@ -10,7 +10,7 @@ from ckf_airgap.errors import Problem
 from ckf_airgap.juju.snapshots.clock import ControllerClock
 from ckf_airgap.juju.snapshots.snapshot import ModelSnapshot, RelationSnapshot, UnitSnapshot
 from ckf_airgap.juju.watching.idle import Evidence, IdleTracker, Verdict
-from ckf_airgap.juju.watching.obstacles import HeldResource, Obstacle, marks_of
+from ckf_airgap.juju.watching.obstacles import HeldResource, Obstacle, marks_of, worst_first
 from ckf_airgap.juju.watching.patience import EndKind, Patience
 from tests.unit.juju.states import changed, model, unit
 
@@ -307,6 +307,55 @@ def test_an_application_of_which_the_model_asks_for_no_unit_needs_none(
     application = dataclasses.replace(model(status={"a": "unset"}).applications["a"], scale=asked)
     snapshot = ModelSnapshot(model="kubeflow", applications={"a": application})
     assert whats(tracker("a", scale=None).observe(snapshot, 0)) == obstacles
+
+
+def test_obstacles_are_told_worst_first_and_by_name() -> None:
+    stuck = changed(
+        model(
+            unit("b/0", "waiting: x"),
+            unit("a/10", "blocked: x"),
+            unit("a/9", "blocked: x"),
+            unit("z/0", "error: x"),
+            unit("y/0", "waiting: ErrImagePull"),
+            unit("y/1", "error: ErrImagePull"),
+            unit("c/0", "terminated"),
+            unit("d/0", ""),
+            unit("e/0"),
+            unit("a-2/0", "blocked"),
+        ),
+        "e",
+        life="dying",
+    )
+    obstacles = whole().observe(stuck, 0).obstacles
+    assert [obstacle.name for obstacle in worst_first(obstacles)] == [
+        "y/0",
+        "y/1",
+        "z/0",
+        "a/9",
+        "a/10",
+        "a-2/0",
+        "c/0",
+        "d/0",
+        "e",
+        "b/0",
+    ]
+
+
+def test_an_obstacle_names_the_image_and_where_it_comes_from() -> None:
+    text = 'error: ErrImagePull: failed to pull image "r/x:1"'
+    (obstacle,) = whole().observe(model(unit("a/0", text)), 0).obstacles
+    assert (obstacle.is_pull, obstacle.image) == (True, "r/x:1")
+    assert obstacle.problem("m").what == text
+    assert obstacle.problem("m", "option x").what == f"{text} (option x)"
+    (obstacle,) = whole().observe(model(unit("a/0", 'waiting: for image "r/x:1"')), 0).obstacles
+    assert (obstacle.is_pull, obstacle.image) == (False, "")
+
+
+def test_an_application_that_misses_its_goal_has_the_status_that_it_has() -> None:
+    for own, status in (("unset", "active"), ("", "active"), ("unknown", "unknown")):
+        snapshot = model(unit("a/0"), status={"a": own})
+        (obstacle,) = whole(goals={"a": "blocked"}).observe(snapshot, 0).obstacles
+        assert (obstacle.status, obstacle.unit) == (status, None)
 
 
 # The model, and not a list.

@@ -404,7 +404,7 @@ def test_the_live_model_is_read_from_the_controllers_documents() -> None:
             option_types={"port": "int", "mode": "string", "key": "string"},
         ),
     )
-    assert model.applications["other"].scale == 1
+    assert model.applications["other"].scale == 0  # units without a scale are going
     assert model.applications["other"].charm == "postgresql-k8s"
     assert model.relations == (
         LiveRelation(
@@ -435,6 +435,24 @@ def test_a_base_that_is_none_is_not_known(base: Any, expected: str) -> None:
     live = live_model("m", status, {"a": {"base": base}}).applications["a"]
     assert str(live.base) == expected
     assert (live.life, live.bindings, live.storage, live.placement) == ("alive", None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("encoded", "digest"), [("q80=", "abcd"), ("?", ""), ("x", ""), (None, ""), (7, "")]
+)
+def test_a_fingerprint_that_is_none_is_empty(encoded: Any, digest: str) -> None:
+    status: Document = {"applications": {"a": {"charm": "local:a-0"}}}
+    listed: Document = {"resources": [{"name": "r", "fingerprint": encoded}, 7]}
+    live = live_model("m", status, resources={"a": listed}).applications["a"]
+    assert live.identity.fingerprints == {"r": digest}
+
+
+def test_what_is_wrong_with_a_refused_application_is_a_problem_with_its_place() -> None:
+    live = LiveModel(
+        name="m", applications={"app": LiveApplication(name="app", charm="minio-operator")}
+    )
+    found = listed(one("storage: {data: '1G'}"), live, {"app": MINIO})
+    assert [problem.partition(": ")[0] for problem in found] == ["application app, storage"]
 
 
 def test_bindings_storage_and_placement_are_read() -> None:

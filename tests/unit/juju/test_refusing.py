@@ -311,6 +311,57 @@ class TestEndpoints:
         assert found == ([text] if refused else [])
 
 
+def test_each_refusal_tells_what_it_is_about_and_what_to_do() -> None:
+    old = db(
+        f"{STORED}, provides: {{sql: {{interface: sql}}}}, devices: {{gpu: {{type: g}}}},"
+        " deployment: {type: stateful}, series: [kubernetes]"
+    )
+    new = db("provides: {sql: {interface: sql, limit: 1}}, requires: {web: {interface: http}}")
+    two = (
+        LiveRelation(requirer="app:sql", provider="db:sql"),
+        LiveRelation(requirer="far:sql", provider="db:sql"),
+    )
+    live = model(old, two, base=Base(name="centos", channel="9"))
+    replace = "replace the application (--replace db): it is removed, deployed and related again"
+    keep = f"leave that as it is in the model, or {replace}"
+    found = [*plan(new, live).refused, *plan(charm("{name: db, series: [jammy]}"), live).refused]
+    assert [(item.kind, item.name, item.fix) for item in found] == [
+        ("charm", "deployment", keep),
+        ("storage", "data", keep),
+        ("device", "gpu", keep),
+        (
+            "charm",
+            "",
+            "scale it to 0 first (juju scale-application db 0), or replace it (--replace db)",
+        ),
+        ("relation", "sql", "remove those that the bundle does not have (--prune)"),
+        ("charm", "deployment", keep),
+        ("storage", "data", keep),
+        ("device", "gpu", keep),
+        ("base", "", keep),
+        *(
+            (
+                "relation",
+                f"{name}:sql db:sql",
+                (
+                    f"remove the relation (juju remove-relation {name}:sql db:sql; --prune does, "
+                    "if the bundle does not have it), or replace the application (--replace db)"
+                ),
+            )
+            for name in ("app", "far")
+        ),
+    ]
+    assert [
+        (item.kind, item.name, item.fix) for item in plan(charm("{name: cat}"), live).refused
+    ] == [
+        (
+            "charm",
+            "",
+            "replace it (--replace db), deploy into another model, or rename it in the bundle",
+        )
+    ]
+
+
 class TestDirectives:
     @pytest.mark.parametrize(
         ("fields", "live", "expected"),
@@ -542,6 +593,19 @@ class TestReplacing:
         assert warning.where == "application db"
         assert "Juju can change it in place" in warning.what
         assert "juju remove-application db" in warning.fix
+
+    def test_what_is_as_the_bundle_says_is_not_replaced_again(self) -> None:
+        subject = db(STORED)
+        done = plan(
+            subject,
+            model(subject, record=self.record()),
+            replace=frozenset({"db"}),
+            sha256="a" * 64,
+        )
+        assert (done.steps, done.warnings) == ((), ())
+
+    def record(self) -> DeploymentRecord:
+        return dataclasses.replace(RECORD, charm_file="db.charm", devices={})
 
     def test_a_refused_plan_that_is_empty_of_refusals_raises_nothing(self) -> None:
         Plan(model="m").raise_refused()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ckf_airgap.errors import BundleError
-from ckf_airgap.juju.planning.differences import Policy
+from ckf_airgap.juju.planning.differences import Difference, Policy
 from ckf_airgap.juju.planning.live import LiveApplication, LiveModel, LiveRelation
 from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.planning.planner import charms_to_read, plan_deployment
@@ -91,9 +91,15 @@ def test_those_that_the_bundle_lacks_are_pruned() -> None:
     assert isinstance(step, RemoveRelation)
     assert step.applications == ("api", "spare")
     assert step.describe() == "remove the relation of api:db with spare:sql"
-    assert [(item.old, item.new, item.reason) for item in step.differences] == [
-        ("api:db spare:sql", None, "the bundle does not have it")
-    ]
+    assert step.differences == (
+        Difference(
+            application="api",
+            kind="relation",
+            name="api:db spare:sql",
+            old="api:db spare:sql",
+            reason="the bundle does not have it",
+        ),
+    )
     assert done.foreign == ()
 
 
@@ -111,9 +117,15 @@ def test_those_with_other_models_are_never_pruned() -> None:
 def test_those_between_applications_that_the_bundle_lacks_are_not_listed_with_them() -> None:
     other = LiveRelation(requirer="x:a", provider="y:a")
     done = plan(model(API, UI, other, names="api ui db spare x y"))
-    assert [(item.kind, item.application) for item in done.foreign] == [
-        ("application", "x"),
-        ("application", "y"),
+    assert [item.to_json() for item in done.foreign] == [
+        {
+            "application": name,
+            "kind": "application",
+            "name": "",
+            "value": name,
+            "fix": "remove it with --prune",
+        }
+        for name in ("x", "y")
     ]
 
 
@@ -129,7 +141,14 @@ def test_those_of_an_application_that_is_pruned_go_with_it() -> None:
         "application": "x",
         "lost": ["relation x:a db:sql (not made again)"],
     }
-    assert remove.differences[0].reason == "the bundle does not have it"
+    assert remove.differences == (
+        Difference(
+            application="x",
+            kind="application",
+            old="x",
+            reason="the bundle does not have it",
+        ),
+    )
     assert done.foreign == ()
 
 

@@ -153,4 +153,8 @@ def test_a_change_does_not_alter_the_model_it_is_applied_to() -> None:
     for change in told(ModelSnapshot(model="m", life="dying")):
         apply_change(before, change)
     assert json.dumps(before) == kept
+    relation: Document = {"id": 3}
+    known = apply_change({}, {"change": "relation", "id": 3, "value": relation})
+    assert known == {"relations": [relation]}
+    assert apply_change(known, {"change": "relation", "id": 3, "value": None}) == {"relations": []}
     assert apply_change(before, {"change": "controller", "value": {}}) == before

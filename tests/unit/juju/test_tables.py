@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ckf_airgap.documents import Document, natural
 from ckf_airgap.juju.snapshots.snapshot import (
     ApplicationSnapshot,
@@ -219,3 +222,146 @@ def test_changes_tell_workloads_and_not_agents() -> None:
 def test_units_sort_by_number() -> None:
     names = ["b/0", "a/10", "a/9", "a-1/2"]
     assert sorted(names, key=natural) == ["a-1/2", "a/9", "a/10", "b/0"]
+
+
+def test_the_scale_of_nothing_is_not_told_on_kubernetes() -> None:
+    status = full()
+    applications = status["applications"]
+    assert isinstance(applications, dict)
+    application = applications["a"]
+    assert isinstance(application, dict)
+    del application["int"]
+    assert snapshot_of_status("m", status).applications["a"].scale is None
+    kubernetes: Document = {**status, "model": {"type": "caas"}}
+    assert snapshot_of_status("m", kubernetes).applications["a"].scale == 0
+    assert (
+        snapshot_of_status("m", {**status, "model": {"type": "iaas"}}).applications["a"].scale
+        is None
+    )
+    told = snapshot_of_status("m", {**full(a0=("", "")), "model": {"type": "caas"}})
+    assert told.applications["a"].scale == 1
+
+
+def test_units_tell_the_charm_that_they_run() -> None:
+    status = full(a0=("active", ""), a1=("active", ""))
+    units = status["applications"]["a"]["units"]  # type: ignore[index,call-overload]
+    units["a/1"]["charm"] = "local:a-2"  # type: ignore[index,call-overload]
+    found = snapshot_of_status("m", status)
+    assert [unit.charm_url for unit in found.units] == ["local:a-3", "local:a-2"]
+    subject = tables(
+        ("application", app_delta("a")),
+        ("unit", {**unit_delta("a/0", "active"), "charm-url": "local:a-2"}),
+        ("unit", unit_delta("a/1", "active")),
+    )
+    assert [unit.charm_url for unit in subject.snapshot().units] == ["local:a-2", ""]
+
+
+def test_the_model_itself_may_be_on_its_way_out() -> None:
+    subject = tables(("application", app_delta("a")))
+    assert subject.apply("model", {"life": "alive"}, removed=False) is False
+    assert subject.apply("model", {}, removed=False) is False
+    assert subject.snapshot().life == "alive"
+    assert subject.apply("model", {"life": "dying"}, removed=False) is True
+    assert subject.snapshot().life == "dying"
+    assert subject.apply("model", {"life": "dying"}, removed=True) is True
+    assert subject.snapshot().life == "dead"
+    subject.clear()
+    assert subject.snapshot().life == "alive"
+    ending: Document = {"model": {"model-status": {"status": "destroying"}}}
+    assert subject.apply_status(ending, asked_at=subject.snapshot()) is True
+    assert subject.snapshot().life == "dying"
+    assert snapshot_of_status("m", {"model": {"model-status": {"status": "available"}}}).life == (
+        "alive"
+    )
+
+
+def test_since_when_a_relation_is_what_it_is_comes_from_the_status() -> None:
+    relation: Document = {"id": 4, "key": "a:db b:db", "endpoints": []}
+    subject = tables(("application", app_delta("a")), ("relation", relation))
+    assert subject.snapshot().relations[0].since == ""
+    status = full()
+    relations = status["relations"]
+    assert isinstance(relations, list)
+    assert isinstance(relations[0], dict)
+    relations[0]["status"] = {"status": "joined", "since": "t1"}
+    assert subject.apply_status(status, asked_at=subject.snapshot()) is True
+    assert subject.snapshot().relations[0].since == "t1"
+    subject.apply("relation", relation, removed=False)
+    assert subject.snapshot().relations[0].since == "t1"
+
+
+def test_units_that_come_and_go_are_counted() -> None:
+    subject = tables(("unit", unit_delta("a/0", "waiting")))
+    counts = [subject.population]
+    for delta, removed in (
+        (unit_delta("a/0", "active"), False),
+        (unit_delta("a/1", "active"), False),
+        (unit_delta("a/1", "active"), True),
+        (unit_delta("a/1", "active"), True),
+    ):
+        subject.apply("unit", delta, removed=removed)
+        counts.append(subject.population)
+    assert counts == [1, 1, 2, 3, 3]
+
+
+NAMES = st.sampled_from(["a", "b"])
+EVENTS = st.one_of(
+    st.builds(
+        lambda name, url, removed: ("application", {**app_delta(name), "charm-url": url}, removed),
+        NAMES,
+        st.sampled_from(["local:x-1", "local:x-2"]),
+        st.booleans(),
+    ),
+    st.builds(
+        lambda name, number, state, removed: (
+            "unit",
+            unit_delta(f"{name}/{number}", state),
+            removed,
+        ),
+        NAMES,
+        st.integers(0, 2),
+        st.sampled_from(["active", "waiting"]),
+        st.booleans(),
+    ),
+    st.builds(
+        lambda number, key, removed: ("relation", {"id": number, "key": key}, removed),
+        st.integers(0, 2),
+        st.sampled_from(["k", "l"]),
+        st.booleans(),
+    ),
+    st.builds(
+        lambda states: ("status", full(**{f"a{n}": (s, "") for n, s in enumerate(states)}), False),
+        st.lists(st.sampled_from(["active", "error"]), max_size=3),
+    ),
+)
+
+
+@given(st.lists(EVENTS, max_size=12))
+def test_what_was_looked_at_in_between_makes_no_difference(
+    events: list[tuple[str, Document, bool]],
+) -> None:
+    looked_at, apart = ModelTables("m"), ModelTables("m")
+    for kind, data, removed in events:
+        for subject in (looked_at, apart):
+            if kind == "status":
+                subject.apply_status(data, asked_at=ModelSnapshot(model="m"))
+            else:
+                subject.apply(kind, data, removed=removed)
+        before = looked_at.snapshot()
+        assert looked_at.snapshot() == before
+        apart._forget_built()
+    assert looked_at.snapshot() == apart.snapshot()
+
+
+def test_what_has_not_changed_is_the_same_object() -> None:
+    subject = tables(
+        ("application", app_delta("a")),
+        ("application", app_delta("b")),
+        ("unit", unit_delta("a/0", "active")),
+    )
+    before = subject.snapshot()
+    subject.apply("unit", unit_delta("a/0", "waiting"), removed=False)
+    after = subject.snapshot()
+    assert after.applications["b"] is before.applications["b"]
+    assert after.applications["a"] is not before.applications["a"]
+    assert after.relations is before.relations

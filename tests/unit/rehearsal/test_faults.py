@@ -82,6 +82,7 @@ def test_a_text_says_what_goes_wrong_and_where(text: str, fault: Fault) -> None:
         ("cut@Application.Deploy", "cut is no fault of a call"),
         ("ignore@request", "request cannot be ignored"),
         ("ignore@Client.FullStatus", "Client.FullStatus cannot be ignored"),
+        ("ignore@Application.SetCharms", "did you mean 'Application.SetCharm'?"),
         ("close@request=0", "the number is a number from 1 on, not '0'"),
         ("close@request=", "the number is a number from 1 on, not ''"),
         ("close@request=x", "the number is a number from 1 on, not 'x'"),
@@ -127,8 +128,23 @@ def test_a_seed_always_chooses_the_same_fault_and_its_text_says_which(
 
 
 def test_seeds_choose_every_kind_that_a_client_can_get_over() -> None:
-    found = {Fault.parse(f"random@seed={seed}").kind for seed in range(100)}
-    assert found == {*CALL_KINDS, *UPLOAD_KINDS} - {"ignore", "hang"}
+    found = [Fault.parse(f"random@seed={seed}") for seed in range(400)]
+    assert {fault.kind for fault in found} == {*CALL_KINDS, *UPLOAD_KINDS} - {"ignore", "hang"}
+    assert {fault.place for fault in found} == {"request", "upload"}
+    for fault in found:
+        assert (fault.kind in CALL_KINDS) or fault.place == "upload"
+        assert (fault.for_s is not None) == (
+            fault.kind in ("delay", "freeze", "restart", "silence")
+        )
+        assert bool(fault.code) == bool(fault.message) == (fault.kind == "error")
+        assert fault.byte in range(4001)
+    assert {fault.code for fault in found} == {"", "not yet available; try again later"}
+    assert {fault.after_body for fault in found if fault.kind == "refuse"} == {True, False}
+    for kind in ("cut", "freeze", "restart"):
+        bytes_ = {one.byte for one in found if (one.kind, one.place) == (kind, "upload")}
+        assert len(bytes_) > 5, kind
+    assert max(fault.number for fault in found) == 60
+    assert min(fault.number for fault in found) == 1
 
 
 @given(

@@ -565,3 +565,116 @@ async def test_a_charm_without_containers_has_a_record_of_its_images(rehearsal: 
     rehearsal.deploy("minio", url, resources={"oci-image": image})
     rehearsal.settle()
     assert set((await _unit_resources(rehearsal))["unit-minio-0"]) == {"oci-image"}
+
+
+def _hooks(rehearsal: Rehearsal, unit: str, *, seconds: int = 200) -> list[str]:
+    """Return the hooks that a unit runs from now on, in order."""
+    seen: list[str] = []
+    for _ in range(seconds * 4):
+        message = rehearsal.model.topology.unit(unit).agent.message
+        if message and (not seen or seen[-1] != message):
+            seen.append(message)
+        rehearsal.clock.advance(0.25)
+    return [message.removeprefix("running ").removesuffix(" hook") for message in seen]
+
+
+_HOOKS: Final = ["stop", "upgrade-charm", "config-changed", "start", "minio-pebble-ready"]
+
+
+@pytest.mark.parametrize("after_s", [40, 44, 48, 50])
+async def test_the_agent_of_another_pod_begins_the_upgrade_anew(
+    rehearsal: Rehearsal, after_s: float
+) -> None:
+    await rehearsal.upload_and_deploy("minio", **_SIDECAR)
+    url = await rehearsal.upload("minio", **_SIDECAR)
+    newer = await rehearsal.upload("minio", **_SIDECAR)
+    rehearsal.settle()
+    await _set_charm(rehearsal, url)
+    assert _hooks(rehearsal, "minio/0") == _HOOKS
+    await _set_charm(rehearsal, newer)
+    rehearsal.clock.advance(after_s)
+    await _set_charm(rehearsal, url)
+    again = _hooks(rehearsal, "minio/0")
+    assert again[again.index("stop") :] == _HOOKS
+
+
+async def test_a_killed_pod_leaves_no_hook_of_its_upgrade_behind(rehearsal: Rehearsal) -> None:
+    url = await _refreshed(rehearsal, _SIDECAR, _SIDECAR)
+    failing = Course(steps=(Step.hook_failed("upgrade-charm"),), begins="upgrade")
+    rehearsal.script.set_course(failing, application="minio")
+    await _set_charm(rehearsal, url)
+    rehearsal.settle()
+    assert rehearsal.workload("minio/0") == 'error hook failed: "upgrade-charm"'
+    await _set_charm(rehearsal, await rehearsal.upload("minio", **_SIDECAR))
+    rehearsal.clock.advance(3)
+    rehearsal.script.set_course(None, application="minio")
+    assert _hooks(rehearsal, "minio/0") == _HOOKS[1:]
+
+
+async def test_what_happens_while_a_pod_is_replaced_is_made_up_for_afterwards(
+    rehearsal: Rehearsal,
+) -> None:
+    peers = {"peers": {"members": {"interface": "members"}}}
+    url = await _refreshed(rehearsal, {**_SIDECAR, **peers}, {**_SIDECAR, **peers}, units=2)
+    await _set_charm(rehearsal, url)
+    rehearsal.clock.advance(10)
+    topology = rehearsal.model.topology
+    topology.config_changed(topology.application("minio"))
+    topology.scale(topology.application("minio"), 3)
+    rehearsal.settle()
+    (relation,) = rehearsal.model.relations
+    assert set(relation.in_scope) == {"minio/0", "minio/1", "minio/2"}
+    assert set(rehearsal.states().values()) == {"active"}
+    assert await _charms(rehearsal) == {}
+
+
+async def test_a_new_unit_gets_the_new_charm_and_is_waited_for(rehearsal: Rehearsal) -> None:
+    url = await _refreshed(rehearsal, _SIDECAR, _SIDECAR, units=1)
+    await _set_charm(rehearsal, url)
+    rehearsal.model.topology.scale(rehearsal.model.applications["minio"], 2)
+    rehearsal.clock.advance(20)
+    assert rehearsal.agent("minio/1") == "allocating"
+    assert rehearsal.agent("minio/0") == "idle"
+    rehearsal.settle()
+    assert await _charms(rehearsal) == {}
+    assert rehearsal.states() == {"minio/0": "active", "minio/1": "active"}
+
+
+async def test_a_refresh_runs_no_hook_of_relations_that_stay(rehearsal: Rehearsal) -> None:
+    peers = {"peers": {"members": {"interface": "members"}}}
+    url = await _refreshed(rehearsal, {**_SIDECAR, **peers}, {**_SIDECAR, **peers})
+    await _set_charm(rehearsal, url)
+    assert _hooks(rehearsal, "minio/0") == _HOOKS
+
+
+async def test_a_sidecar_is_one_without_bases_too(rehearsal: Rehearsal) -> None:
+    pod_spec = {"bases": [], "series": ["kubernetes"]}
+    url = await _refreshed(rehearsal, pod_spec, {"bases": [], **_SIDECAR})
+    found = await _refused(rehearsal, url)
+    assert found == (f"{_CANNOT}application should not have units", HAS_UNITS)
+
+
+async def test_a_scripted_busy_agent_runs_no_hook_meanwhile(rehearsal: Rehearsal) -> None:
+    options = {"port": {"type": "int"}}
+    await _refreshed(rehearsal, {"options": options}, {})
+    busy = Course(steps=(Step(workload="active", agent="executing", duration_s=60),))
+    rehearsal.script.set_course(busy, application="minio")
+    application = rehearsal.model.applications["minio"]
+    application.settings["port"] = 1
+    rehearsal.model.topology.config_changed(application)
+    rehearsal.clock.advance(30)
+    assert rehearsal.agent("minio/0") == "executing"
+    rehearsal.clock.advance(31)
+    assert rehearsal.agent("minio/0") == "executing running config-changed hook"
+
+
+async def test_a_charm_of_the_first_format_needs_the_base_of_its_application(
+    rehearsal: Rehearsal,
+) -> None:
+    noble = [{"name": "ubuntu", "channel": "24.04"}]
+    url = await _refreshed(rehearsal, {}, {"bases": noble})
+    message, _ = await _refused(rehearsal, url)
+    assert message == (
+        f'{_CANNOT}base "ubuntu@22.04" not supported by charm, the charm supported bases are: '
+        "ubuntu@24.04"
+    )

@@ -187,3 +187,24 @@ async def test_force_runs_the_hooks_of_what_works(rehearsal: Rehearsal) -> None:
     rehearsal.settle()
     assert rehearsal.model.applications["store"] is not again
     assert rehearsal.states() == {"store/0": "active"}
+
+
+@pytest.mark.parametrize("destroys", [True, False])
+@pytest.mark.parametrize("max_wait", [0, 5_000_000_000])
+async def test_a_forced_removal_destroys_storage_when_it_was_asked_to(
+    rehearsal: Rehearsal, destroys: bool, max_wait: int
+) -> None:
+    await rehearsal.upload_and_deploy("proxy", **_PROXY)
+    rehearsal.settle()
+    stuck = Course(steps=(Step.hook_failed("stop"),))
+    rehearsal.script.set_course(stuck, application="proxy")
+    target = {
+        "application-tag": "application-proxy",
+        "force": True,
+        "max-wait": max_wait,
+        "destroy-storage": destroys,
+    }
+    await rehearsal.call(Application, "DestroyApplication", {"applications": [target]})
+    rehearsal.settle()
+    assert not rehearsal.model.applications
+    assert list(rehearsal.model.storage.instances) == ([] if destroys else ["cache/0"])

@@ -77,7 +77,7 @@ def test_the_keys_that_are_filled_are_told(given: str, filled: set[str] | None) 
     declared = charm("custom_images", default_images=(FILE,))
     application = Application(name="tom", charm="cat", options={"custom_images": given})
     (one,) = options_in_force(application, declared)
-    assert one.filled == filled
+    assert (one.name, one.filled) == ("custom_images", filled)
 
 
 @pytest.mark.parametrize("value", [None, "", " ", "~", "null", " Null "])
@@ -189,6 +189,14 @@ def test_an_option_with_a_file_of_images_holds_images(
     assert {one.found.judged.verdict.value for one in found} == {verdict}
 
 
+def test_the_private_registry_is_one_by_name_in_options() -> None:
+    options = {"words": "reg.example.com/a:whatever"}
+    for private, verdict in (("reg.example.com", Verdict.IMAGE), ("", Verdict.PERHAPS)):
+        (one,) = seen(charm("words"), options, private=private)
+        assert (one.application, one.resource, one.option) == ("tom", "", "words")
+        assert one.found.judged.verdict is verdict
+
+
 # What a person set
 
 
@@ -249,12 +257,17 @@ def test_every_text_in_force_is_told() -> None:
         "words": " plain ",
         "list": "[one, {two: three, four: '{five: six}'}, 7, null]",
         "several": "a: one\n---\nb: two\n",
+        "nested": "{a: first, b: [{c: second}, [third], fourth]}",
     }
     application = Application(name="tom", charm="cat", options=dict(options))
     assert sorted(texts_in_force(application, charm(*options))) == [
         ("list", "one"),
         ("list", "six"),
         ("list", "three"),
+        ("nested", "first"),
+        ("nested", "fourth"),
+        ("nested", "second"),
+        ("nested", "third"),
         ("several", "one"),
         ("several", "two"),
         ("words", "plain"),

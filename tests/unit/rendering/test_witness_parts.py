@@ -63,6 +63,8 @@ def told(value: JSONValue, *names: str, private: str = PRIVATE) -> list[tuple[st
         ("--key 'a/b:1'", [("line 1 column 8", "a/b:1", "key", False)]),
         ("--key'a/b:1'", [("line 1 column 7", "a/b:1", "", False)]),
         ("--key and a/b:1", [("line 1 column 11", "a/b:1", "", False)]),
+        ("--key X'a/b:1'", [("line 1 column 9", "a/b:1", "", False)]),
+        ("key:\n a/b:1", [("line 2 column 2", "a/b:1", "", False)]),
         ("${X:-a/b:1}", [("line 1 column 3", "a/b:1", "", False)]),
         ("k=X:-a/b:1", [("line 1 column 3", "a/b:1", "", False)]),
         ("a/b:${X} a/c{{ x }} a/d<x> a/e%x a/f", [
@@ -255,6 +257,7 @@ def test_a_repository_with_the_name_at_its_end_is_the_name() -> None:
         ({"registry": "q.io", "name": "cat"}, ("image",), ["q.io/cat"]),
         ({"repository": "a/cat", "tag": "1"}, ("image",), ["a/cat:1"]),
         ({"repository": "a/cat", "tag": "1"}, ("pod",), []),
+        ({"hub": "q.io/a", "cat-image": "cat"}, ("pod",), ["q.io/a/cat"]),
         ({"hub": "q.io/a", "image": "cat", "release-tag": "1"}, ("pod",), ["q.io/a/cat:1"]),
         ({"hub": "q.io/a", "image": "cat", "x-tag": "1", "y-tag": "2"}, ("pod",), ["q.io/a/cat"]),
     ],
@@ -389,6 +392,16 @@ def test_what_stands_before_a_template_is_a_part_with_its_text() -> None:
     assert told("acme/x/${NAME}:1") == []
     assert told("quay.io${NAME}") == []
     assert told("x: quay.io/A$B") == []
+
+
+def test_what_is_beside_a_reference_in_parts_is_looked_at() -> None:
+    value = json.dumps({"hub": "q.io/a", "cat-image": "cat", "tag": "1", "x": "quay.io/x/y:1"})
+    assert told(value) == [("q.io/a/cat:1", "image"), ("quay.io/x/y:1", "image")]
+
+
+def test_an_address_may_be_the_host_of_a_registry() -> None:
+    assert told("[fd00::1]:5000", "image-registry") == [("[fd00::1]:5000", "part")]
+    assert told("[fd00::1]:5000/x:whatever") == [("[fd00::1]:5000/x:whatever", "image")]
 
 
 def test_a_reference_in_parts_is_at_its_name() -> None:
