@@ -351,7 +351,11 @@ async def _deploy(
         if manner.wait_idle:
             session.deadline.until = time.monotonic() + manner.timeout_s + CALLS_OUTLAST_S
             with timed(seconds, "wait"):
-                scales = {name: app.scale for name, app in bundle.applications.items()}
+                scales = {
+                    name: application.scale
+                    for name, application in bundle.applications.items()
+                    if manner.policy.only is None or name in manner.policy.only
+                }
                 waited = await wait(
                     applications=scales,
                     expected_scale=scales,
@@ -360,7 +364,8 @@ async def _deploy(
             done = dataclasses.replace(done, waited=waited)
         # What was asked for may not be what is: nobody but the model knows.
         remaining = remaining_of(await planner.plan(), plan) if plan.steps else ()
-        images = images_in_model(rendering, planner.known) if planner.known is not None else ()
+        known = planner.known
+        images = () if known is None else images_in_model(rendering, known, manner.policy.only)
         return dataclasses.replace(done, images=images, remaining=remaining)
 
 
