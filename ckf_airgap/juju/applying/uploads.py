@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -79,7 +80,8 @@ class Uploads:
         self._resources_at_once = asyncio.Semaphore(jobs)
         self._noted: str | None = None
         """What this run has noted last, as far as it is known."""
-        self._charms: dict[Path, asyncio.Task[UploadedCharm]] = {}
+        self._sending: dict[Path, asyncio.Task[UploadedCharm]] = {}
+        self._charms: dict[Path, asyncio.Future[UploadedCharm]] = {}
 
     async def confirm_notes(self) -> None:
         """Keep of the noted charms those that the controller still has.
@@ -99,32 +101,60 @@ class Uploads:
             str(url).partition("?")[0] for url in (urls if isinstance(urls, list) else [])
         )
 
-    async def charm(self, step: UploadCharm) -> UploadedCharm:
-        """Return the charm of a step, which is sent unless the controller has it.
+    async def send_charm(self, step: UploadCharm) -> UploadedCharm:
+        """Send a charm, unless the controller has it, and let those go on that wait for it.
 
         Raises:
-            AirgapError: why it could not be sent; the same for all that ask for it.
+            AirgapError: why it could not be sent.
             ControllerError: when the controller cannot be reached.
         """
-        task = self._charms.get(step.path)
+        task = self._sending.get(step.path)
         if task is None:
-            # A task of its own: whoever asked for it may be stopped by something else, and the
-            # connection to the model may break, which is not the one that the charm is sent on.
-            task = asyncio.create_task(self._charm(step), name=f"uploading {step.path.name}")
-            task.add_done_callback(_retrieved)
-            self._charms[step.path] = task
+            # A task of its own: the connection to the model may break, which ends all steps, and is
+            # not the one that the charm is sent on.
+            task = asyncio.create_task(self._charm(step), name=f"sending {step.path.name}")
+            task.add_done_callback(partial(self._sent, step.path))
+            self._sending[step.path] = task
         return await asyncio.shield(task)
+
+    def _sent(self, path: Path, task: asyncio.Task[UploadedCharm]) -> None:
+        """Let those go on that wait for a charm."""
+        if self._sending.get(path) is not task:
+            return  # another round has begun
+        charm = self._charm_of(path)
+        if task.cancelled():
+            charm.cancel()
+        elif (error := task.exception()) is not None:
+            charm.set_exception(error)
+            charm.exception()  # mark as retrieved: perhaps nobody waits
+        else:
+            charm.set_result(task.result())
 
     def begin_round(self) -> None:
         """Forget which charms could not be sent, so that it is tried again; others go on."""
-        self._charms = {path: task for path, task in self._charms.items() if not task.done()}
+        self._sending = {path: task for path, task in self._sending.items() if not task.done()}
+        self._charms = {path: self._charm_of(path) for path in self._sending}
 
     async def close(self) -> None:
         """Stop sending."""
-        tasks = [task for task in self._charms.values() if not task.done()]
+        tasks = [task for task in self._sending.values() if not task.done()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def charm(self, path: Path) -> UploadedCharm:
+        """Wait until the controller has the charm of a file.
+
+        Raises:
+            AirgapError: why it could not be sent; the same for all that ask for it.
+        """
+        # Who is cancelled while it waits must not take the charm from the others.
+        return await asyncio.shield(self._charm_of(path))
+
+    def _charm_of(self, path: Path) -> asyncio.Future[UploadedCharm]:
+        if path not in self._charms:
+            self._charms[path] = asyncio.get_running_loop().create_future()
+        return self._charms[path]
 
     async def _charm(self, step: UploadCharm) -> UploadedCharm:
         try:
@@ -234,12 +264,6 @@ class Uploads:
                 await self._sender.upload_resource(application, resource, None, self._logins)
 
         await bounded_map(send, resources, max(len(resources), 1))
-
-
-def _retrieved(task: asyncio.Task[UploadedCharm]) -> None:
-    """Mark the error as retrieved: perhaps nobody waits any more."""
-    if not task.cancelled():
-        task.exception()
 
 
 def _sha256(path: Path) -> str:
