@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,6 +9,7 @@ from ckf_airgap.documents import Document, natural
 from ckf_airgap.juju.snapshots.snapshot import (
     ApplicationSnapshot,
     ModelSnapshot,
+    RelationSnapshot,
     StatusInfo,
     UnitSnapshot,
     changes_between,
@@ -243,9 +246,8 @@ def test_the_scale_of_nothing_is_not_told_on_kubernetes() -> None:
 
 
 def test_units_tell_the_charm_that_they_run() -> None:
-    status = full(a0=("active", ""), a1=("active", ""))
-    units = status["applications"]["a"]["units"]  # type: ignore[index,call-overload]
-    units["a/1"]["charm"] = "local:a-2"  # type: ignore[index,call-overload]
+    status: Any = full(a0=("active", ""), a1=("active", ""))
+    status["applications"]["a"]["units"]["a/1"]["charm"] = "local:a-2"
     found = snapshot_of_status("m", status)
     assert [unit.charm_url for unit in found.units] == ["local:a-3", "local:a-2"]
     subject = tables(
@@ -365,3 +367,81 @@ def test_what_has_not_changed_is_the_same_object() -> None:
     assert after.applications["b"] is before.applications["b"]
     assert after.applications["a"] is not before.applications["a"]
     assert after.relations is before.relations
+
+
+def test_all_that_a_delta_says_is_kept() -> None:
+    application: Document = {
+        "name": "a",
+        "charm-url": "local:a-3",
+        "life": "dying",
+        "exposed": True,
+        "status": {"current": "blocked", "message": "x", "since": "t1"},
+    }
+    unit: Document = {
+        "name": "a/0",
+        "application": "a",
+        "charm-url": "local:a-2",
+        "private-address": "10.1.0.1",
+        "workload-status": {"current": "waiting", "message": "y", "since": "t2"},
+        "agent-status": {"current": "executing", "message": "z", "since": "t3"},
+    }
+    relation: Document = {
+        "id": 7,
+        "key": "a:x b:y",
+        "endpoints": [
+            {"application-name": "a", "relation": {"name": "x", "interface": "i"}},
+            {"application-name": "b", "relation": {"name": "y", "interface": "i"}},
+        ],
+    }
+    subject = tables(("application", application), ("unit", unit), ("relation", relation))
+    assert subject.snapshot() == ModelSnapshot(
+        model="kubeflow",
+        applications={
+            "a": ApplicationSnapshot(
+                name="a",
+                charm_url="local:a-3",
+                life="dying",
+                exposed=True,
+                status=StatusInfo(current="blocked", message="x", since="t1"),
+                units=(
+                    UnitSnapshot(
+                        name="a/0",
+                        application="a",
+                        charm_url="local:a-2",
+                        address="10.1.0.1",
+                        workload=StatusInfo(current="waiting", message="y", since="t2"),
+                        agent=StatusInfo(current="executing", message="z", since="t3"),
+                    ),
+                ),
+            )
+        },
+        relations=(RelationSnapshot(id=7, key="a:x b:y", interface="i", ends=("a:x", "b:y")),),
+    )
+    bare = tables(("application", {"name": "a", "exposed": False}))
+    assert bare.snapshot().applications == {"a": ApplicationSnapshot(name="a")}
+
+
+def test_all_that_a_status_says_of_an_application_is_kept() -> None:
+    status: Any = full(a0=("waiting", "x"))
+    status["applications"]["a"]["life"] = "dying"
+    assert snapshot_of_status("m", status).applications["a"] == ApplicationSnapshot(
+        name="a",
+        charm_url="local:a-3",
+        life="dying",
+        exposed=True,
+        base="ubuntu@22.04",
+        address="10.2.0.1",
+        scale=1,
+        status=StatusInfo(current="active", since="t"),
+        units=(
+            UnitSnapshot(
+                name="a/0",
+                application="a",
+                charm_url="local:a-3",
+                leader=True,
+                address="10.1.0.9",
+                workload=StatusInfo(current="waiting", message="x", since="t"),
+                agent=StatusInfo(current="idle", since="t"),
+            ),
+        ),
+    )
