@@ -445,3 +445,51 @@ def test_all_that_a_status_says_of_an_application_is_kept() -> None:
             ),
         ),
     )
+
+
+def test_a_status_is_ahead_of_the_watcher() -> None:
+    subject = tables(("application", app_delta("b")))
+    asked = subject.snapshot()
+    assert subject.apply_status(full(a0=("waiting", "x")), asked_at=asked) is True
+    assert {name: len(app.units) for name, app in subject.snapshot().applications.items()} == {
+        "a": 1
+    }  # what the status does not have any more is gone
+    subject.apply("application", app_delta("a"), removed=False)
+    assert len(subject.snapshot().applications["a"].units) == 0
+    subject.apply("application", app_delta("a"), removed=True)
+    assert subject.snapshot().applications == {}
+
+
+def test_what_was_removed_since_a_status_was_asked_for_does_not_come_back() -> None:
+    subject = tables(("application", app_delta("a")))
+    asked = subject.snapshot()
+    subject.apply("application", app_delta("a"), removed=True)
+    subject.apply_status(full(), asked_at=asked)
+    assert subject.snapshot().applications == {}
+    early = ModelTables("kubeflow")
+    early.apply_status(full(), asked_at=early.snapshot())
+    assert set(early.snapshot().applications) == {"a"}
+    early.clear()
+    assert early.snapshot().applications == {}
+
+
+def test_a_charm_that_the_status_tells_is_newer_unless_the_watcher_told_another_since() -> None:
+    unit = {**unit_delta("a/0", "active"), "charm-url": "local:a-2"}
+    old: Document = {**app_delta("a"), "charm-url": "local:a-2"}
+    subject = tables(("application", old), ("unit", unit))
+    asked = subject.snapshot()
+    status: Any = full(a0=("active", ""))
+    status["applications"]["a"]["units"]["a/0"]["charm"] = "local:a-2"
+    assert subject.apply_status(status, asked_at=asked) is True
+    application = subject.snapshot().applications["a"]
+    assert (application.charm_url, application.units[0].charm_url) == ("local:a-3", "local:a-2")
+    asked = subject.snapshot()
+    subject.apply("application", {**old, "charm-url": "local:a-4"}, removed=False)
+    subject.apply("unit", {**unit, "charm-url": "local:a-4"}, removed=False)
+    subject.apply_status(status, asked_at=asked)
+    application = subject.snapshot().applications["a"]
+    assert (application.charm_url, application.units[0].charm_url) == ("local:a-4", "local:a-4")
+    status["applications"]["a"]["units"]["a/0"]["charm"] = "local:a-5"
+    subject.apply_status(status, asked_at=subject.snapshot())
+    application = subject.snapshot().applications["a"]
+    assert (application.charm_url, application.units[0].charm_url) == ("local:a-3", "local:a-5")
