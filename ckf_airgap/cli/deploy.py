@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from ckf_airgap import Inputs, JujuTarget, Patience, Policy, RegistryLogin, SavedPlan
 
 SCHEMA: Final = "ckf-airgap/deploy/v1"
+
+_Error = TypeVar("_Error", bound=AirgapError)
 
 
 class _DeployCommand(click.Command):
@@ -146,7 +148,7 @@ def command(
         skip_releases = skip_releases or saved.skip_releases
         review = saved.check
     elif not inputs.bundle:
-        raise click.MissingParameter(param=_parameter("bundle"), ctx=click.get_current_context())
+        raise click.UsageError("Missing argument 'BUNDLE'.", click.get_current_context())
     view = ProgressView(terminal, f"deploying {inputs.bundle} into {target.model}")
     operation = ckf_airgap.deploy(
         inputs,
@@ -172,18 +174,30 @@ def command(
         with view, naming_create_model():
             deployment = run(operation, on_stop=view.on_stop)
     except InterruptedRunError as stopped:
-        raise view.interrupted(stopped) from None
+        told = view.interrupted(stopped)
+        raise (_of_plan(told, plan_file) if view.has_begun else told) from None
     except AirgapError as failure:
         if isinstance(failure, WorkloadError | WaitTimeoutError):
             view.print_standing()
         if isinstance(failure, ckf_airgap.IncompleteDeployment):
             say_what_was_skipped(terminal, failure.report)
+            _of_plan(failure, plan_file)
         raise
     if dry_run:
         print_plan(terminal, deployment, skip_releases=skip_releases)
         return
     terminal.result(finished(deployment), document=deployment_document(SCHEMA, deployment))
     say_what_remains(terminal, deployment)
+
+
+def _of_plan(error: _Error, plan_file: Path | None) -> _Error:
+    """Return an error with another advice when a saved plan was carried out in part."""
+    if plan_file is not None:
+        error.fix = (
+            "What is left is not the plan in the file any more: make a new one, or deploy without "
+            "--plan."
+        )
+    return error
 
 
 def _with_given(saved: SavedPlan) -> SavedPlan:
@@ -241,8 +255,3 @@ def _settings(saved: SavedPlan, given: tuple[str, ...]) -> tuple[str, ...]:
     places = {text.partition("=")[0] for text in given}
     kept = [text for text in saved.inputs.settings if text.partition("=")[0] not in places]
     return (*kept, *given)
-
-
-def _parameter(name: str) -> click.Parameter:
-    command = click.get_current_context().command
-    return next(parameter for parameter in command.params if parameter.name == name)

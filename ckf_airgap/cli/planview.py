@@ -6,7 +6,7 @@ of long ones the parts that differ (`ckf_airgap.cli.valuediff`). Nothing is cut.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -167,8 +167,13 @@ def _is_application(difference: Difference) -> bool:
 
 
 def _change_rows(plan: Plan) -> Iterator[Row]:
+    """Yield a row for each difference; those of records that are alike have one together."""
+    noted: dict[tuple[Part, str], list[str]] = {}
     for step, difference in differences_of(plan):
         part = _part_of(difference)
+        if difference.kind == "record":
+            noted.setdefault((part, difference.reason), []).append(difference.application)
+            continue
         name = "" if difference.kind == "relation" else difference.name  # which is its value
         notes = [difference.reason]
         if isinstance(step, RemoveApplication) and step.lost:
@@ -182,6 +187,10 @@ def _change_rows(plan: Plan) -> Iterator[Row]:
             value=part,
             note="; ".join(filter(None, notes)),
         )
+    for (part, reason), applications in noted.items():
+        subject = applications[0] if len(applications) == 1 else f"{len(applications)} applications"
+        listed = "" if len(applications) == 1 else f": {', '.join(applications)}"
+        yield Row(part.sign, subject, "record", part, f"{reason}{listed}")
 
 
 def _kind_text(step: Step, difference: Difference) -> str:
@@ -207,12 +216,11 @@ def _part_of(difference: Difference) -> Part:
 
 
 def _foreign_row(item: Foreign) -> Row:
+    what, text = f"{item.kind} {item.name}".strip(), item.shown
+    if item.kind == "relation":
+        what, text = item.kind, item.name
     return Row(
-        "*",
-        item.application,
-        f"{item.kind} {'' if item.kind == 'relation' else item.name}".strip(),
-        _standing("" if item.shown is None else value_text(item.shown)),
-        item.fix,
+        "*", item.application, what, _standing("" if text is None else value_text(text)), item.fix
     )
 
 
@@ -276,8 +284,7 @@ def _drawn(row: Row, widths: tuple[int, int], room: int) -> Iterator[RenderableT
     yield Text.assemble(sign, name, "  ", (what, "cyan"))
     if values is not None:
         yield from _sides(row.value, _INDENT)
-    for part in row.value.parts:
-        yield from _nested(part, _INDENT, room)
+    yield from _all_nested(row.value.parts, _INDENT, room)
     if note:
         yield _hanging(_INDENT, "", line(note, "dim"))
 
@@ -314,7 +321,14 @@ def _sides(part: Part, indent: int) -> Iterator[RenderableType]:
             yield _line_of(sign, _quoted(visible(text)), indent)
 
 
-def _nested(part: Part, indent: int, room: int) -> Iterator[RenderableType]:
+def _all_nested(parts: Sequence[Part], indent: int, room: int) -> Iterator[RenderableType]:
+    """Yield parts of a value, the values of keys below each other."""
+    width = max((cell_len(visible(one.name)) for one in parts if not one.parts), default=0)
+    for part in parts:
+        yield from _nested(part, min(width, room // 2), indent, room)
+
+
+def _nested(part: Part, width: int, indent: int, room: int) -> Iterator[RenderableType]:
     """Yield a part of a value."""
     if part.sign == "…":
         yield _line_of(" ", "…", indent)
@@ -324,18 +338,17 @@ def _nested(part: Part, indent: int, room: int) -> Iterator[RenderableType]:
         yield _line_of(part.sign, visible(text or ""), indent)
         return
     values = _on_one_line(part)
-    name = Text(visible(part.name), "bold")
+    name = visible(part.name)
     style = _STYLES.get(part.sign, "")
     if values is not None:
-        whole = Text.assemble(name, "  ", values)
+        whole = Text.assemble((name.ljust(width), "bold"), "  ", values)
         if whole.cell_len + indent + 2 <= room:
             yield _hanging(indent, part.sign, whole, style)
             return
-    yield _hanging(indent, part.sign, name, style)
+    yield _hanging(indent, part.sign, Text(name, "bold"), style)
     if values is not None:
         yield from _sides(part, indent + 2)
-    for one in part.parts:
-        yield from _nested(one, indent + 2, room)
+    yield from _all_nested(part.parts, indent + 2, room)
 
 
 def _line_of(sign: str, text: str, indent: int) -> RenderableType:

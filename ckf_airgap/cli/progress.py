@@ -66,6 +66,11 @@ class ProgressView(LiveView, Observer):
         self._silent_since: float | None = None
         self._is_lost = False
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether a step of the plan has begun."""
+        return bool(self._told)
+
     def on_rendered(self, rendering: Rendering) -> None:
         """Show what was rendered, and the warnings."""
         self._say(
@@ -125,6 +130,9 @@ class ProgressView(LiveView, Observer):
             f"{plural(len(plan.offers), 'step')} for offers" if plan.offers else "",
         )
         self._say(f"to do: {', '.join(filter(None, counts))}")
+        if plan.foreign:
+            kept = ", ".join(" ".join(filter(None, one.names)) for one in plan.foreign)
+            self._say(f"left alone, since the bundle does not have it: {kept}")
 
     def on_step(self, event: DeployEvent) -> None:
         """Show what was done."""

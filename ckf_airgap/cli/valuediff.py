@@ -100,13 +100,13 @@ def value_text(value: JSONValue) -> str:
 
 
 def _one_sided(sign: Literal["+", "-"], name: str, value: JSONValue) -> Part:
-    """Return a value that comes or goes; of several lines each is a part."""
+    """Return a value that comes or goes; of several lines each is a part, but an empty last one."""
     text = value_text(value)
     if "\n" not in text:
         return Part(sign, name, *((None, text) if sign == "+" else (text, None)))
     lines = tuple(
         Part(sign, "", *((None, line) if sign == "+" else (line, None)))
-        for line in text.split("\n")
+        for line in text.removesuffix("\n").split("\n")
     )
     return Part(sign, name, parts=lines, is_lines=True)
 

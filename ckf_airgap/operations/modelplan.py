@@ -11,6 +11,7 @@ from ckf_airgap.juju.applying.stages import Ordering
 from ckf_airgap.juju.controller.architecture import model_architecture
 from ckf_airgap.juju.controller.conditions import new_model
 from ckf_airgap.juju.controller.connection import Session, connect
+from ckf_airgap.juju.controller.identities import read_identities
 from ckf_airgap.juju.controller.planreading import KnownModel, read_for_plan
 from ckf_airgap.juju.controller.store import JujuTarget
 from ckf_airgap.juju.planning.differences import Difference, Policy
@@ -92,7 +93,8 @@ async def plan_of(
         if not create_model:
             raise
         live = await new_model(target)
-        return plan_deployment(rendering.bundle, rendering.charms, live, policy=policy)
+        identities = await read_identities(rendering.bundle, rendering.charms, live, logins)
+        return plan_deployment(rendering.bundle, rendering.charms, live, identities, policy)
 
 
 async def check_new_model(rendering: Rendering, target: JujuTarget, policy: Policy) -> None:

@@ -100,6 +100,13 @@ class Foreign:
     fix: str = ""
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What says which it is: application, kind and name; of a relation its ends alone."""
+        if self.kind == "relation":
+            return (self.kind, self.name)
+        return (self.application, self.kind, self.name)
+
+    @property
     def shown(self) -> JSONValue:
         """Its value as it may be shown: secrets of options are hidden."""
         return masked(self.name, self.value) if self.kind in _MAY_BE_SECRET else self.value
