@@ -14,7 +14,7 @@ from ckf_airgap.errors import BundleError
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.juju.controller.upload import RegistryAuth
 from ckf_airgap.juju.planning.differences import Difference, Foreign, Policy
-from ckf_airgap.juju.planning.identity import RECORD_KEY, DeploymentRecord
+from ckf_airgap.juju.planning.identity import RECORD_KEY, DeploymentRecord, RecordedResource
 from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.planning.planner import charms_to_read, plan_deployment
 from ckf_airgap.juju.planning.steps import (
@@ -554,6 +554,15 @@ class TestRecords:
         done = plan(model, TEXT.replace("note: ours, ", ""))
         assert "db option note: ours -> None" in rows(done)
         assert listed(done) == []
+
+    def test_without_identities_a_deployment_notes_what_it_knows(self) -> None:
+        done = plan_deployment(bundle(TEXT), CHARMS, SimulatedModel().live())
+        (note, _) = [step for step in done.steps if isinstance(step, WriteRecord)]
+        assert note.record.charm_sha256 == ""
+        assert note.record.resources == {
+            "image": RecordedResource(value="r:5000/db:1"),
+            "conf": RecordedResource(value="c.cnf", is_image=False),
+        }
 
     def test_without_identities_nothing_is_noted(self, model: SimulatedModel) -> None:
         parsed = bundle(TEXT.replace("size: 2", "size: 3"))
