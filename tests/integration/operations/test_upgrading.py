@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from ckf_airgap.errors import RefusedError
@@ -13,16 +11,21 @@ from ckf_airgap.operations.observer import Observer
 from ckf_airgap.rehearsal.model import applications
 from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.model.refresh import Refresh
-from tests.integration.operations.upgrades import FRESH, site
+from tests.integration.operations.upgrades import FRESH, Releases, site
 
 REFUSED_1_10 = {"minio"}
 """What Juju does not refresh from 1.9 to 1.10: its storage changes."""
 
 
+@pytest.fixture(scope="module")
+def releases(tmp_path_factory: pytest.TempPathFactory) -> Releases:
+    return Releases(tmp_path_factory.mktemp("releases"))
+
+
 async def test_an_upgrade_ends_as_a_fresh_deployment_and_a_second_one_changes_nothing(
-    tmp_path: Path,
+    releases: Releases,
 ) -> None:
-    async with site(tmp_path, "1.10", "1.11") as place:
+    async with site(releases, "1.10", "1.11") as place:
         await place.deploy("1.10")
         storage = place.storage()
         upgraded = await place.deploy("1.11")
@@ -42,8 +45,10 @@ async def test_an_upgrade_ends_as_a_fresh_deployment_and_a_second_one_changes_no
         assert place.calls() == before
 
 
-async def test_what_juju_does_not_refresh_is_named_and_replaced_on_request(tmp_path: Path) -> None:
-    async with site(tmp_path, "1.9", "1.10") as place:
+async def test_what_juju_does_not_refresh_is_named_and_replaced_on_request(
+    releases: Releases,
+) -> None:
+    async with site(releases, "1.9", "1.10") as place:
         await place.deploy("1.9")
         before, storage = place.calls(), place.storage()
         with pytest.raises(RefusedError, match="nothing was changed") as caught:
@@ -64,9 +69,9 @@ async def test_what_juju_does_not_refresh_is_named_and_replaced_on_request(tmp_p
 
 
 async def test_a_controller_that_ignores_a_change_is_found_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    releases: Releases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with site(tmp_path, "1.10", "1.11") as place:
+    async with site(releases, "1.10", "1.11") as place:
         await place.deploy("1.10")
         refreshing = applications.refresh
 
@@ -90,7 +95,7 @@ class _KilledError(Exception):
     """The process was killed."""
 
 
-async def test_an_upgrade_that_ended_half_way_goes_forward_and_not_back(tmp_path: Path) -> None:
+async def test_an_upgrade_that_ended_half_way_goes_forward_and_not_back(releases: Releases) -> None:
     class Observing(Observer):
         refreshed = 0
 
@@ -99,7 +104,7 @@ async def test_an_upgrade_that_ended_half_way_goes_forward_and_not_back(tmp_path
             if self.refreshed == 3:
                 raise _KilledError
 
-    async with site(tmp_path, "1.10", "1.11") as place:
+    async with site(releases, "1.10", "1.11") as place:
         await place.deploy("1.10")
         with pytest.raises(_KilledError):
             await place.deploy("1.11", observer=Observing())
