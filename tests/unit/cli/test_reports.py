@@ -236,6 +236,15 @@ def test_findings_of_a_rehearsal_are_shown_or_that_there_are_none() -> None:
     lines = printed(WAITED, finding, rehearsed=True)
     assert lines[11].split() == ["finding", "why", "it", "matters"]
     assert lines[13].split() == ["cat", "it", "scratches", "it", "hurts"]
+    console = Console(
+        file=io.StringIO(), width=200, force_terminal=True, color_system="standard", no_color=False
+    )
+    with console.capture() as capture:
+        console.print(finished(WAITED, [finding]))
+    text = capture.get()
+    assert "\x1b[31mit scratches" in text
+    assert "\x1b[1;32mactive and idle: " in text
+    assert "\x1b[2min model kubeflow: deployed" in text
     assert findings_document([finding]) == [
         {"application": "cat", "what": "it scratches", "why": "it hurts"}
     ]
