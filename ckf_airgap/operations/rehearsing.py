@@ -24,6 +24,7 @@ from ckf_airgap.juju.controller.upload import RegistryLogin
 from ckf_airgap.juju.planning.differences import Policy
 from ckf_airgap.juju.planning.live import LiveModel
 from ckf_airgap.juju.planning.planner import plan_deployment
+from ckf_airgap.juju.watching.patience import Patience
 from ckf_airgap.net.limits import DEFAULT_LIMIT
 from ckf_airgap.operations.deploying import Deployment, Manner, deploy_rendering, timed
 from ckf_airgap.operations.observer import Observer
@@ -50,6 +51,10 @@ DEFAULT_REGISTRY: Final = "registry.airgap.internal:5000"
 
 MIN_REHEARSED_IDLE_S: Final = 1.0
 """The idle period of a rehearsal is as much shorter as its clock is faster, down to this."""
+
+
+_MIN_STALL_S: Final = 5.0
+"""How long nothing may change in a rehearsal at least: it may be this machine that is slow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +131,7 @@ async def rehearse(
                     jobs=jobs,
                     idle_period_s=max(MIN_REHEARSED_IDLE_S, DEFAULT_IDLE_PERIOD_S / speed),
                     error_grace_s=max(MIN_REHEARSED_IDLE_S, DEFAULT_ERROR_GRACE_S / speed),
+                    patience=rehearsed_patience(speed),
                     registry_login=registry_login,
                     registry_config=optional_path(registry_config),
                     policy=Policy(
@@ -139,6 +145,16 @@ async def rehearse(
             )
             findings = tuple(controller.models[model].findings)
     return Rehearsal(deployment=deployment, findings=findings)
+
+
+def rehearsed_patience(speed: float) -> Patience:
+    """Return how long is waited for what may need a person, on a clock of that speed."""
+    usual = Patience()
+    return Patience(
+        pull_s=max(MIN_REHEARSED_IDLE_S, usual.pull_s / speed),
+        blocked_s=max(_MIN_STALL_S, usual.blocked_s / speed),
+        stall_s=max(_MIN_STALL_S, usual.stall_s / speed),
+    )
 
 
 def _render_rehearsal(inputs: Inputs, directory: Path) -> tuple[NamedBundle, Rendering]:

@@ -97,17 +97,14 @@ class Uploads:
             str(url).partition("?")[0] for url in (urls if isinstance(urls, list) else [])
         )
 
-    async def charm(self, step: UploadCharm) -> UploadedCharm:
-        """Return the charm of a step, which is sent unless the controller has it.
+    async def send_charm(self, step: UploadCharm) -> UploadedCharm:
+        """Send a charm, unless the controller has it, and let those go on that wait for it.
 
         Raises:
-            AirgapError: why it could not be sent; the same for all that ask for it.
+            AirgapError: why it could not be sent.
             ControllerError: when the controller cannot be reached.
         """
-        if step.path in self._charms:
-            return await self._charms[step.path]
-        charm: asyncio.Future[UploadedCharm] = asyncio.get_running_loop().create_future()
-        self._charms[step.path] = charm
+        charm = self._charm_of(step.path)
         try:
             charm.set_result(await self._charm(step))
         except AirgapError as exc:
@@ -116,6 +113,20 @@ class Uploads:
             charm.cancel()
             raise
         return await charm
+
+    async def charm(self, path: Path) -> UploadedCharm:
+        """Wait until the controller has the charm of a file.
+
+        Raises:
+            AirgapError: why it could not be sent; the same for all that ask for it.
+        """
+        # Who is cancelled while it waits must not take the charm from the others.
+        return await asyncio.shield(self._charm_of(path))
+
+    def _charm_of(self, path: Path) -> asyncio.Future[UploadedCharm]:
+        if path not in self._charms:
+            self._charms[path] = asyncio.get_running_loop().create_future()
+        return self._charms[path]
 
     async def _charm(self, step: UploadCharm) -> UploadedCharm:
         try:
