@@ -125,8 +125,10 @@ async def test_a_call_that_is_refused_as_a_whole(method: str) -> None:
 )
 async def test_an_answer_of_no_shape_is_told_as_that(answer: Any) -> None:
     for method in ("call", "call_each"):
-        with pytest.raises(ControllerError, match="something that is no answer of Juju"):
+        with pytest.raises(ControllerError) as caught:
             await getattr(api(Connection(answer)), method)("Client", "FullStatus")
+        said = "controller c answered Client.FullStatus with something that is no answer of Juju"
+        assert caught.value.message.startswith(said)
 
 
 async def test_a_facade_that_there_is_not() -> None:

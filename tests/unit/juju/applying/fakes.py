@@ -64,6 +64,7 @@ class FakeController:
         self.calls: list[str] = []
         self.params: dict[str, Document] = {}
         self.sent: list[str] = []
+        self.connections = 0
         self.logins: list[PullLogins | None] = []
         self.refuses: dict[str, AirgapError] = {}
         self.loses: dict[str, tuple[int, bool]] = {}
@@ -273,7 +274,8 @@ class FakeController:
         """Return how a plan is carried out on this controller."""
 
         @contextlib.asynccontextmanager
-        async def open_sender(_session: Session, _connections: int) -> AsyncIterator[Any]:
+        async def open_sender(_session: Session, connections: int) -> AsyncIterator[Any]:
+            self.connections = connections
             yield self
 
         tell = events.append if events is not None else None

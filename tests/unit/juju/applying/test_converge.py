@@ -532,6 +532,85 @@ async def test_groups_are_refreshed_when_those_before_them_are_active(charm: Pat
     assert len(waited) == 1
 
 
+async def test_each_group_is_waited_for_once(charm: Path) -> None:
+    names = ("db", "api", "ui", "end")
+    controller = FakeController(**dict.fromkeys(names, "x"))
+    whole = plan(
+        upload(*names, path=charm),
+        *(refresh(name, path=charm) for name in names),
+        providers=(("api", "db"), ("ui", "api"), ("end", "ui")),
+    )
+    waited: list[set[str]] = []
+
+    async def wait(names: frozenset[str]) -> None:
+        waited.append({*names})
+
+    await converge(controller.session(), whole, controller.conduct(wait=wait, jobs=3))
+    assert waited == [{"db"}, {"api"}, {"ui"}]
+    assert controller.connections == 6, "for charms, and as many for resources"
+
+
+async def test_a_failed_provider_takes_only_the_relation_from_what_is_new(charm: Path) -> None:
+    controller = FakeController(api="x", site="x")
+    controller.refuses["SetCharm api"] = refused()
+    whole = plan(
+        upload("api", "late", path=charm),
+        refresh("api", path=charm),
+        deploy("late", path=charm, placement=("zone=a",)),
+        relate("late:x", "api:y"),
+        providers=(("late", "api"),),
+    )
+
+    async def wait(_names: frozenset[str]) -> None:
+        return
+
+    conduct = controller.conduct(
+        wait=wait, ordering=Ordering(prerequisites={"late": frozenset({"site"})})
+    )
+    with pytest.raises(DeploymentRefusedError) as caught:
+        await converge(controller.session(), whole, conduct)
+    assert caught.value.report.deployed == ("late",)
+    assert [step.where for step in caught.value.report.skipped] == ["relation late:x api:y"]
+    sent: Any = controller.params["Deploy"]
+    assert sent["applications"][0]["placement"] == [{"scope": "u", "directive": "zone=a"}]
+
+
+async def test_what_needs_a_failed_prerequisite_is_skipped(charm: Path) -> None:
+    controller = FakeController()
+    controller.refuses["Deploy site"] = refused()
+    whole = plan(
+        upload("site", "late", "later", path=charm),
+        deploy("site", path=charm),
+        deploy("late", path=charm),
+        deploy("later", path=charm),
+    )
+    ordering = Ordering(prerequisites={"late": frozenset({"site"}), "later": frozenset({"late"})})
+    with pytest.raises(DeploymentRefusedError) as caught:
+        await converge(controller.session(), whole, controller.conduct(ordering=ordering))
+    assert [(step.application, step.reason) for step in caught.value.report.skipped] == [
+        ("late", "it comes after site"),
+        ("later", "it comes after late"),
+    ]
+
+
+async def test_only_what_is_not_in_use_stays_noted(charm: Path, other: Path) -> None:
+    controller = FakeController()
+    controller.refuses["Deploy b"] = refused()
+    whole = plan(
+        upload("a", path=charm),
+        upload("b", path=other),
+        deploy("a", path=charm),
+        record("a"),
+        deploy("b", path=other),
+        record("b"),
+    )
+    with pytest.raises(DeploymentRefusedError):
+        await converge(controller.session(), whole, controller.conduct(release="1.11"))
+    notes = notes_of(controller)
+    assert [url.partition("-")[0] for url in notes.charms.values()] == ["local:y"]
+    assert notes.release == "1.11"
+
+
 async def test_prerequisites_are_waited_for_even_in_haste(charm: Path) -> None:
     controller = FakeController(site="x")
     waited: list[frozenset[str]] = []
@@ -642,6 +721,8 @@ async def test_a_wait_that_takes_too_long_ends_it(charm: Path) -> None:
     with pytest.raises(DeploymentTimeoutError) as caught:
         await converge(controller.session(), whole, controller.conduct(wait=wait))
     assert caught.value.report.refreshed == ("db",)
+    assert caught.value.fix == "wait"
+    assert [str(problem) for problem in caught.value.problems] == ["db/0: waiting"]
     assert str(caught.value).startswith("too long; so far 0 of 0 applications were deployed")
     assert controller.of("SetCharm") == ["SetCharm db"]
 
