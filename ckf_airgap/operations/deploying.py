@@ -187,6 +187,7 @@ async def deploy(
     target = target or JujuTarget(model=DEFAULT_MODEL)
     with timed(seconds, "render"):
         rendering = await render_release(inputs.for_model(target.model))
+        release = await in_thread(release_name, inputs, rendering)
     observer.on_rendered(rendering)
     return await deploy_rendering(
         rendering,
@@ -203,7 +204,7 @@ async def deploy(
             jobs=jobs,
             registry_login=registry_login,
             registry_config=optional_path(registry_config),
-            policy=dataclasses.replace(policy or Policy(), release=release_name(inputs, rendering)),
+            policy=dataclasses.replace(policy or Policy(), release=release),
             skip_releases=skip_releases,
             manual_steps_done=manual_steps_done,
             review=review,

@@ -255,6 +255,22 @@ async def test_what_was_uploaded_and_not_used_stays_noted(charm: Path) -> None:
     assert notes_of(controller) == UploadNotes()
 
 
+async def test_what_was_announced_for_a_call_that_was_refused_as_a_whole_stays_noted(
+    charm: Path,
+) -> None:
+    controller = FakeController()
+    blocked = CallRefusedError("the operation has been blocked", is_of_call=True)
+    controller.refuses["Deploy a"] = blocked
+    whole = plan(upload("a", path=charm), deploy("a", path=charm, resources=(image(),)))
+    with pytest.raises(DeploymentRefusedError, match="blocked"):
+        await converge(controller.session(), whole, controller.conduct())
+    assert notes_of(controller).resources == {"a/oci-image": "id-0"}
+    controller.refuses.clear()
+    await converge(controller.session(), whole, controller.conduct())
+    assert controller.of("AddPendingResources") == ["AddPendingResources a"]
+    assert notes_of(controller) == UploadNotes()
+
+
 async def test_notes_are_void_when_file_or_controller_have_changed(charm: Path) -> None:
     controller = FakeController()
     controller.refuses["Deploy a"] = refused()
