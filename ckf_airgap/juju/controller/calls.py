@@ -162,6 +162,7 @@ class LibjujuApi:
                 raise self._unanswered(facade, method, time.monotonic() - started) from exc
             error = _error_of(response)
         if error is not None:
+            error.is_of_call = True
             raise error
         return response
 

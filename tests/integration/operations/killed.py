@@ -72,7 +72,7 @@ async def _kill_when_one_has_happened(made: Shop) -> None:
         sys.executable,
         *("-m", "ckf_airgap", "deploy", directory / "new.yaml", "--model", MODEL),
         *("--charms", directory / "charms-2", "--images", directory / "images.txt"),
-        *("--juju-data", str(made.target.juju_data), "--idle", "50ms", "--timeout", "60s"),
+        *("--juju-data", str(made.target.juju_data), "--idle", "0.05s", "--timeout", "60s"),
         env={**os.environ, "PYTHONPATH": str(_ROOT)},
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
