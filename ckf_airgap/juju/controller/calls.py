@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from ckf_airgap.concurrency import Deadline, timeout
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import ControllerError
 from ckf_airgap.juju.controller.api import (
+    PASSING,
     CallRefusedError,
     ConnectionLostError,
     JujuTimeouts,
@@ -42,6 +44,9 @@ _ODD: Final = (TypeError, ValueError, KeyError, AttributeError, RecursionError)
 
 _REPEATS: Final = 5
 """How often a call that only reads is made again when the connection breaks each time."""
+
+_BUSY_DELAYS_S: Final = (0.1, 0.3, 1.0, 3.0)
+"""Seconds before a controller that is busy is asked again."""
 
 
 class Restoring(Protocol):
@@ -110,7 +115,21 @@ class LibjujuApi:
             return [_error_of(entry) or entry for entry in _entries(response, what)]
 
     async def _response(self, facade: str, method: str, params: Document | None) -> Document:
-        """Return the response to a call, which has no error as a whole."""
+        """Return the response to a call, which has no error as a whole.
+
+        A controller that is busy is asked again: it has done nothing.
+        """
+        for delay_s in (*_BUSY_DELAYS_S, None):
+            try:
+                return await self._answered(facade, method, params)
+            except CallRefusedError as exc:
+                if exc.code not in PASSING or delay_s is None or self._deadline.is_over:
+                    raise
+            await asyncio.sleep(self._deadline.left_s(delay_s) or 0.0)
+        raise AssertionError("unreachable")
+
+    async def _answered(self, facade: str, method: str, params: Document | None) -> Document:
+        """Return the response to a call; one that only reads is made again when it is lost."""
         repeats = 0
         while True:
             if self._link is not None:

@@ -9,8 +9,15 @@ from hypothesis import strategies as st
 from ckf_airgap.errors import Problem
 from ckf_airgap.juju.snapshots.clock import ControllerClock
 from ckf_airgap.juju.snapshots.snapshot import ModelSnapshot, RelationSnapshot, UnitSnapshot
-from ckf_airgap.juju.watching.idle import Evidence, IdleTracker, Verdict
-from ckf_airgap.juju.watching.obstacles import HeldResource, Obstacle, marks_of, worst_first
+from ckf_airgap.juju.watching import idle
+from ckf_airgap.juju.watching.idle import MARKS_S, Evidence, IdleTracker, Verdict
+from ckf_airgap.juju.watching.obstacles import (
+    HeldResource,
+    Obstacle,
+    marks_of,
+    obstacles_of,
+    worst_first,
+)
 from ckf_airgap.juju.watching.patience import EndKind, Patience
 from tests.unit.juju.states import changed, model, unit
 
@@ -358,6 +365,33 @@ def test_an_application_that_misses_its_goal_has_the_status_that_it_has() -> Non
         assert (obstacle.status, obstacle.unit) == (status, None)
 
 
+def test_an_error_about_an_image_says_so_though_nothing_is_pulled() -> None:
+    (obstacle,) = whole().observe(model(unit("a/0", "error: bad image option")), 0).obstacles
+    assert not obstacle.is_pull
+    assert "check that the image is in the registry" in obstacle.problem("m").fix
+
+
+def test_what_has_been_looked_at_is_not_looked_at_again_unless_something_is_new(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked: list[str] = []
+
+    def noting(name: str, *rest: object) -> object:
+        looked.append(name)
+        return obstacles_of(name, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(idle, "obstacles_of", noting)
+    subject, snapshot = whole(), model(unit("a/0"), unit("b/0"))
+    held = {"a/0": HeldResource(name="x", changed_at="t")}
+    other = changed(snapshot, "b", exposed=True)
+    for seen, known in ((snapshot, None), (snapshot, None), (other, None)):
+        subject.observe(seen, 0, known)
+    assert looked == ["a", "b", "b"]
+    for _ in range(2):
+        subject.observe(other, 0, Evidence(held=held))
+    assert looked == ["a", "b", "b", "a", "b"]
+
+
 # The model, and not a list.
 
 
@@ -487,6 +521,27 @@ def test_what_units_said_before_a_change_does_not_count() -> None:
     ]
     after = model(unit("a/0", since="t2"), unit("a/2", since="t1"), unit("b/0"))
     assert subject.observe(after, 1).done
+
+
+def test_a_unit_that_does_nothing_for_long_enough_has_nothing_to_do() -> None:
+    before = model(unit("a/0"), unit("b/0", "waiting"))
+    subject = IdleTracker(
+        {"a": 1}, marks=marks_of(before, ["a", "b"]), idle_period_s=10, patience=ENDLESS
+    )
+    first = subject.observe(before, 1000)
+    assert first.next_check_at == 1000 + MARKS_S
+    assert [obstacle.is_unmoved for obstacle in first.obstacles] == [True]
+    assert len(subject.observe(before, 999 + MARKS_S).obstacles) == 1
+    last = subject.observe(before, 1000 + MARKS_S)
+    assert (last.obstacles, last.next_check_at) == ((), 1010 + MARKS_S)
+    assert subject.observe(before, 1010 + MARKS_S).done
+
+
+def test_other_obstacles_are_no_matter_of_marks() -> None:
+    before = model(unit("a/0", "waiting"))
+    subject = IdleTracker({"a": 1}, marks=marks_of(before, ["a"]), patience=ENDLESS)
+    verdict = subject.observe(before, 0)
+    assert (whats(verdict), verdict.next_check_at) == (["a/0 waiting"], None)
 
 
 def test_a_time_that_is_not_known_is_no_mark() -> None:
