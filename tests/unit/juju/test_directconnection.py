@@ -135,6 +135,8 @@ async def test_it_logs_in_and_knows_what_can_be_called(
     assert login["params"]["credentials"] == "p"
     assert authorization(connection) == "Basic dXNlci1hZG1pbjpw"
     assert connection.username == "admin"
+    assert "BEGIN CERTIFICATE" in str(connection.cacert)
+    assert [task.get_name() for task in asyncio.all_tasks()].count("juju receiver") == 2
     await plain.close()
     assert not plain.is_open
 
