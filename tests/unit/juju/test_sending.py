@@ -46,6 +46,7 @@ async def scripted(
 ) -> AsyncIterator[Callable[..., Awaitable[HttpAccess]]]:
     """Makes a server that answers one request after the other with a status and a body."""
     servers: list[web.AppRunner] = []
+    over = asyncio.Event()
 
     async def start(
         *answers: tuple[int, str],
@@ -61,7 +62,7 @@ async def scripted(
                 requests.append(request)
             status, text = remaining.pop(0)
             if not status:
-                await asyncio.sleep(30)
+                await over.wait()
             return web.Response(status=status, text=text, headers=headers)
 
         application = web.Application(client_max_size=10_000_000)
@@ -83,6 +84,7 @@ async def scripted(
         )
 
     yield start
+    over.set()
     for runner in servers:
         await runner.cleanup()
 
