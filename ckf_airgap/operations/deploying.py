@@ -97,6 +97,7 @@ class Deployment:
         images: Each image of the rendering, as read back from the model; none after a dry run.
         remaining: In what the model still differs from the bundle after the deployment.
         upgrade: From which releases the plan leads to the one that is deployed.
+        outages: Each time that the connection to the controller was lost and restored.
         hidden: Images that only files of the charms name; ``None`` when they were not searched,
             as stand-ins are not.
         seconds: How long each part took: ``render``, ``connect``, ``deploy``, ``wait``.
@@ -109,6 +110,7 @@ class Deployment:
     images: tuple[ImageInModel, ...] = field(default=(), repr=False)
     remaining: tuple[Difference, ...] = field(default=(), repr=False)
     upgrade: Upgrade = field(default_factory=Upgrade)
+    outages: tuple[Problem, ...] = ()
     hidden: HiddenImages | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
 
@@ -120,6 +122,7 @@ class Deployment:
             *self.rendering.warnings,
             *self.plan.warnings,
             *self.upgrade.warnings,
+            *self.outages,
             *hidden,
         )
 
@@ -370,7 +373,9 @@ async def _deploy(
         remaining = remaining_of(await planner.plan(), plan) if plan.steps else ()
         known = planner.known
         images = () if known is None else images_in_model(rendering, known, manner.policy.only)
-        return dataclasses.replace(done, images=images, remaining=remaining)
+        return dataclasses.replace(
+            done, images=images, remaining=remaining, outages=session.outages
+        )
 
 
 def _acting(plan: Plan) -> set[str]:
