@@ -312,6 +312,11 @@ async def _deploy(
             on_change=observer.on_change,
             on_progress=observer.on_progress,
         )
+
+        async def settle(applications: frozenset[str]) -> None:
+            left_s = session.deadline.left_s(manner.timeout_s)
+            await wait(applications=applications, timeout_s=left_s or 0.0)
+
         planner = ModelPlanner(session, rendering, auth, manner.policy)
         ordering = ordering_of(rendering, manner.policy.release, upgrades)
         with timed(seconds, "deploy"):
@@ -330,7 +335,7 @@ async def _deploy(
             marks |= marks_of(session.feed.snapshot(), _acting(plan))
             conduct = Conduct(
                 ordering=ordering,
-                wait=lambda names: wait(applications=names),
+                wait=settle,
                 waits_for_groups=manner.wait_idle,
                 replan=planner.plan,
                 notes=planner.known.notes if planner.known is not None else None,
@@ -345,8 +350,16 @@ async def _deploy(
         )
         if manner.wait_idle:
             session.deadline.until = time.monotonic() + manner.timeout_s + CALLS_OUTLAST_S
+            if marks:
+                # Units do nothing about a change that the controller has not made.
+                for difference in remaining_of(await planner.plan(), plan):
+                    marks.pop(difference.application, None)
             with timed(seconds, "wait"):
-                scales = {name: app.scale for name, app in bundle.applications.items()}
+                scales = {
+                    name: application.scale
+                    for name, application in bundle.applications.items()
+                    if manner.policy.only is None or name in manner.policy.only
+                }
                 waited = await wait(
                     applications=scales,
                     expected_scale=scales,
@@ -355,7 +368,8 @@ async def _deploy(
             done = dataclasses.replace(done, waited=waited)
         # What was asked for may not be what is: nobody but the model knows.
         remaining = remaining_of(await planner.plan(), plan) if plan.steps else ()
-        images = images_in_model(rendering, planner.known) if planner.known is not None else ()
+        known = planner.known
+        images = () if known is None else images_in_model(rendering, known, manner.policy.only)
         return dataclasses.replace(done, images=images, remaining=remaining)
 
 

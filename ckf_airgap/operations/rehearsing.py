@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,8 +17,10 @@ from ckf_airgap.facts.defaults import (
     DEFAULT_SPEED,
 )
 from ckf_airgap.facts.releases import needed_endpoints
+from ckf_airgap.files.paths import StrPath, optional_path
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.juju.controller.store import JujuTarget
+from ckf_airgap.juju.controller.upload import RegistryLogin
 from ckf_airgap.juju.planning.differences import Policy
 from ckf_airgap.juju.planning.live import LiveModel
 from ckf_airgap.juju.planning.planner import plan_deployment
@@ -77,6 +79,9 @@ async def rehearse(
     timeout_s: float = DEFAULT_REHEARSAL_TIMEOUT_S,
     jobs: int = DEFAULT_LIMIT,
     script_file: Path | None = None,
+    registry_login: RegistryLogin | None = None,
+    registry_config: StrPath | None = None,
+    only: Iterable[str] | None = None,
     observer: Observer | None = None,
 ) -> Rehearsal:
     """Deploy a bundle on an embedded controller that lives as long as the rehearsal.
@@ -89,6 +94,9 @@ async def rehearse(
         timeout_s: How long to wait until everything is active and idle, in real seconds.
         jobs: How many charms are uploaded and deployed at once.
         script_file: What units do, as a YAML file (docs/testing.md); read again when it changes.
+        registry_login: The login with which images of the registry are pulled, as for `deploy`.
+        registry_config: A ``config.json`` of Docker with logins, as for `deploy`.
+        only: The applications of the bundle to deploy; all of them when omitted.
         observer: Is notified of progress.
 
     Raises:
@@ -124,7 +132,12 @@ async def rehearse(
                     idle_period_s=max(MIN_REHEARSED_IDLE_S, DEFAULT_IDLE_PERIOD_S / speed),
                     error_grace_s=max(MIN_REHEARSED_IDLE_S, DEFAULT_ERROR_GRACE_S / speed),
                     patience=rehearsed_patience(speed),
-                    policy=Policy(release=release_name(inputs, rendering)),
+                    registry_login=registry_login,
+                    registry_config=optional_path(registry_config),
+                    policy=Policy(
+                        release=release_name(inputs, rendering),
+                        only=None if only is None else frozenset(only),
+                    ),
                 ),
                 observer,
                 seconds,

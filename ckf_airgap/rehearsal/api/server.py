@@ -23,7 +23,6 @@ from ckf_airgap.rehearsal.api.resourceuploads import ResourceUploads
 from ckf_airgap.rehearsal.api.session import Session
 from ckf_airgap.rehearsal.api.tls import Certificates
 from ckf_airgap.rehearsal.model.state import Address, ControllerState
-from ckf_airgap.rehearsal.wire import Request
 
 log = logging.getLogger(__name__)
 
@@ -157,8 +156,11 @@ class Server:
     def _restart(self, for_s: float) -> None:
         """Close every connection and the port, and open the port again after some seconds.
 
-        Everything else goes on: the state is in memory, and units live by their own clock.
+        Everything else goes on: the state is in memory, and units live by their own clock. A
+        controller that is being restarted is not restarted once more.
         """
+        if self._restarts:
+            return
         task = asyncio.create_task(self._shut(for_s), name="restart")
         self._restarts.add(task)
         task.add_done_callback(self._restarted)
@@ -279,12 +281,11 @@ class _Connection:
 
     async def _answer(self, session: Session, frame: str) -> None:
         try:
-            request = Request.parse(frame)
+            answer = await self._injection.served(self, session, frame)
         except ValueError as error:
             log.warning("closing a connection that sent no request: %s", error)
             await self._close(WSCloseCode.UNSUPPORTED_DATA)
             return
-        answer = await self._injection.served(self, session, request)
         if answer is None:
             return
         await self._speaking.wait()

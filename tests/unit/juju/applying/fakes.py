@@ -28,6 +28,17 @@ from ckf_airgap.juju.controller.upload import UploadedCharm
 from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.planning.steps import ResourceUpload
 
+FACADES = {
+    "AddPendingResources": "Resources",
+    "FullStatus": "Client",
+    "Get": "Annotations",
+    "List": "Charms",
+    "ModifyOfferAccess": "ApplicationOffers",
+    "Offer": "ApplicationOffers",
+    "Set": "Annotations",
+}
+"""The facade of each method that is not one of ``Application``."""
+
 
 class FakeController:
     """One model: applications with their charms, relations, annotations.
@@ -39,6 +50,8 @@ class FakeController:
         refuses: The error of what is asked: of ``Deploy a``, or of an upload as in `sent`.
         loses: After how many more calls of a method the connection is lost, by the method; whether
             the call is carried out all the same.
+        sends_in_s: How long an upload takes, if it is not a moment.
+        logins: The logins that came with each resource.
         going: How often more a removed application is listed, before it is gone.
     """
 
@@ -51,9 +64,12 @@ class FakeController:
         self.calls: list[str] = []
         self.params: dict[str, Document] = {}
         self.sent: list[str] = []
+        self.connections = 0
+        self.logins: list[PullLogins | None] = []
         self.refuses: dict[str, AirgapError] = {}
         self.loses: dict[str, tuple[int, bool]] = {}
         self.going: dict[str, int] = {}
+        self.sends_in_s: dict[str, float] = {}
         self.under_way: set[str] = set()
         self.before: Callable[[str], None] = lambda _: None
         """Called before each call is carried out."""
@@ -62,6 +78,7 @@ class FakeController:
 
     async def call(self, facade: str, method: str, params: Document | None = None) -> Document:
         """Carry out a call; raise the first error."""
+        assert facade == FACADES.get(method, "Application"), method
         response = await self._response(method, params or {})
         for entry in cast("list[Any]", response.get("results", [])):
             if isinstance(entry, CallRefusedError):
@@ -72,6 +89,7 @@ class FakeController:
         self, facade: str, method: str, params: Document | None = None
     ) -> list[Document | CallRefusedError]:
         """Carry out a call; return the outcome of each entry."""
+        assert facade == FACADES.get(method, "Application"), method
         response = await self._response(method, params or {})
         return cast("list[Document | CallRefusedError]", response["results"])
 
@@ -186,6 +204,7 @@ class FakeController:
         return {"results": [{"annotations": {**self.annotations.get(tag, {})}} for tag in tags]}
 
     def on_list(self, params: Document) -> Document:
+        assert params == {"names": []}
         return {"charm-urls": [*self.charms]}
 
     def on_full_status(self, params: Document) -> Document:
@@ -233,13 +252,14 @@ class FakeController:
         auth: PullLogins | None = None,
     ) -> None:
         """Take a resource."""
+        self.logins.append(auth)
         assert pending_id is None or self.pending[pending_id] == f"{application}/{resource.name}"
         await self._send(f"{application}/{resource.name}={resource.value} {pending_id}")
 
     async def _send(self, what: str) -> None:
         self.sent.append(what)
         self.under_way.add(what)
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(self.sends_in_s.get(what, 0.001))
         self.under_way.discard(what)
         if what in self.refuses:
             raise self.refuses[what]
@@ -254,7 +274,8 @@ class FakeController:
         """Return how a plan is carried out on this controller."""
 
         @contextlib.asynccontextmanager
-        async def open_sender(_session: Session, _connections: int) -> AsyncIterator[Any]:
+        async def open_sender(_session: Session, connections: int) -> AsyncIterator[Any]:
+            self.connections = connections
             yield self
 
         tell = events.append if events is not None else None

@@ -132,3 +132,11 @@ async def test_cancelling_who_makes_the_call_frees_the_others() -> None:
     done = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
     assert [type(error) for error in done] == [asyncio.CancelledError] * 2
     assert await asyncio.wait_for(batches.add("d"), 5) == "d!"
+
+
+async def test_calls_that_are_over_leave_room_for_no_more_than_there_was() -> None:
+    controller = Controller()
+    batches = Batches(controller.send, most=1)
+    for names in ("a", "bc", "def"):
+        await outcomes(batches, names)
+    assert controller.most_under_way == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import re
 import time
@@ -21,6 +22,7 @@ from ckf_airgap.errors import (
 )
 from ckf_airgap.juju.applying.converge import converge, refuse_haste
 from ckf_airgap.juju.applying.events import DeployEvent
+from ckf_airgap.juju.applying.execution import upload_order
 from ckf_airgap.juju.applying.failures import (
     DeploymentCutOffError,
     DeploymentFailedError,
@@ -342,6 +344,82 @@ async def test_a_charm_that_cannot_be_sent_is_told_once(tmp_path: Path, charm: P
         )
 
 
+async def test_a_charm_is_sent_although_a_resource_of_one_who_waits_for_it_is_refused(
+    charm: Path,
+) -> None:
+    for first in ("a", "b"):  # who asks for it, and who waits for it
+        controller = FakeController()
+        controller.sends_in_s = {"x.charm": 0.02}
+        controller.refuses[f"{first}/oci-image=r/x:1 id-0"] = RefusedError("full")
+        controller.refuses[f"{first}/oci-image=r/x:1 id-1"] = RefusedError("full")
+        whole = plan(
+            *(deploy(name, path=charm, resources=(image(),)) for name in ("a", "b")),
+            deploy("c", path=charm),
+            upload("a", "b", "c", path=charm),
+        )
+        with pytest.raises(DeploymentRefusedError, match="1 of 4 steps failed") as caught:
+            await converge(controller.session(), whole, controller.conduct())
+        assert caught.value.report.uploads == 1
+        assert {*controller.applications} == {"a", "b", "c"} - {first}
+
+
+async def test_a_charm_on_its_way_is_not_sent_again_when_the_connection_breaks(
+    charm: Path, other: Path
+) -> None:
+    controller = FakeController()
+    controller.sends_in_s = {"x.charm": 0.1}
+    controller.loses["Deploy"] = (1, False)
+    whole = plan(
+        upload("a", path=charm),
+        deploy("a", path=charm),
+        upload("b", path=other),
+        deploy("b", path=other),
+    )
+    conduct = controller.conduct(replan=replanning(whole))
+    report = await converge(controller.session(), whole, conduct)
+    assert (report.interruptions, report.uploads) == (1, 2)
+    assert sorted(controller.sent) == ["x.charm", "y.charm"]
+
+
+async def test_a_charm_that_was_cut_off_is_sent_again(charm: Path) -> None:
+    controller = FakeController()
+    controller.refuses["x.charm"] = ConnectionLostError("it broke")
+    whole = plan(upload("a", path=charm), deploy("a", path=charm))
+
+    async def replan() -> Plan:
+        del controller.refuses["x.charm"]
+        return whole
+
+    report = await converge(controller.session(), whole, controller.conduct(replan=replan))
+    assert (report.uploads, controller.sent) == (1, ["x.charm", "x.charm"])
+
+
+async def test_a_charm_is_noted_before_it_is_used_also_when_noting_it_was_cut_off(
+    charm: Path,
+) -> None:
+    controller = FakeController()
+    controller.loses["Set"] = (1, False)
+    whole = plan(upload("a", path=charm), deploy("a", path=charm))
+    conduct = controller.conduct(replan=replanning(whole))
+    report = await converge(controller.session(), whole, conduct)
+    assert report.uploads == 1
+    assert controller.of("Set", "Deploy")[:3] == ["Set model-u", "Set model-u", "Deploy a"]
+
+
+async def test_what_is_being_sent_is_stopped_when_the_deployment_is(charm: Path) -> None:
+    controller = FakeController()
+    controller.sends_in_s = {"x.charm": 60}
+    whole = plan(upload("a", path=charm), deploy("a", path=charm))
+    task = asyncio.ensure_future(converge(controller.session(), whole, controller.conduct()))
+    while "x.charm" not in controller.under_way:  # noqa: ASYNC110 - a fake tells nobody
+        await asyncio.sleep(0.001)
+    before = asyncio.all_tasks()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert {one for one in before if not one.done()} == {asyncio.current_task()}
+
+
 async def test_relations_are_made_side_by_side_and_those_that_exist_are_no_failure() -> None:
     controller = FakeController(a="x", b="x", c="x", d="x")
     controller.relations = ["a:x b:y"]
@@ -384,7 +462,7 @@ async def test_a_relation_that_does_not_go_is_told(
         )
     (problem,) = caught.value.problems
     assert problem.where == "relation a:old b:old"
-    assert re.match(r"it was removed, and is still there after 0\.(09|1)\d* s: ", problem.what)
+    assert re.match(r"it was removed, and is still there after [01]\.\d+ s: ", problem.what)
     assert "unit a/0 is executing; unit b/0 is executing" in problem.what
 
 
@@ -452,6 +530,85 @@ async def test_groups_are_refreshed_when_those_before_them_are_active(charm: Pat
     again = FakeController(db="x", api="x", ui="x", dash="x")
     await converge(again.session(), whole, again.conduct(wait=wait, waits_for_groups=False))
     assert len(waited) == 1
+
+
+async def test_each_group_is_waited_for_once(charm: Path) -> None:
+    names = ("db", "api", "ui", "end")
+    controller = FakeController(**dict.fromkeys(names, "x"))
+    whole = plan(
+        upload(*names, path=charm),
+        *(refresh(name, path=charm) for name in names),
+        providers=(("api", "db"), ("ui", "api"), ("end", "ui")),
+    )
+    waited: list[set[str]] = []
+
+    async def wait(names: frozenset[str]) -> None:
+        waited.append({*names})
+
+    await converge(controller.session(), whole, controller.conduct(wait=wait, jobs=3))
+    assert waited == [{"db"}, {"api"}, {"ui"}]
+    assert controller.connections == 6, "for charms, and as many for resources"
+
+
+async def test_a_failed_provider_takes_only_the_relation_from_what_is_new(charm: Path) -> None:
+    controller = FakeController(api="x", site="x")
+    controller.refuses["SetCharm api"] = refused()
+    whole = plan(
+        upload("api", "late", path=charm),
+        refresh("api", path=charm),
+        deploy("late", path=charm, placement=("zone=a",)),
+        relate("late:x", "api:y"),
+        providers=(("late", "api"),),
+    )
+
+    async def wait(_names: frozenset[str]) -> None:
+        return
+
+    conduct = controller.conduct(
+        wait=wait, ordering=Ordering(prerequisites={"late": frozenset({"site"})})
+    )
+    with pytest.raises(DeploymentRefusedError) as caught:
+        await converge(controller.session(), whole, conduct)
+    assert caught.value.report.deployed == ("late",)
+    assert [step.where for step in caught.value.report.skipped] == ["relation late:x api:y"]
+    sent: Any = controller.params["Deploy"]
+    assert sent["applications"][0]["placement"] == [{"scope": "u", "directive": "zone=a"}]
+
+
+async def test_what_needs_a_failed_prerequisite_is_skipped(charm: Path) -> None:
+    controller = FakeController()
+    controller.refuses["Deploy site"] = refused()
+    whole = plan(
+        upload("site", "late", "later", path=charm),
+        deploy("site", path=charm),
+        deploy("late", path=charm),
+        deploy("later", path=charm),
+    )
+    ordering = Ordering(prerequisites={"late": frozenset({"site"}), "later": frozenset({"late"})})
+    with pytest.raises(DeploymentRefusedError) as caught:
+        await converge(controller.session(), whole, controller.conduct(ordering=ordering))
+    assert [(step.application, step.reason) for step in caught.value.report.skipped] == [
+        ("late", "it comes after site"),
+        ("later", "it comes after late"),
+    ]
+
+
+async def test_only_what_is_not_in_use_stays_noted(charm: Path, other: Path) -> None:
+    controller = FakeController()
+    controller.refuses["Deploy b"] = refused()
+    whole = plan(
+        upload("a", path=charm),
+        upload("b", path=other),
+        deploy("a", path=charm),
+        record("a"),
+        deploy("b", path=other),
+        record("b"),
+    )
+    with pytest.raises(DeploymentRefusedError):
+        await converge(controller.session(), whole, controller.conduct(release="1.11"))
+    notes = notes_of(controller)
+    assert [url.partition("-")[0] for url in notes.charms.values()] == ["local:y"]
+    assert notes.release == "1.11"
 
 
 async def test_prerequisites_are_waited_for_even_in_haste(charm: Path) -> None:
@@ -542,6 +699,9 @@ def test_which_applications_failed() -> None:
     assert failing(error, awaited) == {"a": "a/0: bad", "b": "all is lost"}
     error.applications = ("a", "elsewhere")
     assert failing(error, awaited) == {"a": "a/0: bad"}
+    own = WorkloadError("x", problems=[Problem("bad", "b")])
+    own.applications = ("b",)
+    assert failing(own, awaited) == {"b": "b: bad"}
     error.applications = ("elsewhere",)
     assert {*failing(error, awaited)} == {"a", "b"}
 
@@ -561,6 +721,8 @@ async def test_a_wait_that_takes_too_long_ends_it(charm: Path) -> None:
     with pytest.raises(DeploymentTimeoutError) as caught:
         await converge(controller.session(), whole, controller.conduct(wait=wait))
     assert caught.value.report.refreshed == ("db",)
+    assert caught.value.fix == "wait"
+    assert [str(problem) for problem in caught.value.problems] == ["db/0: waiting"]
     assert str(caught.value).startswith("too long; so far 0 of 0 applications were deployed")
     assert controller.of("SetCharm") == ["SetCharm db"]
 
@@ -587,6 +749,63 @@ async def test_what_juju_cannot_change_is_refused_before_anything_is_done() -> N
         "application a: it moves (replace)"
     ]
     assert controller.calls == []
+
+
+async def test_what_juju_cannot_change_any_more_ends_a_deployment_that_was_cut() -> None:
+    controller = FakeController(a="x", b="x")
+    controller.loses["AddRelation"] = (1, False)
+    whole = plan(Scale(application="a", scale=2, was=1), relate("a:x", "b:y"))
+    moved = dataclasses.replace(
+        whole, refused=(Refusal(application="b", kind="storage", what="it moves"),)
+    )
+    with pytest.raises(DeploymentRefusedError, match="was changed meanwhile") as caught:
+        await converge(controller.session(), whole, controller.conduct(replan=replanning(moved)))
+    assert [str(problem) for problem in caught.value.problems] == ["application b: it moves"]
+    assert caught.value.report.changed == ("a",)
+    assert "so far 0 of 0 applications were deployed" in caught.value.message
+
+
+async def test_the_logins_go_with_every_resource(charm: Path) -> None:
+    logins: Any = object()
+    controller = FakeController(b="local:x-9")
+    whole = plan(
+        upload("a", path=charm),
+        deploy("a", path=charm, resources=(image(),)),
+        AttachResources(application="b", resources=(image(),)),
+    )
+    await converge(controller.session(), whole, controller.conduct(logins=logins))
+    assert controller.logins == [logins, logins]
+
+
+async def test_too_few_announced_resources_are_a_refusal(
+    charm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller = FakeController()
+    monkeypatch.setattr(controller, "on_add_pending_resources", lambda _: {"pending-ids": []})
+    whole = plan(
+        upload("a", "b", path=charm),
+        deploy("a", path=charm, resources=(image(),)),
+        deploy("b", path=charm),
+    )
+    with pytest.raises(DeploymentRefusedError, match="did not accept all resources") as caught:
+        await converge(controller.session(), whole, controller.conduct())
+    assert caught.value.report.deployed == ("b",), "the charm is not taken from the others"
+
+
+def test_hubs_are_uploaded_first_and_then_the_largest() -> None:
+    small, large, hub = (
+        upload("s", path="s", size=1),
+        upload("l", path="l", size=9),
+        upload("h", path="h", size=0),
+    )
+    four = [relate(f"x{number}:a", "h:b") for number in range(4)]
+    assert upload_order([small, hub, large], four) == [large, small, hub]
+    five = [*four, relate("h:c", "y:d")]
+    assert upload_order([small, hub, large], five) == [hub, large, small]
+    shared = upload("s", "h", path="s", size=1)
+    assert upload_order([large, shared], five) == [shared, large]
+    six = [*five, *(relate(f"x{number}:a", "l:b") for number in range(6))]
+    assert upload_order([small, hub, large], six) == [large, hub, small]
 
 
 async def test_a_lost_answer_is_looked_up_and_not_asked_for_again(charm: Path, other: Path) -> None:

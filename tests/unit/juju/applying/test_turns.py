@@ -96,3 +96,13 @@ async def test_one_that_is_cancelled_keeps_no_turn() -> None:
     await asyncio.gather(task, return_exceptions=True)
     turns.arrived("a")
     assert await asyncio.wait_for(turns.turn(("a", "b")), 5) == ""
+
+
+async def test_a_turn_that_was_given_to_one_that_is_cancelled_goes_on() -> None:
+    turns = Turns()
+    task = asyncio.ensure_future(turns.turn(("a", "b")))
+    await asyncio.sleep(0)
+    turns.arrived("a")  # gives the turn, which the task has not seen yet
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert await asyncio.wait_for(turns.turn(("a", "c")), 5) == ""
