@@ -16,6 +16,7 @@ from ckf_airgap.bundle.checks import Setting as Setting
 from ckf_airgap.bundle.exposure import ExposedEndpoint as ExposedEndpoint
 from ckf_airgap.bundle.exposure import Offer as Offer
 from ckf_airgap.bundle.login import ImageLogin as ImageLogin
+from ckf_airgap.bundle.login import PullLogins as PullLogins
 from ckf_airgap.bundle.merge import merge_documents as merge_documents
 from ckf_airgap.charmhub.channel import Channel as Channel
 from ckf_airgap.charmhub.download import CharmBytes as CharmBytes
@@ -151,6 +152,8 @@ from ckf_airgap.juju.controller.store import JujuTarget as JujuTarget
 from ckf_airgap.juju.controller.store import StoredController as StoredController
 from ckf_airgap.juju.controller.upload import RegistryAuth as RegistryAuth
 from ckf_airgap.juju.controller.upload import RegistryLogin as RegistryLogin
+from ckf_airgap.juju.controller.upload import UploadedCharm as UploadedCharm
+from ckf_airgap.juju.controller.upload import Uploader as Uploader
 from ckf_airgap.juju.planning.charmshape import CharmShape as CharmShape
 from ckf_airgap.juju.planning.differences import Difference as Difference
 from ckf_airgap.juju.planning.differences import Foreign as Foreign

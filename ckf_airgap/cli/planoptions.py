@@ -49,6 +49,16 @@ def naming_create_model() -> Iterator[None]:
         ) from missing
 
 
+only_option = click.option(
+    "--application",
+    "only",
+    multiple=True,
+    metavar="APP",
+    help="Only this application of the bundle; may be repeated.",
+)
+"""``--application``, as ``only``"""
+
+
 def policy_options(function: _F) -> _F:
     """Add the options that say how far a plan may go, as one argument ``policy``."""
 
@@ -71,13 +81,7 @@ def policy_options(function: _F) -> _F:
 
     return apply(
         [
-            click.option(
-                "--application",
-                "only",
-                multiple=True,
-                metavar="APP",
-                help="Only this application of the bundle; may be repeated.",
-            ),
+            only_option,
             click.option(
                 "--prune",
                 is_flag=True,

@@ -14,6 +14,7 @@ from ckf_airgap.cli.options import (
     timeout_option,
     verbosity_options,
 )
+from ckf_airgap.cli.planoptions import login_options, only_option
 from ckf_airgap.cli.renderoptions import rendering_options
 from ckf_airgap.cli.terminal import Terminal
 from ckf_airgap.cli.wording import plural
@@ -23,7 +24,7 @@ from ckf_airgap.facts.defaults import DEFAULT_MODEL, DEFAULT_SPEED
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ckf_airgap import Inputs
+    from ckf_airgap import Inputs, RegistryLogin
 
 SCHEMA: Final = "ckf-airgap/rehearse/v1"
 
@@ -48,6 +49,8 @@ Examples, the second with everything that was carried over:
     help="How much faster units settle than in a cluster.",
 )
 @script_option
+@only_option
+@login_options
 @timeout_option("5m")
 @jobs_option
 @json_option
@@ -58,6 +61,9 @@ def command(
     model: str,
     speed: float,
     script_file: Path | None,
+    only: tuple[str, ...],
+    registry_login: RegistryLogin | None,
+    registry_config: Path | None,
     timeout: float,
     jobs: int,
 ) -> None:
@@ -85,6 +91,9 @@ def command(
         timeout_s=timeout,
         jobs=jobs,
         script_file=script_file,
+        registry_login=registry_login,
+        registry_config=registry_config,
+        only=only or None,
         observer=view,
     )
     try:

@@ -32,12 +32,15 @@ class ImageInModel:
         return document if self.seen else {**document, "target": None}
 
 
-def images_in_model(rendering: Rendering, known: KnownModel) -> tuple[ImageInModel, ...]:
+def images_in_model(
+    rendering: Rendering, known: KnownModel, only: frozenset[str] | None = None
+) -> tuple[ImageInModel, ...]:
     """Look for each image of a rendering in the model.
 
     Args:
         rendering: What was deployed.
         known: The model, as it was read after that.
+        only: The applications that were deployed; ``None`` for all.
     """
     bundle, charms = rendering.bundle, rendering.charms
     live, wanted = known.live, known.identities
@@ -60,4 +63,5 @@ def images_in_model(rendering: Rendering, known: KnownModel) -> tuple[ImageInMod
     return tuple(
         ImageInModel(replacement=replacement, seen=seen(replacement.need))
         for replacement in rendering.replacements
+        if only is None or replacement.need.application in only
     )

@@ -43,8 +43,20 @@ from ckf_airgap.juju.planning.differences import Difference, Policy
 from ckf_airgap.juju.planning.live import LiveModel
 from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.planning.planner import plan_deployment
+from ckf_airgap.juju.planning.steps import (
+    AttachResources,
+    RefreshApplication,
+    ResetOptions,
+    SetOptions,
+)
+from ckf_airgap.juju.watching.obstacles import marks_of
 from ckf_airgap.juju.watching.patience import Patience
-from ckf_airgap.juju.watching.watch import DEFAULT_TIMEOUT_S, WaitReport, wait_active_idle
+from ckf_airgap.juju.watching.watch import (
+    CALLS_OUTLAST_S,
+    DEFAULT_TIMEOUT_S,
+    WaitReport,
+    wait_active_idle,
+)
 from ckf_airgap.net.limits import DEFAULT_LIMIT
 from ckf_airgap.operations.confirming import ImageInModel, images_in_model
 from ckf_airgap.operations.hidden import HiddenImages, looking_for_hidden
@@ -287,9 +299,11 @@ async def _deploy(
     ) as session:
         seconds["connect"] = time.monotonic() - started
         observer.on_connected(session)
+        marks: dict[str, dict[str, str]] = {}
         wait = functools.partial(
             wait_active_idle,
             session,
+            marks=marks,
             timeout_s=manner.timeout_s,
             idle_period_s=manner.idle_period_s,
             error_grace_s=manner.error_grace_s,
@@ -318,6 +332,7 @@ async def _deploy(
                 refuse_haste(plan, ordering)
             if manner.review is not None:
                 await manner.review(plan)
+            marks |= marks_of(session.feed.snapshot(), _acting(plan))
             conduct = Conduct(
                 ordering=ordering,
                 wait=settle,
@@ -334,15 +349,30 @@ async def _deploy(
             rendering=rendering, plan=plan, report=report, upgrade=upgrade, seconds=seconds
         )
         if manner.wait_idle:
-            session.deadline.until = time.monotonic() + manner.timeout_s
+            session.deadline.until = time.monotonic() + manner.timeout_s + CALLS_OUTLAST_S
             with timed(seconds, "wait"):
-                scales = {name: app.scale for name, app in bundle.applications.items()}
-                waited = await wait(applications=scales, expected_scale=scales)
+                scales = {
+                    name: application.scale
+                    for name, application in bundle.applications.items()
+                    if manner.policy.only is None or name in manner.policy.only
+                }
+                waited = await wait(
+                    applications=scales,
+                    expected_scale=scales,
+                    counts_earlier_idle=not plan.steps,
+                )
             done = dataclasses.replace(done, waited=waited)
         # What was asked for may not be what is: nobody but the model knows.
         remaining = remaining_of(await planner.plan(), plan) if plan.steps else ()
-        images = images_in_model(rendering, planner.known) if planner.known is not None else ()
+        known = planner.known
+        images = () if known is None else images_in_model(rendering, known, manner.policy.only)
         return dataclasses.replace(done, images=images, remaining=remaining)
+
+
+def _acting(plan: Plan) -> set[str]:
+    """Return the applications that are there and whose units have to act on their steps."""
+    kinds = RefreshApplication | AttachResources | SetOptions | ResetOptions
+    return {step.application for step in plan.steps if isinstance(step, kinds)}
 
 
 def _image_places(rendering: Rendering) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,11 +17,14 @@ from ckf_airgap.facts.defaults import (
     DEFAULT_SPEED,
 )
 from ckf_airgap.facts.releases import needed_endpoints
+from ckf_airgap.files.paths import StrPath, optional_path
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.juju.controller.store import JujuTarget
+from ckf_airgap.juju.controller.upload import RegistryLogin
 from ckf_airgap.juju.planning.differences import Policy
 from ckf_airgap.juju.planning.live import LiveModel
 from ckf_airgap.juju.planning.planner import plan_deployment
+from ckf_airgap.juju.watching.patience import Patience
 from ckf_airgap.net.limits import DEFAULT_LIMIT
 from ckf_airgap.operations.deploying import Deployment, Manner, deploy_rendering, timed
 from ckf_airgap.operations.observer import Observer
@@ -50,6 +53,10 @@ MIN_REHEARSED_IDLE_S: Final = 1.0
 """The idle period of a rehearsal is as much shorter as its clock is faster, down to this."""
 
 
+_MIN_STALL_S: Final = 5.0
+"""How long nothing may change in a rehearsal at least: it may be this machine that is slow."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal:
     """What came of a rehearsal.
@@ -72,6 +79,9 @@ async def rehearse(
     timeout_s: float = DEFAULT_REHEARSAL_TIMEOUT_S,
     jobs: int = DEFAULT_LIMIT,
     script_file: Path | None = None,
+    registry_login: RegistryLogin | None = None,
+    registry_config: StrPath | None = None,
+    only: Iterable[str] | None = None,
     observer: Observer | None = None,
 ) -> Rehearsal:
     """Deploy a bundle on an embedded controller that lives as long as the rehearsal.
@@ -84,6 +94,9 @@ async def rehearse(
         timeout_s: How long to wait until everything is active and idle, in real seconds.
         jobs: How many charms are uploaded and deployed at once.
         script_file: What units do, as a YAML file (docs/testing.md); read again when it changes.
+        registry_login: The login with which images of the registry are pulled, as for `deploy`.
+        registry_config: A ``config.json`` of Docker with logins, as for `deploy`.
+        only: The applications of the bundle to deploy; all of them when omitted.
         observer: Is notified of progress.
 
     Raises:
@@ -118,7 +131,13 @@ async def rehearse(
                     jobs=jobs,
                     idle_period_s=max(MIN_REHEARSED_IDLE_S, DEFAULT_IDLE_PERIOD_S / speed),
                     error_grace_s=max(MIN_REHEARSED_IDLE_S, DEFAULT_ERROR_GRACE_S / speed),
-                    policy=Policy(release=release_name(inputs, rendering)),
+                    patience=rehearsed_patience(speed),
+                    registry_login=registry_login,
+                    registry_config=optional_path(registry_config),
+                    policy=Policy(
+                        release=release_name(inputs, rendering),
+                        only=None if only is None else frozenset(only),
+                    ),
                 ),
                 observer,
                 seconds,
@@ -126,6 +145,16 @@ async def rehearse(
             )
             findings = tuple(controller.models[model].findings)
     return Rehearsal(deployment=deployment, findings=findings)
+
+
+def rehearsed_patience(speed: float) -> Patience:
+    """Return how long is waited for what may need a person, on a clock of that speed."""
+    usual = Patience()
+    return Patience(
+        pull_s=max(MIN_REHEARSED_IDLE_S, usual.pull_s / speed),
+        blocked_s=max(_MIN_STALL_S, usual.blocked_s / speed),
+        stall_s=max(_MIN_STALL_S, usual.stall_s / speed),
+    )
 
 
 def _render_rehearsal(inputs: Inputs, directory: Path) -> tuple[NamedBundle, Rendering]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Final
 
 from ckf_airgap.concurrency import Deadline
 from ckf_airgap.errors import ControllerError, Problem, WaitTimeoutError
@@ -16,6 +15,7 @@ from ckf_airgap.juju.controller.store import JujuTarget
 from ckf_airgap.juju.snapshots.snapshot import ModelSnapshot
 from ckf_airgap.juju.watching.patience import Patience
 from ckf_airgap.juju.watching.watch import (
+    CALLS_OUTLAST_S,
     DEFAULT_TIMEOUT_S,
     OnSilence,
     WaitReport,
@@ -23,9 +23,6 @@ from ckf_airgap.juju.watching.watch import (
     watch,
 )
 from ckf_airgap.operations.observer import Observer
-
-_MARGIN_S: Final = 1.0
-"""How much later calls end than the wait, which has more to say than each of them."""
 
 
 async def read_model(target: JujuTarget) -> ModelSnapshot:
@@ -104,7 +101,7 @@ async def wait_for_model(
     began_at = time.monotonic()
     async with connect(target, deadline=deadline, on_notice=observer.on_notice) as session:
         observer.on_connected(session)
-        deadline.until = began_at + timeout_s + _MARGIN_S
+        deadline.until = began_at + timeout_s + CALLS_OUTLAST_S
         try:
             return await wait_active_idle(
                 session,

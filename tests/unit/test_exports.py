@@ -69,7 +69,11 @@ BEHIND = {
     "Hasher": "what hashlib returns",
     "Model": "the state of a rehearsal's model, which tests look at",
     "ModelFeed": "libjuju's stream of changes, behind a Session",
+    "OpenModel": "the connection to a model, behind a Session",
     "RegistryClient": "the machinery of transfers",
+    "Side": "the connection to a controller, behind a Session",
+    "Terms": "what the connections of a Session have in common",
+    "Uploader": "uploads to a model, made by a Session",
     "Watchable": "a Session, as far as waiting needs one",
 }
 """Types that public ones mention, which nobody outside makes or names."""

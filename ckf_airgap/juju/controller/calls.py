@@ -19,7 +19,7 @@ from ckf_airgap.juju.controller.api import (
     JujuTimeouts,
     odd_answer,
 )
-from ckf_airgap.juju.controller.libjuju import DirectConnection, NotSentError
+from ckf_airgap.juju.controller.directconnection import DirectConnection, NotSentError
 from ckf_airgap.juju.controller.reasons import in_seconds, reason_of
 
 _READS: Final = (

@@ -13,68 +13,39 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import AsyncIterator, Awaitable
-from dataclasses import dataclass
 from typing import Any
 
-from ckf_airgap.concurrency import Deadline, run_to_end, timeout
+from ckf_airgap.concurrency import Deadline, run_to_end
 from ckf_airgap.documents import Document
-from ckf_airgap.errors import ControllerError, Problem
+from ckf_airgap.errors import Problem
 from ckf_airgap.juju.controller.access import HttpAccess
 from ckf_airgap.juju.controller.api import (
-    MODEL_NOT_FOUND,
-    UNAUTHORIZED,
     Api,
     JujuTimeouts,
     OnNotice,
     ignore_notice,
 )
-from ckf_airgap.juju.controller.calls import LibjujuApi
-from ckf_airgap.juju.controller.libjuju import (
-    DirectConnection,
-    WatchedModel,
+from ckf_airgap.juju.controller.directconnection import (
     authorization,
     server_version,
 )
-from ckf_airgap.juju.controller.link import Link
-from ckf_airgap.juju.controller.login import ControllerLoginError, log_in, logged_in, trusted
+from ckf_airgap.juju.controller.login import trusted
 from ckf_airgap.juju.controller.logins import as_header
 from ckf_airgap.juju.controller.models import (
     ModelEntry,
-    ask_model_info,
-    find_model,
-    usable_model_info,
 )
-from ckf_airgap.juju.controller.reasons import in_seconds
+from ckf_airgap.juju.controller.opening import Opening, OpenModel, Side, Terms
 from ckf_airgap.juju.controller.store import (
     JujuTarget,
     StoredController,
     read_controller,
-    read_ssh_key,
     stored_model_uuid,
 )
 from ckf_airgap.juju.controller.upload import Uploader
-from ckf_airgap.juju.controller.watcher import Watcher
 from ckf_airgap.juju.snapshots.modelfeed import ModelFeed
 
 __all__ = ["HttpAccess", "Session", "connect"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Terms:
-    """What all connections of a session have in common."""
-
-    controller: StoredController
-    trust: ssl.SSLContext
-    limits: JujuTimeouts
-    deadline: Deadline
-    on_notice: OnNotice
-
-    @property
-    def where(self) -> str:
-        """What messages call the controller."""
-        return f"controller {self.controller.name}"
 
 
 class Session:
@@ -93,7 +64,7 @@ class Session:
     """
 
     def __init__(
-        self, terms: _Terms, entry: ModelEntry, info: Document, model: _OpenModel, side: _Side
+        self, terms: Terms, entry: ModelEntry, info: Document, model: OpenModel, side: Side
     ) -> None:
         self.controller = terms.controller
         self.entry = entry
@@ -175,8 +146,7 @@ class Session:
         Raises:
             ControllerError: when the model cannot be watched, or is not known in time.
         """
-        limit_s = self.deadline.left_s(self.timeouts.call_s)
-        await _known(self._model.watcher, self._terms.where, limit_s)
+        await self._model.watcher.until_known(self.deadline.left_s(self.timeouts.call_s))
 
     def uploader(self, connections: int) -> Uploader:
         """Return an uploader that waits with the session, and ends with its deadline.
@@ -236,7 +206,7 @@ async def connect(
             is not trusted, refuses the login or is not Juju 3; the model does not exist.
     """
     controller = await asyncio.to_thread(read_controller, target.controller, target.juju_data)
-    terms = _Terms(
+    terms = Terms(
         controller=controller,
         trust=await asyncio.to_thread(trusted, controller),
         limits=timeouts if timeouts is not None else JujuTimeouts(),
@@ -244,11 +214,11 @@ async def connect(
         on_notice=on_notice,
     )
     guess = await asyncio.to_thread(_stored_model, controller, target.model)
-    side = _Side(terms)
-    openings: dict[str, _Opening] = {}
+    side = Side(terms)
+    openings: dict[str, Opening] = {}
 
     def open_model(uuid: str) -> None:
-        openings[uuid] = _Opening(_OpenModel(terms, target.model, uuid), watch=watch)
+        openings[uuid] = Opening(OpenModel(terms, target.model, uuid), watch=watch)
 
     try:
         if guess is not None:
@@ -282,156 +252,3 @@ def _stored_model(controller: StoredController, name: str) -> ModelEntry | None:
 
 async def _all(*parts: Awaitable[None]) -> None:
     await asyncio.gather(*parts)
-
-
-async def _known(watcher: Watcher, where: str, limit_s: float | None) -> None:
-    try:
-        async with timeout(limit_s):
-            await watcher.until_known()
-    except TimeoutError as exc:
-        raise ControllerError(
-            f"{where} did not describe the model within {in_seconds(limit_s or 0)}",
-            fix="Look at the controller: juju status -m controller.",
-        ) from exc
-
-
-class _OpenModel:
-    """A connection to a model, and all that keeps it."""
-
-    def __init__(self, terms: _Terms, name: str, uuid: str) -> None:
-        self._terms = terms
-        self.connection = DirectConnection(terms.controller, uuid, terms.trust, terms.limits)
-        self.link = Link(terms.where, self.log_in, terms.limits, terms.deadline, terms.on_notice)
-        self.connection.on_lost = self.link.lost
-        self.watched = WatchedModel(
-            name=name.rpartition("/")[2],
-            connection=self.connection,
-            juju_data=terms.controller.juju_data,
-        )
-        self.watcher = Watcher(self.watched, self.link, terms.where)
-        self.api = LibjujuApi(self.connection, terms.where, terms.limits, terms.deadline, self.link)
-
-    async def log_in(self) -> None:
-        """Reach the controller and log in to the model."""
-        terms = self._terms
-        await log_in(self.connection, terms.controller, terms.limits, terms.deadline)
-        if not self.connection.is_open:
-            raise ControllerLoginError(terms.where, "closed the connection at once", fix="")
-
-    async def close(self) -> None:
-        """Disconnect."""
-        try:
-            await self.watcher.end()
-            await self.link.close()
-        finally:
-            await self.watched.disconnect()
-
-
-class _Opening:
-    """A model that is being connected to, at the same time as other things are done."""
-
-    def __init__(self, model: _OpenModel, *, watch: bool) -> None:
-        self._model = model
-        self._task = asyncio.create_task(self._open(watch=watch))
-
-    async def _open(self, *, watch: bool) -> None:
-        await self._model.log_in()
-        if watch:
-            self._model.watcher.start()
-
-    async def opened(self) -> _OpenModel:
-        """Return the model as soon as it is connected to.
-
-        Raises:
-            ControllerError: when it cannot be.
-        """
-        await self._task
-        return self._model
-
-    async def exists(self) -> bool:
-        """Return whether the controller lets us in to the model, as soon as that is known.
-
-        Raises:
-            ControllerError: when it does not for a reason that has nothing to do with the model.
-        """
-        try:
-            await self._task
-        except ControllerLoginError as exc:
-            if exc.code not in (MODEL_NOT_FOUND, UNAUTHORIZED):
-                raise
-            return False
-        return True
-
-    async def close(self) -> None:
-        """Disconnect, or stop connecting; only the first time counts."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        await self._model.close()
-
-
-class _Side:
-    """The connection to the controller itself, beside that to the model."""
-
-    def __init__(self, terms: _Terms) -> None:
-        self._terms = terms
-        self._stack = contextlib.AsyncExitStack()
-        self._connection: DirectConnection | None = None
-
-    async def look_up(
-        self, name: str, guess: str | None, *, create: bool
-    ) -> tuple[ModelEntry, Document]:
-        """Return a model, and the controller's description of it.
-
-        Args:
-            name: The model's name.
-            guess: The UUID that it has presumably: it is described in the same round trip.
-            create: Whether to create it when it does not exist.
-
-        Raises:
-            ControllerError: when it does not exist or cannot be used.
-        """
-        terms = self._terms
-        terms_of = (terms.controller, terms.limits, terms.deadline, terms.trust)
-        self._connection = await self._stack.enter_async_context(logged_in(*terms_of))
-        api = self._api(self._connection)
-        ssh_key = await asyncio.to_thread(read_ssh_key, terms.controller.juju_data)
-        finding = find_model(
-            api,
-            name,
-            controller=terms.controller.name,
-            user=terms.controller.user,
-            create=create,
-            ssh_key=ssh_key,
-        )
-        if guess is None:
-            entry = await finding
-        else:
-            found, described = await asyncio.gather(
-                finding, ask_model_info(api, guess), return_exceptions=True
-            )
-            if isinstance(found, BaseException):
-                raise found
-            entry = found
-            if entry.uuid == guess and not isinstance(described, BaseException):
-                return entry, usable_model_info(entry, described)
-        return entry, usable_model_info(entry, await ask_model_info(api, entry.uuid))
-
-    @contextlib.asynccontextmanager
-    async def api(self) -> AsyncIterator[Api]:
-        """Call the controller's facades in a block, on the connection that there is, or another."""
-        if self._connection is not None and self._connection.is_open:
-            yield self._api(self._connection)
-            return
-        terms = self._terms
-        async with logged_in(
-            terms.controller, terms.limits, terms.deadline, terms.trust
-        ) as connection:
-            yield self._api(connection)
-
-    async def close(self) -> None:
-        """Disconnect."""
-        await self._stack.aclose()
-
-    def _api(self, connection: DirectConnection) -> Api:
-        terms = self._terms
-        return LibjujuApi(connection, terms.where, terms.limits, terms.deadline)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ssl
 import time
@@ -20,12 +21,17 @@ from ckf_airgap.juju.controller.api import (
     odd_answer,
 )
 from ckf_airgap.juju.controller.dialling import UnreachableError, dial
-from ckf_airgap.juju.controller.libjuju import DirectConnection, server_version, trust
+from ckf_airgap.juju.controller.directconnection import DirectConnection, server_version, trust
 from ckf_airgap.juju.controller.reasons import in_seconds, reason_of
 from ckf_airgap.juju.controller.store import StoredController
 
 JUJU_MAJOR: Final = 3
 """The major version of Juju that libjuju can talk to."""
+
+_CUT_DELAYS_S: Final = (0.1, 0.3)
+"""Seconds before each further attempt after the connection broke during a login."""
+
+_BREAKS: Final = (OSError, websockets.ConnectionClosed, websockets.InvalidMessage, EOFError)
 
 
 class ControllerLoginError(ControllerError):
@@ -44,6 +50,13 @@ class ControllerLoginError(ControllerError):
         self.because = because
         self.lasting = lasting
         self.code = code
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether the connection broke, so that the next attempt may well succeed."""
+        cause = self.__cause__
+        is_other = isinstance(cause, ssl.SSLError | TimeoutError | JujuError)
+        return isinstance(cause, _BREAKS) and not is_other
 
 
 def trusted(controller: StoredController) -> ssl.SSLContext:
@@ -75,11 +88,17 @@ async def log_in(
         ControllerLoginError: when it does not let us in.
         ControllerError: when what answers is no Juju 3.
     """
-    sock, endpoint = await dial(controller, _least(deadline.left_s(limits.connect_s)))
-    allowed_s = _least(deadline.left_s(2 * limits.connect_s))
-    with _explained(controller, endpoint):
-        async with timeout(allowed_s):
-            await connection.open(sock, endpoint)
+    for delay_s in (*_CUT_DELAYS_S, None):
+        sock, endpoint = await dial(controller, _least(deadline.left_s(limits.connect_s)))
+        try:
+            with _explained(controller, endpoint):
+                async with timeout(_least(deadline.left_s(2 * limits.connect_s))):
+                    await connection.open(sock, endpoint)
+            break
+        except ControllerLoginError as exc:
+            if not exc.was_cut or delay_s is None or deadline.is_over:
+                raise
+            await asyncio.sleep(delay_s)
     version = server_version(connection)
     if version.partition(".")[0] != str(JUJU_MAJOR):
         await connection.close()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Final
 
 import websockets
 from juju.errors import JujuAPIError
 
+from ckf_airgap.concurrency import timeout
 from ckf_airgap.errors import ControllerError
 from ckf_airgap.juju.controller.api import odd_answer
 from ckf_airgap.juju.controller.libjuju import WatchedModel
 from ckf_airgap.juju.controller.link import Link
+from ckf_airgap.juju.controller.reasons import in_seconds
 
 _BREATH_S: Final = 0.05
 """Seconds between two attempts to watch, whatever happens."""
@@ -38,14 +41,26 @@ class Watcher:
         if self._task is None:
             self._task = asyncio.create_task(self._keep(), name="juju watcher")
 
-    async def until_known(self) -> None:
+    async def until_known(self, limit_s: float | None = None) -> None:
         """Return when the whole model is known.
 
+        Args:
+            limit_s: How long that may take.
+
         Raises:
-            ControllerError: when it cannot be watched.
+            ControllerError: when it cannot be watched, or is not known in time.
         """
         self.start()
-        await self._known.wait()
+        started = time.monotonic()
+        try:
+            async with timeout(limit_s):
+                await self._known.wait()
+        except TimeoutError as exc:
+            took = in_seconds(time.monotonic() - started)
+            raise ControllerError(
+                f"{self._where} did not describe the model within {took}",
+                fix="Look at the controller: juju status -m controller.",
+            ) from exc
         self._watched.feed.snapshot()  # raises what ended it
 
     async def end(self) -> None:

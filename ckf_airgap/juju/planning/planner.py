@@ -29,7 +29,7 @@ from ckf_airgap.juju.planning.converging import (
 from ckf_airgap.juju.planning.deploys import deploy_problems, deploy_step
 from ckf_airgap.juju.planning.differences import Foreign, Policy, Refusal
 from ckf_airgap.juju.planning.identity import WantedIdentity
-from ckf_airgap.juju.planning.live import LiveApplication, LiveModel
+from ckf_airgap.juju.planning.live import LiveApplication, LiveModel, LiveRelation
 from ckf_airgap.juju.planning.offers import GrantOffer, MakeOffer, offer_problems, offer_steps
 from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.planning.relating import (
@@ -258,18 +258,27 @@ class _Planner:
             yield removal(application, lost_with(application, self.live))
 
     def _replacements(self, relations: list[ResolvedRelation]) -> Iterator[RemoveApplication]:
-        """Yield the removal of what is deployed again, and note what is refused."""
-        again: dict[str, list[Refusal]] = {}
-        refused: dict[str, list[Refusal]] = {}
-        for _ in range(2):  # what is replaced takes relations with it that others then do not have
+        """Yield the removal of what is deployed again, and note what is refused.
+
+        What is replaced takes relations with it, so that what only those hold back need not be
+        replaced: they are added one by one.
+        """
+        own = self._refusals(relations, with_relations=False)
+        again = {name: found for name, found in own.items() if name in self.policy.replace}
+        while True:
             self.scope = dataclasses.replace(self.scope, replaced=frozenset(again))
             refused = self._refusals(relations)
-            again = {name: refused[name] for name in refused if name in self.policy.replace}
-        self.scope = dataclasses.replace(self.scope, replaced=frozenset(again))
+            held = [name for name in refused if name in self.policy.replace and name not in again]
+            if not held:
+                break
+            again[held[0]] = refused[held[0]]
         ends = {relation.ends for relation in relations}
-        for name, found in refused.items():
+        for name in self.wanted:
+            if name not in again and name not in refused:
+                continue
             present = self.live.applications[name]
             lost = lost_with(present, self.live, ends)
+            found = refused.get(name) or again[name]
             if name in again:
                 yield replacement(present, lost, dict.fromkeys(item.what for item in found))
             else:
@@ -288,7 +297,9 @@ class _Planner:
                 f"to deploy it anew all the same, remove it first: juju remove-application {name}",
             )
 
-    def _refusals(self, relations: list[ResolvedRelation]) -> dict[str, list[Refusal]]:
+    def _refusals(
+        self, relations: list[ResolvedRelation], *, with_relations: bool = True
+    ) -> dict[str, list[Refusal]]:
         """Return what Juju would refuse of each application that is in the model."""
         pruned = {
             relation.ends
@@ -296,6 +307,10 @@ class _Planner:
             if is_pruned(relation, self.live, self.policy)
         }
         going = {*self.scope.removed, *self.scope.replaced}
+        related: dict[str, list[LiveRelation]] = {}
+        for relation in self.live.relations:
+            for name in relation.applications:
+                related.setdefault(name, []).append(relation)
         found: dict[str, list[Refusal]] = {}
         for name, wanted in self.wanted.items():
             present = self.live.applications.get(name)
@@ -303,9 +318,8 @@ class _Planner:
                 continue
             staying = [
                 relation
-                for relation in self.live.relations
-                if name in relation.applications
-                and relation.ends not in pruned
+                for relation in (related.get(name, ()) if with_relations else ())
+                if relation.ends not in pruned
                 and not relation.is_going
                 and not (relation.applications - {name}) & going
             ]

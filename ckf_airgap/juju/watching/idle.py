@@ -69,6 +69,12 @@ class ShortIdle:
         )
 
 
+MARKS_S: Final = 120.0
+"""How long a unit that does nothing after a change is waited for: then it has nothing to do.
+
+Agents begin to act on a change within seconds, and a pod is replaced within a minute; a change that
+makes no difference to a unit, such as an option that is set to its default, runs no hook."""
+
 _NONE_HELD: Final[Mapping[str, HeldResource]] = {}
 
 
@@ -129,6 +135,7 @@ class IdleTracker:
         self._goals = dict(goals or {})
         self._scales = {**dict.fromkeys(self._goals), **expected}
         self._marks = dict(marks or {})
+        self._marks_until: float | None = None
         self._whole_model = whole_model
         self._ends = EarlyEnds(patience, error_grace_s=error_grace_s)
         self._met: dict[str, None] = {}
@@ -152,6 +159,7 @@ class IdleTracker:
         """Return what the snapshot means at the monotonic time `now`, in seconds."""
         known = evidence or Evidence()
         self._choose(snapshot)
+        self._forget_marks(now)
         obstacles: list[Obstacle] = []
         for name in self.expected:
             application = snapshot.applications.get(name)
@@ -167,6 +175,8 @@ class IdleTracker:
                 self._met[name] = None
         ending, end_check = self._ends.observe(snapshot, obstacles, now, is_live=known.is_live)
         checks = [] if end_check is None else [end_check]
+        if self._marks_until is not None and any(one.is_unmoved for one in obstacles):
+            checks.append(self._marks_until)
         done = False
         if not obstacles:
             since = max(self._ready_since.values(), default=now - self.idle_period_s)
@@ -190,6 +200,16 @@ class IdleTracker:
             del names[name]
             self._note_unready(name)
         self.expected, self.removed = tuple(names), tuple(gone)
+
+    def _forget_marks(self, now: float) -> None:
+        """Take the units that have done nothing for long enough for what they are."""
+        if not self._marks:
+            return
+        if self._marks_until is None:
+            self._marks_until = now + MARKS_S
+        elif now >= self._marks_until:
+            self._marks.clear()
+            self._looked.clear()
 
     def _obstacles(
         self, name: str, application: ApplicationSnapshot | None, known: Evidence

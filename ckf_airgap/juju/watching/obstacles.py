@@ -38,6 +38,7 @@ class Obstacle:
         is_error: Whether it is an error that waiting does not cure.
         is_pull: Whether an image cannot be pulled.
         image: That image, as far as the status says; empty otherwise.
+        is_unmoved: Whether it is only that the unit has done nothing since a change.
     """
 
     application: str
@@ -47,6 +48,7 @@ class Obstacle:
     is_error: bool = False
     is_pull: bool = False
     image: str = ""
+    is_unmoved: bool = False
 
     @property
     def name(self) -> str:
@@ -190,10 +192,25 @@ def _unit_obstacle(
     if workload.current not in ("active", expected.status) or agent.current != "idle":
         what, status = _trouble(workload, agent)
         return _told(unit, what, status, {workload.current, agent.current} - {expected.status})
+    told = f"{workload.current}, but"
+    if agent.since and expected.mark.get(unit.name) == agent.since:
+        what = f"{told} has done nothing since the application was changed"
+        return Obstacle(
+            application=application.name,
+            unit=unit.name,
+            what=what,
+            status=workload.current,
+            is_unmoved=True,
+        )
     old = _from_before(application, unit, expected)
     if not old:
         return None
-    return Obstacle(application=application.name, unit=unit.name, what=old, status=workload.current)
+    return Obstacle(
+        application=application.name,
+        unit=unit.name,
+        what=f"{told} {old}",
+        status=workload.current,
+    )
 
 
 def _trouble(workload: StatusInfo, agent: StatusInfo) -> tuple[str, str]:
@@ -236,18 +253,10 @@ def _from_before(
 ) -> str:
     """Return why a unit that looks settled is one from before a change; empty when it is not."""
     if unit.charm_url and application.charm_url and unit.charm_url != application.charm_url:
-        return (
-            f"{unit.workload.current}, but still runs {unit.charm_url}, not {application.charm_url}"
-        )
-    since = unit.agent.since
-    if since and expected.mark.get(unit.name) == since:
-        return f"{unit.workload.current}, but has done nothing since the application was changed"
+        return f"still runs {unit.charm_url}, not {application.charm_url}"
     held = expected.held.get(unit.name)
-    if held is not None and _is_before(since, held.changed_at):
-        return (
-            f"{unit.workload.current}, but still has the resource {held.name} from before it was "
-            "changed"
-        )
+    if held is not None and _is_before(unit.agent.since, held.changed_at):
+        return f"still has the resource {held.name} from before it was changed"
     return ""
 
 

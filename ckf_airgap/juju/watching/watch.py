@@ -25,6 +25,10 @@ from ckf_airgap.juju.watching.reader import STATUS_EVERY_S, Reader, Watchable
 DEFAULT_TIMEOUT_S: Final = 3600.0
 """How long a whole Charmed Kubeflow may take; half an hour is usual with images at hand."""
 
+CALLS_OUTLAST_S: Final = 1.0
+"""How much longer calls of a session may take than a wait on it, which has more to say in the end
+than each of them."""
+
 _CONFIRM_WITHIN_S: Final = 15.0
 """How long the last status may take before it is looked at whether the controller is silent."""
 
@@ -155,7 +159,7 @@ async def wait_active_idle(
         goals: For applications that are to have another status than ``active``, which
             (`facts.defaults.GOALS`); they are waited for, too.
         marks: What `marks_of` returned right before applications were changed: what their units
-            said then does not count.
+            said then does not count, for `MARKS_S` seconds at most.
         counts_earlier_idle: Whether the time counts that a model has been idle already, by the
             controller's own times. Only when nothing was changed: a change that no agent has begun
             to act on does not show.

@@ -30,6 +30,9 @@ Tap: TypeAlias = Callable[[int, bool], Awaitable[None]]
 TAP: Final[ContextVar[Tap | None]] = ContextVar("tap", default=None)
 """The `Tap` of the upload that is being served, if it has one."""
 
+IGNORED: Final[ContextVar[bool]] = ContextVar("ignored", default=False)
+"""Whether the resource that is being received is to be answered for, and dropped."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Body:

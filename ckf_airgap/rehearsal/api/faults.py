@@ -38,7 +38,16 @@ CALL_KINDS: Final = (
 )
 """The kinds of faults of a call."""
 
-UPLOAD_KINDS: Final = ("cut", "delay", "freeze", "hang", "lose-reply", "refuse", "restart")
+UPLOAD_KINDS: Final = (
+    "cut",
+    "delay",
+    "freeze",
+    "hang",
+    "ignore",
+    "lose-reply",
+    "refuse",
+    "restart",
+)
 """The kinds of faults of an upload."""
 
 IGNORABLE: Final = frozenset(
@@ -145,7 +154,7 @@ class Fault:
         if kind not in allowed:
             where = "an upload" if name == UPLOAD else "a call"
             raise _wrong(text, f"{kind} is no fault of {where}", kind, allowed)
-        if kind == "ignore" and name not in IGNORABLE:
+        if kind == "ignore" and name not in {*IGNORABLE, UPLOAD}:
             raise _wrong(text, f"{name} cannot be ignored", name, sorted(IGNORABLE))
         fault = cls(
             kind=kind,

@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Final, Protocol
+from contextvars import ContextVar
+from typing import Any, Final, Protocol
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from ckf_airgap.rehearsal.api.bodies import TAP
+from ckf_airgap.rehearsal.api.bodies import IGNORED, TAP
 from ckf_airgap.rehearsal.api.faults import Fault, Faults
 from ckf_airgap.rehearsal.api.ignored import ignored_reply
 from ckf_airgap.rehearsal.api.session import Session
 from ckf_airgap.rehearsal.wire import ApiError, Request
 
-_UPLOADS: Final = re.compile(
-    r"(/model[/-][^/]+)?/charms(/[^/]+)?|/model/[^/]+/applications/[^/]+/resources/[^/]+"
-)
+_RESOURCE: Final = re.compile(r"/model/[^/]+/applications/[^/]+/resources/[^/]+")
+_UPLOADS: Final = re.compile(rf"(/model[/-][^/]+)?/charms(/[^/]+)?|{_RESOURCE.pattern}")
 
 
 class Line(Protocol):
@@ -99,7 +99,9 @@ class Injection:
         fault = self._faults.at_upload(request.path) if is_upload else None
         if fault is None:
             return await handler(request)
-        if fault.kind == "refuse":
+        if fault.kind == "ignore" and _RESOURCE.fullmatch(request.path):
+            return await _with(IGNORED, True, request, handler)
+        if fault.kind in ("ignore", "refuse"):
             if fault.after_body:
                 async for _ in request.content.iter_any():
                     pass
@@ -111,11 +113,8 @@ class Injection:
         if fault.kind == "delay":
             await self._wait(fault)
             return await handler(request)
-        token = TAP.set(_Tap(fault, lambda: self._strike(fault, request)))
-        try:
-            return await handler(request)
-        finally:
-            TAP.reset(token)
+        tap = _Tap(fault, lambda: self._strike(fault, request))
+        return await _with(TAP, tap, request, handler)
 
     def close(self) -> None:
         """End the connections that hang, since the server stops: they cannot be closed in peace."""
@@ -173,6 +172,17 @@ class _Tap:
         if not self._struck and (is_all or received >= self._fault.byte):
             self._struck = True
             await self._strike()
+
+
+async def _with(
+    variable: ContextVar[Any], value: object, request: web.Request, handler: Handler
+) -> web.StreamResponse:
+    """Serve a request while a variable has a value, which later ones must not inherit."""
+    token = variable.set(value)
+    try:
+        return await handler(request)
+    finally:
+        variable.reset(token)
 
 
 def _abort(request: web.Request) -> None:

@@ -9,7 +9,7 @@ from email.header import decode_header, make_header
 
 from aiohttp import web
 
-from ckf_airgap.rehearsal.api.bodies import received
+from ckf_airgap.rehearsal.api.bodies import IGNORED, received
 from ckf_airgap.rehearsal.api.httpauth import authenticated
 from ckf_airgap.rehearsal.api.jsonreply import json_reply, nested_error
 from ckf_airgap.rehearsal.entities.resources import disposition_filename
@@ -54,8 +54,10 @@ class ResourceUploads:
                     content_type=request.headers.get("Content-Type", ""),
                     fingerprint_hex=request.headers.get("Content-Sha384", ""),
                     body_path=body.path,
+                    keep=not IGNORED.get(),
                 )
-                body.keep(f"{application}/{resource}")
+                if not IGNORED.get():
+                    body.keep(f"{application}/{resource}")
         except ApiError as error:
             return nested_error(error)
         return json_reply(reply)

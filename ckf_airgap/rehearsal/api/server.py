@@ -157,8 +157,11 @@ class Server:
     def _restart(self, for_s: float) -> None:
         """Close every connection and the port, and open the port again after some seconds.
 
-        Everything else goes on: the state is in memory, and units live by their own clock.
+        Everything else goes on: the state is in memory, and units live by their own clock. A
+        controller that is being restarted is not restarted once more.
         """
+        if self._restarts:
+            return
         task = asyncio.create_task(self._shut(for_s), name="restart")
         self._restarts.add(task)
         task.add_done_callback(self._restarted)

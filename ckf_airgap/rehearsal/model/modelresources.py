@@ -54,6 +54,7 @@ async def put_resource(
     content_type: str,
     fingerprint_hex: str,
     body_path: Path,
+    keep: bool = True,
 ) -> Document:
     """Store the body of a resource; return the body of the 200 response, ``{"resource": {...}}``.
 
@@ -66,6 +67,7 @@ async def put_resource(
         content_type: The ``Content-Type`` header.
         fingerprint_hex: The ``Content-Sha384`` header.
         body_path: The file with the body, which the caller keeps.
+        keep: Whether the resource becomes what was uploaded; otherwise it is only answered for.
 
     Raises:
         ApiError: with the code that decides the HTTP status.
@@ -75,11 +77,14 @@ async def put_resource(
     upload = ResourceUpload(filename=filename, fingerprint_hex=fingerprint_hex, body=body_path)
     if pending_id:
         before = model.pending.find(application, resource, pending_id, shown_as=resource)
-        after = await upload.apply(before, model.clock.now())
+    else:
+        before = _live_resource(model, application, resource)
+    after = await upload.apply(before, model.clock.now())
+    if not keep:
+        return {"resource": after.as_document()}
+    if pending_id:
         model.pending.store(after)
     else:
-        live = _live_resource(model, application, resource)
-        after = await upload.apply(live, model.clock.now())
         _attach(model, application, after)
     model.report(upload_finding(after, registry=model.registry))
     return {"resource": after.as_document()}

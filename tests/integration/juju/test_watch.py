@@ -329,7 +329,7 @@ async def test_a_model_that_is_destroyed_ends_the_wait(
         )
         with pytest.raises(ModelDestroyedError, match="destroyed while"):
             await waiting
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 20
     assert client_tasks() == []
 
 

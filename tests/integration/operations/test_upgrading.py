@@ -13,8 +13,15 @@ from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.model.refresh import Refresh
 from tests.integration.operations.upgrades import FRESH, Releases, site
 
-REFUSED_1_10 = {"minio"}
-"""What Juju does not refresh from 1.9 to 1.10: its storage changes."""
+REFUSED = {
+    "1.9": {"envoy", "katib-controller", "kfp-metadata-writer", "kubeflow-volumes", "mlmd"},
+    "1.10": {"minio"},
+}
+"""What Juju does not refresh to a release, from the metadata of both: storage, charms that become
+sidecars, and relations by endpoints that have changed."""
+
+GOES_WITH_ANOTHER = {"1.9": {"kfp-metadata-writer"}, "1.10": set[str]()}
+"""Those that are refreshed in place after all when the other end of their relation is replaced."""
 
 
 @pytest.fixture(scope="module")
@@ -45,27 +52,42 @@ async def test_an_upgrade_ends_as_a_fresh_deployment_and_a_second_one_changes_no
         assert place.calls() == before
 
 
+@pytest.mark.parametrize(("old", "new"), [("1.8", "1.9"), ("1.9", "1.10")])
 async def test_what_juju_does_not_refresh_is_named_and_replaced_on_request(
-    releases: Releases,
+    releases: Releases, old: str, new: str
 ) -> None:
-    async with site(releases, "1.9", "1.10") as place:
-        await place.deploy("1.9")
+    refused = REFUSED[new]
+    async with site(releases, old, new) as place:
+        await place.deploy(old)
         before, storage = place.calls(), place.storage()
         with pytest.raises(RefusedError, match="nothing was changed") as caught:
-            await place.deploy("1.10")
+            await place.deploy(new)
         named = {problem.where.removeprefix("application ") for problem in caught.value.problems}
-        assert named == REFUSED_1_10
+        assert named == refused
         assert place.calls() == before
-        policy = Policy(release="1.10", replace=frozenset(REFUSED_1_10))
-        replaced = await place.deploy("1.10", policy=policy)
+        gone = {*place.renderings[old].bundle.applications} - {
+            *place.renderings[new].bundle.applications
+        }
+        policy = Policy(release=new, replace=frozenset(refused), prune=True)
+        replaced = await place.deploy(new, policy=policy)
         assert replaced.report is not None
-        assert {*replaced.report.removed} == {*replaced.report.deployed} == REFUSED_1_10
+        deployed = refused - GOES_WITH_ANOTHER[new]
+        assert {*replaced.report.deployed} == deployed
+        assert {*replaced.report.removed} == deployed | gone
         assert replaced.remaining == ()
-        await place.deploy("1.10", FRESH)
+        await place.deploy(new, FRESH)
         assert place.applications() == place.applications(FRESH)
         assert place.relations() == place.relations(FRESH)
-        kept = {tag: owner for tag, owner in storage.items() if "minio" not in tag}
+        kept = {
+            tag: owner
+            for tag, owner in storage.items()
+            if owner.partition("/")[0] not in deployed | gone
+        }
         assert {tag: owner for tag, owner in place.storage().items() if tag in kept} == kept
+        before = place.calls()
+        again = await place.deploy(new, policy=Policy(release=new, prune=True))
+        assert not again.plan.steps
+        assert place.calls() == before
 
 
 async def test_a_controller_that_ignores_a_change_is_found_out(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ckf_airgap.facts.defaults import DEFAULT_MODEL
-from ckf_airgap.facts.releases import needed_endpoints
+from ckf_airgap.facts.releases import common_needed_endpoints, common_needed_options
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.juju.controller.store import JujuTarget
 from ckf_airgap.juju.planning.differences import Policy
@@ -150,15 +150,12 @@ class Releases:
 async def site(known: Releases, *releases: str) -> AsyncIterator[Site]:
     """Run a controller for releases."""
     renderings: dict[str, Rendering] = {}
-    needed: dict[str, frozenset[str]] = {}
-    options: dict[str, Any] = {}
     for release in releases:
-        named = find_bundle(release)
-        assert named.release is not None
         renderings[release] = await asyncio.to_thread(known.rendering, release)
-        needed |= needed_endpoints(named.release)
-        options |= named.site.needed_options
-    script = Script(needed_endpoints=needed, needed_options=options)
+    # A unit must not wait for what only the release before asked for.
+    script = Script(
+        needed_endpoints=common_needed_endpoints(), needed_options=common_needed_options()
+    )
     async with RehearsalController(
         models=[DEFAULT_MODEL, FRESH], speed=SPEED, script=script, registry=REGISTRY
     ) as controller:

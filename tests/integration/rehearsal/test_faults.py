@@ -234,6 +234,19 @@ async def test_a_restart_keeps_what_is_in_memory_and_closes_the_port_for_a_while
     assert list((await _status(again))["applications"]) == ["web"]
 
 
+async def test_a_restart_during_a_restart_is_none(
+    controller: RehearsalController, client: Client, wire: Wire
+) -> None:
+    other = await client.model()
+    controller.faults.add("restart@Client.FullStatus,for=200ms,times=2")
+    for one in (wire, other):
+        await one.send("Client", "FullStatus", version=8)
+    await asyncio.sleep(0.5)
+    assert len(controller.faults.fired) == 2
+    await _status(await client.model())
+    assert controller.failures == ()
+
+
 @pytest.mark.parametrize("byte", [0, 1, 10_000, 10**9])
 async def test_an_upload_is_cut(
     controller: RehearsalController, client: Client, tmp_path: Path, byte: int
@@ -297,6 +310,43 @@ async def test_charms_and_resources_are_counted_as_uploads_and_downloads_are_not
     await client.http("PUT", f"/model/{model}/applications/web/resources/conf", data=b"a")
     assert controller.faults.counts["upload"] == 3
     assert len(list(controller.models["kubeflow"].charms)) == 2
+
+
+async def test_an_upload_is_answered_as_if_it_had_been_kept(
+    controller: RehearsalController, client: Client, wire: Wire, tmp_path: Path
+) -> None:
+    await _charm(client, tmp_path)
+    pending: Any = {
+        "tag": "application-web",
+        "resources": [{"name": "conf", "type": "file", "path": "conf.txt", "origin": "upload"}],
+    }
+    ids = (await wire.ask("Resources", "AddPendingResources", pending, version=3))["pending-ids"]
+    entry: Any = {
+        "application": "web",
+        "charm-url": "local:web-0",
+        "charm-origin": LOCAL,
+        "num-units": 1,
+        "resources": {"conf": ids[0]},
+    }
+    await wire.ask("Application", "Deploy", {"applications": [entry]}, version=20)
+
+    async def attach(content: bytes) -> int:
+        path = f"/model/{client.store.models['kubeflow']}/applications/web/resources/conf"
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Sha384": hashlib.sha384(content).hexdigest(),
+            "Content-Disposition": "form-data; filename=conf.txt",
+        }
+        return (await client.http("PUT", path, headers=headers, data=content))[0]
+
+    conf = controller.models["kubeflow"].applications["web"].resources
+    assert await attach(b"a: 1") == 200
+    before = conf["conf"]
+    controller.faults.add_next("ignore@upload")
+    assert await attach(b"a: 2") == 200
+    assert conf["conf"] == before
+    assert await attach(b"a: 2") == 200
+    assert conf["conf"] != before
 
 
 async def test_a_restart_in_the_middle_of_an_upload(

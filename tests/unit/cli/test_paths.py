@@ -114,6 +114,10 @@ READ_FILES = {
     ),
     "deploy registry_config": f"deploy {RENDERED} --registry-config {{path}}",
     "deploy plan_file": "deploy --plan {path}",
+    "rehearse registry_password_file": (
+        f"rehearse {RENDERED} --registry-username ann --registry-password-file {{path}}"
+    ),
+    "rehearse registry_config": f"rehearse {RENDERED} --registry-config {{path}}",
     "rehearse bundle": "rehearse {path} --charms {charms} --images {images}",
     "rehearse images": "rehearse {bundle} --charms {charms} --images {path}",
     "rehearse mapping": "rehearse {bundle} --charms {charms} --mapping {path}",

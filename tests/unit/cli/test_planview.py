@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -452,14 +453,87 @@ def test_names_from_outside_do_not_act_on_the_terminal() -> None:
         assert r"x\x1b[31m" in text
 
 
-def test_signs_have_colours_where_there_are_some(upgraded: Plan) -> None:
+def tagged(plan: Plan, width: int, upgrade: Upgrade | None = None) -> list[str]:
+    """Return the lines with their styles: ``<31>`` is red, ``<0>`` none."""
     stream = io.StringIO()
     SafeConsole(
-        file=stream, width=120, force_terminal=True, color_system="standard", no_color=False
-    ).print(PlanView(upgraded))
-    assert "\x1b[33m~ \x1b[0m" in stream.getvalue()
-    assert f"\x1b[31m{OLD_IMAGE}\x1b[0m" in stream.getvalue()
-    assert f"\x1b[32m{NEW_IMAGE}\x1b[0m" in stream.getvalue()
+        file=stream, width=width, force_terminal=True, color_system="standard", no_color=False
+    ).print(PlanView(plan, upgrade))
+    text = re.sub(r"\x1b\[([\d;]*)m", r"<\1>", stream.getvalue())
+    return [line.rstrip() for line in text.splitlines()]
+
+
+def test_everything_has_its_colour_where_there_are_some() -> None:
+    step = ManualStep(
+        charms=("minio",), kind="backup", what="copy it", why="it goes", source="https://x"
+    )
+    upgrade = Upgrade(
+        release="2", by_hand=(ByHand(release="2", applications=("minio",), step=step),)
+    )
+    plan = planned(
+        sets(
+            differs("a", "option", "o", "1", "2", reason="why"),
+            differs("a", "option", "p", "k: 1\nl: 1\nm: 1", "k: 2\nl: 1\nn: 1"),
+            differs("a", "option", "q", "x: [\nb", "x: [\nc"),
+            differs("a", "option", "r", "old", None),
+        ),
+        deploys(differs("b", "application", new="b.charm")),
+        removes("c"),
+        relates("b", "a"),
+        unrelates("a", "c"),
+        foreign=(Foreign(application="a", kind="option", name="f", value="v", fix="fix"),),
+        refused=(Refusal(application="a", kind="storage", what="no"),),
+        unchanged=("u",),
+    )
+    assert tagged(plan, 250, upgrade)[:-1] == [
+        "<33>~ <0>a  <36>option o   <0>  <31>1<0> -> <32>2<0>  <2>(why)<0>",
+        "<33>~ <0>a  <36>option p<0>",
+        "<33>    ~ <0><1>k<0>  <31>1<0> -> <32>2<0>",
+        "<31>    - <0><1>m<0>  <31>1<0>",
+        "<32>    + <0><1>n<0>  <32>1<0>",
+        "<33>~ <0>a  <36>option q<0>",
+        "<2>      <0><2>x: [<0>",
+        "<31>    - <0><31>b<0>",
+        "<32>    + <0><32>c<0>",
+        "<31>- <0>a  <36>option r   <0>  <31>old<0>",
+        "<32>+ <0>b  <36>application<0>  <32>b.charm<0>",
+        "<31>- <0>c  <36>application<0>  <31>local:c-0<0>",
+        "<31>- <0>a  <36>relation   <0>  <31>a:x c:x<0>",
+        "<32>+ <0>b  <36>relation   <0>  <32>b:x a:x<0>",
+        "",
+        "<1>left alone, since neither the bundle nor an earlier deployment has set it:<0>",
+        "* a  <36>option f   <0>  v  <2>(fix)<0>",
+        "",
+        "<1>cannot be changed in place, so that nothing is changed:<0>",
+        "<1;31>! <0>a  <36>storage    <0>  no",
+        "",
+        "<1>by hand, before the first change (upgrade to 2):<0>",
+        "* minio: copy it",
+        "    <2>it goes; see https://x<0>",
+        "",
+    ]
+    assert tagged(plan, 250, upgrade)[-1] == (
+        "<32>1 new application<0>, <31>1 removed application<0>, <33>4 changes<0>, "
+        "<32>1 new relation<0>, <31>1 removed relation<0>, 1 application unchanged, 1 left alone, "
+        "<1;31>1 refused<0>"
+    )
+    narrow = tagged(planned(sets(differs("a", "option", "o", "one", "two", reason="why"))), 16)
+    assert narrow[:4] == [
+        "<33>~ <0>a  <36>option o<0>",
+        "<31>    - <0><31>one<0>",
+        "<32>    + <0><32>two<0>",
+        "    <2>(why)<0>",
+    ]
+
+
+def test_nothing_to_do_is_green() -> None:
+    assert tagged(planned(), 80) == ["<32>nothing to do in model kubeflow<0>"]
+
+
+def test_a_value_without_blanks_goes_on_too() -> None:
+    value = "x" * 100
+    lines = drawn(planned(sets(differs("a", "option", "o", "1", value))), 40)
+    assert "".join(line.strip(" +") for line in lines[2:]) == value
 
 
 def test_where_there_is_little_room_names_do_not_take_all_of_it() -> None:

@@ -169,4 +169,19 @@ def test_very_long_texts_are_compared_as_one_piece(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(valuediff, "_MOST_COMPARED", 9)
     assert signs(compare_values(old, new)) == "  -+"
     monkeypatch.setattr(valuediff, "_MOST_COMPARED", 8)
-    assert signs(compare_values(old, new)) == "---+++"
+    whole = compare_values(old, new)
+    assert signs(whole) == "---+++"
+    assert sides(whole) == (old.split("\n"), new.split("\n"))
+
+
+def test_values_are_written_as_people_write_them() -> None:
+    assert value_text("text") == "text"
+    assert value_text({"b": "ä", "a": [1, True, None]}) == '{"b": "ä", "a": [1, true, null]}'
+    part = compare_values('["ä", {"x": "ü"}]', '["ö", {"x": "ü"}]')
+    assert sides(part) == (["ä", '{"x": "ü"}'], ["ö", '{"x": "ü"}'])
+
+
+def test_what_looks_alike_is_told_apart() -> None:
+    assert compare_values({"a": "1"}, {"a": 1}).parts == (Part("~", "a", '"1"', "1"),)
+    assert compare_values("1", 1) == Part("~", "", '"1"', "1")
+    assert compare_values({"a": 1, "b": 2}, {"b": 2, "a": 1}).sign == " "

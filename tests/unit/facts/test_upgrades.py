@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +15,13 @@ from ckf_airgap.facts.releases import (
     release_of_bundle,
     release_upgrades,
 )
-from ckf_airgap.facts.upgrades import ManualStep, ReleaseUpgrade, parse_upgrade, steps_between
+from ckf_airgap.facts.upgrades import (
+    ManualStep,
+    ReleaseUpgrade,
+    parse_upgrade,
+    read_upgrade,
+    steps_between,
+)
 
 STEP = "{charms: [a], kind: backup, what: copy it, why: it goes, source: here}"
 
@@ -151,6 +159,16 @@ def test_a_file_says_what_comes_first_and_what_a_person_does() -> None:
 def test_a_file_of_another_form_is_refused(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         parse_upgrade(text, where="u")
+
+
+def test_the_file_is_named_and_may_be_missing(tmp_path: Path) -> None:
+    assert read_upgrade(tmp_path) is None
+    path = tmp_path / "upgrade.yaml"
+    path.write_text("{release: '2'}")
+    with pytest.raises(InputError, match=f"{re.escape(str(path))} has no from"):
+        read_upgrade(tmp_path)
+    path.write_text("{release: '2', from: '1'}")
+    assert read_upgrade(tmp_path) == upgrade("2", "1")
 
 
 def test_steps_lead_from_one_release_to_another_in_their_order() -> None:

@@ -293,9 +293,10 @@ def test_a_relation_that_was_removed_is_made_again(model: SimulatedModel) -> Non
 
 
 def test_what_is_noted_of_a_deployment_waits_for_the_upload() -> None:
-    (note, _) = [step for step in plan(SimulatedModel()).steps if isinstance(step, WriteRecord)]
+    done = plan(SimulatedModel(), release="1.10")
+    (note, _) = [step for step in done.steps if isinstance(step, WriteRecord)]
     assert note.differences == ()
-    assert (note.record.charm_url, note.record.release) == ("", "")
+    assert (note.record.charm_url, note.record.release) == ("", "1.10")
     assert note.record.charm_file == "db_r1.charm"
     assert note.record.storage == {"data": "kubernetes,1G"}
     assert note.record.devices == {"gpu": "1,g"}
@@ -422,6 +423,12 @@ class TestRefresh:
         model.apply(done, self.NEWER)
         assert plan(model, text, self.NEWER).steps == ()
 
+    def test_a_login_goes_with_the_charm(self, model: SimulatedModel) -> None:
+        model.auth = AUTH
+        done = plan(model, TEXT, self.NEWER)
+        (refresh,) = [step for step in done.steps if isinstance(step, RefreshApplication)]
+        assert [resource.name for resource in refresh.resources] == ["image"]
+
     def test_an_application_keeps_its_architecture(self, model: SimulatedModel) -> None:
         live = model.live()
         db = dataclasses.replace(live.applications["db"], constraints={"arch": "arm64", "mem": 1})
@@ -535,7 +542,7 @@ class TestRecords:
         assert plan(model).releases == {"db": "1.11", "api": "1.11"}
         url = model.applications["db"].url
         model.applications["db"].url = "local:db-9"  # refreshed by hand
-        assert plan(model).releases == {"db": "1.11", "api": "1.11"}
+        assert plan(model).releases == {"api": "1.11"}
         model.applications["db"].url = url
         assert rows(plan(model, release="1.12")) == [
             "db record : 1.11 -> 1.12",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ckf_airgap.errors import Problem
 from ckf_airgap.juju.snapshots.clock import ControllerClock
 from ckf_airgap.juju.snapshots.snapshot import ModelSnapshot, RelationSnapshot, UnitSnapshot
-from ckf_airgap.juju.watching.idle import Evidence, IdleTracker, Verdict
+from ckf_airgap.juju.watching.idle import MARKS_S, Evidence, IdleTracker, Verdict
 from ckf_airgap.juju.watching.obstacles import HeldResource, Obstacle, marks_of, worst_first
 from ckf_airgap.juju.watching.patience import EndKind, Patience
 from tests.unit.juju.states import changed, model, unit
@@ -487,6 +487,27 @@ def test_what_units_said_before_a_change_does_not_count() -> None:
     ]
     after = model(unit("a/0", since="t2"), unit("a/2", since="t1"), unit("b/0"))
     assert subject.observe(after, 1).done
+
+
+def test_a_unit_that_does_nothing_for_long_enough_has_nothing_to_do() -> None:
+    before = model(unit("a/0"), unit("b/0", "waiting"))
+    subject = IdleTracker(
+        {"a": 1}, marks=marks_of(before, ["a", "b"]), idle_period_s=10, patience=ENDLESS
+    )
+    first = subject.observe(before, 1000)
+    assert first.next_check_at == 1000 + MARKS_S
+    assert [obstacle.is_unmoved for obstacle in first.obstacles] == [True]
+    assert len(subject.observe(before, 999 + MARKS_S).obstacles) == 1
+    last = subject.observe(before, 1000 + MARKS_S)
+    assert (last.obstacles, last.next_check_at) == ((), 1010 + MARKS_S)
+    assert subject.observe(before, 1010 + MARKS_S).done
+
+
+def test_other_obstacles_are_no_matter_of_marks() -> None:
+    before = model(unit("a/0", "waiting"))
+    subject = IdleTracker({"a": 1}, marks=marks_of(before, ["a"]), patience=ENDLESS)
+    verdict = subject.observe(before, 0)
+    assert (whats(verdict), verdict.next_check_at) == (["a/0 waiting"], None)
 
 
 def test_a_time_that_is_not_known_is_no_mark() -> None:

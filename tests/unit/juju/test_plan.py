@@ -455,6 +455,25 @@ def test_what_is_wrong_with_a_refused_application_is_a_problem_with_its_place() 
     assert [problem.partition(": ")[0] for problem in found] == ["application app, storage"]
 
 
+def test_the_uuid_of_a_model_goes_with_its_plan() -> None:
+    assert live_model("m", {}).uuid == ""
+    live = live_model("m", {}, uuid="u-1")
+    assert live.uuid == "u-1"
+    assert plan(one("scale: 1"), live, {"app": MINIO}).uuid == "u-1"
+
+
+def test_what_is_wrong_is_told_with_its_place() -> None:
+    parsed = bundle(one("scale: 1, annotations: {ckf-airgap: x}"))
+    application = dataclasses.replace(parsed.applications["app"], constraints="mem=x")
+    parsed = dataclasses.replace(parsed, applications={"app": application})
+    with pytest.raises(BundleError) as caught:
+        plan_deployment(parsed, {"app": MINIO}, EMPTY)
+    assert [(item.where, item.fix) for item in caught.value.problems] == [
+        ("application app, constraints", ""),
+        ("application app, annotations", "give it another name"),
+    ]
+
+
 def test_bindings_storage_and_placement_are_read() -> None:
     status: Document = {"applications": {"a": {"charm": "local:a-0", "life": "dying"}}}
     live = live_model(

@@ -362,6 +362,81 @@ def test_each_refusal_tells_what_it_is_about_and_what_to_do() -> None:
     ]
 
 
+class TestTogether:
+    """Three applications in a row, each of which breaks the relation with the next."""
+
+    ENDS = "provides: {{out: {{interface: {0}}}}}, requires: {{in: {{interface: {0}}}}}"
+    OLD = charm("{name: x, containers: {c: }, " + ENDS.format("a") + "}")
+    NEW = charm("{name: x, containers: {c: }, " + ENDS.format("b") + "}")
+    STUCK = charm("{name: x, subordinate: true, " + ENDS.format("b") + "}")
+
+    def plan(self, stuck: str = "", **policy: Any) -> Plan:
+        names = ("one", "two", "three")
+        identity = HeldIdentity(
+            charm_url="local:x-0", record=RECORD, fingerprints={}, option_types={}
+        )
+        live = LiveModel(
+            name="m",
+            applications={
+                name: LiveApplication(
+                    name=name,
+                    charm="x",
+                    scale=1,
+                    identity=dataclasses.replace(
+                        identity, record=dataclasses.replace(RECORD, charm_url="local:x-0")
+                    ),
+                    shape=shape_of_charm(self.OLD),
+                )
+                for name in names
+            },
+            relations=(
+                LiveRelation(requirer="one:in", provider="two:out"),
+                LiveRelation(requirer="two:in", provider="three:out"),
+            ),
+        )
+        text = "applications:\n" + "".join(
+            f"  {name}: {{charm: ./x.charm, scale: 1}}\n" for name in names
+        )
+        text += "relations: [['one:in', 'two:out'], ['two:in', 'three:out']]"
+        charms = {name: self.STUCK if name == stuck else self.NEW for name in names}
+        identities = {
+            name: WantedIdentity(charm_file="x.charm", charm_sha256="b" * 64) for name in names
+        }
+        return plan_deployment(bundle(text), charms, live, identities, Policy(**policy))
+
+    def replaced(self, done: Plan) -> list[str]:
+        return [step.application for step in done.removals if isinstance(step, RemoveApplication)]
+
+    def test_all_are_named(self) -> None:
+        assert [item.application for item in self.plan().refused] == ["one", "two", "two", "three"]
+
+    def test_one_that_takes_both_relations_with_it_is_enough(self) -> None:
+        done = self.plan(replace=frozenset({"two"}))
+        assert done.refused == ()
+        assert self.replaced(done) == ["two"]
+        assert [step.describe() for step in done.relations] == [
+            "relate one:in with two:out",
+            "relate two:in with three:out",
+        ]
+
+    def test_one_at_the_end_is_not(self) -> None:
+        done = self.plan(replace=frozenset({"three"}))
+        assert self.replaced(done) == ["three"]
+        assert [item.application for item in done.refused] == ["one", "two"]
+
+    def test_no_more_is_replaced_than_must_be(self) -> None:
+        done = self.plan(replace=frozenset({"one", "two", "three"}))
+        assert done.refused == ()
+        assert self.replaced(done) == ["one", "two"]
+        assert [item.where for item in done.warnings] == ["application three"]
+
+    def test_what_must_be_replaced_anyway_comes_first(self) -> None:
+        done = self.plan("two", replace=frozenset({"one", "two", "three"}))
+        assert done.refused == ()
+        assert self.replaced(done) == ["two"]
+        assert len(done.warnings) == 2
+
+
 class TestDirectives:
     @pytest.mark.parametrize(
         ("fields", "live", "expected"),

@@ -133,6 +133,7 @@ async def test_an_entry_that_cannot_be_decoded_is_a_warning(world: World, config
     write(config, **{REGISTRY: {"auth": "!!"}})
     (warning,) = (await find_pull_logins(rendered(world), config=config)).warnings
     assert "cannot be decoded" in warning.what
+    assert warning.where == str(config)
 
 
 async def test_a_file_that_is_not_there_ends_it(world: World, config: Path) -> None:

@@ -22,6 +22,7 @@ from ckf_airgap import (
 )
 from ckf_airgap.bundle.bundle import EndpointRef
 from ckf_airgap.charms.charm import Base
+from ckf_airgap.documents import Document
 from ckf_airgap.errors import InputError, MissingError, RefusedError
 from ckf_airgap.juju.planning.identity import DeploymentRecord
 from ckf_airgap.juju.planning.offers import GrantOffer, MakeOffer
@@ -135,11 +136,50 @@ async def test_a_plan_that_is_the_same_may_be_carried_out(file: Path, charm: Pat
     assert list(saved.files) == [str(charm)]
 
 
+async def test_what_is_kept_of_a_step_can_be_read(file: Path, charm: Path) -> None:
+    saved = await kept(file, *every_step(charm))
+    shown = {one.what: one.shown for one in saved.changes}
+    image: Document = {"i": "r/x:1"}
+    assert shown == {
+        f"upload-charm {charm}": {},
+        "remove mlmd": {"deploys-again": True, "lost": ["data/0"]},
+        "deploy mlmd": {"path": str(charm), "architecture": "amd64"},
+        "refresh minio": {
+            "path": str(charm),
+            "base": "ubuntu@24.04",
+            "architecture": "amd64",
+            "options": ["a", "b"],
+            "resources": image,
+        },
+        "attach-resources ui": {"resources": {"f": str(charm)}},
+        "set-options dex": {},
+        "dex: option static-password": {"old": "(hidden)", "new": "(hidden)"},
+        "set-options dog": {},
+        "dog: option volume": {"old": "1", "new": "2"},
+        "write-record minio": {
+            "record": json.loads(DeploymentRecord(charm_url="", charm_sha256="ab").to_text())
+        },
+        "relate a:x b:y": {},
+        "offer o": every_step(charm)[-2].to_json(),
+        "grant-offer o ann": every_step(charm)[-1].to_json(),
+    }
+    assert file.read_text().splitlines()[:2] == ["{", ' "schema": "ckf-airgap/saved-plan/v1",']
+
+
+async def test_hidden_values_in_another_order_are_the_same(file: Path) -> None:
+    def step(**keys: str) -> SetOptions:
+        difference = Difference(application="a", kind="option", name="token", new={**keys})
+        return SetOptions(application="a", options={}, differences=(difference,))
+
+    saved = await kept(file, step(x="1", y="2"))
+    await saved.check(Plan(model="m", steps=(step(y="2", x="1"),)))
+
+
 async def test_the_file_has_no_secret_and_only_its_owner_reads_it(file: Path, charm: Path) -> None:
     file.write_text("")
     file.chmod(0o644)
     plan = Plan(model="kubeflow", steps=every_step(charm))
-    settings = ("dex.static-password=s3cr3t", "dog.volume=3", "dex.config=token: s3cr3t")
+    settings = ("dex.static-password=s3cr3t", "dog.volume=3", "dex.config=token=s3cr3t")
     saved = await save_plan(file, plan, inputs=inputs(*settings), target=TARGET)
     text = file.read_text()
     assert not any(secret in text for secret in SECRETS)

@@ -51,6 +51,7 @@ from ckf_airgap.rehearsal.api.faults import (
             "restart@upload=4,byte=10,for=5s",
             Fault(kind="restart", place="upload", number=4, byte=10, for_s=5.0),
         ),
+        ("ignore@upload=3", Fault(kind="ignore", place="upload", number=3)),
         ("cut@upload=2,byte=1000", Fault(kind="cut", place="upload", number=2, byte=1000)),
         ("freeze@upload,byte=0", Fault(kind="freeze", place="upload")),
         ("refuse@upload", Fault(kind="refuse", place="upload", status=503)),
@@ -157,7 +158,7 @@ def test_seeds_choose_every_kind_that_a_client_can_get_over() -> None:
 def test_every_fault_can_be_written(
     place: str, number: int, times: int | None, for_s: float, data: st.DataObject
 ) -> None:
-    kinds = UPLOAD_KINDS if place == "upload" else set(CALL_KINDS) - {"ignore"}
+    kinds = set(UPLOAD_KINDS if place == "upload" else CALL_KINDS) - {"ignore"}
     kind = data.draw(st.sampled_from(sorted(kinds)))
     fault = Fault(
         kind=kind,

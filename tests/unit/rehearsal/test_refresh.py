@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 
 from ckf_airgap.rehearsal.api.facades.application import Application
+from ckf_airgap.rehearsal.api.facades.bundle import Bundle
 from ckf_airgap.rehearsal.api.facades.client import Client
 from ckf_airgap.rehearsal.api.facades.resources import Resources
 from ckf_airgap.rehearsal.entities.storage import StorageConstraints
@@ -242,6 +243,11 @@ async def test_a_refresh_takes_the_base_of_its_origin(rehearsal: Rehearsal) -> N
     assert (await _status(rehearsal))["base"] == noble
     await _set_charm(rehearsal, url, origin={"source": "local"})
     assert (await _status(rehearsal))["base"] == {"name": "", "channel": ""}
+    info = await rehearsal.call(
+        Application, "ApplicationsInfo", {"entities": [{"tag": "application-minio"}]}
+    )
+    assert info["results"][0]["result"]["base"] == {"name": "", "channel": ""}
+    assert "minio" in (await rehearsal.call(Bundle, "ExportBundle", {}))["result"]
 
 
 async def test_options_that_the_charm_has_not_or_that_do_not_fit_are_dropped(

@@ -208,3 +208,18 @@ async def test_a_forced_removal_destroys_storage_when_it_was_asked_to(
     rehearsal.settle()
     assert not rehearsal.model.applications
     assert list(rehearsal.model.storage.instances) == ([] if destroys else ["cache/0"])
+
+
+async def test_an_application_that_goes_gets_no_more_units(rehearsal: Rehearsal) -> None:
+    await rehearsal.upload_and_deploy("store", units=2, **_STORE)
+    rehearsal.settle()
+    target: Any = {"application-tag": "application-store"}
+    await rehearsal.call(Application, "DestroyApplication", {"applications": [target]})
+    scaled: Any = {"applications": [{**target, "scale": 3}, {**target, "scale-change": 1}]}
+    reply: Any = await rehearsal.call(Application, "ScaleApplications", scaled)
+    assert [result["error"]["message"] for result in reply["results"]] == [
+        'cannot set scale for application "store" to 3: application is not found or not alive'
+    ] * 2
+    assert len(rehearsal.model.applications["store"].units) == 2
+    rehearsal.settle()
+    assert not rehearsal.model.applications
