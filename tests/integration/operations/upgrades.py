@@ -95,7 +95,7 @@ class Site:
                 "base": str(application.base),
                 "scale": application.scale,
                 "units": len(application.units),
-                "options": application.settings,
+                "options": application.config,  # in force: a default may be set or not
                 "own options": application.own_settings,
                 "constraints": application.constraints,
                 "exposed": application.exposed_endpoints,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import re
 import time
@@ -341,6 +342,82 @@ async def test_a_charm_that_cannot_be_sent_is_told_once(tmp_path: Path, charm: P
             plan(upload("d", path=charm), deploy("d", path=charm)),
             controller.conduct(),
         )
+
+
+async def test_a_charm_is_sent_although_a_resource_of_one_who_waits_for_it_is_refused(
+    charm: Path,
+) -> None:
+    for first in ("a", "b"):  # who asks for it, and who waits for it
+        controller = FakeController()
+        controller.sends_in_s = {"x.charm": 0.02}
+        controller.refuses[f"{first}/oci-image=r/x:1 id-0"] = RefusedError("full")
+        controller.refuses[f"{first}/oci-image=r/x:1 id-1"] = RefusedError("full")
+        whole = plan(
+            *(deploy(name, path=charm, resources=(image(),)) for name in ("a", "b")),
+            deploy("c", path=charm),
+            upload("a", "b", "c", path=charm),
+        )
+        with pytest.raises(DeploymentRefusedError, match="1 of 4 steps failed") as caught:
+            await converge(controller.session(), whole, controller.conduct())
+        assert caught.value.report.uploads == 1
+        assert {*controller.applications} == {"a", "b", "c"} - {first}
+
+
+async def test_a_charm_on_its_way_is_not_sent_again_when_the_connection_breaks(
+    charm: Path, other: Path
+) -> None:
+    controller = FakeController()
+    controller.sends_in_s = {"x.charm": 0.1}
+    controller.loses["Deploy"] = (1, False)
+    whole = plan(
+        upload("a", path=charm),
+        deploy("a", path=charm),
+        upload("b", path=other),
+        deploy("b", path=other),
+    )
+    conduct = controller.conduct(replan=replanning(whole))
+    report = await converge(controller.session(), whole, conduct)
+    assert (report.interruptions, report.uploads) == (1, 2)
+    assert sorted(controller.sent) == ["x.charm", "y.charm"]
+
+
+async def test_a_charm_that_was_cut_off_is_sent_again(charm: Path) -> None:
+    controller = FakeController()
+    controller.refuses["x.charm"] = ConnectionLostError("it broke")
+    whole = plan(upload("a", path=charm), deploy("a", path=charm))
+
+    async def replan() -> Plan:
+        del controller.refuses["x.charm"]
+        return whole
+
+    report = await converge(controller.session(), whole, controller.conduct(replan=replan))
+    assert (report.uploads, controller.sent) == (1, ["x.charm", "x.charm"])
+
+
+async def test_a_charm_is_noted_before_it_is_used_also_when_noting_it_was_cut_off(
+    charm: Path,
+) -> None:
+    controller = FakeController()
+    controller.loses["Set"] = (1, False)
+    whole = plan(upload("a", path=charm), deploy("a", path=charm))
+    conduct = controller.conduct(replan=replanning(whole))
+    report = await converge(controller.session(), whole, conduct)
+    assert report.uploads == 1
+    assert controller.of("Set", "Deploy")[:3] == ["Set model-u", "Set model-u", "Deploy a"]
+
+
+async def test_what_is_being_sent_is_stopped_when_the_deployment_is(charm: Path) -> None:
+    controller = FakeController()
+    controller.sends_in_s = {"x.charm": 60}
+    whole = plan(upload("a", path=charm), deploy("a", path=charm))
+    task = asyncio.ensure_future(converge(controller.session(), whole, controller.conduct()))
+    while "x.charm" not in controller.under_way:  # noqa: ASYNC110 - a fake tells nobody
+        await asyncio.sleep(0.001)
+    before = asyncio.all_tasks()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert {one for one in before if not one.done()} == {asyncio.current_task()}
 
 
 async def test_relations_are_made_side_by_side_and_those_that_exist_are_no_failure() -> None:
