@@ -310,7 +310,6 @@ FULL = dataclasses.replace(
     ),
     storage={"data": "kubernetes,10G"},
     devices={"gpu": "1,nvidia.com/gpu"},
-    placement=("a=b",),
     version="0.1",
 )
 
@@ -369,7 +368,6 @@ class TestRecord:
             {"owned": []},
             {"owned": {"options": "x"}},
             {"owned": {"options": [1]}},
-            {"placement": {}},
             {"storage": {"a": 1}},
             {"devices": {"a": 1}},
             {"release": 1},

@@ -158,6 +158,7 @@ class TestGoing:
         (refusal,) = done.refused
         assert refusal.what == "its relation ui:db db:sql is being removed"
         assert (refusal.application, refusal.kind) == ("ui", "relation")
+        assert refusal.name == "ui:db db:sql"
         assert "juju remove-relation --force ui:db db:sql" in refusal.fix
         assert done.kept_relations == 1
 

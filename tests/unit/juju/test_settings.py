@@ -523,7 +523,14 @@ class TestBindings:
     ) -> None:
         there = present(bindings=live)
         wanted = SetBindings(application="pets", bindings=expected)
-        assert steps(f"bindings: {bindings}", there) == ((wanted,) if expected else ())
+        done = plan(f"scale: 1, bindings: {bindings}", there)
+        assert bare(done.steps) == ((wanted,) if expected else ())
+        for step in done.steps:
+            assert step.differences == (  # type: ignore[union-attr]
+                Difference(
+                    application="pets", kind="binding", name="website", old="beta", new="alpha"
+                ),
+            )
 
     def test_they_go_with_a_refresh(self) -> None:
         there = present(bindings={"website": "beta"}, identity=held())
