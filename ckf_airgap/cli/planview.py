@@ -339,7 +339,7 @@ def _nested(part: Part, width: int, indent: int, room: int) -> Iterator[Renderab
         return
     values = _on_one_line(part)
     name = visible(part.name)
-    style = _STYLES.get(part.sign, "")
+    style = _STYLES[part.sign]
     if values is not None:
         whole = Text.assemble((name.ljust(width), "bold"), "  ", values)
         if whole.cell_len + indent + 2 <= room:

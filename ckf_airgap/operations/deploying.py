@@ -350,6 +350,10 @@ async def _deploy(
         )
         if manner.wait_idle:
             session.deadline.until = time.monotonic() + manner.timeout_s + CALLS_OUTLAST_S
+            if marks:
+                # Units do nothing about a change that the controller has not made.
+                for difference in remaining_of(await planner.plan(), plan):
+                    marks.pop(difference.application, None)
             with timed(seconds, "wait"):
                 scales = {
                     name: application.scale

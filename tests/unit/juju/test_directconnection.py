@@ -135,7 +135,9 @@ async def test_macaroons_that_are_not_taken(opened: Open, server: tuple[Server, 
         await opened(password="", macaroons={"macaroon-1": "W10="})
     assert caught.value.error_code == "unauthorized access"
     assert caught.value.message == "too old"
-    assert server[0].requests[0]["params"]["macaroons"] == [[]]
+    params = server[0].requests[0]["params"]
+    assert (params["macaroons"], params["auth-tag"]) == ([[]], "user-admin")
+    assert params["client-version"].startswith("3.")
     server[0].answers["Admin.Login"] = LOGIN
     assert (await opened(password="", macaroons={})).is_open
 

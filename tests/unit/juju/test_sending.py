@@ -119,6 +119,7 @@ async def test_what_may_pass_is_tried_again_from_the_start(
             "refused charm minio_r1.charm: bad charm",
         ),
         ([(409, '{"error": "exists"}')], RefusedError, "refused charm minio_r1.charm: exists"),
+        ([(400, '{"error": {"message": "nested"}}')], RefusedError, r"minio_r1\.charm: nested$"),
         ([(500, '{"error": "no"}')] * 2, RefusedError, "refused charm minio_r1.charm: no"),
         ([(500, "")] * 2, RefusedError, "refused charm minio_r1.charm: HTTP status 500"),
         ([(403, "no access")], ControllerError, "refused the upload of charm .*: no access"),
