@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from ckf_airgap.concurrency import Deadline
+from ckf_airgap.concurrency import Deadline, in_thread
 from ckf_airgap.errors import (
     Problem,
 )
