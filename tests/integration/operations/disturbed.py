@@ -555,8 +555,11 @@ _ONE_BY_ONE: Final = (
     Kind(name="upload-freeze", faults=("freeze@upload={n},byte={byte}",)),
     Kind(name="upload-delay", faults=("delay@upload={n},for=300ms",)),
     Kind(name="upload-lost-reply", faults=("lose-reply@upload={n}",), repeats=1),
-    Kind(name="upload-busy", faults=("refuse@upload={n}",)),
-    Kind(name="upload-busy-late", faults=("refuse@upload={n},body=after",)),
+    Kind(
+        name="upload-busy",
+        faults=("refuse@upload={n}", "refuse@upload={n},body=after"),
+        several=1,
+    ),
     Kind(name="upload-failed", faults=("refuse@upload={n},status=500",)),
     Kind(
         name="upload-refused",

@@ -422,6 +422,20 @@ async def test_a_charm_is_noted_before_it_is_used_also_when_noting_it_was_cut_of
     assert controller.of("Set", "Deploy")[:3] == ["Set model-u", "Set model-u", "Deploy a"]
 
 
+@pytest.mark.parametrize("is_carried_out", [True, False])
+async def test_notes_are_removed_also_when_the_answer_to_that_is_lost(
+    charm: Path, is_carried_out: bool
+) -> None:
+    controller = FakeController()
+    whole = plan(upload("a", path=charm), deploy("a", path=charm), record("a"))
+    # What is uploaded, the record, and that nothing is left to note.
+    controller.loses["Set"] = (3, is_carried_out)
+    conduct = controller.conduct(replan=replanning(plan()))
+    report = await converge(controller.session(), whole, conduct)
+    assert report.interruptions == 1
+    assert notes_of(controller) == UploadNotes()
+
+
 async def test_what_is_being_sent_is_stopped_when_the_deployment_is(charm: Path) -> None:
     controller = FakeController()
     controller.sends_in_s = {"x.charm": 60}
