@@ -281,6 +281,3 @@ def _kept(wanted: RequestedApplication, present: LiveApplication) -> Iterator[Fo
     for name, text in (record.devices or {}).items():
         if name not in application.devices:
             yield Foreign(application=wanted.name, kind="device", name=name, value=text, fix=fix)
-    for text in record.placement:
-        if not application.placement:
-            yield Foreign(application=wanted.name, kind="placement", value=text, fix=fix)

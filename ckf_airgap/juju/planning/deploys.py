@@ -30,11 +30,6 @@ def deploy_problems(wanted: RequestedApplication, live: LiveModel) -> Iterator[P
     application, charm = wanted.application, wanted.charm
     yield from layout_problems(application, charm)
     yield from wanted.problems
-    if len(application.placement) > 1:
-        yield Problem(
-            "only 1 placement directive is supported for container models, "
-            f"got {len(application.placement)}"
-        )
     yield from assumption_problems(charm, live.features)
     yield from storage_problems(charm, wanted.storage, live.pools)
     yield from device_problems(charm, wanted.devices, application.devices)
@@ -71,7 +66,6 @@ def deploy_step(wanted: RequestedApplication) -> DeployApplication | None:
         storage=wanted.storage,
         devices=wanted.devices,
         bindings=application.bindings,
-        placement=application.placement,
         expose=bool(wanted.exposed),
         exposed_endpoints=application.exposed_endpoints,
         annotations=application.annotations,
@@ -101,8 +95,6 @@ def _differences(wanted: RequestedApplication) -> Iterator[Difference]:
         yield new("storage", written_directive(directive), name)
     for name, directive in wanted.devices.items():
         yield new("device", written_directive(directive), name)
-    for placement in application.placement:
-        yield new("placement", placement)
     for endpoint, space in application.bindings.items():
         yield new("binding", space, endpoint)
     for endpoint, details in exposed_document(wanted.exposed or {}).items():

@@ -76,7 +76,6 @@ class DeploymentRecord:
         storage: The storage directives, as the bundle wrote them.
         devices: The device directives, which no controller tells; ``None`` in the records of
             earlier versions, which do not tell them either.
-        placement: The placement directives.
         version: The version of ckf-airgap that deployed it.
     """
 
@@ -88,7 +87,6 @@ class DeploymentRecord:
     owned: Ownership = field(default_factory=Ownership)
     storage: Mapping[str, str] = field(default_factory=dict)
     devices: Mapping[str, str] | None = None
-    placement: tuple[str, ...] = ()
     version: str = __version__
 
     @property
@@ -116,7 +114,6 @@ class DeploymentRecord:
             },
             "storage": {**self.storage},
             "devices": None if self.devices is None else {**self.devices},
-            "placement": [*self.placement],
             "release": self.release,
             "version": self.version,
         }
@@ -270,7 +267,6 @@ def _read(document: Mapping[str, JSONValue]) -> DeploymentRecord:
         ),
         storage=_texts(document.get("storage")),
         devices=None if document.get("devices") is None else _texts(document.get("devices")),
-        placement=_list(document.get("placement")),
         version=_text(document.get("version")),
     )
 

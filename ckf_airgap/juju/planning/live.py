@@ -47,8 +47,6 @@ class LiveApplication:
     """The space of each endpoint; ``None`` when they are not known."""
     storage: Mapping[str, str] | None = None
     """Its storage directives, as a bundle writes them; ``None`` when they are not known."""
-    placement: str | None = None
-    """Its placement directive; empty without one, ``None`` when it is not known."""
     shape: CharmShape | None = None
     """What its charm declares; ``None`` when the controller was not asked."""
     storage_ids: tuple[str, ...] = ()
@@ -196,7 +194,6 @@ def _application(
         base=_base(reply.get("base")),
         bindings=_texts(reply.get("endpoint-bindings")) if "endpoint-bindings" in reply else None,
         storage=None if exported is None else _texts(exported.get("storage")),
-        placement=None if exported is None else str(exported.get("placement") or ""),
     )
 
 

@@ -207,8 +207,7 @@ class _Planner:
             releases={
                 name: record.release
                 for name, application in self.live.applications.items()
-                if (record := application.identity.record or application.identity.former)
-                and record.release
+                if (record := application.identity.record) is not None and record.release
             },
             providers=tuple(
                 (relation.requirer.application, relation.provider.application)

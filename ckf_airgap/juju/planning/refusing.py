@@ -2,8 +2,8 @@
 
 The rules are those of ``setCharmWithAgentValidation`` of ``apiserver/facades/client/application``,
 and of ``validateSetCharmConfig``, ``checkRelationsOps`` and ``preUpgradeRelationLimitCheck`` of
-``state/application.go`` of Juju 3.6, for a model on Kubernetes; storage directives, devices and
-placement are only read when an application is deployed.
+``state/application.go`` of Juju 3.6, for a model on Kubernetes; storage directives and devices
+are only read when an application is deployed.
 """
 
 from __future__ import annotations
@@ -66,13 +66,6 @@ def directive_refusals(wanted: RequestedApplication, present: LiveApplication) -
     devices = record.devices if record is not None else None
     if devices is not None:
         yield from _directives(wanted, "device", wanted.devices, devices, parse_device)
-    placement = present.placement
-    if placement is None and record is not None:
-        placement = next(iter(record.placement), "")
-    asked = next(iter(wanted.application.placement), "")
-    if asked and placement is not None and placement != asked:
-        was = placement or "nowhere in particular"
-        yield _refusal(wanted, "placement", f"it is placed on {was}, not on {asked}")
     live = str(present.constraints.get("arch") or DEFAULT_ARCHITECTURE)
     architecture = (wanted.constraints or {}).get("arch")
     if architecture and architecture != live:

@@ -125,7 +125,6 @@ class RequestedApplication:
                 **((held.devices if held is not None else None) or {}),
                 **application.devices,
             },
-            placement=application.placement or (held.placement if held is not None else ()),
         )
 
 
@@ -159,6 +158,14 @@ def requested(
     storage = _directives(application.storage, charm, "storage", parse_storage, problems)
     devices = _directives(application.devices, charm, "devices", parse_device, problems)
     resources = tuple(_resources(application, charm, problems))
+    if application.placement:
+        problems.append(
+            Problem(
+                "placement directives on k8s models not valid",
+                "to",
+                "take it out of the bundle, or choose nodes with the constraint tags",
+            )
+        )
     if RECORD_KEY in application.annotations:
         problems.append(
             Problem(

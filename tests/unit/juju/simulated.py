@@ -109,7 +109,6 @@ class SimulatedApplication:
     resources: dict[str, bytes] = field(default_factory=dict)
     bindings: dict[str, str] = field(default_factory=lambda: {"": "alpha"})
     storage: dict[str, str] = field(default_factory=dict)
-    placement: str = ""
     life: str = ""
 
 
@@ -213,7 +212,6 @@ class SimulatedModel:
             constraints={"arch": step.architecture, **step.constraints},
             annotations={name: text for name, text in step.annotations.items() if text},
             storage={name: written_directive(item) for name, item in step.storage.items()},
-            placement=next(iter(step.placement), ""),
         )
         application.bindings |= {name: space for name, space in step.bindings.items() if space}
         set_options(application, step.options)
@@ -276,10 +274,7 @@ class SimulatedModel:
                 for name, item in applications.items()
             },
             annotations={name: {**item.annotations} for name, item in applications.items()},
-            exported={
-                name: {"storage": {**item.storage}, "placement": item.placement}
-                for name, item in applications.items()
-            },
+            exported={name: {"storage": {**item.storage}} for name, item in applications.items()},
         )
         return dataclasses.replace(
             model,

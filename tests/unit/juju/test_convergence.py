@@ -155,7 +155,6 @@ def applications(draw: st.DrawFn, name: str, subject: Charm) -> Document:
         "constraints": st.sampled_from(["", "mem=1G", "mem=2G cores=1", "tags=a,b"]),
         "annotations": st.dictionaries(st.sampled_from(["x", "y"]), st.sampled_from(["1", ""])),
         "expose": st.booleans(),
-        "to": st.just(["a=b"]),
     }
     for key, values in optional.items():
         if draw(st.integers(0, 2)) == 2:
@@ -318,6 +317,6 @@ def test_after_one_plan_there_is_nothing_to_do(
     if policy.prune and policy.reset_foreign:
         fresh = SimulatedModel(auth=model.auth)
         fresh.apply(planned(fresh, second, Policy(release="1.11")), second[1])
-        if not any(item.kind in ("storage", "placement", "resource") for item in again.foreign):
+        if not any(item.kind in ("storage", "resource") for item in again.foreign):
             assert again.foreign == ()
             assert everything(model) == everything(fresh)

@@ -14,7 +14,7 @@ from ckf_airgap.errors import BundleError
 from ckf_airgap.images.reference import Registry
 from ckf_airgap.juju.controller.upload import RegistryAuth
 from ckf_airgap.juju.planning.differences import Difference, Foreign, Policy
-from ckf_airgap.juju.planning.identity import RECORD_KEY, DeploymentRecord
+from ckf_airgap.juju.planning.identity import RECORD_KEY, DeploymentRecord, RecordedResource
 from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.planning.planner import charms_to_read, plan_deployment
 from ckf_airgap.juju.planning.steps import (
@@ -59,7 +59,6 @@ applications:
     annotations: {gui-x: '1'}
     storage: {data: 'kubernetes,1G'}
     devices: {gpu: '1,g'}
-    to: [zone=a]
   api:
     charm: ./api.charm
     scale: 2
@@ -266,7 +265,6 @@ def test_what_an_earlier_bundle_said_and_this_one_does_not_is_reset(
 REFUSED = {
     "kubernetes,1G": ("kubernetes,2G", "storage"),
     "'1,g'": ("'2,g'", "device"),
-    "zone=a": ("zone=b", "placement"),
     "mem=1G": ("mem=1G arch=arm64", "constraints"),
 }
 
@@ -300,7 +298,6 @@ def test_what_is_noted_of_a_deployment_waits_for_the_upload() -> None:
     assert note.record.charm_file == "db_r1.charm"
     assert note.record.storage == {"data": "kubernetes,1G"}
     assert note.record.devices == {"gpu": "1,g"}
-    assert note.record.placement == ("zone=a",)
     assert note.record.owned.trust
     assert note.record.owned.exposed == {""}
     assert note.record.owned.annotations == {"gui-x"}
@@ -334,8 +331,10 @@ def test_an_application_that_was_removed_is_deployed_again(model: SimulatedModel
 
 
 def test_everything_of_an_application_that_is_deployed_is_told() -> None:
-    done = plan(SimulatedModel(), TEXT.replace("to:", "bindings: {sql: alpha}\n    to:"))
-    assert rows(done)[:16] == [
+    done = plan(
+        SimulatedModel(), TEXT.replace("    devices:", "    bindings: {sql: alpha}\n    devices:")
+    )
+    assert rows(done)[:15] == [
         "db application : None -> db_r1.charm",
         "db base : None -> ubuntu@22.04",
         "db resource image: None -> r:5000/db:1",
@@ -348,7 +347,6 @@ def test_everything_of_an_application_that_is_deployed_is_told() -> None:
         "db scale : None -> 1",
         "db storage data: None -> kubernetes,1,1024M",
         "db device gpu: None -> 1,g",
-        "db placement : None -> zone=a",
         "db binding sql: None -> alpha",
         "db expose : None -> {'expose-to-spaces': [], 'expose-to-cidrs': []}",
         "db annotation gui-x: None -> 1",
@@ -556,6 +554,15 @@ class TestRecords:
         done = plan(model, TEXT.replace("note: ours, ", ""))
         assert "db option note: ours -> None" in rows(done)
         assert listed(done) == []
+
+    def test_without_identities_a_deployment_notes_what_it_knows(self) -> None:
+        done = plan_deployment(bundle(TEXT), CHARMS, SimulatedModel().live())
+        (note, _) = [step for step in done.steps if isinstance(step, WriteRecord)]
+        assert note.record.charm_sha256 == ""
+        assert note.record.resources == {
+            "image": RecordedResource(value="r:5000/db:1"),
+            "conf": RecordedResource(value="c.cnf", is_image=False),
+        }
 
     def test_without_identities_nothing_is_noted(self, model: SimulatedModel) -> None:
         parsed = bundle(TEXT.replace("size: 2", "size: 3"))

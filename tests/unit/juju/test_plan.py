@@ -434,7 +434,7 @@ def test_a_base_that_is_none_is_not_known(base: Any, expected: str) -> None:
     status: Document = {"applications": {"a": {"charm": "local:a-0"}}}
     live = live_model("m", status, {"a": {"base": base}}).applications["a"]
     assert str(live.base) == expected
-    assert (live.life, live.bindings, live.storage, live.placement) == ("alive", None, None, None)
+    assert (live.life, live.bindings, live.storage) == ("alive", None, None)
 
 
 @pytest.mark.parametrize(
@@ -474,17 +474,17 @@ def test_what_is_wrong_is_told_with_its_place() -> None:
     ]
 
 
-def test_bindings_storage_and_placement_are_read() -> None:
+def test_bindings_and_storage_are_read() -> None:
     status: Document = {"applications": {"a": {"charm": "local:a-0", "life": "dying"}}}
     live = live_model(
         "m",
         status,
         {"a": {"endpoint-bindings": {"": "alpha"}}},
-        exported={"a": {"storage": {"data": "fast,1,1M"}, "placement": "a=b"}},
+        exported={"a": {"storage": {"data": "fast,1,1M"}}},
     ).applications["a"]
     assert (live.life, live.is_going) == ("dying", True)
     assert live.bindings == {"": "alpha"}
-    assert (live.storage, live.placement) == ({"data": "fast,1,1M"}, "a=b")
+    assert live.storage == {"data": "fast,1,1M"}
 
 
 @pytest.mark.parametrize("name", release_names())
@@ -576,10 +576,12 @@ def test_every_charm_has_the_endpoint_juju_info_to_bind() -> None:
     assert 'binding of unknown endpoint "juju-inf"' in text
 
 
-def test_one_placement_directive_is_taken_and_a_second_one_refused() -> None:
+def test_juju_refuses_placement_on_kubernetes() -> None:
     top = "bundle: kubernetes\n"
-    (step,) = plan(top + one("scale: 1, to: [a=b]"), charms={"app": MINIO}).deploys
-    assert step.placement == ("a=b",)
+    for there in (EMPTY, present()):
+        (problem,) = listed(top + one("scale: 1, to: [a=b]"), there, {"app": MINIO})
+        assert problem.startswith("application app, to: placement directives on k8s models not val")
+        assert "constraint tags" in problem
     text = problems(top + one("scale: 2, to: [a=b, c=d]"), charms={"app": MINIO})
     assert 'too many placement directives for application "app"' in text
 
@@ -792,10 +794,11 @@ def test_a_deploy_step_is_described_whole() -> None:
     fields = (
         "scale: 1, constraints: 'mem=2G tags=pods-a,^b allocate-public-ip=1',"
         " storage: {data: 'kubernetes,2,1.5G'}, devices: {gpu: '2,nvidia.com/gpu,model=a;mem=4'},"
-        " to: ['a=b,c=d'], bindings: {'': alpha, db: alpha, outside: alpha},"
+        " bindings: {'': alpha, db: alpha, outside: alpha},"
         " annotations: {x: 'y z'}"
     )
     (step,) = plan(f"bundle: kubernetes\n{one(fields, subject)}", charms={"app": subject}).deploys
+    step = dataclasses.replace(step, placement=("a=b,c=d",))
     assert step.describe().split("; ", 1)[1] == (
         "mem=2048, tags=pods-a,^b, allocate-public-ip=true, storage data=kubernetes,2,1536M, "
         "device gpu=2,nvidia.com/gpu,model=a;mem=4, placed on a=b,c=d, "

@@ -22,7 +22,7 @@ STATUS: Document = {
 EXPORT = """\
 bundle: kubernetes
 applications:
-  db: {storage: {data: 'kubernetes,1,1024M'}, placement: zone=a}
+  db: {storage: {data: 'kubernetes,1,1024M'}}
   api: {charm: local:api-3}
 --- # overlay.yaml
 applications: {db: {exposed-endpoints: {}}}
@@ -113,8 +113,8 @@ async def test_a_model_is_read_in_two_round_trips() -> None:
     db = live.applications["db"]
     assert (db.options, db.annotations) == ({"o": "db"}, {"a": "db"})
     assert db.identity.fingerprints == {"db": ""}
-    assert (db.storage, db.placement) == ({"data": "kubernetes,1,1024M"}, "zone=a")
-    assert (live.applications["api"].storage, live.applications["api"].placement) == ({}, "")
+    assert db.storage == {"data": "kubernetes,1,1024M"}
+    assert live.applications["api"].storage == {}
     assert live.applications["db-two"].options == {}
     assert [(str(item), item.interface, item.is_going) for item in live.relations] == [
         ("api:sql db:sql", "sql", True)
@@ -163,7 +163,7 @@ async def test_a_model_that_cannot_be_exported_is_read_without() -> None:
     ]
     for export in replies:
         live = await read_live_model(ScriptedApi(answers(Bundle__ExportBundle=export)), "m", ["db"])
-        assert (live.applications["db"].storage, live.applications["db"].placement) == (None, None)
+        assert live.applications["db"].storage is None
 
 
 async def test_charms_and_storage_are_read_in_one_round_trip() -> None:

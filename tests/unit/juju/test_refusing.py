@@ -83,7 +83,7 @@ def whats(new: Charm, live: LiveModel, fields: str = "", **more: Any) -> list[st
     return [item.what for item in found]
 
 
-KINDS = {"charm", "storage", "device", "base", "relation", "placement", "constraints"}
+KINDS = {"charm", "storage", "device", "base", "relation", "constraints"}
 STORED = "storage: {data: {type: filesystem, location: /data}}"
 
 
@@ -508,26 +508,6 @@ class TestDirectives:
         ]
 
     @pytest.mark.parametrize(
-        ("live", "recorded", "refused"),
-        [
-            ("a=b", (), None),
-            ("c=d", (), "it is placed on c=d, not on a=b"),
-            ("", (), "it is placed on nowhere in particular, not on a=b"),
-            (None, ("a=b",), None),
-            (None, (), "it is placed on nowhere in particular, not on a=b"),
-            (None, ("c=d",), "it is placed on c=d, not on a=b"),
-        ],
-    )
-    def test_placement(
-        self, live: str | None, recorded: tuple[str, ...], refused: str | None
-    ) -> None:
-        there = model(
-            db(STORED), record=dataclasses.replace(RECORD, placement=recorded), placement=live
-        )
-        found = whats(db(STORED), there, "to: [a=b]", sha256="a" * 64)
-        assert found == ([refused] if refused else [])
-
-    @pytest.mark.parametrize(
         ("live", "fields", "refused"),
         [
             ({"arch": "amd64"}, "constraints: arch=arm64", True),
@@ -542,9 +522,7 @@ class TestDirectives:
         assert bool(whats(db(STORED), there, fields, sha256="a" * 64)) is refused
 
     def test_what_the_bundle_no_longer_says_is_listed_and_stays_recorded(self) -> None:
-        record = dataclasses.replace(
-            RECORD, storage={"data": "1G"}, devices={"gpu": "1,g"}, placement=("a=b",)
-        )
+        record = dataclasses.replace(RECORD, storage={"data": "1G"}, devices={"gpu": "1,g"})
         subject = db(f"{STORED}, devices: {{gpu: {{type: g}}}}")
         done = plan(subject, model(subject, record=record))
         assert done.refused == ()
@@ -555,7 +533,6 @@ class TestDirectives:
         ] == [
             ("storage", "data", "1G"),
             ("device", "gpu", "1,g"),
-            ("placement", "", "a=b"),
         ]
         (note,) = [
             step
@@ -564,7 +541,6 @@ class TestDirectives:
         ]
         assert note.record.storage == {"data": "1G"}
         assert note.record.devices == {"gpu": "1,g"}
-        assert note.record.placement == ("a=b",)
 
 
 class TestGoing:

@@ -158,6 +158,7 @@ class TestGoing:
         (refusal,) = done.refused
         assert refusal.what == "its relation ui:db db:sql is being removed"
         assert (refusal.application, refusal.kind) == ("ui", "relation")
+        assert refusal.name == "ui:db db:sql"
         assert "juju remove-relation --force ui:db db:sql" in refusal.fix
         assert done.kept_relations == 1
 
@@ -239,6 +240,10 @@ class TestOnly:
             plan(model(), only=frozenset({"dbx", "api"}), replace=frozenset({"uix", "ui"}))
         first, second = caught.value.problems
         assert first.what == "neither the bundle nor the model has an application dbx"
+        assert (first.where, second.where) == (
+            "the applications to plan for",
+            "the applications to replace",
+        )
         assert "did you mean 'db'" in first.fix
         assert second.what == "the bundle has no application uix, so it cannot be deployed again"
         assert "did you mean 'ui'" in second.fix

@@ -131,15 +131,6 @@ async def test_the_storage_that_units_get_is_exported(rehearsal: Rehearsal) -> N
     assert spec["storage"] == {"data": "kubernetes,1,2048M"}
 
 
-async def test_where_units_are_placed_is_exported(rehearsal: Rehearsal) -> None:
-    placement = [{"scope": "uuid", "directive": "zone=a"}]
-    rehearsal.deploy("db", await rehearsal.upload("db"), placement=placement)
-    await rehearsal.upload_and_deploy("web")
-    found = (await exported(rehearsal))["applications"]
-    assert found["db"]["placement"] == "zone=a"
-    assert "placement" not in found["web"]
-
-
 async def test_an_empty_model_has_nothing_to_export(rehearsal: Rehearsal) -> None:
     with pytest.raises(ApiError, match="nothing to export as there are no applications"):
         await export(rehearsal)
