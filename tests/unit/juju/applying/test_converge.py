@@ -271,6 +271,21 @@ async def test_what_was_announced_for_a_call_that_was_refused_as_a_whole_stays_n
     assert notes_of(controller) == UploadNotes()
 
 
+async def test_what_is_being_announced_when_the_charm_is_refused_is_noted(charm: Path) -> None:
+    controller = FakeController(s="x")
+    controller.refuses["x.charm"] = refused()
+    controller.answers_in_s = {"AddPendingResources": 0.05, "ScaleApplications": 0.2}
+    whole = plan(
+        upload("a", path=charm),
+        deploy("a", path=charm, resources=(image(),)),
+        Scale(application="s", scale=2, was=1),
+    )
+    with pytest.raises(DeploymentRefusedError):
+        await converge(controller.session(), whole, controller.conduct())
+    assert [*controller.pending] == ["id-0"]
+    assert notes_of(controller).resources == {"a/oci-image": "id-0"}
+
+
 async def test_notes_are_void_when_file_or_controller_have_changed(charm: Path) -> None:
     controller = FakeController()
     controller.refuses["Deploy a"] = refused()
