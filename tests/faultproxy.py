@@ -60,6 +60,7 @@ class FaultProxy:
         self._flowing.set()
         self._open: set[_Pair] = set()
         self._cut_at: int | None = None
+        self._freezes_for_s: float | None = None
         self._only_answers = False
         self._on_cut: Callable[[], object] = lambda: None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -119,6 +120,12 @@ class FaultProxy:
         self._only_answers = answers
         self._cut_at = self._passed + more_bytes
         self._on_cut = then
+        self._freezes_for_s = None
+
+    def freeze_after(self, more_bytes: int, for_s: float) -> None:
+        """Freeze for some seconds, once, when so many more bytes have passed."""
+        self.cut_after(more_bytes)
+        self._freezes_for_s = for_s
 
     def random_cut(self, least: int, most: int) -> int:
         """Cut after a number of bytes that the seed decides, and return it."""
@@ -166,6 +173,10 @@ class FaultProxy:
         if self._passed + size < self._cut_at:
             return True
         self._cut_at = None
+        if self._freezes_for_s is not None:
+            self.freeze()
+            asyncio.get_running_loop().call_later(self._freezes_for_s, self.thaw)
+            return True
         self.cut()
         self._on_cut()
         return False

@@ -124,6 +124,7 @@ def describe_counts(snapshot: ModelSnapshot) -> str:
         f"{plural(len(snapshot.applications), 'application')}{f' ({parts})' if parts else ''}, "
         f"{plural(len(list(snapshot.units)), 'unit')}, "
         f"{plural(relation_count(snapshot), 'relation')}"
+        + ("" if snapshot.life == "alive" else f"; the model is {snapshot.life}")
     )
 
 

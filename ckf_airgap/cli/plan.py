@@ -118,7 +118,7 @@ def command(
         click.get_current_context().exit(ExitCode.CHANGES)
 
 
-def print_plan(terminal: Terminal, deployment: Deployment, *, skip_releases: bool = False) -> None:
+def print_plan(terminal: Terminal, deployment: Deployment, *, skip_releases: bool) -> None:
     """Print a plan; end the command with an error when deploying would be refused.
 
     Args:

@@ -38,6 +38,62 @@ skip_releases_option = click.option(
 """``--skip-releases``"""
 
 
+only_option = click.option(
+    "--application",
+    "only",
+    multiple=True,
+    metavar="APP",
+    help="Only this application of the bundle; may be repeated.",
+)
+"""``--application``, as ``only``"""
+
+_POLICY: Final = [
+    only_option,
+    click.option(
+        "--prune",
+        is_flag=True,
+        help="Remove applications and relations that the bundle does not have.",
+    ),
+    click.option(
+        "--reset-foreign",
+        is_flag=True,
+        help="Reset what neither the bundle nor an earlier deployment has set.",
+    ),
+    click.option(
+        "--replace",
+        multiple=True,
+        metavar="APP",
+        help="Remove this application and deploy it again where Juju cannot change it in place; "
+        "the plan says which storage is lost. May be repeated.",
+    ),
+]
+
+_LOGINS: Final = [
+    click.option(
+        "--registry-username",
+        envvar="CKF_AIRGAP_REGISTRY_USERNAME",
+        show_envvar=True,
+        metavar="NAME",
+        help="User name with which the cluster pulls images from the registry.",
+    ),
+    click.option(
+        "--registry-password-file",
+        type=UserPath(),
+        metavar="FILE",
+        help=f"File with the password for that user.  [default: ${PASSWORD_VARIABLE}]",
+    ),
+    click.option(
+        "--registry-config",
+        type=UserPath(),
+        envvar="CKF_AIRGAP_REGISTRY_CONFIG",
+        show_envvar=True,
+        metavar="FILE",
+        help="A config.json of Docker with the logins with which the cluster pulls images; each "
+        "goes with the images that it is for.",
+    ),
+]
+
+
 @contextlib.contextmanager
 def naming_create_model() -> Iterator[None]:
     """Say of a model that is not there that it can be made."""
@@ -47,16 +103,6 @@ def naming_create_model() -> Iterator[None]:
         raise ModelNotFoundError(
             missing.message, fix=f"{missing.fix} Use --create-model to create it."
         ) from missing
-
-
-only_option = click.option(
-    "--application",
-    "only",
-    multiple=True,
-    metavar="APP",
-    help="Only this application of the bundle; may be repeated.",
-)
-"""``--application``, as ``only``"""
 
 
 def policy_options(function: _F) -> _F:
@@ -79,29 +125,7 @@ def policy_options(function: _F) -> _F:
         )
         return function(*args, policy=policy, **rest)
 
-    return apply(
-        [
-            only_option,
-            click.option(
-                "--prune",
-                is_flag=True,
-                help="Remove applications and relations that the bundle does not have.",
-            ),
-            click.option(
-                "--reset-foreign",
-                is_flag=True,
-                help="Reset what neither the bundle nor an earlier deployment has set.",
-            ),
-            click.option(
-                "--replace",
-                multiple=True,
-                metavar="APP",
-                help="Remove this application and deploy it again where Juju cannot change it in "
-                "place; the plan says which storage is lost. May be repeated.",
-            ),
-        ],
-        cast("_F", with_policy),
-    )
+    return apply(_POLICY, cast("_F", with_policy))
 
 
 def login_options(function: _F) -> _F:
@@ -117,33 +141,7 @@ def login_options(function: _F) -> _F:
         login = _registry_login(registry_username, registry_password_file)
         return function(*args, registry_login=login, **rest)
 
-    return apply(
-        [
-            click.option(
-                "--registry-username",
-                envvar="CKF_AIRGAP_REGISTRY_USERNAME",
-                show_envvar=True,
-                metavar="NAME",
-                help="User name with which the cluster pulls images from the registry.",
-            ),
-            click.option(
-                "--registry-password-file",
-                type=UserPath(),
-                metavar="FILE",
-                help=f"File with the password for that user.  [default: ${PASSWORD_VARIABLE}]",
-            ),
-            click.option(
-                "--registry-config",
-                type=UserPath(),
-                envvar="CKF_AIRGAP_REGISTRY_CONFIG",
-                show_envvar=True,
-                metavar="FILE",
-                help="A config.json of Docker with the logins with which the cluster pulls images; "
-                "each goes with the images that it is for.",
-            ),
-        ],
-        cast("_F", with_login),
-    )
+    return apply(_LOGINS, cast("_F", with_login))
 
 
 def _registry_login(username: str | None, password_file: Path | None) -> RegistryLogin | None:
@@ -155,13 +153,13 @@ def _registry_login(username: str | None, password_file: Path | None) -> Registr
     if password_file is not None:
         try:
             text = read_small_text(password_file, MAX_PASSWORD_BYTES, what="a password", pipes=True)
-            password = text.rstrip("\r\n")
+            password: str | None = text.rstrip("\r\n")
         except UnicodeDecodeError as exc:
             raise InputError(f"the password file {password_file} is not UTF-8 text") from exc
         except OSError as exc:
             raise unreadable(exc, f"the password file {password_file}") from exc
     else:
-        password = os.environ.get(PASSWORD_VARIABLE, "")
+        password = os.environ.get(PASSWORD_VARIABLE)
     if not password:
         raise InputError(
             f"there is no password for {username} at the registry",

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from ckf_airgap.bundle.login import PullLogins
+from ckf_airgap.concurrency import run_to_end
 from ckf_airgap.errors import (
     ControllerError,
     Problem,
@@ -189,10 +190,39 @@ class _Convergence:
         return report
 
     async def _run(self, plan: Plan) -> None:
+        session, conduct = self._session, self._conduct
+        annotations = annotations_of(session.api)
+        async with conduct.open_sender(session, 2 * conduct.jobs) as sender:
+            uploads = Uploads(
+                session.api,
+                session.uuid,
+                sender,
+                logins=conduct.logins,
+                received=self._received,
+                annotations=annotations,
+                tally=self._tally,
+                jobs=conduct.jobs,
+            )
+            means = Means(
+                api=session.api,
+                model=session.model_name,
+                model_uuid=session.uuid,
+                uploads=uploads,
+                annotations=annotations,
+                tally=self._tally,
+                deadline=session.deadline,
+            )
+            try:
+                await self._rounds(plan, means)
+            finally:
+                await run_to_end(uploads.close())
+
+    async def _rounds(self, plan: Plan, means: Means) -> None:
+        """Carry out plans; what is being uploaded goes on while the connection is restored."""
         fruitless = succeeded = 0
         while True:
             try:
-                contested = await self._round(plan)
+                contested = await self._round(plan, means)
                 if not contested:
                     return
                 plan = await self._look_again(contested)
@@ -208,44 +238,24 @@ class _Convergence:
                 fruitless = 0 if self._tally.succeeded > succeeded else fruitless + 1
                 succeeded = self._tally.succeeded
 
-    async def _round(self, plan: Plan) -> frozenset[str]:
+    async def _round(self, plan: Plan, means: Means) -> frozenset[str]:
         """Carry out a plan; return the applications that somebody else has deployed meanwhile."""
-        session, conduct, tally = self._session, self._conduct, self._tally
-        annotations = annotations_of(session.api)
+        conduct, uploads = self._conduct, means.uploads
         contested: set[str] = set()
-        async with conduct.open_sender(session, 2 * conduct.jobs) as sender:
-            uploads = Uploads(
-                session.api,
-                session.uuid,
-                sender,
-                logins=conduct.logins,
-                received=self._received,
-                annotations=annotations,
-                tally=tally,
-                jobs=conduct.jobs,
-            )
-            await uploads.confirm_notes()
-            means = Means(
-                api=session.api,
-                model=session.model_name,
-                model_uuid=session.uuid,
-                uploads=uploads,
-                annotations=annotations,
-                tally=tally,
-                deadline=session.deadline,
-            )
-            for stage in in_stages(plan, conduct.ordering):
-                part = await self._begin(stage)
-                execution = StageExecution(means, part, plan.uploads, frozenset(self._lost))
-                await execution.run()
-                self._lost |= execution.lost
-                contested |= execution.contested
-                self._unsettled |= unsettled_by(part.steps) - execution.lost
-            offers = [step for step in plan.offers if step.application not in contested]
-            await make_offers(session, offers, tally, self._lost)
-            if not contested and not tally.has_failures:
-                self._received.forget()
-            await uploads.write_notes()
+        uploads.begin_round()
+        await uploads.confirm_notes()
+        for stage in in_stages(plan, conduct.ordering):
+            part = await self._begin(stage)
+            execution = StageExecution(means, part, plan.uploads, frozenset(self._lost))
+            await execution.run()
+            self._lost |= execution.lost
+            contested |= execution.contested
+            self._unsettled |= unsettled_by(part.steps) - execution.lost
+        offers = [step for step in plan.offers if step.application not in contested]
+        await make_offers(self._session, offers, means.tally, self._lost)
+        if not contested and not means.tally.has_failures:
+            self._received.forget()
+        await uploads.write_notes()
         return frozenset(contested)
 
     async def _begin(self, stage: Stage) -> Plan:

@@ -74,19 +74,23 @@ class Turns:
         self._give()
 
     def _give(self) -> None:
-        for waiting in self._waiting:
-            lost = sorted(self._lost.intersection(waiting.pair))
-            if lost and not waiting.turn.done():
-                waiting.turn.set_result(", ".join(lost))
+        """Give a turn to as many as can have one."""
+        if self._lost:
+            for waiting in self._waiting:
+                lost = sorted(self._lost.intersection(waiting.pair))
+                if lost and not waiting.turn.done():
+                    waiting.turn.set_result(", ".join(lost))
         self._waiting = [waiting for waiting in self._waiting if not waiting.turn.done()]
+        held = self._busy | self._missing
+        possible = [waiting for waiting in self._waiting if held.isdisjoint(waiting.pair)]
+        if not possible:
+            return
         left = Counter(application for waiting in self._waiting for application in waiting.pair)
-        for waiting in sorted(
-            self._waiting,
+        possible.sort(
             key=lambda waiting: sorted((left[name] for name in waiting.pair), reverse=True),
             reverse=True,
-        ):
-            ends = {*waiting.pair}
-            if not ends & self._busy and not ends & self._missing:
-                self._busy |= ends
+        )
+        for waiting in possible:
+            if self._busy.isdisjoint(waiting.pair):
+                self._busy.update(waiting.pair)
                 waiting.turn.set_result("")
-        self._waiting = [waiting for waiting in self._waiting if not waiting.turn.done()]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
 from ckf_airgap.bundle.login import PullLogins
 from ckf_airgap.concurrency import bounded_map, in_thread
 from ckf_airgap.documents import JSONValue
-from ckf_airgap.errors import AirgapError, MissingError, RefusedError
+from ckf_airgap.errors import MissingError, RefusedError
 from ckf_airgap.juju.applying.annotating import Annotated
 from ckf_airgap.juju.applying.arguments import resource_arguments
 from ckf_airgap.juju.applying.batches import Batches
@@ -77,6 +78,9 @@ class Uploads:
         self._tally = tally
         self._charms_at_once = asyncio.Semaphore(jobs)
         self._resources_at_once = asyncio.Semaphore(jobs)
+        self._noted: str | None = None
+        """What this run has noted last, as far as it is known."""
+        self._sending: dict[Path, asyncio.Task[UploadedCharm]] = {}
         self._charms: dict[Path, asyncio.Future[UploadedCharm]] = {}
 
     async def confirm_notes(self) -> None:
@@ -104,15 +108,39 @@ class Uploads:
             AirgapError: why it could not be sent.
             ControllerError: when the controller cannot be reached.
         """
-        charm = self._charm_of(step.path)
-        try:
-            charm.set_result(await self._charm(step))
-        except AirgapError as exc:
-            charm.set_exception(exc)
-        except BaseException:
+        task = self._sending.get(step.path)
+        if task is None:
+            # A task of its own: the connection to the model may break, which ends all steps, and is
+            # not the one that the charm is sent on.
+            task = asyncio.create_task(self._charm(step), name=f"sending {step.path.name}")
+            task.add_done_callback(partial(self._sent, step.path))
+            self._sending[step.path] = task
+        return await asyncio.shield(task)
+
+    def _sent(self, path: Path, task: asyncio.Task[UploadedCharm]) -> None:
+        """Let those go on that wait for a charm."""
+        if self._sending.get(path) is not task:
+            return  # another round has begun
+        charm = self._charm_of(path)
+        if task.cancelled():
             charm.cancel()
-            raise
-        return await charm
+        elif (error := task.exception()) is not None:
+            charm.set_exception(error)
+            charm.exception()  # mark as retrieved: perhaps nobody waits
+        else:
+            charm.set_result(task.result())
+
+    def begin_round(self) -> None:
+        """Forget which charms could not be sent, so that it is tried again; others go on."""
+        self._sending = {path: task for path, task in self._sending.items() if not task.done()}
+        self._charms = {path: self._charm_of(path) for path in self._sending}
+
+    async def close(self) -> None:
+        """Stop sending."""
+        tasks = [task for task in self._sending.values() if not task.done()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def charm(self, path: Path) -> UploadedCharm:
         """Wait until the controller has the charm of a file.
@@ -133,6 +161,7 @@ class Uploads:
             state = await in_thread(FileState.of, step.path)
             known = self.received.charm(step.path, state)
             if known is not None:
+                await self.write_notes()  # the connection may have broken before it was noted
                 return known
             if self.received.noted:
                 sha256 = await in_thread(_sha256, step.path)
@@ -161,13 +190,14 @@ class Uploads:
             ControllerError: when the controller cannot be called.
         """
         text = self.received.notes().to_text()
-        if not text and not self.received.is_noted:
+        if text == self._noted or (not text and not self.received.is_noted):
             return
         self.received.is_noted = bool(text)
         try:
             await self._annotations.add((self._model_tag, {NOTES_KEY: text}))
         except RefusedError:
             return
+        self._noted = text
 
     async def resources(
         self, application: str, resources: Sequence[ResourceUpload]

@@ -16,6 +16,8 @@ NOT_FOUND: Final = "not found"
 MODEL_NOT_FOUND: Final = "model not found"
 UNAUTHORIZED: Final = "unauthorized access"
 NOT_YET_AVAILABLE: Final = "not yet available; try again later"
+PASSING: Final = frozenset({NOT_YET_AVAILABLE, "excessive contention", "try again"})
+"""The codes of a controller that is busy, and has not done what it was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

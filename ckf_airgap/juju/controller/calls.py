@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from ckf_airgap.concurrency import Deadline, timeout
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import ControllerError
 from ckf_airgap.juju.controller.api import (
+    PASSING,
     CallRefusedError,
     ConnectionLostError,
     JujuTimeouts,
@@ -42,6 +44,9 @@ _ODD: Final = (TypeError, ValueError, KeyError, AttributeError, RecursionError)
 
 _REPEATS: Final = 5
 """How often a call that only reads is made again when the connection breaks each time."""
+
+_BUSY_DELAYS_S: Final = (0.1, 0.3, 1.0, 3.0)
+"""Seconds before a controller that is busy is asked again."""
 
 
 class Restoring(Protocol):
@@ -110,39 +115,53 @@ class LibjujuApi:
             return [_error_of(entry) or entry for entry in _entries(response, what)]
 
     async def _response(self, facade: str, method: str, params: Document | None) -> Document:
-        """Return the response to a call, which has no error as a whole."""
-        what = f"{facade}.{method}"
-        for attempt in range(_REPEATS + 1):
+        """Return the response to a call, which has no error as a whole.
+
+        A controller that is busy is asked again: it has done nothing.
+        """
+        for delay_s in (*_BUSY_DELAYS_S, None):
+            try:
+                return await self._answered(facade, method, params)
+            except CallRefusedError as exc:
+                if exc.code not in PASSING or delay_s is None or self._deadline.is_over:
+                    raise
+            await asyncio.sleep(self._deadline.left_s(delay_s) or 0.0)
+        raise AssertionError("unreachable")
+
+    async def _answered(self, facade: str, method: str, params: Document | None) -> Document:
+        """Return the response to a call; one that only reads is made again when it is lost."""
+        repeats = 0
+        while True:
             if self._link is not None:
                 await self._link.until_open()
-            if facade not in self._connection.facades:
-                raise ControllerError(
-                    f"{self._where} offers no facade {facade} that libjuju knows",
-                    fix="Use a Juju 3.6 controller.",
-                )
-            started = time.monotonic()
+            try:
+                return await self._once(facade, method, params or {})
+            except (OSError, websockets.WebSocketException) as exc:
+                is_safe = isinstance(exc, NotSentError) or is_read(method)
+                if self._link is None or repeats == _REPEATS or not is_safe:
+                    raise self._lost(f"{facade}.{method}", exc) from exc
+                repeats += 1
+
+    async def _once(self, facade: str, method: str, params: Document) -> Document:
+        """Return the response to a call that is made once; what the connection raises passes."""
+        if facade not in self._connection.facades:
+            raise ControllerError(
+                f"{self._where} offers no facade {facade} that libjuju knows",
+                fix="Use a Juju 3.6 controller.",
+            )
+        started = time.monotonic()
+        with self._odd_answers(f"{facade}.{method}"):
             try:
                 async with timeout(self._deadline.left_s(self._timeouts.call_s)):
-                    response = await self._connection.request(facade, method, params or {})
+                    response = await self._connection.request(facade, method, params)
             except JujuAPIError as exc:
                 raise CallRefusedError(_text(exc), code=str(exc.error_code or "")) from exc
             except TimeoutError as exc:
                 raise self._unanswered(facade, method, time.monotonic() - started) from exc
-            except NotSentError as exc:
-                if self._link is None or attempt == _REPEATS:
-                    raise self._lost(what, exc) from exc
-            except (OSError, websockets.WebSocketException) as exc:
-                if self._link is None or attempt == _REPEATS or not is_read(method):
-                    raise self._lost(what, exc) from exc
-            except _ODD as exc:
-                raise odd_answer(self._where, what, exc) from exc
-            else:
-                with self._odd_answers(what):
-                    error = _error_of(response)
-                if error is not None:
-                    raise error
-                return response
-        raise AssertionError("unreachable")
+            error = _error_of(response)
+        if error is not None:
+            raise error
+        return response
 
     def _odd_answers(self, what: str) -> _OddAnswers:
         return _OddAnswers(self._where, what)

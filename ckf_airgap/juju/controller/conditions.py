@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Final
 
 from ckf_airgap.bundle.bundle import Bundle
 from ckf_airgap.bundle.constraints import parse_storage
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import BundleError, ControllerError
-from ckf_airgap.juju.controller.api import Api
+from ckf_airgap.juju.controller.api import Api, ConnectionLostError
 from ckf_airgap.juju.controller.connection import Session, connect
 from ckf_airgap.juju.controller.models import CONTROLLER_MODEL
 from ckf_airgap.juju.controller.store import JujuTarget
 from ckf_airgap.juju.planning.live import LiveModel
 from ckf_airgap.juju.planning.offers import live_offers
 from ckf_airgap.juju.planning.requirements import BUILT_IN_POOLS
+
+_READINGS: Final = 3
+"""How often offers are read when the connection breaks each time."""
 
 
 async def new_model(target: JujuTarget) -> LiveModel:
@@ -56,22 +60,37 @@ async def with_conditions(session: Session, bundle: Bundle, live: LiveModel) -> 
         for user in offer.access
     }
     if any(application.offers for application in bundle.applications.values()):
-        async with session.controller_api() as api:
-            reply = await api.call(
-                "ApplicationOffers",
-                "ListApplicationOffers",
-                {
-                    "Filters": [
-                        {"owner-name": session.entry.owner, "model-name": session.entry.name}
-                    ]
-                },
-            )
-            live = dataclasses.replace(
-                live,
-                offers=live_offers(reply.get("results")),
-                users=await _existing(api, users, session.controller.user),
-            )
+        live = await _with_offers(session, live, users)
     return live
+
+
+async def _with_offers(session: Session, live: LiveModel, users: set[str]) -> LiveModel:
+    """Return a model with its offers, and which of some users there are.
+
+    The connection to the controller itself is not restored when it breaks: another one is made.
+    """
+    for attempt in range(1, _READINGS + 1):
+        try:
+            async with session.controller_api() as api:
+                reply = await api.call(
+                    "ApplicationOffers",
+                    "ListApplicationOffers",
+                    {
+                        "Filters": [
+                            {"owner-name": session.entry.owner, "model-name": session.entry.name}
+                        ]
+                    },
+                )
+                return dataclasses.replace(
+                    live,
+                    offers=live_offers(reply.get("results")),
+                    users=await _existing(api, users, session.controller.user),
+                )
+        except ConnectionLostError:
+            if attempt == _READINGS:
+                raise
+            await session.reconnected()
+    raise AssertionError("unreachable")
 
 
 def _features(info: Mapping[str, JSONValue]) -> dict[str, str]:

@@ -154,14 +154,14 @@ class Side:
         Raises:
             ControllerError: when it does not exist or cannot be used.
         """
-        for attempt in range(_LOOKS):
+        for _ in range(_LOOKS - 1):
             try:
                 return await self._look_up(name, guess, create=create)
             except ConnectionLostError:  # also of a model that was made: it is found then
-                if attempt == _LOOKS - 1 or self._terms.deadline.is_over:
+                if self._terms.deadline.is_over:
                     raise
                 await self._stack.aclose()
-        raise AssertionError("unreachable")
+        return await self._look_up(name, guess, create=create)
 
     async def _look_up(
         self, name: str, guess: str | None, *, create: bool

@@ -113,7 +113,7 @@ def _without_units(application: ApplicationSnapshot) -> Document:
 
 def _id(relation: Document) -> int:
     number = relation.get("id")
-    return number if isinstance(number, int) else 0
+    return number if isinstance(number, int) else -1
 
 
 def _mapping(value: JSONValue) -> Document:

@@ -69,13 +69,21 @@ class ModelTables:
         self._life = "alive"
         self.population = 0
         """Grows whenever a unit comes or goes."""
+        self._early: dict[str, ApplicationSnapshot] = {}
+        """Applications of the last status that the watcher has not told of yet."""
         self._built: dict[str, ApplicationSnapshot] = {}
         """Applications as they were put together last, until something about them changes."""
         self._built_relations: tuple[RelationSnapshot, ...] | None = None
 
     def clear(self) -> None:
         """Forget all: a new watcher reports the whole model again, but not what was removed."""
-        for table in (self._applications, self._units, self._relations, self._pods):
+        for table in (
+            self._applications,
+            self._units,
+            self._relations,
+            self._pods,
+            self._early,
+        ):
             table.clear()
         self._seen = ModelSnapshot(model=self.model)
         self._life = "alive"
@@ -91,6 +99,7 @@ class ModelTables:
         if kind == "application":
             self._applications.pop(name, None)
             self._built.pop(name, None)
+            self._early.pop(name, None)
             if not removed:
                 self._applications[name] = _delta_application(name, data)
         elif kind == "unit":
@@ -122,8 +131,9 @@ class ModelTables:
         """Take a response of ``Client.FullStatus``; return whether it had anything new.
 
         It has what the watcher does not: the state of pods (`POD_STATES`), who is leader, scales,
-        bases and addresses. And it no longer has what was removed while the watcher was
-        disconnected.
+        bases and addresses. It is ahead of the watcher, by a second or so: it has applications and
+        charms that were only just asked for. And it no longer has what was removed while the
+        watcher was disconnected.
 
         Args:
             status: The response.
@@ -146,8 +156,26 @@ class ModelTables:
             and unit.workload.current != self._units[name].workload.current
         }
         self._seen = seen
+        self._early = {
+            name: application
+            for name, application in seen.applications.items()
+            if name not in self._applications and name not in asked_at.applications
+        }
+        self._take_charms(asked_at)
         self._forget_built()
         return self.snapshot() != before
+
+    def _take_charms(self, asked_at: ModelSnapshot) -> None:
+        """Take which charms applications have and units run, unless that was told since."""
+        for name, application in self._seen.applications.items():
+            known, old = self._applications.get(name), asked_at.applications.get(name)
+            if known is not None and old is not None and known.charm_url == old.charm_url:
+                self._applications[name] = replace(known, charm_url=application.charm_url)
+        before = {unit.name: unit.charm_url for unit in asked_at.units}
+        for told in self._seen.units:
+            unit = self._units.get(told.name)
+            if unit is not None and before.get(told.name) == unit.charm_url:
+                self._units[told.name] = replace(unit, charm_url=told.charm_url)
 
     def snapshot(self) -> ModelSnapshot:
         """Return the model as it is now; what has not changed is the same object as before."""
@@ -158,10 +186,11 @@ class ModelTables:
                 replace(self._relations[number], since=since.get(number, ""))
                 for number in sorted(self._relations)
             )
+        known = {**self._early, **self._built}
         return ModelSnapshot(
             model=self.model,
             life=self._seen.life if self._life == "alive" else self._life,
-            applications={name: self._built[name] for name in sorted(self._applications)},
+            applications={name: known[name] for name in sorted(known)},
             relations=self._built_relations,
         )
 

@@ -244,7 +244,7 @@ class _Wait:
                 # The last status is old: pods may have failed since, and leaders been elected.
                 until = min(self.deadline, now + _CONFIRM_WITHIN_S)
                 confirmed = await reader.confirm(self._tracker.expected, until=until)
-                confirm_at = time.monotonic() + _CONFIRM_AGAIN_S
+                confirm_at = now if confirmed else time.monotonic() + _CONFIRM_AGAIN_S
                 snapshot = reader.snapshot
                 continue
             if on_change is not None:

@@ -61,12 +61,17 @@ class Injection:
         self._restart = restart
         self._paused: list[asyncio.Transport] = []
 
-    async def served(self, line: Line, session: Session, request: Request) -> str | None:
-        """Serve a call, unless a fault is due at it; return the answer, or ``None`` for none."""
+    async def served(self, line: Line, session: Session, frame: str) -> str | None:
+        """Serve a call, unless a fault is due at it; return the answer, or ``None`` for none.
+
+        Raises:
+            ValueError: when the frame is not a request; the connection has to be closed.
+        """
         await self.running.wait()
+        request = Request.parse(frame)
         fault = self._faults.at_call(request.facade, request.method)
         if fault is None:
-            return await session.serve(request)
+            return await session.handle(frame)
         if fault.kind == "error":
             return request.refuse(ApiError(fault.message, fault.code))
         if fault.kind == "ignore":
@@ -78,7 +83,7 @@ class Injection:
             line.abort()
             return None
         if fault.kind == "lose-reply":
-            await session.serve(request)
+            await session.handle(frame)
             line.abort()
             return None
         if fault.kind == "restart":
@@ -89,7 +94,7 @@ class Injection:
             await line.speaking.wait()
         else:
             await self._wait(fault)
-        return await session.serve(request)
+        return await session.handle(frame)
 
     @web.middleware
     async def into_uploads(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -23,7 +23,6 @@ from ckf_airgap.rehearsal.api.resourceuploads import ResourceUploads
 from ckf_airgap.rehearsal.api.session import Session
 from ckf_airgap.rehearsal.api.tls import Certificates
 from ckf_airgap.rehearsal.model.state import Address, ControllerState
-from ckf_airgap.rehearsal.wire import Request
 
 log = logging.getLogger(__name__)
 
@@ -282,12 +281,11 @@ class _Connection:
 
     async def _answer(self, session: Session, frame: str) -> None:
         try:
-            request = Request.parse(frame)
+            answer = await self._injection.served(self, session, frame)
         except ValueError as error:
             log.warning("closing a connection that sent no request: %s", error)
             await self._close(WSCloseCode.UNSUPPORTED_DATA)
             return
-        answer = await self._injection.served(self, session, request)
         if answer is None:
             return
         await self._speaking.wait()

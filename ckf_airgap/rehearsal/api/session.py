@@ -80,10 +80,7 @@ class Session:
         Raises:
             ValueError: when the frame is not a request; the connection has to be closed.
         """
-        return await self.serve(Request.parse(frame))
-
-    async def serve(self, request: Request) -> str:
-        """Return the reply to a request."""
+        request = Request.parse(frame)
         try:
             facade = self._facade(request)
             method = getattr(facade, type(facade).methods[request.method])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from ckf_airgap import (
+    BlockedError,
     DeployEvent,
     DeployEventKind,
     Inputs,
     Observer,
-    WaitTimeoutError,
     rehearse,
 )
 from ckf_airgap.juju.watching.watch import Progress
@@ -54,7 +54,7 @@ async def test_knative_eventing_is_deployed_once_the_operator_is_active() -> Non
 
 async def test_a_unit_without_what_its_site_must_set_stays_blocked() -> None:
     inputs = Inputs(bundle="1.8", settings=("oidc-gatekeeper.public-url=",))
-    with pytest.raises(WaitTimeoutError) as raised:
+    with pytest.raises(BlockedError) as raised:
         await rehearse(inputs, speed=600, timeout_s=8)
     (problem,) = raised.value.problems
     assert "public-url config required" in str(problem)

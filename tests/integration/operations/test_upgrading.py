@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from ckf_airgap.errors import RefusedError
@@ -13,7 +11,7 @@ from ckf_airgap.operations.observer import Observer
 from ckf_airgap.rehearsal.model import applications
 from ckf_airgap.rehearsal.model.model import Model
 from ckf_airgap.rehearsal.model.refresh import Refresh
-from tests.integration.operations.upgrades import FRESH, site
+from tests.integration.operations.upgrades import FRESH, Releases, site
 
 REFUSED = {
     "1.9": {"envoy", "katib-controller", "kfp-metadata-writer", "kubeflow-volumes", "mlmd"},
@@ -26,10 +24,15 @@ GOES_WITH_ANOTHER = {"1.9": {"kfp-metadata-writer"}, "1.10": set[str]()}
 """Those that are refreshed in place after all when the other end of their relation is replaced."""
 
 
+@pytest.fixture(scope="module")
+def releases(tmp_path_factory: pytest.TempPathFactory) -> Releases:
+    return Releases(tmp_path_factory.mktemp("releases"))
+
+
 async def test_an_upgrade_ends_as_a_fresh_deployment_and_a_second_one_changes_nothing(
-    tmp_path: Path,
+    releases: Releases,
 ) -> None:
-    async with site(tmp_path, "1.10", "1.11") as place:
+    async with site(releases, "1.10", "1.11") as place:
         await place.deploy("1.10")
         storage = place.storage()
         upgraded = await place.deploy("1.11")
@@ -51,10 +54,10 @@ async def test_an_upgrade_ends_as_a_fresh_deployment_and_a_second_one_changes_no
 
 @pytest.mark.parametrize(("old", "new"), [("1.8", "1.9"), ("1.9", "1.10")])
 async def test_what_juju_does_not_refresh_is_named_and_replaced_on_request(
-    tmp_path: Path, old: str, new: str
+    releases: Releases, old: str, new: str
 ) -> None:
     refused = REFUSED[new]
-    async with site(tmp_path, old, new) as place:
+    async with site(releases, old, new) as place:
         await place.deploy(old)
         before, storage = place.calls(), place.storage()
         with pytest.raises(RefusedError, match="nothing was changed") as caught:
@@ -88,9 +91,9 @@ async def test_what_juju_does_not_refresh_is_named_and_replaced_on_request(
 
 
 async def test_a_controller_that_ignores_a_change_is_found_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    releases: Releases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with site(tmp_path, "1.10", "1.11") as place:
+    async with site(releases, "1.10", "1.11") as place:
         await place.deploy("1.10")
         refreshing = applications.refresh
 
@@ -114,7 +117,7 @@ class _KilledError(Exception):
     """The process was killed."""
 
 
-async def test_an_upgrade_that_ended_half_way_goes_forward_and_not_back(tmp_path: Path) -> None:
+async def test_an_upgrade_that_ended_half_way_goes_forward_and_not_back(releases: Releases) -> None:
     class Observing(Observer):
         refreshed = 0
 
@@ -123,7 +126,7 @@ async def test_an_upgrade_that_ended_half_way_goes_forward_and_not_back(tmp_path
             if self.refreshed == 3:
                 raise _KilledError
 
-    async with site(tmp_path, "1.10", "1.11") as place:
+    async with site(releases, "1.10", "1.11") as place:
         await place.deploy("1.10")
         with pytest.raises(_KilledError):
             await place.deploy("1.11", observer=Observing())

@@ -95,7 +95,7 @@ class Site:
                 "base": str(application.base),
                 "scale": application.scale,
                 "units": len(application.units),
-                "options": application.settings,
+                "options": application.config,  # in force: a default may be set or not
                 "own options": application.own_settings,
                 "constraints": application.constraints,
                 "exposed": application.exposed_endpoints,
@@ -123,19 +123,35 @@ class Site:
         return {instance.id: instance.unit for instance in instances.values()}
 
 
+class Releases:
+    """Releases, rendered once for stand-ins of their charms.
+
+    Args:
+        directory: Where the stand-ins are.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._rendered: dict[str, Rendering] = {}
+
+    def rendering(self, release: str) -> Rendering:
+        """Return a release, rendered; blocks."""
+        if release not in self._rendered:
+            named = find_bundle(release)
+            assert named.release is not None
+            charms = self._directory / release
+            write_standins(named.release, charms)
+            inputs = Inputs(bundle=release, charms=charms).for_model(DEFAULT_MODEL)
+            self._rendered[release] = render_by_rule(inputs, named, Registry.parse(REGISTRY))
+        return self._rendered[release]
+
+
 @asynccontextmanager
-async def site(directory: Path, *releases: str) -> AsyncIterator[Site]:
-    """Render releases for stand-ins, and run a controller for them."""
+async def site(known: Releases, *releases: str) -> AsyncIterator[Site]:
+    """Run a controller for releases."""
     renderings: dict[str, Rendering] = {}
     for release in releases:
-        named = find_bundle(release)
-        assert named.release is not None
-        charms = directory / release
-        await asyncio.to_thread(write_standins, named.release, charms)
-        inputs = Inputs(bundle=release, charms=charms).for_model(DEFAULT_MODEL)
-        renderings[release] = await asyncio.to_thread(
-            render_by_rule, inputs, named, Registry.parse(REGISTRY)
-        )
+        renderings[release] = await asyncio.to_thread(known.rendering, release)
     # A unit must not wait for what only the release before asked for.
     script = Script(
         needed_endpoints=common_needed_endpoints(), needed_options=common_needed_options()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -327,6 +328,15 @@ class TestDeploy:
         wrong = invoke("deploy", "1.11", *name, "--registry-password-file", word)
         assert wrong.exit_code == 3
         assert f"the password file {word} is not UTF-8 text" in wrong.stderr
+
+    def test_a_password_may_come_through_a_pipe(self, invoke: Invoke, deploying: Operation) -> None:
+        reading, writing = os.pipe()
+        os.write(writing, b"hunter2\n")
+        os.close(writing)
+        name = ("--registry-username", "ann", "--registry-password-file", f"/dev/fd/{reading}")
+        assert invoke("deploy", "1.11", *name).exit_code == 0
+        os.close(reading)
+        assert deploying.asked["registry_login"].password == "hunter2"
 
     def test_a_dry_run_prints_the_plan(self, invoke: Invoke, deploying: Operation) -> None:
         planned(deploying, CHANGED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import pytest
@@ -88,6 +89,8 @@ def test_relations_of_one_application_with_itself_are_left_out() -> None:
 def test_counts_tell_states() -> None:
     snapshot = ModelSnapshot(model="m", applications={"cat": application(unit(0, "active"))})
     assert describe_counts(snapshot) == "1 application (1 active), 1 unit, 0 relations"
+    ending = dataclasses.replace(snapshot, life="dying")
+    assert describe_counts(ending).endswith(", 0 relations; the model is dying")
 
 
 @pytest.mark.parametrize(

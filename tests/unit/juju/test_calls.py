@@ -12,6 +12,7 @@ from juju.errors import JujuAPIError
 from ckf_airgap.concurrency import Deadline
 from ckf_airgap.documents import Document
 from ckf_airgap.errors import ControllerError
+from ckf_airgap.juju.controller import calls
 from ckf_airgap.juju.controller.api import CallRefusedError, ConnectionLostError, JujuTimeouts
 from ckf_airgap.juju.controller.calls import LibjujuApi, is_read
 from ckf_airgap.juju.controller.directconnection import NotSentError
@@ -124,13 +125,44 @@ async def test_a_call_that_is_refused_as_a_whole(method: str) -> None:
 )
 async def test_an_answer_of_no_shape_is_told_as_that(answer: Any) -> None:
     for method in ("call", "call_each"):
-        with pytest.raises(ControllerError, match="something that is no answer of Juju"):
+        with pytest.raises(ControllerError) as caught:
             await getattr(api(Connection(answer)), method)("Client", "FullStatus")
+        said = "controller c answered Client.FullStatus with something that is no answer of Juju"
+        assert caught.value.message.startswith(said)
 
 
 async def test_a_facade_that_there_is_not() -> None:
     with pytest.raises(ControllerError, match="controller c offers no facade Secrets"):
         await api(Connection({})).call("Secrets", "List")
+
+
+@pytest.mark.parametrize(
+    "code", ["not yet available; try again later", "excessive contention", "try again"]
+)
+async def test_a_controller_that_is_busy_is_asked_again(
+    code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "_BUSY_DELAYS_S", (0.01, 0.01, 0.01, 0.01))
+    busy: Document = {"error": {"message": "later", "code": code}}
+    raised = JujuAPIError({"error": "later", "error-code": code, "response": {}, "request-id": 1})
+    for answer in (busy, raised):
+        connection = Connection(*[answer] * 4, {"a": 1})
+        assert await api(connection).call("Application", "AddRelation") == {"a": 1}
+        assert len(connection.calls) == 5
+        connection = Connection(answer)
+        for deadline, times in ((None, 5), (Deadline.after(0), 1)):
+            connection.calls.clear()
+            with pytest.raises(CallRefusedError, match="later") as caught:
+                await api(connection, deadline=deadline).call("Application", "AddRelation")
+            assert caught.value.code == code
+            assert len(connection.calls) == times
+
+
+async def test_other_refusals_are_final() -> None:
+    connection = Connection(REFUSED, {"a": 1})
+    with pytest.raises(CallRefusedError):
+        await api(connection).call("Client", "FullStatus")
+    assert len(connection.calls) == 1
 
 
 @pytest.mark.parametrize("broken", [BROKEN, ConnectionResetError(), OSError()])
@@ -187,6 +219,7 @@ def test_reads_are_known_by_their_names() -> None:
         *("FullStatus", "Get", "GetConstraints", "GetModelConstraints", "ListResources"),
         *("ListModels", "ListPools", "ListApplicationOffers", "ModelInfo", "ModelGet", "Clouds"),
         *("CharmInfo", "CharmConfig", "ApplicationsInfo", "UserInfo", "AllModels"),
+        "ExportBundle",
     ):
         assert is_read(method)
     for method in (

@@ -50,40 +50,46 @@ def early(kind: EndKind, *names: str) -> AirgapError:
 
 
 @pytest.mark.parametrize(
-    ("error", "kind", "message", "option"),
+    ("reason", "names", "kind", "message", "option"),
     [
         (
-            early(EndKind.PULL, "a/0"),
+            EndKind.PULL,
+            ["a/0"],
             ImagePullError,
             "an image of 1 application in model m could not be pulled for 90 s",
             "--pull-grace",
         ),
         (
-            early(EndKind.PULL, "a/0", "b/0"),
+            EndKind.PULL,
+            ["a/0", "b/0"],
             ImagePullError,
             "images of 2 applications in model m could not be pulled for 90 s",
             "--pull-grace",
         ),
         (
-            early(EndKind.ERROR, "a/0", "a/1"),
+            EndKind.ERROR,
+            ["a/0", "a/1"],
             WorkloadError,
             "1 application in model m failed and did not recover within 90 s",
             "ckf-airgap wait'.",
         ),
         (
-            early(EndKind.BLOCKED, "a/0"),
+            EndKind.BLOCKED,
+            ["a/0"],
             BlockedError,
             f"1 application in model m was blocked for 90 s, {WHILE}",
             "--blocked-grace",
         ),
         (
-            early(EndKind.BLOCKED, "a/0", "b/0"),
+            EndKind.BLOCKED,
+            ["a/0", "b/0"],
             BlockedError,
             f"2 applications in model m were blocked for 90 s, {WHILE}",
             "--blocked-grace",
         ),
         (
-            early(EndKind.STALL),
+            EndKind.STALL,
+            [],
             StalledError,
             "nothing has changed in model m for 90 s, and 2 applications of 3 are not as expected",
             "--stall",
@@ -91,13 +97,15 @@ def early(kind: EndKind, *names: str) -> AirgapError:
     ],
 )
 def test_each_reason_has_its_error(
-    error: AirgapError, kind: type[AirgapError], message: str, option: str
+    reason: EndKind, names: list[str], kind: type[AirgapError], message: str, option: str
 ) -> None:
+    error = early(reason, *names)
     assert type(error) is kind
     assert error.exit_code is ExitCode.WORKLOAD
     assert error.message == message
     assert option in error.fix
     assert error.fix.startswith("Fix that, then continue with 'ckf-airgap wait'")
+    assert "juju debug-log -m m --include b/0" in str(error)
 
 
 def test_the_reason_comes_first_and_everything_else_worst_first() -> None:
@@ -158,6 +166,7 @@ def test_a_timeout_of_what_seems_ready_says_what_is_missing() -> None:
     assert short.message == (
         "model m was active/idle, but not for 10 s without a change within 30 s"
     )
+    assert short.fix == "Wait again with a longer --timeout."
     assert [problem.what for problem in short.problems] == ["has been active/idle for only 3.0 s"]
     silent = timed_out("m", tracker, verdict, timeout_s=30, now=103, silent_s=5)
     unconfirmed = timed_out(
@@ -183,4 +192,5 @@ def test_a_model_that_is_gone_is_named() -> None:
     error = destroyed("m")
     assert isinstance(error, ModelDestroyedError)
     assert error.message == "model m was destroyed while it was watched"
+    assert "juju models" in error.fix
     assert error.exit_code is ExitCode.CONTROLLER

@@ -9,8 +9,15 @@ from hypothesis import strategies as st
 from ckf_airgap.errors import Problem
 from ckf_airgap.juju.snapshots.clock import ControllerClock
 from ckf_airgap.juju.snapshots.snapshot import ModelSnapshot, RelationSnapshot, UnitSnapshot
+from ckf_airgap.juju.watching import idle
 from ckf_airgap.juju.watching.idle import MARKS_S, Evidence, IdleTracker, Verdict
-from ckf_airgap.juju.watching.obstacles import HeldResource, Obstacle, marks_of, worst_first
+from ckf_airgap.juju.watching.obstacles import (
+    HeldResource,
+    Obstacle,
+    marks_of,
+    obstacles_of,
+    worst_first,
+)
 from ckf_airgap.juju.watching.patience import EndKind, Patience
 from tests.unit.juju.states import changed, model, unit
 
@@ -316,8 +323,8 @@ def test_obstacles_are_told_worst_first_and_by_name() -> None:
             unit("a/10", "blocked: x"),
             unit("a/9", "blocked: x"),
             unit("z/0", "error: x"),
-            unit("y/0", "waiting: ErrImagePull"),
-            unit("y/1", "error: ErrImagePull"),
+            unit("zz/0", "waiting: ErrImagePull"),
+            unit("zz/1", "error: ErrImagePull"),
             unit("c/0", "terminated"),
             unit("d/0", ""),
             unit("e/0"),
@@ -328,8 +335,8 @@ def test_obstacles_are_told_worst_first_and_by_name() -> None:
     )
     obstacles = whole().observe(stuck, 0).obstacles
     assert [obstacle.name for obstacle in worst_first(obstacles)] == [
-        "y/0",
-        "y/1",
+        "zz/0",
+        "zz/1",
         "z/0",
         "a/9",
         "a/10",
@@ -356,6 +363,33 @@ def test_an_application_that_misses_its_goal_has_the_status_that_it_has() -> Non
         snapshot = model(unit("a/0"), status={"a": own})
         (obstacle,) = whole(goals={"a": "blocked"}).observe(snapshot, 0).obstacles
         assert (obstacle.status, obstacle.unit) == (status, None)
+
+
+def test_an_error_about_an_image_says_so_though_nothing_is_pulled() -> None:
+    (obstacle,) = whole().observe(model(unit("a/0", "error: bad image option")), 0).obstacles
+    assert not obstacle.is_pull
+    assert "check that the image is in the registry" in obstacle.problem("m").fix
+
+
+def test_what_has_been_looked_at_is_not_looked_at_again_unless_something_is_new(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked: list[str] = []
+
+    def noting(name: str, *rest: object) -> object:
+        looked.append(name)
+        return obstacles_of(name, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(idle, "obstacles_of", noting)
+    subject, snapshot = whole(), model(unit("a/0"), unit("b/0"))
+    held = {"a/0": HeldResource(name="x", changed_at="t")}
+    other = changed(snapshot, "b", exposed=True)
+    for seen, known in ((snapshot, None), (snapshot, None), (other, None)):
+        subject.observe(seen, 0, known)
+    assert looked == ["a", "b", "b"]
+    for _ in range(2):
+        subject.observe(other, 0, Evidence(held=held))
+    assert looked == ["a", "b", "b", "a", "b"]
 
 
 # The model, and not a list.
@@ -529,7 +563,9 @@ def test_a_unit_must_run_the_charm_of_its_application(
     of_unit: str, of_application: str, obstacles: list[str]
 ) -> None:
     snapshot = changed(model(unit("a/0", charm_url=of_unit)), "a", charm_url=of_application)
-    assert whats(tracker("a", idle=0).observe(snapshot, 0)) == obstacles
+    verdict = tracker("a", idle=0).observe(snapshot, 0)
+    assert whats(verdict) == obstacles
+    assert {obstacle.status for obstacle in verdict.obstacles} <= {"active"}
 
 
 @pytest.mark.parametrize(

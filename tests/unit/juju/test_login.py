@@ -246,6 +246,7 @@ async def test_only_juju_3_is_taken(version: str, good: bool) -> None:
     with pytest.raises(ControllerLoginError) as caught:
         await attempt(connection)
     assert caught.value.message == f"controller c runs Juju {version}, ckf-airgap needs Juju 3"
+    assert "Use a Juju 3.6 controller" in caught.value.fix
     assert caught.value.lasting
     assert connection.closed == 1
 

@@ -66,6 +66,7 @@ class FakeApi:
         assert (facade, method) == ("Application", "Get")
         await asyncio.sleep(self.delay_s)
         assert params is not None
+        assert params["branch"] == ""
         self.calls.append(f"Get {params['application']}")
         if self.error is not None:
             raise self.error
@@ -148,3 +149,4 @@ def test_options_are_searched_for_the_image_alone() -> None:
     config: Document = {"config": {"a": {"value": "x r/i:1 y"}, "b": {"default": "r/i:1"}}}
     assert options_with(config, "r/i:1") == ["a"]
     assert options_with(config, "") == []
+    assert options_with(config, "None") == []

@@ -112,6 +112,8 @@ def test_an_application_is_told_without_its_units() -> None:
     assert isinstance(value, dict)
     assert value["exposed"] is True
     assert "units" not in value
+    changed = dataclasses.replace(MODEL, applications=after)
+    assert apply_change(document(MODEL), change) == document(changed)
 
 
 def test_what_is_gone_has_no_value() -> None:
@@ -156,5 +158,9 @@ def test_a_change_does_not_alter_the_model_it_is_applied_to() -> None:
     relation: Document = {"id": 3}
     known = apply_change({}, {"change": "relation", "id": 3, "value": relation})
     assert known == {"relations": [relation]}
+    odd: Document = {"relations": [{}, {"id": "x"}, {"id": 0.5}]}
+    first: Document = {"id": 0}
+    both = apply_change(odd, {"change": "relation", "id": 0, "value": first})
+    assert both == {"relations": [{}, {"id": "x"}, {"id": 0.5}, first]}
     assert apply_change(known, {"change": "relation", "id": 3, "value": None}) == {"relations": []}
     assert apply_change(before, {"change": "controller", "value": {}}) == before

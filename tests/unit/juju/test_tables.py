@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,6 +9,7 @@ from ckf_airgap.documents import Document, natural
 from ckf_airgap.juju.snapshots.snapshot import (
     ApplicationSnapshot,
     ModelSnapshot,
+    RelationSnapshot,
     StatusInfo,
     UnitSnapshot,
     changes_between,
@@ -113,8 +116,8 @@ def test_deltas_keep_the_tables_current() -> None:
         removed=False,
     )
     assert subject.snapshot().relations[0].ends == ("a:p",)
-    subject.apply("unit", unit_delta("a/0", "active"), removed=True)
-    subject.apply("relation", {"id": 2}, removed=True)
+    assert subject.apply("unit", unit_delta("a/0", "active"), removed=True) is True
+    assert subject.apply("relation", {"id": 2}, removed=True) is True
     assert list(subject.snapshot().units) == []
     assert subject.snapshot().relations == ()
     assert subject.apply("machine", {"id": "0"}, removed=False) is False
@@ -243,9 +246,8 @@ def test_the_scale_of_nothing_is_not_told_on_kubernetes() -> None:
 
 
 def test_units_tell_the_charm_that_they_run() -> None:
-    status = full(a0=("active", ""), a1=("active", ""))
-    units = status["applications"]["a"]["units"]  # type: ignore[index,call-overload]
-    units["a/1"]["charm"] = "local:a-2"  # type: ignore[index,call-overload]
+    status: Any = full(a0=("active", ""), a1=("active", ""))
+    status["applications"]["a"]["units"]["a/1"]["charm"] = "local:a-2"
     found = snapshot_of_status("m", status)
     assert [unit.charm_url for unit in found.units] == ["local:a-3", "local:a-2"]
     subject = tables(
@@ -365,3 +367,129 @@ def test_what_has_not_changed_is_the_same_object() -> None:
     assert after.applications["b"] is before.applications["b"]
     assert after.applications["a"] is not before.applications["a"]
     assert after.relations is before.relations
+
+
+def test_all_that_a_delta_says_is_kept() -> None:
+    application: Document = {
+        "name": "a",
+        "charm-url": "local:a-3",
+        "life": "dying",
+        "exposed": True,
+        "status": {"current": "blocked", "message": "x", "since": "t1"},
+    }
+    unit: Document = {
+        "name": "a/0",
+        "application": "a",
+        "charm-url": "local:a-2",
+        "private-address": "10.1.0.1",
+        "workload-status": {"current": "waiting", "message": "y", "since": "t2"},
+        "agent-status": {"current": "executing", "message": "z", "since": "t3"},
+    }
+    relation: Document = {
+        "id": 7,
+        "key": "a:x b:y",
+        "endpoints": [
+            {"application-name": "a", "relation": {"name": "x", "interface": "i"}},
+            {"application-name": "b", "relation": {"name": "y", "interface": "i"}},
+        ],
+    }
+    subject = tables(("application", application), ("unit", unit), ("relation", relation))
+    assert subject.snapshot() == ModelSnapshot(
+        model="kubeflow",
+        applications={
+            "a": ApplicationSnapshot(
+                name="a",
+                charm_url="local:a-3",
+                life="dying",
+                exposed=True,
+                status=StatusInfo(current="blocked", message="x", since="t1"),
+                units=(
+                    UnitSnapshot(
+                        name="a/0",
+                        application="a",
+                        charm_url="local:a-2",
+                        address="10.1.0.1",
+                        workload=StatusInfo(current="waiting", message="y", since="t2"),
+                        agent=StatusInfo(current="executing", message="z", since="t3"),
+                    ),
+                ),
+            )
+        },
+        relations=(RelationSnapshot(id=7, key="a:x b:y", interface="i", ends=("a:x", "b:y")),),
+    )
+    bare = tables(("application", {"name": "a", "exposed": False}))
+    assert bare.snapshot().applications == {"a": ApplicationSnapshot(name="a")}
+
+
+def test_all_that_a_status_says_of_an_application_is_kept() -> None:
+    status: Any = full(a0=("waiting", "x"))
+    status["applications"]["a"]["life"] = "dying"
+    assert snapshot_of_status("m", status).applications["a"] == ApplicationSnapshot(
+        name="a",
+        charm_url="local:a-3",
+        life="dying",
+        exposed=True,
+        base="ubuntu@22.04",
+        address="10.2.0.1",
+        scale=1,
+        status=StatusInfo(current="active", since="t"),
+        units=(
+            UnitSnapshot(
+                name="a/0",
+                application="a",
+                charm_url="local:a-3",
+                leader=True,
+                address="10.1.0.9",
+                workload=StatusInfo(current="waiting", message="x", since="t"),
+                agent=StatusInfo(current="idle", since="t"),
+            ),
+        ),
+    )
+
+
+def test_a_status_is_ahead_of_the_watcher() -> None:
+    subject = tables(("application", app_delta("b")))
+    asked = subject.snapshot()
+    assert subject.apply_status(full(a0=("waiting", "x")), asked_at=asked) is True
+    assert {name: len(app.units) for name, app in subject.snapshot().applications.items()} == {
+        "a": 1
+    }  # what the status does not have any more is gone
+    subject.apply("application", app_delta("a"), removed=False)
+    assert len(subject.snapshot().applications["a"].units) == 0
+    subject.apply("application", app_delta("a"), removed=True)
+    assert subject.snapshot().applications == {}
+
+
+def test_what_was_removed_since_a_status_was_asked_for_does_not_come_back() -> None:
+    subject = tables(("application", app_delta("a")))
+    asked = subject.snapshot()
+    subject.apply("application", app_delta("a"), removed=True)
+    subject.apply_status(full(), asked_at=asked)
+    assert subject.snapshot().applications == {}
+    early = ModelTables("kubeflow")
+    early.apply_status(full(), asked_at=early.snapshot())
+    assert set(early.snapshot().applications) == {"a"}
+    early.clear()
+    assert early.snapshot().applications == {}
+
+
+def test_a_charm_that_the_status_tells_is_newer_unless_the_watcher_told_another_since() -> None:
+    unit = {**unit_delta("a/0", "active"), "charm-url": "local:a-2"}
+    old: Document = {**app_delta("a"), "charm-url": "local:a-2"}
+    subject = tables(("application", old), ("unit", unit))
+    asked = subject.snapshot()
+    status: Any = full(a0=("active", ""))
+    status["applications"]["a"]["units"]["a/0"]["charm"] = "local:a-2"
+    assert subject.apply_status(status, asked_at=asked) is True
+    application = subject.snapshot().applications["a"]
+    assert (application.charm_url, application.units[0].charm_url) == ("local:a-3", "local:a-2")
+    asked = subject.snapshot()
+    subject.apply("application", {**old, "charm-url": "local:a-4"}, removed=False)
+    subject.apply("unit", {**unit, "charm-url": "local:a-4"}, removed=False)
+    subject.apply_status(status, asked_at=asked)
+    application = subject.snapshot().applications["a"]
+    assert (application.charm_url, application.units[0].charm_url) == ("local:a-4", "local:a-4")
+    status["applications"]["a"]["units"]["a/0"]["charm"] = "local:a-5"
+    subject.apply_status(status, asked_at=subject.snapshot())
+    application = subject.snapshot().applications["a"]
+    assert (application.charm_url, application.units[0].charm_url) == ("local:a-3", "local:a-5")

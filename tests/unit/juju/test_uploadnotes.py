@@ -46,6 +46,12 @@ def test_what_somebody_else_wrote_there_is_nothing(text: object) -> None:
     assert UploadNotes.parse(text) == UploadNotes()  # type: ignore[arg-type]
 
 
+def test_notes_are_as_long_as_they_may_be() -> None:
+    text = '{"a":"b"' + " " * (1_000_000 - 9) + "}"
+    assert UploadNotes.parse(text) == UploadNotes(charms={"a": "b"})
+    assert UploadNotes.parse(text + " ") == UploadNotes()
+
+
 def test_what_is_no_text_in_it_is_left_out() -> None:
     text = json.dumps({"a": "local:x-0", "b": 7, "pending": {"x/y": "id", "x/z": None}})
     assert UploadNotes.parse(text) == UploadNotes(

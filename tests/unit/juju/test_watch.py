@@ -477,9 +477,6 @@ async def test_an_application_that_comes_is_waited_for_and_one_that_goes_is_not(
     source.unit("b/0", "active")
     source.unit("c/0", "blocked")
     source.unit("a/0", "active")
-    source.api.status = lambda: {
-        "applications": {name: {"units": {f"{name}/0": {}}} for name in "abc"}
-    }
     await asyncio.sleep(0.5)
     assert not waiting.done()
     del source.known["c"]
@@ -490,12 +487,19 @@ async def test_an_application_that_comes_is_waited_for_and_one_that_goes_is_not(
     assert report.to_json()["removed"] == ["c"]
 
 
+async def test_what_the_status_has_before_the_watcher_is_waited_for(source: FakeSource) -> None:
+    source.unit("a/0", "active")
+    source.known["b"] = {"charm": "local:b-0", "int": 1, "units": {}}
+    waiting = asyncio.ensure_future(wait_active_idle(source, idle_period_s=0, timeout_s=5))
+    await asyncio.sleep(0.3)
+    assert not waiting.done()
+    source.unit("b/0", "active")
+    assert set((await waiting).ready_after_s) == {"a", "b"}
+
+
 async def test_only_named_applications_are_waited_for(source: FakeSource) -> None:
     source.unit("a/0", "active")
     source.unit("b/0", "blocked")
-    source.api.status = lambda: {
-        "applications": {name: {"units": {f"{name}/0": {}}} for name in "ab"}
-    }
     report = await wait_active_idle(source, applications=["a"], idle_period_s=0.1, timeout_s=5)
     assert set(report.ready_after_s) == {"a"}
     report = await wait_active_idle(source, goals={"b": "blocked"}, idle_period_s=0.1, timeout_s=5)
@@ -538,7 +542,7 @@ async def test_a_unit_that_has_other_resources_is_waited_for(source: FakeSource)
         ],
     }
     waiting = asyncio.ensure_future(wait_active_idle(source, idle_period_s=0.1, timeout_s=5))
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(0.3)
     assert not waiting.done()
     source.unit("a/0", "active", since="2030-01-01T00:00:36Z")
     await waiting
@@ -556,18 +560,18 @@ async def test_marks_are_heeded(source: FakeSource) -> None:
 async def test_the_scale_is_asked_for_when_units_come(
     source: FakeSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "UNITS_SETTLE_S", 0.3)
+    monkeypatch.setattr(reader, "UNITS_SETTLE_S", 0.1)
     source.unit("a/0", "active")
     subject = reader.Reader(source, 60)
     await subject.next()
     for name, workload, calls in (("a/0", "waiting", 1), ("a/1", "waiting", 2), ("a/1", "x", 2)):
         source.unit(name, workload)
         await subject.next()
-        await subject.next(until=time.monotonic() + 0.4)
+        await subject.next(until=time.monotonic() + 0.2)
         assert source.api.calls == calls
     source.feed.apply("unit", {"name": "a/1"}, removed=True)
     await subject.next()
-    await subject.next(until=time.monotonic() + 0.4)
+    await subject.next(until=time.monotonic() + 0.2)
     assert source.api.calls == 3
     await subject.close()
 

@@ -50,6 +50,7 @@ class FakeController:
         refuses: The error of what is asked: of ``Deploy a``, or of an upload as in `sent`.
         loses: After how many more calls of a method the connection is lost, by the method; whether
             the call is carried out all the same.
+        sends_in_s: How long an upload takes, if it is not a moment.
         logins: The logins that came with each resource.
         going: How often more a removed application is listed, before it is gone.
     """
@@ -63,10 +64,12 @@ class FakeController:
         self.calls: list[str] = []
         self.params: dict[str, Document] = {}
         self.sent: list[str] = []
+        self.connections = 0
         self.logins: list[PullLogins | None] = []
         self.refuses: dict[str, AirgapError] = {}
         self.loses: dict[str, tuple[int, bool]] = {}
         self.going: dict[str, int] = {}
+        self.sends_in_s: dict[str, float] = {}
         self.under_way: set[str] = set()
         self.before: Callable[[str], None] = lambda _: None
         """Called before each call is carried out."""
@@ -256,7 +259,7 @@ class FakeController:
     async def _send(self, what: str) -> None:
         self.sent.append(what)
         self.under_way.add(what)
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(self.sends_in_s.get(what, 0.001))
         self.under_way.discard(what)
         if what in self.refuses:
             raise self.refuses[what]
@@ -271,7 +274,8 @@ class FakeController:
         """Return how a plan is carried out on this controller."""
 
         @contextlib.asynccontextmanager
-        async def open_sender(_session: Session, _connections: int) -> AsyncIterator[Any]:
+        async def open_sender(_session: Session, connections: int) -> AsyncIterator[Any]:
+            self.connections = connections
             yield self
 
         tell = events.append if events is not None else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import re
 import time
@@ -343,6 +344,82 @@ async def test_a_charm_that_cannot_be_sent_is_told_once(tmp_path: Path, charm: P
         )
 
 
+async def test_a_charm_is_sent_although_a_resource_of_one_who_waits_for_it_is_refused(
+    charm: Path,
+) -> None:
+    for first in ("a", "b"):  # who asks for it, and who waits for it
+        controller = FakeController()
+        controller.sends_in_s = {"x.charm": 0.02}
+        controller.refuses[f"{first}/oci-image=r/x:1 id-0"] = RefusedError("full")
+        controller.refuses[f"{first}/oci-image=r/x:1 id-1"] = RefusedError("full")
+        whole = plan(
+            *(deploy(name, path=charm, resources=(image(),)) for name in ("a", "b")),
+            deploy("c", path=charm),
+            upload("a", "b", "c", path=charm),
+        )
+        with pytest.raises(DeploymentRefusedError, match="1 of 4 steps failed") as caught:
+            await converge(controller.session(), whole, controller.conduct())
+        assert caught.value.report.uploads == 1
+        assert {*controller.applications} == {"a", "b", "c"} - {first}
+
+
+async def test_a_charm_on_its_way_is_not_sent_again_when_the_connection_breaks(
+    charm: Path, other: Path
+) -> None:
+    controller = FakeController()
+    controller.sends_in_s = {"x.charm": 0.1}
+    controller.loses["Deploy"] = (1, False)
+    whole = plan(
+        upload("a", path=charm),
+        deploy("a", path=charm),
+        upload("b", path=other),
+        deploy("b", path=other),
+    )
+    conduct = controller.conduct(replan=replanning(whole))
+    report = await converge(controller.session(), whole, conduct)
+    assert (report.interruptions, report.uploads) == (1, 2)
+    assert sorted(controller.sent) == ["x.charm", "y.charm"]
+
+
+async def test_a_charm_that_was_cut_off_is_sent_again(charm: Path) -> None:
+    controller = FakeController()
+    controller.refuses["x.charm"] = ConnectionLostError("it broke")
+    whole = plan(upload("a", path=charm), deploy("a", path=charm))
+
+    async def replan() -> Plan:
+        del controller.refuses["x.charm"]
+        return whole
+
+    report = await converge(controller.session(), whole, controller.conduct(replan=replan))
+    assert (report.uploads, controller.sent) == (1, ["x.charm", "x.charm"])
+
+
+async def test_a_charm_is_noted_before_it_is_used_also_when_noting_it_was_cut_off(
+    charm: Path,
+) -> None:
+    controller = FakeController()
+    controller.loses["Set"] = (1, False)
+    whole = plan(upload("a", path=charm), deploy("a", path=charm))
+    conduct = controller.conduct(replan=replanning(whole))
+    report = await converge(controller.session(), whole, conduct)
+    assert report.uploads == 1
+    assert controller.of("Set", "Deploy")[:3] == ["Set model-u", "Set model-u", "Deploy a"]
+
+
+async def test_what_is_being_sent_is_stopped_when_the_deployment_is(charm: Path) -> None:
+    controller = FakeController()
+    controller.sends_in_s = {"x.charm": 60}
+    whole = plan(upload("a", path=charm), deploy("a", path=charm))
+    task = asyncio.ensure_future(converge(controller.session(), whole, controller.conduct()))
+    while "x.charm" not in controller.under_way:  # noqa: ASYNC110 - a fake tells nobody
+        await asyncio.sleep(0.001)
+    before = asyncio.all_tasks()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert {one for one in before if not one.done()} == {asyncio.current_task()}
+
+
 async def test_relations_are_made_side_by_side_and_those_that_exist_are_no_failure() -> None:
     controller = FakeController(a="x", b="x", c="x", d="x")
     controller.relations = ["a:x b:y"]
@@ -455,6 +532,85 @@ async def test_groups_are_refreshed_when_those_before_them_are_active(charm: Pat
     assert len(waited) == 1
 
 
+async def test_each_group_is_waited_for_once(charm: Path) -> None:
+    names = ("db", "api", "ui", "end")
+    controller = FakeController(**dict.fromkeys(names, "x"))
+    whole = plan(
+        upload(*names, path=charm),
+        *(refresh(name, path=charm) for name in names),
+        providers=(("api", "db"), ("ui", "api"), ("end", "ui")),
+    )
+    waited: list[set[str]] = []
+
+    async def wait(names: frozenset[str]) -> None:
+        waited.append({*names})
+
+    await converge(controller.session(), whole, controller.conduct(wait=wait, jobs=3))
+    assert waited == [{"db"}, {"api"}, {"ui"}]
+    assert controller.connections == 6, "for charms, and as many for resources"
+
+
+async def test_a_failed_provider_takes_only_the_relation_from_what_is_new(charm: Path) -> None:
+    controller = FakeController(api="x", site="x")
+    controller.refuses["SetCharm api"] = refused()
+    whole = plan(
+        upload("api", "late", path=charm),
+        refresh("api", path=charm),
+        deploy("late", path=charm, placement=("zone=a",)),
+        relate("late:x", "api:y"),
+        providers=(("late", "api"),),
+    )
+
+    async def wait(_names: frozenset[str]) -> None:
+        return
+
+    conduct = controller.conduct(
+        wait=wait, ordering=Ordering(prerequisites={"late": frozenset({"site"})})
+    )
+    with pytest.raises(DeploymentRefusedError) as caught:
+        await converge(controller.session(), whole, conduct)
+    assert caught.value.report.deployed == ("late",)
+    assert [step.where for step in caught.value.report.skipped] == ["relation late:x api:y"]
+    sent: Any = controller.params["Deploy"]
+    assert sent["applications"][0]["placement"] == [{"scope": "u", "directive": "zone=a"}]
+
+
+async def test_what_needs_a_failed_prerequisite_is_skipped(charm: Path) -> None:
+    controller = FakeController()
+    controller.refuses["Deploy site"] = refused()
+    whole = plan(
+        upload("site", "late", "later", path=charm),
+        deploy("site", path=charm),
+        deploy("late", path=charm),
+        deploy("later", path=charm),
+    )
+    ordering = Ordering(prerequisites={"late": frozenset({"site"}), "later": frozenset({"late"})})
+    with pytest.raises(DeploymentRefusedError) as caught:
+        await converge(controller.session(), whole, controller.conduct(ordering=ordering))
+    assert [(step.application, step.reason) for step in caught.value.report.skipped] == [
+        ("late", "it comes after site"),
+        ("later", "it comes after late"),
+    ]
+
+
+async def test_only_what_is_not_in_use_stays_noted(charm: Path, other: Path) -> None:
+    controller = FakeController()
+    controller.refuses["Deploy b"] = refused()
+    whole = plan(
+        upload("a", path=charm),
+        upload("b", path=other),
+        deploy("a", path=charm),
+        record("a"),
+        deploy("b", path=other),
+        record("b"),
+    )
+    with pytest.raises(DeploymentRefusedError):
+        await converge(controller.session(), whole, controller.conduct(release="1.11"))
+    notes = notes_of(controller)
+    assert [url.partition("-")[0] for url in notes.charms.values()] == ["local:y"]
+    assert notes.release == "1.11"
+
+
 async def test_prerequisites_are_waited_for_even_in_haste(charm: Path) -> None:
     controller = FakeController(site="x")
     waited: list[frozenset[str]] = []
@@ -565,6 +721,8 @@ async def test_a_wait_that_takes_too_long_ends_it(charm: Path) -> None:
     with pytest.raises(DeploymentTimeoutError) as caught:
         await converge(controller.session(), whole, controller.conduct(wait=wait))
     assert caught.value.report.refreshed == ("db",)
+    assert caught.value.fix == "wait"
+    assert [str(problem) for problem in caught.value.problems] == ["db/0: waiting"]
     assert str(caught.value).startswith("too long; so far 0 of 0 applications were deployed")
     assert controller.of("SetCharm") == ["SetCharm db"]
 
