@@ -249,7 +249,7 @@ async def test_a_session_whose_connection_broke_is_used_again(server: Both) -> N
         for client in made.clients:
             client.transport.abort()
         async with timeout(10):
-            while session.is_connected:  # noqa: ASYNC110 - nobody tells
+            while not session.outages:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.01)
             await session.reconnected()
         assert await session.api.call("Client", "FullStatus") == {"a": 1}
