@@ -154,6 +154,15 @@ def test_a_relation_is_removed_before_either_end_is_refreshed() -> None:
     first, second = in_stages(whole, Ordering())
     assert first.plan.removals == (unrelate("api:old", "db:old"),)
     assert second.plan.steps == (refresh("api"),)
+    later = plan(
+        refresh("db"),
+        unrelate("ui:old", "api:old"),
+        refresh("api"),
+        refresh("ui"),
+        providers=(("api", "db"), ("ui", "api")),
+    )
+    removals = [stage.plan.removals for stage in in_stages(later, Ordering())]
+    assert removals == [(), (unrelate("ui:old", "api:old"),), ()]
 
 
 def test_offers_come_last() -> None:

@@ -53,6 +53,7 @@ class FakeController:
         sends_in_s: How long an upload takes, if it is not a moment.
         logins: The logins that came with each resource.
         going: How often more a removed application is listed, before it is gone.
+        lingering: The same for relations, by their keys.
     """
 
     def __init__(self, **applications: str) -> None:
@@ -69,6 +70,7 @@ class FakeController:
         self.refuses: dict[str, AirgapError] = {}
         self.loses: dict[str, tuple[int, bool]] = {}
         self.going: dict[str, int] = {}
+        self.lingering: dict[str, int] = {}
         self.sends_in_s: dict[str, float] = {}
         self.under_way: set[str] = set()
         self.before: Callable[[str], None] = lambda _: None
@@ -172,7 +174,8 @@ class FakeController:
         key = " ".join(cast("list[str]", params["endpoints"]))
         if key not in self.relations:
             raise CallRefusedError("no such relation", code=NOT_FOUND)
-        self.relations.remove(key)
+        if not self.lingering.get(key):
+            self.relations.remove(key)
         return {}
 
     def on_destroy_application(self, params: Document) -> Document:
@@ -209,6 +212,11 @@ class FakeController:
 
     def on_full_status(self, params: Document) -> Document:
         shown: Document = {}
+        for key in [*self.lingering]:
+            self.lingering[key] -= 1
+            if self.lingering[key] < 0:
+                del self.lingering[key]
+                self.relations.remove(key)
         for name, url in [*self.applications.items()]:
             life = "alive"
             if name in self.going:

@@ -151,6 +151,7 @@ async def test_a_refresh_is_one_call_with_its_resources_and_options(charm: Path)
     whole = plan(upload("a", path=charm), step, record("a"))
     events: list[DeployEvent] = []
     report = await converge(controller.session(), whole, controller.conduct(events))
+    assert "[1/3] uploaded x.charm: local:x-0" in map(str, events)
     assert report.refreshed == ("a",)
     assert report.changed == ()
     assert controller.applications == {"a": "local:x-0"}
@@ -189,6 +190,9 @@ async def test_a_refused_annotation_is_that_of_its_application_alone() -> None:
     with pytest.raises(DeploymentRefusedError) as caught:
         await converge(controller.session(), plan(*steps), controller.conduct())
     (problem,) = caught.value.problems
+    assert caught.value.message == (
+        "1 of 2 steps failed; 0 of 0 applications were deployed and 0 of 0 relations made"
+    )
     assert problem.where == "application a"
     assert problem.what == 'while setting annotations to "application-a": invalid key'
     assert caught.value.report.changed == ("b",)
@@ -447,6 +451,42 @@ async def test_a_removed_relation_is_gone_before_its_ends_are_refreshed(charm: P
     assert calls.index("FullStatus") > calls.index("DestroyRelation a:old b:old")
     assert calls[-1] == "SetCharm a"
     assert calls.count("FullStatus") == 1, "nobody waits for the other one"
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+async def test_a_refresh_waits_until_the_relation_is_gone(charm: Path, name: str) -> None:
+    controller = FakeController(a="x", b="x")
+    controller.relations = ["a:old b:old"]
+    controller.lingering = {"a:old b:old": 3}
+
+    def look(call: str) -> None:
+        if call.startswith("SetCharm"):
+            assert controller.relations == []
+
+    controller.before = look
+    whole = plan(upload(name, path=charm), unrelate("a:old", "b:old"), refresh(name, path=charm))
+    report = await converge(controller.session(), whole, controller.conduct())
+    assert report.refreshed == (name,)
+    assert len(controller.of("FullStatus")) == 4
+
+
+async def test_it_is_told_which_of_many_steps_was_refused() -> None:
+    controller = FakeController(a="x")
+    controller.refuses["ScaleApplications a"] = refused("too many")
+    whole = plan(
+        SetOptions(application="a", options={"x": "1"}),
+        Expose(application="a"),
+        SetAnnotations(application="a", annotations={"n": "1"}),
+        Scale(application="a", scale=2, was=1),
+        record("a"),
+    )
+    with pytest.raises(DeploymentRefusedError) as caught:
+        await converge(controller.session(), whole, controller.conduct())
+    report = caught.value.report
+    assert [step.step for step in report.failed] == ["scale a from 1 to 2"]
+    assert [step.step for step in report.skipped] == ["note what a was deployed from"]
+    assert caught.value.fix.startswith("Fix what it reports and run the command again")
+    assert caught.value.details() == {"report": report.to_json()}
 
 
 async def test_a_relation_that_does_not_go_is_told(
