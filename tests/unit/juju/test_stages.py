@@ -192,6 +192,10 @@ def test_what_an_application_comes_after() -> None:
     ordering = Ordering(prerequisites={"x": frozenset({"z"})}, first=("istio", "dex"))
     assert ordering.needs("ui", whole) == {"api", "db", "istio", "dex"}
     assert ordering.needs("x", whole) == {"y", "z", "istio", "dex"}
+    branches = plan(
+        providers=(("top", "left"), ("top", "right"), ("left", "far"), ("right", "other"))
+    )
+    assert Ordering().needs("top", branches) == {"left", "right", "far", "other"}
     assert ordering.needs("istio", whole) == frozenset()
     assert ordering.needs("dex", whole) == {"istio"}
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ckf_airgap.bundle.exposure import ExposedEndpoint
 from ckf_airgap.documents import parse_json
 from ckf_airgap.errors import (
     ControllerError,
@@ -983,10 +984,13 @@ async def test_what_failed_before_the_loss_is_tried_again_and_told_once(charm: P
     assert caught.value.report.related == ("a:x b:y",)
 
 
-def differing(application: str, *, is_known: bool) -> Any:
+def differing(application: str, *, is_known: bool, kind: Any = "charm") -> Any:
     return refresh(
         application,
-        differences=(Difference(application=application, kind="charm", is_known=is_known),),
+        differences=(
+            Difference(application=application, kind="option", is_known=True),
+            Difference(application=application, kind=kind, is_known=is_known),
+        ),
     )
 
 
@@ -1026,8 +1030,12 @@ async def test_somebody_else_who_deploys_the_same_is_no_trouble(
 
 @pytest.mark.parametrize(
     "seen",
-    [differing("a", is_known=True), None],
-    ids=["something else", "no plan"],
+    [
+        differing("a", is_known=True),
+        differing("a", is_known=True, kind="resource"),
+        None,
+    ],
+    ids=["another charm", "another image", "no plan"],
 )
 async def test_somebody_else_who_deploys_something_else_is_told(
     charm: Path, monkeypatch: pytest.MonkeyPatch, seen: Any
@@ -1073,7 +1081,9 @@ async def test_offers_are_made_last_and_skipped_with_what_is_not_there(charm: Pa
     with pytest.raises(DeploymentRefusedError) as caught:
         await converge(controller.session(), whole, controller.conduct())
     assert caught.value.report.offered == ("web",)
-    assert [step.where for step in caught.value.report.skipped] == ["offer other"]
+    assert [(step.where, step.reason) for step in caught.value.report.skipped] == [
+        ("offer other", "b is not there")
+    ]
     assert controller.of("Offer", "ModifyOfferAccess") == ["Offer", "ModifyOfferAccess"]
 
 
@@ -1094,6 +1104,16 @@ async def test_notes_that_cannot_be_read_or_written_are_no_failure(charm: Path) 
     whole = plan(upload("a", path=charm), deploy("a", path=charm))
     report = await converge(controller.session(), whole, controller.conduct())
     assert report.deployed == ("a",)
+
+
+async def test_an_exposure_may_be_of_some_endpoints(charm: Path) -> None:
+    controller = FakeController()
+    endpoints = {"web": ExposedEndpoint(cidrs=("10.0.0.0/8",))}
+    step = deploy("a", path=charm, expose=True, exposed_endpoints=endpoints)
+    await converge(controller.session(), plan(upload("a", path=charm), step), controller.conduct())
+    assert controller.params["Expose"]["exposed-endpoints"] == {
+        "web": {"expose-to-spaces": [], "expose-to-cidrs": ["10.0.0.0/8"]}
+    }
 
 
 async def test_an_exposure_that_is_refused_is_told_of_the_deployment(charm: Path) -> None:
