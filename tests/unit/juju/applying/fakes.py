@@ -25,8 +25,10 @@ from ckf_airgap.juju.controller.api import (
 )
 from ckf_airgap.juju.controller.connection import Session
 from ckf_airgap.juju.controller.upload import UploadedCharm
+from ckf_airgap.juju.planning.identity import RECORD_KEY, DeploymentRecord
 from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.planning.steps import ResourceUpload
+from ckf_airgap.juju.planning.uploadnotes import NOTES_KEY, UploadNotes
 
 FACADES = {
     "AddPendingResources": "Resources",
@@ -322,3 +324,16 @@ def replanning(*plans: Plan) -> Any:
         return left.pop(0)
 
     return replan
+
+
+def refused(text: str = "no") -> CallRefusedError:
+    return CallRefusedError(text)
+
+
+def record_of(controller: FakeController, application: str) -> DeploymentRecord | None:
+    annotations = controller.annotations.get(f"application-{application}", {})
+    return DeploymentRecord.parse(annotations.get(RECORD_KEY))
+
+
+def notes_of(controller: FakeController) -> UploadNotes:
+    return UploadNotes.parse(controller.annotations.get("model-u", {}).get(NOTES_KEY))
