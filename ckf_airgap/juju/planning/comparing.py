@@ -51,8 +51,8 @@ def resource_differences(
 def _other_charm(wanted: RequestedApplication, held: HeldIdentity) -> Iterator[Difference]:
     file = wanted.charm_file
     lacking = _lacking(wanted, held)
-    record = held.record
-    if wanted.identity is not None and record is None:
+    identity, record = wanted.identity, held.record
+    if identity is not None and record is None:
         former = held.former
         yield Difference(
             application=wanted.name,
@@ -65,15 +65,17 @@ def _other_charm(wanted: RequestedApplication, held: HeldIdentity) -> Iterator[D
             "deployed, and no record says from which file",
             is_known=False,
         )
-    elif wanted.identity is not None and record is not None and _is_other(wanted, held):
+    elif (
+        identity is not None
+        and record is not None
+        and identity.charm_sha256 not in ("", record.charm_sha256)
+    ):
         same_name = record.charm_file == file
-        old, new = record.charm_sha256, wanted.identity.charm_sha256
+        old, new = record.charm_sha256, identity.charm_sha256
         yield Difference(
             application=wanted.name,
             kind="charm",
-            old=_named(record.charm_file or held.charm_url, old)
-            if same_name
-            else record.charm_file,
+            old=_named(file, old) if same_name else record.charm_file or held.charm_url,
             new=_named(file, new) if same_name else file,
             reason="another file of that name" if same_name else "",
         )
@@ -85,16 +87,6 @@ def _other_charm(wanted: RequestedApplication, held: HeldIdentity) -> Iterator[D
             new=file,
             reason=f"the charm in the model has no {', '.join(lacking)}",
         )
-
-
-def _is_other(wanted: RequestedApplication, held: HeldIdentity) -> bool:
-    identity, record = wanted.identity, held.record
-    return (
-        identity is not None
-        and record is not None
-        and bool(identity.charm_sha256)
-        and identity.charm_sha256 != record.charm_sha256
-    )
 
 
 def _lacking(wanted: RequestedApplication, held: HeldIdentity) -> list[str]:

@@ -159,11 +159,18 @@ def test_the_format_of_a_live_charm() -> None:
 
 
 def test_a_deployment_that_is_declared() -> None:
-    text = "{name: x, series: [kubernetes], deployment: {type: stateful, service: omit}}"
-    wanted = {"type": "stateful", "mode": "workload", "service": "omit", "min-version": ""}
+    text = (
+        "{name: x, series: [kubernetes],"
+        " deployment: {type: stateful, service: omit, min-version: '1.20'}}"
+    )
+    wanted = {"type": "stateful", "mode": "workload", "service": "omit", "min-version": "1.20"}
     assert shape_of_charm(charm(text)).deployment == wanted
     assert shape_of_info({"meta": {"deployment": {**wanted}}}).deployment == wanted
     assert shape_of_charm(PODSPEC).deployment is None
+    nothing = dict.fromkeys(("type", "mode", "service", "min-version"), "")
+    assert shape_of_info({"meta": {"deployment": {}}}).deployment == nothing
+    bare = shape_of_charm(charm("{name: x, deployment: {}}")).deployment
+    assert bare == {**nothing, "mode": "workload"}
 
 
 def test_counts_that_are_none_are_one() -> None:

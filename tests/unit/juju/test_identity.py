@@ -127,6 +127,11 @@ class TestCharm:
             )
         ]
 
+    def test_a_record_without_the_name_of_the_file_names_the_charm_in_the_model(self) -> None:
+        record = dataclasses.replace(RECORD, charm_file="", charm_sha256="b" * 64)
+        (found,) = charm_of(wanted(), dataclasses.replace(HELD, record=record))
+        assert (found.old, found.new) == ("local:minio-0", "minio_r278.charm")
+
     def test_without_record_the_charm_is_brought_in_line(self) -> None:
         assert charm_of(wanted(), without_record()) == [
             Difference(

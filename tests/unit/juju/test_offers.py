@@ -5,9 +5,11 @@ from collections.abc import Mapping
 import pytest
 
 from ckf_airgap.bundle.exposure import ExposedEndpoint
+from ckf_airgap.charms.charm import Charm
 from ckf_airgap.documents import JSONValue
-from ckf_airgap.errors import BundleError
+from ckf_airgap.errors import BundleError, Problem
 from ckf_airgap.juju.applying.arguments import grant_arguments, offer_arguments
+from ckf_airgap.juju.planning.differences import Difference
 from ckf_airgap.juju.planning.live import LiveApplication, LiveModel
 from ckf_airgap.juju.planning.offers import GrantOffer, LiveOffer, MakeOffer, live_offers
 from ckf_airgap.juju.planning.plan import Plan
@@ -26,15 +28,16 @@ PETS = charm(
     requires: {host: {interface: juju-info, scope: container}}
     """
 )
+HOSTED = charm("{name: pets, provides: {website: {interface: h}, host2: {interface: h}}}")
 OFFER = "offers: {web: {endpoints: [website], acl: {admin: admin, mary: consume}}}"
 THERE = LiveApplication(name="pets", charm="pets", scale=1)
 
 
-def plan(fields: str, live: LiveModel | None = None) -> Plan:
+def plan(fields: str, live: LiveModel | None = None, charm_: Charm = PETS) -> Plan:
     text = (
         f"bundle: kubernetes\napplications: {{pets: {{charm: ./pets.charm, scale: 1, {fields}}}}}"
     )
-    return plan_deployment(bundle(text), {"pets": PETS}, live or LiveModel(name="m"))
+    return plan_deployment(bundle(text), {"pets": charm_}, live or LiveModel(name="m"))
 
 
 def model(application: LiveApplication = THERE, **offers: LiveOffer) -> LiveModel:
@@ -92,31 +95,94 @@ def test_only_what_is_missing_of_an_offer_is_done(
     assert bare(plan(OFFER, model(web=present)).steps) == steps
 
 
+def test_both_values_of_an_offer_are_told() -> None:
+    there = offered("api", "website", access={"admin": "admin", "mary": "read"})
+    done = plan(OFFER.replace("[website]", "[website, host2]"), model(web=there), HOSTED)
+    assert [item for step in done.offers for item in step.differences] == [
+        Difference(
+            application="pets",
+            kind="offer",
+            name="web",
+            old="api, website",
+            new="host2, website",
+        ),
+        Difference(
+            application="pets", kind="offer", name="web, user mary", old="read", new="consume"
+        ),
+    ]
+    (made, *granted) = plan(OFFER, model()).offers
+    assert [(item.old, item.new) for item in made.differences] == [(None, "website")]
+    assert [item.old for step in granted for item in step.differences] == [None, None]
+
+
+def problems(fields: str, live: LiveModel | None = None) -> tuple[Problem, ...]:
+    with pytest.raises(BundleError) as caught:
+        plan(fields, live)
+    return tuple(caught.value.problems)
+
+
 @pytest.mark.parametrize(
-    ("fields", "expected"),
+    ("fields", "what", "where", "fix"),
     [
-        ("offers: {o: {endpoints: [web]}}", 'charm pets has no endpoint "web"'),
-        ("offers: {o: {endpoints: [host]}}", "can only offer endpoints with global scope"),
-        ("offers: {o: {endpoints: []}}", "it offers no endpoint"),
-        ("offers: {o: {endpoints: [api], acl: {mary: write}}}", '"write" offer access not valid'),
+        (
+            "offers: {o: {endpoints: [apis]}}",
+            'charm pets has no endpoint "apis"',
+            "offer o",
+            "did you mean 'api'?",
+        ),
+        (
+            "offers: {o: {endpoints: [host]}}",
+            'can only offer endpoints with global scope, provided scope "container"',
+            "offer o, endpoint host",
+            "",
+        ),
+        (
+            "offers: {o: {endpoints: []}}",
+            "it offers no endpoint",
+            "offer o",
+            "write endpoints: [ENDPOINT]",
+        ),
+        (
+            "offers: {o: {endpoints: [api], acl: {mary: write}}}",
+            '"write" offer access not valid',
+            "offer o, user mary",
+            "write read, consume or admin",
+        ),
     ],
 )
-def test_what_a_controller_would_refuse_of_an_offer(fields: str, expected: str) -> None:
-    with pytest.raises(BundleError) as caught:
-        plan(fields)
-    assert expected in str(caught.value)
+def test_what_a_controller_would_refuse_of_an_offer(
+    fields: str, what: str, where: str, fix: str
+) -> None:
+    (found,) = problems(fields)
+    assert found.what == what
+    assert found.where == f"application pets, {where}"
+    assert found.fix.strip("() ") == fix
+
+
+def test_the_endpoint_that_every_charm_has_may_be_offered() -> None:
+    assert len(plan("offers: {o: {endpoints: [juju-info]}}").offers) == 1
 
 
 def test_an_offer_of_that_name_of_another_application() -> None:
     present = LiveModel(name="m", offers={"web": LiveOffer(application="other")})
-    with pytest.raises(BundleError, match="of another application: other") as caught:
-        plan(OFFER, present)
-    assert "juju remove-offer web" in str(caught.value)
+    assert problems(OFFER, present) == (
+        Problem(
+            "the model has an offer of that name of another application: other",
+            "application pets, offer web",
+            "remove it (juju remove-offer web), or rename the offer in the bundle",
+        ),
+    )
 
 
 def test_a_user_whom_the_controller_does_not_have() -> None:
-    with pytest.raises(BundleError, match='user "mary" not found'):
-        plan(OFFER, LiveModel(name="m", users={"admin": True, "mary": False}))
+    assert problems(OFFER, LiveModel(name="m", users={"admin": True, "mary": False})) == (
+        Problem(
+            'user "mary" not found',
+            "application pets, offer web",
+            "add the user (juju add-user mary), or take it out of acl",
+        ),
+    )
+    assert plan(OFFER, LiveModel(name="m", users={"admin": True, "mary": True})).offers
 
 
 def test_offers_are_read_as_the_controller_lists_them() -> None:

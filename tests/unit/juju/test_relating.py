@@ -240,6 +240,10 @@ class TestOnly:
             plan(model(), only=frozenset({"dbx", "api"}), replace=frozenset({"uix", "ui"}))
         first, second = caught.value.problems
         assert first.what == "neither the bundle nor the model has an application dbx"
+        assert (first.where, second.where) == (
+            "the applications to plan for",
+            "the applications to replace",
+        )
         assert "did you mean 'db'" in first.fix
         assert second.what == "the bundle has no application uix, so it cannot be deployed again"
         assert "did you mean 'ui'" in second.fix
