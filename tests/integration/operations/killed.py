@@ -76,7 +76,7 @@ async def _kill_when_one_has_happened(made: Shop) -> None:
     )
     try:
         ended = asyncio.ensure_future(process.wait())
-        while not faults.fired and not ended.done():  # noqa: ASYNC110 - nobody else tells
+        while not faults.fired and not ended.done():
             await asyncio.wait([ended], timeout=0.001)
     finally:
         with contextlib.suppress(ProcessLookupError):

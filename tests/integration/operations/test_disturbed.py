@@ -52,7 +52,9 @@ def course(directory: Path) -> Courses:
     """What happens when nothing goes wrong, by whether the old bundle was there."""
 
     async def both() -> Courses:
-        return {is_there: await undisturbed(directory, with_old=is_there) for is_there in (0, 1)}
+        return {
+            is_there: await undisturbed(directory, with_old=is_there) for is_there in (False, True)
+        }
 
     return asyncio.run(both())
 
