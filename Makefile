@@ -13,6 +13,8 @@ PYTEST_ARGS ?=
 JOBS        ?= 2
 MODULE      ?=
 CASES       ?= 100000
+FAULTS      ?= 100
+KILLS       ?= 20
 TARGET      ?=
 
 BIN  := $(VENV)/bin
@@ -54,12 +56,16 @@ integration: $(VENV)/.installed-dev check-tools  ## Run the tests against the em
 mutate: $(VENV)/.installed-dev  ## Find what the unit tests of MODULE=ckf_airgap/... do not notice
 	VENV=$(VENV) tools/mutate $(MODULE)
 
-# New inputs each time; ORACLE_SEED=N makes those of an earlier run again.
-soak: $(VENV)/.installed-dev  ## Give CASES=100000 generated inputs to Juju's libraries and to ours
+# New inputs and faults each time; ORACLE_SEED=N and FAULT_SEED=N make those of an earlier run again.
+soak: $(VENV)/.installed-dev  ## Give CASES=100000 inputs to Juju's libraries and ours; deploy through FAULTS=100 of each kind
 	@seed=$${ORACLE_SEED:-$$(date +%s)}; \
 	echo "ORACLE_SEED=$$seed makes these $(CASES) inputs again"; \
 	ORACLE_SEED=$$seed ORACLE_CASES=$(CASES) \
 	$(BIN)/python -m pytest tests/integration/oracle $(PYTEST_ARGS)
+	@seed=$${FAULT_SEED:-$$(date +%s)}; \
+	echo "FAULT_SEED=$$seed makes these $(FAULTS) faults of each kind and $(KILLS) kills again"; \
+	FAULT_SEED=$$seed FAULT_SEEDS=$(FAULTS) FAULT_KILLS=$(KILLS) \
+	$(BIN)/python -m pytest -s tests/integration/operations/test_disturbed.py $(PYTEST_ARGS)
 
 fuzz:  ## Search for inputs that break TARGET=... (all), FUZZ_SECONDS=180 each
 	tools/fuzz $(TARGET)

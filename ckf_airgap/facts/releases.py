@@ -8,6 +8,7 @@ the repositories and commits it was made from.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -266,7 +267,13 @@ def site_for_bundle(bundle: Bundle) -> Site:
 
 def _channels(name: str) -> Mapping[str, str]:
     """Return the channel of each charm of a release's bundle."""
-    published = load_bundle(_directory(name) / BUNDLE_FILE)
+    return _published(_directory(name))
+
+
+@functools.cache
+def _published(directory: Path) -> Mapping[str, str]:
+    """Return what `_channels` does; each deployment asks for it, of every release."""
+    published = load_bundle(directory / BUNDLE_FILE)
     return {
         application.charm_name: application.channel
         for application in published.applications.values()

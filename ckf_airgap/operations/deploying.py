@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from ckf_airgap.concurrency import Deadline
+from ckf_airgap.concurrency import Deadline, in_thread
 from ckf_airgap.errors import (
     Problem,
 )
@@ -177,6 +177,7 @@ async def deploy(
     target = target or JujuTarget(model=DEFAULT_MODEL)
     with timed(seconds, "render"):
         rendering = await render_release(inputs.for_model(target.model))
+        release = await in_thread(release_name, inputs, rendering)
     observer.on_rendered(rendering)
     return await deploy_rendering(
         rendering,
@@ -193,7 +194,7 @@ async def deploy(
             jobs=jobs,
             registry_login=registry_login,
             registry_config=optional_path(registry_config),
-            policy=dataclasses.replace(policy or Policy(), release=release_name(inputs, rendering)),
+            policy=dataclasses.replace(policy or Policy(), release=release),
             skip_releases=skip_releases,
             manual_steps_done=manual_steps_done,
             review=review,

@@ -275,8 +275,9 @@ class StageExecution:
         try:
             await self._deploys.add(arguments)
         except CallRefusedError as exc:
-            # With the deployment the controller drops what was announced for it.
-            self._means.uploads.received.forget_resources(name)
+            if not exc.is_of_call:
+                # With the deployment the controller drops what was announced for it.
+                self._means.uploads.received.forget_resources(name)
             if exc.code == ALREADY_EXISTS:
                 raise _ContestedError from exc
             raise

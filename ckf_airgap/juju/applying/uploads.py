@@ -79,7 +79,9 @@ class Uploads:
         self._charms_at_once = asyncio.Semaphore(jobs)
         self._resources_at_once = asyncio.Semaphore(jobs)
         self._noted: str | None = None
-        """What this run has noted last, as far as it is known."""
+        """What the model has noted, as far as it is known."""
+        self._noting = ""
+        """What is noted last."""
         self._sending: dict[Path, asyncio.Task[UploadedCharm]] = {}
         self._charms: dict[Path, asyncio.Future[UploadedCharm]] = {}
 
@@ -192,12 +194,14 @@ class Uploads:
         text = self.received.notes().to_text()
         if text == self._noted or (not text and not self.received.is_noted):
             return
-        self.received.is_noted = bool(text)
+        # Until the answer is there, the model may have either.
+        self.received.is_noted, self._noted, self._noting = True, None, text
         try:
             await self._annotations.add((self._model_tag, {NOTES_KEY: text}))
         except RefusedError:
             return
-        self._noted = text
+        if self._noting == text:
+            self.received.is_noted, self._noted = bool(text), text
 
     async def resources(
         self, application: str, resources: Sequence[ResourceUpload]

@@ -83,11 +83,13 @@ class CallRefusedError(RefusedError):
     Attributes:
         code: The API's error code, such as ``already exists``; empty when it has none, and when
             several entries of one call failed for different reasons.
+        is_of_call: Whether the call was refused as a whole, so that no entry was tried.
     """
 
-    def __init__(self, message: str, *, code: str = "") -> None:
+    def __init__(self, message: str, *, code: str = "", is_of_call: bool = False) -> None:
         super().__init__(message)
         self.code = code
+        self.is_of_call = is_of_call
 
 
 class ConnectionLostError(ControllerError):

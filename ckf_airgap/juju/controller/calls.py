@@ -155,11 +155,14 @@ class LibjujuApi:
                 async with timeout(self._deadline.left_s(self._timeouts.call_s)):
                     response = await self._connection.request(facade, method, params)
             except JujuAPIError as exc:
-                raise CallRefusedError(_text(exc), code=str(exc.error_code or "")) from exc
+                raise CallRefusedError(
+                    _text(exc), code=str(exc.error_code or ""), is_of_call=True
+                ) from exc
             except TimeoutError as exc:
                 raise self._unanswered(facade, method, time.monotonic() - started) from exc
             error = _error_of(response)
         if error is not None:
+            error.is_of_call = True
             raise error
         return response
 

@@ -90,7 +90,7 @@ async def test_errors_of_results_keep_their_codes() -> None:
         (four, "forbidden", "forbidden"),
     ):
         assert isinstance(found, CallRefusedError)
-        assert (found.message, found.code) == (message, code)
+        assert (found.message, found.code, found.is_of_call) == (message, code, False)
     for results, message, code in (
         ([gone, fine], "a gone", "not found"),
         ([gone, gone], "a gone; a gone", "not found"),
@@ -109,6 +109,7 @@ async def test_a_call_that_is_refused_as_a_whole(method: str) -> None:
         with pytest.raises(CallRefusedError) as caught:
             await getattr(api(connection), method)("Client", "FullStatus")
         assert (caught.value.message, caught.value.code) == ("no such thing", "not found")
+        assert caught.value.is_of_call
 
 
 @pytest.mark.parametrize(

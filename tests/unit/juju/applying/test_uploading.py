@@ -19,7 +19,7 @@ from ckf_airgap.juju.applying.execution import upload_order
 from ckf_airgap.juju.applying.failures import (
     DeploymentRefusedError,
 )
-from ckf_airgap.juju.controller.api import ConnectionLostError
+from ckf_airgap.juju.controller.api import CallRefusedError, ConnectionLostError
 from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.planning.steps import (
     AttachResources,
@@ -320,3 +320,32 @@ async def test_notes_that_cannot_be_read_or_written_are_no_failure(charm: Path) 
 
 def test_notes_are_json() -> None:
     assert parse_json(UploadNotes(charms={"a": "b"}).to_text()) == {"a": "b"}
+
+
+async def test_what_was_announced_for_a_call_that_was_refused_as_a_whole_stays_noted(
+    charm: Path,
+) -> None:
+    controller = FakeController()
+    blocked = CallRefusedError("the operation has been blocked", is_of_call=True)
+    controller.refuses["Deploy a"] = blocked
+    whole = plan(upload("a", path=charm), deploy("a", path=charm, resources=(image(),)))
+    with pytest.raises(DeploymentRefusedError, match="blocked"):
+        await converge(controller.session(), whole, controller.conduct())
+    assert notes_of(controller).resources == {"a/oci-image": "id-0"}
+    controller.refuses.clear()
+    await converge(controller.session(), whole, controller.conduct())
+    assert controller.of("AddPendingResources") == ["AddPendingResources a"]
+    assert notes_of(controller) == UploadNotes()
+
+
+async def test_notes_are_removed_also_when_the_answer_to_that_is_lost(
+    charm: Path, is_carried_out: bool
+) -> None:
+    controller = FakeController()
+    whole = plan(upload("a", path=charm), deploy("a", path=charm), record("a"))
+    # What is uploaded, the record, and that nothing is left to note.
+    controller.loses["Set"] = (3, is_carried_out)
+    conduct = controller.conduct(replan=replanning(plan()))
+    report = await converge(controller.session(), whole, conduct)
+    assert report.interruptions == 1
+    assert notes_of(controller) == UploadNotes()
