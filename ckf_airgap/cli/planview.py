@@ -30,7 +30,9 @@ from ckf_airgap.juju.planning.steps import (
 )
 from ckf_airgap.operations.upgrading import Upgrade
 
-_STYLES: Final[Mapping[str, str]] = {"+": "green", "-": "red", "~": "yellow", "!": "bold red"}
+_OLD, _NEW, _CHANGED, _WRONG = "red", "green", "yellow", "bold red"
+_TITLE, _NAME, _WHAT, _ASIDE = "bold", "bold", "cyan", "dim"
+_STYLES: Final[Mapping[str, str]] = {"+": _NEW, "-": _OLD, "~": _CHANGED, "!": _WRONG}
 
 _UNKNOWN: Final = "(not known)"
 
@@ -89,7 +91,7 @@ class PlanView:
             if not first:
                 yield ""
             if title:
-                yield Text(title, "bold")
+                yield Text(title, _TITLE)
             for row in rows:
                 yield from _drawn(row, widths, options.max_width)
             first = False
@@ -130,21 +132,21 @@ def summary(plan: Plan) -> Text:
     ]
     relations = [one for one in differences if one.kind == "relation"]
     counts = [
-        (len(new - gone), "new application", "green"),
-        (len(new & gone), "replaced application", "yellow"),
-        (len(gone - new), "removed application", "red"),
-        (len(changes), "change", "yellow"),
-        (sum(one.old is None for one in relations), "new relation", "green"),
-        (sum(one.new is None for one in relations), "removed relation", "red"),
-        (sum(one.kind == "offer" for one in differences), "offer", "green"),
+        (len(new - gone), "new application", _NEW),
+        (len(new & gone), "replaced application", _CHANGED),
+        (len(gone - new), "removed application", _OLD),
+        (len(changes), "change", _CHANGED),
+        (sum(one.old is None for one in relations), "new relation", _NEW),
+        (sum(one.new is None for one in relations), "removed relation", _OLD),
+        (sum(one.kind == "offer" for one in differences), "offer", _NEW),
         (sum(one.kind == "record" for one in differences), "record", ""),
         (len(plan.unchanged), "application unchanged", ""),
         (len(plan.foreign), "left alone", ""),
-        (len(plan.refused), "refused", "bold red"),
+        (len(plan.refused), "refused", _WRONG),
     ]
     parts = [(_counted(count, noun), style) for count, noun, style in counts if count]
     if not differences:
-        parts.insert(0, (f"nothing to do in model {plan.model}", "green"))
+        parts.insert(0, (f"nothing to do in model {plan.model}", _NEW))
     text = Text()
     for number, (part, style) in enumerate(parts):
         text.append(", " if number else "").append(visible(part), style)
@@ -244,11 +246,11 @@ def _standing(text: str) -> Part:
 
 
 def _by_hand(upgrade: Upgrade) -> Iterator[RenderableType]:
-    yield Text(f"by hand, before the first change (upgrade to {upgrade.release}):", "bold")
+    yield Text(f"by hand, before the first change (upgrade to {upgrade.release}):", _TITLE)
     for one in upgrade.by_hand:
         step = one.step
         yield _hanging(0, "*", line(f"{', '.join(one.applications)}: {step.what}"))
-        yield _hanging(_INDENT, "", line(f"{step.why}; see {step.source}", "dim"))
+        yield _hanging(_INDENT, "", line(f"{step.why}; see {step.source}", _ASIDE))
 
 
 def _widths(rows: Iterable[Row], room: int) -> tuple[int, int]:
@@ -273,20 +275,20 @@ def _drawn(row: Row, widths: tuple[int, int], room: int) -> Iterator[RenderableT
     note = f"({row.note})" if row.note else ""
     if values is not None:
         for told in (note, ""):
-            whole = Text.assemble(sign, name, "  ", (what.ljust(widths[1]), "cyan"), "  ", values)
-            whole.append("  ").append(visible(told), "dim")
+            whole = Text.assemble(sign, name, "  ", (what.ljust(widths[1]), _WHAT), "  ", values)
+            whole.append("  ").append(visible(told), _ASIDE)
             whole.rstrip()
             if whole.cell_len <= room:
                 yield whole
                 if note and not told:
-                    yield _hanging(_INDENT, "", line(note, "dim"))
+                    yield _hanging(_INDENT, "", line(note, _ASIDE))
                 return
-    yield Text.assemble(sign, name, "  ", (what, "cyan"))
+    yield Text.assemble(sign, name, "  ", (what, _WHAT))
     if values is not None:
         yield from _sides(row.value, _INDENT)
     yield from _all_nested(row.value.parts, _INDENT, room)
     if note:
-        yield _hanging(_INDENT, "", line(note, "dim"))
+        yield _hanging(_INDENT, "", line(note, _ASIDE))
 
 
 def _on_one_line(part: Part) -> Text | None:
@@ -297,11 +299,11 @@ def _on_one_line(part: Part) -> Text | None:
     new = "" if part.new is None else _quoted(visible(part.new))
     match part.sign:
         case "~":
-            return Text.assemble((old, "red"), " -> ", (new, "green"))
+            return Text.assemble((old, _OLD), " -> ", (new, _NEW))
         case "-":
-            return Text(old, "red")
+            return Text(old, _OLD)
         case "+":
-            return Text(new, "green")
+            return Text(new, _NEW)
         case _:
             return Text(visible(part.new or ""))
 
@@ -341,18 +343,18 @@ def _nested(part: Part, width: int, indent: int, room: int) -> Iterator[Renderab
     name = visible(part.name)
     style = _STYLES[part.sign]
     if values is not None:
-        whole = Text.assemble((name.ljust(width), "bold"), "  ", values)
+        whole = Text.assemble((name.ljust(width), _NAME), "  ", values)
         if whole.cell_len + indent + 2 <= room:
             yield _hanging(indent, part.sign, whole, style)
             return
-    yield _hanging(indent, part.sign, Text(name, "bold"), style)
+    yield _hanging(indent, part.sign, Text(name, _NAME), style)
     if values is not None:
         yield from _sides(part, indent + 2)
     yield from _all_nested(part.parts, indent + 2, room)
 
 
 def _line_of(sign: str, text: str, indent: int) -> RenderableType:
-    style = _STYLES.get(sign, "dim")
+    style = _STYLES.get(sign, _ASIDE)
     return _hanging(indent, sign, Text(text, style), style)
 
 

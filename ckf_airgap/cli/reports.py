@@ -24,6 +24,8 @@ from ckf_airgap.juju.watching.watch import WaitReport
 from ckf_airgap.operations.deploying import Deployment
 from ckf_airgap.rehearsal.entities.entities import Finding
 
+_WRONG, _GOOD, _ASIDE = "red", "bold green", "dim"
+
 
 def standing(snapshot: ModelSnapshot, images: Mapping[str, str] | None = None) -> RenderableType:
     """Return the applications of a model, then its relations."""
@@ -49,21 +51,21 @@ def finished(deployment: Deployment, findings: Sequence[Finding] | None = None) 
     if findings:
         table = plain_table("finding", "", "why it matters")
         for finding in findings:
-            table.add_row(finding.application, line(finding.what, "red"), finding.why)
+            table.add_row(finding.application, line(finding.what, _WRONG), finding.why)
         parts += [table, ""]
     elif findings is not None:
         parts.append("no findings: nothing was accepted here that would cause trouble later")
     if waited is not None:
         parts.append(
             Text.assemble(
-                ("active and idle: ", "bold green"),
+                ("active and idle: ", _GOOD),
                 visible(f"{describe_counts(waited.snapshot)}, {_images(deployment)}"),
             )
         )
-        parts.append(Text(f"{done(report)}; {_timing(deployment)}" if report else "", "dim"))
+        parts.append(Text(f"{done(report)}; {_timing(deployment)}" if report else "", _ASIDE))
     elif report is not None:
         parts.append(f"{done(report)}; follow it with: ckf-airgap status --watch")
-        parts.append(Text(_timing(deployment), "dim"))
+        parts.append(Text(_timing(deployment), _ASIDE))
     return Group(*parts)
 
 

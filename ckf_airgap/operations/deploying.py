@@ -17,15 +17,11 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
-from ckf_airgap.charms.charm import Charm
-from ckf_airgap.charms.charmfile import check_members
-from ckf_airgap.concurrency import Deadline, bounded_map, in_thread
+from ckf_airgap.concurrency import Deadline
 from ckf_airgap.errors import (
-    CharmError,
     Problem,
-    raise_all,
 )
 from ckf_airgap.facts.defaults import (
     DEFAULT_ERROR_GRACE_S,
@@ -43,12 +39,6 @@ from ckf_airgap.juju.planning.differences import Difference, Policy
 from ckf_airgap.juju.planning.live import LiveModel
 from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.planning.planner import plan_deployment
-from ckf_airgap.juju.planning.steps import (
-    AttachResources,
-    RefreshApplication,
-    ResetOptions,
-    SetOptions,
-)
 from ckf_airgap.juju.watching.obstacles import marks_of
 from ckf_airgap.juju.watching.patience import Patience
 from ckf_airgap.juju.watching.watch import (
@@ -68,6 +58,7 @@ from ckf_airgap.operations.modelplan import (
     remaining_of,
 )
 from ckf_airgap.operations.observer import Observer
+from ckf_airgap.operations.preparing import acting_of, check_files, image_places
 from ckf_airgap.operations.pulllogins import find_pull_logins
 from ckf_airgap.operations.rendering import (
     Inputs,
@@ -76,10 +67,6 @@ from ckf_airgap.operations.rendering import (
 )
 from ckf_airgap.operations.upgrading import Upgrade, upgrade_of
 from ckf_airgap.rendering.overlay import Rendering
-
-_READERS: Final = 4
-"""How many charm files are read at once: unpacking takes a processor each."""
-
 
 Review: TypeAlias = Callable[[Plan], Awaitable[None]]
 """Is shown a plan before the first change, and may refuse it by raising."""
@@ -97,6 +84,7 @@ class Deployment:
         images: Each image of the rendering, as read back from the model; none after a dry run.
         remaining: In what the model still differs from the bundle after the deployment.
         upgrade: From which releases the plan leads to the one that is deployed.
+        outages: Each time that the connection to the controller was lost and restored.
         hidden: Images that only files of the charms name; ``None`` when they were not searched,
             as stand-ins are not.
         seconds: How long each part took: ``render``, ``connect``, ``deploy``, ``wait``.
@@ -109,6 +97,7 @@ class Deployment:
     images: tuple[ImageInModel, ...] = field(default=(), repr=False)
     remaining: tuple[Difference, ...] = field(default=(), repr=False)
     upgrade: Upgrade = field(default_factory=Upgrade)
+    outages: tuple[Problem, ...] = ()
     hidden: HiddenImages | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
 
@@ -120,6 +109,7 @@ class Deployment:
             *self.rendering.warnings,
             *self.plan.warnings,
             *self.upgrade.warnings,
+            *self.outages,
             *hidden,
         )
 
@@ -276,7 +266,7 @@ async def _deploy(
     observer.on_warnings(auth.warnings)
     # What is wrong with the bundle itself is reported before a controller is asked or changed.
     plan_deployment(bundle, charms, LiveModel(name=target.model))
-    await _check_files(charms)
+    await check_files(charms)
     upgrades = release_upgrades()
     if manner.dry_run:
         plan = await plan_of(
@@ -308,7 +298,7 @@ async def _deploy(
             idle_period_s=manner.idle_period_s,
             error_grace_s=manner.error_grace_s,
             patience=manner.patience,
-            image_places=_image_places(rendering),
+            image_places=image_places(rendering),
             on_change=observer.on_change,
             on_progress=observer.on_progress,
         )
@@ -332,7 +322,7 @@ async def _deploy(
                 refuse_haste(plan, ordering)
             if manner.review is not None:
                 await manner.review(plan)
-            marks |= marks_of(session.feed.snapshot(), _acting(plan))
+            marks |= marks_of(session.feed.snapshot(), acting_of(plan))
             conduct = Conduct(
                 ordering=ordering,
                 wait=settle,
@@ -370,42 +360,9 @@ async def _deploy(
         remaining = remaining_of(await planner.plan(), plan) if plan.steps else ()
         known = planner.known
         images = () if known is None else images_in_model(rendering, known, manner.policy.only)
-        return dataclasses.replace(done, images=images, remaining=remaining)
-
-
-def _acting(plan: Plan) -> set[str]:
-    """Return the applications that are there and whose units have to act on their steps."""
-    kinds = RefreshApplication | AttachResources | SetOptions | ResetOptions
-    return {step.application for step in plan.steps if isinstance(step, kinds)}
-
-
-def _image_places(rendering: Rendering) -> dict[str, str]:
-    """Return which resource or option each image comes from, where it is the same everywhere."""
-    found: dict[str, set[str]] = {}
-    for replacement in rendering.replacements:
-        found.setdefault(str(replacement.target), set()).add(replacement.need.where)
-    return {image: next(iter(places)) for image, places in found.items() if len(places) == 1}
-
-
-async def _check_files(charms: Mapping[str, Charm]) -> None:
-    """Read every byte of the charm files, which the controller does, too.
-
-    Raises:
-        CharmError: naming every damaged file.
-    """
-    files = {charm.path: None for charm in charms.values() if charm.path is not None}
-    problems: list[Problem] = []
-
-    async def check(path: Path) -> None:
-        try:
-            await in_thread(check_members, path)
-        except CharmError as exc:
-            problems.append(Problem(exc.message))
-
-    await bounded_map(check, files, _READERS)
-    problems.sort(key=lambda problem: problem.what)
-    fix = "Fetch them again, and compare their checksums."
-    raise_all(CharmError, "charm files are damaged", problems, fix=fix)
+        return dataclasses.replace(
+            done, images=images, remaining=remaining, outages=session.outages
+        )
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from juju.client.connection import Connection, Monitor
 from juju.errors import JujuAPIError, JujuAuthError, JujuError
 from juju.version import CLIENT_VERSION
 from macaroonbakery import httpbakery
+from websockets.uri import parse_uri
 
 from ckf_airgap.concurrency import run_to_end, timeout
 from ckf_airgap.documents import Document
@@ -107,21 +108,21 @@ class DirectConnection(Connection):  # type: ignore[misc]
         url = f"wss://{endpoint}{path}"
         self.addr, self.endpoint = url, endpoint
         try:
-            dialling = websockets.connect(
-                url,
-                sock=sock,
-                ssl=self.trust,
-                max_size=self.max_frame_size,
-                compression=None,  # a controller has none
-                open_timeout=None,
-                close_timeout=_GOODBYE_S,
-                ping_interval=self._timeouts.ping_s,
-                ping_timeout=self._timeouts.silence_s,
-            )
-        except BaseException:
-            sock.close()
+            parse_uri(url)
+        except (ValueError, websockets.InvalidURI):
+            sock.close()  # nobody else has it yet
             raise
-        self._ws = await dialling
+        self._ws = await websockets.connect(
+            url,
+            sock=sock,
+            ssl=self.trust,
+            max_size=self.max_frame_size,
+            compression=None,  # a controller has none
+            open_timeout=None,
+            close_timeout=_GOODBYE_S,
+            ping_interval=self._timeouts.ping_s,
+            ping_timeout=self._timeouts.silence_s,
+        )
         self.monitor.close_called.clear()
         self._receiver_task = asyncio.create_task(self._receiver(), name="juju receiver")
         try:

@@ -106,7 +106,8 @@ async def test_a_bundle_is_deployed_as_it_says(
     assert minio.identity.record == record
     assert controller.findings["kubeflow"] == ()
     assert events[-1].done == events[-1].total == len(report.plan.steps)
-    assert str(events[-1]).startswith("[13/13] related ")
+    assert str(events[-1]).startswith("[13/13] ")
+    assert any(str(event).partition("] ")[2].startswith("related ") for event in events)
     assert report.to_json()["uploads"] == 3
 
 

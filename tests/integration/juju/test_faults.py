@@ -348,12 +348,16 @@ async def test_without_confirmation_a_wrong_password_is_told_as_always(
 async def test_connecting_takes_few_round_trips(
     proxy: FaultProxy, target: JujuTarget, watch: bool, confirm: bool, trips: int
 ) -> None:
-    proxy.latency_s = 0.04
-    best = 99.0
-    for _ in range(6):
+    for latency_s in (
+        0.03,
+        0.03,
+        0.1,
+        0.3,
+    ):  # the slower the network, the less a busy machine counts
+        proxy.latency_s = latency_s
         started = time.monotonic()
         async with connect(target, timeouts=QUICK, watch=watch, confirm=confirm):
-            best = min(best, (time.monotonic() - started) / 0.08)
-        if best < trips + 1:
+            taken = (time.monotonic() - started) / (2 * latency_s)
+        if taken < trips + 1:
             break
-    assert trips - 0.1 < best < trips + 1
+    assert trips - 0.1 < taken < trips + 1

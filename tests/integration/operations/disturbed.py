@@ -6,6 +6,7 @@ disturbed.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import functools
@@ -47,6 +48,7 @@ QUICK: Final = JujuTimeouts(
     silence_s=0.7,
     close_s=0.5,
 )
+_BETWEEN_RUNS_S: Final = 0.5
 MOST_RUNS: Final = 6
 """How often a deployment may be run until it succeeds: a fault happens once."""
 
@@ -308,7 +310,9 @@ class Shop:
 
     async def deploy_until_done(self, most: int = MOST_RUNS) -> None:
         """Run it again until it succeeds."""
-        for _ in range(most):
+        for number in range(most):
+            if number:
+                await asyncio.sleep(_BETWEEN_RUNS_S)
             known, before = self.in_use_or_noted(), self.charms()
             try:
                 self.done = await self.deploy()
@@ -481,66 +485,111 @@ class Kind:
 
     Attributes:
         name: What it is called.
-        fault: The fault of a rehearsal controller, with ``{n}`` for the number of the call or
-            upload and ``{byte}`` for a byte of an upload; or ``cut``, ``away``, ``freeze`` of the
-            network.
+        faults: Faults of a rehearsal controller, with ``{n}`` for the number of the call or upload
+            and ``{byte}`` for a byte of an upload; or ``cut``, ``away``, ``freeze`` of the network.
         repeats: How many charms that were received may be received again, since nobody knew.
         stays: How many announced resources may be left over, since nobody knows their ids.
+        is_refusal: Whether it is an answer that ends a step or the run.
+        several: How many of the faults happen in one deployment; otherwise, all.
     """
 
     name: str
-    fault: str
+    faults: tuple[str, ...]
     repeats: int = 0
     stays: int = 0
+    is_refusal: bool = False
+    several: int = 0
 
     @property
     def is_of_network(self) -> bool:
         """Whether it is a proxy that disturbs."""
-        return "@" not in self.fault
+        return bool({*self.faults} & {"cut", "away", "freeze"})
 
     def begin(self, made: Shop, course: Course, pick: random.Random, proxy: FaultProxy) -> str:
         """Let it happen at a place that is picked, and return what happens."""
         if self.is_of_network:
-            after = pick.randint(1, int(0.95 * course.sent_bytes))
-            if self.fault == "freeze":
-                proxy.freeze_after(after, _AWAY_S)
-            else:
-                away = functools.partial(proxy.away_for, _AWAY_S)
-                proxy.cut_after(after, *([away] if self.fault == "away" else []))
-            return f"{self.fault} after {after} bytes"
-        most = course.uploads if "@upload" in self.fault else course.requests
-        text = self.fault.format(n=pick.randint(1, most), byte=pick.randint(0, 60_000))
-        return str(made.controller.faults.add_next(text))
+            return _disturb_network(self.faults[0], course, pick, proxy)
+        faults = pick.sample(self.faults, self.several) if self.several else self.faults
+        placed = []
+        for fault in faults:
+            most = course.uploads if "@upload" in fault else course.requests
+            text = fault.format(n=pick.randint(1, most), byte=pick.randint(0, 60_000))
+            placed.append(str(made.controller.faults.add_next(text)))
+        return " ".join(placed)
+
+
+def _disturb_network(how: str, course: Course, pick: random.Random, proxy: FaultProxy) -> str:
+    after = pick.randint(1, int(0.95 * course.sent_bytes))
+    if how == "freeze":
+        proxy.freeze_after(after, _AWAY_S)
+    elif how == "away":
+        proxy.cut_after(after, functools.partial(proxy.away_for, _AWAY_S))
+    else:
+        proxy.cut_after(after)
+    return f"{how} after {after} bytes"
 
 
 _AWAY_S: Final = 1.0
 
-KINDS: Final = (
-    Kind(name="close", fault="close@request={n}"),
-    Kind(name="lose-reply", fault="lose-reply@request={n}", stays=2),
+NETWORK_CUT: Final = Kind(name="network-cut", faults=("cut",), repeats=8, stays=16)
+
+# An answer that is lost takes all others with it that are under way on the same connection.
+_ONE_BY_ONE: Final = (
+    Kind(name="close", faults=("close@request={n}",), stays=16),
+    Kind(name="lose-reply", faults=("lose-reply@request={n}",), stays=16),
     Kind(
         name="busy",
-        fault="error@request={n},code=not yet available; try again later,message=try again later",
+        faults=("error@request={n},code=not yet available; try again later,message=later",),
     ),
-    Kind(name="error", fault="error@request={n},message=cannot do that now"),
-    Kind(name="delay", fault="delay@request={n},for=300ms"),
-    Kind(name="silence", fault="silence@request={n}", stays=2),
-    Kind(name="hang", fault="hang@request={n},for=1500ms", repeats=8, stays=16),
-    Kind(name="restart", fault="restart@request={n},for=1s", repeats=8, stays=16),
-    Kind(name="upload-cut", fault="cut@upload={n},byte={byte}"),
-    Kind(name="upload-freeze", fault="freeze@upload={n},byte={byte}"),
-    Kind(name="upload-delay", fault="delay@upload={n},for=300ms"),
-    Kind(name="upload-lost-reply", fault="lose-reply@upload={n}", repeats=1),
-    Kind(name="upload-refused", fault="refuse@upload={n}"),
-    Kind(name="upload-refused-late", fault="refuse@upload={n},body=after"),
-    Kind(name="upload-failed", fault="refuse@upload={n},status=500"),
-    Kind(name="upload-forbidden", fault="refuse@upload={n},status=400,body=after"),
-    Kind(name="upload-hang", fault="hang@upload={n},byte={byte},for=1500ms", repeats=8, stays=16),
-    Kind(name="upload-restart", fault="restart@upload={n},byte={byte},for=1s", repeats=8, stays=16),
-    Kind(name="network-cut", fault="cut", repeats=8, stays=16),
-    Kind(name="network-away", fault="away", repeats=8, stays=16),
-    Kind(name="network-freeze", fault="freeze", repeats=8, stays=16),
+    Kind(
+        name="error",
+        faults=("error@request={n},message=cannot do that now",),
+        is_refusal=True,
+    ),
+    Kind(name="delay", faults=("delay@request={n},for=300ms",)),
+    Kind(name="silence", faults=("silence@request={n}",), stays=16),
+    Kind(name="hang", faults=("hang@request={n},for=1500ms",), repeats=8, stays=16),
+    Kind(name="restart", faults=("restart@request={n},for=1s",), repeats=8, stays=16),
+    Kind(name="upload-cut", faults=("cut@upload={n},byte={byte}",)),
+    Kind(name="upload-freeze", faults=("freeze@upload={n},byte={byte}",)),
+    Kind(name="upload-delay", faults=("delay@upload={n},for=300ms",)),
+    Kind(name="upload-lost-reply", faults=("lose-reply@upload={n}",), repeats=1),
+    Kind(name="upload-busy", faults=("refuse@upload={n}",)),
+    Kind(name="upload-busy-late", faults=("refuse@upload={n},body=after",)),
+    Kind(name="upload-failed", faults=("refuse@upload={n},status=500",)),
+    Kind(
+        name="upload-refused",
+        faults=("refuse@upload={n},status=400,body=after",),
+        is_refusal=True,
+    ),
+    Kind(
+        name="upload-hang",
+        faults=("hang@upload={n},byte={byte},for=1500ms",),
+        repeats=8,
+        stays=16,
+    ),
+    Kind(
+        name="upload-restart",
+        faults=("restart@upload={n},byte={byte},for=1s",),
+        repeats=8,
+        stays=16,
+    ),
 )
+
+KINDS: Final = (
+    *_ONE_BY_ONE,
+    Kind(name="network-away", faults=("away",), repeats=8, stays=16),
+    Kind(name="network-freeze", faults=("freeze",), repeats=8, stays=16),
+    Kind(
+        name="several",
+        faults=tuple(fault for kind in _ONE_BY_ONE for fault in kind.faults),
+        several=4,
+        repeats=16,
+        stays=32,
+        is_refusal=True,
+    ),
+)
+"""All but `NETWORK_CUT`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -216,6 +216,11 @@ def test_a_deployment_that_was_waited_for_shows_the_model() -> None:
     )
 
 
+def test_images_that_the_model_confirms_are_counted_once() -> None:
+    seen = dataclasses.replace(WAITED, images=WAITED.images[:3])
+    assert printed(seen)[11].endswith("1 relation, 2 images of r:5000")
+
+
 def test_a_model_without_relations_has_one_table_and_an_empty_one_none() -> None:
     alone = dataclasses.replace(SNAPSHOT, relations=SNAPSHOT.relations[1:])
     console = Console(file=io.StringIO(), width=200)
@@ -245,6 +250,9 @@ def test_findings_of_a_rehearsal_are_shown_or_that_there_are_none() -> None:
     assert "\x1b[31mit scratches" in text
     assert "\x1b[1;32mactive and idle: " in text
     assert "\x1b[2min model kubeflow: deployed" in text
+    with console.capture() as capture:
+        console.print(finished(dataclasses.replace(WAITED, waited=None)))
+    assert "\x1b[2mrendered in 0.2 s" in capture.get()
     assert findings_document([finding]) == [
         {"application": "cat", "what": "it scratches", "why": "it hurts"}
     ]
@@ -346,7 +354,10 @@ def test_a_model_that_is_not_what_the_bundle_says_fails_the_command(said: Said) 
 def test_a_record_that_is_missing_is_a_warning(said: Said) -> None:
     made = deployment(remaining=(RECORD,))
     assert said.code(lambda: say_what_remains(said.terminal, made)) == 0
-    assert said.err[0] == "warning: what was deployed is not noted in the model:"
+    assert said.err == [
+        "warning: what was deployed is not noted in the model:",
+        "  dog record: the model has 1, the bundle 2",
+    ]
 
 
 def test_nothing_is_said_of_a_model_that_is_as_it_should_be(said: Said) -> None:

@@ -44,6 +44,17 @@ setattr(place, {function!r}, stopped)
 """Sends SIGTERM when a function is called."""
 
 
+WHEN_WATCHED = """
+from ckf_airgap.cli import signals
+watch = signals.watch
+def watched():
+    watch()
+    print("started", flush=True)
+signals.watch = watched
+"""
+"""Tells when the program has reached its first line."""
+
+
 def run(before: str, *args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", PROGRAM.format(before=before), *args],
@@ -132,7 +143,7 @@ except InterruptedRunError as error:
 
 @pytest.mark.parametrize("delay_s", [0.05, 0.2, 0.5, 0.9])
 def test_at_any_time_the_code_says_how_it_ended(delay_s: float, tmp_path: Path) -> None:
-    program = PROGRAM.format(before='print("started", flush=True)')
+    program = PROGRAM.format(before=WHEN_WATCHED)
     with subprocess.Popen(
         [sys.executable, "-c", program, "images", "list", "1.11"],
         stdout=subprocess.PIPE,

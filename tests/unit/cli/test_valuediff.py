@@ -185,3 +185,9 @@ def test_what_looks_alike_is_told_apart() -> None:
     assert compare_values({"a": "1"}, {"a": 1}).parts == (Part("~", "a", '"1"', "1"),)
     assert compare_values("1", 1) == Part("~", "", '"1"', "1")
     assert compare_values({"a": 1, "b": 2}, {"b": 2, "a": 1}).sign == " "
+
+
+def test_a_line_that_is_there_often_is_the_same_line_nevertheless() -> None:
+    old = "\n".join(["x: [", *["same"] * 300])
+    part = compare_values(old, f"{old}\nother")
+    assert signs(part) == " " * 301 + "+"

@@ -37,10 +37,20 @@ LOGIN = {"response": {"facades": FACADES, "server-version": "3.6.9"}}
 
 
 class Server:
-    """Answers calls by ``Facade.Method``; a text is sent as it is, ``None`` hangs up."""
+    """Answers calls by ``Facade.Method``; a text is sent as it is, ``None`` hangs up.
+
+    Attributes:
+        answers: What calls are answered with.
+        at_path: The same for the connections of a path, which goes before.
+        losing: How often a call is not answered, and its connection cut.
+        once: What the next call is answered with.
+    """
 
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {"Admin.Login": LOGIN}
+        self.at_path: dict[str, dict[str, Any]] = {}
+        self.losing: dict[str, int] = {}
+        self.once: dict[str, dict[str, Any]] = {}
         self.requests: list[dict[str, Any]] = []
         self.paths: list[str] = []
         self.clients: list[Any] = []
@@ -48,10 +58,19 @@ class Server:
     async def serve(self, client: Any) -> None:
         self.paths.append(client.request.path)
         self.clients.append(client)
+        reported = False
         async for frame in client:
             request = json.loads(frame)
             self.requests.append(request)
-            answer = self.answers.get(f"{request['type']}.{request['request']}", "")
+            call = f"{request['type']}.{request['request']}"
+            answer = self.at_path.get(client.request.path, {}).get(call, self.answers.get(call, ""))
+            answer = self.once.pop(call, answer)
+            if self.losing.get(call):
+                self.losing[call] -= 1
+                answer = None
+            if call == "AllWatcher.Next" and reported:
+                continue  # nothing changes any more
+            reported = call == "AllWatcher.Next" or (reported and call != "Client.WatchAll")
             if answer is None:
                 client.transport.abort()
             elif isinstance(answer, dict):
@@ -116,6 +135,8 @@ async def test_it_logs_in_and_knows_what_can_be_called(
     assert login["params"]["credentials"] == "p"
     assert authorization(connection) == "Basic dXNlci1hZG1pbjpw"
     assert connection.username == "admin"
+    assert "BEGIN CERTIFICATE" in str(connection.cacert)
+    assert [task.get_name() for task in asyncio.all_tasks()].count("juju receiver") == 2
     await plain.close()
     assert not plain.is_open
 

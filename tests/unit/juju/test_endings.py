@@ -166,6 +166,7 @@ def test_a_timeout_of_what_seems_ready_says_what_is_missing() -> None:
     assert short.message == (
         "model m was active/idle, but not for 10 s without a change within 30 s"
     )
+    assert short.fix == "Wait again with a longer --timeout."
     assert [problem.what for problem in short.problems] == ["has been active/idle for only 3.0 s"]
     silent = timed_out("m", tracker, verdict, timeout_s=30, now=103, silent_s=5)
     unconfirmed = timed_out(
@@ -191,4 +192,5 @@ def test_a_model_that_is_gone_is_named() -> None:
     error = destroyed("m")
     assert isinstance(error, ModelDestroyedError)
     assert error.message == "model m was destroyed while it was watched"
+    assert "juju models" in error.fix
     assert error.exit_code is ExitCode.CONTROLLER

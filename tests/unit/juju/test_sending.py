@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import logging
+import re
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -22,7 +25,7 @@ from ckf_airgap.rehearsal.api.tls import Certificates, make_certificates
 from tests.ports import free_port
 
 QUICK = JujuTimeouts(connect_s=2, upload_s=10)
-SIZE = 3_000_000
+SIZE = 1_200_000
 
 
 @pytest.fixture
@@ -43,6 +46,7 @@ async def scripted(
 ) -> AsyncIterator[Callable[..., Awaitable[HttpAccess]]]:
     """Makes a server that answers one request after the other with a status and a body."""
     servers: list[web.AppRunner] = []
+    over = asyncio.Event()
 
     async def start(
         *answers: tuple[int, str],
@@ -57,6 +61,8 @@ async def scripted(
             if requests is not None:
                 requests.append(request)
             status, text = remaining.pop(0)
+            if not status:
+                await over.wait()
             return web.Response(status=status, text=text, headers=headers)
 
         application = web.Application(client_max_size=10_000_000)
@@ -78,6 +84,7 @@ async def scripted(
         )
 
     yield start
+    over.set()
     for runner in servers:
         await runner.cleanup()
 
@@ -101,13 +108,18 @@ async def test_what_may_pass_is_tried_again_from_the_start(
 ) -> None:
     bodies: list[bytes] = []
     sent: list[int] = []
-    http = await scripted(*before, DONE, bodies=bodies)
+    requests: list[web.Request] = []
+    http = await scripted(*before, DONE, bodies=bodies, requests=requests)
     async with Uploader(http, QUICK, 1, retries=AGAIN) as uploader:
         made = await uploader.upload_charm(charm, sent.append)
     whole = charm.read_bytes()
     assert bodies == [whole] * (len(before) + 1)
     assert made == UploadedCharm(url="local:minio-4", sha256=hashlib.sha256(whole).hexdigest())
     assert sum(sent) == len(whole)
+    for request in requests:
+        assert request.headers["Content-Length"] == str(len(whole))
+        assert request.headers["Content-Type"] == "application/zip"
+        assert request.raw_path == "/model/u/charms?series="
 
 
 @pytest.mark.parametrize(
@@ -279,3 +291,41 @@ async def test_a_certificate_that_does_not_verify_is_final(
     async with Uploader(public, QUICK, 1, retries=AGAIN) as uploader:
         with pytest.raises(ControllerError, match="broke off: its certificate does not verify"):
             await uploader.upload_charm(charm)
+
+
+async def test_an_upload_that_stalls_is_given_up_and_tells_the_true_time(
+    scripted: Callable[..., Awaitable[HttpAccess]], charm: Path
+) -> None:
+    http = await scripted((0, ""), (0, ""), bodies=[])
+    limits = JujuTimeouts(upload_s=0.2, upload_bytes_per_s=1e9)
+    twice = Retries(attempts=2, first_delay_s=0.01)
+    started = time.monotonic()
+    async with Uploader(http, limits, 1, retries=twice) as uploader:
+        with pytest.raises(ConnectionLostError) as caught:
+            await uploader.upload_charm(charm)
+    took_s = time.monotonic() - started
+    told = re.fullmatch(
+        rf"the upload of charm minio_r1.charm \({SIZE} bytes\) to the controller at "
+        rf"{http.endpoint} failed after 2 attempts in ([\d.]+) s: it did not finish within "
+        r"([\d.]+) s",
+        caught.value.message,
+    )
+    assert told is not None, caught.value.message
+    assert 0.4 <= float(told[1]) <= took_s * 1.01
+    assert 0.2 <= float(told[2]) < took_s
+    assert "the disk of its pod" in caught.value.fix
+
+
+async def test_each_further_attempt_is_logged(
+    scripted: Callable[..., Awaitable[HttpAccess]],
+    charm: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    http = await scripted((503, "busy"), DONE, bodies=[])
+    with caplog.at_level(logging.INFO, logger="ckf_airgap"):
+        async with Uploader(http, QUICK, 1, retries=AGAIN) as uploader:
+            await uploader.upload_charm(charm)
+    (record,) = [one for one in caplog.records if one.name.startswith("ckf_airgap")]
+    assert record.getMessage() == (
+        "the upload of charm minio_r1.charm failed (it answered busy), trying again in 0.0 s"
+    )

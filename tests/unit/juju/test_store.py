@@ -7,9 +7,11 @@ import pytest
 from ckf_airgap.errors import ControllerError
 from ckf_airgap.juju.controller.store import (
     JujuTarget,
+    StoredController,
     default_juju_data,
     read_controller,
     read_ssh_key,
+    stored_model_uuid,
 )
 
 
@@ -50,6 +52,38 @@ def test_the_ssh_key_is_optional(tmp_path: Path) -> None:
     assert read_ssh_key(tmp_path) is None
     key.write_text("ssh-rsa AAAA me\nsecond\n")
     assert read_ssh_key(tmp_path) == "ssh-rsa AAAA me"
+
+
+UUID = "00000000-0000-4000-8000-000000000001"
+
+
+@pytest.mark.parametrize(
+    ("text", "model", "uuid"),
+    [
+        (f"{{admin/kubeflow: {{uuid: {UUID}}}}}", "kubeflow", UUID),
+        (f"{{admin/kubeflow: {{uuid: {UUID}}}}}", "admin/kubeflow", UUID),
+        (f"{{admin/kubeflow: {{uuid: {UUID}}}}}", "bob/kubeflow", None),
+        (f"{{bob/kubeflow: {{uuid: {UUID}}}}}", "kubeflow", None),
+        (f"{{bob/kubeflow: {{uuid: {UUID}}}}}", "bob/kubeflow", UUID),
+        (f"{{admin/kubeflow: {{uuid: {UUID}0}}}}", "kubeflow", None),
+        (f"{{admin/kubeflow: {{uuid: x{UUID}}}}}", "kubeflow", None),
+        ("{admin/kubeflow: {uuid: ../../etc}}", "kubeflow", None),
+        ("{admin/kubeflow: {}}", "kubeflow", None),
+        ("{}", "kubeflow", None),
+        ("[]", "kubeflow", None),
+    ],
+)
+def test_the_uuid_of_a_model_is_a_guess(
+    tmp_path: Path, text: str, model: str, uuid: str | None
+) -> None:
+    of = StoredController(
+        name="c", uuid="", endpoints=(), ca_cert=None, user="admin", juju_data=tmp_path, password=""
+    )
+    assert stored_model_uuid(of, model) is None
+    (tmp_path / "models.yaml").write_text(f"controllers: {{c: {{models: {text}}}, d: {{}}}}")
+    assert stored_model_uuid(of, model) == uuid
+    (tmp_path / "models.yaml").write_text("{")
+    assert stored_model_uuid(of, model) is None
 
 
 def test_names_and_passwords_are_the_text_that_was_written(tmp_path: Path) -> None:

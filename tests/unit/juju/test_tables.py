@@ -116,8 +116,8 @@ def test_deltas_keep_the_tables_current() -> None:
         removed=False,
     )
     assert subject.snapshot().relations[0].ends == ("a:p",)
-    subject.apply("unit", unit_delta("a/0", "active"), removed=True)
-    subject.apply("relation", {"id": 2}, removed=True)
+    assert subject.apply("unit", unit_delta("a/0", "active"), removed=True) is True
+    assert subject.apply("relation", {"id": 2}, removed=True) is True
     assert list(subject.snapshot().units) == []
     assert subject.snapshot().relations == ()
     assert subject.apply("machine", {"id": "0"}, removed=False) is False

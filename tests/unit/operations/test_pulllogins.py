@@ -133,7 +133,10 @@ async def test_an_entry_that_cannot_be_decoded_is_a_warning(world: World, config
     write(config, **{REGISTRY: {"auth": "!!"}})
     (warning,) = (await find_pull_logins(rendered(world), config=config)).warnings
     assert "cannot be decoded" in warning.what
-    assert warning.where == str(config)
+    assert (warning.where, warning.fix) == (
+        str(config),
+        "correct it, or leave out --registry-config",
+    )
 
 
 async def test_a_file_that_is_not_there_ends_it(world: World, config: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -380,6 +381,22 @@ def test_another_file_is_no_plan(file: Path, text: str, message: str) -> None:
         load_plan(file)
 
 
+async def test_a_plan_may_come_through_a_pipe(file: Path) -> None:
+    saved = await kept(file, sets("a", "1", "2"))
+    reading, writing = os.pipe()
+    os.write(writing, file.read_bytes())
+    os.close(writing)
+    assert load_plan(f"/dev/fd/{reading}") == saved
+    os.close(reading)
+
+
+async def test_values_are_told_as_they_are(file: Path) -> None:
+    saved = await kept(file, sets("a", "ä", "ö"))
+    assert await refusal(saved, sets("a", "ä", "ü")) == [
+        'dex: option a: new was "ö" and is "ü" now'
+    ]
+
+
 def test_a_file_that_is_not_there_is_missing(file: Path) -> None:
     with pytest.raises(MissingError, match="cannot read the plan"):
         load_plan(file)
@@ -412,5 +429,6 @@ async def test_a_damaged_plan_is_said_to_be(file: Path, path: tuple[str, ...], v
         place = place[key]
     place[path[-1]] = value
     file.write_text(json.dumps(document))
-    with pytest.raises(InputError, match="is damaged"):
+    with pytest.raises(InputError, match="is damaged") as caught:
         load_plan(file)
+    assert caught.value.fix == "Make the plan again."

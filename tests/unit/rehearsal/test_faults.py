@@ -99,6 +99,7 @@ def test_a_text_says_what_goes_wrong_and_where(text: str, fault: Fault) -> None:
         ("refuse@upload,status=600", "status is an HTTP error, 400 to 599, not 600"),
         ("refuse@upload,body=never", "body is before or after, not 'never'"),
         ("random@request", "random has no 'request'"),
+        ("random@sed=7", "random has no 'sed': did you mean 'seed'?"),
         ("random@within=3", "random needs a seed, random@seed=7"),
         ("random@seed=x", "seed is a number from 0 on, not 'x'"),
         ("random@seed=1,within=0", "within is a number from 1 on, not '0'"),
