@@ -310,6 +310,15 @@ class TestEndpoints:
         text = "it has 2 relations at sql, and db.charm allows 1"
         assert found == ([text] if refused else [])
 
+    def test_what_becomes_a_peer_relation_has_no_limit(self) -> None:
+        two = (
+            LiveRelation(requirer="app:sql", provider="db:sql"),
+            LiveRelation(requirer="far:sql", provider="db:sql"),
+        )
+        found = whats(db("peers: {sql: {interface: sql, limit: 1}}"), model(db(OLD), two))
+        assert len(found) == 2
+        assert all(text.endswith("sql was a provider and is a peer") for text in found)
+
 
 def test_each_refusal_tells_what_it_is_about_and_what_to_do() -> None:
     old = db(

@@ -200,6 +200,16 @@ class TestOptionsOfAnotherCharm:
         assert refresh.options == {"port": "81"}
         assert [item.kind for item in refresh.differences] == ["charm"]
 
+    def test_a_value_whose_type_is_not_known_is_taken_to_stay(self) -> None:
+        identity = dataclasses.replace(held(), option_types=None)
+        there = present(options={"name": "x"}, user_set=frozenset({"name"}), identity=identity)
+        (refresh,) = [
+            step
+            for step in self.refresh("options: {name: x}", there).steps
+            if isinstance(step, RefreshApplication)
+        ]
+        assert refresh.options == {}
+
     def test_what_the_new_charm_lacks_is_told(self) -> None:
         there = present(options={"tags": True}, user_set=frozenset({"tags"}), identity=held())
         done = self.refresh("options: {}", there)
