@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ckf_airgap.charms.charm import Base, Charm
-from ckf_airgap.errors import RefusedError
+from ckf_airgap.errors import Problem, RefusedError
 from ckf_airgap.juju.planning.charmshape import shape_of_charm
 from ckf_airgap.juju.planning.differences import Policy
 from ckf_airgap.juju.planning.identity import DeploymentRecord, HeldIdentity, WantedIdentity
@@ -485,13 +485,18 @@ class TestDirectives:
         fields = "storage: {data: 1G}, devices: {gpu: '1,g'}"
         subject = db(f"{STORED}, devices: {{gpu: {{type: g}}}}")
         done = plan(subject, model(subject, record=None), fields)
-        assert [
-            (item.where, "not compared" in item.what or "not " in item.what)
-            for item in done.warnings
-        ] == [
-            ("application db", True),
-            ("application db", True),
-        ]
+        assert done.warnings == (
+            Problem(
+                "no controller tells with which devices it was deployed, and no record does, so "
+                "they were not compared with the bundle",
+                "application db",
+            ),
+            Problem(
+                "the controller does not tell with which storage it was deployed, so that was not "
+                "compared with the bundle",
+                "application db",
+            ),
+        )
         told = plan(subject, model(subject, record=None, storage={"data": "1G"}), fields)
         assert len(told.warnings) == 1
 
