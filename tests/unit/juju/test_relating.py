@@ -191,6 +191,14 @@ class TestLimits:
             "relate ui:db with db:sql",
         ]
 
+    def test_relations_that_are_made_together_count_together(self) -> None:
+        far = LiveRelation(requirer="far:db", provider="db:sql")
+        (refusal,) = plan(model(far)).refused
+        assert (refusal.application, refusal.kind, refusal.name) == ("db", "relation", "sql")
+        assert refusal.what == "its endpoint sql takes 2 relations, and has far:db db:sql"
+        assert refusal.fix == "remove those that the bundle does not have (--prune)"
+        assert plan(model()).refused == ()
+
     def test_what_is_on_its_way_out_leaves_room(self) -> None:
         moved = LiveRelation(requirer="ui:db", provider="spare:sql", life="dying")
         assert plan(model(API, moved)).refused == ()
