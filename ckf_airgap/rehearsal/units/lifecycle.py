@@ -194,7 +194,6 @@ class UnitAgent:
     def relation_gone(self, relation: Relation) -> None:
         """Forget a relation that was removed without the hooks that end it."""
         self._hooks.forget_relation(relation)
-        self._heard.discard(relation.id)
         self.wake()
 
     def counterpart_joined(self, relation: Relation, remote_unit: str) -> None:

@@ -183,6 +183,9 @@ async def test_the_limit_of_an_endpoint_is_checked_unless_forced(rehearsal: Rehe
     for name in ("one", "two"):
         await rehearsal.upload_and_deploy(name, provides={"db": {"interface": "sql"}})
         rehearsal.model.topology.add_relation(["minio", name])
+        if name == "one":
+            assert await _set_charm(rehearsal, url) == {}
+            assert await _set_charm(rehearsal, "local:minio-0") == {}
     message, code = await _refused(rehearsal, url)
     assert message == (
         f"{_CANNOT}new charm version imposes a maximum relation limit of 1 for minio:db which "
@@ -684,3 +687,14 @@ async def test_a_charm_of_the_first_format_needs_the_base_of_its_application(
         f'{_CANNOT}base "ubuntu@22.04" not supported by charm, the charm supported bases are: '
         "ubuntu@24.04"
     )
+
+
+async def test_what_a_charm_assumes_is_checked_unless_forced(rehearsal: Rehearsal) -> None:
+    url = await _refreshed(rehearsal, {}, {"assumes": ["juju >= 99.0", "k8s-api"]})
+    message, code = await _refused(rehearsal, url)
+    assert message.startswith("Charm cannot be deployed because:\n")
+    assert "charm requires Juju version >= 99.0.0, model has version 3.6" in message
+    assert code == NOT_SUPPORTED
+    assert await _set_charm(rehearsal, url, force=True) == {}
+    fits = await rehearsal.upload("minio", assumes=["juju >= 3.1", "k8s-api"])
+    assert await _set_charm(rehearsal, fits) == {}
