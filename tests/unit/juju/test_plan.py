@@ -465,12 +465,16 @@ def test_the_uuid_of_a_model_goes_with_its_plan() -> None:
 
 def test_what_is_wrong_is_told_with_its_place() -> None:
     parsed = bundle(one("scale: 1, annotations: {ckf-airgap: x}"))
-    application = dataclasses.replace(parsed.applications["app"], constraints="mem=x")
+    application = dataclasses.replace(
+        parsed.applications["app"], constraints="mem=x", storage={"data": "-"}
+    )
     parsed = dataclasses.replace(parsed, applications={"app": application})
+    stored = dataclasses.replace(MINIO, metadata={**MINIO.metadata, "storage": {"data": {}}})
     with pytest.raises(BundleError) as caught:
-        plan_deployment(parsed, {"app": MINIO}, EMPTY)
+        plan_deployment(parsed, {"app": stored}, EMPTY)
     assert [(item.where, item.fix) for item in caught.value.problems] == [
         ("application app, constraints", ""),
+        ("application app, storage", ""),
         ("application app, annotations", "give it another name"),
     ]
 

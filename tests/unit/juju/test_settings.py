@@ -330,6 +330,12 @@ class TestConstraints:
             ("constraints: ''", {"arch": "amd64", "mem": 1024}, [], {"arch": "amd64"}),
             ("constraints: 'tags='", {"arch": "amd64"}, [], None),
             ("constraints: arch=amd64", {}, [], {"arch": "amd64"}),
+            (
+                "constraints: mem=1G",
+                {"arch": "arm64", "mem": 1},
+                [],
+                {"arch": "arm64", "mem": 1024},
+            ),
         ],
     )
     def test_each_is_the_bundles_ours_or_of_others(
