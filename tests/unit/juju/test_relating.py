@@ -181,7 +181,9 @@ class TestLimits:
         moved = LiveRelation(requirer="ui:db", provider="spare:sql")
         done = plan(model(API, moved))
         (refusal,) = done.refused
-        assert refusal.what == "its endpoint db takes 1 relations, and has ui:db spare:sql"
+        assert refusal.what == (
+            "the relations of its endpoint db are limited to 1, and it has ui:db spare:sql"
+        )
         assert (refusal.application, refusal.name) == ("ui", "db")
         assert "--prune" in refusal.fix
         pruned = plan(model(API, moved), prune=True)
@@ -195,7 +197,9 @@ class TestLimits:
         far = LiveRelation(requirer="far:db", provider="db:sql")
         (refusal,) = plan(model(far)).refused
         assert (refusal.application, refusal.kind, refusal.name) == ("db", "relation", "sql")
-        assert refusal.what == "its endpoint sql takes 2 relations, and has far:db db:sql"
+        assert refusal.what == (
+            "the relations of its endpoint sql are limited to 2, and it has far:db db:sql"
+        )
         assert refusal.fix == "remove those that the bundle does not have (--prune)"
         assert plan(model()).refused == ()
 
