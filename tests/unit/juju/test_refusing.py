@@ -437,6 +437,10 @@ class TestTogether:
         done = self.plan(replace=frozenset({"one", "two", "three"}))
         assert done.refused == ()
         assert self.replaced(done) == ["one", "two"]
+        assert [step.differences[0].reason for step in done.relations] == [
+            "one and two deployed again",
+            "two deployed again",
+        ]
         assert [item.where for item in done.warnings] == ["application three"]
 
     def test_what_must_be_replaced_anyway_comes_first(self) -> None:

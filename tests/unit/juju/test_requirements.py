@@ -51,6 +51,7 @@ def problems(fields: str, live: LiveModel | None = None, charm_: object = STORED
     ("storage", "expected"),
     [
         ("data: 1G", 'charm "pets" store "data": minimum storage size is 2048M, 1024M specified'),
+        ("data: 1M", 'charm "pets" store "data": minimum storage size is 2048M, 1M specified'),
         ("data: '2,3G'", 'charm "pets" store "data": storage is singular, 2 specified'),
         ("logs: 4", 'charm "pets" store "logs": at most 3 instances supported, 4 specified'),
         ("many: '1,1G'", 'charm "pets" store "many": 2 instances required, 1 specified'),
