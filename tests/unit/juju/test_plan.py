@@ -94,6 +94,7 @@ def test_an_empty_model_gets_everything_in_order() -> None:
 
 def test_a_charm_that_two_applications_share_is_uploaded_once() -> None:
     uploads = plan(BUNDLE).uploads
+    assert {step.size_bytes for step in uploads} == {1_500_000}
     assert [(step.path.name, step.applications) for step in uploads] == [
         ("minio_r278.charm", ("minio",)),
         ("mysql-k8s_r99.charm", ("kfp-db", "katib-db")),
