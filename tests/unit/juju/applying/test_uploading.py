@@ -338,6 +338,7 @@ async def test_what_was_announced_for_a_call_that_was_refused_as_a_whole_stays_n
     assert notes_of(controller) == UploadNotes()
 
 
+@pytest.mark.parametrize("is_carried_out", [True, False])
 async def test_notes_are_removed_also_when_the_answer_to_that_is_lost(
     charm: Path, is_carried_out: bool
 ) -> None:
