@@ -63,7 +63,7 @@ async def find_pull_logins(
     images = dict.fromkeys(_pulled(rendering))
     for image in images:
         reference = ImageReference.parse(image).canonical()
-        credentials = await store.find(reference.registry or "", reference.repository)
+        credentials = await store.find(str(reference.registry), reference.repository)
         if credentials is not None:
             found[image] = image_login(credentials)
     return FoundLogins(
@@ -108,7 +108,7 @@ def _warnings(
     for trouble in store.troubles:
         yield Problem(trouble, str(config), "correct it, or leave out --registry-config")
     if images and not found and not store.troubles:
-        hosts = sorted({ImageReference.parse(image).canonical().registry or "" for image in images})
+        hosts = sorted({str(ImageReference.parse(image).canonical().registry) for image in images})
         yield Problem(
             f"it has no login for any image of the bundle, which come from {', '.join(hosts)}",
             str(config),

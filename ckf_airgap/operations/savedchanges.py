@@ -34,8 +34,6 @@ from ckf_airgap.juju.planning.steps import (
 _COST: Final = 2**14
 """Of scrypt with blocks of 8: 16 MiB and some 50 ms for one value."""
 
-_MAX_MEMORY: Final = 64 * 1024 * 1024
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedChange:
@@ -125,9 +123,7 @@ def _saved(what: str, difference: Difference, salt: bytes) -> SavedChange:
     return SavedChange(
         what=what,
         shown=shown,
-        hidden=hashlib.scrypt(
-            values.encode(), salt=salt, n=_COST, r=8, p=1, maxmem=_MAX_MEMORY, dklen=32
-        ).hex(),
+        hidden=hashlib.scrypt(values.encode(), salt=salt, n=_COST, r=8, p=1, dklen=32).hex(),
     )
 
 

@@ -242,7 +242,8 @@ class DirectConnection(Connection):  # type: ignore[misc]
             reply: dict[str, Any] = await future
         finally:
             self._waiting.pop(number, None)
-            future.cancel()
+            if not future.cancel() and not future.cancelled():
+                future.exception()  # mark as retrieved: sending may have failed before
         if "error" in reply:
             raise JujuAPIError({"response": {}, **reply})
         return reply

@@ -74,6 +74,7 @@ class Link:
         self._restored = asyncio.get_running_loop().create_future()
         self._restored.add_done_callback(_retrieved)
         self._task = asyncio.create_task(self._restore(self._restored), name="juju reconnecting")
+        self._task.add_done_callback(self._gave_up)
 
     async def until_open(self, until: float | None = None) -> None:
         """Return as soon as the connection can be used, at once when it has not broken.
@@ -144,6 +145,12 @@ class Link:
             await asyncio.sleep(min(delay_s * random.uniform(0.75, 1.25), left_s))  # noqa: S311
             delay_s = min(2 * delay_s, _LONGEST_DELAY_S)
         restored.set_exception(self._error())
+
+    def _gave_up(self, task: asyncio.Task[None]) -> None:
+        """Hand what ended the attempts, such as a listener that failed, to whoever waits."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None and self._restored is not None and not self._restored.done():
+            self._restored.set_exception(error)
 
     def _left_s(self, lasting_since: float | None) -> float:
         """Return for how many more seconds to try."""

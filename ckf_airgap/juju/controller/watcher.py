@@ -80,6 +80,9 @@ class Watcher:
         except ControllerError as exc:
             feed.interrupt()
             feed.fail(exc)
+        except Exception as exc:  # noqa: BLE001 - whoever reads the feed would wait for ever
+            feed.interrupt()
+            feed.fail(odd_answer(self._where, "the watcher", exc))
         finally:
             self._known.set()
 

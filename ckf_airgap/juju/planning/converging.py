@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from ckf_airgap.documents import Document
 from ckf_airgap.errors import Problem
 from ckf_airgap.juju.planning.comparing import charm_differences, resource_differences
 from ckf_airgap.juju.planning.deploys import charm_problems
@@ -188,7 +187,7 @@ def _refresh(
         charm=charm.name,
         charm_path=charm.path,
         base=wanted.base,
-        architecture=wanted.architecture(wanted.base, _architecture(present)),
+        architecture=wanted.architecture(wanted.base, present.constraints),
         options=options,
         resources=tuple(
             resource
@@ -199,12 +198,6 @@ def _refresh(
         forces_base=forces_base(wanted, present),
         differences=differences,
     )
-
-
-def _architecture(present: LiveApplication) -> Document:
-    """Return the constraint that an application has for its architecture."""
-    found = present.constraints.get("arch")
-    return {"arch": found} if isinstance(found, str) else {}
 
 
 def _attach(wanted: RequestedApplication, differences: Collection[Difference]) -> AttachResources:

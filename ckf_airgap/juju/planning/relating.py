@@ -187,8 +187,8 @@ def _limits(
                 application=application,
                 kind="relation",
                 name=endpoint,
-                what=f"its endpoint {endpoint} takes {known.limit} relations, and has "
-                + ", ".join(map(str, others)),
+                what=f"the relations of its endpoint {endpoint} are limited to {known.limit}, and "
+                f"it has {', '.join(map(str, others))}",
                 fix="remove those that the bundle does not have (--prune)",
             )
     return [*refused.values()]

@@ -221,12 +221,12 @@ def _constraints(
     for name in live:
         if name in target:
             continue
-        if name in present.identity.owned.constraints and name != "arch":
-            reasons.append(OURS)
-        elif resets_foreign and name != "arch":
-            reasons.append(ASKED)
-        elif name == "arch":  # the controller filled it in, and it cannot be changed
+        if name == "arch":  # the controller filled it in, and it cannot be changed
             target[name] = live[name]
+        elif name in present.identity.owned.constraints:
+            reasons.append(OURS)
+        elif resets_foreign:
+            reasons.append(ASKED)
         elif not says_none:
             target[name] = live[name]
             foreign.append(_foreign(wanted, "constraints", name, live[name]))

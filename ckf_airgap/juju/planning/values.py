@@ -25,7 +25,7 @@ def juju_text(value: OptionValue) -> str:
     """Return a value as Juju's parsers read it back: ``true``, ``8080``, ``0.5``, text as it is."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return repr(value) if isinstance(value, float) else str(value)
+    return str(value)
 
 
 def option_text(charm: Charm, name: str, value: OptionValue) -> str:
@@ -56,7 +56,7 @@ def same_value(live: JSONValue, text: str) -> bool:
         case int() | float():
             with contextlib.suppress(ValueError):
                 return int(text) == live
-            with contextlib.suppress(ValueError, OverflowError):
+            with contextlib.suppress(ValueError):
                 return float(text) == live
             return False
         case str():

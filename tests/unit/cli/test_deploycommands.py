@@ -453,6 +453,8 @@ class TestSavedPlans:
         assert asked["policy"] == Policy(prune=True, reset_foreign=True, only=frozenset({"dog"}))
         assert asked["target"] == JujuTarget(model="me/ml", controller="k8s", juju_data=tmp_path)
         assert (asked["create_model"], asked["skip_releases"]) == (True, True)
+        invoke("deploy", "--plan", path, "--juju-data", "/elsewhere")
+        assert deploying.asked["target"] == JujuTarget(model="me/ml", juju_data=Path("/elsewhere"))
         invoke("deploy", "--plan", path, "-m", "c2:other")
         assert deploying.asked["target"] == JujuTarget(
             model="other", controller="c2", juju_data=tmp_path

@@ -250,6 +250,11 @@ def test_a_list_is_shown_by_its_items_with_those_around_them() -> None:
     ]
 
 
+def test_an_empty_line_is_one() -> None:
+    plan = planned(sets(differs("a", "option", "o", "x: [\n\nb", "x: [\n\nc")))
+    assert drawn(plan)[1:5] == ["      x: [", "", "    - b", "    + c"]
+
+
 def test_what_comes_and_what_goes() -> None:
     plan = planned(
         removes("seldon"),
@@ -261,6 +266,7 @@ def test_what_comes_and_what_goes() -> None:
         ),
         sets(differs("dex", "option", "port", "80", None, reason="no longer in the bundle")),
         relates("envoy", "dex"),
+        relates("envoy", "fox"),
         unrelates("dex", "old"),
     )
     assert drawn(plan) == [
@@ -273,11 +279,12 @@ def test_what_comes_and_what_goes() -> None:
         '+ envoy   option empty     ""',
         "- dex     option port      80  (no longer in the bundle)",
         "+ envoy   relation         envoy:x dex:x",
+        "+ envoy   relation         envoy:x fox:x",
         "- dex     relation         dex:x old:x",
         "",
     ]
     assert told(plan) == (
-        "1 new application, 1 removed application, 1 change, 1 new relation, 1 removed relation"
+        "1 new application, 1 removed application, 1 change, 2 new relations, 1 removed relation"
     )
 
 
@@ -299,11 +306,13 @@ def test_what_is_not_known_is_said() -> None:
         refresh(
             differs("a", "charm", old="local:a-0", new="a.charm", is_known=False, reason="why"),
             differs("a", "resource", "oci-image", new="r/a:1", is_known=False),
+            differs("a", "option", "x", old="1", is_known=False),
         )
     )
-    assert drawn(plan)[:2] == [
+    assert drawn(plan)[:3] == [
         "~ a  charm            local:a-0 (not known) -> a.charm  (why)",
         "~ a  image oci-image  (not known) -> r/a:1",
+        '~ a  option x         1 (not known) -> ""',
     ]
 
 
@@ -460,7 +469,7 @@ def tagged(plan: Plan, width: int, upgrade: Upgrade | None = None) -> list[str]:
         file=stream, width=width, force_terminal=True, color_system="standard", no_color=False
     ).print(PlanView(plan, upgrade))
     text = re.sub(r"\x1b\[([\d;]*)m", r"<\1>", stream.getvalue())
-    return [line.rstrip() for line in text.splitlines()]
+    return [re.sub(r" +(<0>)?$", r"\1", line) for line in text.splitlines()]
 
 
 def test_everything_has_its_colour_where_there_are_some() -> None:
@@ -523,6 +532,22 @@ def test_everything_has_its_colour_where_there_are_some() -> None:
         "<31>    - <0><31>one<0>",
         "<32>    + <0><32>two<0>",
         "    <2>(why)<0>",
+    ]
+
+
+def test_colours_stay_where_values_go_below() -> None:
+    lines = tagged(planned(sets(differs("a", "option", "o", "key: 1\nb: 1", "key: 2\nb: 1"))), 15)
+    assert lines[:4] == [
+        "<33>~ <0>a  <36>option o<0>",
+        "<33>    ~ <0><1>key<0>",
+        "<31>      - <0><31>1<0>",
+        "<32>      + <0><32>2<0>",
+    ]
+    refused = (Refusal(application="a", kind="storage", what="it cannot change"),)
+    assert tagged(planned(refused=refused), 20)[3:6] == [
+        "<1;31>! <0>a  <36>storage<0>",
+        "<2>      <0><2>it cannot<0>",
+        "      <2>change<0>",
     ]
 
 

@@ -119,8 +119,8 @@ def test_a_key_without_a_value_is_there() -> None:
 
 
 def test_lists_are_compared_by_item() -> None:
-    part = compare_values('["a", "b", {"c": 1}]', '["a", {"c": 1}, "d"]')
-    assert part.is_lines
+    part = compare_values('["a", "b", {"c": 1}]', '["a", {"c": 1}, "d"]', "list")
+    assert (part.name, part.is_lines) == ("list", True)
     assert [(one.sign, one.old, one.new) for one in part.parts] == [
         (" ", "a", "a"),
         ("-", "b", None),
@@ -191,3 +191,11 @@ def test_a_line_that_is_there_often_is_the_same_line_nevertheless() -> None:
     old = "\n".join(["x: [", *["same"] * 300])
     part = compare_values(old, f"{old}\nother")
     assert signs(part) == " " * 301 + "+"
+
+
+def test_as_many_lines_are_kept_in_a_part_as_in_the_whole() -> None:
+    old: Document = {"k": "a\nb\nc\nd"}
+    new: Document = {"k": "a\nb\nc\ne"}
+    for context, kept in ((0, "…-+"), (1, "… -+"), (3, "   -+")):
+        (part,) = shortened(compare_values(old, new), context).parts
+        assert signs(part) == kept

@@ -60,6 +60,13 @@ def test_a_node_selector_has_the_model_as_its_scope() -> None:
     )
     assert arguments["placement"] == [{"scope": "uuid", "directive": "kubernetes.io/hostname=n1"}]
     assert arguments["endpoint-bindings"] == {"": "alpha"}
+    assert arguments["charm-origin"] == {
+        "source": "local",
+        "type": "",
+        "id": "",
+        "architecture": "amd64",
+        "base": {"name": "ubuntu", "channel": "22.04/stable"},
+    }
     assert arguments["resources"] == {"image": "id-1"}
     assert arguments["num-units"] == 3
 

@@ -179,6 +179,37 @@ def test_counts_that_are_none_are_one() -> None:
     assert (shape.devices["d"]["countmin"], shape.devices["d"]["countmax"]) == (1, 1)
 
 
+def test_what_is_declared_without_anything_has_the_defaults() -> None:
+    storage = {
+        "type": "",
+        "description": "",
+        "shared": False,
+        "read-only": False,
+        "least": 1,
+        "most": 1,
+        "minimum-size": 0,
+        "location": "",
+        "properties": [],
+    }
+    device = {"type": "", "description": "A device", "countmin": 1, "countmax": 1}
+    info = shape_of_info(
+        {
+            "meta": {
+                "storage": {"s": {"properties": "x"}},
+                "devices": {"d": {"Description": "A device"}},
+                "provides": {"p": {"limit": -1, "scope": "x"}},
+            }
+        }
+    )
+    text = "{name: x, storage: {s: {properties: x}}, devices: {d: {description: A device}}}"
+    for shape in (info, shape_of_charm(charm(text))):
+        assert shape.storage == {"s": storage}
+        assert shape.devices == {"d": device}
+    assert info.endpoints == {
+        "p": Endpoint(name="p", role="provider", interface="", limit=None, scope="global")
+    }
+
+
 @pytest.mark.parametrize("info", [{}, {"meta": None}, {"meta": {"storage": []}, "manifest": 1}])
 def test_what_a_controller_leaves_out_is_not_there(info: Any) -> None:
     assert shape_of_info(info) == CharmShape(format=1, is_kubernetes=False)

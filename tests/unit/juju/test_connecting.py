@@ -12,7 +12,7 @@ import pytest
 import websockets
 import yaml
 
-from ckf_airgap.concurrency import Deadline
+from ckf_airgap.concurrency import Deadline, timeout
 from ckf_airgap.errors import ControllerError, ModelNotFoundError
 from ckf_airgap.juju.controller.api import JujuTimeouts
 from ckf_airgap.juju.controller.connection import connect
@@ -227,3 +227,30 @@ async def test_a_watcher_that_the_controller_stops_is_started_again(server: Both
     with pytest.raises(ControllerError, match="ended the watch: no"):
         async with connect(target):
             pass
+
+
+async def test_uploads_of_a_session_go_to_its_address_and_end_with_its_deadline(
+    server: Both, tmp_path: Path
+) -> None:
+    _, target = server
+    charm = tmp_path / "x.charm"
+    charm.write_bytes(b"x")
+    async with connect(target, watch=False) as session, session.uploader(2) as uploader:
+        session.deadline.until = time.monotonic() + 0.3
+        started = time.monotonic()
+        with pytest.raises(ControllerError, match=f"to the controller at {session.endpoint} "):
+            await uploader.upload_charm(charm)
+        assert time.monotonic() - started < 3
+
+
+async def test_a_session_whose_connection_broke_is_used_again(server: Both) -> None:
+    made, target = server
+    async with connect(target, watch=False) as session:
+        for client in made.clients:
+            client.transport.abort()
+        async with timeout(10):
+            while not session.outages:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+            await session.reconnected()
+        assert await session.api.call("Client", "FullStatus") == {"a": 1}
+        assert len(session.outages) == 1

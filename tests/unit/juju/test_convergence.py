@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ckf_airgap.bundle.bundle import Bundle
@@ -272,7 +272,7 @@ def everything(model: SimulatedModel) -> dict[str, Any]:
     return found
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(
     first=bundles(),
     second=bundles(),

@@ -328,6 +328,7 @@ async def test_a_login_that_fails_leaves_nothing_open(
 async def test_an_address_that_is_none_closes_the_socket(certificates: Certificates) -> None:
     of = controller("h:1")
     connection = DirectConnection(of, None, trust(of), JujuTimeouts())
+    assert server_version(connection) == "unknown"
     sock = socket.socket()
     with pytest.raises(ValueError, match="IPv6"):
         await connection.open(sock, "[")

@@ -564,6 +564,22 @@ class TestRecords:
             "conf": RecordedResource(value="c.cnf", is_image=False),
         }
 
+    def test_the_checksum_of_a_charm_that_was_not_read_is_kept(self, model: SimulatedModel) -> None:
+        parsed = bundle(TEXT)
+        identities = {
+            name: dataclasses.replace(identity, charm_sha256="")
+            for name, identity in identities_of(parsed, CHARMS).items()
+        }
+        done = plan_deployment(parsed, CHARMS, model.live(), identities, Policy(release="1.11"))
+        notes = [step for step in done.steps if isinstance(step, WriteRecord)]
+        assert {note.record.charm_sha256 for note in notes} == {
+            identity.charm_sha256 for identity in identities_of(parsed, CHARMS).values()
+        }
+        newer = {**identities_of(parsed, TestRefresh.NEWER)}
+        done = plan_deployment(parsed, TestRefresh.NEWER, model.live(), newer)
+        (note,) = [step for step in done.steps if isinstance(step, WriteRecord)]
+        assert note.record.charm_sha256 == newer["db"].charm_sha256
+
     def test_without_identities_nothing_is_noted(self, model: SimulatedModel) -> None:
         parsed = bundle(TEXT.replace("size: 2", "size: 3"))
         done = plan_deployment(parsed, CHARMS, model.live())

@@ -178,6 +178,15 @@ class TestCharm:
         (found,) = charm_of(None, dataclasses.replace(held, charm_url=""))
         assert found.old is None
 
+    def test_everything_that_the_charm_lacks_is_named(self) -> None:
+        held = dataclasses.replace(HELD, option_types={}, fingerprints={})
+        (found,) = charm_of(wanted(), held)
+        assert found.reason == (
+            "the charm in the model has no option mode, option port, resource oci-image"
+        )
+        (found,) = charm_of(None, held)
+        assert found.reason == "the charm in the model has no option mode, option port"
+
     def test_options_that_are_not_known_lack_nothing(self) -> None:
         assert charm_of(wanted(), dataclasses.replace(HELD, option_types=None)) == []
 

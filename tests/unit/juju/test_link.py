@@ -197,6 +197,17 @@ async def test_a_login_that_hangs_ends_with_the_deadline(world: World) -> None:
     assert error.message.endswith(": the connection was cut")
 
 
+async def test_a_listener_that_fails_is_no_silence(world: World) -> None:
+    def fail(_notice: ConnectionNotice) -> None:
+        raise BrokenPipeError("no terminal")
+
+    link = Link("controller c", world.log_in, JujuTimeouts(), world.deadline, fail)
+    world.links.append(link)
+    link.lost(ConnectionResetError())
+    with pytest.raises(BrokenPipeError, match="no terminal"):
+        await link.until_open(time.monotonic() + 5)
+
+
 async def test_closing_ends_whoever_waits(world: World) -> None:
     link = world.link(30)
     world.answers = [AWAY]

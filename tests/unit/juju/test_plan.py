@@ -94,6 +94,7 @@ def test_an_empty_model_gets_everything_in_order() -> None:
 
 def test_a_charm_that_two_applications_share_is_uploaded_once() -> None:
     uploads = plan(BUNDLE).uploads
+    assert {step.size_bytes for step in uploads} == {1_500_000}
     assert [(step.path.name, step.applications) for step in uploads] == [
         ("minio_r278.charm", ("minio",)),
         ("mysql-k8s_r99.charm", ("kfp-db", "katib-db")),
@@ -464,12 +465,16 @@ def test_the_uuid_of_a_model_goes_with_its_plan() -> None:
 
 def test_what_is_wrong_is_told_with_its_place() -> None:
     parsed = bundle(one("scale: 1, annotations: {ckf-airgap: x}"))
-    application = dataclasses.replace(parsed.applications["app"], constraints="mem=x")
+    application = dataclasses.replace(
+        parsed.applications["app"], constraints="mem=x", storage={"data": "-"}
+    )
     parsed = dataclasses.replace(parsed, applications={"app": application})
+    stored = dataclasses.replace(MINIO, metadata={**MINIO.metadata, "storage": {"data": {}}})
     with pytest.raises(BundleError) as caught:
-        plan_deployment(parsed, {"app": MINIO}, EMPTY)
+        plan_deployment(parsed, {"app": stored}, EMPTY)
     assert [(item.where, item.fix) for item in caught.value.problems] == [
         ("application app, constraints", ""),
+        ("application app, storage", ""),
         ("application app, annotations", "give it another name"),
     ]
 

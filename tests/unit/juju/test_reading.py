@@ -173,6 +173,8 @@ async def test_charms_and_storage_are_read_in_one_round_trip() -> None:
     known = await with_charms(api, live, ["db", "db-two", "gone"])
     assert api.trips == 1
     assert api.count("Charms.CharmInfo") == 1  # one charm of both
+    assert ("Storage.ListStorageDetails", {"filters": [{}]}) in api.calls
+    assert ("Charms.CharmInfo", {"url": "local:db-0"}) in api.calls
     one, two, api_ = (known.applications[name] for name in ("db", "db-two", "api"))
     assert one.shape is not None
     assert set(one.shape.endpoints) == {"0"}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ckf_airgap.charms.charm import Base, Charm
-from ckf_airgap.errors import RefusedError
+from ckf_airgap.errors import Problem, RefusedError
 from ckf_airgap.juju.planning.charmshape import shape_of_charm
 from ckf_airgap.juju.planning.differences import Policy
 from ckf_airgap.juju.planning.identity import DeploymentRecord, HeldIdentity, WantedIdentity
@@ -310,6 +310,15 @@ class TestEndpoints:
         text = "it has 2 relations at sql, and db.charm allows 1"
         assert found == ([text] if refused else [])
 
+    def test_what_becomes_a_peer_relation_has_no_limit(self) -> None:
+        two = (
+            LiveRelation(requirer="app:sql", provider="db:sql"),
+            LiveRelation(requirer="far:sql", provider="db:sql"),
+        )
+        found = whats(db("peers: {sql: {interface: sql, limit: 1}}"), model(db(OLD), two))
+        assert len(found) == 2
+        assert all(text.endswith("sql was a provider and is a peer") for text in found)
+
 
 def test_each_refusal_tells_what_it_is_about_and_what_to_do() -> None:
     old = db(
@@ -428,6 +437,10 @@ class TestTogether:
         done = self.plan(replace=frozenset({"one", "two", "three"}))
         assert done.refused == ()
         assert self.replaced(done) == ["one", "two"]
+        assert [step.differences[0].reason for step in done.relations] == [
+            "one and two deployed again",
+            "two deployed again",
+        ]
         assert [item.where for item in done.warnings] == ["application three"]
 
     def test_what_must_be_replaced_anyway_comes_first(self) -> None:
@@ -476,13 +489,18 @@ class TestDirectives:
         fields = "storage: {data: 1G}, devices: {gpu: '1,g'}"
         subject = db(f"{STORED}, devices: {{gpu: {{type: g}}}}")
         done = plan(subject, model(subject, record=None), fields)
-        assert [
-            (item.where, "not compared" in item.what or "not " in item.what)
-            for item in done.warnings
-        ] == [
-            ("application db", True),
-            ("application db", True),
-        ]
+        assert done.warnings == (
+            Problem(
+                "no controller tells with which devices it was deployed, and no record does, so "
+                "they were not compared with the bundle",
+                "application db",
+            ),
+            Problem(
+                "the controller does not tell with which storage it was deployed, so that was not "
+                "compared with the bundle",
+                "application db",
+            ),
+        )
         told = plan(subject, model(subject, record=None, storage={"data": "1G"}), fields)
         assert len(told.warnings) == 1
 

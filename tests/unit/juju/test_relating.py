@@ -181,7 +181,9 @@ class TestLimits:
         moved = LiveRelation(requirer="ui:db", provider="spare:sql")
         done = plan(model(API, moved))
         (refusal,) = done.refused
-        assert refusal.what == "its endpoint db takes 1 relations, and has ui:db spare:sql"
+        assert refusal.what == (
+            "the relations of its endpoint db are limited to 1, and it has ui:db spare:sql"
+        )
         assert (refusal.application, refusal.name) == ("ui", "db")
         assert "--prune" in refusal.fix
         pruned = plan(model(API, moved), prune=True)
@@ -190,6 +192,16 @@ class TestLimits:
             "remove the relation of ui:db with spare:sql",
             "relate ui:db with db:sql",
         ]
+
+    def test_relations_that_are_made_together_count_together(self) -> None:
+        far = LiveRelation(requirer="far:db", provider="db:sql")
+        (refusal,) = plan(model(far)).refused
+        assert (refusal.application, refusal.kind, refusal.name) == ("db", "relation", "sql")
+        assert refusal.what == (
+            "the relations of its endpoint sql are limited to 2, and it has far:db db:sql"
+        )
+        assert refusal.fix == "remove those that the bundle does not have (--prune)"
+        assert plan(model()).refused == ()
 
     def test_what_is_on_its_way_out_leaves_room(self) -> None:
         moved = LiveRelation(requirer="ui:db", provider="spare:sql", life="dying")

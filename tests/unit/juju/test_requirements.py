@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from ckf_airgap.errors import BundleError
+from ckf_airgap.documents import JSONValue
+from ckf_airgap.errors import BundleError, Problem
 from ckf_airgap.juju.planning.live import LiveApplication, LiveModel
 from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.planning.planner import plan_deployment
+from ckf_airgap.juju.planning.requirements import mebibytes
 from tests.unit.juju.samples import MINIO, bundle, charm
 
 STORED = charm(
@@ -49,6 +51,7 @@ def problems(fields: str, live: LiveModel | None = None, charm_: object = STORED
     ("storage", "expected"),
     [
         ("data: 1G", 'charm "pets" store "data": minimum storage size is 2048M, 1024M specified'),
+        ("data: 1M", 'charm "pets" store "data": minimum storage size is 2048M, 1M specified'),
         ("data: '2,3G'", 'charm "pets" store "data": storage is singular, 2 specified'),
         ("logs: 4", 'charm "pets" store "logs": at most 3 instances supported, 4 specified'),
         ("many: '1,1G'", 'charm "pets" store "many": 2 instances required, 1 specified'),
@@ -64,19 +67,37 @@ def test_storage_that_the_charm_allows(storage: str) -> None:
     assert problems(f"{GPU}, storage: {{{storage}}}", live) == []
 
 
-@pytest.mark.parametrize(("storage", "word"), [("", "no constraints"), ("data: 1G", "shared")])
-def test_shared_storage_is_refused(storage: str, word: str) -> None:
-    (text,) = problems(f"storage: {{{storage}}}", charm_=SHARED)
-    assert word in text
+def test_storage_without_a_size_has_the_one_that_the_charm_asks_for() -> None:
+    assert problems(f"{GPU}, storage: {{data: kubernetes}}") == []
+
+
+@pytest.mark.parametrize(
+    ("storage", "what"),
+    [
+        ("", 'no constraints specified for shared charm storage "data"'),
+        ("data: 1G", 'charm "pets" store "data": shared storage support not implemented'),
+    ],
+)
+def test_shared_storage_is_refused(storage: str, what: str) -> None:
+    two = charm("{name: pets, storage: {data: {shared: true}, more: {minimum-size: 2G}}}")
+    fix = "no Juju deploys a charm with shared storage"
+    assert problems(f"storage: {{{storage}}}", charm_=two) == [
+        f"application pets, storage: {what} ({fix})"
+    ]
+    more = ", ".join(filter(None, (storage, "more: 1G")))
+    assert len(problems(f"storage: {{{more}}}", charm_=two)) == 2
 
 
 def test_a_pool_that_the_controller_does_not_have() -> None:
     live = LiveModel(name="m", pools=frozenset({"kubernetes", "fast"}))
-    (text,) = problems(f"{GPU}, storage: {{data: 'fats,2G'}}", live)
-    assert text.startswith(
-        "application pets, storage data: pool \"fats\" not found (did you mean 'fast'? Make it "
-        "(juju create-storage-pool fats kubernetes "
-    )
+    for name, nearest in (("fats", "did you mean 'fast'? "), ("zzzzzz", "")):
+        assert problems(f"{GPU}, storage: {{data: '{name},2G'}}", live) == [
+            (
+                f'application pets, storage data: pool "{name}" not found ({nearest}Make it '
+                f"(juju create-storage-pool {name} kubernetes storage-class=CLASS), or name one of "
+                "fast, kubernetes, rootfs, tmpfs)"
+            )
+        ]
     assert problems(f"{GPU}, storage: {{data: 'fast,2G'}}", live) == []
     assert problems(f"{GPU}, storage: {{data: 'fats,2G'}}") == []  # the controller was not asked
 
@@ -88,15 +109,31 @@ def test_devices_that_are_too_few_or_not_given() -> None:
             "1 specified"
         )
     ]
-    (text,) = problems("trust: true")
-    assert 'no constraints specified for device "gpu"' in text
-    assert "write devices: {gpu: '2,TYPE'}" in text
+    assert problems("trust: true") == [
+        (
+            'application pets, devices: no constraints specified for device "gpu" (write devices: '
+            "{gpu: '2,TYPE'})"
+        )
+    ]
+    assert len(problems("devices: {gup: '2,x'}")) == 1  # which names the device
+    any_number = charm("{name: pets, devices: {a: {type: t, countmin: 0}, b: {countmin: x}, c: }}")
+    assert problems("trust: true", charm_=any_number) == [
+        (
+            f'application pets, devices: no constraints specified for device "{name}" (write '
+            f"devices: {{{name}: '1,TYPE'}})"
+        )
+        for name in ("b", "c")
+    ]
 
 
 @pytest.mark.parametrize("space", ["beta", "alph"])
 def test_a_space_that_is_not_there(space: str) -> None:
-    (text,) = problems(f"{GPU}, bindings: {{website: {space}}}")
-    assert f'application pets, bindings: space "{space}" not found' in text
+    assert problems(f"{GPU}, bindings: {{website: {space}}}") == [
+        (
+            f'application pets, bindings: space "{space}" not found (a model on Kubernetes has one '
+            "space: alpha)"
+        )
+    ]
 
 
 @pytest.mark.parametrize("endpoint", ["admin-api", "website", "juju-info", "''"])
@@ -113,9 +150,14 @@ def test_extra_bindings_are_bound_as_endpoints_are(endpoint: str) -> None:
     ],
 )
 def test_nothing_is_exposed_without_a_host_name(fields: str) -> None:
-    (text,) = problems(f"{GPU}, {fields}")
-    assert "cannot expose a container application without a" in text
-    assert "set it in the bundle: options: {juju-external-hostname: HOST}" in text
+    where = fields.partition(":")[0]
+    assert problems(f"{GPU}, {fields}") == [
+        (
+            f"application pets, {where}: cannot expose a container application without a "
+            '"juju-external-hostname" value set (set it in the bundle: options: '
+            "{juju-external-hostname: HOST})"
+        )
+    ]
 
 
 def test_a_host_name_that_the_model_has_is_enough() -> None:
@@ -143,31 +185,73 @@ def test_an_endpoint_that_the_charm_does_not_have_is_not_exposed(
 
 
 def test_a_space_that_is_not_there_is_not_exposed_to() -> None:
-    (text,) = problems(
-        f"{GPU}, options: {{juju-external-hostname: h}}, "
-        "exposed-endpoints: {website: {expose-to-spaces: [dmz, alpha]}}"
-    )
-    assert 'exposed-endpoints, website: space "dmz" not found' in text
+    for endpoint, told in (
+        ("website", "website"),
+        ("''", "all endpoints"),
+        ("admin-api", "admin-api"),
+    ):
+        assert problems(
+            f"{GPU}, options: {{juju-external-hostname: h}}, "
+            f"exposed-endpoints: {{{endpoint}: {{expose-to-spaces: [dmz, alpha]}}}}"
+        ) == [
+            (
+                f'application pets, exposed-endpoints, {told}: space "dmz" not found (a model on '
+                "Kubernetes has one space: alpha)"
+            )
+        ]
 
 
 def test_assumptions_are_checked_against_the_model_where_it_is_known() -> None:
     picky = charm("{name: pets, assumes: [juju >= 3.7]}")
     live = LiveModel(name="m", features={"juju": "3.6.1"})
-    (text,) = problems("trust: true", live, picky)
-    assert "application pets, assumes: charm pets cannot be deployed: charm requires Juju" in text
+    assert problems("trust: true", live, picky) == [
+        (
+            "application pets, assumes: charm pets cannot be deployed: charm requires Juju version "
+            ">= 3.7.0, model has version 3.6.1 (take another revision of the charm, or upgrade the "
+            "controller or the cluster)"
+        )
+    ]
     assert problems("trust: true", charm_=picky) == []
 
 
-@pytest.mark.parametrize("expression", ["juju > 3.4", "{one-of: [juju]}"])
-def test_malformed_assumptions_are_refused_without_a_model(expression: str) -> None:
-    (text,) = problems("trust: true", charm_=charm(f"{{name: pets, assumes: [{expression}]}}"))
-    assert 'parsing expression 1 in top level "assumes" block: malformed' in text
+@pytest.mark.parametrize(
+    ("assumes", "text"),
+    [
+        (
+            "[juju > 3.4]",
+            (
+                'parsing expression 1 in top level "assumes" block: malformed feature expression '
+                '"juju > 3.4"'
+            ),
+        ),
+        ("juju", 'malformed "assumes" block; expected an expression list'),
+    ],
+)
+def test_malformed_assumptions_are_refused_without_a_model(assumes: str, text: str) -> None:
+    for features in (None, {"juju": "3.6.1"}):
+        assert problems(
+            "trust: true",
+            LiveModel(name="m", features=features),
+            charm(f"{{name: pets, assumes: {assumes}}}"),
+        ) == [
+            (
+                f"application pets, assumes: charm pets cannot be deployed: {text} "
+                "(pack the charm again)"
+            )
+        ]
 
 
 def test_a_file_that_nobody_gives_is_a_warning() -> None:
     found = plan("resources: {tune: /etc/t.cnf}", LiveModel(name="m"), FILED).warnings
-    assert [problem.where for problem in found] == ["application pets, resource policy"]
-    assert "juju attach-resource pets policy=FILE" in found[0].fix
+    assert found == (
+        Problem(
+            "charm pets declares the file policy, and nobody gives it: a charm that needs it stays "
+            "blocked",
+            "application pets, resource policy",
+            "add it to the bundle, resources: {policy: ./FILE}, or run juju attach-resource pets "
+            "policy=FILE",
+        ),
+    )
 
 
 def test_all_problems_are_told_together() -> None:
@@ -180,3 +264,29 @@ def test_all_problems_are_told_together() -> None:
 
 def test_a_charm_of_which_nothing_is_asked_has_no_problem() -> None:
     assert problems("resources: {oci-image: reg/x:1}", charm_=MINIO) == []
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ("2G", 2048),
+        ("1.5G", 1536),
+        ("512M", 512),
+        ("7", 7),
+        ("1GiB", 1024),
+        ("1GB", 1024),
+        ("1T", 1024**2),
+        ("2P", 2 * 1024**3),
+        ("1E", 1024**4),
+        ("1Z", 1024**5),
+        ("1Y", 1024**6),
+        ("0.1M", 1),
+        (1024, 1024),
+        ("1K", 0),
+        ("x", 0),
+        ("", 0),
+        (None, 0),
+    ],
+)
+def test_sizes_are_in_mebibytes(size: JSONValue, expected: int) -> None:
+    assert mebibytes(size) == expected

@@ -200,6 +200,16 @@ class TestOptionsOfAnotherCharm:
         assert refresh.options == {"port": "81"}
         assert [item.kind for item in refresh.differences] == ["charm"]
 
+    def test_a_value_whose_type_is_not_known_is_taken_to_stay(self) -> None:
+        identity = dataclasses.replace(held(), option_types=None)
+        there = present(options={"name": "x"}, user_set=frozenset({"name"}), identity=identity)
+        (refresh,) = [
+            step
+            for step in self.refresh("options: {name: x}", there).steps
+            if isinstance(step, RefreshApplication)
+        ]
+        assert refresh.options == {}
+
     def test_what_the_new_charm_lacks_is_told(self) -> None:
         there = present(options={"tags": True}, user_set=frozenset({"tags"}), identity=held())
         done = self.refresh("options: {}", there)
@@ -320,6 +330,12 @@ class TestConstraints:
             ("constraints: ''", {"arch": "amd64", "mem": 1024}, [], {"arch": "amd64"}),
             ("constraints: 'tags='", {"arch": "amd64"}, [], None),
             ("constraints: arch=amd64", {}, [], {"arch": "amd64"}),
+            (
+                "constraints: mem=1G",
+                {"arch": "arm64", "mem": 1},
+                [],
+                {"arch": "arm64", "mem": 1024},
+            ),
         ],
     )
     def test_each_is_the_bundles_ours_or_of_others(
@@ -340,6 +356,39 @@ class TestConstraints:
             SetConstraints(application="pets", constraints={"arch": "amd64"}),
         )
         assert done.foreign == ()
+
+    def test_the_architecture_stays_whatever_is_reset(self) -> None:
+        for arch in ("amd64", "arm64"):
+            there = present(
+                constraints={"arch": arch, "mem": 1, "cores": 2},
+                identity=held(constraints=["arch", "mem"]),
+            )
+            (step,) = plan("scale: 1", there, reset_foreign=True).steps
+            assert isinstance(step, SetConstraints)
+            assert step.constraints == {"arch": arch}
+            assert step.differences == (
+                Difference(
+                    application="pets",
+                    kind="constraints",
+                    old=f"arch={arch} mem=1 cores=2",
+                    new=f"arch={arch}",
+                    reason=f"{OURS}; {ASKED}",
+                ),
+            )
+        alone = present(constraints={"arch": "arm64"}, identity=held(constraints=["arch"]))
+        assert plan("scale: 1", alone, reset_foreign=True).steps == ()
+
+    def test_nothing_is_told_as_nothing(self) -> None:
+        arm = charm("name: pets", bases="[ubuntu@22.04:arm64]")
+        there = present(constraints={"mem": 1}, identity=held(constraints=["mem"]))
+        (step,) = plan("scale: 1", there, charm_=arm).steps
+        assert isinstance(step, SetConstraints)
+        assert step.constraints == {}
+        assert [(item.old, item.new) for item in step.differences] == [("mem=1", None)]
+        (step,) = plan("scale: 1, constraints: mem=2M", present(), charm_=arm).steps
+        assert isinstance(step, SetConstraints)
+        assert step.constraints == {"mem": 2}
+        assert [(item.old, item.new) for item in step.differences] == [(None, "mem=2")]
 
     def test_both_values_are_told_as_a_bundle_writes_them(self) -> None:
         there = present(
@@ -455,6 +504,37 @@ class TestExposure:
         assert [item.reason for item in step.differences] == [
             "the bundle says that it is not exposed"
         ]
+
+    def test_each_endpoint_that_is_no_longer_exposed_is_told_with_the_reason(self) -> None:
+        networks: Any = {"expose-to-spaces": [], "expose-to-cidrs": ["10.0.0.0/8"]}
+        there = exposed({"website": OFFICE, "api": OFFICE}, ["api"])
+        for fields, reset, expected in (
+            ("scale: 1", False, [("api", OURS)]),
+            ("scale: 1", True, [("website", ASKED), ("api", OURS)]),
+            (
+                "scale: 1, expose: false",
+                True,
+                [("website", "the bundle says that it is not exposed"), ("api", OURS)],
+            ),
+        ):
+            (step,) = plan(fields, there, reset_foreign=reset).steps
+            assert isinstance(step, Unexpose)
+            assert step.endpoints == (("api",) if len(expected) == 1 else ())
+            assert step.differences == tuple(
+                Difference(
+                    application="pets", kind="expose", name=name, old=networks, reason=reason
+                )
+                for name, reason in expected
+            )
+
+    def test_what_is_exposed_to_spaces_is_compared_with_them(self) -> None:
+        spaces = ExposedEndpoint(spaces=("alpha",))
+        fields = "scale: 1, exposed-endpoints: {api: {expose-to-spaces: [alpha]}}"
+        assert plan(fields, exposed({"api": spaces})).steps == ()
+        (step,) = plan(fields, exposed({"api": EVERYWHERE})).steps
+        assert isinstance(step, Expose)
+        assert step.endpoints == {"api": spaces}
+        assert len(plan("scale: 1, exposed-endpoints: {api: {}}", exposed({"api": spaces})).steps)
 
     def test_it_takes_the_option_that_juju_asks_for(self) -> None:
         with pytest.raises(BundleError, match="juju-external-hostname"):

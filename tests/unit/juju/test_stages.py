@@ -154,6 +154,15 @@ def test_a_relation_is_removed_before_either_end_is_refreshed() -> None:
     first, second = in_stages(whole, Ordering())
     assert first.plan.removals == (unrelate("api:old", "db:old"),)
     assert second.plan.steps == (refresh("api"),)
+    later = plan(
+        refresh("db"),
+        unrelate("ui:old", "api:old"),
+        refresh("api"),
+        refresh("ui"),
+        providers=(("api", "db"), ("ui", "api")),
+    )
+    removals = [stage.plan.removals for stage in in_stages(later, Ordering())]
+    assert removals == [(), (unrelate("ui:old", "api:old"),), ()]
 
 
 def test_offers_come_last() -> None:
@@ -183,6 +192,10 @@ def test_what_an_application_comes_after() -> None:
     ordering = Ordering(prerequisites={"x": frozenset({"z"})}, first=("istio", "dex"))
     assert ordering.needs("ui", whole) == {"api", "db", "istio", "dex"}
     assert ordering.needs("x", whole) == {"y", "z", "istio", "dex"}
+    branches = plan(
+        providers=(("top", "left"), ("top", "right"), ("left", "far"), ("right", "other"))
+    )
+    assert Ordering().needs("top", branches) == {"left", "right", "far", "other"}
     assert ordering.needs("istio", whole) == frozenset()
     assert ordering.needs("dex", whole) == {"istio"}
 

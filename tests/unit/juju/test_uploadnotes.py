@@ -52,6 +52,13 @@ def test_notes_are_as_long_as_they_may_be() -> None:
     assert UploadNotes.parse(text + " ") == UploadNotes()
 
 
+def test_notes_that_are_as_long_as_may_be_are_read() -> None:
+    text = '{"a":"' + "x" * (1_000_000 - 8) + '"}'
+    assert len(text) == 1_000_000
+    assert set(UploadNotes.parse(text).charms) == {"a"}
+    assert UploadNotes.parse(text + " ") == UploadNotes()
+
+
 def test_what_is_no_text_in_it_is_left_out() -> None:
     text = json.dumps({"a": "local:x-0", "b": 7, "pending": {"x/y": "id", "x/z": None}})
     assert UploadNotes.parse(text) == UploadNotes(

@@ -122,6 +122,17 @@ async def test_a_connection_that_does_not_come_back_ends_it(parts: Parts) -> Non
         await watcher.until_known()
 
 
+async def test_whatever_ends_it_is_told_to_who_reads(parts: Parts) -> None:
+    watched, link, watcher = parts
+    await watcher.until_known()
+    link.error = cast("Any", BrokenPipeError("no terminal"))
+    link.back.set()
+    await watched.end(BROKEN)
+    await asyncio.sleep(0.1)
+    with pytest.raises(ControllerError, match="no terminal"):
+        watched.feed.snapshot()
+
+
 @pytest.mark.parametrize(
     ("error", "message"),
     [

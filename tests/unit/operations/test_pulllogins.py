@@ -99,6 +99,17 @@ async def test_an_image_with_a_login_of_its_own_is_not_looked_up(
     assert CAT_IMAGE not in found.by_image
 
 
+async def test_what_is_no_image_is_left_to_the_plan(world: World, config: Path) -> None:
+    write(config, **{REGISTRY: entry("host")})
+    rendering = rendered(world)
+    cat = dataclasses.replace(rendering.bundle.applications["cat"], resources={"cat-image": "A B"})
+    bundle = dataclasses.replace(
+        rendering.bundle, applications={**rendering.bundle.applications, "cat": cat}
+    )
+    found = await find_pull_logins(dataclasses.replace(rendering, bundle=bundle), config=config)
+    assert (found.by_image, found.warnings) == ({}, ())
+
+
 async def test_an_image_of_docker_hub_gets_the_login_of_docker_hub(
     world: World, config: Path
 ) -> None:

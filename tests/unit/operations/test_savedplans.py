@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import stat
@@ -100,6 +101,12 @@ async def refusal(saved: SavedPlan, *steps: Step, uuid: str = "") -> list[str]:
     return [f"{problem.where}: {problem.what}" for problem in caught.value.problems]
 
 
+def resource_beside(charm: Path) -> Path:
+    path = charm.with_name("conf.tar")
+    path.write_bytes(b"conf")
+    return path
+
+
 def every_step(charm: Path) -> tuple[Step, ...]:
     relation = (EndpointRef("a", "x"), EndpointRef("b", "y"))
     record = DeploymentRecord(charm_url="", charm_sha256="ab")
@@ -118,7 +125,9 @@ def every_step(charm: Path) -> tuple[Step, ...]:
         refresh(charm),
         AttachResources(
             application="ui",
-            resources=(ResourceUpload(name="f", type="file", value=str(charm), path="f"),),
+            resources=(
+                ResourceUpload(name="f", type="file", value=str(resource_beside(charm)), path="f"),
+            ),
         ),
         sets("static-password", "hunter2", "hunter3"),
         sets("volume", "1", "2", "dog"),
@@ -134,7 +143,10 @@ async def test_a_plan_that_is_the_same_may_be_carried_out(file: Path, charm: Pat
     saved = await kept(file, *steps, uuid="u")
     await saved.check(Plan(model="kubeflow", uuid="u", steps=steps))
     assert len(saved.changes) == len(steps) + 2
-    assert list(saved.files) == [str(charm)]
+    assert saved.files == {
+        str(path): hashlib.sha384(path.read_bytes()).hexdigest()
+        for path in (charm, resource_beside(charm))
+    }
 
 
 async def test_what_is_kept_of_a_step_can_be_read(file: Path, charm: Path) -> None:
@@ -152,7 +164,7 @@ async def test_what_is_kept_of_a_step_can_be_read(file: Path, charm: Path) -> No
             "options": ["a", "b"],
             "resources": image,
         },
-        "attach-resources ui": {"resources": {"f": str(charm)}},
+        "attach-resources ui": {"resources": {"f": str(resource_beside(charm))}},
         "set-options dex": {},
         "dex: option static-password": {"old": "(hidden)", "new": "(hidden)"},
         "set-options dog": {},

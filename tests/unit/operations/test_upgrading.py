@@ -133,6 +133,11 @@ def test_an_unknown_release_is_said_and_counts_as_the_one_before() -> None:
     assert not found.far
 
 
+def test_a_release_of_which_no_upgrade_is_known_needs_nothing_by_hand() -> None:
+    found = looked_at(refresh("minio"), release="9")
+    assert (found.unknown, found.by_hand, found.far) == (("minio",), (), {})
+
+
 def test_a_replaced_application_counts_and_a_new_or_removed_one_does_not() -> None:
     again = RemoveApplication(application="minio", deploys_again=True)
     found = looked_at(again, deployed("minio"), minio="2")

@@ -25,8 +25,10 @@ from ckf_airgap.juju.controller.api import (
 )
 from ckf_airgap.juju.controller.connection import Session
 from ckf_airgap.juju.controller.upload import UploadedCharm
+from ckf_airgap.juju.planning.identity import RECORD_KEY, DeploymentRecord
 from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.planning.steps import ResourceUpload
+from ckf_airgap.juju.planning.uploadnotes import NOTES_KEY, UploadNotes
 
 FACADES = {
     "AddPendingResources": "Resources",
@@ -54,6 +56,7 @@ class FakeController:
         logins: The logins that came with each resource.
         answers_in_s: How long the answer to a method takes, if it does not come at once.
         going: How often more a removed application is listed, before it is gone.
+        lingering: The same for relations, by their keys.
     """
 
     def __init__(self, **applications: str) -> None:
@@ -70,6 +73,7 @@ class FakeController:
         self.refuses: dict[str, AirgapError] = {}
         self.loses: dict[str, tuple[int, bool]] = {}
         self.going: dict[str, int] = {}
+        self.lingering: dict[str, int] = {}
         self.sends_in_s: dict[str, float] = {}
         self.answers_in_s: dict[str, float] = {}
         self.under_way: set[str] = set()
@@ -176,7 +180,8 @@ class FakeController:
         key = " ".join(cast("list[str]", params["endpoints"]))
         if key not in self.relations:
             raise CallRefusedError("no such relation", code=NOT_FOUND)
-        self.relations.remove(key)
+        if not self.lingering.get(key):
+            self.relations.remove(key)
         return {}
 
     def on_destroy_application(self, params: Document) -> Document:
@@ -213,6 +218,11 @@ class FakeController:
 
     def on_full_status(self, params: Document) -> Document:
         shown: Document = {}
+        for key in [*self.lingering]:
+            self.lingering[key] -= 1
+            if self.lingering[key] < 0:
+                del self.lingering[key]
+                self.relations.remove(key)
         for name, url in [*self.applications.items()]:
             life = "alive"
             if name in self.going:
@@ -318,3 +328,16 @@ def replanning(*plans: Plan) -> Any:
         return left.pop(0)
 
     return replan
+
+
+def refused(text: str = "no") -> CallRefusedError:
+    return CallRefusedError(text)
+
+
+def record_of(controller: FakeController, application: str) -> DeploymentRecord | None:
+    annotations = controller.annotations.get(f"application-{application}", {})
+    return DeploymentRecord.parse(annotations.get(RECORD_KEY))
+
+
+def notes_of(controller: FakeController) -> UploadNotes:
+    return UploadNotes.parse(controller.annotations.get("model-u", {}).get(NOTES_KEY))

@@ -140,3 +140,12 @@ async def test_calls_that_are_over_leave_room_for_no_more_than_there_was() -> No
     for names in ("a", "bc", "def"):
         await outcomes(batches, names)
     assert controller.most_under_way == 1
+
+
+async def test_all_calls_that_may_be_under_way_may_be_so_again() -> None:
+    controller = Controller()
+    batches = Batches(controller.send, most=1, at_once=3)
+    for _ in range(2):
+        controller.most_under_way = 0
+        await outcomes(batches, "abcdefg")
+        assert controller.most_under_way == 3

@@ -136,10 +136,19 @@ def test_what_was_under_way_and_is_not_planned_again_was_carried_out() -> None:
     assert str(events[-1]) == "[5/5] recorded a"
 
 
+def test_grants_to_several_users_are_steps_of_their_own() -> None:
+    other = GrantOffer(application="a", offer="web", user="you", access="read")
+    tally, events = tally_of(plan(GRANT, other))
+    tally.succeed(GRANT)
+    tally.succeed(other)
+    assert [str(event) for event in events] == ["[1/2] granted me", "[2/2] granted you"]
+
+
 def test_something_done_twice_counts_once() -> None:
     tally, events = tally_of(plan(upload("a")))
     tally.succeed(upload("a"))
     tally.plan_again(plan(upload("a"), deploy("a")))
+    assert str(events[-1]) == "[1/3] continued with m"
     tally.succeed(upload("a"))
     tally.succeed(deploy("a"))
     assert events[-1].done == events[-1].total == 3
@@ -171,6 +180,7 @@ def test_the_report_as_json() -> None:
     document = tally.report().to_json()
     took_s = document.pop("took-s")
     assert isinstance(took_s, float)
+    assert 0 <= took_s < 60
     assert document == {
         "model": "m",
         "deployed": ["a"],

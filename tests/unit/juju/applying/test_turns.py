@@ -106,3 +106,17 @@ async def test_a_turn_that_was_given_to_one_that_is_cancelled_goes_on() -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert await asyncio.wait_for(turns.turn(("a", "c")), 5) == ""
+
+
+async def test_a_lost_application_gives_the_others_no_turn_too_many() -> None:
+    turns = Turns(frozenset({"late"}))
+    turns.lost("z")
+    assert await asyncio.wait_for(turns.turn(("a", "b")), 5) == ""
+    waiting = [asyncio.ensure_future(turns.turn(pair)) for pair in (("b", "c"), ("c", "late"))]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not any(task.done() for task in waiting)
+    turns.over(("a", "b"))
+    assert await asyncio.wait_for(waiting[0], 5) == ""
+    turns.lost("late")
+    assert await asyncio.wait_for(waiting[1], 5) == "late"
