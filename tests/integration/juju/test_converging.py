@@ -114,8 +114,10 @@ async def test_prune_removes_what_the_bundle_does_not_have(
         assert {*controller.models["kubeflow"].applications} == {*SCALES}
         report = await deploy(session, smaller, charms, policy=Policy(prune=True))
         assert {*report.removed} == {"kfp-api:relational-db kfp-db:database", "katib-db"}
-        for _ in range(200):
-            if "katib-db" not in controller.models["kubeflow"].applications:
+        held = controller.models["kubeflow"]
+        for _ in range(500):
+            keys = {relation.key for relation in held.relations}
+            if "katib-db" not in held.applications and not keys & {*report.removed}:
                 break
             await asyncio.sleep(0.02)
         again = await deploy(session, smaller, charms, policy=Policy(prune=True))
