@@ -100,7 +100,7 @@ def storage_problems(
             continue
         if asked is None:
             continue
-        least, most = _range(declared)
+        least, most = storage_counts(declared)
         count = asked.get("Count")
         count = count if isinstance(count, int) else least
         if least == most == 1 and count != 1:
@@ -217,11 +217,14 @@ def _section(charm: Charm, key: str) -> dict[str, Document]:
     }
 
 
-def _range(declared: Document) -> tuple[int, int | None]:
-    """Return how many of a storage there are at least and at most; ``None`` is any number."""
+def storage_counts(declared: Document) -> tuple[int, int | None]:
+    """Return how many of a storage there are at least and at most; ``None`` is any number.
+
+    Args:
+        declared: What the metadata of a charm says of the storage.
+    """
     multiple = declared.get("multiple")
-    text = str(multiple.get("range", "")) if isinstance(multiple, dict) else ""
-    match = _RANGE.match(text)
+    match = _RANGE.match(str(multiple.get("range"))) if isinstance(multiple, dict) else None
     if match is None:
         return 1, 1
     least = int(match[1])

@@ -654,6 +654,15 @@ class TestReplacing:
         assert relate.differences[0].reason == "db deployed again"
         assert done.warnings == ()
 
+    def test_every_reason_is_told(self) -> None:
+        done = plan(db("subordinate: true"), model(db(STORED)), replace=frozenset({"db"}))
+        (remove,) = done.removals
+        assert remove.differences[0].reason == (
+            "Juju cannot change the storage data of an application: the charm in the model "
+            "declares it, and the new one does not; its charm is not subordinate, and db.charm is "
+            "subordinate"
+        )
+
     def test_what_juju_can_change_in_place_is_not_replaced(self) -> None:
         subject = db(STORED)
         done = plan(subject, model(subject), replace=frozenset({"db"}))
