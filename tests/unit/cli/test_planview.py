@@ -250,6 +250,11 @@ def test_a_list_is_shown_by_its_items_with_those_around_them() -> None:
     ]
 
 
+def test_an_empty_line_is_one() -> None:
+    plan = planned(sets(differs("a", "option", "o", "x: [\n\nb", "x: [\n\nc")))
+    assert drawn(plan)[1:5] == ["      x: [", "", "    - b", "    + c"]
+
+
 def test_what_comes_and_what_goes() -> None:
     plan = planned(
         removes("seldon"),

@@ -119,8 +119,8 @@ def test_a_key_without_a_value_is_there() -> None:
 
 
 def test_lists_are_compared_by_item() -> None:
-    part = compare_values('["a", "b", {"c": 1}]', '["a", {"c": 1}, "d"]')
-    assert part.is_lines
+    part = compare_values('["a", "b", {"c": 1}]', '["a", {"c": 1}, "d"]', "list")
+    assert (part.name, part.is_lines) == ("list", True)
     assert [(one.sign, one.old, one.new) for one in part.parts] == [
         (" ", "a", "a"),
         ("-", "b", None),
