@@ -30,7 +30,7 @@ BUILT_IN_POOLS: Final = frozenset({"kubernetes", "rootfs", "tmpfs"})
 _IMPLICIT: Final = "juju-info"
 _RANGE: Final = re.compile(r"([0-9]+)(?:([+-])([0-9]*))?\Z")
 _SIZE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([MGTPEZY])?(?:i?B)?\Z")
-_POWERS: Final = "MGTPEZY"
+_MEBIBYTES: Final = {letter: 1024**power for power, letter in enumerate("MGTPEZY")}
 
 
 def layout_problems(application: Application, charm: Charm) -> Iterator[Problem]:
@@ -238,4 +238,4 @@ def mebibytes(size: JSONValue) -> int:
     match = _SIZE.match(str(size or ""))
     if match is None:
         return 0
-    return math.ceil(float(match[1]) * float(1024 ** _POWERS.index(match[2] or "M")))
+    return math.ceil(float(match[1]) * float(_MEBIBYTES[match[2] or "M"]))
