@@ -141,7 +141,7 @@ def device_problems(
     declarations = _section(charm, "devices")
     misnamed = any(name not in declarations for name in wanted)  # reported already
     for name, declared in declarations.items():
-        least = declared.get("countmin", 1)
+        least = declared.get("countmin")
         least = least if isinstance(least, int) else 1
         asked = devices.get(name)
         if asked is None:
