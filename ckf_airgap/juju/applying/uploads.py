@@ -82,6 +82,7 @@ class Uploads:
         """What the model has noted, as far as it is known."""
         self._noting = ""
         """What is noted last."""
+        self._announcing: set[asyncio.Task[None]] = set()
         self._sending: dict[Path, asyncio.Task[UploadedCharm]] = {}
         self._charms: dict[Path, asyncio.Future[UploadedCharm]] = {}
 
@@ -139,7 +140,10 @@ class Uploads:
 
     async def close(self) -> None:
         """Stop sending."""
-        tasks = [task for task in self._sending.values() if not task.done()]
+        tasks: list[asyncio.Task[None] | asyncio.Task[UploadedCharm]] = [
+            *self._announcing,
+            *(task for task in self._sending.values() if not task.done()),
+        ]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -231,16 +235,14 @@ class Uploads:
         self, application: str, resources: Sequence[ResourceUpload]
     ) -> dict[str, JSONValue]:
         received = self.received
-        new = [item for item in resources if not received.pending_id(application, item.name)]
-        if new:
-            reply = await self._api.call(
-                "Resources", "AddPendingResources", resource_arguments(application, new)
+        if not all(received.pending_id(application, item.name) for item in resources):
+            # A task of its own: nobody else knows the ids in an answer that is not waited for.
+            task = asyncio.create_task(
+                self._announce(application, resources), name=f"announcing {application}"
             )
-            ids = reply.get("pending-ids")
-            if not isinstance(ids, list) or len(ids) != len(new):
-                raise RefusedError("the controller did not accept all resources")
-            for resource, pending_id in zip(new, ids, strict=True):
-                received.announce(application, resource.name, str(pending_id))
+            self._announcing.add(task)
+            task.add_done_callback(self._announced)
+            await asyncio.shield(task)
 
         async def send(resource: ResourceUpload) -> None:
             if received.was_sent(application, resource):
@@ -254,6 +256,23 @@ class Uploads:
         return {
             resource.name: received.pending_id(application, resource.name) for resource in resources
         }
+
+    async def _announce(self, application: str, resources: Sequence[ResourceUpload]) -> None:
+        received = self.received
+        new = [item for item in resources if not received.pending_id(application, item.name)]
+        reply = await self._api.call(
+            "Resources", "AddPendingResources", resource_arguments(application, new)
+        )
+        ids = reply.get("pending-ids")
+        if not isinstance(ids, list) or len(ids) != len(new):
+            raise RefusedError("the controller did not accept all resources")
+        for resource, pending_id in zip(new, ids, strict=True):
+            received.announce(application, resource.name, str(pending_id))
+
+    def _announced(self, task: asyncio.Task[None]) -> None:
+        self._announcing.discard(task)
+        if not task.cancelled():
+            task.exception()  # mark as retrieved: perhaps nobody waits any more
 
     async def attach(self, application: str, resources: Sequence[ResourceUpload]) -> None:
         """Replace resources of an application that is in the model.

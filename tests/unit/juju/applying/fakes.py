@@ -54,6 +54,7 @@ class FakeController:
             the call is carried out all the same.
         sends_in_s: How long an upload takes, if it is not a moment.
         logins: The logins that came with each resource.
+        answers_in_s: How long the answer to a method takes, if it does not come at once.
         going: How often more a removed application is listed, before it is gone.
         lingering: The same for relations, by their keys.
     """
@@ -74,6 +75,7 @@ class FakeController:
         self.going: dict[str, int] = {}
         self.lingering: dict[str, int] = {}
         self.sends_in_s: dict[str, float] = {}
+        self.answers_in_s: dict[str, float] = {}
         self.under_way: set[str] = set()
         self.before: Callable[[str], None] = lambda _: None
         """Called before each call is carried out."""
@@ -115,6 +117,8 @@ class FakeController:
         name = re.sub(r"(?<!^)([A-Z])", r"_\1", method).lower()
         answer: Callable[[Document], Document] = getattr(self, f"on_{name}", lambda _: {})
         response = answer(params)
+        if method in self.answers_in_s:
+            await asyncio.sleep(self.answers_in_s[method])
         if lost:
             raise ConnectionLostError("it broke")
         return response
