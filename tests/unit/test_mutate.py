@@ -66,6 +66,10 @@ def diff(old: str, new: str) -> str:
         ('    x = "applications"', '    x = "XXapplicationsXX"', False),
         ('    fix="Write applications."', "    fix=None", False),
         ('    if a and "b c" in d:', '    if a or "b c" in d:', False),
+        ('    a = {"key": get("key") or ""}', '    a = {"key": get("KEY") or ""}', False),
+        ("    a = b['it is'] + c('x') + 'so'", "    a = b['IT IS'] + c('x') + 'so'", True),
+        ("    a = b['it'] + c('x') + 'so'", "    a = b['it'] + c('X') + 'so'", False),
+        ('    a = {"it\'s so": get("key")}', '    a = {"it\'s so": get("KEY")}', False),
         ("    return a > 1", "    return a > 2", False),
     ],
 )

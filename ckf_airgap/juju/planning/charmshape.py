@@ -6,7 +6,6 @@ here both become one, as ``meta.go`` of ``github.com/juju/charm/v12`` reads them
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -14,9 +13,7 @@ from typing import Final
 from ckf_airgap.charms.bases import KUBERNETES_SERIES
 from ckf_airgap.charms.charm import ROLES, Base, Charm, Endpoint, Role
 from ckf_airgap.documents import Document, JSONValue, mappings
-from ckf_airgap.juju.planning.requirements import mebibytes
-
-_RANGE: Final = re.compile(r"([0-9]+)(?:([+-])([0-9]*))?\Z")
+from ckf_airgap.juju.planning.requirements import mebibytes, storage_counts
 
 _UNBOUNDED: Final = -1
 
@@ -57,8 +54,9 @@ def shape_of_charm(charm: Charm) -> CharmShape:
         subordinate=charm.subordinate,
         deployment=_deployment(metadata.get("deployment"), "workload"),
         storage={
-            name: _storage(fields, *_range(fields.get("multiple")))
+            name: _storage(fields, least, _UNBOUNDED if most is None else most)
             for name, fields in _declared(metadata.get("storage"))
+            for least, most in [storage_counts(fields)]
         },
         devices={name: _device(fields) for name, fields in _declared(metadata.get("devices"))},
         endpoints=charm.endpoints,
@@ -162,14 +160,3 @@ def _declared(section: JSONValue) -> list[tuple[str, Document]]:
         (name, fields if isinstance(fields, dict) else {})
         for name, fields in (section.items() if isinstance(section, dict) else ())
     ]
-
-
-def _range(multiple: JSONValue) -> tuple[int, int]:
-    """Return how many of a storage there are at least and at most; -1 is any number."""
-    match = _RANGE.match(str(multiple.get("range", "")) if isinstance(multiple, dict) else "")
-    if match is None:
-        return 1, 1
-    least = int(match[1])
-    if not match[2]:
-        return least, least
-    return least, int(match[3]) if match[3] else _UNBOUNDED

@@ -81,7 +81,7 @@ def foreign_application(application: LiveApplication) -> Foreign:
 def foreign_relation(relation: LiveRelation, live: LiveModel) -> Foreign:
     """Return a relation that the bundle does not have."""
     return Foreign(
-        application=relation.requirer.partition(":")[0],
+        application=_end(relation.requirer).application,
         kind="relation",
         name=str(relation),
         value=relation.interface or None,

@@ -219,7 +219,7 @@ def _directives(
     found: dict[str, Document] = {}
     for name, text in texts.items():
         if name not in declared:
-            what = f'charm {charm.name} has no {key.rstrip("s")} "{name}"'
+            what = f'charm {charm.name} has no {key.removesuffix("s")} "{name}"'
             problems.append(Problem(what, key, nearest(name, declared)))
             continue
         try:

@@ -30,7 +30,7 @@ BUILT_IN_POOLS: Final = frozenset({"kubernetes", "rootfs", "tmpfs"})
 _IMPLICIT: Final = "juju-info"
 _RANGE: Final = re.compile(r"([0-9]+)(?:([+-])([0-9]*))?\Z")
 _SIZE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([MGTPEZY])?(?:i?B)?\Z")
-_POWERS: Final = "MGTPEZY"
+_MEBIBYTES: Final = {letter: 1024**power for power, letter in enumerate("MGTPEZY")}
 
 
 def layout_problems(application: Application, charm: Charm) -> Iterator[Problem]:
@@ -100,7 +100,7 @@ def storage_problems(
             continue
         if asked is None:
             continue
-        least, most = _range(declared)
+        least, most = storage_counts(declared)
         count = asked.get("Count")
         count = count if isinstance(count, int) else least
         if least == most == 1 and count != 1:
@@ -141,7 +141,7 @@ def device_problems(
     declarations = _section(charm, "devices")
     misnamed = any(name not in declarations for name in wanted)  # reported already
     for name, declared in declarations.items():
-        least = declared.get("countmin", 1)
+        least = declared.get("countmin")
         least = least if isinstance(least, int) else 1
         asked = devices.get(name)
         if asked is None:
@@ -217,11 +217,14 @@ def _section(charm: Charm, key: str) -> dict[str, Document]:
     }
 
 
-def _range(declared: Document) -> tuple[int, int | None]:
-    """Return how many of a storage there are at least and at most; ``None`` is any number."""
+def storage_counts(declared: Document) -> tuple[int, int | None]:
+    """Return how many of a storage there are at least and at most; ``None`` is any number.
+
+    Args:
+        declared: What the metadata of a charm says of the storage.
+    """
     multiple = declared.get("multiple")
-    text = str(multiple.get("range", "")) if isinstance(multiple, dict) else ""
-    match = _RANGE.match(text)
+    match = _RANGE.match(str(multiple.get("range"))) if isinstance(multiple, dict) else None
     if match is None:
         return 1, 1
     least = int(match[1])
@@ -235,4 +238,4 @@ def mebibytes(size: JSONValue) -> int:
     match = _SIZE.match(str(size or ""))
     if match is None:
         return 0
-    return math.ceil(float(match[1]) * float(1024 ** _POWERS.index(match[2] or "M")))
+    return math.ceil(float(match[1]) * float(_MEBIBYTES[match[2] or "M"]))

@@ -76,6 +76,9 @@ def test_every_field_of_a_bundle_is_read() -> None:
     found = bundle(WHOLE)
     assert (found.name, found.kind, found.series) == ("kubeflow", "kubernetes", "jammy")
     assert str(found.default_base) == "ubuntu@22.04"
+    stated = found.applications["minio"].stated
+    assert stated > {"charm", "scale", "trust", "expose", "constraints"}
+    assert not stated & {"base", "exposed-endpoints", "offers"}
     assert found.applications["minio"] == Application(
         name="minio",
         charm="minio",
@@ -93,6 +96,7 @@ def test_every_field_of_a_bundle_is_read() -> None:
         bindings={"": "alpha"},
         expose=True,
         placement=("a=b,c=d",),
+        stated=stated,
     )
     assert found.applications["db"].scale == 3
     assert found.applications["db"].base == Base(name="ubuntu", channel="22.04/stable")
@@ -108,14 +112,16 @@ def test_every_field_of_a_bundle_is_read() -> None:
 
 def test_what_is_left_out_has_its_default() -> None:
     found = bundle("applications: {a: {charm: a}}")
-    assert found.applications["a"] == Application(name="a", charm="a", scale=0)
+    assert found.applications["a"] == Application(
+        name="a", charm="a", scale=0, stated=frozenset({"charm"})
+    )
     assert (found.name, found.kind, found.relations) == (None, None, ())
 
 
 def test_null_fields_count_as_left_out() -> None:
     fields = "channel: , revision: , scale: , trust: , series: , options: , resources: , to: "
     found = bundle(f"{{applications: {{a: {{charm: a, {fields}}}}}, relations: , series: }}")
-    assert found.applications["a"] == Application(name="a", charm="a")
+    assert found.applications["a"] == Application(name="a", charm="a", stated=frozenset({"charm"}))
 
 
 def test_numbers_that_are_meant_as_text_are_text() -> None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from ckf_airgap.concurrency import Deadline
-from ckf_airgap.errors import ControllerError
+from ckf_airgap.errors import ControllerError, ModelDestroyedError
 from ckf_airgap.juju.controller.api import ConnectionNotice, JujuTimeouts
 from ckf_airgap.juju.controller.dialling import UnreachableError
 from ckf_airgap.juju.controller.link import Link
@@ -206,6 +206,16 @@ async def test_a_listener_that_fails_is_no_silence(world: World) -> None:
     link.lost(ConnectionResetError())
     with pytest.raises(BrokenPipeError, match="no terminal"):
         await link.until_open(time.monotonic() + 5)
+
+
+async def test_a_model_that_is_gone_ends_it_at_once(world: World) -> None:
+    world.answers = [ControllerLoginError("c", "x", fix="", lasting=True, code="model not found")]
+    link = world.link(60)
+    link.lost(ConnectionResetError())
+    with pytest.raises(ModelDestroyedError) as caught:
+        await link.until_open(time.monotonic() + 5)
+    assert caught.value.message.startswith("controller c has no such model any more")
+    assert caught.value.fix
 
 
 async def test_closing_ends_whoever_waits(world: World) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from ckf_airgap.bundle.exposure import ExposedEndpoint
 from ckf_airgap.charms.charm import Charm
-from ckf_airgap.documents import JSONValue
+from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import BundleError, Problem
 from ckf_airgap.juju.applying.arguments import grant_arguments, offer_arguments
 from ckf_airgap.juju.planning.differences import Difference
@@ -196,6 +196,10 @@ def test_offers_are_read_as_the_controller_lists_them() -> None:
     ]
     assert live_offers(listed) == {"web": offered("website")}
     assert live_offers(None) == {}
+    named: Document = {"offer-name": "o", "application-name": "pets"}
+    odd: JSONValue = {**named, "offer-name": "odd", "endpoints": [7], "users": [7]}
+    nothing = LiveOffer(application="pets")
+    assert live_offers([7, named, odd]) == {"o": nothing, "odd": nothing}
 
 
 def test_an_offer_is_asked_for_as_juju_asks() -> None:

@@ -472,6 +472,7 @@ def test_what_is_wrong_is_told_with_its_place() -> None:
     stored = dataclasses.replace(MINIO, metadata={**MINIO.metadata, "storage": {"data": {}}})
     with pytest.raises(BundleError) as caught:
         plan_deployment(parsed, {"app": stored}, EMPTY)
+    assert "mem" in caught.value.problems[0].what
     assert [(item.where, item.fix) for item in caught.value.problems] == [
         ("application app, constraints", ""),
         ("application app, storage", ""),

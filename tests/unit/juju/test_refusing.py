@@ -485,6 +485,13 @@ class TestDirectives:
             "storage data is only set when an application is deployed: size 1024 -> 2048"
         ]
 
+    def test_what_cannot_be_read_does_not_hide_the_next(self) -> None:
+        two = db("storage: {data: {type: filesystem}, logs: {type: filesystem}}")
+        there = model(two, storage={"data": "-", "logs": "kubernetes,1,1M"})
+        assert whats(two, there, "storage: {data: 1G, logs: 2M}", sha256="a" * 64) == [
+            "storage logs is only set when an application is deployed: size 1 -> 2"
+        ]
+
     def test_what_nobody_tells_is_a_warning(self) -> None:
         fields = "storage: {data: 1G}, devices: {gpu: '1,g'}"
         subject = db(f"{STORED}, devices: {{gpu: {{type: g}}}}")
@@ -653,6 +660,15 @@ class TestReplacing:
         (relate,) = done.relations
         assert relate.differences[0].reason == "db deployed again"
         assert done.warnings == ()
+
+    def test_every_reason_is_told(self) -> None:
+        done = plan(db("subordinate: true"), model(db(STORED)), replace=frozenset({"db"}))
+        (remove,) = done.removals
+        assert remove.differences[0].reason == (
+            "Juju cannot change the storage data of an application: the charm in the model "
+            "declares it, and the new one does not; its charm is not subordinate, and db.charm is "
+            "subordinate"
+        )
 
     def test_what_juju_can_change_in_place_is_not_replaced(self) -> None:
         subject = db(STORED)

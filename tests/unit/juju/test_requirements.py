@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from ckf_airgap.documents import JSONValue
+from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import BundleError, Problem
 from ckf_airgap.juju.planning.live import LiveApplication, LiveModel
 from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.planning.planner import plan_deployment
-from ckf_airgap.juju.planning.requirements import mebibytes
+from ckf_airgap.juju.planning.requirements import mebibytes, storage_problems
 from tests.unit.juju.samples import MINIO, bundle, charm
 
 STORED = charm(
@@ -69,6 +69,11 @@ def test_storage_that_the_charm_allows(storage: str) -> None:
 
 def test_storage_without_a_size_has_the_one_that_the_charm_asks_for() -> None:
     assert problems(f"{GPU}, storage: {{data: kubernetes}}") == []
+
+
+def test_storage_without_a_count_has_the_one_that_the_charm_asks_for() -> None:
+    asked: dict[str, Document] = {"many": {"Size": 1}, "logs": {}, "data": {}}
+    assert [*storage_problems(STORED, asked, None)] == []
 
 
 @pytest.mark.parametrize(

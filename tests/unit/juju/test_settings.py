@@ -236,6 +236,16 @@ class TestOptionsOfAnotherCharm:
         found = [step.names for step in done.steps if isinstance(step, ResetOptions)]
         assert found == ([names] if names else [])
 
+    def test_what_the_bundle_sets_is_not_reset_and_nothing_is_reset_twice(self) -> None:
+        there = present(identity=held(options=["ratio"]))
+        done = self.refresh("options: {ratio: 1.0}", there)
+        assert not [step for step in done.steps if isinstance(step, ResetOptions)]
+        there = present(
+            options={"ratio": 3.0}, user_set=frozenset({"ratio"}), identity=held(options=["ratio"])
+        )
+        done = self.refresh("options: {}", there)
+        assert [step.names for step in done.steps if isinstance(step, ResetOptions)] == [("ratio",)]
+
     def test_a_default_that_stays_needs_no_reset(self) -> None:
         same = charm(
             "{name: pets, options: {ratio: {type: float, default: 1}, name: {type: string}}}"
