@@ -148,6 +148,11 @@ class Server:
         return Address(host=bound[0], port=bound[1])
 
     async def _stop_listening(self) -> None:
+        # Nobody is accepted any more, and who has been gets a transport, before it closes:
+        # asyncio fails to make one after that, and leaves the socket open.
+        loop = asyncio.get_running_loop()
+        for socket in self._listener.sockets if self._listener is not None else ():
+            loop.remove_reader(socket.fileno())
         for _ in range(_TURNS_TO_ACCEPT):
             await asyncio.sleep(0)
         if self._listener is not None:
