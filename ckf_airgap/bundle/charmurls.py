@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from ckf_airgap.bundle.constraints import ARCHITECTURES
+from ckf_airgap.charms.bases import ARCHITECTURES
 from ckf_airgap.charms.charm import CHARM_NAME, charm_name_of_path
 from ckf_airgap.errors import BundleError
 

@@ -12,14 +12,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from ckf_airgap.charms.bases import ARCHITECTURES, DEFAULT_ARCHITECTURE
 from ckf_airgap.charms.charm import Base
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import BundleError
-
-ARCHITECTURES: Final = ("amd64", "arm64", "ppc64el", "riscv64", "s390x")
-"""The architectures that Juju 3.6 knows."""
-
-DEFAULT_ARCHITECTURE: Final = "amd64"
 
 _MIB: Final = {"M": 1, "G": 1024, "T": 1024**2, "P": 1024**3}
 _STORAGE_MIB: Final = {**_MIB, "E": 1024**4, "Z": 1024**5, "Y": 1024**6}

@@ -46,10 +46,10 @@ from ckf_airgap.juju.controller.api import ConnectionLostError
 from ckf_airgap.juju.controller.connection import Session
 from ckf_airgap.juju.controller.upload import Uploader
 from ckf_airgap.juju.controller.uploadnotes import read_notes
-from ckf_airgap.juju.planning.plan import CHANGES, Plan
+from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.planning.steps import (
+    ApplicationStep,
     AttachResources,
-    DeployApplication,
     RefreshApplication,
     RemoveApplication,
     Step,
@@ -272,7 +272,7 @@ class _Convergence:
         ordered = unsettled_by(stage.plan.steps)
         left: list[Step] = []
         for step in stage.plan.steps:
-            name = step.application if isinstance(step, _OF_ONE) else ""
+            name = step.application if isinstance(step, ApplicationStep) else ""
             needs = (
                 ordering.needs(name, stage.plan)
                 if name in ordered
@@ -359,10 +359,6 @@ class _Convergence:
         """Go on with another plan; what was refused is tried again as far as it is in it."""
         self._lost.clear()
         self._tally.plan_again(plan, detail)
-
-
-_OF_ONE: Final = (RemoveApplication, DeployApplication, *CHANGES)
-"""The steps that are about one application."""
 
 
 def differing(plan: Plan) -> frozenset[str]:

@@ -37,7 +37,7 @@ from ckf_airgap.juju.applying.uploads import Uploads
 from ckf_airgap.juju.controller.api import ALREADY_EXISTS, NOT_FOUND, Api, CallRefusedError
 from ckf_airgap.juju.controller.upload import UploadedCharm
 from ckf_airgap.juju.planning.identity import RECORD_KEY
-from ckf_airgap.juju.planning.plan import CHANGES, Plan
+from ckf_airgap.juju.planning.plan import Plan
 from ckf_airgap.juju.planning.steps import (
     AddRelation,
     ApplicationStep,
@@ -107,7 +107,7 @@ class StageExecution:
         self._charm_of = {name: step for step in uploads for name in step.applications}
         self._applications: dict[str, list[ApplicationStep]] = {}
         for step in plan.steps:
-            if isinstance(step, (RemoveApplication, DeployApplication, *CHANGES)):
+            if isinstance(step, ApplicationStep):
                 self._applications.setdefault(step.application, []).append(step)
         self._turns = Turns(
             frozenset(name for name, steps in self._applications.items() if brings_about(steps))

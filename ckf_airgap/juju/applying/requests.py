@@ -22,6 +22,8 @@ from ckf_airgap.juju.planning.steps import (
     SetConstraints,
     SetOptions,
     Unexpose,
+)
+from ckf_airgap.juju.planning.written import (
     exposed_document,
 )
 

@@ -19,6 +19,8 @@ from ckf_airgap.juju.planning.requirements import (
 )
 from ckf_airgap.juju.planning.steps import (
     DeployApplication,
+)
+from ckf_airgap.juju.planning.written import (
     exposed_document,
     written_constraints,
     written_directive,

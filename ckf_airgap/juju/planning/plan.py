@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import Problem, RefusedError, raise_all
@@ -13,38 +12,12 @@ from ckf_airgap.juju.planning.offers import GrantOffer, MakeOffer
 from ckf_airgap.juju.planning.steps import (
     AddRelation,
     ApplicationChange,
-    AttachResources,
     DeployApplication,
-    Expose,
-    RefreshApplication,
     RemoveApplication,
     RemoveRelation,
-    ResetOptions,
-    Scale,
-    SetAnnotations,
-    SetBindings,
-    SetConstraints,
-    SetOptions,
     Step,
-    Unexpose,
     UploadCharm,
-    WriteRecord,
 )
-
-CHANGES: Final = (
-    RefreshApplication,
-    AttachResources,
-    ResetOptions,
-    SetOptions,
-    SetConstraints,
-    Scale,
-    Unexpose,
-    Expose,
-    SetBindings,
-    SetAnnotations,
-    WriteRecord,
-)
-"""The types of `ApplicationChange`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +62,7 @@ class Plan:
     @property
     def changes(self) -> tuple[ApplicationChange, ...]:
         """The changes to applications that are in the model, or will be."""
-        return tuple(step for step in self.steps if isinstance(step, CHANGES))
+        return tuple(step for step in self.steps if isinstance(step, ApplicationChange))
 
     @property
     def removals(self) -> tuple[RemoveApplication | RemoveRelation, ...]:

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
-from ckf_airgap.bundle.constraints import DEFAULT_ARCHITECTURE, parse_device, parse_storage
+from ckf_airgap.bundle.constraints import parse_device, parse_storage
+from ckf_airgap.charms.bases import DEFAULT_ARCHITECTURE
 from ckf_airgap.charms.charm import Base, Endpoint
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.errors import BundleError

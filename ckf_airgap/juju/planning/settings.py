@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ckf_airgap.bundle.checks import APPLICATION_OPTIONS
-from ckf_airgap.bundle.constraints import DEFAULT_ARCHITECTURE
 from ckf_airgap.bundle.exposure import ExposedEndpoint
+from ckf_airgap.charms.bases import DEFAULT_ARCHITECTURE
 from ckf_airgap.documents import Document, JSONValue
 from ckf_airgap.juju.planning.differences import Difference, Foreign, Kind
 from ckf_airgap.juju.planning.identity import RECORD_KEY
@@ -32,10 +32,12 @@ from ckf_airgap.juju.planning.steps import (
     SetAnnotations,
     SetConstraints,
     Unexpose,
+)
+from ckf_airgap.juju.planning.values import juju_text, live_text, same_value
+from ckf_airgap.juju.planning.written import (
     exposed_document,
     written_constraints,
 )
-from ckf_airgap.juju.planning.values import juju_text, live_text, same_value
 
 OURS: Final = "an earlier deployment set it, and the bundle no longer does"
 ASKED: Final = "neither the bundle nor an earlier deployment has set it"

@@ -16,6 +16,12 @@ from ckf_airgap.juju.planning.differences import Difference
 from ckf_airgap.juju.planning.identity import DeploymentRecord
 from ckf_airgap.juju.planning.offers import GrantOffer, MakeOffer
 from ckf_airgap.juju.planning.values import shown, shown_fully
+from ckf_airgap.juju.planning.written import (
+    exposed_document,
+    written_constraints,
+    written_directive,
+    written_exposure,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +114,7 @@ class DeployApplication:
         if self.trust:
             words.append("trusted")
         if self.expose:
-            words.append(" ".join(["exposed", *_exposure(self.exposed_endpoints)]))
+            words.append(" ".join(["exposed", *written_exposure(self.exposed_endpoints)]))
         text = ", ".join(words)
         parts = [f"{resource.name}={resource.value}" for resource in self.resources]
         parts += [f"{name}={shown(name, value)}" for name, value in self.options.items()]
@@ -230,7 +236,7 @@ class Expose:
 
     def describe(self) -> str:
         """Return the step as one line."""
-        return " ".join([f"expose {self.application}", *_exposure(self.endpoints)])
+        return " ".join([f"expose {self.application}", *written_exposure(self.endpoints)])
 
     def to_json(self) -> Document:
         """Return the step as JSON."""
@@ -493,48 +499,18 @@ class AddRelation:
 
 
 ApplicationChange: TypeAlias = (
-    "RefreshApplication | AttachResources | ResetOptions | SetOptions | SetConstraints | Scale "
-    "| Unexpose | Expose | SetBindings | SetAnnotations | WriteRecord"
+    RefreshApplication
+    | AttachResources
+    | ResetOptions
+    | SetOptions
+    | SetConstraints
+    | Scale
+    | Unexpose
+    | Expose
+    | SetBindings
+    | SetAnnotations
+    | WriteRecord
 )
-ApplicationStep: TypeAlias = "RemoveApplication | DeployApplication | ApplicationChange"
-RelationStep: TypeAlias = "RemoveRelation | AddRelation"
-Step: TypeAlias = "UploadCharm | ApplicationStep | RelationStep | MakeOffer | GrantOffer"
-
-
-def written_constraints(constraints: Document) -> list[str]:
-    """Return constraints as a bundle writes them, each a text; sizes are in MiB."""
-    found = []
-    for name, value in constraints.items():
-        text = str(value).lower() if isinstance(value, bool) else str(value)
-        if isinstance(value, list):
-            text = ",".join(str(item) for item in value)
-        found.append(f"{name}={text}")
-    return found
-
-
-def written_directive(directive: Document) -> str:
-    """Return a storage or device directive as a bundle writes it."""
-    parts = [str(directive[key]) for key in ("Pool", "Count", "Type") if directive.get(key)]
-    size = directive.get("Size")
-    parts += [f"{size}M"] if size else []
-    attributes = directive.get("Attributes")
-    if isinstance(attributes, dict) and attributes:
-        parts.append(";".join(f"{name}={value}" for name, value in attributes.items()))
-    return ",".join(parts)
-
-
-def exposed_document(endpoints: Mapping[str, ExposedEndpoint]) -> Document:
-    """Return exposed endpoints as a bundle and the API write them."""
-    return {
-        name: {"expose-to-spaces": [*details.spaces], "expose-to-cidrs": [*details.cidrs]}
-        for name, details in endpoints.items()
-    }
-
-
-def _exposure(endpoints: Mapping[str, ExposedEndpoint]) -> list[str]:
-    """Return the exposed endpoints in brackets; nothing when all are exposed to everything."""
-    parts = [
-        f"{name or 'all endpoints'} to {', '.join((*details.spaces, *details.cidrs)) or 'all'}"
-        for name, details in endpoints.items()
-    ]
-    return [f"({'; '.join(parts)})"] if parts else []
+ApplicationStep: TypeAlias = RemoveApplication | DeployApplication | ApplicationChange
+RelationStep: TypeAlias = RemoveRelation | AddRelation
+Step: TypeAlias = UploadCharm | ApplicationStep | RelationStep | MakeOffer | GrantOffer

@@ -43,6 +43,8 @@ from ckf_airgap.juju.planning.steps import (
     Unexpose,
     UploadCharm,
     WriteRecord,
+)
+from ckf_airgap.juju.planning.written import (
     exposed_document,
     written_directive,
 )

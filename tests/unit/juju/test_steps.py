@@ -31,6 +31,8 @@ from ckf_airgap.juju.planning.steps import (
     Unexpose,
     UploadCharm,
     WriteRecord,
+)
+from ckf_airgap.juju.planning.written import (
     written_constraints,
     written_directive,
 )
